@@ -1,0 +1,1 @@
+"""Database operations for SQLAlchemy, Alembic and PostgreSQL teams."""

@@ -1,0 +1,162 @@
+"""The options many commands share, spelled once."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+from dbtool.report import FailOn
+
+OUTPUT_PANEL = "Output"
+DATABASE_PANEL = "Database"
+ALEMBIC_PANEL = "Alembic"
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the shared options said; None and empty mean not given."""
+
+    format: Format | None = None
+    json: bool = False
+    output: Path | None = None
+    fail_on: FailOn | None = None
+    url: str | None = None
+    env: str | None = None
+    config: Path | None = None
+    name: str | None = None
+    x: tuple[str, ...] = ()
+
+
+def _output(
+    format: Annotated[  # noqa: A002
+        Format | None,
+        Option("--format", help="How to write the report.", rich_help_panel=OUTPUT_PANEL),
+    ] = None,
+    json: Annotated[
+        bool,
+        Option("--json", help="Short for --format json.", rich_help_panel=OUTPUT_PANEL),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the report to a file instead of stdout.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None,
+) -> None: ...
+
+
+def _judged(
+    fail_on: Annotated[
+        FailOn | None,
+        Option(
+            "--fail-on",
+            help="The least severity that makes the command exit 1.",
+            show_default="error",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = None,
+) -> None: ...
+
+
+def _database(
+    url: Annotated[
+        str | None,
+        Option(
+            "--url",
+            metavar="URL",
+            help="The database, in any form SQLAlchemy or libpq accepts.",
+            rich_help_panel=DATABASE_PANEL,
+        ),
+    ] = None,
+    env: Annotated[
+        str | None,
+        Option(
+            "--env",
+            metavar="NAME",
+            help="An environment named in the settings.",
+            rich_help_panel=DATABASE_PANEL,
+        ),
+    ] = None,
+) -> None: ...
+
+
+def _alembic(
+    config: Annotated[
+        Path | None,
+        Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="The Alembic configuration file.",
+            rich_help_panel=ALEMBIC_PANEL,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        Option(
+            "--name",
+            "-n",
+            metavar="SECTION",
+            help="The section of the .ini file to use.",
+            rich_help_panel=ALEMBIC_PANEL,
+        ),
+    ] = None,
+    x: Annotated[
+        list[str] | None,
+        Option(
+            "-x",
+            metavar="KEY=VALUE",
+            help="An argument for env.py, as Alembic passes it; may be repeated.",
+            rich_help_panel=ALEMBIC_PANEL,
+        ),
+    ] = None,
+) -> None: ...
+
+
+Share = tuple[inspect.Parameter, ...]
+
+
+def _parameters(function: Callable[..., None]) -> Share:
+    found = inspect.signature(function, eval_str=True).parameters.values()
+    return tuple(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in found)
+
+
+OUTPUT = _parameters(_output)
+JUDGED = _parameters(_judged)
+DATABASE = _parameters(_database)
+ALEMBIC = _parameters(_alembic)
+
+_NAMES = frozenset(field.name for field in fields(Options))
+
+
+def split(values: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
+    """Part what typer parsed into the shared options and the command's own."""
+    shared = {key: value for key, value in values.items() if key in _NAMES}
+    shared["x"] = tuple(shared.get("x") or ())
+    return Options(**shared), {key: value for key, value in values.items() if key not in _NAMES}
+
+
+def merge(outer: Options, inner: Options) -> Options:
+    """Options may stand before or behind the command; the nearer one wins, `-x` adds up."""
+    chosen = {
+        field.name: getattr(inner, field.name) or getattr(outer, field.name)
+        for field in fields(Options)
+    }
+    return Options(**{**chosen, "x": outer.x + inner.x})

@@ -1,0 +1,1 @@
+"""EXPLAIN ANALYZE of supplied queries: run safely, judged by rules over plan nodes."""

@@ -1,0 +1,1 @@
+"""Rules over plan nodes, one file each."""

@@ -1,0 +1,111 @@
+"""What a rule says about the thing it judged."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Literal, Protocol, TypeVar
+
+
+class Severity(IntEnum):
+    """How bad a finding is; monitoring reads ERROR as critical."""
+
+    NOTE = 1
+    WARNING = 2
+    ERROR = 3
+
+    @property
+    def word(self) -> str:
+        """The severity as it is printed and as `--fail-on` accepts it."""
+        return self.name.lower()
+
+
+class Certainty(StrEnum):
+    """What a finding rests on."""
+
+    MEASURED = "measured"
+    PROVEN = "proven from history"
+    HEURISTIC = "heuristic"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the finding is: a file and line, or a named object of the database or plan."""
+
+    file: str | None = None
+    line: int | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        place = self.file or ""
+        if self.file and self.line is not None:
+            place = f"{self.file}:{self.line}"
+        return ", ".join(part for part in (place, self.name) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Corrected code in the user's own names, ready to paste."""
+
+    language: Literal["sql", "python", "shell", "toml", "ini"]
+    code: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong, how sure we are, and what to do about it."""
+
+    rule: str
+    severity: Severity
+    title: str
+    certainty: Certainty
+    evidence: tuple[str, ...] = ()
+    location: Location | None = None
+    fix: Fix | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A check that could not run: why, and what would decide it."""
+
+    rule: str
+    reason: str
+    decide: str
+
+
+Subject_contra = TypeVar("Subject_contra", contravariant=True)
+
+
+class Rule(Protocol[Subject_contra]):
+    """A module with a `check` function; its file name is its name, its docstring its page."""
+
+    @property
+    def __name__(self) -> str: ...
+
+    @property
+    def __doc__(self) -> str | None: ...
+
+    @staticmethod
+    def check(subject: Subject_contra, /) -> Iterable[Finding | Unknown]: ...
+
+
+def rule_name(module_name: str) -> str:
+    """The public name of the rule in a module: `a.b.rows_discarded` is `rows-discarded`."""
+    return module_name.rpartition(".")[2].replace("_", "-")
+
+
+S = TypeVar("S")
+
+
+def judge(rules: Iterable[Rule[S]], subject: S) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
+    """Put one subject before every rule; the worst findings come first."""
+    findings: list[Finding] = []
+    unknowns: list[Unknown] = []
+    for rule in rules:
+        for said in rule.check(subject):
+            if isinstance(said, Finding):
+                findings.append(said)
+            else:
+                unknowns.append(said)
+    findings.sort(key=lambda finding: -finding.severity)
+    return tuple(findings), tuple(unknowns)

@@ -1,0 +1,1 @@
+"""Connections, locks and vital signs of a running server, read-only."""

@@ -1,0 +1,1 @@
+"""Rules over what a server said of itself, one file each."""

@@ -1,0 +1,1 @@
+"""Rules over the team's models, one file each."""

@@ -1,0 +1,50 @@
+"""What a family may ask of whoever runs it: show progress, put a question, stream a result.
+
+A terminal, a CI log and a test each bring their own.
+"""
+
+from typing import Protocol
+
+from dbtool.report import Report
+
+
+class Progress(Protocol):
+    """Tells the user on stderr what is going on."""
+
+    def step(self, text: str) -> None:
+        """Begin a stage that may take a while."""
+
+    def advance(self, done: float, total: float | None = None, unit: str = "") -> None:
+        """Say how far the current stage is."""
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing that is neither a result nor an error."""
+
+
+class Ask(Protocol):
+    """Puts a question to a person; where nobody can answer it raises UsageError."""
+
+    def confirm(self, question: str) -> bool:
+        """A yes or no question; the default is no."""
+
+    def type_name(self, question: str, name: str) -> bool:
+        """Whether the person typed exactly `name`."""
+
+
+class Emit(Protocol):
+    """Sends one report of a stream on its way as soon as it is known."""
+
+    def __call__(self, report: Report) -> None: ...
+
+
+class Silent:
+    """A Progress that says nothing."""
+
+    def step(self, text: str) -> None:
+        """Say nothing."""
+
+    def advance(self, done: float, total: float | None = None, unit: str = "") -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""

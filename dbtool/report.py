@@ -1,0 +1,213 @@
+"""The one result every command returns, the exit code it means, and its JSON form."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+from dbtool.errors import DbtoolError
+from dbtool.finding import Finding, Severity, Unknown
+
+SCHEMA = 1
+"""Number of the JSON envelope; raised when a field changes meaning or goes away.
+
+1: command, data, findings, unknown; or command, error.
+"""
+
+Tone = Literal["plain", "strong", "muted", "good", "note", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """Text with a meaning that a format may show by colour; never by colour alone."""
+
+    text: str
+    tone: Tone
+
+
+Cell = str | Styled
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph, or a few lines, printed as they are."""
+
+    text: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table column; a shrinking column gives way first on a narrow terminal."""
+
+    title: str
+    align: Literal["left", "right"] = "left"
+    shrink: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under named columns."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One line of a tree and what hangs below it."""
+
+    label: Cell
+    children: tuple["Node", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A hierarchy, one line per node."""
+
+    roots: tuple[Node, ...]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Code to read or paste."""
+
+    language: str
+    code: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """A unified diff."""
+
+    text: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One measured share of a whole; `value` and `total` are in the same unit."""
+
+    label: str
+    value: float
+    total: float
+    text: str = ""
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Shares drawn beside each other."""
+
+    bars: tuple[Bar, ...]
+    title: str = ""
+
+
+Section = Text | Table | Tree | Code | Diff | Bars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a command found or did; formats print it, nothing else does.
+
+    `headline` answers the command's question in one line. `data` is the family's own
+    frozen dataclass and the whole of what `--json` prints besides the findings.
+    `judged` says that rules ran, so that a clean result is worth a closing line.
+    """
+
+    command: str
+    data: object
+    headline: str = ""
+    sections: tuple[Section, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    notes: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()
+    judged: bool = False
+
+
+class FailOn(StrEnum):
+    """The least severity that makes a command exit 1."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+    NEVER = "never"
+
+
+def exit_code(report: Report, fail_on: FailOn) -> int:
+    """0, or 1 where a finding reaches `fail_on`; `unknown` fails on errors and on unknowns."""
+    if fail_on is FailOn.NEVER:
+        return 0
+    if fail_on is FailOn.UNKNOWN and report.unknowns:
+        return 1
+    least = Severity.ERROR if fail_on is FailOn.UNKNOWN else Severity[fail_on.name]
+    return int(any(finding.severity >= least for finding in report.findings))
+
+
+def envelope(report: Report) -> dict[str, object]:
+    """The report as plain JSON values."""
+    return {
+        "schema": SCHEMA,
+        "command": report.command,
+        "data": plain(report.data),
+        "findings": plain(report.findings),
+        "unknown": plain(report.unknowns),
+    }
+
+
+def error_envelope(command: str, error: DbtoolError) -> dict[str, object]:
+    """The envelope of a command that failed."""
+    return {
+        "schema": SCHEMA,
+        "command": command,
+        "error": {
+            "message": error.message,
+            "detail": error.detail,
+            "hint": error.hint,
+            "exit": error.exit,
+        },
+    }
+
+
+def plain(value: object) -> object:
+    """Turn a result into JSON values; dataclass fields keep their names.
+
+    Durations become seconds, times ISO 8601, severities their word. A field with
+    `metadata={"json": False}` is left out.
+    """
+    match value:
+        case Severity():
+            return value.word
+        case Enum():
+            return value.value
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime() | date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Decimal() | UUID() | Path():
+            return str(value)
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case set() | frozenset():
+            return sorted((plain(item) for item in value), key=str)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: plain(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.metadata.get("json", True)
+        }
+    raise TypeError(f"{type(value).__name__} has no JSON form")

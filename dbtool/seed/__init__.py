@@ -1,0 +1,1 @@
+"""Coherent, deterministic rows for the team's own models."""
