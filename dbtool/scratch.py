@@ -1,0 +1,252 @@
+"""Throwaway PostgreSQL: a server of our own, or a database cloned on a server the user names."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+
+from dbtool import supervisor
+from dbtool.account import Account, runnable, server_account
+from dbtool.binaries import Binaries, find_binaries
+from dbtool.cluster import (
+    LONGEST_SOCKET_DIRECTORY,
+    SUPERUSER,
+    configure,
+    create,
+    environment,
+    has_library,
+    read_pidfile,
+    why_it_failed,
+)
+from dbtool.database import SyncConnection, Target
+from dbtool.errors import OperationError
+
+__all__ = ["Binaries", "Server", "clone", "find_binaries", "throwaway"]
+
+_PREFIX = "dbtool-scratch-"
+_START_LIMIT = 30.0
+_FILE_COPY_SINCE = 15
+_CARELESS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "4GB",
+    "log_checkpoints": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class Server:
+    """A running throwaway server; `throwaway` makes one."""
+
+    def __init__(
+        self,
+        binaries: Binaries,
+        directory: Path,
+        process: "subprocess.Popen[bytes]",
+        address: Target,
+    ) -> None:
+        self.binaries = binaries
+        self.directory = directory
+        self._process = process
+        self._address = address
+
+    def target(self, database: str = "postgres") -> Target:
+        """A database of this server, as its superuser."""
+        return self._address.with_database(database)
+
+    def create_database(self, name: str, template: str | None = None) -> Target:
+        """Create a database, as a copy of another where a template is named."""
+        statement = f"CREATE DATABASE {_quoted(name)}"
+        if template is not None:
+            statement += f" TEMPLATE {_quoted(template)}"
+            if self.binaries.major >= _FILE_COPY_SINCE:
+                statement += " STRATEGY file_copy"
+        self._execute(statement)
+        return self.target(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database and whoever is still connected to it."""
+        self._execute(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """End the server and remove its files; a second call does nothing."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _execute(self, statement: str) -> None:
+        with SyncConnection(self.target()) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def throwaway(
+    major: int | None = None,
+    *,
+    settings: Mapping[str, str] | None = None,
+    port: int | None = None,
+) -> Iterator[Server]:
+    """Run a server for as long as the block lasts; it dies with this process in any case.
+
+    It listens on a Unix socket only we can reach and, with `port`, on 127.0.0.1 behind a
+    random password (0 takes any free port).
+    """
+    account = server_account()
+    binaries = runnable(find_binaries(major), account)
+    sweep()
+    server = _start(binaries, account, settings or {}, _free_port() if port == 0 else port)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _start(
+    binaries: Binaries, account: Account, settings: Mapping[str, str], port: int | None
+) -> Server:
+    directory, lock = _private_directory(account)
+    try:
+        password = secrets.token_urlsafe(24) if port is not None else None
+        data = directory / "data"
+        create(binaries, account, data, password)
+        configure(data, _settings(binaries, directory, port) | dict(settings))
+        process = _spawn(binaries, account, directory, lock)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    finally:
+        os.close(lock)
+    address = Target(
+        host=str(directory) if port is None else "127.0.0.1",
+        port=port or 5432,
+        user=SUPERUSER,
+        database="postgres",
+        password=password,
+        source="scratch",
+    )
+    server = Server(binaries, directory, process, address)
+    try:
+        _wait_until_ready(server, process)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def _settings(binaries: Binaries, directory: Path, port: int | None) -> dict[str, str]:
+    settings = _CARELESS | {
+        "unix_socket_directories": str(directory),
+        "unix_socket_permissions": "0700",
+        "listen_addresses": "" if port is None else "127.0.0.1",
+        "port": str(port or 5432),
+    }
+    if has_library(binaries, "pg_stat_statements"):
+        settings["shared_preload_libraries"] = "pg_stat_statements"
+    return settings
+
+
+def _private_directory(account: Account) -> tuple[Path, int]:
+    """A new 0700 directory short enough for a socket, and the lock that marks it in use.
+
+    The lock file gets its final name once it is locked: a directory with a lock nobody holds
+    is always a leftover.
+    """
+    for root in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
+        if len(os.fsencode(root)) + 1 + len(_PREFIX) + 8 > LONGEST_SOCKET_DIRECTORY:
+            continue
+        if account.foreign and not account.reaches(Path(root)):
+            continue
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+        lock = os.open(directory / "lock.new", os.O_RDWR | os.O_CREAT, 0o600)
+        flock(lock, LOCK_EX)
+        (directory / "lock.new").rename(directory / "lock")
+        account.own(directory)
+        return directory, lock
+    raise OperationError(
+        "no temporary directory is fit for a throwaway server",
+        detail="It must be short enough for a socket and within reach of the server's account.",
+        hint="Set TMPDIR to such a directory.",
+    )
+
+
+def _spawn(
+    binaries: Binaries, account: Account, directory: Path, lock: int
+) -> "subprocess.Popen[bytes]":
+    script = [sys.executable, "-I", "-S", supervisor.__file__, str(directory), str(os.getpid())]
+    server = [str(binaries.path("postgres")), "-D", str(directory / "data")]
+    return subprocess.Popen(
+        [*script, str(account.uid), str(account.gid), *server],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        cwd="/",
+        env=environment(),
+        pass_fds=(lock,),
+        start_new_session=True,
+    )
+
+
+def _wait_until_ready(server: Server, process: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + _START_LIMIT
+    while time.monotonic() < until:
+        note = read_pidfile(server.directory / "data")
+        if note is not None and note.ready:
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.005)
+    raise OperationError(
+        f"the throwaway PostgreSQL {server.binaries.major} did not start",
+        detail=why_it_failed(server.directory / "log"),
+        hint=f"Its programs are in {server.binaries.directory} ({server.binaries.source}).",
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sweep() -> None:
+    """Remove what runs that were killed with their supervisor have left behind."""
+    for root in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
+        for directory in Path(root).glob(_PREFIX + "*"):
+            _remove_leftover(directory)
+
+
+def _remove_leftover(directory: Path) -> None:
+    try:
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        if os.fstat(lock).st_uid != os.geteuid():
+            return
+        flock(lock, LOCK_EX | LOCK_NB)
+        shutil.rmtree(directory, ignore_errors=True)
+    except OSError:
+        return
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def clone(of: Target) -> Iterator[Target]:
+    """A throwaway copy of a database on its own server, dropped at the end."""
+    raise NotImplementedError
+    yield of

@@ -1,0 +1,197 @@
+"""Real servers and databases, and the program as a user runs it."""
+
+import itertools
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dbtool.database import Target
+from dbtool.scratch import Server, find_binaries, throwaway
+
+if TYPE_CHECKING:
+    from dbtool.database import SyncConnection
+
+ROOT = Path(__file__).resolve().parent.parent
+MAJOR = int(os.environ.get("DBTOOL_TEST_PG", "18"))
+_INSTALLED = Path(sys.executable).parent
+_KEPT = ("PATH", "LANG", "TMPDIR", "DBTOOL_PG_BIN", "LD_LIBRARY_PATH")
+_TIME_LIMIT = 60.0
+_numbers = itertools.count(1)
+
+
+def pytest_report_header() -> str:
+    """Name the server the tests run on."""
+    binaries = find_binaries(MAJOR)
+    asked = subprocess.run(
+        [binaries.path("postgres"), "--version"], capture_output=True, text=True, check=True
+    )
+    return f"server: {asked.stdout.strip()} ({binaries.source}: {binaries.directory})"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose `pg` mark does not fit the server."""
+    for mark in item.iter_markers("pg"):
+        if not _fits(mark.args[0]):
+            pytest.skip(f"needs PostgreSQL {mark.args[0]}, this is {MAJOR}")
+
+
+def _fits(spec: str) -> bool:
+    compare = {
+        ">=": MAJOR.__ge__,
+        "<=": MAJOR.__le__,
+        "==": MAJOR.__eq__,
+        "!=": MAJOR.__ne__,
+        ">": MAJOR.__gt__,
+        "<": MAJOR.__lt__,
+    }
+    for condition in spec.split(","):
+        parsed = re.fullmatch(r"\s*(>=|<=|==|!=|>|<)\s*(\d+)\s*", condition)
+        if parsed is None:
+            raise pytest.UsageError(f"pg mark {spec!r}: write it as '>=16' or '>=15,<18'")
+        if not compare[parsed[1]](int(parsed[2])):
+            return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The server all tests of this process share."""
+    with throwaway(MAJOR) as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Target]:
+    """A fresh, empty database."""
+    yield from _fresh(server, template=None)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server: Server) -> str:
+    """The name of a database with the example history applied; it is only cloned."""
+    target = server.create_database("migrated")
+    ran = subprocess.run(
+        [_INSTALLED / "alembic", "upgrade", "head"],
+        cwd=ROOT,
+        env=_environment({"DATABASE_URL": target.sqlalchemy_url()}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return target.database
+
+
+@pytest.fixture
+def migrated(server: Server, migrated_template: str) -> Iterator[Target]:
+    """A database of one's own with the example history applied."""
+    yield from _fresh(server, template=migrated_template)
+
+
+def _fresh(server: Server, template: str | None) -> Iterator[Target]:
+    name = f"test_{next(_numbers)}"
+    yield server.create_database(name, template)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def connection(database: Target) -> Iterator["SyncConnection"]:
+    """A connection to `database`."""
+    from dbtool.database import SyncConnection
+
+    with SyncConnection(database) as opened:
+        yield opened
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended; on a terminal everything it showed is in `out`."""
+
+    code: int
+    out: str
+    err: str
+
+
+Dbtool = Callable[..., Ran]
+
+
+@pytest.fixture
+def dbtool(tmp_path: Path) -> Dbtool:
+    """Run the installed command with a clean environment: no DATABASE_URL, an empty home.
+
+    `tty=True` gives it a terminal of 80 columns, on which `stdin` is typed.
+    """
+    home = tmp_path / "home"
+
+    def run(
+        *arguments: str | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        tty: bool = False,
+    ) -> Ran:
+        home.mkdir(exist_ok=True)
+        command = [str(_INSTALLED / "dbtool"), *map(str, arguments)]
+        clean = _environment({"HOME": str(home), **(env or {})})
+        return (_at_terminal if tty else _piped)(command, cwd or tmp_path, clean, stdin)
+
+    return run
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in _KEPT if name in os.environ} | dict(extra)
+
+
+def _piped(command: list[str], cwd: Path, env: dict[str, str], stdin: str | None) -> Ran:
+    ran = subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        input=stdin or "",
+        capture_output=True,
+        text=True,
+        timeout=_TIME_LIMIT,
+        check=False,
+    )
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+def _at_terminal(command: list[str], cwd: Path, env: dict[str, str], stdin: str | None) -> Ran:
+    ours, theirs = pty.openpty()
+    terminal = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    try:
+        with subprocess.Popen(
+            command, cwd=cwd, env=terminal | env, stdin=theirs, stdout=theirs, stderr=theirs
+        ) as process:
+            os.close(theirs)
+            if stdin:
+                os.write(ours, stdin.encode())
+            shown = _read_terminal(ours, process)
+    finally:
+        os.close(ours)
+    return Ran(process.returncode, shown.replace("\r\n", "\n"), "")
+
+
+def _read_terminal(ours: int, process: "subprocess.Popen[bytes]") -> str:
+    shown = b""
+    until = time.monotonic() + _TIME_LIMIT
+    while time.monotonic() < until:
+        if select.select([ours], [], [], 0.1)[0]:
+            try:
+                shown += os.read(ours, 65536)
+            except OSError:
+                return shown.decode(errors="replace")
+        elif process.poll() is not None:
+            return shown.decode(errors="replace")
+    process.kill()
+    raise TimeoutError(f"{process.args!r} is still running; it showed {shown.decode()!r}")
