@@ -1,0 +1,157 @@
+"""Connect to the one database that is named, and say which stage failed where that fails."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from dbtool.target import Target
+from dbtool.url import parse
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+    from dbtool.connection import Connection
+
+__all__ = ["SyncConnection", "Target", "connect", "parse", "pooled"]
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT = 3.0
+
+
+def pooled(target: Target) -> str | None:
+    """What in its name says that the endpoint is a transaction pooler; None proves nothing."""
+    if "-pooler." in target.host:
+        return f'the host name "{target.host}" has "-pooler" in it'
+    if ".pooler." in target.host:
+        return f'the host name "{target.host}" has "pooler" in it'
+    if target.port in (6432, 6543):
+        return f"port {target.port} is a pooler's"
+    if target.parameter("pgbouncer") == "true":
+        return "the connection string says pgbouncer=true"
+    return None
+
+
+async def connect(
+    target: Target,
+    *,
+    timeout: float | None = None,
+    read_only: bool = False,
+    settings: Mapping[str, str] | None = None,
+    application_name: str = "dbtool",
+) -> "Connection":
+    """Log in; raises ConnectError that names the stage that failed.
+
+    Read-only and `settings` travel as start-up options. Where a pooler refuses those the
+    connection carries them itself: run statements inside `async with connection.limits()`.
+    """
+    from dbtool.connection import READ_ONLY, connect_with_options
+    from dbtool.login import explain
+
+    options = {READ_ONLY: "on"} if read_only else {}
+    limit = timeout or float(target.parameter("connect_timeout") or DEFAULT_TIMEOUT)
+    try:
+        return await connect_with_options(
+            target, limit, application_name, options | dict(settings or {}), pooled(target) or ""
+        )
+    except Exception as error:
+        raise await explain(error, target, limit) from error
+
+
+class SyncConnection:
+    """The same connection for synchronous callers: on its own event loop in its own thread.
+
+    KeyboardInterrupt in the caller cancels the running statement on the server.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        timeout: float | None = None,
+        read_only: bool = False,
+        settings: Mapping[str, str] | None = None,
+        application_name: str = "dbtool",
+    ) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        opening = connect(
+            target,
+            timeout=timeout,
+            read_only=read_only,
+            settings=settings,
+            application_name=application_name,
+        )
+        try:
+            self.connection = self._wait(opening)
+        except BaseException:
+            self._stop()
+            raise
+
+    def fetch(self, sql: str, *args: object) -> "list[Record]":
+        """All rows of a statement."""
+        return self.run(lambda connection: connection.fetch(sql, *args))
+
+    def fetchrow(self, sql: str, *args: object) -> "Record | None":
+        """The first row of a statement."""
+        row: Record | None = self.run(lambda connection: connection.fetchrow(sql, *args))
+        return row
+
+    def fetchval(self, sql: str, *args: object) -> Any:
+        """The first value of the first row."""
+        return self.run(lambda connection: connection.fetchval(sql, *args))
+
+    def execute(self, sql: str, *args: object) -> str:
+        """Run one statement, or several without arguments; returns the last command tag."""
+        return self.run(lambda connection: connection.execute(sql, *args))
+
+    def run(self, function: "Callable[[Connection], Awaitable[T]]") -> T:
+        """Run a coroutine function with the asyncpg connection on its loop."""
+
+        async def call() -> T:
+            return await function(self.connection)
+
+        return self._wait(call())
+
+    def close(self) -> None:
+        """Log out; a statement cancelled before is awaited until the server has ended it."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._wait(_close(self.connection))
+        finally:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _close(connection: "Connection") -> None:
+    try:
+        await connection.close(timeout=2.0)
+    except (OSError, TimeoutError):
+        connection.terminate()

@@ -1,0 +1,125 @@
+"""One database on one server, as the user named it."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode
+
+_SQLALCHEMY_ASYNCPG = frozenset({"asyncpg"})
+_ENVIRONMENT = {
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "sslcrl": "PGSSLCRL",
+    "sslnegotiation": "PGSSLNEGOTIATION",
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+    "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+    "channel_binding": "PGCHANNELBINDING",
+    "options": "PGOPTIONS",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "passfile": "PGPASSFILE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One database on one server; a host that is a directory means a Unix socket.
+
+    `parameters` are the other libpq parameters that matter, `source` says where the name
+    came from, `driver` is the SQLAlchemy driver the URL asked for.
+    """
+
+    host: str
+    port: int
+    user: str
+    database: str
+    password: str | None = field(default=None, repr=False, metadata={"json": False})
+    sslmode: str | None = None
+    parameters: tuple[tuple[str, str], ...] = field(
+        default=(), repr=False, metadata={"json": False}
+    )
+    source: str = ""
+    driver: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The database as it is printed: never a secret."""
+        return f"{self.user}@{self.address}/{self.database}"
+
+    @property
+    def address(self) -> str:
+        """Host and port as they are printed."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether the server is reached through a Unix socket."""
+        return self.host.startswith("/")
+
+    def parameter(self, name: str) -> str | None:
+        """One of the other libpq parameters."""
+        return dict(self.parameters).get(name)
+
+    def secret(self) -> str | None:
+        """The password: the one given, else the one a password file holds for this database."""
+        from dbtool.libpq import read_password_file
+
+        if self.password is not None:
+            return self.password
+        return read_password_file(self).password
+
+    def with_database(self, name: str) -> "Target":
+        """Another database of the same server."""
+        return dataclasses.replace(self, database=name)
+
+    def same_database(self, other: "Target") -> bool:
+        """Whether both names lead to the same database of the same server."""
+        mine = (self.host.lower(), self.port, self.database)
+        return mine == (other.host.lower(), other.port, other.database)
+
+    def sqlalchemy_url(self, driver: str = "asyncpg") -> str:
+        """The URL for an engine, with the password."""
+        secret = self.secret()
+        login = _quoted(self.user) + (f":{_quoted(secret)}" if secret is not None else "")
+        host = "" if self.is_socket else self.address
+        query = urlencode(self._query(driver), quote_via=quote, safe="/")
+        url = f"postgresql+{driver}://{login}@{host}/{_quoted(self.database)}"
+        return f"{url}?{query}" if query else url
+
+    def _query(self, driver: str) -> dict[str, str]:
+        place = {"host": self.host, "port": str(self.port)} if self.is_socket else {}
+        if driver not in _SQLALCHEMY_ASYNCPG:
+            mode = {"sslmode": self.sslmode} if self.sslmode else {}
+            return place | mode | dict(self.parameters)
+        mode = {"ssl": self.sslmode} if self.sslmode else {}
+        return place | mode | self._for_asyncpg()
+
+    def _for_asyncpg(self) -> dict[str, str]:
+        """SQLAlchemy hands the query to asyncpg as arguments; only a DSN carries these names."""
+        inner = tls_parameters(self)
+        return {"dsn": f"postgresql://?{urlencode(inner)}"} if inner else {}
+
+    def libpq_environment(self) -> dict[str, str]:
+        """The variables that lead psql or pg_dump to this database."""
+        named = {
+            "PGHOST": self.host,
+            "PGPORT": str(self.port),
+            "PGUSER": self.user,
+            "PGDATABASE": self.database,
+        }
+        if self.password is not None:
+            named["PGPASSWORD"] = self.password
+        if self.sslmode:
+            named["PGSSLMODE"] = self.sslmode
+        given = dict(self.parameters)
+        return named | {_ENVIRONMENT[key]: given[key] for key in _ENVIRONMENT if key in given}
+
+
+def tls_parameters(target: Target) -> dict[str, str]:
+    """The parameters that say how TLS is done."""
+    return {key: value for key, value in target.parameters if key.startswith("ssl")}
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
