@@ -1,17 +1,20 @@
 """The one result every command returns, the exit code it means, and its JSON form."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum, StrEnum
+from enum import Enum
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
 from dbtool.errors import DbtoolError
-from dbtool.finding import Finding, Severity, Unknown
+from dbtool.finding import Finding, Unknown
+from dbtool.severity import FailOn as FailOn
+from dbtool.severity import Severity
 
 SCHEMA = 1
 """Number of the JSON envelope; raised when a field changes meaning or goes away.
@@ -43,11 +46,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table column; a shrinking column gives way first on a narrow terminal."""
+    """A table column; a shrinking column gives way first on a narrow terminal.
+
+    Where even that is not enough, optional columns are left out, the highest number first.
+    """
 
     title: str
     align: Literal["left", "right"] = "left"
     shrink: bool = False
+    optional: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +141,6 @@ class Report:
     judged: bool = False
 
 
-class FailOn(StrEnum):
-    """The least severity that makes a command exit 1."""
-
-    NOTE = "note"
-    WARNING = "warning"
-    ERROR = "error"
-    UNKNOWN = "unknown"
-    NEVER = "never"
-
-
 def exit_code(report: Report, fail_on: FailOn) -> int:
     """0, or 1 where a finding reaches `fail_on`; `unknown` fails on errors and on unknowns."""
     if fail_on is FailOn.NEVER:
@@ -182,17 +179,19 @@ def error_envelope(command: str, error: DbtoolError) -> dict[str, object]:
 def plain(value: object) -> object:
     """Turn a result into JSON values; dataclass fields keep their names.
 
-    Durations become seconds, times ISO 8601, severities their word. A field with
-    `metadata={"json": False}` is left out.
+    Durations become seconds, times ISO 8601, severities their word, and a number that is
+    infinite or none at all becomes null. A field with `metadata={"json": False}` is left out.
     """
     match value:
         case Severity():
             return value.word
         case Enum():
             return value.value
-        case None | bool() | int() | float() | str():
+        case float():
+            return value if math.isfinite(value) else None
+        case None | bool() | int() | str():
             return value
-        case datetime() | date():
+        case datetime() | date() | time():
             return value.isoformat()
         case timedelta():
             return value.total_seconds()
