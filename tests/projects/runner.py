@@ -1,0 +1,65 @@
+"""Runs `alembic` and `dbtool` as a user would, one after the other, quickly."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended and what it wrote."""
+
+    command: str
+    code: int
+    out: str
+    err: str
+
+
+class Runner:
+    """Starts commands through the warm process of `zygote`."""
+
+    def __init__(self, process: "subprocess.Popen[str]", scratch: Path) -> None:
+        self._process = process
+        self._scratch = scratch
+
+    def __call__(
+        self, program: str, *argv: str, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> Ran:
+        """Run one command to its end."""
+        out, err = self._scratch / "out", self._scratch / "err"
+        job = {
+            "program": program,
+            "argv": argv,
+            "cwd": str(cwd),
+            "env": {"PATH": "/usr/bin:/bin", "HOME": str(self._scratch), **(env or {})},
+            "out": str(out),
+            "err": str(err),
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        code = int(self._process.stdout.readline())
+        return Ran(" ".join((program, *argv)), code, out.read_text(), err.read_text())
+
+
+@contextmanager
+def running(scratch: Path) -> Iterator[Runner]:
+    """A runner, and its process until the end of the block."""
+    zygote = Path(__file__).with_name("zygote.py")
+    with subprocess.Popen(
+        [sys.executable, "-P", str(zygote)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield Runner(process, scratch)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()

@@ -1,0 +1,22 @@
+import os
+
+from alembic import context
+from sqlalchemy import create_engine, pool
+
+from app import billing
+from app.models import Base
+
+url = os.environ["SHOP_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
+target_metadata = [Base.metadata, billing.metadata]
+
+if context.is_offline_mode():
+    context.configure(url=url, target_metadata=target_metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with create_engine(url, poolclass=pool.NullPool).connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=target_metadata, include_schemas=True
+        )
+        with context.begin_transaction():
+            context.run_migrations()

@@ -1,0 +1,89 @@
+"""Runs command lines in forks of one warm process, so that each costs no imports.
+
+A line of JSON on stdin names the program, its arguments, where it runs and where its output
+goes; the answer is its exit code. What runs is the program's own entry point in a process of
+its own, with its own environment, directory and file descriptors.
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+
+WARM = (
+    "alembic.autogenerate",
+    "alembic.command",
+    "alembic.config",
+    "asyncpg",
+    "psycopg",
+    "pydantic_settings",
+    "rich.console",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.ext.asyncio",
+    "sqlmodel",
+    "typer",
+)
+
+
+def preload() -> None:
+    """Import what every command would import again."""
+    for name in WARM:
+        importlib.import_module(name)
+
+
+def enter(job: dict[str, Any]) -> None:
+    """Become the process the job describes."""
+    os.chdir(job["cwd"])
+    os.environ.clear()
+    os.environ.update(job["env"])
+    for descriptor, name in ((0, os.devnull), (1, job["out"]), (2, job["err"])):
+        flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        os.dup2(os.open(name, flags), descriptor)
+    sys.argv = [job["program"], *job["argv"]]
+    sys.path[0:0] = [os.path.dirname(sys.executable)]
+
+
+def run(job: dict[str, Any]) -> int:
+    """Run the program's entry point to its end."""
+    enter(job)
+    try:
+        module = {"alembic": "alembic.config", "dbtool": "dbtool.cli.app"}[job["program"]]
+        importlib.import_module(module).main()
+    except SystemExit as stop:
+        code = stop.code
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+        return code & 0xFF if isinstance(code, int) else int(code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def finish(code: int) -> None:
+    """Leave without running the parent's exit handlers twice."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(code)
+
+
+def serve() -> None:
+    """Answer jobs until stdin ends."""
+    preload()
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            finish(run(json.loads(line)))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    serve()
