@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from dbtool.binaries import WHEEL, Binaries
-from dbtool.errors import OperationError
+from dbtool.errors import OperationError, UsageError
 
 _CACHE = Path("/var/cache/dbtool")
 
@@ -29,9 +29,10 @@ class Switch(TypedDict, total=False):
 class Account:
     """A user and group; `foreign` when it is not the one dbtool itself runs as."""
 
+    name: str
     uid: int
     gid: int
-    foreign: bool
+    foreign: bool = False
 
     @property
     def switch(self) -> Switch:
@@ -54,56 +55,82 @@ class Account:
 def server_account() -> Account:
     """Ourselves, or for root the `postgres` account where there is one, else `nobody`."""
     if os.geteuid() != 0:
-        return Account(os.geteuid(), os.getegid(), foreign=False)
+        return named_account(os.geteuid())
     for name in ("postgres", "nobody"):
         try:
-            entry = pwd.getpwnam(name)
+            return named_account(pwd.getpwnam(name).pw_uid)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid, foreign=True)
-    raise OperationError(
+    raise UsageError(
         "root cannot run a PostgreSQL server, and there is no account to run it as",
         detail='Neither "postgres" nor "nobody" exists on this machine.',
         hint="Run dbtool as a normal user.",
     )
 
 
+def named_account(uid: int) -> Account:
+    """The account of a user id; initdb refuses one that has no name."""
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        raise UsageError(
+            f"user id {uid} cannot run a PostgreSQL server, because it has no name",
+            detail="It has no entry in /etc/passwd, and initdb insists on one.",
+            hint="Run dbtool as a user that has one, or as root.",
+        ) from None
+    return Account(entry.pw_name, uid, entry.pw_gid, foreign=uid != os.geteuid())
+
+
 def runnable(binaries: Binaries, account: Account) -> Binaries:
-    """The same programs where the account can run them: copied once if it cannot."""
+    """The same programs where the account can run them: copied once if it cannot.
+
+    Root's environments often stand below a home directory that nobody else may enter.
+    """
     if not account.foreign or account.reaches(binaries.path("postgres")):
         return binaries
-    copy = _CACHE / _key(binaries) / binaries.directory.parent.parent.name / "pginstall"
-    if not copy.exists():
-        _copy(binaries, _CACHE / _key(binaries))
-    return replace(binaries, directory=copy / "bin")
+    package = binaries.directory.parent.parent
+    if package.name != WHEEL:
+        raise UsageError(
+            f'the account "{account.name}" cannot run the server programs in {binaries.directory}',
+            detail="PostgreSQL refuses to run as root, so that account runs it instead.",
+            hint="Install them where every user can read them.",
+        )
+    goal = _CACHE / _key(binaries)
+    if not goal.exists():
+        _copy(package, goal)
+    return replace(binaries, directory=goal / package.name / "pginstall" / "bin")
 
 
 def _key(binaries: Binaries) -> str:
-    program = binaries.path("postgres")
-    seen = program.stat()
-    identity = f"{program}:{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ino}"
-    return f"{binaries.major}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    """One copy per build, however many environments have it installed."""
+    content = hashlib.sha256(binaries.path("postgres").read_bytes()).hexdigest()
+    return f"postgresql-{binaries.major}-{content[:16]}"
 
 
-def _copy(binaries: Binaries, goal: Path) -> None:
-    """Copy beside the goal and rename, so that nobody ever sees half a copy."""
-    goal.parent.mkdir(mode=0o755, exist_ok=True)
-    prefix = binaries.directory.parent
-    package = prefix.parent
-    work = Path(tempfile.mkdtemp(prefix=".new-", dir=goal.parent))
+def _copy(package: Path, goal: Path) -> None:
+    """Copy beside the goal and rename, so that nobody ever runs half a copy."""
+    work = None
     try:
+        goal.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".new-", dir=goal.parent))
         for part in ("bin", "lib", "share"):
-            shutil.copytree(prefix / part, work / package.name / "pginstall" / part)
-        libraries = package.parent / f"{WHEEL}.libs"
-        if package.name == WHEEL and libraries.is_dir():
+            shutil.copytree(package / "pginstall" / part, work / package.name / "pginstall" / part)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
             shutil.copytree(libraries, work / libraries.name)
         _open_for_reading(work)
         work.rename(goal)
-    except OSError:
-        if not goal.exists():
-            raise
+    except OSError as error:
+        if goal.exists():
+            return
+        raise OperationError(
+            f"cannot copy the server programs to {goal.parent}",
+            detail=error.strerror or str(error),
+            hint="Install dbtool outside root's home directory, or run it as a normal user.",
+        ) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _open_for_reading(root: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from dbtool import supervisor
 from dbtool.account import Account, runnable, server_account
 from dbtool.binaries import Binaries, find_binaries
+from dbtool.clone import clone
 from dbtool.cluster import (
     LONGEST_SOCKET_DIRECTORY,
     SUPERUSER,
@@ -38,7 +39,6 @@ _CARELESS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "max_wal_size": "4GB",
     "log_checkpoints": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -59,6 +59,7 @@ class Server:
         self.directory = directory
         self._process = process
         self._address = address
+        self._owner = os.getpid()
 
     def target(self, database: str = "postgres") -> Target:
         """A database of this server, as its superuser."""
@@ -79,7 +80,9 @@ class Server:
         self._execute(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
 
     def stop(self) -> None:
-        """End the server and remove its files; a second call does nothing."""
+        """End the server and remove its files; a second call does nothing, nor one in a fork."""
+        if os.getpid() != self._owner:
+            return
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
@@ -162,10 +165,10 @@ def _private_directory(account: Account) -> tuple[Path, int]:
     The lock file gets its final name once it is locked: a directory with a lock nobody holds
     is always a leftover.
     """
-    for root in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
-        if len(os.fsencode(root)) + 1 + len(_PREFIX) + 8 > LONGEST_SOCKET_DIRECTORY:
+    for root in _temporary_roots():
+        if len(os.fsencode(root / _PREFIX)) + 8 > LONGEST_SOCKET_DIRECTORY:
             continue
-        if account.foreign and not account.reaches(Path(root)):
+        if account.foreign and not account.reaches(root):
             continue
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         lock = os.open(directory / "lock.new", os.O_RDWR | os.O_CREAT, 0o600)
@@ -180,20 +183,26 @@ def _private_directory(account: Account) -> tuple[Path, int]:
     )
 
 
+def _temporary_roots() -> list[Path]:
+    return [Path(root) for root in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp"))]
+
+
 def _spawn(
     binaries: Binaries, account: Account, directory: Path, lock: int
 ) -> "subprocess.Popen[bytes]":
     script = [sys.executable, "-I", "-S", supervisor.__file__, str(directory), str(os.getpid())]
     server = [str(binaries.path("postgres")), "-D", str(directory / "data")]
-    return subprocess.Popen(
-        [*script, str(account.uid), str(account.gid), *server],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        cwd="/",
-        env=environment(),
-        pass_fds=(lock,),
-        start_new_session=True,
-    )
+    with (directory / "log").open("wb") as log:
+        return subprocess.Popen(
+            [*script, str(account.uid), str(account.gid), *server],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=environment(),
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
 
 
 def _wait_until_ready(server: Server, process: "subprocess.Popen[bytes]") -> None:
@@ -223,30 +232,23 @@ def _quoted(name: str) -> str:
 
 
 def sweep() -> None:
-    """Remove what runs that were killed with their supervisor have left behind."""
-    for root in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
-        for directory in Path(root).glob(_PREFIX + "*"):
-            _remove_leftover(directory)
+    """Remove what runs left behind that were killed together with their supervisor."""
+    for root in _temporary_roots():
+        for directory in root.glob(_PREFIX + "*"):
+            _remove_if_abandoned(directory)
 
 
-def _remove_leftover(directory: Path) -> None:
+def _remove_if_abandoned(directory: Path) -> None:
+    """The lock of a run is free once its owner, supervisor and server have all ended."""
     try:
-        lock = os.open(directory / "lock", os.O_RDWR | os.O_NOFOLLOW)
+        lock = os.open(directory / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return
     try:
-        if os.fstat(lock).st_uid != os.geteuid():
-            return
-        flock(lock, LOCK_EX | LOCK_NB)
-        shutil.rmtree(directory, ignore_errors=True)
-    except OSError:
+        if os.fstat(lock).st_uid == os.geteuid():
+            flock(lock, LOCK_EX | LOCK_NB)
+            shutil.rmtree(directory, ignore_errors=True)
+    except BlockingIOError:
         return
     finally:
         os.close(lock)
-
-
-@contextmanager
-def clone(of: Target) -> Iterator[Target]:
-    """A throwaway copy of a database on its own server, dropped at the end."""
-    raise NotImplementedError
-    yield of

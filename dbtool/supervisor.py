@@ -2,7 +2,8 @@
 
 Started as a script of its own, so that a killed owner leaves neither a process nor a
 directory behind: `supervisor.py DIRECTORY OWNER UID GID PROGRAM [ARGUMENT]...`. The owner
-ends it by closing its standard input. It imports nothing of dbtool.
+ends it by closing its standard input. What it writes is the server's log. It imports
+nothing of dbtool.
 """
 
 import ctypes
@@ -20,7 +21,7 @@ def main(arguments: list[str]) -> int:
     """Run the server until the owner is gone; 1 when the server ended by itself."""
     directory, owner, uid, gid, *program = arguments
     signal.signal(signal.SIGTERM, _leave)
-    server = _spawn(program, int(uid), int(gid), os.path.join(directory, "log"))  # noqa: PTH118
+    server = _spawn(program, int(uid), int(gid))
     try:
         while os.getppid() == int(owner):
             if select.select([0], [], [], 0.25)[0]:
@@ -40,14 +41,14 @@ def _leave(*_: object) -> None:
     raise SystemExit(0)
 
 
-def _spawn(program: list[str], uid: int, gid: int, log: str) -> int:
+def _spawn(program: list[str], uid: int, gid: int) -> int:
     supervisor = os.getpid()
     child = os.fork()
     if child:
         return child
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _redirect(log)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         if os.geteuid() == 0:
             os.setgroups([])
             os.setgid(gid)
@@ -58,12 +59,6 @@ def _spawn(program: list[str], uid: int, gid: int, log: str) -> int:
         os.write(2, f"FATAL:  {program[0]}: {error}\n".encode())
     finally:
         os._exit(127)
-
-
-def _redirect(log: str) -> None:
-    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
-    os.dup2(2, 1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
 
 def _die_with(supervisor: int) -> None:
