@@ -7,9 +7,6 @@ from contextlib import contextmanager, suppress
 from dbtool.database import SyncConnection, Target, pooled
 from dbtool.errors import ConnectError, DbtoolError, OperationError, UsageError
 
-if TYPE_CHECKING:
-    pass
-
 _PREFIX = "dbtool_clone_"
 _MAINTENANCE = ("postgres", "template1")
 _IN_USE = "55006"
