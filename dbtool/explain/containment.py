@@ -1,0 +1,216 @@
+"""Which node of a plan ran inside which; not always the one it is printed below.
+
+An InitPlan runs inside the node that first needs its value, and a CTE inside the scans that
+pull it: both are found by name, by the time and by the blocks that have to fit.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dbtool.explain.plan import Node, Plan
+
+HALF_DIGIT = 0.0005
+"""Milliseconds by which a printed time may be off per loop."""
+
+_RETURNS = re.compile(r"\(returns ([^)]*)\)")
+_PARAMETER = re.compile(r"\$(\d+)|\((InitPlan [^()]*)\)\.col\d+")
+_FITS = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`part` of the time and `blocks` of `inner` happened inside `outer`."""
+
+    inner: int
+    outer: int
+    part: float
+    blocks: tuple[int, ...]
+
+
+class Forest:
+    """Which node ran inside which."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.edges: list[Edge] = []
+        self.detached: list[int] = []
+        self.region = regions(plan)
+        self._time_inside = [0.0] * (len(plan.nodes) + 1)
+        self._blocks_inside = [0] * (len(plan.nodes) + 1)
+        self._shared: list[Edge] = []
+
+    def users(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """For each InitPlan and CTE the nodes it ran inside."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for edge in self._shared:
+            found[edge.inner].append(edge.outer)
+        return tuple((inner, tuple(outer)) for inner, outer in found.items())
+
+    def place(self) -> None:
+        """Put every node inside the one it ran in."""
+        shared: list[Node] = []
+        for node in self.plan.nodes[1:]:
+            if node.relationship == "InitPlan":
+                shared.append(node)
+            else:
+                self._put(node, node.parent, 1.0, node.blocks)
+        if not shared:
+            return
+        mentions = _mentions(self.plan)
+        scans = _cte_scans(self.plan)
+        ran = [node for node in shared if node.executed]
+        for node in ran:
+            if not node.subplan.startswith("CTE "):
+                self._place_init_plan(node, mentions)
+        for node in ran:
+            if node.subplan.startswith("CTE "):
+                self._place_cte(node, scans)
+
+    def _put(self, node: Node, outer: int, part: float, blocks: tuple[int, ...]) -> Edge:
+        edge = Edge(node.id, outer, part, blocks)
+        self.edges.append(edge)
+        self._time_inside[outer] += node.time * part
+        self._blocks_inside[outer] += sum(blocks)
+        return edge
+
+    def _place_init_plan(self, node: Node, mentions: dict[str, list[int]]) -> None:
+        mentioned = (number for name in _produced(node) for number in mentions[name])
+        users = dict.fromkeys(self._user(node, number) for number in mentioned)
+        best = self._roomiest(node, [self.plan.node(number) for number in users if number])
+        if best is None:
+            best = self._roomiest(node, list(self._level(node)))
+        outer = best.id if best else node.parent
+        self._shared.append(self._put(node, outer, 1.0, node.blocks))
+
+    def _user(self, init_plan: Node, number: int) -> int:
+        """The node that evaluates a mention, 0 if none did; the leader does so for workers."""
+        owner = self.plan.node(init_plan.parent)
+        if not owner.id <= number < owner.end or init_plan.id <= number < init_plan.end:
+            return 0
+        gather = self.region[number]
+        if gather and owner.id <= gather < owner.end and self.region[owner.id] != gather:
+            number = gather
+        return number if self.plan.node(number).executed else 0
+
+    def _level(self, init_plan: Node) -> Iterator[Node]:
+        owner = self.plan.node(init_plan.parent)
+        for node in (owner, *self.plan.below(owner)):
+            inside = init_plan.id <= node.id < init_plan.end
+            if node.executed and not inside and self.region[node.id] == self.region[owner.id]:
+                yield node
+
+    def _roomiest(self, node: Node, candidates: list[Node]) -> Node | None:
+        return max(self._fitting(node, candidates), key=self._room, default=None)
+
+    def _fitting(self, node: Node, candidates: list[Node]) -> list[Node]:
+        """Those with time and blocks left over in which the node can have run."""
+        least_time = _FITS * node.time - HALF_DIGIT * node.loops
+        least_blocks = sum(node.blocks)
+        return [
+            each
+            for each in candidates
+            if self._room(each) >= least_time - HALF_DIGIT * each.loops
+            and self._block_room(each) >= least_blocks
+        ]
+
+    def _room(self, node: Node) -> float:
+        """Time of a node that nothing put inside it accounts for yet."""
+        room = node.time - self._time_inside[node.id]
+        if node.is_gather and node.children:
+            child = gathered(self.plan, node)
+            room += child.time - child.time / participants(node, child)
+        return room
+
+    def _block_room(self, node: Node) -> int:
+        return sum(node.blocks) - self._blocks_inside[node.id]
+
+    def _place_cte(self, node: Node, scans: dict[str, list[int]]) -> None:
+        owner = self.plan.node(node.parent)
+        candidates = [
+            self.plan.node(number)
+            for number in scans[node.subplan.removeprefix("CTE ")]
+            if owner.id <= number < owner.end and not node.id <= number < node.end
+        ]
+        candidates = [each for each in candidates if each.executed]
+        if not candidates:
+            self.detached.append(node.id)
+            return
+        whole = self._fitting(node, candidates)
+        if whole or len(candidates) == 1:
+            best = min(whole or candidates, key=lambda each: abs(self._room(each) - node.time))
+            self._shared.append(self._put(node, best.id, 1.0, node.blocks))
+        else:
+            self._split(node, candidates)
+
+    def _split(self, node: Node, candidates: list[Node]) -> None:
+        """Several scans pulled the CTE piece by piece: fill them in order of their room."""
+        candidates.sort(key=self._room, reverse=True)
+        time_left, blocks_left = 1.0, list(node.blocks)
+        for place, each in enumerate(candidates):
+            last = place == len(candidates) - 1
+            room = max(self._room(each), 0.0) / node.time if node.time else 0.0
+            part = time_left if last else min(time_left, room)
+            room_for_blocks = max(self._block_room(each), 0)
+            blocks = tuple(blocks_left) if last else _some_of(blocks_left, room_for_blocks)
+            time_left -= part
+            blocks_left = [left - taken for left, taken in zip(blocks_left, blocks, strict=True)]
+            if part > 0 or any(blocks):
+                self._shared.append(self._put(node, each.id, part, blocks))
+
+
+def _some_of(blocks: Sequence[int], room: int) -> tuple[int, ...]:
+    taken = []
+    for count in blocks:
+        taken.append(min(count, room))
+        room -= taken[-1]
+    return tuple(taken)
+
+
+def _produced(init_plan: Node) -> list[str]:
+    """The names under which expressions mention an InitPlan's value."""
+    if returns := _RETURNS.search(init_plan.subplan):
+        return [name.strip().lstrip("$") for name in returns[1].split(",")]
+    return [init_plan.subplan]
+
+
+def _mentions(plan: Plan) -> dict[str, list[int]]:
+    """Which nodes mention which InitPlan value in one of their expressions."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for node in plan.nodes:
+        for value in node.props.values():
+            for text in value if isinstance(value, list) else (value,):
+                if isinstance(text, str) and ("$" in text or "InitPlan" in text):
+                    for number, name in _PARAMETER.findall(text):
+                        found[number or name].append(node.id)
+    return found
+
+
+def _cte_scans(plan: Plan) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for node in plan.nodes:
+        if node.kind == "CTE Scan":
+            found[node.text("CTE Name")].append(node.id)
+    return found
+
+
+def regions(plan: Plan) -> list[int]:
+    """For each node the Gather whose workers run it; 0 for what only the leader runs."""
+    region = [0] * (len(plan.nodes) + 1)
+    for node in plan.nodes[1:]:
+        above = plan.node(node.parent)
+        gathered = above.is_gather and node.relationship != "InitPlan"
+        region[node.id] = above.id if gathered else region[above.id]
+    return region
+
+
+def gathered(plan: Plan, gather: Node) -> Node:
+    """The node below a Gather that its workers run."""
+    below = [node for node in plan.children(gather) if node.relationship != "InitPlan"]
+    return below[0] if below else gather
+
+
+def participants(gather: Node, child: Node) -> float:
+    """Processes that ran the child, by its loops: the leader may not have, a worker may be late."""
+    return max(child.loops / gather.loops, 1.0) if gather.loops else 1.0

@@ -1,0 +1,143 @@
+"""Where the time of a plan really went: each node's own time and own blocks.
+
+PostgreSQL prints inclusive figures. A node's own share is what remains of it after what ran
+inside it; every node runs inside exactly one other (or is split over several), so the shares
+sum to the root. Below a Gather, elapsed time is that of the process everything waited for.
+"""
+
+from dataclasses import dataclass
+
+from dbtool.explain.containment import HALF_DIGIT, Forest, gathered, participants
+from dbtool.explain.plan import Buffers, Node, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One node's own part of the statement, in milliseconds and blocks.
+
+    `wall` is the part of the elapsed time, `busy` the work of all processes together; they
+    differ below a Gather. `bound` is how far rounding in the printed figures may be off.
+    """
+
+    wall: float
+    busy: float
+    bound: float
+    buffers: Buffers | None
+    approximate: bool = False
+    consistent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The shares of all nodes, in the order of the plan's nodes.
+
+    `users` tells for InitPlans and CTEs inside which nodes they ran. `detached` are CTEs that
+    ran after the root had finished; their time is not in `total`.
+    """
+
+    shares: tuple[Share, ...]
+    total: float
+    users: tuple[tuple[int, tuple[int, ...]], ...] = ()
+    detached: tuple[int, ...] = ()
+
+    def of(self, node: Node) -> Share:
+        """The share of one node."""
+        return self.shares[node.id - 1]
+
+    def part(self, node: Node) -> float:
+        """The node's own time as a fraction of the whole."""
+        return max(self.of(node).wall, 0.0) / self.total if self.total > 0 else 0.0
+
+
+def measure(plan: Plan) -> Times:
+    """Attribute a plan's time and blocks to its nodes."""
+    forest = Forest(plan)
+    forest.place()
+    wall = _Wall(plan, forest.region)
+    users = forest.users()
+    return Times(_shares(plan, forest, wall), plan.root.time, users, tuple(forest.detached))
+
+
+class _Wall:
+    """Elapsed time in each node, what ran inside it included."""
+
+    def __init__(self, plan: Plan, region: list[int]) -> None:
+        self.inclusive = [0.0, *(node.time for node in plan.nodes)]
+        self.approximate = [False] * (len(plan.nodes) + 1)
+        self._plan = plan
+        for gather in plan.nodes:
+            if gather.is_gather and gather.executed:
+                self._follow_critical_process(gather, region)
+
+    def _follow_critical_process(self, gather: Node, region: list[int]) -> None:
+        child = gathered(self._plan, gather)
+        nodes = [node for node in self._plan.below(gather) if region[node.id] == gather.id]
+        processes = _processes(child)
+        if len(processes) > 1:
+            process = max(processes, key=lambda each: _time_in(child, each))
+            for node in nodes:
+                self.inclusive[node.id] = _time_in(node, process)
+        elif (count := participants(gather, child)) > 1:
+            for node in nodes:
+                self.inclusive[node.id] /= count
+                self.approximate[node.id] = True
+            self.approximate[gather.id] = True
+        self._fit(gather, child, nodes)
+
+    def _fit(self, gather: Node, child: Node, nodes: list[Node]) -> None:
+        """Workers may outlive their Gather (under a LIMIT); nobody waited for the rest."""
+        longest = self.inclusive[child.id]
+        if longest > gather.time:
+            for node in nodes:
+                self.inclusive[node.id] *= gather.time / longest
+                self.approximate[node.id] = True
+
+
+_LEADER = -1
+
+
+def _processes(node: Node) -> tuple[int, ...]:
+    """The processes whose times the plan tells apart."""
+    return (_LEADER, *(worker.number for worker in node.workers if worker.actual))
+
+
+def _time_in(node: Node, process: int) -> float:
+    workers = {each.number: each.time for each in node.workers if each.actual}
+    if process != _LEADER:
+        return workers.get(process, 0.0)
+    return max(node.time - sum(workers.values()), 0.0)
+
+
+def _shares(plan: Plan, forest: Forest, wall: _Wall) -> tuple[Share, ...]:
+    own = wall.inclusive.copy()
+    busy = [0.0, *(node.time for node in plan.nodes)]
+    bound = [0.0, *(HALF_DIGIT * node.loops for node in plan.nodes)]
+    own_bound = bound.copy()
+    blocks = [(), *(node.blocks for node in plan.nodes)]
+    for edge in forest.edges:
+        own[edge.outer] -= wall.inclusive[edge.inner] * edge.part
+        busy[edge.outer] -= plan.node(edge.inner).time * edge.part
+        own_bound[edge.outer] += bound[edge.inner]
+        if edge.blocks:
+            kept = zip(blocks[edge.outer], edge.blocks, strict=True)
+            blocks[edge.outer] = tuple(whole - inside for whole, inside in kept)
+    for node in plan.nodes:
+        if node.is_gather:
+            # What workers do together is more than elapsed time; a Gather's own part is waiting.
+            busy[node.id] = own[node.id]
+    return tuple(
+        Share(
+            wall=_settled(own[number], own_bound[number]),
+            busy=_settled(busy[number], own_bound[number]),
+            bound=own_bound[number],
+            buffers=Buffers(*blocks[number]) if blocks[number] else None,
+            approximate=wall.approximate[number],
+            consistent=own[number] >= -own_bound[number],
+        )
+        for number in range(1, len(plan.nodes) + 1)
+    )
+
+
+def _settled(value: float, bound: float) -> float:
+    """Rounding may leave a little less than nothing; anything more is left to be seen."""
+    return 0.0 if -bound <= value < 0 else value
