@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from dbtool.errors import ConnectError
 from dbtool.target import Target, tls_parameters
+
+if TYPE_CHECKING:
+    import socket
 
 READ_ONLY = "default_transaction_read_only"
 
@@ -23,6 +26,12 @@ class Connection(asyncpg.Connection):
         super().__init__(*args, **named)
         self.refused = ""
         self.local_settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def socket(self) -> "socket.socket | None":
+        """Our end of the connection; for asking the kernel about it, never for reading."""
+        found: socket.socket | None = self._transport.get_extra_info("socket")
+        return found
 
     @property
     def begin(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from dbtool.target import Target
+from dbtool.target import POOLER_PORTS, Target
 from dbtool.url import parse
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def pooled(target: Target) -> str | None:
         return f'the host name "{target.host}" has "-pooler" in it'
     if ".pooler." in target.host:
         return f'the host name "{target.host}" has "pooler" in it'
-    if target.port in (6432, 6543):
+    if target.port in POOLER_PORTS:
         return f"port {target.port} is a pooler's"
     if target.parameter("pgbouncer") == "true":
         return "the connection string says pgbouncer=true"

@@ -4,7 +4,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
-_SQLALCHEMY_ASYNCPG = frozenset({"asyncpg"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+POOLER_PORTS = frozenset({6432, 6543})
 _ENVIRONMENT = {
     "sslrootcert": "PGSSLROOTCERT",
     "sslcert": "PGSSLCERT",
@@ -74,9 +75,13 @@ class Target:
         return dataclasses.replace(self, database=name)
 
     def same_database(self, other: "Target") -> bool:
-        """Whether both names lead to the same database of the same server."""
-        mine = (self.host.lower(), self.port, self.database)
-        return mine == (other.host.lower(), other.port, other.database)
+        """Whether both names lead to the same database, one of them perhaps through a pooler."""
+        return self._identity() == other._identity()
+
+    def _identity(self) -> tuple[str, int, str]:
+        host = "localhost" if self.host in LOOPBACK else self.host.lower()
+        port = 5432 if self.port in POOLER_PORTS else self.port
+        return host.replace("-pooler.", ".", 1), port, self.database
 
     def sqlalchemy_url(self, driver: str = "asyncpg") -> str:
         """The URL for an engine, with the password."""
@@ -89,7 +94,7 @@ class Target:
 
     def _query(self, driver: str) -> dict[str, str]:
         place = {"host": self.host, "port": str(self.port)} if self.is_socket else {}
-        if driver not in _SQLALCHEMY_ASYNCPG:
+        if driver != "asyncpg":
             mode = {"sslmode": self.sslmode} if self.sslmode else {}
             return place | mode | dict(self.parameters)
         mode = {"ssl": self.sslmode} if self.sslmode else {}

@@ -1,0 +1,175 @@
+"""Decide whether a database is production, and whether an action may run on it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from dbtool import locality
+from dbtool.errors import UsageError
+from dbtool.ports import Ask
+from dbtool.target import Target
+
+if TYPE_CHECKING:
+    from dbtool.connection import Connection
+    from dbtool.settings import Environment
+
+
+class Standing(StrEnum):
+    """What losing the data of a database would mean."""
+
+    DEVELOPMENT = "development"
+    UNKNOWN = "unknown"
+    PRODUCTION = "production"
+
+
+class Action(StrEnum):
+    """What a command is about to do; the value is the verb of its question."""
+
+    READ = "read"
+    UPGRADE = "upgrade"
+    EXPLAIN_READ = "run the statement on"
+    EXPLAIN_WRITE = "run the writing statement, to be rolled back, on"
+    KILL = "end the session on"
+    DOWNGRADE = "downgrade"
+    GENERATE_EMPTY = "fill the empty tables of"
+    GENERATE = "write generated rows over the data of"
+    REFERENCE = "write the reference rows to"
+
+
+class Need(StrEnum):
+    """What an action needs before it runs."""
+
+    NOTHING = "nothing"
+    YES = "a yes"
+    NAME = "the database name, typed"
+    NAME_AS_FLAG = "the database name, as --confirm-database"
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What a database is, why, and the settings line that would classify an unknown one."""
+
+    standing: Standing
+    reason: str
+    settings_line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the user agreed to in advance: `--yes`, `--confirm-database NAME`."""
+
+    yes: bool = False
+    confirm_database: str | None = None
+
+
+_IN_DEVELOPMENT = {
+    Action.EXPLAIN_WRITE: Need.YES,
+    Action.KILL: Need.YES,
+    Action.DOWNGRADE: Need.YES,
+    Action.GENERATE: Need.YES,
+}
+_ELSEWHERE = {
+    Action.UPGRADE: Need.YES,
+    Action.EXPLAIN_WRITE: Need.NAME,
+    Action.KILL: Need.YES,
+    Action.DOWNGRADE: Need.NAME,
+    Action.GENERATE_EMPTY: Need.NAME_AS_FLAG,
+    Action.GENERATE: Need.NAME_AS_FLAG,
+    Action.REFERENCE: Need.YES,
+}
+
+_OWN_SERVERS = ("scratch", "local")
+
+
+async def classify(
+    connection: "Connection", target: Target, environment: "Environment | None"
+) -> Classified:
+    """What the server actually connected to is."""
+    expected = expect(target, environment)
+    if expected.standing is not Standing.UNKNOWN:
+        return expected
+    proof = await locality.prove(connection)
+    if proof.local:
+        return Classified(Standing.DEVELOPMENT, proof.reason)
+    return Classified(Standing.UNKNOWN, proof.reason, expected.settings_line)
+
+
+def expect(target: Target, environment: "Environment | None") -> Classified:
+    """What can be said without connecting; unknown may turn out to run on this machine."""
+    if environment is not None and environment.production:
+        return Classified(Standing.PRODUCTION, f"{environment.source} is marked production")
+    if environment is not None and environment.development:
+        return Classified(Standing.DEVELOPMENT, f"{environment.source} is marked development")
+    if target.source in _OWN_SERVERS:
+        return Classified(Standing.DEVELOPMENT, "dbtool started this server itself")
+    return Classified(Standing.UNKNOWN, "no setting marks it", _line(target, environment))
+
+
+def _line(target: Target, environment: "Environment | None") -> str:
+    if environment is not None:
+        return f"{environment.source} development = true"
+    place = f"?host={target.host}&port={target.port}" if target.is_socket else ""
+    address = "" if target.is_socket else target.address
+    url = f"postgresql://{target.user}@{address}/{target.database}{place}"
+    return f'[tool.dbtool] env.dev = {{ url = "{url}", development = true }}'
+
+
+def need(action: Action, standing: Standing) -> Need:
+    """What an action needs on a database of this standing."""
+    table = _IN_DEVELOPMENT if standing is Standing.DEVELOPMENT else _ELSEWHERE
+    return table.get(action, Need.NOTHING)
+
+
+def permit(
+    action: Action, classified: Classified, database: str, consent: Consent, ask: Ask
+) -> None:
+    """Return when the action may run; raises UsageError when it may not."""
+    needed = need(action, classified.standing)
+    if needed is Need.NOTHING:
+        return
+    if consent.confirm_database is not None:
+        _check_name(consent.confirm_database, database)
+        return
+    if needed is Need.NAME_AS_FLAG:
+        raise _refused(action, classified, database)
+    if needed is Need.YES and consent.yes:
+        return
+    question = _question(action, classified, database)
+    if needed is Need.YES:
+        agreed = ask.confirm(question)
+    else:
+        agreed = ask.type_name(f"{question} Type its name", database)
+    if not agreed:
+        raise UsageError("not confirmed; nothing was done")
+
+
+def _check_name(name: str, database: str) -> None:
+    if name != database:
+        raise UsageError(
+            f'--confirm-database says "{name}", but this is "{database}"',
+            detail="Nothing was done.",
+        )
+
+
+def _question(action: Action, classified: Classified, database: str) -> str:
+    sentence = f'{action.value.capitalize()} "{database}"?'
+    if classified.standing is Standing.DEVELOPMENT:
+        return sentence
+    return f"{_situation(classified, database)}\n{sentence}"
+
+
+def _situation(classified: Classified, database: str) -> str:
+    if classified.standing is Standing.PRODUCTION:
+        return f'"{database}" is production: {classified.reason}.'
+    return (
+        f'"{database}" may be production: {classified.reason}.\n'
+        f"If it is for development, say so in the settings: {classified.settings_line}"
+    )
+
+
+def _refused(action: Action, classified: Classified, database: str) -> UsageError:
+    return UsageError(
+        f'refused to {action.value} "{database}"',
+        detail=_situation(classified, database),
+        hint=f"If you mean it: --confirm-database {database}",
+    )
