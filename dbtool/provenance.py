@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dbtool.errors import UsageError
-from dbtool.report import FailOn
+from dbtool.severity import FailOn
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from dbtool.errors import UsageError
 from dbtool.inifile import AlembicUrl, read_url
 from dbtool.project import ALEMBIC_INI, PYPROJECT, Project, find
 from dbtool.provenance import Given
-from dbtool.report import FailOn
+from dbtool.severity import FailOn
 from dbtool.target import Target
 from dbtool.url import parse
 
-__all__ = ["Environment", "Settings", "Value", "load"]
+__all__ = ["Environment", "NamedDatabase", "Settings", "Value", "load"]
 
 _DOTENV = ".env"
 _PLACE = ("PGHOST", "PGSERVICE", "PGDATABASE")
@@ -30,6 +30,16 @@ class Value:
     value: str | None
     source: str
     overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDatabase:
+    """One environment as `dbtool config` shows it: never a secret."""
+
+    name: str
+    database: str
+    marked: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,19 @@ class Settings:
     def values(self) -> tuple[Value, ...]:
         """Every setting, the value in force and where it came from."""
         return tuple(self._value(key) for key in provenance.KEYS)
+
+    def named_databases(self) -> tuple[NamedDatabase, ...]:
+        """Every environment, and why one leads nowhere where that is so."""
+        return tuple(self._named(each) for each in self.environments)
+
+    def _named(self, environment: Environment) -> NamedDatabase:
+        try:
+            database = environment.target(self.variables).shown
+        except UsageError as error:
+            database = error.message
+        marks = "production" if environment.production else "development"
+        marked = marks if environment.production or environment.development else "not marked"
+        return NamedDatabase(environment.name, database, marked, environment.source)
 
     def _value(self, key: provenance.Key) -> Value:
         found = [each for each in self.given if each.key == key.name]

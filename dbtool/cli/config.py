@@ -1,0 +1,128 @@
+"""`dbtool config`: every setting, where it came from, and which database it leads to."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from dbtool.cli.command import Call, command
+from dbtool.cli.options import ALEMBIC, DATABASE
+
+if TYPE_CHECKING:
+    from dbtool.guard import Classified
+    from dbtool.report import Report, Section
+    from dbtool.settings import NamedDatabase, Settings, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings in force and the database they name."""
+
+    root: str
+    root_found_by: str
+    database: str | None
+    database_source: str | None
+    standing: str | None
+    standing_reason: str | None
+    settings_line: str | None
+    pooled: str | None
+    settings: "tuple[Value, ...]"
+    environments: "tuple[NamedDatabase, ...]"
+    notes: tuple[str, ...]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "Set-up", DATABASE, ALEMBIC)(config)
+
+
+def config(call: Call) -> "Report":
+    """Show every setting, where it came from, and which database would be used.
+
+    Nothing is connected to. Secrets are never shown.
+    """
+    from dbtool.report import Report
+
+    read = _read(call.settings)
+    return Report(
+        command=call.command,
+        data=read,
+        headline=_headline(read),
+        sections=_sections(read),
+        notes=read.notes,
+        next=_next(read),
+    )
+
+
+def _read(settings: "Settings") -> Config:
+    from dbtool.database import pooled
+    from dbtool.guard import expect
+
+    target = settings.target() if settings.has_target() else None
+    expected = expect(target, settings.environment) if target else None
+    return Config(
+        root=str(settings.root),
+        root_found_by=settings.project.found_by,
+        database=target.shown if target else None,
+        database_source=target.source if target else None,
+        standing=expected.standing.value if expected else None,
+        standing_reason=_reason(expected) if expected else None,
+        settings_line=expected.settings_line or None if expected else None,
+        pooled=pooled(target) if target else None,
+        settings=settings.values(),
+        environments=settings.named_databases(),
+        notes=settings.notes,
+    )
+
+
+def _reason(expected: "Classified") -> str:
+    if expected.settings_line:
+        return "no setting marks it; on connecting it counts as development if its server " + (
+            "is a process of this machine"
+        )
+    return expected.reason
+
+
+def _headline(read: Config) -> str:
+    if read.database is None:
+        return "No database is named."
+    return f"{read.database}, named by {read.database_source}; {read.standing}"
+
+
+def _sections(read: Config) -> "tuple[Section, ...]":
+    from dbtool.report import Column, Table, Text
+
+    facts = [f"Project root: {read.root} ({_found_by(read.root_found_by)})"]
+    if read.standing_reason:
+        facts.append(f"{read.standing}: {read.standing_reason}.".capitalize())
+    if read.pooled:
+        facts.append(f"Transaction pooler: {read.pooled}.")
+    columns = Column("setting"), Column("value", shrink=True), Column("from", shrink=True)
+    rows = tuple((each.key, each.value or "not set", _origin(each)) for each in read.settings)
+    sections: list[Section] = [Text("\n".join(facts)), Table(columns, rows)]
+    if read.environments:
+        columns = Column("environment"), Column("database", shrink=True), Column("marked")
+        sections.append(
+            Table(columns, tuple((e.name, e.database, e.marked) for e in read.environments))
+        )
+    return tuple(sections)
+
+
+def _found_by(name: str) -> str:
+    return f"found by {name}" if name else "no settings file found"
+
+
+def _origin(value: "Value") -> str:
+    if not value.overrides:
+        return value.source
+    return f"{value.source}, over {', '.join(value.overrides)}"
+
+
+def _next(read: Config) -> tuple[str, ...]:
+    if read.database is None:
+        return (
+            'export DATABASE_URL="postgresql://user@host:5432/database"',
+            "dbtool init",
+            "dbtool demo",
+        )
+    return (f"In pyproject.toml: {read.settings_line}",) if read.settings_line else ()
