@@ -2,21 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Literal, Protocol, TypeVar
 
-
-class Severity(IntEnum):
-    """How bad a finding is; monitoring reads ERROR as critical."""
-
-    NOTE = 1
-    WARNING = 2
-    ERROR = 3
-
-    @property
-    def word(self) -> str:
-        """The severity as it is printed and as `--fail-on` accepts it."""
-        return self.name.lower()
+from dbtool.severity import Severity as Severity
 
 
 class Certainty(StrEnum):
@@ -79,14 +68,13 @@ Subject_contra = TypeVar("Subject_contra", contravariant=True)
 class Rule(Protocol[Subject_contra]):
     """A module with a `check` function; its file name is its name, its docstring its page."""
 
+    __doc__: str | None
+
     @property
     def __name__(self) -> str: ...
 
-    @property
-    def __doc__(self) -> str | None: ...
-
-    @staticmethod
-    def check(subject: Subject_contra, /) -> Iterable[Finding | Unknown]: ...
+    def check(self, subject: Subject_contra, /) -> Iterable[Finding | Unknown]:
+        """Judge one subject."""
 
 
 def rule_name(module_name: str) -> str:

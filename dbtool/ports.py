@@ -34,7 +34,8 @@ class Ask(Protocol):
 class Emit(Protocol):
     """Sends one report of a stream on its way as soon as it is known."""
 
-    def __call__(self, report: Report) -> None: ...
+    def __call__(self, report: Report) -> None:
+        """Send the report."""
 
 
 class Silent:

@@ -183,6 +183,23 @@ def plain(value: object) -> object:
     infinite or none at all becomes null. A field with `metadata={"json": False}` is left out.
     """
     match value:
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case set() | frozenset():
+            return sorted((plain(item) for item in value), key=str)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: plain(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.metadata.get("json", True)
+        }
+    return _scalar(value)
+
+
+def _scalar(value: object) -> object:
+    match value:
         case Severity():
             return value.word
         case Enum():
@@ -197,16 +214,4 @@ def plain(value: object) -> object:
             return value.total_seconds()
         case Decimal() | UUID() | Path():
             return str(value)
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case set() | frozenset():
-            return sorted((plain(item) for item in value), key=str)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: plain(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.metadata.get("json", True)
-        }
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,49 +1,70 @@
-"""The program: all commands in help order, the global options, and the way out."""
+"""The way in and the way out: signals, one boundary around everything, one exit code."""
 
 import gc
+import os
 import sys
-from typing import Annotated
-
-import typer
-
-from dbtool.cli import output
-from dbtool.cli.options import Format, Options
-from dbtool.errors import UsageError
-
-app = typer.Typer(
-    name="dbtool",
-    help="Database operations for SQLAlchemy, Alembic and PostgreSQL teams.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+from typing import NoReturn
 
 
-@app.callback()
-def root(
-    ctx: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    ctx.obj = Options()
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code.
 
-
-def main() -> None:
-    """Run the command line and leave with its exit code."""
+    A short process ends before collecting garbage pays, and collecting while importing
+    is a fifth of start-up; therefore the imports stand inside, behind `gc.disable()`, and
+    the collection at the very end finds nothing to look at.
+    """
     gc.disable()
-    output.leave(_run(sys.argv[1:]))
+    from dbtool.cli import output
+
+    output.prepare_streams()
+    _interrupt_on_signals()
+    code = _run(sys.argv[1:])
+    gc.freeze()
+    output.leave(code)
 
 
 def _run(argv: list[str]) -> int:
+    from dbtool.cli import output
+    from dbtool.errors import Interrupted
+
     try:
-        return int(app(argv, prog_name="dbtool", standalone_mode=False) or 0)
-    except typer.TyperException as error:
-        wrong = UsageError(error.format_message(), hint="See dbtool --help.")
-        wants_json = "--json" in argv or "--format=json" in argv
-        return output.fail("", wrong, Options(format=Format.JSON if wants_json else None))
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
-    except BrokenPipeError:
-        output.quiet_stdout()
+        return _dispatch(argv)
+    except output.ReaderGone:
         return 0
-    except Exception:
-        return output.fail_as_bug(argv)
+    except SystemExit as end:  # typer ends the process itself after completion
+        return int(end.code or 0)
+    except KeyboardInterrupt:
+        return output.fail("", Interrupted("interrupted"), json=_wants_json(argv))
+    except Exception as error:
+        return output.fail_as_bug("", error, json=_wants_json(argv))
+
+
+def _dispatch(argv: list[str]) -> int:
+    """Hand the words to typer; without any, show the help and fail as a command line should."""
+    from dbtool.cli import output, usage
+    from dbtool.cli.program import program
+
+    if "_DBTOOL_COMPLETE" in os.environ:
+        # Typer loads rich to print descriptions that are plain text; None says it is not there.
+        sys.modules["rich"] = None  # type: ignore[assignment]
+    try:
+        code = program()(argv or ["--help"], prog_name="dbtool", standalone_mode=False)
+    except usage.CommandLineError as error:
+        if (help_text := usage.help_instead(error)) is not None:
+            output.write(help_text)
+            return usage.EXIT
+        return output.fail("", usage.explained(error), json=_wants_json(argv))
+    return int(code or 0) if argv else usage.EXIT
+
+
+def _interrupt_on_signals() -> None:
+    """A terminated command winds up as one interrupted by Ctrl-C does."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
+def _wants_json(argv: list[str]) -> bool:
+    return "--json" in argv or "--format json" in " ".join(argv).replace("=", " ")

@@ -1,20 +1,24 @@
 """How a function becomes a command: shared options, one error boundary, one exit."""
 
 import functools
+import gc
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from dbtool.cli import output
-from dbtool.cli.options import OUTPUT, Options, Share, merge, split
-from dbtool.errors import DbtoolError, Interrupted
-from dbtool.report import FailOn, Report, exit_code
+from dbtool.cli.help import HelpCommand
+from dbtool.cli.options import OUTPUT, Options, Share, given, merge, split
+from dbtool.errors import DbtoolError, Interrupted, UsageError
+from dbtool.severity import FailOn
 
 if TYPE_CHECKING:
     from dbtool.database import Target
+    from dbtool.report import Report
     from dbtool.settings import Settings
 
 
@@ -32,24 +36,31 @@ class Call:
         """The settings of the project around the current directory."""
         from dbtool.settings import load
 
-        return load(self.options.url, self.options.env, self.options.config)
+        chosen = self.options
+        return load(chosen.url, chosen.env, chosen.config, section=chosen.name or "alembic")
 
     @cached_property
     def target(self) -> "Target":
         """The database the user named; raises UsageError when none is."""
+        for note in self.settings.notes:
+            self.progress.note(note)
         return self.settings.target()
 
     @property
     def fail_on(self) -> FailOn:
         """The least severity that makes this command exit 1."""
-        return self.options.fail_on or FailOn.ERROR
+        return self.options.fail_on or self.settings.fail_on or FailOn.ERROR
 
-    def emit(self, report: Report) -> None:
+    def emit(self, report: "Report") -> None:
         """Write one report."""
-        output.write(output.render(report, self.options), self.options.output)
+        output.write_report(report, self.options.wanted, self.options.output)
+
+    def runs_long(self) -> None:
+        """Collect garbage from now on: this command lives long enough to need it."""
+        gc.enable()
 
 
-Body = Callable[..., Report | None]
+Body = Callable[..., "Report | None"]
 
 
 def command(
@@ -65,18 +76,23 @@ def command(
             inner, own = split(values)
             outer = ctx.find_root().obj
             options = merge(outer, inner) if isinstance(outer, Options) else inner
-            full_name = " ".join(ctx.command_path.split()[1:])
-            raise typer.Exit(_execute(Call(full_name, options), body, own))
+            call = Call(" ".join(ctx.command_path.split()[1:]), options)
+            unwanted = [text for key, text in given(options).items() if key not in values]
+            raise typer.Exit(_execute(call, body, own, unwanted))
 
-        _give_signature(run, body, (*shares, OUTPUT))
-        app.command(title, rich_help_panel=panel, hidden=hidden)(run)
+        take_parameters(run, body, (*shares, OUTPUT))
+        page = inspect.getdoc(body)
+        app.command(title, cls=HelpCommand, help=page, rich_help_panel=panel, hidden=hidden)(run)
         return body
 
     return register
 
 
-def _give_signature(run: Callable[..., None], body: Body, shares: tuple[Share, ...]) -> None:
-    _, *own = inspect.signature(body, eval_str=True).parameters.values()
+def take_parameters(
+    run: Callable[..., Any], body: Callable[..., Any], shares: tuple[Share, ...]
+) -> None:
+    """Give `run` the parameters of the body but its first, and the shared ones."""
+    _, *own = inspect.signature(body).parameters.values()
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     own_options = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
     parameters = [context, *own_options, *(each for share in shares for each in share)]
@@ -84,14 +100,47 @@ def _give_signature(run: Callable[..., None], body: Body, shares: tuple[Share, .
     run.__annotations__ = {each.name: each.annotation for each in parameters}
 
 
-def _execute(call: Call, body: Body, own: dict[str, Any]) -> int:
+def _execute(call: Call, body: Body, own: dict[str, Any], unwanted: list[str]) -> int:
+    """Run the command; nothing but its exit code comes out."""
     try:
+        _refuse(call, unwanted)
+        output.check_writable(call.options.output)
         report = body(call, **own)
-        if report is None:
-            return 0
+        return 0 if report is None else _deliver(call, report)
+    except output.ReaderGone:
+        return 0
+    except typer.Exit:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        call.progress.close()
+        return _failed(call, error)
+
+
+def _refuse(call: Call, unwanted: list[str]) -> None:
+    """Options before the command that it does not take are a mistake, not a wish."""
+    if unwanted:
+        raise UsageError(
+            f'"dbtool {call.command}" takes no {" and no ".join(unwanted)}',
+            hint=f"See dbtool {call.command} --help.",
+        )
+
+
+def _deliver(call: Call, report: "Report") -> int:
+    """Write the last report; the verdict stands even when nobody reads it to the end."""
+    from dbtool.report import exit_code
+
+    call.progress.close()
+    with suppress(output.ReaderGone):
         call.emit(report)
-        return exit_code(report, call.fail_on)
-    except DbtoolError as error:
-        return output.fail(call.command, error, call.options)
-    except KeyboardInterrupt:
-        return output.fail(call.command, Interrupted("interrupted"), call.options)
+    if not (report.findings or report.unknowns):
+        return 0
+    return exit_code(report, call.fail_on)
+
+
+def _failed(call: Call, error: BaseException) -> int:
+    json, path = call.options.wanted is output.Format.JSON, call.options.output
+    if isinstance(error, KeyboardInterrupt):
+        error = Interrupted("interrupted")
+    if isinstance(error, DbtoolError):
+        return output.fail(call.command, error, json=json, path=path)
+    return output.fail_as_bug(call.command, error, json=json, path=path)

@@ -2,27 +2,19 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Option
 
-from dbtool.report import FailOn
+from dbtool.cli.output import Format
+from dbtool.severity import FailOn
 
 OUTPUT_PANEL = "Output"
 DATABASE_PANEL = "Database"
 ALEMBIC_PANEL = "Alembic"
-
-
-class Format(StrEnum):
-    """How a report is written."""
-
-    TERMINAL = "terminal"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    GITHUB = "github"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +30,11 @@ class Options:
     config: Path | None = None
     name: str | None = None
     x: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> Format:
+        """The format in force; `--json` is short for `--format json`."""
+        return Format.JSON if self.json else self.format or Format.TERMINAL
 
 
 def _output(
@@ -160,3 +157,20 @@ def merge(outer: Options, inner: Options) -> Options:
         for field in fields(Options)
     }
     return Options(**{**chosen, "x": outer.x + inner.x})
+
+
+def given(options: Options) -> dict[str, str]:
+    """The options that were given, by field, as they are spelled on the command line."""
+    names = (field.name for field in fields(Options) if getattr(options, field.name))
+    return {name: "-x" if name == "x" else f"--{name.replace('_', '-')}" for name in names}
+
+
+def hidden(share: Share) -> Share:
+    """The same options, taken but not listed on the help page."""
+    return tuple(_hide(parameter) for parameter in share)
+
+
+def _hide(parameter: inspect.Parameter) -> inspect.Parameter:
+    option = copy(parameter.annotation.__metadata__[0])
+    option.hidden = True
+    return parameter.replace(annotation=Annotated[parameter.annotation.__origin__, option])

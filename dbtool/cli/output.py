@@ -2,23 +2,50 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from dbtool.cli.options import Format, Options
-from dbtool.errors import BUG_EXIT, DbtoolError, UsageError
-from dbtool.report import Report, error_envelope
+from dbtool.errors import BUG_EXIT, DbtoolError, OperationError, UsageError
 
-
-def chosen_format(options: Options) -> Format:
-    """The format in force; `--json` is short for `--format json`."""
-    return Format.JSON if options.json else options.format or Format.TERMINAL
+if TYPE_CHECKING:
+    from dbtool.report import Report
 
 
-def render(report: Report, options: Options) -> str:
-    """The report as text in the format in force."""
-    match chosen_format(options):
+class Format(StrEnum):
+    """How a report is written."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+
+
+class ReaderGone(Exception):
+    """Whoever read stdout has gone; there is nobody left to tell."""
+
+
+def prepare_streams() -> None:
+    """Make the three streams safe to use: closed ones lead nowhere, odd characters print as `?`."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def write_report(report: "Report", wanted: Format, path: Path | None) -> None:
+    """Write a report in a format, to a file or to stdout."""
+    write(_render(report, wanted, to_file=path is not None), path)
+    if wanted is Format.GITHUB and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+        from dbtool.render.markdown import render as as_markdown
+
+        with suppress(OSError), open(summary, "a", encoding="utf-8") as page:
+            page.write(as_markdown(report))
+
+
+def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
+    match wanted:
         case Format.JSON:
             from dbtool.render.json import render as as_json
 
@@ -30,29 +57,44 @@ def render(report: Report, options: Options) -> str:
         case Format.GITHUB:
             from dbtool.render.github import render as as_github
 
-            return as_github(report)
+            return as_github(report, _workspace())
         case Format.TERMINAL:
-            return _for_terminal(report, options)
+            return _for_people(report, to_file=to_file)
 
 
-def _for_terminal(report: Report, options: Options) -> str:
+def _for_people(report: "Report", *, to_file: bool) -> str:
+    from dbtool.render.screen import PAPER, Screen
     from dbtool.render.terminal import render as as_terminal
 
-    text = as_terminal(report, width=_width(), color=options.output is None and wants_color())
-    if options.output is None and os.environ.get("GITHUB_ACTIONS") == "true":
-        from dbtool.render.github import render as as_github
+    if to_file:
+        return as_terminal(report, PAPER)
+    text = as_terminal(report, Screen(_width(), color=wants_color(), drawing=_draws()))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from dbtool.render.github import annotations
 
-        text += as_github(report)
+        text = annotations(report, _workspace()) + text
     return text
 
 
-def _width() -> int:
-    if columns := os.environ.get("COLUMNS", ""):
-        return int(columns) if columns.isdigit() else 80
+def _workspace() -> str:
+    return os.environ.get("GITHUB_WORKSPACE", "")
+
+
+def _width() -> int | None:
+    """Columns to fit a report into; None, without limit, where nobody looks at a screen."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns)
+    if not os.isatty(1):
+        return None
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
-    except (OSError, ValueError):
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
         return 80
+
+
+def _draws() -> bool:
+    return os.isatty(1) and (sys.stdout.encoding or "").lower().startswith("utf")
 
 
 def wants_color(stream: int = 1) -> bool:
@@ -62,68 +104,127 @@ def wants_color(stream: int = 1) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or os.isatty(stream)
 
 
-def write(text: str, path: Path | None) -> None:
+def bold(text: str) -> str:
+    """Text that stands out on stdout, where that is a terminal."""
+    return f"\x1b[1m{text}\x1b[0m" if wants_color() else text
+
+
+def write(text: str, path: Path | None = None) -> None:
     """Write a rendered report to a file, or to stdout."""
-    if path is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    if path is not None:
+        _write_file(path, text)
         return
     try:
-        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        _quiet_stdout()
+        raise ReaderGone from error
     except OSError as error:
-        raise UsageError(
-            f'cannot write "{path}"',
-            detail=error.strerror or str(error),
-            hint="Name a file in a directory you may write to.",
-        ) from error
+        _quiet_stdout()
+        raise _unwritten("stdout", error) from error
 
 
-def show_error(error: DbtoolError) -> None:
-    """Print an error on stderr as PostgreSQL words them."""
-    lines = [("error", error.message), ("detail", error.detail), ("hint", error.hint)]
-    color = wants_color(2)
-    for label, text in lines:
-        if text:
-            head = f"\x1b[1;31m{label}:\x1b[0m" if color and label == "error" else f"{label}:"
-            body = text.replace("\n", "\n" + " " * (len(label) + 2))
-            print(f"{head} {body}", file=sys.stderr)
+def check_writable(path: Path | None) -> None:
+    """Refuse a report file that cannot be written before the command does anything."""
+    if path is None:
+        return
+    directory = path.resolve().parent
+    if path.is_dir():
+        reason = "It is a directory."
+    elif not directory.is_dir():
+        reason = f'There is no directory "{directory}".'
+    elif not os.access(path if path.exists() else directory, os.W_OK):
+        reason = "Permission denied."
+    else:
+        return
+    hint = "Name a file in a directory you may write to."
+    raise UsageError(f'cannot write "{path}"', detail=reason, hint=hint)
 
 
-def fail(command: str, error: DbtoolError, options: Options) -> int:
-    """Report a failure in the format in force; returns its exit code."""
-    if chosen_format(options) is Format.JSON:
-        from dbtool.render.json import dumps
+def _write_file(path: Path, text: str) -> None:
+    """Replace the file as a whole, so that a full disk leaves the old one as it was."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8", errors="replace")
+        return
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", errors="replace")
+        if target.exists():
+            temporary.chmod(target.stat().st_mode)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unwritten(f'"{path}"', error) from error
 
-        write(dumps(error_envelope(command, error)), options.output)
-    show_error(error)
+
+def _unwritten(name: str, error: OSError) -> OperationError:
+    reason = error.strerror or str(error)
+    return OperationError(
+        f"cannot write the report to {name}",
+        detail=f"{reason}. What the command did is done; only its report is lost.",
+    )
+
+
+def fail(command: str, error: DbtoolError, *, json: bool = False, path: Path | None = None) -> int:
+    """Report a failure on stderr, and with `json` as an envelope too; returns its exit code."""
+    if json:
+        _write_envelope(command, error, path)
+    _show(error)
     return error.exit
 
 
-def fail_as_bug(argv: Sequence[str]) -> int:
-    """Print what a bug report needs; call it while handling the exception."""
-    import platform
-    import traceback
-    from importlib.metadata import version
+def fail_as_bug(
+    command: str, error: BaseException, *, json: bool = False, path: Path | None = None
+) -> int:
+    """Print what a bug report needs; returns the exit code of a bug."""
+    from dbtool.cli import bug
 
-    parts = ("dbtool-pg", "sqlalchemy", "alembic", "asyncpg", "typer")
-    print("error: this is a bug of dbtool; please report what follows", file=sys.stderr)
-    print("  " + ", ".join(f"{part} {version(part)}" for part in parts), file=sys.stderr)
-    print(f"  Python {platform.python_version()}, {platform.platform()}", file=sys.stderr)
-    print(f"  command: {argv[0] if argv else ''}", file=sys.stderr)
-    traceback.print_exc()
-    return BUG_EXIT
+    told = DbtoolError("this is a bug of dbtool; please report what follows")
+    told.exit = BUG_EXIT
+    _show(told)
+    told.detail = bug.report(error, sys.argv[1:])
+    _say(told.detail)
+    if json:
+        _write_envelope(command, told, path)
+    return told.exit
+
+
+def _write_envelope(command: str, error: DbtoolError, path: Path | None) -> None:
+    from dbtool.render.json import dumps
+    from dbtool.report import error_envelope
+
+    with suppress(ReaderGone, DbtoolError):
+        write(dumps(error_envelope(command, error)), path)
+
+
+def _show(error: DbtoolError) -> None:
+    color = wants_color(2)
+    for label, text in (("error", error.message), ("detail", error.detail), ("hint", error.hint)):
+        if text:
+            head = f"\x1b[1;31m{label}:\x1b[0m" if color and label == "error" else f"{label}:"
+            below = "\n" + " " * (len(label) + 2)
+            _say(f"{head} {text.replace(chr(10), below)}\n")
+
+
+def _say(text: str) -> None:
+    """Tell the user on stderr; a reader that went away must not stop the work."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def leave(code: int) -> NoReturn:
-    """End the process; a reader that went away is no error."""
+    """End the process; what is still on its way to stdout is sent first."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        quiet_stdout()
+    except OSError:
+        _quiet_stdout()
     sys.exit(code)
 
 
-def quiet_stdout() -> None:
+def _quiet_stdout() -> None:
     """Point stdout at nothing, so that the interpreter's last flush cannot fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -132,25 +233,40 @@ class TerminalProgress:
     """Progress as plain lines on stderr; one line is redrawn where stderr is a terminal."""
 
     def __init__(self) -> None:
-        self._live = os.isatty(2)
-        self._stage = ""
+        self._live = os.isatty(2) and os.environ.get("TERM") != "dumb"
+        self._drawn = False
 
     def step(self, text: str) -> None:
         """Begin a stage that may take a while."""
-        self._stage = text
-        print(text, file=sys.stderr, flush=True)
+        self.close()
+        _say(f"{text}\n")
 
     def advance(self, done: float, total: float | None = None, unit: str = "") -> None:
         """Say how far the current stage is; only where it can be redrawn in place."""
         if not self._live:
             return
         share = f" of {total:,.0f} ({done / total:.0%})" if total else ""
-        end = "\n" if total and done >= total else "\r"
-        print(f"  {done:,.0f}{share} {unit}\x1b[K", end=end, file=sys.stderr, flush=True)
+        line = f"  {done:,.0f}{share} {unit}".rstrip()
+        _say(f"\r{line[: _columns_of_stderr() - 1]}\x1b[K")
+        self._drawn = True
 
     def note(self, text: str) -> None:
         """Say something worth knowing that is neither a result nor an error."""
-        print(f"note: {text}", file=sys.stderr, flush=True)
+        self.close()
+        _say(f"note: {text}\n")
+
+    def close(self) -> None:
+        """Leave the redrawn line alone, so that what follows starts on its own."""
+        if self._drawn:
+            _say("\n")
+            self._drawn = False
+
+
+def _columns_of_stderr() -> int:
+    try:
+        return os.get_terminal_size(2).columns or 80
+    except OSError:
+        return 80
 
 
 class TerminalAsk:
@@ -171,5 +287,5 @@ class TerminalAsk:
                 detail=prompt.strip(),
                 hint=f"Run it at a terminal, or give {flag}.",
             )
-        print(prompt, end="", file=sys.stderr, flush=True)
+        _say(prompt)
         return sys.stdin.readline().strip()

@@ -1,0 +1,51 @@
+"""Help pages as plain text, with options and commands under their panels."""
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from dbtool.cli import output
+
+Row = tuple[str, str]
+
+
+class _Panels:
+    """Lists what typer keeps under `rich_help_panel` without loading rich."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write each panel as a titled list."""
+        panels = {**_option_panels(ctx), **_command_panels(ctx)}
+        for title, rows in panels.items():
+            with formatter.section(output.bold(title)):
+                formatter.write_dl(rows)
+
+
+class HelpCommand(_Panels, TyperCommand):
+    """A command whose help page is grouped by panel."""
+
+
+class HelpGroup(_Panels, TyperGroup):
+    """A command group whose help page is grouped by panel."""
+
+
+def _option_panels(ctx: Any) -> dict[str, list[Row]]:
+    panels: dict[str, list[Row]] = {"Arguments": [], "Options": []}
+    for parameter in ctx.command.get_params(ctx):
+        title = parameter.rich_help_panel or f"{parameter.param_type_name.capitalize()}s"
+        if row := parameter.get_help_record(ctx):
+            panels.setdefault(title, []).append(row)
+    return {title: rows for title, rows in panels.items() if rows}
+
+
+def _command_panels(ctx: Any) -> dict[str, list[Row]]:
+    if not isinstance(ctx.command, TyperGroup):
+        return {}
+    names = ctx.command.list_commands(ctx)
+    widest = max(map(len, names), default=0)
+    panels: dict[str, list[Row]] = {}
+    for name in names:
+        command: Any = ctx.command.get_command(ctx, name)
+        if command is not None and not command.hidden:
+            rows = panels.setdefault(command.rich_help_panel or "Commands", [])
+            rows.append((name.ljust(widest), command.get_short_help_str(limit=200)))
+    return panels

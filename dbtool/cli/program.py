@@ -1,0 +1,107 @@
+"""The tree of commands: which family holds which command, in the order of the help page."""
+
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dbtool import __version__
+from dbtool.cli import output
+from dbtool.cli.command import take_parameters
+from dbtool.cli.help import HelpCommand, HelpGroup
+from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, OUTPUT, hidden, split
+
+FAMILIES = {
+    "pool": ("pool",),
+    "config": ("config",),
+    "rules": ("rules",),
+}
+"""Each module of `dbtool.cli` that holds commands, and which ones."""
+
+EPILOG = (
+    "The options -c, -n, -x, --url, --env, --format, --json, -o and --fail-on may also stand "
+    "before the command, as Alembic users type them."
+)
+
+
+class Program(HelpGroup):
+    """All commands; a family is imported when one of its commands is looked at."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Every command in the order of the help page."""
+        return [name for names in FAMILIES.values() for name in names]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """What a list shows of a command; its options take long to build and are left out."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        family = _family_of(cmd_name)
+        for info in family.registered_commands:
+            if info.name == cmd_name:
+                panel = info.rich_help_panel
+                return HelpCommand(
+                    cmd_name, help=info.help, hidden=info.hidden, rich_help_panel=panel
+                )
+        return _built(family, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command to run, or to complete, with all its options."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found and _built(_family_of(args[0]), args[0]), rest
+
+
+@cache
+def _family_of(command: str) -> typer.Typer:
+    module = next(key for key, names in FAMILIES.items() if command in names)
+    family = typer.Typer(rich_markup_mode=None, suggest_commands=False)
+    family.callback()(lambda: None)
+    import_module(f"dbtool.cli.{module}").register(family)
+    return family
+
+
+def _built(family: typer.Typer, command: str) -> Any:
+    group = typer.main.get_command(family)
+    assert isinstance(group, TyperGroup)
+    return group.commands[command]
+
+
+def program() -> Any:
+    """The program as a callable that takes the words of the command line."""
+    app = typer.Typer(
+        name="dbtool",
+        cls=Program,
+        help="Database operations for SQLAlchemy, Alembic and PostgreSQL teams.",
+        epilog=EPILOG,
+        rich_markup_mode=None,
+        suggest_commands=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    take_parameters(_remember, _before_command, tuple(map(hidden, SHARED)))
+    app.callback()(_remember)
+    return typer.main.get_command(app)
+
+
+SHARED = (DATABASE, ALEMBIC, JUDGED, OUTPUT)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.write(f"dbtool {__version__}\n")
+        raise typer.Exit
+
+
+def _before_command(
+    _: object,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None: ...
+
+
+def _remember(ctx: typer.Context, **values: Any) -> None:
+    ctx.obj, _ = split(values)

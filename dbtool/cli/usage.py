@@ -1,0 +1,49 @@
+"""What is wrong with a command line, told as every other error is."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import typer
+
+from dbtool.errors import UsageError
+
+EXIT = UsageError.exit
+
+CommandLineError: Any = getattr(typer, "TyperException", typer.BadParameter.__mro__[2])
+"""What typer raises about a command line; before 0.27 only its public subclass shows it."""
+
+
+def help_instead(error: Any) -> str | None:
+    """The help page a bare command group answers with, or None for a real error."""
+    if type(error).__name__ != "NoArgsIsHelpError":
+        return None
+    return f"{error.format_message()}\n"
+
+
+def explained(error: Any) -> UsageError:
+    """Typer's error in our words, with the nearest name as the hint."""
+    message, _, _ = str(error.format_message()).partition(" (Possible options:")
+    message, _, _ = message.partition(" Did you mean")
+    message = re.sub(r"'([^' ]*)'", r'"\1"', message.strip().rstrip("."))
+    return UsageError(message[:1].lower() + message[1:], hint=_hint(error, message))
+
+
+def _hint(error: Any, message: str) -> str:
+    context = getattr(error, "ctx", None)
+    page = f"See {context.command_path if context else 'dbtool'} --help."
+    near = _near(message, context) or sorted(getattr(error, "possibilities", None) or ())
+    return f"Did you mean {' or '.join(near)}? {page}" if near else page
+
+
+def _near(message: str, context: Any) -> list[str]:
+    wrong = re.fullmatch(r'No such command "(.*)"', message)
+    if wrong is None or context is None:
+        return []
+    return near(wrong[1], context.command.list_commands(context))
+
+
+def near(wrong: str, names: Iterable[str]) -> list[str]:
+    """The names a misspelt one may stand for, best first."""
+    return get_close_matches(wrong, list(names), n=3, cutoff=0.6)

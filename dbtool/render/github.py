@@ -1,0 +1,64 @@
+"""Findings as GitHub workflow commands, which show them beside the lines of a pull request."""
+
+import os
+
+from dbtool.finding import Finding, Location, Unknown
+from dbtool.render.counts import count_line
+from dbtool.report import Report
+from dbtool.severity import Severity
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def render(report: Report, workspace: str = "") -> str:
+    """The headline, one annotation per finding, and the count."""
+    around = (report.headline, annotations(report, workspace), count_line(report))
+    return "".join(f"{part.rstrip()}\n" for part in around if part)
+
+
+def annotations(report: Report, workspace: str = "") -> str:
+    """One workflow command per finding and per unknown; `workspace` is the repository's root."""
+    lines = [_finding(finding, workspace) for finding in report.findings]
+    lines += [_unknown(unknown) for unknown in report.unknowns]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _finding(finding: Finding, workspace: str) -> str:
+    message = [f"{finding.title} ({finding.certainty})", *finding.evidence]
+    if finding.location and finding.location.name:
+        message.append(f"at {finding.location.name}")
+    if finding.fix:
+        message += [f"fix: {finding.fix.label}".rstrip(), finding.fix.code]
+    properties = {**_place(finding.location, workspace), "title": finding.rule}
+    return _command(_LEVELS[finding.severity], properties, "\n".join(message))
+
+
+def _unknown(unknown: Unknown) -> str:
+    message = f"unknown: {unknown.reason}\nto decide: {unknown.decide}"
+    return _command("notice", {"title": unknown.rule}, message)
+
+
+def _place(location: Location | None, workspace: str) -> dict[str, str]:
+    if location is None or location.file is None:
+        return {}
+    place = {"file": _from_root(location.file, workspace)}
+    return place if location.line is None else {**place, "line": str(location.line)}
+
+
+def _from_root(file: str, workspace: str) -> str:
+    """The path as GitHub knows it: from the root of the repository."""
+    path = os.path.relpath(file, workspace) if workspace else file
+    return file if path.startswith("..") else path
+
+
+def _command(level: str, properties: dict[str, str], message: str) -> str:
+    given = ",".join(f"{key}={_escaped_property(value)}" for key, value in properties.items())
+    return f"::{level} {given}::{_escaped(message)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escaped_property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

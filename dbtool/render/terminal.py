@@ -1,0 +1,121 @@
+"""A report for people: on a screen, and as plain text where nobody looks at one."""
+
+from collections.abc import Iterable, Iterator
+
+from dbtool.finding import Finding, Unknown
+from dbtool.render.counts import count_line
+from dbtool.render.screen import Screen, paint, words_of
+from dbtool.render.table import table_lines
+from dbtool.render.words import clean, columns, one_line, padded, wrapped
+from dbtool.report import Bar, Bars, Code, Diff, Node, Report, Section, Table, Text, Tone, Tree
+
+
+def render(report: Report, screen: Screen) -> str:
+    """The whole report; its last line counts what was found and what stays unknown."""
+    blocks = [_paragraph(report.headline, screen, "strong")] if report.headline else []
+    blocks += [section_lines(section, screen) for section in report.sections]
+    blocks += [_finding(finding, screen) for finding in report.findings]
+    blocks += [_unknown(unknown, screen) for unknown in report.unknowns]
+    blocks += [_paragraph(f"info: {note}", screen, hang="      ") for note in report.notes]
+    blocks += [_next(report.next)] if report.next else []
+    blocks += [[line]] if (line := count_line(report)) else []
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n" if blocks else ""
+
+
+def section_lines(section: Section, screen: Screen) -> list[str]:
+    """One section as lines, below its title."""
+    title = [paint(clean(section.title), "strong", screen)] if section.title else []
+    match section:
+        case Text():
+            body = clean(section.text).rstrip("\n").split("\n")
+        case Table():
+            body = table_lines(section, screen)
+        case Tree():
+            body = list(_tree(section.roots, screen, "", top=True))
+        case Code():
+            body = [f"    {line}".rstrip() for line in clean(section.code).rstrip("\n").split("\n")]
+        case Diff():
+            body = [_diff_line(line, screen) for line in clean(section.text).splitlines()]
+        case Bars():
+            body = _bars(section.bars, screen)
+    return title + body
+
+
+def _paragraph(text: str, screen: Screen, tone: Tone = "plain", hang: str = "") -> list[str]:
+    lines = wrapped(one_line(text), screen.width, hang)
+    return [paint(line, tone, screen) for line in lines]
+
+
+def _tree(nodes: Iterable[Node], screen: Screen, stem: str, *, top: bool = False) -> Iterator[str]:
+    last = len(nodes := tuple(nodes)) - 1
+    for place, node in enumerate(nodes):
+        if top:
+            branch, below = "", ""
+        elif not screen.drawing:
+            branch, below = "  ", "  "
+        else:
+            branch, below = ("└─ ", "   ") if place == last else ("├─ ", "│  ")
+        tone: Tone = "plain" if isinstance(node.label, str) else node.label.tone
+        room = screen.width and max(8, screen.width - columns(stem + branch))
+        first, *rest = wrapped(one_line(words_of(node.label)), room)
+        yield stem + branch + paint(first, tone, screen)
+        for line in rest:
+            yield stem + below + paint(line, tone, screen)
+        yield from _tree(node.children, screen, stem + below)
+
+
+def _diff_line(line: str, screen: Screen) -> str:
+    tones: dict[str, Tone] = {"+": "good", "-": "error", "@": "muted"}
+    if line.startswith(("+++", "---")):
+        return paint(line, "strong", screen)
+    return paint(line, tones.get(line[:1], "plain"), screen)
+
+
+def _bars(bars: tuple[Bar, ...], screen: Screen) -> list[str]:
+    widest = max((columns(one_line(bar.label)) for bar in bars), default=0)
+    texts = [one_line(bar.text) or f"{bar.value:g} of {bar.total:g}" for bar in bars]
+    room = (screen.width or 80) - widest - max(map(columns, texts), default=0) - 4
+    length = max(5, min(30, room))
+    lines = []
+    for bar, text in zip(bars, texts, strict=True):
+        drawn = paint(_bar(bar, length, screen), bar.tone, screen)
+        lines.append(f"{padded(one_line(bar.label), widest)}  {drawn}  {text}")
+    return lines
+
+
+def _bar(bar: Bar, length: int, screen: Screen) -> str:
+    share = min(1.0, max(0.0, bar.value / bar.total)) if bar.total else 0.0
+    full = round(share * length) or int(share > 0)
+    mark, rest = ("█", "░") if screen.drawing else ("#", ".")
+    return mark * full + rest * (length - full)
+
+
+def _finding(finding: Finding, screen: Screen) -> list[str]:
+    """Everything about one finding in one block."""
+    word = finding.severity.word
+    head = f"{word} ({finding.certainty}): {one_line(finding.title)} [{finding.rule}]"
+    lines = wrapped(head, screen.width, "  ")
+    tone: Tone = "error" if word == "error" else "warning" if word == "warning" else "note"
+    lines[0] = paint(word, tone, screen) + lines[0][len(word) :]
+    if finding.location:
+        lines += wrapped(f"  at {one_line(str(finding.location))}", screen.width, "   ")
+    for evidence in finding.evidence:
+        lines += wrapped(f"  {one_line(evidence)}", screen.width)
+    if finding.fix:
+        lines += wrapped(f"  fix: {one_line(finding.fix.label)}".rstrip(), screen.width)
+        code = clean(finding.fix.code).strip("\n").split("\n")
+        lines += [f"      {line}".rstrip() for line in code]
+    return lines
+
+
+def _unknown(unknown: Unknown, screen: Screen) -> list[str]:
+    head = f"unknown: {one_line(unknown.reason)} [{unknown.rule}]"
+    lines = wrapped(head, screen.width, "  ")
+    lines[0] = paint("unknown", "note", screen) + lines[0][len("unknown") :]
+    return lines + wrapped(f"  to decide: {one_line(unknown.decide)}", screen.width, "  ")
+
+
+def _next(commands: tuple[str, ...]) -> list[str]:
+    if len(commands) == 1:
+        return [f"next: {clean(commands[0])}"]
+    return ["next:", *(f"  {clean(command)}" for command in commands)]

@@ -1,0 +1,69 @@
+"""Text on a screen: how wide it is, where it breaks, and what must not reach a terminal raw."""
+
+import re
+from unicodedata import category, east_asian_width
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """The text with control characters spelled out, so that data cannot steer the terminal."""
+    if text.isprintable():
+        return text
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The text on one line; an indent at its start stays."""
+    if text.isprintable():
+        return text
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    return indent + clean(" ".join(text.split()))
+
+
+def columns(text: str) -> int:
+    """How many columns the text takes; East Asian characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns_of(character) for character in text)
+
+
+def _columns_of(character: str) -> int:
+    if category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if east_asian_width(character) in ("W", "F") else 1
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """The text filled up with spaces to a width, on its left side with `right`."""
+    room = " " * (width - columns(text))
+    return room + text if right else text + room
+
+
+def wrapped(text: str, width: int | None, hang: str = "") -> list[str]:
+    """The text broken between words; later lines repeat its indent and add `hang`."""
+    if width is None or columns(text) <= width:
+        return [text]
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    lines, line = [], indent
+    for word in text.split():
+        for piece in _pieces(word, max(4, width - columns(indent + hang))):
+            grown = f"{line} {piece}" if line.strip() else line + piece
+            if line.strip() and columns(grown) > width:
+                lines.append(line)
+                grown = indent + hang + piece
+            line = grown
+    return [*lines, line]
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """A word cut where it is wider than a whole line."""
+    if columns(word) <= width:
+        return [word]
+    pieces, piece = [], ""
+    for character in word:
+        if columns(piece + character) > width:
+            pieces.append(piece)
+            piece = ""
+        piece += character
+    return [*pieces, piece]
