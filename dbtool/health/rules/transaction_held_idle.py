@@ -1,0 +1,103 @@
+"""A session sits in an open transaction and runs nothing.
+
+What it means: the application began a transaction and then does something else, waits for
+another service, or has lost the session. Its connection is taken, its locks are kept, and
+once it has read anything vacuum cannot remove rows that died since. It becomes an outage when
+another session waits for a lock it holds.
+
+Reads: pg_stat_activity; pg_locks where somebody waits. Without pg_monitor the state of other
+roles' sessions is hidden and the check says so.
+
+Thresholds: a warning from 30 s on, an error from 300 s on, and an error at any age if it
+blocks somebody. pgdoctor takes half of and the whole idle_in_transaction_session_timeout or 5
+minutes, pganalyze 30 and 60 minutes, pgmetrics 60 s.
+
+Now: terminate the session with the statement given; it ends only the session that was seen.
+pg_cancel_backend returns true and does nothing here, for there is no statement to cancel.
+
+For good: keep remote calls, rendering and streaming out of the session's scope, and let the
+server end what is forgotten.
+
+Bad:
+```python
+async with Session() as session:
+    order = await session.get(Order, order_id)
+    await payment.charge(order)  # the transaction stays open for as long as this takes
+```
+
+Good:
+```python
+async with Session() as session:
+    order = await session.get(Order, order_id)
+await payment.charge(order)
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Certainty, Finding, Fix, Severity, Unknown, rule_name
+from dbtool.health.pool import IdleTransaction, Pool
+from dbtool.health.sight import hidden_states
+from dbtool.health.wording import counted, duration, service
+
+NAME = rule_name(__name__)
+WARNING_SECONDS = 30
+ERROR_SECONDS = 300
+LISTED = 5
+
+
+def check(pool: Pool) -> Iterator[Finding | Unknown]:
+    """Report each application's idle transactions together, the blocking ones first."""
+    held: dict[str, list[IdleTransaction]] = {}
+    for each in pool.idle_transactions:
+        if each.blocks or each.idle_seconds >= WARNING_SECONDS:
+            held.setdefault(service(each.application), []).append(each)
+    for application, sessions in held.items():
+        yield _finding(application, sessions)
+    yield from hidden_states(NAME, pool)
+
+
+def _finding(application: str, sessions: list[IdleTransaction]) -> Finding:
+    blocked = sum(each.blocks for each in sessions)
+    longest = max(each.idle_seconds for each in sessions)
+    error = blocked or longest >= ERROR_SECONDS
+    title = f"{application}: {counted(len(sessions), 'transaction')} held idle"
+    title += f" for up to {duration(longest)}"
+    if blocked:
+        title += f", blocking {counted(blocked, 'session')}"
+    return Finding(
+        rule=NAME,
+        severity=Severity.ERROR if error else Severity.WARNING,
+        title=title,
+        certainty=Certainty.MEASURED,
+        evidence=tuple(_evidence(sessions)),
+        fix=_terminate(sessions[:LISTED]),
+    )
+
+
+def _evidence(sessions: list[IdleTransaction]) -> Iterator[str]:
+    for each in sessions[:LISTED]:
+        line = f"pid {each.pid}: idle {duration(each.idle_seconds)}"
+        if each.aborted:
+            line += ", transaction aborted"
+        elif each.transaction_seconds is not None:
+            line += f", transaction open {duration(each.transaction_seconds)}"
+        if each.blocks:
+            line += f", blocks {each.blocks:,}"
+        yield f"{line}, last ran: {each.query or '(nothing)'}"
+    if len(sessions) > LISTED:
+        yield f"+{len(sessions) - LISTED:,} more"
+    if any(each.holds_horizon for each in sessions):
+        yield "vacuum cannot remove rows that died since they first read"
+
+
+def _terminate(sessions: list[IdleTransaction]) -> Fix:
+    seen = ",\n    ".join(f"({each.pid}, '{each.backend_start}')" for each in sessions)
+    return Fix(
+        "sql",
+        "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity\n"
+        f"WHERE (pid, backend_start) IN (\n    {seen})\n"
+        "  AND state LIKE 'idle in transaction%';",
+        label="Ends exactly these sessions, if they are still idle"
+        " (same role, pg_signal_backend or superuser)",
+    )

@@ -1,0 +1,134 @@
+"""The one read-only connection through which a health question is asked."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from dbtool.database import Target, connect
+from dbtool.errors import DbtoolError, LockNotObtained, OperationError
+
+if TYPE_CHECKING:
+    from dbtool.connection import Connection
+
+STATEMENT_SECONDS = 2
+GRACE_SECONDS = 1.0
+"""How much longer than the server's own limit the client waits for a server that froze."""
+
+LIMITS = MappingProxyType(
+    {
+        "lock_timeout": "100ms",
+        "statement_timeout": f"{STATEMENT_SECONDS}s",
+        "idle_in_transaction_session_timeout": "5s",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The versions installed beside dbtool, which are the application's where it runs there."""
+
+    asyncpg: str
+    sqlalchemy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What was connected to; `pooler` holds the evidence that a pooler stands before the server."""
+
+    shown: str
+    pooler: tuple[str, ...] = ()
+    driver: Driver | None = None
+
+
+class Session:
+    """An open connection that answers statements which return one JSON text."""
+
+    def __init__(self, target: Target, connection: "Connection") -> None:
+        self._target = target
+        self._connection = connection
+
+    async def read(self, sql: str) -> dict[str, Any]:
+        """Run one statement within the limits and parse what it returns.
+
+        The statement must cast its result to text: asyncpg then needs no look at the types.
+        """
+        try:
+            async with (
+                asyncio.timeout(STATEMENT_SECONDS + GRACE_SECONDS),
+                self._connection.limits(),
+            ):
+                answer: dict[str, Any] = json.loads(await self._connection.fetchval(sql))
+                return answer
+        except Exception as error:
+            raise _explained(error, self._target) from error
+
+    def endpoint(self, backend_pid: int) -> Endpoint:
+        """The endpoint, judged by the server's own process id among other things."""
+        evidence = [self._connection.refused] if self._connection.refused else []
+        announced = self._connection.get_server_pid()
+        if announced != backend_pid:
+            evidence.append(f"it announced process {announced}, but process {backend_pid} answered")
+        driver = _installed() if evidence else None
+        return Endpoint(self._target.shown, tuple(evidence), driver)
+
+
+def _installed() -> Driver:
+    from importlib.metadata import version
+
+    return Driver(version("asyncpg"), version("sqlalchemy"))
+
+
+@asynccontextmanager
+async def session(target: Target) -> AsyncIterator[Session]:
+    """One connection for one question, read-only and with limits the server enforces."""
+    connection = await connect(target, read_only=True, settings=LIMITS)
+    try:
+        yield Session(target, connection)
+    finally:
+        await _close(connection)
+
+
+async def _close(connection: "Connection") -> None:
+    try:
+        await connection.close(timeout=GRACE_SECONDS)
+    except Exception:
+        connection.terminate()
+
+
+def _explained(error: Exception, target: Target) -> DbtoolError:
+    """The error a user can act on, for a statement that failed after the login."""
+    import asyncpg
+
+    match error:
+        case DbtoolError():
+            return error
+        case TimeoutError():
+            return OperationError(
+                f"{target.shown} accepted the login and then stopped answering",
+                detail=f"No reply within {STATEMENT_SECONDS + GRACE_SECONDS:g} s, although the"
+                f" server was told to give up after {STATEMENT_SECONDS} s.",
+                hint="The host or its disk may be stalled: look at the machine itself.",
+            )
+        case asyncpg.QueryCanceledError():
+            return OperationError(
+                f"the server did not answer within {STATEMENT_SECONDS} s",
+                detail=str(error),
+                hint="It may be short of CPU or memory; try once more, then look at the machine.",
+            )
+        case asyncpg.LockNotAvailableError():
+            return LockNotObtained(
+                "a system catalogue is locked",
+                detail=str(error),
+                hint="Find who runs VACUUM FULL, CLUSTER or REINDEX on a system catalogue.",
+            )
+        case asyncpg.PostgresConnectionError() | asyncpg.exceptions.InterfaceError() | OSError():
+            return OperationError(
+                f"{target.shown} closed the connection before it answered",
+                detail=str(error),
+                hint="The server may be stopping or restarting; try once more.",
+            )
+    return OperationError(f"{target.shown} refused the question", detail=str(error))

@@ -1,0 +1,274 @@
+"""What `pool` reads from a real server, compared with the server's own word."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from dbtool.database import SyncConnection, Target
+from dbtool.errors import ConnectError
+from dbtool.health.pool import Pool, read
+from dbtool.scratch import Server, throwaway
+from tests.conftest import MAJOR
+from tests.health.crowd import Crowd, crowd
+from tests.health.waiting import waiting
+from tests.proxy import proxy
+
+SMALL = {"max_connections": "20", "superuser_reserved_connections": "3", "max_wal_senders": "0"}
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Server]:
+    """A server with few slots, so that filling it is cheap."""
+    tier = {"reserved_connections": "2"} if MAJOR >= 16 else {}
+    with throwaway(MAJOR, settings=SMALL | tier) as running:
+        yield running
+
+
+@pytest.fixture
+def people(database: Target) -> Iterator[Crowd]:
+    """Sessions in a database of one's own."""
+    with crowd(database) as opened:
+        yield opened
+
+
+def of(pool: Pool, database: Target) -> Counter[tuple[str, str | None]]:
+    """Connections of one database by application and state."""
+    counts: Counter[tuple[str, str | None]] = Counter()
+    for group in pool.groups:
+        if group.database == database.database:
+            counts[group.application, group.state] += group.count
+    return counts
+
+
+def test_counts_client_backends_by_application_and_state(database: Target, people: Crowd) -> None:
+    """Every client backend is in one group; dbtool itself is one of them."""
+    people.idle(3, "api")
+    people.session("api", "BEGIN", "SELECT 1")
+    people.session("worker", "BEGIN")
+    people.session("@odd name@h:1")
+    pool = read(database)
+    assert of(pool, database) == {
+        ("api", "idle"): 3,
+        ("api", "idle in transaction"): 1,
+        ("worker", "idle in transaction"): 1,
+        ("@odd name@h:1", "idle"): 1,
+        ("dbtool", "active"): 1,
+    }
+    assert sum(group.count for group in pool.groups) == pool.slots.used
+    assert {group.client for group in pool.groups} == {"local"}
+
+
+def test_usable_slots_leave_out_every_reserved_tier(small: Server) -> None:
+    """What an ordinary role can get is max_connections less both reserves."""
+    pool = read(small.target())
+    reserved = 2 if MAJOR >= 16 else 0
+    assert dataclasses.asdict(pool.slots) == {
+        "max_connections": 20,
+        "superuser_reserved": 3,
+        "role_reserved": reserved,
+        "usable": 17 - reserved,
+        "used": 1,
+        "free": 16 - reserved,
+        "hidden": 0,
+    }
+
+
+def test_usable_slots_are_those_the_server_grants(small: Server) -> None:
+    """A plain role gets exactly the slots that were reported free, and not one more."""
+    with SyncConnection(small.target()) as admin:
+        admin.execute("CREATE ROLE plain LOGIN")
+    free = read(small.target()).slots.free
+    plain = dataclasses.replace(small.target(), user="plain")
+    with ExitStack() as stack:
+        # dbtool's own connection took one of the slots and has given it back.
+        assert _log_in_until_refused(plain, stack) == free + 1
+        full = read(small.target()).slots
+        assert (full.free, full.used - full.usable) == (0, 1)
+
+
+def _log_in_until_refused(target: Target, stack: ExitStack) -> int:
+    for granted in range(100):
+        try:
+            stack.enter_context(SyncConnection(target))
+        except ConnectError:
+            return granted
+    return 100
+
+
+def test_walsenders_and_background_workers_take_no_slot(server: Server, database: Target) -> None:
+    """Only client backends count, whatever else pg_stat_activity shows."""
+    with SyncConnection(database, application_name="onlooker") as onlooker:
+        others = onlooker.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type <> 'client backend'"
+        )
+        mine = onlooker.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        )
+    assert others > 0
+    assert read(server.target()).slots.used <= mine + 1
+
+
+def test_idle_transactions_with_age_horizon_and_redacted_statement(
+    database: Target, people: Crowd
+) -> None:
+    """The last statement shows without its literals, and a snapshot that is kept is noticed."""
+    holder = people.session("api", "BEGIN ISOLATION LEVEL REPEATABLE READ")
+    holder.fetchval("SELECT 'secret' || $1::text", "other secret")
+    failed = people.session("worker", "BEGIN")
+    with pytest.raises(Exception, match="division by zero"):
+        failed.execute("SELECT 1/0")
+    pool = read(database)
+    mine = [each for each in pool.idle_transactions if each.database == database.database]
+    assert [(each.application, each.aborted, each.holds_horizon, each.query) for each in mine] == [
+        ("api", False, True, "SELECT ? || $1::text"),
+        ("worker", True, False, "SELECT ?/?"),
+    ]
+    api, worker = mine
+    assert api.transaction_seconds is not None
+    assert 0 <= api.idle_seconds <= api.transaction_seconds < 30
+    assert worker.transaction_seconds is None
+    assert pool.oldest_transaction is not None
+
+
+BLOCKED = {
+    "row": ("UPDATE t SET b = 1 WHERE a = 1", "UPDATE t SET b = 2 WHERE a = 1"),
+    "table": ("SELECT * FROM t", "ALTER TABLE t ADD c int"),
+    "writer": ("INSERT INTO t VALUES (2, 2)", "CREATE INDEX ON t (b)"),
+    "advisory": ("SELECT pg_advisory_xact_lock(7)", "SELECT pg_advisory_xact_lock(7)"),
+    "unique key": ("INSERT INTO t VALUES (3, 3)", "INSERT INTO t VALUES (3, 4)"),
+    "concurrently": ("INSERT INTO t VALUES (4, 4)", "CREATE INDEX CONCURRENTLY ON t (b)"),
+}
+
+
+@pytest.mark.parametrize("kind", BLOCKED)
+def test_counts_whom_an_idle_transaction_blocks(kind: str, database: Target, people: Crowd) -> None:
+    """Blocked sessions are counted at the holder, and the innocent bystander blocks nobody."""
+    holds, waits = BLOCKED[kind]
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t VALUES (1, 1)")
+    people.session("holder", "BEGIN", holds)
+    people.session("bystander", "BEGIN", "SELECT 1")
+    with waiting(database, waits):
+        pool = read(database)
+    blocks = {each.application: each.blocks for each in pool.idle_transactions}
+    assert (blocks["holder"], blocks["bystander"]) == (1, 0)
+
+
+def test_blocked_sessions_agree_with_the_servers_own_graph(database: Target, people: Crowd) -> None:
+    """A queue on one table and one on a row: the counts are those of pg_blocking_pids."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)")
+        connection.execute("CREATE TABLE u (a int PRIMARY KEY); INSERT INTO u VALUES (1)")
+    people.session("reader", "BEGIN", "SELECT * FROM t")
+    people.session("reader too", "BEGIN", "SELECT * FROM t")
+    people.session("writer", "BEGIN", "UPDATE u SET a = 1")
+    with ExitStack() as stack:
+        for statement in ("ALTER TABLE t ADD b int", "SELECT * FROM t", "SELECT * FROM t"):
+            stack.enter_context(waiting(database, statement))
+        for _ in range(3):
+            stack.enter_context(waiting(database, "UPDATE u SET a = 1"))
+        pool = read(database)
+        truth = _blocking(database)
+    assert {each.pid: each.blocks for each in pool.idle_transactions if each.blocks} == truth
+    assert sorted(truth.values()) == [1, 1, 1]
+
+
+def _blocking(database: Target) -> dict[int, int]:
+    with SyncConnection(database) as connection:
+        rows = connection.fetch(
+            "SELECT blocker, count(DISTINCT waiter) FROM ("
+            "  SELECT pid AS waiter, unnest(pg_blocking_pids(pid)) AS blocker"
+            "  FROM pg_stat_activity WHERE wait_event_type = 'Lock') AS edges"
+            " JOIN pg_stat_activity AS a ON a.pid = blocker"
+            " WHERE a.state LIKE 'idle in transaction%' GROUP BY blocker"
+        )
+    return {row["blocker"]: row["count"] for row in rows}
+
+
+def test_limits_of_roles_and_databases(database: Target, people: Crowd) -> None:
+    """A limit shows with what it allows and what is used, its name quoted for SQL."""
+    with SyncConnection(database) as connection:
+        connection.execute('CREATE ROLE "Odd role" LOGIN CONNECTION LIMIT 5')
+        connection.execute(f"ALTER DATABASE {database.database} CONNECTION LIMIT 50")
+    odd = dataclasses.replace(database, user="Odd role")
+    try:
+        with SyncConnection(odd), SyncConnection(odd):
+            limits = read(database).limits
+    finally:
+        with SyncConnection(database) as connection:
+            connection.execute('DROP ROLE "Odd role"')
+    assert [dataclasses.astuple(limit) for limit in limits] == [
+        ("role", "Odd role", '"Odd role"', 5, 2),
+        ("database", database.database, database.database, 50, 3),
+    ]
+
+
+def test_a_plain_role_sees_an_upper_bound_and_says_what_it_lacks(
+    database: Target, people: Crowd
+) -> None:
+    """Without pg_monitor the number of connections is right and the states are hidden."""
+    people.idle(3)
+    with SyncConnection(database) as connection:
+        connection.execute('CREATE ROLE "on call" LOGIN')
+    plain = dataclasses.replace(database, user="on call")
+    pool = read(plain)
+    assert of(pool, database) == {("api", None): 3, ("dbtool", "active"): 1}
+    assert pool.slots.hidden >= 3
+    assert dataclasses.asdict(pool.rights) == {
+        "role": "on call",
+        "sees_all": False,
+        "grant": 'GRANT pg_monitor TO "on call"',
+    }
+    with SyncConnection(database) as connection:
+        connection.execute(pool.rights.grant)
+    assert read(plain).slots.hidden == 0
+    with SyncConnection(database) as connection:
+        connection.execute('DROP ROLE "on call"')
+
+
+def test_takes_two_round_trips_after_the_login(database: Target) -> None:
+    """One connection, one prepared statement: parse and execute, and nothing on the way out."""
+    with proxy(database) as through:
+        read(through.target)
+        (traffic,) = through.connections
+    assert traffic.after_login == 2
+    assert traffic.round_trips == traffic.login_round_trips + 2
+
+
+def test_an_access_exclusive_lock_on_every_user_table_does_not_hold_it_up(
+    migrated: Target,
+) -> None:
+    """The statement locks nothing of the user's, so that it answers during a lock storm."""
+    with SyncConnection(migrated) as holder:
+        tables = [
+            row["t"]
+            for row in holder.fetch(
+                "SELECT oid::regclass AS t FROM pg_class"
+                " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            )
+        ]
+        assert len(tables) > 5
+        holder.execute("BEGIN")
+        for table in tables:
+            holder.execute(f"LOCK {table} IN ACCESS EXCLUSIVE MODE")
+        pool = read(migrated)
+    assert pool.slots.used >= 2
+
+
+def test_the_session_is_read_only_and_limited(database: Target, people: Crowd) -> None:
+    """The start-up options are in force on the server, as the connection asked."""
+    with proxy(database) as through:
+        read(through.target)
+        (traffic,) = through.connections
+    said = bytes(traffic.sent)
+    for name, value in (
+        ("default_transaction_read_only", "on"),
+        ("lock_timeout", "100ms"),
+        ("statement_timeout", "2s"),
+        ("idle_in_transaction_session_timeout", "5s"),
+        ("application_name", "dbtool"),
+    ):
+        assert f"{name}\0{value}\0".encode() in said
