@@ -24,7 +24,8 @@ where datname ~ '^dbtool_clone_[0-9a-f]{16}$'
 _SESSIONS = """
 select format('%s, process %s%s', coalesce(usename, backend_type), pid,
               coalesce(', application ' || nullif(application_name, ''), ''))
-from pg_stat_activity where datname = $1 order by pid limit 5
+from pg_stat_activity
+where datname = $1 and backend_type <> 'autovacuum worker' order by pid limit 5
 """
 
 

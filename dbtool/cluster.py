@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dbtool.account import Account
@@ -22,7 +24,14 @@ def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C"}
 
 
-def create(binaries: Binaries, account: Account, data: Path, password: str | None = None) -> None:
+def create(
+    binaries: Binaries,
+    account: Account,
+    data: Path,
+    *,
+    password: str | None = None,
+    durable: bool = True,
+) -> None:
     """Run initdb: UTF-8, code-point order, trust on the socket and SCRAM over TCP."""
     command = [
         str(binaries.path("initdb")),
@@ -32,9 +41,10 @@ def create(binaries: Binaries, account: Account, data: Path, password: str | Non
         "--auth-host=scram-sha-256",
         "--encoding=UTF8",
         "--locale=C",
-        "--no-sync",
         "--no-instructions",
     ]
+    if not durable:
+        command += ["--no-sync"]
     if binaries.major >= _UNICODE_LOCALE_SINCE:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     with _password_file(data.with_name("password"), account, password) as given:
@@ -70,20 +80,21 @@ def _password_file(path: Path, account: Account, password: str | None) -> Iterat
         path.unlink()
 
 
-def configure(data: Path, settings: Mapping[str, str]) -> None:
-    """Append settings to postgresql.conf, where ALTER SYSTEM can still override them."""
-    with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
+def configure(data: Path, settings: Mapping[str, str], file: str = "postgresql.conf") -> None:
+    """Append settings to a configuration file, where ALTER SYSTEM can still override them."""
+    with (data / file).open("a", encoding="utf-8") as opened:
         for name, value in settings.items():
             quoted = value.replace("'", "''")
-            file.write(f"{name} = '{quoted}'\n")
+            opened.write(f"{name} = '{quoted}'\n")
 
 
-def has_library(binaries: Binaries, name: str) -> bool:
-    """Whether a server of these programs could load a module."""
+def statistics(binaries: Binaries) -> dict[str, str]:
+    """Settings that keep statement statistics, where the programs bring the module."""
     prefix = binaries.directory.parent
-    return any(
-        (prefix / place / f"{name}.so").exists() for place in ("lib", "lib/postgresql", "lib64")
-    )
+    places = ("lib", "lib/postgresql", "lib64")
+    if any((prefix / place / "pg_stat_statements.so").exists() for place in places):
+        return {"shared_preload_libraries": "pg_stat_statements"}
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,9 @@ class Pidfile:
     """What postmaster.pid says; `ready` once connections are accepted."""
 
     pid: int
+    started: datetime
+    port: int
+    socket_directory: str
     ready: bool
 
 
@@ -98,10 +112,35 @@ def read_pidfile(data: Path) -> Pidfile | None:
     """The server's own note about itself; None while there is none or it is half written."""
     try:
         lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-        pid = abs(int(lines[0]))
+        return Pidfile(
+            pid=int(lines[0]),
+            started=datetime.fromtimestamp(int(lines[2]), UTC),
+            port=int(lines[3]),
+            socket_directory=lines[4],
+            ready=len(lines) > 7 and lines[7].strip() == "ready",
+        )
     except (OSError, ValueError, IndexError):
         return None
-    return Pidfile(pid, ready=len(lines) > 7 and lines[7].strip() == "ready")
+
+
+def serves(pid: int, data: Path) -> bool:
+    """Whether a process is a server on that data directory, and not one that got its number."""
+    if sys.platform != "linux":
+        return _exists(pid)
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(data)
+    except OSError:
+        return False
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def why_it_failed(log: Path) -> str:

@@ -23,8 +23,8 @@ from dbtool.cluster import (
     configure,
     create,
     environment,
-    has_library,
     read_pidfile,
+    statistics,
     why_it_failed,
 )
 from dbtool.database import SyncConnection, Target
@@ -122,7 +122,7 @@ def _start(
     try:
         password = secrets.token_urlsafe(24) if port is not None else None
         data = directory / "data"
-        create(binaries, account, data, password)
+        create(binaries, account, data, password=password, durable=False)
         configure(data, _settings(binaries, directory, port) | dict(settings))
         process = _spawn(binaries, account, directory, lock)
     except BaseException:
@@ -148,15 +148,16 @@ def _start(
 
 
 def _settings(binaries: Binaries, directory: Path, port: int | None) -> dict[str, str]:
-    settings = _CARELESS | {
-        "unix_socket_directories": str(directory),
-        "unix_socket_permissions": "0700",
-        "listen_addresses": "" if port is None else "127.0.0.1",
-        "port": str(port or 5432),
-    }
-    if has_library(binaries, "pg_stat_statements"):
-        settings["shared_preload_libraries"] = "pg_stat_statements"
-    return settings
+    return (
+        _CARELESS
+        | statistics(binaries)
+        | {
+            "unix_socket_directories": str(directory),
+            "unix_socket_permissions": "0700",
+            "listen_addresses": "" if port is None else "127.0.0.1",
+            "port": str(port or 5432),
+        }
+    )
 
 
 def _private_directory(account: Account) -> tuple[Path, int]:
