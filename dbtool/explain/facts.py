@@ -1,0 +1,133 @@
+"""What the catalog knows about the tables and functions a plan uses, in one statement."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dbtool.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """An index as far as advice needs it; an expression in place of a column is empty."""
+
+    name: str
+    method: str
+    columns: tuple[str, ...]
+    unique: bool
+    valid: bool
+    predicate: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table as the planner sees it; `rows` is -1 where it was never analysed."""
+
+    schema: str
+    name: str
+    kind: str
+    partition: bool
+    rows: float
+    pages: int
+    all_visible: int
+    modified: int
+    columns: Mapping[str, str]
+    indexes: tuple[IndexFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    """A function that may have side effects."""
+
+    schema: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What rules may know beyond the plan; nothing of it when only a plan was given."""
+
+    version: int = 0
+    work_mem: int = 0
+    hash_mem_multiplier: float = 1.0
+    tables: tuple[TableFacts, ...] = ()
+    volatile: tuple[FunctionFacts, ...] = ()
+
+    def table(self, schema: str, name: str) -> TableFacts | None:
+        """The table of this name."""
+        for table in self.tables:
+            if (table.schema, table.name) == (schema, name):
+                return table
+        return None
+
+
+_FACTS = """
+WITH wanted AS (
+  SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS w(schema, name)
+), tables AS (
+  SELECT c.oid, c.relkind, c.relispartition, c.reltuples, c.relpages, c.relallvisible, w.*
+  FROM wanted w
+  JOIN pg_namespace n ON n.nspname = w.schema
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+), functions AS (
+  SELECT DISTINCT n.nspname AS schema, p.proname AS name
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+  WHERE p.provolatile = 'v' AND p.proname = ANY ($3::text[])
+)
+SELECT json_build_object(
+  'work_mem', (SELECT setting::int FROM pg_settings WHERE name = 'work_mem'),
+  'hash_mem_multiplier', current_setting('hash_mem_multiplier')::float8,
+  'volatile', (SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name)
+                                        ORDER BY schema, name), '[]') FROM functions),
+  'tables', (SELECT coalesce(json_agg(json_build_object(
+    'schema', t.schema, 'name', t.name, 'kind', t.relkind, 'partition', t.relispartition,
+    'rows', t.reltuples, 'pages', t.relpages, 'all_visible', t.relallvisible,
+    'modified', coalesce(pg_stat_get_mod_since_analyze(t.oid), 0),
+    'columns', (SELECT coalesce(json_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')
+                FROM pg_attribute a
+                WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'indexes', (SELECT coalesce(json_agg(json_build_object(
+        'name', i.relname, 'method', am.amname, 'unique', x.indisunique, 'valid', x.indisvalid,
+        'predicate', coalesce(pg_get_expr(x.indpred, x.indrelid), ''),
+        'columns', (SELECT json_agg(coalesce(a.attname, '') ORDER BY k.place)
+                    FROM unnest(x.indkey::int[]) WITH ORDINALITY AS k(number, place)
+                    LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number
+                    WHERE k.place <= x.indnkeyatts)
+      ) ORDER BY i.relname), '[]')
+      FROM pg_index x
+      JOIN pg_class i ON i.oid = x.indexrelid
+      JOIN pg_am am ON am.oid = i.relam
+      WHERE x.indrelid = t.oid)
+  )), '[]') FROM tables t)
+)::text
+"""
+
+
+async def read(
+    connection: "Connection", tables: Iterable[tuple[str, str]], functions: Iterable[str]
+) -> Facts:
+    """Look up tables by schema and name, and which of the functions are volatile."""
+    named = sorted(set(tables))
+    schemas, names = [schema for schema, _ in named], [name for _, name in named]
+    bare = sorted({function.rpartition(".")[2] for function in functions})
+    found = json.loads(await connection.fetchval(_FACTS, schemas, names, bare))
+    return Facts(
+        version=connection.get_server_version().major,
+        work_mem=found["work_mem"],
+        hash_mem_multiplier=found["hash_mem_multiplier"],
+        tables=tuple(_table(each) for each in found["tables"]),
+        volatile=tuple(FunctionFacts(**each) for each in found["volatile"]),
+    )
+
+
+def _table(row: dict[str, object]) -> TableFacts:
+    indexes = row.pop("indexes")
+    assert isinstance(indexes, list)
+    return TableFacts(
+        indexes=tuple(
+            IndexFacts(**{**each, "columns": tuple(each["columns"])}) for each in indexes
+        ),
+        **row,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,115 @@
+"""Take a condition of a plan apart into terms an index could serve."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_RANGE = frozenset({"<", "<=", ">", ">="})
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+_RELABELS = frozenset({"text", "varchar", "bpchar"})
+_SUBPLAN = re.compile(r"\((?:InitPlan|SubPlan) [^()]*\)(?:\.col\d+)?")
+_HASHED = re.compile(r"\(hashed SubPlan [^()]*\)(?:\.col\d+)?|hashed SubPlan \d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition on one column: `column operator …`.
+
+    `cast` is the type the column is converted to before it is compared, if any.
+    """
+
+    column: str
+    operator: str
+    cast: str = ""
+
+    @property
+    def equality(self) -> bool:
+        """Whether the term fixes the column to one value or a list of them."""
+        return self.operator in ("=", "IS NULL")
+
+    @property
+    def range(self) -> bool:
+        """Whether the term bounds the column on one side."""
+        return self.operator in _RANGE
+
+
+def terms(condition: str, alias: str) -> tuple[Term, ...]:
+    """The terms on columns of `alias` that all have to hold.
+
+    What is not a plain comparison of such a column with something else is left out.
+    """
+    import postgast
+    from google.protobuf.message import DecodeError
+
+    readable = _SUBPLAN.sub("$1", _HASHED.sub("(true)", condition))
+    try:
+        tree = postgast.parse(f"SELECT WHERE {readable}")
+    except (postgast.PgQueryError, DecodeError, UnicodeEncodeError):
+        return ()
+    where = tree.stmts[0].stmt.select_stmt.where_clause
+    found = (_term(each, alias) for each in _conjuncts(where))
+    return tuple(term for term in found if term is not None)
+
+
+def _conjuncts(condition: Any) -> Iterator[Any]:
+    waiting = [condition]
+    while waiting:
+        each = waiting.pop()
+        if each.WhichOneof("node") == "bool_expr" and each.bool_expr.boolop == _AND:
+            waiting.extend(reversed(each.bool_expr.args))
+        else:
+            yield each
+
+
+_AND = 1
+_PLAIN = 1
+_ANY = 2
+_IS_NULL = 1
+
+
+def _term(condition: Any, alias: str) -> Term | None:
+    match condition.WhichOneof("node"):
+        case "null_test":
+            test = condition.null_test
+            column = _column(test.arg, alias)
+            return Term(column[0], "IS NULL") if column and test.nulltesttype == _IS_NULL else None
+        case "a_expr" if condition.a_expr.kind in (_PLAIN, _ANY):
+            return _comparison(condition.a_expr, alias)
+    return None
+
+
+def _comparison(expression: Any, alias: str) -> Term | None:
+    operator = expression.name[-1].string.sval
+    left, right = _column(expression.lexpr, alias), _column(expression.rexpr, alias)
+    if left and not right and not _mentions(expression.rexpr, alias):
+        return Term(left[0], operator, left[1])
+    if right and not left and operator in _FLIPPED and not _mentions(expression.lexpr, alias):
+        return Term(right[0], _FLIPPED[operator], right[1])
+    return None
+
+
+def _column(node: Any, alias: str) -> tuple[str, str] | None:
+    """A column of `alias` and the type it is cast to."""
+    cast = ""
+    while node.WhichOneof("node") == "type_cast":
+        name = node.type_cast.type_name.names[-1].string.sval
+        cast = cast or ("" if name in _RELABELS else name)
+        node = node.type_cast.arg
+    if node.WhichOneof("node") != "column_ref":
+        return None
+    names = [field.string.sval for field in node.column_ref.fields]
+    if not names[-1] or (len(names) > 1 and names[-2] != alias):
+        return None
+    return names[-1], cast
+
+
+def _mentions(node: Any, alias: str) -> bool:
+    import postgast
+
+    for _, inner in postgast.walk(node):
+        if type(inner).__name__ == "ColumnRef":
+            names = [field.string.sval for field in inner.fields]
+            if len(names) == 1 or names[-2] == alias:
+                return True
+    return False
