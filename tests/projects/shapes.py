@@ -79,7 +79,12 @@ MULTIDB = Shape(name="template_multidb", about="Alembic's template multidb", tem
 
 PROJECTS = (
     *TEMPLATES,
-    Shape(name="tenants", about="a schema per tenant, chosen by -x", x=("tenant=acme",)),
+    Shape(
+        name="tenants",
+        about="a schema per tenant, chosen by -x",
+        x=("tenant=acme",),
+        without=("app", "migrations"),
+    ),
     Shape(
         name="async_settings",
         about="SQLModel, pydantic-settings and an async env.py",
