@@ -57,14 +57,21 @@ class Session:
         The statement must cast its result to text: asyncpg then needs no look at the types.
         """
         try:
-            async with (
-                asyncio.timeout(STATEMENT_SECONDS + GRACE_SECONDS),
-                self._connection.limits(),
-            ):
-                answer: dict[str, Any] = json.loads(await self._connection.fetchval(sql))
+            async with asyncio.timeout(STATEMENT_SECONDS + GRACE_SECONDS):
+                answer: dict[str, Any] = json.loads(await self._fetch(sql))
                 return answer
         except Exception as error:
             raise _explained(error, self._target) from error
+
+    async def _fetch(self, sql: str) -> str:
+        async with self._connection.limits():
+            try:
+                text: str = await self._connection.fetchval(sql)
+            except BaseException:
+                # A server that stopped answering would not answer a ROLLBACK either.
+                await _close(self._connection)
+                raise
+        return text
 
     def endpoint(self, backend_pid: int) -> Endpoint:
         """The endpoint, judged by the server's own process id among other things."""

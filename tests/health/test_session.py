@@ -1,0 +1,135 @@
+"""The connection of a health question: limits, poolers, and servers that stop answering."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from dbtool.database import SyncConnection, Target
+from dbtool.errors import LockNotObtained, OperationError
+from dbtool.health.pool import read
+from dbtool.health.session import Session, session
+from tests.pgbouncer import pgbouncer
+from tests.proxy import proxy
+
+SETTINGS = """
+SELECT json_build_object(
+    'transaction_read_only', current_setting('transaction_read_only'),
+    'lock_timeout', current_setting('lock_timeout'),
+    'statement_timeout', current_setting('statement_timeout'),
+    'idle', current_setting('idle_in_transaction_session_timeout'))::text
+"""
+IN_FORCE = {
+    "transaction_read_only": "on",
+    "lock_timeout": "100ms",
+    "statement_timeout": "2s",
+    "idle": "5s",
+}
+
+
+def ask(target: Target, question: Callable[[Session], Coroutine[Any, Any, Any]]) -> Any:
+    """Open a session, put one question, close it."""
+
+    async def work() -> Any:
+        async with session(target) as opened:
+            return await question(opened)
+
+    return asyncio.run(work())
+
+
+def test_limits_are_in_force(database: Target) -> None:
+    """A question is asked read-only and within the three time limits."""
+    assert ask(database, lambda opened: opened.read(SETTINGS)) == IN_FORCE
+
+
+def test_limits_are_in_force_through_a_pooler_and_stay_in_the_transaction(
+    database: Target,
+) -> None:
+    """Where start-up options are refused the transaction carries them, and nothing stays behind."""
+    with pgbouncer(database, {"default_pool_size": "1"}) as pooler:
+        assert ask(pooler.target, lambda opened: opened.read(SETTINGS)) == IN_FORCE
+        with SyncConnection(pooler.target) as next_client:
+            left = json.loads(next_client.fetchval(SETTINGS))
+            assert next_client.fetchval("SELECT count(*) FROM pg_prepared_statements") == 0
+    assert left == {
+        "transaction_read_only": "off",
+        "lock_timeout": "0",
+        "statement_timeout": "0",
+        "idle": "0",
+    }
+
+
+def test_costs_five_round_trips_after_the_login_through_a_pooler(database: Target) -> None:
+    """The refused login, then BEGIN with its settings, parse, execute, ROLLBACK."""
+    with pgbouncer(database) as pooler, proxy(pooler.target) as through:
+        pool = read(through.target)
+        refused, used = through.connections
+    assert refused.login_round_trips == 0
+    assert refused.round_trips + used.after_login == 5
+    assert pool.endpoint.pooler
+
+
+def test_a_pooler_is_told_from_a_server(database: Target) -> None:
+    """Evidence is positive: a server shows none, a pooler that ignores options shows its pid."""
+    assert read(database).endpoint.pooler == ()
+    ignored = "default_transaction_read_only,lock_timeout,statement_timeout"
+    settings = {"ignore_startup_parameters": f"{ignored},idle_in_transaction_session_timeout"}
+    with pgbouncer(database, settings) as pooler:
+        endpoint = read(pooler.target).endpoint
+        assert ask(pooler.target, lambda opened: opened.read(SETTINGS)) == IN_FORCE
+    ignored_note, other_process = endpoint.pooler
+    assert "ignored a start-up option" in ignored_note
+    assert "it announced process" in other_process
+    assert endpoint.driver is not None
+
+
+def test_a_proxy_that_only_forwards_is_no_pooler(database: Target) -> None:
+    """Bytes passed on unchanged leave the server's own process id in place."""
+    with proxy(database) as through:
+        assert read(through.target).endpoint.pooler == ()
+
+
+def test_a_slow_statement_is_cancelled_by_the_server(database: Target) -> None:
+    """After two seconds the server itself gives up."""
+    with pytest.raises(OperationError, match="the server did not answer within 2 s"):
+        ask(database, lambda opened: opened.read("SELECT pg_sleep(10)::text"))
+
+
+def test_a_lock_is_not_waited_for(database: Target) -> None:
+    """A locked relation ends the question at once, so that dbtool is never in the queue."""
+    with SyncConnection(database) as holder:
+        holder.execute("CREATE TABLE t ()")
+        holder.execute("BEGIN; LOCK t")
+        with pytest.raises(LockNotObtained) as caught:
+            ask(database, lambda opened: opened.read("SELECT count(*)::text FROM t"))
+    assert caught.value.exit == 5
+
+
+def test_a_server_that_froze_after_the_login_is_given_up(database: Target) -> None:
+    """The client has a time limit of its own and says what silence means."""
+    with proxy(database) as through:
+
+        async def freeze(opened: Session) -> None:
+            through.go_silent()
+            await opened.read(SETTINGS)
+
+        with pytest.raises(OperationError) as caught:
+            ask(through.target, freeze)
+    assert caught.value.message == (
+        f"{through.target.shown} accepted the login and then stopped answering"
+    )
+
+
+def test_a_connection_cut_in_the_middle_is_explained(database: Target) -> None:
+    """A server that goes away between the login and the answer is named as such."""
+    with proxy(database) as through:
+
+        async def cut(opened: Session) -> None:
+            through.cut_at_turn(through.connections[0].turns + 2)
+            await opened.read(SETTINGS)
+
+        with pytest.raises(OperationError) as caught:
+            ask(through.target, cut)
+    assert "closed the connection before it answered" in caught.value.message
