@@ -20,7 +20,7 @@ def render(report: Report) -> str:
     """The report, longer parts folded; its last line counts what was found."""
     blocks = [f"## dbtool {escaped(report.command)}"]
     blocks += [escaped(report.headline)] if report.headline else []
-    blocks += [_finding(finding) for finding in report.findings]
+    blocks += [_finding(number, each) for number, each in enumerate(report.findings, 1)]
     blocks += [_unknown(unknown) for unknown in report.unknowns]
     blocks += [_section(section) for section in report.sections]
     blocks += [f"> {escaped(note)}" for note in report.notes]
@@ -60,10 +60,10 @@ def _folded(summary: str, body: str, *, is_open: bool = False) -> str:
     return f"{tag}<summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
-def _finding(finding: Finding) -> str:
+def _finding(number: int, finding: Finding) -> str:
     word = finding.severity.word
     certainty, title = _in_summary(finding.certainty), _in_summary(finding.title)
-    summary = f"<b>{word}</b> ({certainty}): {title} {_inline_code(finding.rule)}"
+    summary = f"[{number}] <b>{word}</b> ({certainty}): {title} {_inline_code(finding.rule)}"
     blocks = [f"at {_inline_code(str(finding.location))}"] if finding.location else []
     if finding.evidence:
         blocks.append("\n".join(f"- {escaped(line)}" for line in finding.evidence))
@@ -102,8 +102,14 @@ def _body(section: Section) -> str:
             return fenced(text) if "\n" in text else escaped(text)
 
 
+def _in_cell(text: str) -> str:
+    """The text of a cell; an indent stays visible."""
+    words = text.lstrip(" ")
+    return "&nbsp;" * (len(text) - len(words)) + escaped(words)
+
+
 def _table(table: Table) -> str:
     rules = ["--:" if column.align == "right" else "---" for column in table.columns]
-    rows = [[escaped(words_of(cell)) for cell in row] for row in table.rows]
+    rows = [[_in_cell(words_of(cell)) for cell in row] for row in table.rows]
     lines = [[escaped(column.title) for column in table.columns], rules, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

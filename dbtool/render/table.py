@@ -1,87 +1,127 @@
 """Tables as plain lines: columns give way on a narrow screen, and records take over below that."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dbtool.render.screen import Screen, paint, words_of
-from dbtool.render.words import columns, one_line, padded, wrapped
-from dbtool.report import Cell, Styled, Table
+from dbtool.render.words import columns, cropped, one_line, padded, wrapped
+from dbtool.report import Cell, Column, Styled, Table
 
 GAP = "  "
-_LEAST_FLAGGED = 12
-_LEAST_OTHER = 8
+_ENOUGH = 24
+_LEAST_CROPPED = 12
+_LEAST_WRAPPED = 8
 
 
 def table_lines(table: Table, screen: Screen) -> list[str]:
     """The table as lines that fit the screen."""
-    by_column = [
-        [column.title, *(one_line(words_of(row[place])) for row in table.rows)]
+    texts = [
+        [one_line(column.title), *(one_line(words_of(row[place])) for row in table.rows)]
         for place, column in enumerate(table.columns)
     ]
-    natural = [max(map(columns, cells)) for cells in by_column]
-    widths = _fitting(natural, table, screen.width)
+    natural = [max(map(columns, column)) for column in texts]
+    widths = _fitting(table.columns, natural, screen.width)
     if widths is None:
-        return _records(table, by_column, screen)
-    if widths == natural:
-        return _rows(table, by_column, widths, screen)
-    return _broken_rows(table, by_column, widths, screen)
+        return _records(table, texts, screen)
+    wraps = any(
+        width < natural[place] and not table.columns[place].shrink
+        for place, width in widths.items()
+    )
+    return (_wrapped_rows if wraps else _rows)(table, texts, widths, screen)
 
 
-def _fitting(natural: list[int], table: Table, room: int | None) -> list[int] | None:
-    """Column widths that fit; columns marked to shrink give first, then other text columns."""
-    widths = list(natural)
-    over = 0 if room is None else sum(widths) + len(GAP) * (len(widths) - 1) - room
-    flagged = [place for place, column in enumerate(table.columns) if column.shrink]
+def _fitting(
+    titled: Sequence[Column], natural: Sequence[int], room: int | None
+) -> dict[int, int] | None:
+    """The width of each column that is shown, or None where columns cannot fit.
+
+    Shrinking columns are cropped first; then optional ones go, the highest number first;
+    then the shrinking ones are cropped further; last other texts run over several lines.
+    """
+    widths = dict(enumerate(natural))
+    if room is None:
+        return widths
+    flagged = [place for place, column in enumerate(titled) if column.shrink]
     others = [
-        place
-        for place, column in enumerate(table.columns)
-        if column.align == "left" and not column.shrink
+        place for place, column in enumerate(titled) if column.align == "left" and not column.shrink
     ]
-    for group, least in ((flagged, _LEAST_FLAGGED), (others, _LEAST_OTHER)):
-        while over > 0 and (wide := [place for place in group if widths[place] > least]):
-            widths[max(wide, key=widths.__getitem__)] -= 1
-            over -= 1
-    return widths if over <= 0 else None
+    optional = [place for place, column in enumerate(titled) if column.optional]
+    optional.sort(key=lambda place: -titled[place].optional)
+    for gone in range(len(optional) + 1):
+        widths = {place: natural[place] for place in widths if place not in optional[:gone]}
+        _give(widths, flagged, _ENOUGH, room)
+        if _over(widths, room) <= 0:
+            return widths
+    _give(widths, flagged, _LEAST_CROPPED, room)
+    _give(widths, others, _LEAST_WRAPPED, room)
+    return widths if _over(widths, room) <= 0 else None
 
 
-def _rows(table: Table, by_column: list[list[str]], widths: list[int], screen: Screen) -> list[str]:
+def _over(widths: dict[int, int], room: int) -> int:
+    return sum(widths.values()) + len(GAP) * (len(widths) - 1) - room
+
+
+def _give(widths: dict[int, int], places: Iterable[int], least: int, room: int) -> None:
+    """Narrow the widest of some columns until all fit, or these are down to their least."""
+    shown = [place for place in places if place in widths]
+    over = _over(widths, room)
+    while over > 0 and (wide := [place for place in shown if widths[place] > least]):
+        widths[max(wide, key=widths.__getitem__)] -= 1
+        over -= 1
+
+
+def _rows(
+    table: Table, texts: list[list[str]], widths: dict[int, int], screen: Screen
+) -> list[str]:
     """One line per row."""
-    filled = [
-        _filled(cells, width, right=column.align == "right")
-        for cells, width, column in zip(by_column, widths, table.columns, strict=True)
-    ]
-    lines = [GAP.join(cells).rstrip() for cells in zip(*filled, strict=True)]
+    filled = {
+        place: _filled(texts[place], width, right=table.columns[place].align == "right")
+        for place, width in widths.items()
+    }
+    lines = [GAP.join(cells).rstrip() for cells in zip(*filled.values(), strict=True)]
     if screen.color:
         lines[0] = paint(lines[0], "strong", screen)
         for number, row in enumerate(table.rows, start=1):
             if any(isinstance(cell, Styled) for cell in row):
-                cells = [column[number] for column in filled]
-                lines[number] = _join(cells, row, screen)
+                cells = [column[number] for column in filled.values()]
+                lines[number] = _join(cells, [row[place] for place in widths], screen)
     return lines
 
 
 def _filled(cells: list[str], width: int, *, right: bool) -> list[str]:
-    if all(map(str.isascii, cells)):
-        return [cell.rjust(width) if right else cell.ljust(width) for cell in cells]
-    return [padded(cell, width, right=right) for cell in cells]
+    """Every cell at the same width."""
+    if not all(map(str.isascii, cells)):
+        return [padded(cropped(cell, width), width, right=right) for cell in cells]
+    if max(map(len, cells)) > width:
+        cells = [cell if len(cell) <= width else f"{cell[: width - 1]}…" for cell in cells]
+    return [cell.rjust(width) if right else cell.ljust(width) for cell in cells]
 
 
-def _broken_rows(
-    table: Table, by_column: list[list[str]], widths: list[int], screen: Screen
+def _wrapped_rows(
+    table: Table, texts: list[list[str]], widths: dict[int, int], screen: Screen
 ) -> list[str]:
-    """Rows whose wider cells run over several lines."""
+    """Rows whose wider texts run over several lines."""
     titles = tuple(Styled(column.title, "strong") for column in table.columns)
     lines = []
     for number, row in enumerate((titles, *table.rows)):
-        cells = [
-            wrapped(column[number], width) for column, width in zip(by_column, widths, strict=True)
-        ]
-        for level in range(max(map(len, cells))):
+        cells = {
+            place: _cell_lines(table.columns[place], texts[place][number], width)
+            for place, width in widths.items()
+        }
+        for level in range(max(map(len, cells.values()))):
             line = [
-                padded(cell[level] if level < len(cell) else "", width, right=each.align == "right")
-                for cell, width, each in zip(cells, widths, table.columns, strict=True)
+                padded(
+                    cell[level] if level < len(cell) else "",
+                    widths[place],
+                    right=table.columns[place].align == "right",
+                )
+                for place, cell in cells.items()
             ]
-            lines.append(_join(line, row, screen))
+            lines.append(_join(line, [row[place] for place in widths], screen))
     return lines
+
+
+def _cell_lines(column: Column, text: str, width: int) -> list[str]:
+    return [cropped(text, width)] if column.shrink else wrapped(text, width)
 
 
 def _join(cells: Sequence[str], row: Sequence[Cell], screen: Screen) -> str:
@@ -94,18 +134,17 @@ def _join(cells: Sequence[str], row: Sequence[Cell], screen: Screen) -> str:
     )
 
 
-def _records(table: Table, by_column: list[list[str]], screen: Screen) -> list[str]:
+def _records(table: Table, texts: list[list[str]], screen: Screen) -> list[str]:
     """Each row as a list of names and values, for screens too narrow for columns."""
     widest = max(columns(column.title) for column in table.columns)
+    room = screen.width and max(8, screen.width - widest - len(GAP))
     lines: list[str] = []
     for number, row in enumerate(table.rows, start=1):
-        if number > 1:
-            lines.append("")
-        for column, cells, cell in zip(table.columns, by_column, row, strict=True):
-            name = paint(padded(column.title, widest), "strong", screen)
-            room = screen.width and max(8, screen.width - widest - len(GAP))
-            first, *rest = wrapped(cells[number].strip(), room)
+        lines += [""] if number > 1 else []
+        for column, column_texts, cell in zip(table.columns, texts, row, strict=True):
+            name = paint(padded(one_line(column.title), widest), "strong", screen)
             tone = cell.tone if isinstance(cell, Styled) else "plain"
+            first, *rest = wrapped(column_texts[number].strip(), room)
             lines.append(f"{name}{GAP}{paint(first, tone, screen)}".rstrip())
-            lines += [" " * widest + GAP + paint(line, tone, screen) for line in rest]
+            lines += [" " * (widest + len(GAP)) + paint(line, tone, screen) for line in rest]
     return lines

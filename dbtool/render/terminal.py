@@ -8,13 +8,20 @@ from dbtool.render.screen import Screen, paint, words_of
 from dbtool.render.table import table_lines
 from dbtool.render.words import clean, columns, one_line, padded, wrapped
 from dbtool.report import Bar, Bars, Code, Diff, Node, Report, Section, Table, Text, Tone, Tree
+from dbtool.severity import Severity
+
+_TONES: dict[Severity, Tone] = {
+    Severity.NOTE: "note",
+    Severity.WARNING: "warning",
+    Severity.ERROR: "error",
+}
 
 
 def render(report: Report, screen: Screen) -> str:
     """The whole report; its last line counts what was found and what stays unknown."""
     blocks = [_paragraph(report.headline, screen, "strong")] if report.headline else []
     blocks += [section_lines(section, screen) for section in report.sections]
-    blocks += [_finding(finding, screen) for finding in report.findings]
+    blocks += [_finding(number, each, screen) for number, each in enumerate(report.findings, 1)]
     blocks += [_unknown(unknown, screen) for unknown in report.unknowns]
     blocks += [_paragraph(f"info: {note}", screen, hang="      ") for note in report.notes]
     blocks += [_next(report.next)] if report.next else []
@@ -27,13 +34,14 @@ def section_lines(section: Section, screen: Screen) -> list[str]:
     title = [paint(clean(section.title), "strong", screen)] if section.title else []
     match section:
         case Text():
-            body = clean(section.text).rstrip("\n").split("\n")
+            lines = clean(section.text).rstrip("\n").split("\n")
+            body = [piece for line in lines for piece in wrapped(line, screen.width)]
         case Table():
             body = table_lines(section, screen)
         case Tree():
             body = list(_tree(section.roots, screen, "", top=True))
         case Code():
-            body = [f"    {line}".rstrip() for line in clean(section.code).rstrip("\n").split("\n")]
+            body = _indented(section.code, "    ")
         case Diff():
             body = [_diff_line(line, screen) for line in clean(section.text).splitlines()]
         case Bars():
@@ -90,29 +98,35 @@ def _bar(bar: Bar, length: int, screen: Screen) -> str:
     return mark * full + rest * (length - full)
 
 
-def _finding(finding: Finding, screen: Screen) -> list[str]:
-    """Everything about one finding in one block."""
-    word = finding.severity.word
-    head = f"{word} ({finding.certainty}): {one_line(finding.title)} [{finding.rule}]"
-    lines = wrapped(head, screen.width, "  ")
-    tone: Tone = "error" if word == "error" else "warning" if word == "warning" else "note"
-    lines[0] = paint(word, tone, screen) + lines[0][len(word) :]
-    if finding.location:
-        lines += wrapped(f"  at {one_line(str(finding.location))}", screen.width, "   ")
-    for evidence in finding.evidence:
-        lines += wrapped(f"  {one_line(evidence)}", screen.width)
+def _finding(number: int, finding: Finding, screen: Screen) -> list[str]:
+    """Everything about one finding in one block; rows of a table may refer to its number."""
+    word, mark = finding.severity.word, f"[{number}] "
+    indent = " " * len(mark)
+    lines = wrapped(
+        f"{mark}{word} ({finding.certainty}): {one_line(finding.title)}", screen.width, indent
+    )
+    lines[0] = lines[0].replace(word, paint(word, _TONES[finding.severity], screen), 1)
+    place = f" at {finding.location}" if finding.location else ""
+    for text in (finding.rule + place, *finding.evidence):
+        lines += wrapped(indent + one_line(text), screen.width)
     if finding.fix:
-        lines += wrapped(f"  fix: {one_line(finding.fix.label)}".rstrip(), screen.width)
-        code = clean(finding.fix.code).strip("\n").split("\n")
-        lines += [f"      {line}".rstrip() for line in code]
+        lines += wrapped(f"{indent}fix: {one_line(finding.fix.label)}".rstrip(), screen.width)
+        lines += _indented(finding.fix.code, f"{indent}    ")
     return lines
 
 
 def _unknown(unknown: Unknown, screen: Screen) -> list[str]:
-    head = f"unknown: {one_line(unknown.reason)} [{unknown.rule}]"
-    lines = wrapped(head, screen.width, "  ")
-    lines[0] = paint("unknown", "note", screen) + lines[0][len("unknown") :]
-    return lines + wrapped(f"  to decide: {one_line(unknown.decide)}", screen.width, "  ")
+    word = "unknown"
+    lines = wrapped(f"{word}: {one_line(unknown.reason)}", screen.width, "    ")
+    lines[0] = paint(word, "note", screen) + lines[0][len(word) :]
+    for text in (unknown.rule, f"to decide: {unknown.decide}"):
+        lines += wrapped(f"    {one_line(text)}", screen.width)
+    return lines
+
+
+def _indented(code: str, indent: str) -> list[str]:
+    """Code as it stands, never broken, so that it can be pasted."""
+    return [f"{indent}{line}".rstrip() for line in clean(code).strip("\n").split("\n")]
 
 
 def _next(commands: tuple[str, ...]) -> list[str]:

@@ -40,6 +40,16 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
     return room + text if right else text + room
 
 
+def cropped(text: str, width: int) -> str:
+    """The text cut to a width, and marked where something is missing."""
+    if columns(text) <= width:
+        return text
+    text = text[: width - 1]
+    while columns(text) > width - 1:
+        text = text[:-1]
+    return f"{text}…"
+
+
 def wrapped(text: str, width: int | None, hang: str = "") -> list[str]:
     """The text broken between words; later lines repeat its indent and add `hang`."""
     if width is None or columns(text) <= width:
