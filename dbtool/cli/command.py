@@ -12,7 +12,7 @@ import typer
 
 from dbtool.cli import output
 from dbtool.cli.help import HelpCommand
-from dbtool.cli.options import OUTPUT, Options, Share, given, merge, split
+from dbtool.cli.options import OUTPUT, SHARED_NAMES, Options, Share, given, merge, split
 from dbtool.errors import DbtoolError, Interrupted, UsageError
 from dbtool.severity import FailOn
 
@@ -93,6 +93,8 @@ def take_parameters(
 ) -> None:
     """Give `run` the parameters of the body but its first, and the shared ones."""
     _, *own = inspect.signature(body).parameters.values()
+    if taken := SHARED_NAMES & {each.name for each in own}:
+        raise TypeError(f"{body.__name__}: {', '.join(taken)} is the name of a shared option")
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     own_options = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
     parameters = [context, *own_options, *(each for share in shares for each in share)]

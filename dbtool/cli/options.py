@@ -140,14 +140,16 @@ JUDGED = _parameters(_judged)
 DATABASE = _parameters(_database)
 ALEMBIC = _parameters(_alembic)
 
-_NAMES = frozenset(field.name for field in fields(Options))
+SHARED_NAMES = frozenset(field.name for field in fields(Options))
 
 
 def split(values: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
     """Part what typer parsed into the shared options and the command's own."""
-    shared = {key: value for key, value in values.items() if key in _NAMES}
+    shared = {key: value for key, value in values.items() if key in SHARED_NAMES}
     shared["x"] = tuple(shared.get("x") or ())
-    return Options(**shared), {key: value for key, value in values.items() if key not in _NAMES}
+    return Options(**shared), {
+        key: value for key, value in values.items() if key not in SHARED_NAMES
+    }
 
 
 def merge(outer: Options, inner: Options) -> Options:

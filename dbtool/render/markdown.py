@@ -81,7 +81,7 @@ def _unknown(unknown: Unknown) -> str:
 
 def _section(section: Section) -> str:
     body = _body(section)
-    if body.count("\n") > _LONG:
+    if body.count("\n") > _LONG and not isinstance(section, Text):
         return _folded(_in_summary(section.title or "Details"), body)
     return f"### {escaped(section.title)}\n\n{body}" if section.title else body
 
@@ -98,8 +98,14 @@ def _body(section: Section) -> str:
             lines = section_lines(section, PAPER)
             return fenced("\n".join(lines[1:] if section.title else lines))
         case Text():
-            text = section.text.strip("\n")
-            return fenced(text) if "\n" in text else escaped(text)
+            return _prose(section.text.strip("\n"))
+
+
+def _prose(text: str) -> str:
+    """Lines of prose; what is aligned by blanks stays as it is."""
+    if re.search(r"^[ \t]|\S {2,}\S", text, flags=re.MULTILINE):
+        return fenced(text)
+    return "\n".join(escaped(line) for line in text.split("\n"))
 
 
 def _in_cell(text: str) -> str:
