@@ -11,7 +11,9 @@ from dbtool.target import Target, tls_parameters
 
 if TYPE_CHECKING:
     import socket
+    import ssl
 
+_SYSTEM_AUTHORITIES = "system"
 READ_ONLY = "default_transaction_read_only"
 
 
@@ -79,7 +81,7 @@ async def open_connection(
         user=target.user,
         database=target.database,
         password=target.secret() or "",
-        ssl=False if target.is_socket else target.sslmode or "prefer",
+        ssl=_tls(target),
         direct_tls=target.parameter("sslnegotiation") == "direct",
         target_session_attrs=target.parameter("target_session_attrs") or "any",
         timeout=timeout,
@@ -91,12 +93,24 @@ async def open_connection(
     return connection
 
 
+def _tls(target: Target) -> "bool | str | ssl.SSLContext":
+    if target.is_socket:
+        return False
+    if target.parameter("sslrootcert") == _SYSTEM_AUTHORITIES:
+        import ssl
+
+        return ssl.create_default_context()
+    return target.sslmode or "prefer"
+
+
 def _tls_dsn(target: Target) -> str | None:
     """Certificates reach asyncpg by a DSN only."""
     from urllib.parse import urlencode
 
     inner = tls_parameters(target)
     inner.pop("sslnegotiation", None)
+    if inner.get("sslrootcert") == _SYSTEM_AUTHORITIES:
+        del inner["sslrootcert"]
     return f"postgresql://?{urlencode(inner)}" if inner else None
 
 

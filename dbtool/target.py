@@ -54,6 +54,16 @@ class Target:
         return f"{host}:{self.port}"
 
     @property
+    def named(self) -> str:
+        """The database and where its name came from, for error messages."""
+        return f"{self.shown} ({self.source})" if self.source else self.shown
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the address is on this machine; a tunnel may begin there."""
+        return self.is_socket or self.host in LOOPBACK
+
+    @property
     def is_socket(self) -> bool:
         """Whether the server is reached through a Unix socket."""
         return self.host.startswith("/")
