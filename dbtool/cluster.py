@@ -1,6 +1,7 @@
 """Makes and configures a data directory, and reads what a server leaves in it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from dbtool.errors import OperationError
 SUPERUSER = "postgres"
 LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.65535")
 _UNICODE_LOCALE_SINCE = 17
+_COMPLAINT = re.compile(r"(FATAL|PANIC|ERROR|WARNING|DETAIL|HINT|LOG: +could not):? .*")
 
 
 def environment() -> dict[str, str]:
@@ -144,11 +146,10 @@ def _exists(pid: int) -> bool:
 
 
 def why_it_failed(log: Path) -> str:
-    """The last complaints in a server log."""
+    """The last complaints in a server log, without their time and process."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]
     except OSError as error:
         return f"Its log {log} cannot be read: {error.strerror}."
-    marks = ("FATAL:", "PANIC:", "ERROR:", "DETAIL:", "HINT:")
-    told = [line for line in lines if any(mark in line for mark in marks)]
+    told = [found[0] for line in lines if (found := _COMPLAINT.search(line))]
     return "\n".join(told[-6:] or lines[-6:]) or "It said nothing."

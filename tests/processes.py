@@ -1,0 +1,109 @@
+"""Run Python in processes of their own, also as another user, and see what they leave behind."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+_LIBRARIES = Path(pytest.__file__).resolve().parent.parent
+
+
+def python(
+    code: str, *arguments: object, user: str | None = None, temporary: Path | None = None
+) -> "subprocess.Popen[str]":
+    """Start a script; as another user where one is named, which takes root."""
+    switch: dict[str, Any] = {}
+    program = sys.executable
+    if user is not None:
+        entry = pwd.getpwnam(user)
+        switch = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": ()}
+        program = _python_for(switch)
+    return subprocess.Popen(
+        [program, "-c", code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        start_new_session=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{ROOT}:{_LIBRARIES}",
+            "TMPDIR": str(temporary or tempfile.gettempdir()),
+        },
+        **switch,
+    )
+
+
+def _python_for(switch: dict[str, Any]) -> str:
+    """A Python of our version that the user can run: ours may stand in root's home."""
+    ours = f"import sys; assert sys.version_info[:2] == {sys.version_info[:2]}"
+    minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for program in (sys.executable, shutil.which(minor, path="/usr/local/bin:/usr/bin:/bin")):
+        if program is not None and _runs([program, "-c", ours], switch):
+            return program
+    return pytest.skip("no Python of this version that another user can run")
+
+
+def _runs(command: list[str], switch: dict[str, Any]) -> bool:
+    try:
+        ran = subprocess.run(
+            command,
+            capture_output=True,
+            check=False,
+            cwd="/",
+            **switch,
+        )
+    except OSError:
+        return False
+    return ran.returncode == 0
+
+
+def line(process: "subprocess.Popen[str]") -> str:
+    """The next line a process prints; its complaints where it prints none."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = process.stdout.readline()
+    assert said, process.stderr.read()
+    return said.strip()
+
+
+def finish(process: "subprocess.Popen[str]", typed: str = "") -> str:
+    """What a process prints until it ends well."""
+    out, err = process.communicate(typed, timeout=30)
+    assert process.returncode == 0, err
+    return out
+
+
+def eventually(condition: Callable[[], bool], limit: float = 5.0) -> bool:
+    """Whether a condition comes true in time."""
+    until = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def using(directory: Path) -> list[int]:
+    """The processes that name a directory in their command line or work in it."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                named = os.fsencode(directory) in (entry / "cmdline").read_bytes()
+                works = (entry / "cwd").resolve().is_relative_to(directory)
+            except OSError:
+                continue
+            if named or works:
+                found.append(int(entry.name))
+    return found
