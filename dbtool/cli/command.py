@@ -132,11 +132,10 @@ def _deliver(call: Call, report: "Report") -> int:
     from dbtool.report import exit_code
 
     call.progress.close()
+    code = exit_code(report, call.fail_on) if report.findings or report.unknowns else 0
     with suppress(output.ReaderGone):
         call.emit(report)
-    if not (report.findings or report.unknowns):
-        return 0
-    return exit_code(report, call.fail_on)
+    return code
 
 
 def _failed(call: Call, error: BaseException) -> int:

@@ -15,6 +15,7 @@ from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, OUTPUT, hidden, split
 
 FAMILIES = {
     "pool": ("pool",),
+    "local": ("local",),
     "config": ("config",),
     "rules": ("rules",),
 }
