@@ -12,6 +12,9 @@ from dbtool.health.session import Endpoint, session
 LISTED = 100
 """How many idle transactions are read one by one; a count tells of the rest."""
 
+BLOCKED_LISTED = 20
+"""How many of the sessions that wait for one of them are named."""
+
 QUERY_LENGTH = 500
 """Characters of a statement that are read; the redactor masks what the cut leaves open."""
 
@@ -70,9 +73,9 @@ class Group:
 class IdleTransaction:
     """A session that sits in an open transaction and runs nothing.
 
-    `blocks` counts the sessions that wait for a lock it holds; `fingerprint` is equal where
-    the last statement is; `query` is that statement without its literals. When an aborted
-    transaction began is not known: the server forgets it.
+    `blocks` counts the sessions that wait for a lock it holds, `blocked` names the first of
+    them. `fingerprint` is equal where the last statement is; `query` is that statement without
+    its literals. When an aborted transaction began is not known: the server forgets it.
     """
 
     pid: int
@@ -86,6 +89,7 @@ class IdleTransaction:
     aborted: bool
     holds_horizon: bool
     blocks: int
+    blocked: tuple[int, ...]
     fingerprint: str
     query: str
 
@@ -172,7 +176,8 @@ locks AS MATERIALIZED (
       AND EXISTS (SELECT FROM everyone WHERE wait_event_type = 'Lock')
 ),
 blocking AS MATERIALIZED (
-    SELECT held.pid, count(DISTINCT wanted.pid) AS blocks
+    SELECT held.pid, count(DISTINCT wanted.pid) AS blocks,
+           (array_agg(DISTINCT wanted.pid))[1:{BLOCKED_LISTED}] AS blocked
     FROM idle
     JOIN locks AS held ON held.pid = idle.pid AND held.granted
     JOIN locks AS wanted
@@ -222,6 +227,7 @@ SELECT json_build_object(
                      state LIKE '%aborted%' AS aborted,
                      backend_xmin IS NOT NULL AS holds_horizon,
                      coalesce(blocks, 0) AS blocks,
+                     coalesce(blocked, '{{}}') AS blocked,
                      coalesce(query_id::text, md5(query)) AS fingerprint,
                      left(query, {QUERY_LENGTH}) AS query
               FROM idle LEFT JOIN blocking USING (pid)
@@ -294,4 +300,5 @@ def _pool(endpoint: Endpoint, answer: dict[str, Any]) -> Pool:
 
 
 def _idle(row: dict[str, Any]) -> IdleTransaction:
-    return IdleTransaction(**{**row, "query": redact(row["query"])})
+    taken = {"blocked": tuple(row["blocked"]), "query": redact(row["query"])}
+    return IdleTransaction(**{**row, **taken})

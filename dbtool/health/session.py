@@ -18,6 +18,9 @@ STATEMENT_SECONDS = 2
 GRACE_SECONDS = 1.0
 """How much longer than the server's own limit the client waits for a server that froze."""
 
+FAREWELL_SECONDS = 0.3
+"""How long a statement's cancellation and the log-out may take at the end."""
+
 LIMITS = MappingProxyType(
     {
         "lock_timeout": "100ms",
@@ -101,7 +104,7 @@ async def session(target: Target) -> AsyncIterator[Session]:
 
 async def _close(connection: "Connection") -> None:
     try:
-        await connection.close(timeout=GRACE_SECONDS)
+        await connection.close(timeout=FAREWELL_SECONDS)
     except Exception:
         connection.terminate()
 

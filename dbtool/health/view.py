@@ -140,10 +140,12 @@ def _lines(pool: Pool) -> Iterator[str]:
             f" {service(oldest.application)}, {oldest.state}"
         )
     kind = "standby" if pool.server.in_recovery else "primary"
+    reserves = f" - {slots.superuser_reserved} for superusers"
+    if slots.role_reserved:
+        reserves += f" - {slots.role_reserved} reserved"
     yield (
         f"server       PostgreSQL {pool.server.version.split()[0]}, {kind}:"
-        f" {slots.max_connections:,} slots - {slots.superuser_reserved} for superusers"
-        f" - {slots.role_reserved} reserved"
+        f" {slots.max_connections:,} slots{reserves}"
     )
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -10,28 +9,11 @@ import pytest
 from dbtool.database import SyncConnection, Target
 from dbtool.errors import ConnectError
 from dbtool.health.pool import Pool, read
-from dbtool.scratch import Server, throwaway
+from dbtool.scratch import Server
 from tests.conftest import MAJOR
-from tests.health.crowd import Crowd, crowd
+from tests.health.crowd import Crowd
 from tests.health.waiting import waiting
 from tests.proxy import proxy
-
-SMALL = {"max_connections": "20", "superuser_reserved_connections": "3", "max_wal_senders": "0"}
-
-
-@pytest.fixture(scope="module")
-def small() -> Iterator[Server]:
-    """A server with few slots, so that filling it is cheap."""
-    tier = {"reserved_connections": "2"} if MAJOR >= 16 else {}
-    with throwaway(MAJOR, settings=SMALL | tier) as running:
-        yield running
-
-
-@pytest.fixture
-def people(database: Target) -> Iterator[Crowd]:
-    """Sessions in a database of one's own."""
-    with crowd(database) as opened:
-        yield opened
 
 
 def of(pool: Pool, database: Target) -> Counter[tuple[str, str | None]]:

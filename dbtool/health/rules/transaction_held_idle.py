@@ -8,9 +8,10 @@ another session waits for a lock it holds.
 Reads: pg_stat_activity; pg_locks where somebody waits. Without pg_monitor the state of other
 roles' sessions is hidden and the check says so.
 
-Thresholds: a warning from 30 s on, an error from 300 s on, and an error at any age if it
-blocks somebody. pgdoctor takes half of and the whole idle_in_transaction_session_timeout or 5
-minutes, pganalyze 30 and 60 minutes, pgmetrics 60 s.
+Thresholds: a warning from 30 s on, an error from 300 s on, and an error from 1 s on if it
+blocks somebody; below that a session is between two statements. pgdoctor takes half of and
+the whole idle_in_transaction_session_timeout or 5 minutes, pganalyze 30 and 60 minutes,
+pgmetrics 60 s.
 
 Now: terminate the session with the statement given; it ends only the session that was seen.
 pg_cancel_backend returns true and does nothing here, for there is no statement to cancel.
@@ -43,6 +44,7 @@ from dbtool.health.wording import counted, duration, service
 NAME = rule_name(__name__)
 WARNING_SECONDS = 30
 ERROR_SECONDS = 300
+BLOCKING_SECONDS = 1
 LISTED = 5
 
 
@@ -50,7 +52,8 @@ def check(pool: Pool) -> Iterator[Finding | Unknown]:
     """Report each application's idle transactions together, the blocking ones first."""
     held: dict[str, list[IdleTransaction]] = {}
     for each in pool.idle_transactions:
-        if each.blocks or each.idle_seconds >= WARNING_SECONDS:
+        least = BLOCKING_SECONDS if each.blocks else WARNING_SECONDS
+        if each.idle_seconds >= least:
             held.setdefault(service(each.application), []).append(each)
     for application, sessions in held.items():
         yield _finding(application, sessions)
@@ -58,13 +61,14 @@ def check(pool: Pool) -> Iterator[Finding | Unknown]:
 
 
 def _finding(application: str, sessions: list[IdleTransaction]) -> Finding:
-    blocked = sum(each.blocks for each in sessions)
+    blocked = {pid for each in sessions for pid in each.blocked}
     longest = max(each.idle_seconds for each in sessions)
     error = blocked or longest >= ERROR_SECONDS
     title = f"{application}: {counted(len(sessions), 'transaction')} held idle"
     title += f" for up to {duration(longest)}"
     if blocked:
-        title += f", blocking {counted(blocked, 'session')}"
+        at_least = "at least " if any(each.blocks > len(each.blocked) for each in sessions) else ""
+        title += f", blocking {at_least}{counted(len(blocked), 'session')}"
     return Finding(
         rule=NAME,
         severity=Severity.ERROR if error else Severity.WARNING,
@@ -83,12 +87,18 @@ def _evidence(sessions: list[IdleTransaction]) -> Iterator[str]:
         elif each.transaction_seconds is not None:
             line += f", transaction open {duration(each.transaction_seconds)}"
         if each.blocks:
-            line += f", blocks {each.blocks:,}"
+            line += f", blocks {_blocked(each)}"
         yield f"{line}, last ran: {each.query or '(nothing)'}"
     if len(sessions) > LISTED:
         yield f"+{len(sessions) - LISTED:,} more"
     if any(each.holds_horizon for each in sessions):
         yield "vacuum cannot remove rows that died since they first read"
+
+
+def _blocked(session: IdleTransaction) -> str:
+    if session.blocks == 1:
+        return f"pid {session.blocked[0]}"
+    return counted(session.blocks, "session")
 
 
 def _terminate(sessions: list[IdleTransaction]) -> Fix:

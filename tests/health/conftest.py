@@ -1,0 +1,27 @@
+"""A server that is quickly full, and sessions to fill it with."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from dbtool.database import Target
+from dbtool.scratch import Server, throwaway
+from tests.conftest import MAJOR
+from tests.health.crowd import Crowd, crowd
+
+SMALL = {"max_connections": "20", "superuser_reserved_connections": "3", "max_wal_senders": "0"}
+
+
+@pytest.fixture(scope="session")
+def small() -> Iterator[Server]:
+    """A server with 17 usable slots, or 15 where roles can have a tier of their own."""
+    tier = {"reserved_connections": "2"} if MAJOR >= 16 else {}
+    with throwaway(MAJOR, settings=SMALL | tier) as running:
+        yield running
+
+
+@pytest.fixture
+def people(database: Target) -> Iterator[Crowd]:
+    """Sessions in a database of one's own."""
+    with crowd(database) as opened:
+        yield opened

@@ -1,0 +1,67 @@
+"""few-free-slots on a server that fills up."""
+
+import dataclasses
+
+import pytest
+
+from dbtool.finding import Certainty, Finding, Severity
+from dbtool.health.pool import Pool, Slots, read
+from dbtool.health.rules import few_free_slots
+from dbtool.scratch import Server
+from tests.conftest import MAJOR
+from tests.health.crowd import crowd
+
+USABLE = 15 if MAJOR >= 16 else 17
+
+
+def judged(pool: Pool) -> list[Finding]:
+    """What the rule says."""
+    return list(few_free_slots.check(pool))
+
+
+def test_a_server_filling_up(small: Server) -> None:
+    """Quiet at half, then few slots, then none: dbtool, a superuser, still gets in."""
+    with crowd(small.target()) as people:
+        people.idle(USABLE // 2 - 1, "api@web1:100")
+        assert judged(read(small.target())) == []
+        people.idle(USABLE - USABLE // 2, "api@web2:200")
+        (full,) = judged(read(small.target()))
+    assert full.severity is Severity.ERROR
+    assert full.certainty is Certainty.MEASURED
+    assert full.title == f"no slot is free: all {USABLE} that ordinary roles can use are taken"
+    tier = " - 2 for pg_use_reserved_connections" if MAJOR >= 16 else ""
+    assert full.evidence == (
+        f"usable: 20 max_connections - 3 for superusers{tier} = {USABLE}",
+        f"taken by api {USABLE - 1}, dbtool 1",
+    )
+    assert full.fix is not None
+    assert full.fix.label.startswith(f"api holds {USABLE - 1}: ")
+
+
+@pytest.mark.parametrize(
+    ("usable", "used", "severity"),
+    [
+        (97, 77, None),
+        (97, 78, Severity.WARNING),
+        (97, 87, Severity.WARNING),
+        (97, 88, Severity.ERROR),
+        (20, 16, Severity.ERROR),
+        (20, 15, None),
+        (7, 3, None),
+        (7, 4, Severity.ERROR),
+    ],
+)
+def test_thresholds(small: Server, usable: int, used: int, severity: Severity | None) -> None:
+    """80 and 90 % of the usable slots, or fewer than five free once half are taken."""
+    slots = Slots(usable + 3, 3, 0, usable, used, usable - used, 0)
+    found = judged(dataclasses.replace(read(small.target()), slots=slots))
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
+
+
+def test_an_upper_bound_is_said_to_be_one(small: Server) -> None:
+    """Where parallel workers may hide in the count the finding is heuristic and says why."""
+    pool = read(small.target())
+    slots = Slots(20, 3, 0, 17, 17, 0, 5)
+    (found,) = judged(dataclasses.replace(pool, slots=slots))
+    assert found.certainty is Certainty.HEURISTIC
+    assert found.evidence[-1] == "5 of them may be parallel workers: postgres cannot tell"
