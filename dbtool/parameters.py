@@ -59,6 +59,25 @@ _WITHOUT_EFFECT = frozenset(
         "tcp_user_timeout",
     }
 )
+_KNOWN = _PLACE | KEPT | _WITHOUT_EFFECT
+_OF_OTHERS = frozenset(
+    {
+        "connection_limit",
+        "idle_in_transaction_session_timeout",
+        "lock_timeout",
+        "max_overflow",
+        "pool_size",
+        "pool_timeout",
+        "schema",
+        "search_path",
+        "socket_timeout",
+        "sslaccept",
+        "statement_timeout",
+        "supa",
+    }
+)
+"""What other tools and servers' settings put into a URL."""
+
 _NOT_ENFORCED = {"require_auth": "", "requirepeer": "", "gssencmode": "require"}
 """Demands on security that nothing here would check, and the value that makes one."""
 
@@ -92,19 +111,27 @@ def check(given: Mapping[str, str], source: str) -> dict[str, str]:
     if "hostaddr" in named and "host" in named:
         detail = "It has both host and hostaddr, which may be different servers."
         raise wrong(source, detail, "Keep one of them.")
+    if "hostaddr" in named:
+        named["host"] = named.pop("hostaddr")
     return named
 
 
 def _check_one(key: str, value: str, source: str) -> None:
-    if _NOT_ENFORCED.get(key, None) in ("", value):
+    if _NOT_ENFORCED.get(key) in ("", value):
         detail = f"It demands {key}={value}, which dbtool cannot check."
         raise wrong(source, detail, f"Remove {key} if you can do without.")
     if key == "sslmode" and value not in _SSL_MODES:
         raise wrong(source, f'"{value}" is not an sslmode.', f"One of: {', '.join(_SSL_MODES)}.")
-    known = _PLACE | KEPT | _WITHOUT_EFFECT
-    if key not in known:
-        near = get_close_matches(key, known, n=1)
-        hint = "Remove it; a setting of the server goes into options=-c…"
-        if near:
-            hint = f'Did you mean "{near[0]}"?'
-        raise wrong(source, f'Neither libpq nor a driver knows its parameter "{key}".', hint)
+    if key not in _KNOWN:
+        raise _unknown(key, source)
+
+
+def _unknown(key: str, source: str) -> UsageError:
+    """A name is repeated only where it resembles one we know: it may be part of a password."""
+    near = get_close_matches(key, _KNOWN | _OF_OTHERS, n=1)
+    if not near:
+        return wrong(source, "It has a parameter that neither libpq nor a driver knows.")
+    detail = f'Neither libpq nor a driver knows its parameter "{key}".'
+    if near[0] in _OF_OTHERS:
+        return wrong(source, detail, "Remove it; a setting of the server goes into options=-c…")
+    return wrong(source, detail, f'Did you mean "{near[0]}"?')

@@ -154,7 +154,7 @@ def _complete(
     port = _port(named.get("port", "5432"), source)
     user = named.get("user") or libpq.default_user()
     return Target(
-        host=named.get("host") or named.get("hostaddr") or libpq.default_host(port),
+        host=named.get("host") or libpq.default_host(port),
         port=port,
         user=user,
         database=named.get("dbname", user),
