@@ -13,8 +13,8 @@ import postgast
 from google.protobuf.message import DecodeError, Message
 from postgast import pg_query_pb2 as pb
 
-from dbtool.errors import UsageError
 from dbtool.psql import Piece, Role, split
+from dbtool.sqltext import SqlSyntaxError, excerpt, fingerprint, normalise, pretty, quoted
 
 __all__ = [
     "Kind",
@@ -28,6 +28,7 @@ __all__ = [
     "inside_explain",
     "normalise",
     "pretty",
+    "quoted",
     "split",
     "traits",
 ]
@@ -73,19 +74,6 @@ class Traits:
     relations: tuple[str, ...] = ()
     parameters: int = 0
     exact: bool = True
-
-
-class SqlSyntaxError(UsageError):
-    """The SQL does not parse; says where."""
-
-    def __init__(self, message: str, text: str, offset: int, first_line: int = 1) -> None:
-        self.offset = offset
-        self.line = first_line + text.count("\n", 0, offset)
-        self.column = offset - (text.rfind("\n", 0, offset) + 1) + 1
-        super().__init__(
-            f"{message} (line {self.line}, column {self.column})",
-            detail=excerpt(text, offset, first_line),
-        )
 
 
 def classify(text: str) -> Kind:
@@ -297,46 +285,3 @@ def inside_explain(text: str) -> str:
     while tokens[at].token in (pb.ANALYZE, pb.ANALYSE, pb.VERBOSE):
         at += 1
     return text.encode()[int(tokens[at].start) :].decode()
-
-
-def fingerprint(text: str) -> str:
-    """A hash that is the same for statements which differ in literals and layout only."""
-    return str(postgast.fingerprint(text).hex)
-
-
-def normalise(text: str) -> str:
-    """The statement with its literals replaced by `$1`, `$2`, …"""
-    return str(postgast.normalize(text))
-
-
-MOST_FORMATTED = 20_000
-"""Characters beyond which a statement is left as it was written; the formatter has limits."""
-
-
-def pretty(text: str) -> str:
-    """The statement laid out for reading; unchanged where that could alter it."""
-    if len(text) > MOST_FORMATTED:
-        return text
-    import sqlparse
-    from sqlparse.exceptions import SQLParseError
-
-    try:
-        laid_out = sqlparse.format(text, reindent=True, keyword_case="upper")
-        same = postgast.fingerprint(laid_out).hex == postgast.fingerprint(text).hex
-    except (SQLParseError, RecursionError, postgast.PgQueryError):
-        return text
-    return laid_out if same else text
-
-
-def excerpt(text: str, offset: int, first_line: int = 1, width: int = 72) -> str:
-    """The line around an offset with a caret under it, as psql shows it."""
-    begin = text.rfind("\n", 0, offset) + 1
-    end = text.find("\n", offset)
-    line = text[begin : end if end >= 0 else len(text)].replace("\t", " ")
-    at = offset - begin
-    cut = max(0, at - width * 2 // 3) if len(line) > width else 0
-    shown = line[cut : cut + width]
-    label = f"LINE {first_line + text.count(chr(10), 0, offset)}: "
-    left, right = "…" if cut else "", "…" if cut + width < len(line) else ""
-    pad = " " * (len(label) + len(left) + at - cut)
-    return f"{label}{left}{shown}{right}\n{pad}^"

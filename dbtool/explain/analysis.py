@@ -1,0 +1,52 @@
+"""What the rules of explain judge: a plan, its times, and what the catalog knows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dbtool.explain.estimates import Estimates
+from dbtool.explain.facts import Facts, TableFacts
+from dbtool.explain.plan import Node, Plan
+from dbtool.explain.selftime import Times, measure
+
+WORTH_TELLING = 0.05
+"""The share of the whole time below which a node is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One analysed plan before the rules."""
+
+    plan: Plan
+    times: Times
+    facts: Facts = field(default_factory=Facts)
+    estimates: Estimates = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "estimates", Estimates(self.plan))
+
+    def ran(self) -> Iterator[Node]:
+        """The nodes that were executed."""
+        return (node for node in self.plan.nodes if node.executed)
+
+    def part(self, node: Node) -> float:
+        """The node's own share of the time; 1 where the plan carries no times."""
+        return self.times.part(node) if self.plan.timed else 1.0
+
+    def part_below(self, node: Node) -> float:
+        """The share of a node and all that is printed below it."""
+        if not self.plan.timed:
+            return 1.0
+        return min(1.0, sum(self.times.part(each) for each in (node, *self.plan.below(node))))
+
+    def matters(self, node: Node) -> bool:
+        """Whether the node takes enough of the time to be worth telling."""
+        return node.executed and self.part(node) >= WORTH_TELLING
+
+    def table(self, node: Node) -> TableFacts | None:
+        """What the catalog knows of the table a node reads."""
+        return self.facts.table(node.text("Schema"), node.relation)
+
+
+def analyse(plan: Plan, facts: Facts | None = None) -> Analysis:
+    """Measure a plan and put it beside the facts."""
+    return Analysis(plan, measure(plan), facts or Facts())

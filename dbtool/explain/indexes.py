@@ -1,0 +1,103 @@
+"""Propose the index that a scan was missing, in the user's names."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dbtool.explain.analysis import Analysis
+from dbtool.explain.facts import IndexFacts, TableFacts
+from dbtool.explain.plan import Node
+from dbtool.explain.predicate import Term, terms
+from dbtool.finding import Fix
+from dbtool.sqltext import quoted
+
+_LONGEST_NAME = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An index that would serve a scan, or the reason why there is none to propose."""
+
+    columns: tuple[str, ...] = ()
+    sql: str = ""
+    model_line: str = ""
+    reason: str = ""
+
+    @property
+    def fix(self) -> Fix | None:
+        """The statement that creates the index."""
+        return Fix("sql", self.sql, "an index that finds the rows") if self.sql else None
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The line for the model, or why there is no index to propose."""
+        said = (f"in the model: {self.model_line}" if self.model_line else "", self.reason)
+        return tuple(each for each in said if each)
+
+
+def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
+    """The index for the conditions under which a node looks for its rows."""
+    found = [term for each in conditions for term in terms(each, node.alias)]
+    if not found:
+        return Proposal(reason="no part of the condition compares a plain column of the table")
+    if cast := next((term for term in found if term.cast), None):
+        return Proposal(reason=_cast_reason(cast, analysis.table(node)))
+    columns = key_columns(found)
+    if not columns:
+        return Proposal(reason=f"a plain index does not serve the operator {found[0].operator}")
+    table = analysis.table(node)
+    if table and (present := _present(table, columns)):
+        return Proposal(columns, reason=_unused(present))
+    if table and (table.partition or table.kind == "p"):
+        return Proposal(columns, reason=_partitioned(columns))
+    return _written(node, columns)
+
+
+def key_columns(found: Iterable[Term]) -> tuple[str, ...]:
+    """Columns fixed to values first, then one that is bounded; more would not narrow the scan."""
+    found = tuple(found)
+    fixed = dict.fromkeys(term.column for term in found if term.equality)
+    bounded = [term.column for term in found if term.range and term.column not in fixed]
+    return (*fixed, *bounded[:1])
+
+
+def _present(table: TableFacts, columns: tuple[str, ...]) -> IndexFacts | None:
+    """An index that starts with these columns in any order."""
+    wanted = set(columns)
+    for index in table.indexes:
+        if index.method == "btree" and set(index.columns[: len(columns)]) == wanted:
+            return index
+    return None
+
+
+def _unused(index: IndexFacts) -> str:
+    if not index.valid:
+        return f"the index {index.name} would serve, but is invalid: REINDEX it"
+    if index.predicate:
+        return f"the index {index.name} holds only rows with {index.predicate}"
+    return f"the index {index.name} would serve; the planner expected it to be slower"
+
+
+def _cast_reason(term: Term, table: TableFacts | None) -> str:
+    stored = table.columns.get(term.column, "") if table else ""
+    column = f"{term.column} ({stored})" if stored else term.column
+    return f"{column} is compared as {term.cast}, which no index on it serves: pass its own type"
+
+
+def _partitioned(columns: tuple[str, ...]) -> str:
+    listed = ", ".join(columns)
+    return (
+        f"an index on ({listed}) would serve; the table is partitioned: create it on each partition"
+        " with CONCURRENTLY and attach it to one on the parent"
+    )
+
+
+def _written(node: Node, columns: tuple[str, ...]) -> Proposal:
+    name = "_".join(("ix", node.relation, *columns))[:_LONGEST_NAME]
+    table = ".".join(quoted(part) for part in (node.text("Schema"), node.relation) if part)
+    listed = ", ".join(quoted(column) for column in columns)
+    arguments = ", ".join(f'"{column}"' for column in (name, *columns))
+    return Proposal(
+        columns,
+        sql=f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} ({listed});",
+        model_line=f"Index({arguments})",
+    )

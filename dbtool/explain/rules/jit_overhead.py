@@ -1,0 +1,57 @@
+"""Compiling the query took more time than it can have saved.
+
+Why: above a cost limit PostgreSQL compiles expressions to machine code. For queries that touch
+many partitions or are overestimated, compilation takes longer than running them.
+
+When: compilation takes 20 % of the execution and 50 ms or more. Servers built without LLVM never
+compile. PostgreSQL 14+.
+
+Bad:
+```sql
+SET jit = on;
+SET jit_above_cost = 0;
+SET jit_inline_above_cost = 0;
+SET jit_optimize_above_cost = 0;
+SELECT shop_id, avg(total), max(placed_at) FROM orders WHERE total > 10 GROUP BY shop_id;
+```
+
+Good:
+```sql
+SET jit = off;
+SELECT shop_id, avg(total), max(placed_at) FROM orders WHERE total > 10 GROUP BY shop_id;
+```
+"""
+
+from collections.abc import Iterator, Mapping
+
+from dbtool.explain.analysis import Analysis
+from dbtool.explain.wording import count, duration, percent, where
+from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+
+NAME = rule_name(__name__)
+LEAST_SHARE = 0.2
+LEAST_TIME = 50.0
+
+
+def check(analysis: Analysis) -> Iterator[Finding]:
+    """Report compilation that dominates the execution."""
+    plan = analysis.plan
+    jit = plan.props.get("JIT")
+    if not isinstance(jit, Mapping) or not plan.execution_time:
+        return
+    timing = jit.get("Timing")
+    total = float(timing.get("Total", 0)) if isinstance(timing, Mapping) else 0.0
+    if total >= LEAST_TIME and total >= LEAST_SHARE * plan.execution_time:
+        share = percent(total / plan.execution_time)
+        yield Finding(
+            rule=NAME,
+            severity=Severity.WARNING,
+            title=f"compiling took {duration(total)}, {share} of the execution",
+            certainty=Certainty.MEASURED,
+            evidence=(
+                f"{count(float(jit.get('Functions', 0)))} functions compiled; the plan's cost is"
+                f" {count(plan.root.total_cost)}",
+            ),
+            location=where(plan.root),
+            fix=Fix("sql", "SET LOCAL jit = off;", "for this query; or raise jit_above_cost"),
+        )

@@ -1,0 +1,131 @@
+"""The planner expected far more or far fewer rows than came.
+
+Why: row estimates decide join methods, join order and memory. An error at the bottom of a plan
+multiplies on its way up, so the finding names where it begins: the lowest node that is off
+while what feeds it is not.
+
+When: ten times off or more, on at least 100 rows. Estimates that only look wrong are left out:
+rounding of rows per loop, nodes cut short by LIMIT, EXISTS or a merge join, nodes never
+executed, and the share a parallel worker prints. PostgreSQL 14+.
+
+Bad:
+```sql
+SELECT * FROM customers WHERE city = 'city 7' AND country = 'country 7';
+```
+
+Good:
+```sql
+CREATE STATISTICS st_customers_city_country (dependencies, mcv) ON city, country FROM customers;
+ANALYZE customers;
+SELECT * FROM customers WHERE city = 'city 7' AND country = 'country 7';
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.explain.analysis import Analysis
+from dbtool.explain.estimates import Estimate
+from dbtool.explain.plan import Node
+from dbtool.explain.predicate import terms
+from dbtool.explain.wording import count, title, where
+from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.sqltext import quoted
+
+NAME = rule_name(__name__)
+LEAST_FACTOR = 10
+LEAST_ROWS = 100
+INPUTS_RIGHT = 3
+"""Inputs that are less than this many times off did not cause what is above them."""
+
+STALE = 0.1
+"""Share of a table's rows changed since ANALYZE from which on its statistics are stale."""
+
+_CONDITIONS = ("Filter", "Index Cond", "Recheck Cond")
+_JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join"})
+
+
+def check(analysis: Analysis) -> Iterator[Finding]:
+    """Report where misestimates begin."""
+    for node in analysis.ran():
+        estimate = analysis.estimates.of(node)
+        if estimate and _far_off(node, estimate) and _begins_here(analysis, node):
+            yield _finding(analysis, node, estimate)
+
+
+def _far_off(node: Node, estimate: Estimate) -> bool:
+    most = max(node.rows, estimate.expected * node.loops)
+    return estimate.off >= LEAST_FACTOR and most >= LEAST_ROWS
+
+
+def _begins_here(analysis: Analysis, node: Node) -> bool:
+    below = (analysis.estimates.of(each) for each in analysis.plan.children(node))
+    return all(each is None or each.off < INPUTS_RIGHT for each in below)
+
+
+def _finding(analysis: Analysis, node: Node, estimate: Estimate) -> Finding:
+    join = _join_above(analysis, node)
+    per_loop = " per loop" if node.loops > 1 else ""
+    consequence = f"{title(join)} (#{join.id}) was chosen on that estimate" if join else ""
+    fix, cause = _fix(analysis, node)
+    return Finding(
+        rule=NAME,
+        severity=Severity.WARNING if join else Severity.NOTE,
+        title=f"{_subject(node)}: {count(estimate.expected)} rows expected{per_loop},"
+        f" {count(estimate.seen)} came ({_direction(estimate)})",
+        certainty=Certainty.MEASURED,
+        evidence=tuple(line for line in (_condition(node), cause, consequence) if line),
+        location=where(node),
+        fix=fix,
+    )
+
+
+def _direction(estimate: Estimate) -> str:
+    return f"{count(estimate.off)} times {'more' if estimate.factor > 1 else 'fewer'}"
+
+
+def _subject(node: Node) -> str:
+    return node.relation or node.text("Function Name") or node.kind
+
+
+def _condition(node: Node) -> str:
+    shown = [node.text(key) for key in _CONDITIONS if node.text(key)]
+    return f"the condition is {' and '.join(shown)}" if shown else ""
+
+
+def _join_above(analysis: Analysis, node: Node) -> Node | None:
+    above = analysis.plan.parent(node)
+    while above is not None:
+        if above.kind in _JOINS:
+            return above
+        above = analysis.plan.parent(above)
+    return None
+
+
+def _fix(analysis: Analysis, node: Node) -> tuple[Fix | None, str]:
+    table = analysis.table(node)
+    if not node.relation:
+        return None, ""
+    name = ".".join(quoted(part) for part in (node.text("Schema"), node.relation) if part)
+    if table and table.kind == "r" and (table.rows < 0 or _stale(table.modified, table.rows)):
+        why = "was never analysed" if table.rows < 0 else "changed much since it was last analysed"
+        return Fix("sql", f"ANALYZE {name};", "fresh statistics"), f"{node.relation} {why}"
+    found = [each for key in _CONDITIONS for each in terms(node.text(key), node.alias)]
+    columns = tuple(dict.fromkeys(term.column for term in found))
+    if len(columns) > 1:
+        return _statistics(node, name, columns), "the planner takes the conditions as independent"
+    return None, ""
+
+
+def _stale(modified: float, rows: float) -> bool:
+    return modified >= max(STALE * rows, 1)
+
+
+def _statistics(node: Node, table: str, columns: tuple[str, ...]) -> Fix:
+    statistics = quoted("_".join(("st", node.relation, *columns))[:63])
+    listed = ", ".join(quoted(column) for column in columns[:8])
+    return Fix(
+        "sql",
+        f"CREATE STATISTICS {statistics} (dependencies, mcv) ON {listed} FROM {table};\n"
+        f"ANALYZE {table};",
+        "statistics that know the columns belong together",
+    )

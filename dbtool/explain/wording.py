@@ -1,0 +1,113 @@
+"""How nodes, times and counts are written."""
+
+from dbtool.explain.plan import Node
+from dbtool.finding import Location
+
+_AGGREGATES = {"Hashed": "HashAggregate", "Sorted": "GroupAggregate", "Mixed": "MixedAggregate"}
+_SET_OPERATIONS = {"Hashed": "HashSetOp", "Sorted": "SetOp"}
+_READS_BY_INDEX = frozenset({"Index Scan", "Index Only Scan"})
+
+
+def title(node: Node) -> str:
+    """The node as EXPLAIN's text format names it."""
+    name = _operation(node)
+    if node.props.get("Parallel Aware") is True and not node.is_gather:
+        name = f"Parallel {name}"
+    if node.text("Scan Direction") == "Backward":
+        name += " Backward"
+    if index := node.text("Index Name"):
+        name += f" {'using' if node.kind in _READS_BY_INDEX else 'on'} {index}"
+    if source := _source(node):
+        name += f" on {source}"
+    return name
+
+
+def label(node: Node) -> str:
+    """The node in a tree: its title, and before it what it is to the statement."""
+    return f"{node.subplan}: {title(node)}" if node.subplan else title(node)
+
+
+def where(node: Node) -> Location:
+    """The node as the place of a finding; its number is the one in the tree."""
+    return Location(name=f"#{node.id} {title(node)}")
+
+
+def _operation(node: Node) -> str:
+    match node.kind:
+        case "Aggregate":
+            name = _AGGREGATES.get(node.text("Strategy"), "Aggregate")
+            part = node.text("Partial Mode")
+            return name if part in ("", "Simple") else f"{part} {name}"
+        case "SetOp":
+            command = node.text("Command")
+            return " ".join((_SET_OPERATIONS.get(node.text("Strategy"), "SetOp"), command)).strip()
+        case "ModifyTable":
+            return node.text("Operation") or node.kind
+        case "Nested Loop" | "Hash Join" | "Merge Join":
+            return _join(node)
+    return node.kind
+
+
+def _join(node: Node) -> str:
+    join_type = node.text("Join Type")
+    if join_type in ("", "Inner"):
+        return node.kind
+    base = node.kind.removesuffix(" Join")
+    return f"{base} {join_type} Join"
+
+
+def _source(node: Node) -> str:
+    """What the node reads, and the query's name for it where that differs."""
+    name = node.relation or node.text("CTE Name") or node.text("Function Name")
+    if not name and node.kind == "Subquery Scan":
+        return node.alias
+    return f"{name} {node.alias}" if name and node.alias not in ("", name) else name
+
+
+def milliseconds(value: float) -> str:
+    """A time with about three digits that matter."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def duration(value: float) -> str:
+    """A time with its unit: milliseconds below ten seconds, seconds above."""
+    return f"{milliseconds(value)} ms" if value < 10_000 else f"{value / 1000:,.1f} s"
+
+
+def count(value: float) -> str:
+    """A whole number with separators."""
+    return f"{value:,.0f}"
+
+
+def short_count(value: float) -> str:
+    """A count in at most five characters."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size * 10 or (unit != "k" and value >= size):
+            scaled = value / size
+            return f"{scaled:.0f}{unit}" if scaled >= 100 else f"{scaled:.3g}{unit}"
+    return f"{value:.0f}"
+
+
+def percent(part: float) -> str:
+    """A share of the whole."""
+    return f"{part:.0%}"
+
+
+def times(amount: float, noun: str) -> str:
+    """`1 time` or `2 times`, with a count that is readable."""
+    return f"{count(amount)} {noun}{'' if round(amount) == 1 else 's'}"
+
+
+def memory(kilobytes: float) -> str:
+    """A size as PostgreSQL's settings write it."""
+    return f"{kilobytes:.0f}kB" if kilobytes < 1024 else f"{kilobytes / 1024:.0f}MB"
+
+
+def plenty(kilobytes: float) -> str:
+    """The next size worth setting that is no less than this."""
+    size = 1024
+    while size < kilobytes:
+        size *= 2
+    return memory(size)
