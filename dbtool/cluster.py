@@ -17,7 +17,10 @@ from dbtool.errors import OperationError
 SUPERUSER = "postgres"
 LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.65535")
 _UNICODE_LOCALE_SINCE = 17
-_COMPLAINT = re.compile(r"(FATAL|PANIC|ERROR|WARNING|DETAIL|HINT|LOG: +could not):? .*")
+_COMPLAINT = re.compile(
+    r"((FATAL|PANIC|ERROR|WARNING|DETAIL|HINT):"
+    r"|LOG: +(could not|invalid|unrecognized|syntax error|parameter)) .*"
+)
 
 
 def environment() -> dict[str, str]:

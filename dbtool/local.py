@@ -89,6 +89,7 @@ def stop(root: Path) -> Status:
     with work.exclusive():
         changed = work.running() is not None
         _stop(work)
+        work.remove_short_directory()
         return _status(work, changed=changed)
 
 
@@ -197,7 +198,7 @@ def _override(work: Workspace, binaries: Binaries, account: Account, memory: Mem
     cluster.configure(
         work.data,
         {
-            "unix_socket_directories": str(work.socket_directory(account)),
+            "unix_socket_directories": str(work.socket_directory()),
             "unix_socket_permissions": "0700",
             "listen_addresses": "127.0.0.1" if memory.port else "",
             "port": str(memory.port or 5432),

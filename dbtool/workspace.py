@@ -5,10 +5,11 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from hashlib import sha256
@@ -51,10 +52,13 @@ class Memory:
             ) from error
 
     def write(self, path: Path) -> None:
-        """Keep it, readable to us alone."""
+        """Keep it, readable only to whoever the directory belongs to."""
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         with open(descriptor, "w", encoding="utf-8") as file:
             json.dump(asdict(self), file)
+            if os.geteuid() == 0:
+                owner = path.parent.stat()
+                os.chown(name, owner.st_uid, owner.st_gid)
         Path(name).replace(path)
 
 
@@ -162,20 +166,28 @@ class Workspace:
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
-    def socket_directory(self, account: Account) -> Path:
+    def socket_directory(self) -> Path:
         """The home, or where its path is too long for a socket a private directory in /tmp."""
         if len(os.fsencode(self.home)) <= LONGEST_SOCKET_DIRECTORY:
             return self.home
-        name = sha256(os.fsencode(self.home)).hexdigest()[:12]
-        short = Path("/tmp") / f"dbtool-{account.uid}-{name}"
+        short, owner = self._short_directory(), self.home.stat()
         try:
             short.mkdir(mode=0o700)
-            account.own(short)
+            os.chown(short, owner.st_uid, owner.st_gid)
         except FileExistsError:
             found = short.lstat()
-            if found.st_uid != account.uid or found.st_mode & 0o777 != 0o700:
+            if (found.st_uid, stat.S_IMODE(found.st_mode)) != (owner.st_uid, 0o700):
                 raise belongs_to_another(short) from None
         return short
+
+    def remove_short_directory(self) -> None:
+        """Leave nothing outside the project while no server runs."""
+        with suppress(OSError):
+            self._short_directory().rmdir()
+
+    def _short_directory(self) -> Path:
+        name = sha256(os.fsencode(self.home)).hexdigest()[:12]
+        return Path("/tmp") / f"dbtool-{self.home.stat().st_uid}-{name}"
 
     def keep_old_log(self) -> None:
         """Let each server begin a log of its own and keep the one before."""

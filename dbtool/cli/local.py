@@ -126,7 +126,7 @@ def _root() -> Path:
 
 
 def _report(call: Call, status: "Status", state: str) -> "Report":
-    from dbtool.report import Column, Report, Table
+    from dbtool.report import Report, Text
 
     if status.major is None:
         return Report(
@@ -135,14 +135,14 @@ def _report(call: Call, status: "Status", state: str) -> "Report":
             headline=f"No local server in {status.root}.",
             next=("dbtool local start",),
         )
-    rows = [("data", str(status.data)), ("log", str(status.log))]
+    lines = [f"data      {status.data}", f"log       {status.log}"]
     if status.target is not None:
-        rows.insert(0, ("database", status.target.shown))
+        lines.insert(0, f"database  {status.target.shown}")
     return Report(
         command=call.command,
         data=status,
         headline=f"PostgreSQL {status.major} {state}.",
-        sections=(Table((Column(""), Column("")), tuple(rows)),),
+        sections=(Text("\n".join(lines)),),
         next=_next(status),
     )
 
