@@ -20,6 +20,7 @@ class FoundModels:
     specs: tuple[str, ...] = ()
     how: str = ""
     has_convention: bool = False
+    uses_sqlmodel: bool = False
 
 
 def find_models(code: Code, env: Source | None) -> FoundModels:
@@ -110,7 +111,8 @@ def _complete(code: Code, named: list[Name], within: Iterable[str], how: str) ->
     specs = [f"{module}:{name}" for module, name in chosen if module != "sqlmodel"]
     covered = {each for module, _ in chosen for each in code.reached_from(module)}
     specs += sorted(needed - covered)
-    return FoundModels(tuple(specs), how, _has_convention(code, chosen))
+    uses_sqlmodel = any(code.by_module[each].uses_sqlmodel for each in needed)
+    return FoundModels(tuple(specs), how, _has_convention(code, chosen), uses_sqlmodel)
 
 
 def _uses(code: Code, module: str, named: list[Name]) -> bool:

@@ -1,0 +1,75 @@
+"""`dbtool init`: set a project up."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtool.cli.command import Call, command
+from dbtool.cli.output import Format
+
+if TYPE_CHECKING:
+    from dbtool.report import Report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "Set-up")(init)
+
+
+def init(
+    call: Call,
+    directory: Annotated[
+        str,
+        typer.Argument(
+            help="Where a new Alembic environment goes.", show_default="migrations", metavar="DIR"
+        ),
+    ] = "",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            metavar="MODULE:NAME",
+            help="Where the models are, if not found: package.module:Base. May be repeated.",
+        ),
+    ] = None,
+    template: Annotated[
+        str,
+        typer.Option(
+            "--template",
+            "-t",
+            metavar="NAME",
+            help="Begin with a template of Alembic's own: generic, async, multidb, pyproject "
+            "or pyproject_async.",
+        ),
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")
+    ] = False,
+) -> "Report":
+    """Set the project up: adopt the migrations that are here, or begin some.
+
+    In a project with Alembic, finds its configuration, env.py, models and engine, and
+    proposes the [tool.dbtool] section. Elsewhere also writes the Alembic environment:
+    its configuration, an async env.py wired to the models, and a first models module
+    where there is none. Reads the code; connects to nothing.
+
+    Every change is shown as a diff before it is written. A second run changes nothing.
+    """
+    from pathlib import Path
+
+    from dbtool.migrate.init import Wishes, check, look, propose, write
+    from dbtool.migrate.init.view import View
+
+    survey = look(Path.cwd())
+    proposal = propose(survey, Wishes(directory, template, tuple(models or ())))
+    view = View(call.command, proposal, check(proposal), call.settings.has_target())
+    if dry_run or not proposal.changes:
+        return view.report("proposed")
+    if not yes:
+        if call.options.wanted is not Format.JSON:
+            call.emit(view.report("proposed"))
+        if not call.ask.confirm(f"Write {view.files}?"):
+            return view.report("declined")
+    write(survey.root, proposal.changes, proposal.directories)
+    return view.report("written")

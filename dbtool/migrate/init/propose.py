@@ -1,0 +1,155 @@
+"""What `dbtool init` proposes for a project: the files to write, and what it could not settle."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from dbtool.errors import UsageError
+from dbtool.migrate.init import scaffold
+from dbtool.migrate.init.change import Change
+from dbtool.migrate.init.draft import Draft
+from dbtool.migrate.init.scaffold import TEMPLATES, Plan
+from dbtool.migrate.init.settings import ignore_own_files, propose_settings
+from dbtool.migrate.init.survey import Survey
+
+DATABASE_URL = "DATABASE_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for; empty means that init decides."""
+
+    directory: str = ""
+    template: str = ""
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The files to write so that a project is set up; none when it already is."""
+
+    mode: Literal["adopt", "create"]
+    survey: Survey
+    directory: str | None
+    models: tuple[str, ...]
+    variable: str
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+    directories: tuple[str, ...] = ()
+    begins_models: bool = False
+
+
+def propose(survey: Survey, wishes: Wishes) -> Proposal:
+    """Adopt the Alembic environment that is there, or begin one."""
+    _refuse_contradiction(survey, wishes)
+    if survey.environment is not None:
+        return _adopt(survey, wishes)
+    return _create(survey, wishes)
+
+
+def _refuse_contradiction(survey: Survey, wishes: Wishes) -> None:
+    if wishes.template and wishes.template not in TEMPLATES:
+        raise UsageError(
+            f'Alembic has no template "{wishes.template}"',
+            hint=f"Its templates: {', '.join(TEMPLATES)}.",
+        )
+    if survey.others:
+        raise UsageError(
+            "several Alembic configurations were found",
+            detail="\n".join(survey.others),
+            hint="Run dbtool init in the directory of one of them, or name it in the settings: "
+            f'alembic_config = "{survey.others[0]}".',
+        )
+    found = survey.environment
+    if found is not None and (wishes.template or wishes.directory not in ("", found.directory)):
+        raise UsageError(
+            f"the project has an Alembic environment already ({found.config})",
+            detail=f"Its script_location is {found.directory or 'known to Alembic only'}.",
+            hint="Run dbtool init without a directory and a template to adopt it.",
+        )
+
+
+def _adopt(survey: Survey, wishes: Wishes) -> Proposal:
+    assert survey.environment is not None
+    draft = Draft(survey.root)
+    specs = wishes.models or survey.models.specs
+    propose_settings(draft, survey, specs)
+    ignore_own_files(draft)
+    return Proposal(
+        mode="adopt",
+        survey=survey,
+        directory=survey.environment.directory,
+        models=specs,
+        variable=_variable(survey),
+        changes=draft.changes(),
+        notes=tuple(_doubts(survey, specs)),
+    )
+
+
+def _create(survey: Survey, wishes: Wishes) -> Proposal:
+    draft = Draft(survey.root)
+    directory = wishes.directory.rstrip("/") or survey.loose_environment or "migrations"
+    specs = wishes.models or survey.models.specs
+    is_first = not specs and wishes.template != "multidb"
+    if is_first:
+        path, spec = _first_models(survey)
+        scaffold.models_stub(draft, path)
+        specs = (spec,)
+    plan = Plan(directory, specs, _variable(survey), survey.source, survey.models.uses_sqlmodel)
+    if wishes.template:
+        scaffold.from_alembic(draft, wishes.template, plan)
+    elif survey.loose_environment == directory:
+        scaffold.configuration(draft, plan)
+    else:
+        scaffold.environment(draft, plan)
+    propose_settings(draft, survey, specs)
+    ignore_own_files(draft)
+    return Proposal(
+        mode="create",
+        survey=survey,
+        directory=directory,
+        models=specs,
+        variable=plan.variable,
+        changes=draft.changes(),
+        notes=() if is_first else tuple(_doubts(survey, specs)),
+        directories=(f"{directory}/versions",),
+        begins_models=is_first,
+    )
+
+
+def _first_models(survey: Survey) -> tuple[str, str]:
+    """The file of a first models module, and its value of the `models` setting."""
+    home = f"{survey.source}/" if survey.source else ""
+    if len(survey.packages) == 1:
+        (package,) = survey.packages
+        return f"{home}{package}/models.py", f"{package}.models:Base"
+    return f"{home}models.py", "models:Base"
+
+
+def _variable(survey: Survey) -> str:
+    return survey.variables[0] if len(survey.variables) == 1 else DATABASE_URL
+
+
+def _doubts(survey: Survey, specs: tuple[str, ...]) -> Iterator[str]:
+    """What the user should know or decide."""
+    if not specs:
+        yield 'no models were found; name them under [tool.dbtool]: models = "package.module:Base"'
+    elif not survey.models.has_convention and specs == survey.models.specs:
+        yield (
+            f"{specs[0]} has no naming convention: constraints get names that migrations "
+            "cannot rely on; see https://alembic.sqlalchemy.org/en/latest/naming.html"
+        )
+    if len(survey.engines) > 1:
+        yield (
+            f"several engines were found ({', '.join(survey.engines)}); name the application's "
+            'under [tool.dbtool]: engine = "package.module:name"'
+        )
+    if len(survey.variables) > 1 and DATABASE_URL not in survey.variables:
+        yield (
+            f"the application reads several URLs ({', '.join(survey.variables)}); name the one "
+            'to migrate under [tool.dbtool]: url = "env:NAME"'
+        )
+    found = survey.environment
+    if found is not None and found.section != "alembic":
+        choices = " or ".join(f"-n {each}" for each in found.sections)
+        yield f"{found.config} has no [alembic] section: give {choices} with every command"
