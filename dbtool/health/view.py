@@ -9,7 +9,7 @@ from dbtool.health.rules import POOL, asyncpg_through_pooler
 from dbtool.health.wording import duration, listed, service
 from dbtool.report import Bar, Bars, Cell, Column, Report, Section, Styled, Table, Text, Tone
 
-APPLICATIONS = 6
+APPLICATIONS = 4
 """Rows of the table; the rest is one row, so that the report fits 24 lines."""
 
 STATES: dict[str, Tone] = {"active": "good", "idle": "muted", "idle in transaction": "warning"}
@@ -69,7 +69,6 @@ def _bars(pool: Pool) -> Iterator[Bar]:
         if states[state]:
             tone = STATES.get(state, "plain")
             yield Bar(state, states[state], pool.slots.usable, f"{states[state]:,}", tone)
-    yield Bar("free", pool.slots.free, pool.slots.usable, f"{pool.slots.free:,}")
 
 
 def _by_application(pool: Pool) -> dict[str, list[Group]]:

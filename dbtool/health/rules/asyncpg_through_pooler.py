@@ -3,7 +3,7 @@
 What it means: asyncpg names and caches prepared statements, and SQLAlchemy does so once more.
 A pooler in transaction mode hands each transaction to another server connection, where that
 name may stand for another statement. Errors such as "prepared statement already exists" are
-the lucky case: with default arguments 9 to 36 % of executions returned the rows of a different
+the lucky case: with default arguments 9 to 35 % of executions returned the rows of a different
 statement, without any exception (PgBouncer 1.18, and 1.24 with max_prepared_statements = 0).
 Session mode, and PgBouncer from 1.21 on with max_prepared_statements above 0, are safe.
 

@@ -1,0 +1,235 @@
+"""`dbtool pool` as it is typed: answers, formats, and servers that do not answer."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbtool.database import SyncConnection, Target
+from dbtool.scratch import Server
+from tests.conftest import MAJOR, Ran
+from tests.health.conftest import people, small
+from tests.health.crowd import Crowd, crowd
+from tests.proxy import proxy
+
+__all__ = ["people", "small"]
+
+Dbtool = Callable[..., Ran]
+USABLE = 15 if MAJOR >= 16 else 17
+
+
+def url(target: Target) -> str:
+    """The target as a user types it."""
+    return target.sqlalchemy_url("asyncpg")
+
+
+def test_the_first_line_answers(dbtool: Dbtool, database: Target, people: Crowd) -> None:
+    """How many slots are in use comes first, plain text when piped; then who holds them."""
+    people.idle(3, "api")
+    ran = dbtool("pool", "--url", url(database))
+    first, *rest = ran.out.splitlines()
+    assert (ran.code, ran.err) == (0, "")
+    used, _, words = first.partition(" ")
+    assert int(used) >= 4
+    assert words.startswith("of 97 usable slots in use (")
+    assert any(line.split()[:2] == ["api", "3"] for line in rest)
+    assert ran.out.endswith("\n\nno findings\n")
+    assert "\x1b" not in ran.out
+
+
+def test_a_terminal_gets_colour_and_fits_it(
+    dbtool: Dbtool, database: Target, people: Crowd
+) -> None:
+    """On a terminal of 80 columns no line is longer, and the whole report fits 24 lines."""
+    people.idle(2, "an application with quite a long name that says where it runs@web1:1")
+    ran = dbtool("pool", "--url", url(database), tty=True)
+    assert "\x1b[1m" in ran.out
+    assert len(ran.out.splitlines()) <= 24
+    narrow = dbtool("pool", "--url", url(database), env={"COLUMNS": "60"})
+    assert max(len(line) for line in narrow.out.splitlines()) <= 60
+
+
+def test_json_is_the_pool_itself(dbtool: Dbtool, database: Target) -> None:
+    """The envelope holds the dataclass, so that scripts read the same names."""
+    ran = dbtool("pool", "--json", "--url", url(database))
+    said = json.loads(ran.out)
+    assert (ran.code, said["command"], said["findings"], said["unknown"]) == (0, "pool", [], [])
+    assert set(said["data"]) == {
+        "endpoint",
+        "server",
+        "rights",
+        "slots",
+        "groups",
+        "idle_transactions",
+        "idle_transaction_count",
+        "oldest_transaction",
+        "ages",
+        "limits",
+    }
+    assert said["data"]["slots"]["usable"] == 97
+
+
+def test_markdown_to_a_file(dbtool: Dbtool, database: Target, tmp_path: Path) -> None:
+    """A report for a pull request or an incident channel."""
+    page = tmp_path / "pool.md"
+    ran = dbtool("pool", "--format", "markdown", "-o", page, "--url", url(database))
+    assert (ran.code, ran.out) == (0, "")
+    assert page.read_text().startswith("## dbtool pool\n\n")
+    assert "| application | all |" in page.read_text()
+
+
+def test_costs_the_login_and_two_round_trips(dbtool: Dbtool, database: Target) -> None:
+    """The whole command is one connection with one statement of two round trips."""
+    with proxy(database) as through:
+        ran = dbtool("pool", "--url", url(through.target))
+        (traffic,) = through.connections
+    assert ran.code == 0
+    assert traffic.after_login == 2
+
+
+def test_loads_neither_an_orm_nor_what_only_a_terminal_needs(database: Target) -> None:
+    """An on-call command starts fast: these modules stay out of it."""
+    script = (
+        "import sys\nfrom dbtool.cli import app\nsys.argv[0] = 'dbtool'\n"
+        "try: app.main()\n"
+        "except SystemExit: print(*sys.modules, file=sys.stderr)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, "pool", "--url", url(database)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heavy = {"sqlalchemy", "alembic", "pydantic", "pydantic_settings", "rich", "postgast", "dotenv"}
+    assert heavy & set(ran.stderr.split()) == set()
+    assert "asyncpg" in ran.stderr.split()
+
+
+def test_a_plain_role_is_told_what_it_cannot_see(
+    dbtool: Dbtool, database: Target, people: Crowd
+) -> None:
+    """Hidden states are unknown, with the exact grant; unknown fails only when asked to."""
+    people.session("api", "BEGIN", "SELECT 1")
+    with SyncConnection(database) as admin:
+        admin.execute("CREATE ROLE night_shift LOGIN")
+    plain = url(replace(database, user="night_shift"))
+    ran = dbtool("pool", "--url", plain)
+    strict = dbtool("pool", "--url", plain, "--fail-on", "unknown")
+    with SyncConnection(database) as admin:
+        admin.execute("DROP ROLE night_shift")
+    assert (ran.code, strict.code) == (0, 1)
+    assert ran.out.startswith("at most ")
+    assert "unknown: role night_shift may not see the state of " in ran.out
+    assert "    to decide: GRANT pg_monitor TO night_shift\n" in ran.out
+    assert ran.out.endswith("\n\nno findings, 1 unknown\n")
+
+
+def test_a_full_server_is_a_finding_for_who_gets_in_and_an_error_for_who_does_not(
+    dbtool: Dbtool, small: Server
+) -> None:
+    """A superuser sees the cause and exits 1; a plain role learns which tier is gone, exit 3."""
+    with SyncConnection(small.target()) as admin:
+        admin.execute("CREATE ROLE late LOGIN")
+    with crowd(small.target()) as people:
+        people.idle(USABLE, "api")
+        inside = dbtool("pool", "--url", url(small.target()))
+        outside = dbtool("pool", "--url", url(replace(small.target(), user="late")))
+    with SyncConnection(small.target()) as admin:
+        admin.execute("DROP ROLE late")
+    assert inside.code == 1
+    assert f"{USABLE + 1} of {USABLE} usable slots in use" in inside.out.splitlines()[0]
+    assert "few-free-slots" in inside.out
+    assert outside.code == 3
+    assert outside.out == ""
+    assert "slots" in outside.err
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        ((), 2, "no database is named"),
+        (("--url", "mysql://root@localhost/shop"), 2, "mysql"),
+        (("--url", "postgresql://nobody@127.0.0.1:1/shop"), 3, "127.0.0.1:1"),
+        (("--fail-on", "never-ever"), 2, "never-ever"),
+        (("surplus",), 2, "surplus"),
+    ],
+)
+def test_bad_input(dbtool: Dbtool, given: tuple[str, ...], code: int, said: str) -> None:
+    """Each mistake has its message and its exit code, and nothing on stdout."""
+    ran = dbtool("pool", *given)
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+@contextmanager
+def frozen(server: Server) -> Iterator[None]:
+    """Stop the server's processes as a stalled host does; the kernel still accepts."""
+    pid = int((server.directory / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_frozen_server_is_given_up_in_time(dbtool: Dbtool, small: Server) -> None:
+    """Accepted but never answered: said within the time limit."""
+    begin = time.monotonic()
+    with frozen(small):
+        ran = dbtool("pool", "--url", url(small.target()))
+    assert time.monotonic() - begin < 6
+    assert (ran.code, ran.out) == (3, "")
+    assert "accepts connections but did not reply within 3 s" in ran.err
+
+
+def test_ctrl_c_while_the_server_hangs(small: Server) -> None:
+    """An impatient user is let go at once, with the exit code of an interrupt."""
+    program = Path(sys.executable).parent / "dbtool"
+    with frozen(small):
+        process = subprocess.Popen(
+            [program, "pool", "--url", url(small.target())],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(0.8)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert time.monotonic() - begin < 1.5
+    assert (process.returncode, out) == (130, "")
+    assert err.startswith("error: interrupted")
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_while_the_answer_is_on_its_way(database: Target) -> None:
+    """After the login, too, an interrupt ends the command soon although nothing answers."""
+    program = Path(sys.executable).parent / "dbtool"
+    with proxy(database, delay=0.6) as through:
+        process = subprocess.Popen(
+            [program, "pool", "--url", url(replace(through.target, sslmode="disable"))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        until = time.monotonic() + 10
+        while not (through.connections and through.connections[0].login_round_trips):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        through.go_silent()
+        time.sleep(0.8)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert time.monotonic() - begin < 1.5
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
