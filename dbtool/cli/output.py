@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from dbtool.errors import BUG_EXIT, DbtoolError, OperationError, UsageError
 
@@ -118,10 +118,10 @@ def write(text: str, path: Path | None = None) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError as error:
-        _quiet_stdout()
+        _quiet(sys.stdout)
         raise ReaderGone from error
     except OSError as error:
-        _quiet_stdout()
+        _quiet(sys.stdout)
         raise _unwritten("stdout", error) from error
 
 
@@ -143,20 +143,25 @@ def check_writable(path: Path | None) -> None:
 
 
 def _write_file(path: Path, text: str) -> None:
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8", errors="replace")
+        else:
+            _replace_file(path.resolve(), text)
+    except OSError as error:
+        raise _unwritten(f'"{path}"', error) from error
+
+
+def _replace_file(path: Path, text: str) -> None:
     """Replace the file as a whole, so that a full disk leaves the old one as it was."""
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8", errors="replace")
-        return
-    target = path.resolve()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8", errors="replace")
-        if target.exists():
-            temporary.chmod(target.stat().st_mode)
-        temporary.replace(target)
-    except OSError as error:
+        if path.exists():
+            temporary.chmod(path.stat().st_mode)
+        temporary.replace(path)
+    finally:
         temporary.unlink(missing_ok=True)
-        raise _unwritten(f'"{path}"', error) from error
 
 
 def _unwritten(name: str, error: OSError) -> OperationError:
@@ -210,9 +215,11 @@ def _show(error: DbtoolError) -> None:
 
 def _say(text: str) -> None:
     """Tell the user on stderr; a reader that went away must not stop the work."""
-    with suppress(OSError):
+    try:
         sys.stderr.write(text)
         sys.stderr.flush()
+    except OSError:
+        _quiet(sys.stderr)
 
 
 def leave(code: int) -> NoReturn:
@@ -220,13 +227,13 @@ def leave(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError:
-        _quiet_stdout()
+        _quiet(sys.stdout)
     sys.exit(code)
 
 
-def _quiet_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush cannot fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _quiet(stream: TextIO) -> None:
+    """Point a stream at nothing, so that the interpreter's last flush cannot fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class TerminalProgress:

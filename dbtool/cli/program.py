@@ -13,8 +13,9 @@ from dbtool.cli.command import take_parameters
 from dbtool.cli.help import HelpCommand, HelpGroup
 from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, OUTPUT, hidden, split
 
-FAMILIES = {
+FAMILIES: dict[str, tuple[str, ...]] = {
     "pool": ("pool",),
+    "init": ("init",),
     "local": ("local",),
     "config": ("config",),
     "rules": ("rules",),
