@@ -68,6 +68,8 @@ def start(
     `port` makes it listen on 127.0.0.1 too, now and on later starts; 0 ends that.
     """
     work = Workspace(root)
+    if work.major() is None:
+        find_binaries(major)
     with work.exclusive():
         _require_major(work, major)
         memory = Memory.read(work.memory, work.root.name)

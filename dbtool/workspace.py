@@ -89,7 +89,7 @@ class Workspace:
         """The major version that made the data directory; None where there is none."""
         try:
             return int((self.data / "PG_VERSION").read_text(encoding="ascii"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError:
             raise belongs_to_another(self.home) from None

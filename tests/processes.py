@@ -90,7 +90,7 @@ def eventually(condition: Callable[[], bool], limit: float = 5.0) -> bool:
     while not condition():
         if time.monotonic() > until:
             return False
-        time.sleep(0.01)
+        time.sleep(0.03)
     return True
 
 

@@ -301,7 +301,7 @@ def test_another_users_server_is_left_alone(made: Path) -> None:
     start(made)
     intruder = python(START, made, MAJOR, user="nobody")
     _, err = intruder.communicate()
-    assert f"{made}/.dbtool/local.lock belongs to another user" in err
+    assert f"{made}/.dbtool/postgres belongs to another user" in err
 
 
 @needs_root
@@ -319,8 +319,8 @@ def test_a_project_in_a_closed_home(
     assert stat.S_IMODE(closed.parent.stat().st_mode) == 0o700
     local.stop(closed)
     subprocess.run(["rm", "-r", Workspace(closed).home], check=True)
-    start(closed)
-    local.stop(closed)
+    Workspace(closed).prepare()
+    assert Workspace(closed).home.is_dir()
 
 
 def test_a_project_that_cannot_be_written(project: Path) -> None:
