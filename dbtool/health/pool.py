@@ -127,7 +127,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The connections of one server at one moment."""
+    """The connections of one server at one moment; `lock_waiters` are sessions of any kind."""
 
     endpoint: Endpoint
     server: Server
@@ -136,6 +136,7 @@ class Pool:
     groups: tuple[Group, ...]
     idle_transactions: tuple[IdleTransaction, ...]
     idle_transaction_count: int
+    lock_waiters: int
     oldest_transaction: Transaction | None
     ages: Ages | None
     limits: tuple[Limit, ...]
@@ -234,6 +235,7 @@ SELECT json_build_object(
               ORDER BY coalesce(blocks, 0) DESC, state_age DESC
               LIMIT {LISTED}) AS i),
     'idle_transaction_count', (SELECT count(*) FROM idle),
+    'lock_waiters', (SELECT count(*) FROM everyone WHERE wait_event_type = 'Lock'),
     'oldest_transaction', (
         SELECT row_to_json(t)
         FROM (SELECT pid, application, role, state, transaction_age AS seconds
@@ -293,6 +295,7 @@ def _pool(endpoint: Endpoint, answer: dict[str, Any]) -> Pool:
         groups=tuple(Group(**each) for each in answer["groups"]),
         idle_transactions=tuple(_idle(each) for each in answer["idle_transactions"]),
         idle_transaction_count=answer["idle_transaction_count"],
+        lock_waiters=answer["lock_waiters"],
         oldest_transaction=Transaction(**oldest) if oldest else None,
         ages=Ages(**ages) if ages else None,
         limits=tuple(Limit(**each) for each in answer["limits"]),

@@ -6,6 +6,7 @@ backslashes in plain strings. Wherever two readings are possible the rest is mas
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 MASK = "?"
 """Stands for one literal."""
@@ -13,28 +14,36 @@ MASK = "?"
 CUT = "…"
 """Stands for everything from here on."""
 
-_TOKEN = re.compile(
-    r"""
+_PART = r"[^\x00-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]"
+"""What may stand inside a name: letters, digits, `_`, `$` and everything beyond ASCII."""
+
+_LETTER = rf"(?![\d$]){_PART}"
+
+_TOKEN = rf"""
       (?P<space>\s+)
     | (?P<comment>--[^\r\n]*|/\*)
     | (?P<escape>[eE]')
     | (?P<plain>(?:[uU]&|[bBxXnN])?')
     | (?P<name>(?:[uU]&)?"(?:[^"]|"")*+")
-    | (?P<dollar>\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$)
-    | (?P<parameter>\$\d+(?![\w$\x80-\U0010ffff]))
-    | (?P<number>\.?\d[\d_.]*(?:[eE][+-]?\d+)?[\w$\x80-\U0010ffff]*)
-    | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
-    | (?P<other>[-+*/<>=~!@\#%^&|`?:;,.()\[\]{}])
-    """,
-    re.VERBOSE | re.ASCII,
-)
-_ESCAPED_END = re.compile(r"(?:[^'\\]|\\.|'')*+'", re.DOTALL)
-_PLAIN_END = re.compile(r"(?:[^'\\]|\\(?!')|'')*+'")
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
-_TAG = re.compile(
+    | (?P<dollar>\$(?:{_LETTER}(?:(?!\$){_PART})*)?\$)
+    | (?P<parameter>\$\d+(?!{_PART}))
+    | (?P<number>\.?\d[\d_.]*(?:[eE][+-]?\d+)?{_PART}*)
+    | (?P<word>{_LETTER}{_PART}*)
+    | (?P<other>[-+*/<>=~!@\#%^&|`?:;,.()\[\]{{}}])
+"""
+_ESCAPED_END = r"(?:[^'\\]|\\.|'')*+'"
+_PLAIN_END = r"(?:[^'\\]|\\(?!')|'')*+'"
+_COMMENT_EDGE = r"/\*|\*/"
+_TAG = (
     r"\b(action|app_name|application|controller|db_driver|framework|route|traceparent|tracestate)"
     r"\s*=\s*'"
 )
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Compiled at first use: most reports show no statement, and compiling takes longer."""
+    return re.compile(text, re.VERBOSE | re.ASCII | re.DOTALL)
 
 
 def redact(statement: str) -> str:
@@ -46,7 +55,7 @@ def _pieces(text: str) -> Iterator[str]:
     setting = _Setting()
     at = 0
     while at < len(text):
-        token = _TOKEN.match(text, at)
+        token = _pattern(_TOKEN).match(text, at)
         end = _end(text, token) if token else None
         if token is None or end is None:
             yield CUT
@@ -82,9 +91,9 @@ def _end(text: str, token: re.Match[str]) -> int | None:
     """Where the token ends; None when that cannot be told."""
     match token.lastgroup:
         case "escape":
-            return _after(_ESCAPED_END.match(text, token.end()))
+            return _after(_pattern(_ESCAPED_END).match(text, token.end()))
         case "plain":
-            return _after(_PLAIN_END.match(text, token.end()))
+            return _after(_pattern(_PLAIN_END).match(text, token.end()))
         case "dollar":
             close = text.find(token.group(), token.end())
             return None if close < 0 else close + len(token.group())
@@ -103,7 +112,7 @@ def _after(match: re.Match[str] | None) -> int | None:
 
 def _comment_end(text: str, at: int) -> int | None:
     depth = 1
-    for edge in _COMMENT_EDGE.finditer(text, at):
+    for edge in _pattern(_COMMENT_EDGE).finditer(text, at):
         depth += 1 if edge.group() == "/*" else -1
         if depth == 0:
             return edge.end()
@@ -117,6 +126,6 @@ def _shown(token: re.Match[str], text: str) -> str:
         case "escape" | "plain" | "dollar" | "number":
             return MASK
         case "comment":
-            keys = _TAG.findall(text)
+            keys = _pattern(_TAG).findall(text)
             return f" /* {', '.join(keys)} */ " if keys else " "
     return text

@@ -70,6 +70,7 @@ def test_json_is_the_pool_itself(dbtool: Dbtool, database: Target) -> None:
         "groups",
         "idle_transactions",
         "idle_transaction_count",
+        "lock_waiters",
         "oldest_transaction",
         "ages",
         "limits",

@@ -32,6 +32,7 @@ CALM = Pool(
     ),
     idle_transactions=(),
     idle_transaction_count=0,
+    lock_waiters=0,
     oldest_transaction=Transaction(4711, "api@web2:17", "app", "active", 0.25),
     ages=Ages(12.0, 300.0, 90000.0),
     limits=(),

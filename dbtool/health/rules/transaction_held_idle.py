@@ -56,11 +56,11 @@ def check(pool: Pool) -> Iterator[Finding | Unknown]:
         if each.idle_seconds >= least:
             held.setdefault(service(each.application), []).append(each)
     for application, sessions in held.items():
-        yield _finding(application, sessions)
+        yield _finding(application, sessions, pool.lock_waiters)
     yield from hidden_states(NAME, pool)
 
 
-def _finding(application: str, sessions: list[IdleTransaction]) -> Finding:
+def _finding(application: str, sessions: list[IdleTransaction], waiters: int) -> Finding:
     blocked = {pid for each in sessions for pid in each.blocked}
     longest = max(each.idle_seconds for each in sessions)
     error = blocked or longest >= ERROR_SECONDS
@@ -74,7 +74,7 @@ def _finding(application: str, sessions: list[IdleTransaction]) -> Finding:
         severity=Severity.ERROR if error else Severity.WARNING,
         title=title,
         certainty=Certainty.MEASURED,
-        evidence=tuple(_evidence(sessions)),
+        evidence=(*_evidence(sessions), *_queue(len(blocked), waiters)),
         fix=_terminate(sessions[:LISTED]),
     )
 
@@ -93,6 +93,11 @@ def _evidence(sessions: list[IdleTransaction]) -> Iterator[str]:
         yield f"+{len(sessions) - LISTED:,} more"
     if any(each.holds_horizon for each in sessions):
         yield "vacuum cannot remove rows that died since they first read"
+
+
+def _queue(blocked: int, waiters: int) -> Iterator[str]:
+    if 0 < blocked < waiters:
+        yield f"{counted(waiters, 'session')} of this server wait for locks, some behind these"
 
 
 def _blocked(session: IdleTransaction) -> str:

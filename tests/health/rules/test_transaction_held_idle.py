@@ -1,11 +1,9 @@
 """transaction-held-idle with real holders and real waiters."""
 
 import dataclasses
-from time import sleep
+from time import monotonic, sleep
 
-import asyncpg
 import pytest
-from asyncpg.exceptions import InterfaceError
 
 from dbtool.database import SyncConnection, Target
 from dbtool.finding import Finding, Severity, Unknown
@@ -49,10 +47,30 @@ def test_a_holder_that_blocks_is_an_error_and_the_fix_ends_it(
     assert found.fix is not None
     with SyncConnection(database) as admin:
         ended = admin.fetch(found.fix.code)
-    assert [tuple(row) for row in ended] == [(pid, True)]
+        assert [tuple(row) for row in ended] == [(pid, True)]
+        assert _is_gone(admin, pid)
     bystander.execute("SELECT 1")
-    with pytest.raises((asyncpg.PostgresConnectionError, InterfaceError)):
-        holder.execute("SELECT 1")
+
+
+def _is_gone(admin: SyncConnection, pid: int) -> bool:
+    until = monotonic() + 5
+    while admin.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"):
+        if monotonic() > until:
+            return False
+        sleep(0.01)
+    return True
+
+
+def test_a_queue_behind_the_first_waiter_is_told(database: Target, people: Crowd) -> None:
+    """A holder blocks one session directly; that others stand behind it is said too."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    people.session("api", "BEGIN", "UPDATE t SET a = 1")
+    update = "UPDATE t SET a = 1"
+    with waiting(database, update), waiting(database, update), waiting(database, update):
+        (found,) = judged(aged(read(database), 2))
+    assert found.title.endswith(", blocking 1 session")
+    assert found.evidence[-1] == "3 sessions of this server wait for locks, some behind these"
 
 
 def test_a_transaction_between_two_statements_is_no_finding(
