@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtool.cli.command import Call, command
+from dbtool.cli.options import ALEMBIC
 from dbtool.cli.output import Format
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "Set-up")(init)
+    config_only = ALEMBIC[:1]
+    command(app, "Set-up", config_only)(init)
 
 
 def init(
@@ -61,7 +63,7 @@ def init(
     from dbtool.migrate.init import Wishes, check, look, propose, write
     from dbtool.migrate.init.view import View
 
-    survey = look(Path.cwd())
+    survey = look(Path.cwd(), call.options.config)
     proposal = propose(survey, Wishes(directory, template, tuple(models or ())))
     view = View(call.command, proposal, check(proposal), call.settings.has_target())
     if dry_run or not proposal.changes:

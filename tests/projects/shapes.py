@@ -102,7 +102,7 @@ PROJECTS = (
     Shape(name="cmd_opts", about="env.py reads Alembic's parsed command line"),
     Shape(name="noisy", about="env.py prints, logs to stdout and resets logging"),
     Shape(name="named_section", about="an ini without [alembic]", section="shop"),
-    Shape(name="pyproject_only", about="[tool.alembic] and no ini"),
+    Shape(name="pyproject_only", about="[tool.alembic] and no ini", without=("alembic.ini",)),
     Shape(name="by_year", about="revisions in folders by year", finish=spread_over_years),
     Shape(
         name="package_location",

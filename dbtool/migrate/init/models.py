@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbtool.migrate.init.code import Code
 from dbtool.migrate.init.source import Source
@@ -15,12 +15,16 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class FoundModels:
-    """The specs for the setting, what they were concluded from, and what is known of them."""
+    """The specs for the setting, what they were concluded from, and what is known of them.
+
+    `unseen` are the modules with tables that env.py does not import.
+    """
 
     specs: tuple[str, ...] = ()
     how: str = ""
     has_convention: bool = False
     uses_sqlmodel: bool = False
+    unseen: tuple[str, ...] = ()
 
 
 def find_models(code: Code, env: Source | None) -> FoundModels:
@@ -28,7 +32,12 @@ def find_models(code: Code, env: Source | None) -> FoundModels:
     named = list(_target_metadata(env, code)) if env is not None else []
     if env is not None and named:
         reached = {name for each in env.imports for name in _reached(code, each.module, each.name)}
-        return _complete(code, named, reached, "target_metadata in env.py")
+        found = _complete(code, named, reached, "target_metadata in env.py")
+        needed = {
+            each for spec in found.specs for each in code.reached_from(spec.partition(":")[0])
+        }
+        unseen = {each for each in needed - reached if code.by_module[each].tables}
+        return replace(found, unseen=tuple(sorted(unseen)))
     everything = frozenset(code.by_module)
     return _complete(code, list(_defined(code)), everything, "found in the code")
 

@@ -111,7 +111,7 @@ def _create(survey: Survey, wishes: Wishes) -> Proposal:
         models=specs,
         variable=plan.variable,
         changes=draft.changes(),
-        notes=() if is_first else tuple(_doubts(survey, specs)),
+        notes=tuple(_doubts(survey, specs)),
         directories=(f"{directory}/versions",),
         begins_models=is_first,
     )
@@ -139,6 +139,11 @@ def _doubts(survey: Survey, specs: tuple[str, ...]) -> Iterator[str]:
             f"{specs[0]} has no naming convention: constraints get names that migrations "
             "cannot rely on; see https://alembic.sqlalchemy.org/en/latest/naming.html"
         )
+    if survey.models.unseen:
+        yield (
+            f"env.py does not import {', '.join(survey.models.unseen)}: "
+            "alembic revision --autogenerate would drop the tables of those modules"
+        )
     if len(survey.engines) > 1:
         yield (
             f"several engines were found ({', '.join(survey.engines)}); name the application's "
@@ -148,6 +153,11 @@ def _doubts(survey: Survey, specs: tuple[str, ...]) -> Iterator[str]:
         yield (
             f"the application reads several URLs ({', '.join(survey.variables)}); name the one "
             'to migrate under [tool.dbtool]: url = "env:NAME"'
+        )
+    if survey.loose_environment:
+        yield (
+            f"{survey.loose_environment}/env.py was there without a configuration; if that lies "
+            "elsewhere, run dbtool init -c FILE instead"
         )
     found = survey.environment
     if found is not None and found.section != "alembic":

@@ -1,6 +1,7 @@
 """What a project already has: Alembic, models, an engine, and where its URL comes from."""
 
 import configparser
+import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from dbtool.migrate.init.code import Code, scan
 from dbtool.migrate.init.models import FoundModels, find_models
 from dbtool.migrate.init.source import Source
 from dbtool.migrate.init.source import read as read_source
-from dbtool.migrate.location import Place, find, relative, script_directory, version_directories
+from dbtool.migrate.location import Place, find, script_directory, version_directories
 from dbtool.project import ALEMBIC_INI, PYPROJECT
 from dbtool.project import find as find_project
 
@@ -45,11 +46,12 @@ class Survey:
     packages: tuple[str, ...]
 
 
-def look(start: Path) -> Survey:
-    """Look at the project around a directory."""
+def look(start: Path, config: Path | None = None) -> Survey:
+    """Look at the project around a directory; `config` is Alembic's file where it was named."""
     found = find_project(start)
     root = start if found.found_by in ("", ".git") else found.root
-    place, others = _find_alembic(root, found.table.get("alembic_config"))
+    named = config or found.table.get("alembic_config")
+    place, others = _find_alembic(root, named)
     environment = _describe(place, root) if place is not None else None
     loose = None if environment else _loose_environment(root)
     code, env = _read_code(root, place, environment.directory if environment else loose)
@@ -70,8 +72,8 @@ def look(start: Path) -> Survey:
 
 def _find_alembic(root: Path, named: object) -> tuple[Place | None, tuple[str, ...]]:
     """The configuration, and others that were found where there is more than one."""
-    if isinstance(named, str):
-        return find(None, None, root, root / named), ()
+    if isinstance(named, str | Path):
+        return _opened(root / named, root), ()
     ini, toml = root / ALEMBIC_INI, root / PYPROJECT
     if ini.is_file() or "alembic" in _tools(toml):
         config = ini if ini.is_file() else toml
@@ -112,7 +114,8 @@ def _sections(config: Path) -> Iterator[str]:
 
 
 def _describe(place: Place, root: Path) -> Environment:
-    config = place.ini if place.options_in_ini else place.toml
+    in_ini = place.ini is not None and place.section in _sections(place.ini)
+    config = place.ini if in_ini else place.toml
     assert config is not None
     directory = script_directory(place)
     return Environment(
@@ -125,13 +128,12 @@ def _describe(place: Place, root: Path) -> Environment:
 
 
 def _within(path: Path, root: Path) -> str:
-    inside = path.absolute()
-    return inside.relative_to(root).as_posix() if inside.is_relative_to(root) else relative(path)
+    return os.path.relpath(path.absolute(), root)
 
 
 def _count_revisions(place: Place) -> int | None:
     directories = version_directories(place)
-    if directories is None:
+    if directories is None or not any(each.is_dir() for each in directories):
         return None
     pattern = "**/*.py" if place.flag("recursive_version_locations") else "*.py"
     paths = {path for each in directories for path in each.glob(pattern)}
