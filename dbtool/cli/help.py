@@ -21,7 +21,12 @@ class _Panels:
 
 
 class HelpCommand(_Panels, TyperCommand):
-    """A command whose help page is grouped by panel."""
+    """A command whose help page is grouped by panel; a word like `-1` is a value to it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take `downgrade -1` as Alembic does."""
+        ctx.ignore_unknown_options = any(word[1:].isdigit() and word[0] == "-" for word in args)
+        return list(super().parse_args(ctx, args))
 
 
 class HelpGroup(_Panels, TyperGroup):

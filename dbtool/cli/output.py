@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
@@ -123,6 +124,23 @@ def write(text: str, path: Path | None = None) -> None:
     except OSError as error:
         _quiet(sys.stdout)
         raise _unwritten("stdout", error) from error
+
+
+@contextmanager
+def reserved() -> Iterator[None]:
+    """Keep stdout for the report: what a team's code, or a program it starts, prints goes to stderr.
+
+    A log handler that env.py sets up on stdout keeps writing to stderr afterwards.
+    """
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def check_writable(path: Path | None) -> None:

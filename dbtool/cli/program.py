@@ -14,6 +14,11 @@ from dbtool.cli.help import HelpCommand, HelpGroup
 from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, OUTPUT, hidden, split
 
 FAMILIES: dict[str, tuple[str, ...]] = {
+    "migrate": (
+        *("upgrade", "downgrade", "current", "check", "stamp"),
+        *("ensure-version", "ensure_version"),
+    ),
+    "revisions": ("history", "heads", "branches", "show", "revision", "merge", "edit"),
     "pool": ("pool",),
     "init": ("init",),
     "local": ("local",),

@@ -1,0 +1,251 @@
+"""`dbtool upgrade` and the other commands that ask or change a database through env.py."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtool.cli import output
+from dbtool.cli.command import Call, command
+from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED
+from dbtool.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbtool.migrate.offline import Script
+    from dbtool.migrate.permission import Permission
+    from dbtool.migrate.project import Project
+    from dbtool.report import Report
+
+PANEL = "Migrations"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, PANEL, DATABASE, ALEMBIC)(upgrade)
+    command(app, PANEL, DATABASE, ALEMBIC)(downgrade)
+    command(app, PANEL, DATABASE, ALEMBIC, JUDGED)(current)
+    command(app, PANEL, DATABASE, ALEMBIC, JUDGED)(check)
+    command(app, PANEL, DATABASE, ALEMBIC)(stamp)
+    command(app, PANEL, DATABASE, ALEMBIC)(ensure_version)
+    command(app, PANEL, DATABASE, ALEMBIC, name="ensure_version", hidden=True)(ensure_version)
+
+
+def complete_revision(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Revision ids with their messages, read from the files without Alembic."""
+    from dbtool.migrate.history import revision_ids
+
+    config, section = ctx.params.get("config"), ctx.params.get("name")
+    known = revision_ids(Path.cwd(), config, section)
+    return [(name, message) for name, message in known if name.startswith(incomplete)]
+
+
+REVISION = typer.Argument(
+    metavar="REVISION",
+    help="An id or the beginning of one, head, heads, base, label@head, or relative: +1, -2.",
+    autocompletion=complete_revision,
+    show_default=False,
+)
+SQL = typer.Option("--sql", help="Print the SQL instead; nothing is connected to.")
+TAG = typer.Option("--tag", metavar="TEXT", help="A word for env.py (get_tag_argument).")
+YES = typer.Option("--yes", "-y", help="Run without asking where a yes is enough.")
+NAME = typer.Option(
+    "--confirm-database", metavar="NAME", help="Run where the database's name is asked for."
+)
+
+
+def opened(call: Call, *, offline: bool = False) -> "Project":
+    """The project around the current directory, and the database named for it."""
+    from dbtool.migrate.project import open_project
+
+    chosen, settings = call.options, call.settings
+    named = not offline and settings.has_target()
+    target = call.target if named else None
+    return open_project(settings, chosen.config, chosen.name, chosen.x, target)
+
+
+def checked(revision: str) -> str:
+    """A revision, not an option that was let through because another word looks like -1."""
+    if revision.startswith("-") and not re.fullmatch(r"-\d+", revision):
+        raise UsageError(f"no such option: {revision}")
+    return revision
+
+
+def permission(call: Call, yes: bool, name: str | None) -> "Permission":
+    """What the flags allow, and the terminal to ask for the rest."""
+    from dbtool.guard import Consent
+    from dbtool.migrate.permission import Permission
+
+    return Permission(Consent(yes, name), call.ask)
+
+
+def print_sql(call: Call, script: "Script") -> "Report | None":
+    """Plain SQL, so that it can be piped; an envelope where a format asks for one."""
+    from dbtool.cli.output import Format
+
+    if call.options.wanted is Format.TERMINAL:
+        output.write(script.sql, call.options.output)
+        return None
+    from dbtool.migrate import view
+
+    return view.script(script, call.command)
+
+
+def upgrade(
+    call: Call,
+    revision: Annotated[str, REVISION] = "head",
+    sql: Annotated[bool, SQL] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", "--dry-run", help="Show what would run and stop.")
+    ] = False,
+    tag: Annotated[str | None, TAG] = None,
+    yes: Annotated[bool, YES] = False,
+    confirm_database: Annotated[str | None, NAME] = None,
+) -> "Report | None":
+    """Apply pending revisions, up to head or the revision given.
+
+    Runs your own env.py and revisions unchanged, on the database named and on no other:
+    each connection env.py opens proves where it leads before it runs a statement. Without
+    a name, the database is the one env.py connects to. With --sql a range a:b says where
+    to begin.
+    """
+    with output.reserved():
+        if sql:
+            from dbtool.migrate.offline import upgrade_sql
+
+            script = upgrade_sql(opened(call, offline=True), checked(revision), tag)
+        else:
+            from dbtool.migrate import upgrade as family
+            from dbtool.migrate import view
+
+            project, progress = opened(call), call.progress
+            if plan:
+                planned = family.plan(project, checked(revision), progress=progress, tag=tag)
+                return view.plan(planned, call.command)
+            allowed = permission(call, yes, confirm_database)
+            done = family.upgrade(
+                project, checked(revision), permission=allowed, progress=progress, tag=tag
+            )
+            return view.upgraded(done, call.command)
+    return print_sql(call, script)
+
+
+def downgrade(
+    call: Call,
+    revision: Annotated[str, REVISION],
+    sql: Annotated[bool, SQL] = False,
+    plan: Annotated[
+        bool, typer.Option("--dry-run", "--plan", help="Show what would be undone and stop.")
+    ] = False,
+    tag: Annotated[str | None, TAG] = None,
+    yes: Annotated[bool, YES] = False,
+    confirm_database: Annotated[str | None, NAME] = None,
+) -> "Report | None":
+    """Undo revisions, back to the one given, or -1 for the last one.
+
+    Asks first; where the database is not known to be for development, its name has to be
+    typed. With --sql a range a:b is needed.
+    """
+    with output.reserved():
+        if sql:
+            from dbtool.migrate.offline import downgrade_sql
+
+            script = downgrade_sql(opened(call, offline=True), checked(revision), tag)
+        else:
+            from dbtool.migrate import downgrade as family
+            from dbtool.migrate import view
+
+            project, progress = opened(call), call.progress
+            if plan:
+                planned = family.plan(project, checked(revision), progress=progress, tag=tag)
+                return view.plan(planned, call.command)
+            allowed = permission(call, yes, confirm_database)
+            done = family.downgrade(
+                project, checked(revision), permission=allowed, progress=progress, tag=tag
+            )
+            return view.downgraded(done, call.command)
+    return print_sql(call, script)
+
+
+def current(
+    call: Call,
+    check_heads: Annotated[
+        bool, typer.Option("--check-heads", help="Exit 1 unless all heads are applied.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more of each.")] = False,
+) -> "Report":
+    """Show the revision the database is at, and how many are to come."""
+    from dbtool.migrate import view
+    from dbtool.migrate.current import current as read
+
+    with output.reserved():
+        found = read(opened(call), call.progress)
+    return view.current(found, call.command, check_heads=check_heads, verbose=verbose)
+
+
+def check(call: Call) -> "Report":
+    """Compare the models with the database: exit 1 where they differ.
+
+    Uses env.py's own metadata, filters and comparators, as Alembic's check does, and says of
+    each difference which side has it and which operation would end it.
+    """
+    from dbtool.migrate import view
+    from dbtool.migrate.drift import check as compare
+
+    with output.reserved():
+        found = compare(opened(call), call.progress)
+    return view.drift(found, call.command)
+
+
+def stamp(
+    call: Call,
+    revisions: Annotated[list[str], REVISION],
+    sql: Annotated[bool, SQL] = False,
+    tag: Annotated[str | None, TAG] = None,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Forget every recorded revision first.")
+    ] = False,
+    yes: Annotated[bool, YES] = False,
+    confirm_database: Annotated[str | None, NAME] = None,
+) -> "Report | None":
+    """Record that the database is at a revision, without running any."""
+    names = tuple(map(checked, revisions))
+    with output.reserved():
+        if not sql:
+            from dbtool.migrate import view
+            from dbtool.migrate.stamp import stamp as record
+
+            done = record(
+                opened(call),
+                names,
+                purge=purge,
+                permission=permission(call, yes, confirm_database),
+                progress=call.progress,
+                tag=tag,
+            )
+            return view.stamped(done, call.command)
+        from dbtool.migrate.offline import stamp_sql
+
+        script = stamp_sql(opened(call, offline=True), names, tag)
+    return print_sql(call, script)
+
+
+def ensure_version(
+    call: Call,
+    sql: Annotated[bool, SQL] = False,
+    yes: Annotated[bool, YES] = False,
+    confirm_database: Annotated[str | None, NAME] = None,
+) -> "Report | None":
+    """Create Alembic's version table where it does not exist."""
+    with output.reserved():
+        if not sql:
+            from dbtool.migrate import view
+            from dbtool.migrate.stamp import ensure_version as ensure
+
+            allowed = permission(call, yes, confirm_database)
+            done = ensure(opened(call), permission=allowed, progress=call.progress)
+            return view.ensured(done, call.command)
+        from dbtool.migrate.offline import ensure_version_sql
+
+        script = ensure_version_sql(opened(call, offline=True))
+    return print_sql(call, script)

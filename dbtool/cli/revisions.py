@@ -1,0 +1,196 @@
+"""`dbtool history` and the other commands about the revision files."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtool.cli import output
+from dbtool.cli.command import Call, command
+from dbtool.cli.migrate import PANEL, REVISION, checked, complete_revision, opened
+from dbtool.cli.options import ALEMBIC, DATABASE
+from dbtool.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbtool.report import Report
+
+VERBOSE = typer.Option("--verbose", "-v", help="Show everything about each revision.")
+MESSAGE = typer.Option("--message", "-m", metavar="TEXT", help="What the revision does.")
+REV_ID = typer.Option("--rev-id", metavar="ID", help="The id to use instead of a random one.")
+BRANCH_LABEL = typer.Option("--branch-label", metavar="LABEL", help="A label for the new branch.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for body in (history, heads, branches, show, revision, merge, edit):
+        command(app, PANEL, DATABASE, ALEMBIC)(body)
+
+
+def history(
+    call: Call,
+    rev_range: Annotated[
+        str | None,
+        typer.Option(
+            "--rev-range",
+            "-r",
+            metavar="A:B",
+            help="From one revision to another; either may miss.",
+        ),
+    ] = None,
+    indicate_current: Annotated[
+        bool,
+        typer.Option("--indicate-current", "-i", help="Ask the database and mark where it is."),
+    ] = False,
+    verbose: Annotated[bool, VERBOSE] = False,
+) -> "Report":
+    """List the revisions, the newest first. Reads only files, unless asked where a database is."""
+    from dbtool.migrate import history as family
+    from dbtool.migrate import view_history
+
+    base, head = _range(rev_range)
+    asks = indicate_current or "current" in (base, head)
+    with output.reserved():
+        if asks:
+            from dbtool.migrate.current import history_at
+
+            found = history_at(opened(call), base, head, call.progress)
+        elif base or head:
+            found = family.walk(opened(call, offline=True), base, head)
+        else:
+            found = family.history(opened(call, offline=True))
+    return view_history.history(found, call.command, verbose=verbose)
+
+
+def _range(text: str | None) -> tuple[str | None, str | None]:
+    if text is None:
+        return None, None
+    base, colon, head = text.strip().partition(":")
+    if not colon or ":" in head:
+        raise UsageError(
+            f'"{text}" is not a range', hint="Give a:b, a: or :b, for example -r base:head."
+        )
+    return base or None, head or None
+
+
+def heads(
+    call: Call,
+    resolve_dependencies: Annotated[
+        bool,
+        typer.Option("--resolve-dependencies", help="Leave out heads that others depend on."),
+    ] = False,
+    verbose: Annotated[bool, VERBOSE] = False,
+) -> "Report":
+    """Show the newest revision, of each branch if there are several."""
+    from dbtool.migrate import view_history
+    from dbtool.migrate.history import heads as read
+
+    with output.reserved():
+        found = read(opened(call, offline=True), resolve_dependencies=resolve_dependencies)
+    return view_history.heads(found, call.command, verbose=verbose)
+
+
+def branches(call: Call, verbose: Annotated[bool, VERBOSE] = False) -> "Report":
+    """Show where the history branches."""
+    from dbtool.migrate import view_history
+    from dbtool.migrate.history import branches as read
+
+    with output.reserved():
+        found = read(opened(call, offline=True))
+    return view_history.branches(found, call.command, verbose=verbose)
+
+
+def show(call: Call, revision: Annotated[str, REVISION]) -> "Report":
+    """Show everything about a revision; `current` asks the database which."""
+    from dbtool.migrate import view_history
+
+    with output.reserved():
+        if revision == "current":
+            from dbtool.migrate.current import revisions_at
+
+            found = revisions_at(opened(call), call.progress)
+        else:
+            from dbtool.migrate.history import show as read
+
+            found = read(opened(call, offline=True), checked(revision))
+    return view_history.show(found, call.command)
+
+
+def revision(
+    call: Call,
+    message: Annotated[str | None, MESSAGE] = None,
+    autogenerate: Annotated[
+        bool,
+        typer.Option("--autogenerate", help="Fill it with what models and database differ in."),
+    ] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Run env.py without a database.")] = False,
+    head: Annotated[
+        str,
+        typer.Option(
+            "--head",
+            metavar="REVISION",
+            help="The revision it follows, or label@head.",
+            autocompletion=complete_revision,
+        ),
+    ] = "head",
+    splice: Annotated[
+        bool, typer.Option("--splice", help="Let it follow a revision that is no head.")
+    ] = False,
+    branch_label: Annotated[str | None, BRANCH_LABEL] = None,
+    version_path: Annotated[
+        str | None,
+        typer.Option("--version-path", metavar="DIR", help="Which of the version directories."),
+    ] = None,
+    rev_id: Annotated[str | None, REV_ID] = None,
+    depends_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--depends-on",
+            metavar="REVISION",
+            help="A revision of another branch it needs; may be repeated.",
+            autocompletion=complete_revision,
+        ),
+    ] = None,
+) -> "Report":
+    """Write a new revision file, empty or filled by comparing models and database."""
+    from dbtool.migrate import revision as family
+    from dbtool.migrate import view
+
+    wish = family.Wish(
+        message, head, splice, branch_label, version_path, rev_id, tuple(depends_on or ())
+    )
+    if sql and autogenerate:
+        raise UsageError("--autogenerate compares with a database, and --sql uses none")
+    with output.reserved():
+        if autogenerate:
+            created = family.autogenerate(opened(call), wish, call.progress)
+        else:
+            created = family.create(opened(call, offline=sql), wish, call.progress, sql=sql)
+    return view.created(created, call.command)
+
+
+def merge(
+    call: Call,
+    revisions: Annotated[list[str], REVISION],
+    message: Annotated[str | None, MESSAGE] = None,
+    branch_label: Annotated[str | None, BRANCH_LABEL] = None,
+    rev_id: Annotated[str | None, REV_ID] = None,
+    splice: Annotated[
+        bool, typer.Option("--splice", help="Let it join revisions that are no heads.")
+    ] = False,
+) -> "Report":
+    """Write a revision in which several heads meet; `heads` stands for all of them."""
+    from dbtool.migrate import revision as family
+    from dbtool.migrate import view
+
+    wish = family.Wish(message, splice=splice, branch_label=branch_label, rev_id=rev_id)
+    with output.reserved():
+        created = family.merge(opened(call, offline=True), tuple(map(checked, revisions)), wish)
+    return view.created(created, call.command)
+
+
+def edit(call: Call, revision: Annotated[str, REVISION]) -> None:
+    """Open a revision's file in $EDITOR; `current` asks the database which."""
+    from dbtool.migrate.edit import edit as open_files
+
+    with output.reserved():
+        project = opened(call, offline=revision != "current")
+        open_files(project, checked(revision), call.progress)

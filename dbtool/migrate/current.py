@@ -1,0 +1,102 @@
+"""Where a database stands in the history."""
+
+from dataclasses import dataclass
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import Script, ScriptDirectory
+
+from dbtool.migrate.history import History, Revision, marked, of_script, of_scripts
+from dbtool.migrate.lookup import resolve
+from dbtool.migrate.project import Project
+from dbtool.migrate.session import Session
+from dbtool.ports import Progress, Silent
+
+_WORDS = ("current",)
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The revisions a database is at, and how many are to come."""
+
+    database: str
+    named_by: str
+    version_table: str
+    revisions: tuple[Revision, ...]
+    heads: tuple[str, ...]
+    at_heads: bool
+    pending: int
+
+
+def current(project: Project, progress: Progress | None = None) -> Current:
+    """Ask the database through env.py."""
+    with Session(project, _WORDS, progress or Silent()) as session:
+        found: list[Revision] = []
+        heads: list[str] = []
+        at_heads: list[bool] = []
+        pending: list[int] = []
+
+        def look(script: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
+            stands = set(context.get_current_heads())
+            found.extend(of_script(each) for each in _all_current(script, at))
+            heads[:] = script.get_heads()
+            at_heads.append(stands == set(heads))
+            pending.append(len(_pending(script, at)))
+
+        record = session.look(_WORDS, look)
+        return Current(
+            database=session.target.shown,
+            named_by=session.target.source,
+            version_table=", ".join(each.shown for each in record.tables),
+            revisions=tuple(found),
+            heads=tuple(heads),
+            at_heads=all(at_heads),
+            pending=sum(pending),
+        )
+
+
+def _all_current(script: ScriptDirectory, at: tuple[str, ...]) -> list[Script]:
+    """Alembic also names the heads of branches that are only depended on."""
+    scripts = resolve(script, lambda: script.get_revisions(at))
+    if any(each.dependencies for each in script.walk_revisions()):
+        scripts = tuple(resolve(script, lambda: script.get_all_current(at)))
+    return sorted(scripts, key=lambda each: each.revision)
+
+
+def _pending(script: ScriptDirectory, at: tuple[str, ...]) -> list[object]:
+    return list(resolve(script, lambda: script._upgrade_revs("heads", at)))  # type: ignore[arg-type]
+
+
+def history_at(
+    project: Project, base: str | None, head: str | None, progress: Progress | None = None
+) -> History:
+    """The history with the revisions marked that the database records.
+
+    `current` stands for those revisions in the range.
+    """
+    with Session(project, ("history",), progress or Silent()) as session:
+        found: list[History] = []
+
+        def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
+            lower = at if base == "current" else base or "base"
+            upper = at if head == "current" else head or "heads"
+            walked = resolve(
+                script,
+                lambda: list(script.walk_revisions(base=lower, head=upper)),  # type: ignore[arg-type]
+            )
+            found.append(marked(of_scripts(script, walked), at, session.target.shown))
+
+        session.look(("history",), look)
+        return found[0]
+
+
+def revisions_at(project: Project, progress: Progress | None = None) -> History:
+    """The revisions the database records."""
+    with Session(project, ("show", "current"), progress or Silent()) as session:
+        found: list[History] = []
+
+        def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
+            scripts = resolve(script, lambda: script.get_revisions(at))
+            found.append(marked(of_scripts(script, scripts), at, session.target.shown))
+
+        session.look(("show", "current"), look)
+        return found[0]

@@ -1,0 +1,127 @@
+"""Where a connection that SQLAlchemy is about to open would lead, and how to lead it elsewhere."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import make_url
+from sqlalchemy.engine.interfaces import Dialect
+
+from dbtool import libpq
+from dbtool.database import Target, parse
+from dbtool.errors import UsageError
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_OPAQUE = frozenset({"service", "async_creator_fn"})
+_KEPT = frozenset({"sslrootcert", "sslcert", "sslkey", "channel_binding", "options"})
+_PLACE = frozenset(
+    {"host", "hostaddr", "port", "user", "password", "passfile", "service", "dbname", "database"}
+    | {"dsn", "conninfo", "ssl", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword"}
+    | {"sslcrl", "sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_version"}
+    | {"ssl_context", "direct_tls", "channel_binding", "gssencmode", "krbsrvname", "requirepeer"}
+    | {"target_session_attrs"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """The server, database and role that connection arguments name."""
+
+    host: str
+    port: int
+    database: str
+    user: str = field(compare=False)
+
+    @property
+    def shown(self) -> str:
+        """The destination as it is printed: never a secret."""
+        return self.target("env.py").shown
+
+    def target(self, source: str) -> Target:
+        """The destination as a target without a password."""
+        return Target(self.host, self.port, self.user, self.database, source=source)
+
+    def reaches(self, target: Target) -> bool:
+        """Whether the arguments name the target; a name may lie, the proof may not.
+
+        The role is env.py's own business (migrations often have one), unless the command
+        line names another.
+        """
+        place = destination_of(target) == self
+        return place and (self.user == target.user or not target.source.startswith("--"))
+
+
+def destination_of(target: Target) -> Destination:
+    """Where a target leads."""
+    return Destination(_host(target.host), target.port, target.database, target.user)
+
+
+def read_arguments(arguments: Sequence[object], named: Mapping[str, object]) -> Destination | None:
+    """Where connection arguments lead; None where they do not say."""
+    if any(arguments) or _OPAQUE & named.keys():
+        return None
+    text = named.get("conninfo") or named.get("dsn")
+    inner = {} if text is None or named.get("host") else _read_text(str(text))
+    if inner is None:
+        return None
+    given = libpq.from_environment(os.environ) | inner | _given(named)
+    host, port = given.get("host", ""), given.get("port", "5432")
+    if "," in host or not port.isdigit():
+        return None
+    user = given.get("user") or libpq.default_user()
+    place = _host(host or libpq.default_host(int(port)))
+    return Destination(place, int(port), given.get("dbname") or user, user)
+
+
+def _given(named: Mapping[str, object]) -> dict[str, str]:
+    given = {
+        "host": named.get("host") or named.get("hostaddr"),
+        "port": named.get("port"),
+        "user": named.get("user"),
+        "dbname": named.get("dbname") or named.get("database"),
+    }
+    return {
+        key: ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        for key, value in given.items()
+        if value
+    }
+
+
+def _read_text(text: str) -> dict[str, str] | None:
+    if not text.strip():
+        return {}
+    try:
+        target = parse(text, "env.py")
+    except UsageError:
+        return None
+    names = (target.host, str(target.port), target.user, target.database)
+    return dict(zip(("host", "port", "user", "dbname"), names, strict=True))
+
+
+def _host(host: str) -> str:
+    return "localhost" if host.lower() in _LOOPBACK else host.lower().rstrip(".")
+
+
+def arguments_for(
+    target: Target, dialect: Dialect, named: Mapping[str, object]
+) -> tuple[list[object], dict[str, object]]:
+    """Connection arguments that lead to the target and keep what does not say where."""
+    url = make_url(target.sqlalchemy_url(dialect.driver))
+    arguments, place = dialect.create_connect_args(url)
+    kept = {key: value for key, value in named.items() if key not in _PLACE}
+    return list(arguments), {**kept, **place}
+
+
+def target_of(place: Destination, named: Mapping[str, object]) -> Target:
+    """The target that env.py's own connection arguments describe, with their password."""
+    text = {key: value for key, value in named.items() if isinstance(value, str)}
+    return Target(
+        place.host,
+        place.port,
+        place.user,
+        place.database,
+        password=text.get("password"),
+        sslmode=text.get("sslmode") or text.get("ssl"),
+        parameters=tuple((key, text[key]) for key in sorted(_KEPT & text.keys())),
+        source="env.py",
+    )

@@ -1,0 +1,68 @@
+"""Undo revisions: plan, ask, run, check where the database stands."""
+
+from dataclasses import dataclass
+
+from alembic.runtime.migration import RevisionStep
+from alembic.script import ScriptDirectory
+
+from dbtool.guard import Action
+from dbtool.migrate.permission import Permission
+from dbtool.migrate.project import Project
+from dbtool.migrate.record import Record, Step
+from dbtool.migrate.session import Command, Session
+from dbtool.migrate.upgrade import Plan, plan_lines, planned_by, refuse_range, tagged
+from dbtool.ports import Progress, Silent
+
+
+@dataclass(frozen=True, slots=True)
+class Downgraded:
+    """What a downgrade did; `before` and `after` are the revisions the database records."""
+
+    database: str
+    named_by: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    revisions: tuple[Step, ...]
+
+
+def downgrade(
+    project: Project,
+    revision: str,
+    *,
+    permission: Permission | None = None,
+    progress: Progress | None = None,
+    tag: str | None = None,
+) -> Downgraded:
+    """Take the database back to a revision."""
+    command = downgrading(revision, tag)
+    with Session(project, command.words, progress or Silent()) as session:
+        planned = session.survey(command)
+        if not planned.planned:
+            return _downgraded(session, planned)
+        session.permit(Action.DOWNGRADE, permission or Permission(), plan_lines(session, planned))
+        return _downgraded(session, session.apply(command))
+
+
+def plan(
+    project: Project, revision: str, *, progress: Progress | None = None, tag: str | None = None
+) -> Plan:
+    """What `downgrade` would undo; no revision runs."""
+    command = downgrading(revision, tag)
+    with Session(project, command.words, progress or Silent()) as session:
+        return planned_by(session, session.survey(command))
+
+
+def downgrading(revision: str, tag: str | None) -> Command:
+    """Alembic's command for a downgrade."""
+    refuse_range(revision)
+
+    def steps(script: ScriptDirectory, heads: tuple[str, ...]) -> list[RevisionStep]:
+        return script._downgrade_revs(revision, heads)  # type: ignore[arg-type]
+
+    options = {"destination_rev": revision, "tag": tag}
+    return Command(("downgrade", *tagged(tag), "--", revision), steps, options)
+
+
+def _downgraded(session: Session, record: Record) -> Downgraded:
+    target = session.target
+    return Downgraded(target.shown, target.source, record.before, record.after, record.done)

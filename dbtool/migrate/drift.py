@@ -1,0 +1,77 @@
+"""Compare the models with the database env.py is pointed at: Alembic's `check`."""
+
+from dataclasses import dataclass
+
+from alembic.autogenerate import RevisionContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData
+
+from dbtool.metadata import load as load_models
+from dbtool.migrate.compare import (
+    Difference,
+    arguments,
+    compare,
+    differences,
+    is_at_heads,
+    options_for,
+    prepared,
+)
+from dbtool.migrate.environment import Loaded
+from dbtool.migrate.lookup import resolve
+from dbtool.migrate.project import Project
+from dbtool.migrate.session import Session
+from dbtool.ports import Progress, Silent
+
+_WORDS = ("check",)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How models and database differ; `pending` revisions keep them from being compared."""
+
+    database: str
+    named_by: str
+    differences: tuple[Difference, ...]
+    pending: tuple[str, ...]
+    tables_in_models: int
+
+
+def check(project: Project, progress: Progress | None = None) -> Drift:
+    """Compare through env.py's own configuration, filters and comparators."""
+    if project.models:
+        load_models(project.models, project.root, project.place.ini)
+    with Session(project, _WORDS, progress or Silent()) as session:
+        comparisons: list[RevisionContext] = []
+        contexts: list[MigrationContext] = []
+        pending: list[str] = []
+
+        def options(loaded: Loaded) -> dict[str, object]:
+            comparisons.append(prepared(loaded, arguments()))
+            return options_for(comparisons[0])
+
+        def look(script: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
+            contexts.append(context)
+            if resolve(script, lambda: is_at_heads(script, at)):
+                compare(comparisons[0], at, context)
+            else:
+                steps = resolve(script, lambda: script._upgrade_revs("heads", at))  # type: ignore[arg-type]
+                pending.extend(each.revision.revision for each in steps)
+
+        session.look(_WORDS, look, options)
+        return Drift(
+            database=session.target.shown,
+            named_by=session.target.source,
+            differences=tuple(differences(comparisons[0], contexts[-1])),
+            pending=tuple(pending),
+            tables_in_models=len(tables_of(contexts)),
+        )
+
+
+def tables_of(contexts: list[MigrationContext]) -> set[str]:
+    """The tables of the models env.py gave Alembic."""
+    given = [context.opts.get("target_metadata") for context in contexts]
+    metadatas: list[MetaData] = []
+    for each in given:
+        metadatas.extend(each if isinstance(each, list | tuple) else [each] if each else [])
+    return {name for metadata in metadatas for name in metadata.tables}

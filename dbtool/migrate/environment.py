@@ -1,0 +1,137 @@
+"""Run a team's own env.py, as Alembic's command line would."""
+
+import importlib.util
+import io
+import re
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from contextlib import chdir, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alembic.config import CommandLine, Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from dbtool.database import Target, parse
+from dbtool.errors import UsageError
+from dbtool.migrate.listener import Listener, Stop
+from dbtool.migrate.location import script_directory
+from dbtool.migrate.project import Project, open_project
+
+__all__ = ["Loaded", "Project", "load", "open_project", "run"]
+
+Work = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
+
+_URL = "sqlalchemy.url"
+_ASYNC = re.compile(r"\b(?:async_engine_from_config|create_async_engine|AsyncEngine|run_sync)\b")
+_SYNC_DRIVERS = ("psycopg", "psycopg2", "pg8000")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Alembic's own objects for one run; env.py may change them, so they serve once."""
+
+    project: Project
+    config: Config
+    script: ScriptDirectory
+
+
+def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = None) -> Loaded:
+    """Read the configuration as Alembic does, for one of its commands given as words.
+
+    `buffer` receives what offline mode renders.
+    """
+    place = project.place
+    config = Config(
+        file_=place.ini,
+        toml_file=place.toml,
+        ini_section=place.section,
+        cmd_opts=command_options(project, words),
+        output_buffer=buffer,
+    )
+    if not config.file_config.has_section(place.section):
+        config.file_config.add_section(place.section)
+    _name_database(project, config, offline=buffer is not None)
+    with chdir(place.base):
+        return Loaded(project, config, ScriptDirectory.from_config(config))
+
+
+def command_options(project: Project, words: tuple[str, ...]) -> Namespace:
+    """What Alembic's own parser makes of the command; env.py may read any of it."""
+    place = project.place
+    options = [part for file in place.named for part in ("-c", file)]
+    options += ["-n", place.section] if place.section != "alembic" else []
+    options += [f"-x{each}" for each in project.x]
+    return CommandLine(prog="alembic").parser.parse_args([*options, *words])
+
+
+def _name_database(project: Project, config: Config, *, offline: bool) -> None:
+    """Tell env.py the named database where it reads the URL from its configuration.
+
+    Offline rendering needs a dialect and no database.
+    """
+    written = config.get_main_option(_URL) or str(config.toml_alembic_config.get(_URL) or "")
+    url = _url_to_give(project, written)
+    if url is None and offline and not _driver_name(written):
+        url = "postgresql://"
+    if url is not None:
+        config.set_main_option(_URL, url.replace("%", "%%"))
+
+
+def _url_to_give(project: Project, written: str) -> str | None:
+    name = _driver_name(written)
+    target = project.target
+    if target is None or (name and _already_leads_to(written, target)):
+        return None
+    driver = name or f"postgresql+{_likely_driver(project)}"
+    plain = target.sqlalchemy_url(driver.partition("+")[2] or "psycopg")
+    return driver + plain[plain.index("://") :]
+
+
+def _driver_name(url: str) -> str | None:
+    """The `postgresql+driver` of a URL; None for a template's placeholder or another kind."""
+    try:
+        name = make_url(url).drivername
+    except ArgumentError:
+        return None
+    return name if name.partition("+")[0] == "postgresql" else None
+
+
+def _already_leads_to(url: str, target: Target) -> bool:
+    try:
+        written = parse(url, _URL)
+    except UsageError:
+        return False
+    return replace(written, source="", driver=None) == replace(target, source="", driver=None)
+
+
+def _likely_driver(project: Project) -> str:
+    """The driver env.py's engine needs, where no URL of the project names one."""
+    directory = script_directory(project.place)
+    if directory is not None and _ASYNC.search((directory / "env.py").read_text("utf-8")):
+        return "asyncpg"
+    installed = (each for each in _SYNC_DRIVERS if importlib.util.find_spec(each))
+    return next(installed, _SYNC_DRIVERS[0])
+
+
+def run(loaded: Loaded, work: Work, listener: Listener, **options: Any) -> None:
+    """Run env.py; `work` gives it the steps, `listener` hears of its connections."""
+    environment = EnvironmentContext(loaded.config, loaded.script, fn=work, **options)
+    _hear_of_connection(environment, listener)
+    with chdir(loaded.project.place.base), suppress(Stop), listener, environment:
+        loaded.script.run_env()
+
+
+def _hear_of_connection(environment: EnvironmentContext, listener: Listener) -> None:
+    """env.py may hand Alembic a connection that was opened before we listened."""
+    configure = environment.configure
+
+    def heard(connection: Connection | None = None, **options: Any) -> None:
+        listener.configured(connection)
+        configure(connection=connection, **options)
+
+    environment.configure = heard  # type: ignore[method-assign, assignment]

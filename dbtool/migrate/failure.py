@@ -1,0 +1,253 @@
+"""Say what failed: which revision and statement, where in whose file, and what the server said."""
+
+import importlib.metadata
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, MissingGreenlet, NoSuchModuleError, StatementError
+
+from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.imports import failing_line, import_error
+from dbtool.migrate.record import Record, Step, Table
+from dbtool.migrate.state import shown
+
+_DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "pg8000", "psycopg_c", "psycopg_binary"})
+_LINES = 12
+_ABSENT = frozenset({"42P01", "42703", "3F000", "42704", "42883"})
+_PRESENT = frozenset({"42P07", "42701", "42710", "42P06"})
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """What PostgreSQL said, in its own fields."""
+
+    message: str
+    sqlstate: str | None
+    detail: str = ""
+    hint: str = ""
+    statement: str = ""
+
+
+def server_error(error: BaseException) -> ServerError | None:
+    """What the server said, wherever in the chain of exceptions it is."""
+    for each in _chain(error):
+        if isinstance(each, DBAPIError) and each.orig is not None:
+            return _fields(each.orig, (each.statement or "").strip())
+        if isinstance(each, StatementError):
+            continue
+        if _sqlstate(each) is not None:
+            return _fields(each, "")
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _fields(error: BaseException, statement: str) -> ServerError:
+    source: object = error
+    for each in (getattr(error, "driver_exception", None), error.__cause__, error):
+        if each is not None and _sqlstate(each) is not None:
+            source = each
+            break
+    diagnosis = getattr(source, "diag", None)
+    message = getattr(diagnosis, "message_primary", None) or getattr(source, "message", None)
+    return ServerError(
+        message=str(message or source).strip().partition("\n")[0],
+        sqlstate=_sqlstate(source),
+        detail=str(getattr(diagnosis or source, _name(diagnosis, "detail"), None) or ""),
+        hint=str(getattr(diagnosis or source, _name(diagnosis, "hint"), None) or ""),
+        statement=statement,
+    )
+
+
+def _name(diagnosis: object, field: str) -> str:
+    return field if diagnosis is None else f"message_{field}"
+
+
+def _sqlstate(error: object) -> str | None:
+    for name in ("sqlstate", "pgcode"):
+        value = getattr(error, name, None)
+        if isinstance(value, str) and len(value) == 5:
+            return value
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is known about a run that failed."""
+
+    record: Record
+    database: str
+    env: Path
+    now: tuple[str, ...] | None = None
+
+    @property
+    def table(self) -> Table | None:
+        """The version table at work."""
+        return self.record.running
+
+    @property
+    def step(self) -> Step | None:
+        """The revision that was running."""
+        return self.table.running if self.table else None
+
+
+def explain(error: BaseException, scene: Scene) -> DbtoolError:
+    """The failure of env.py, or of a revision it ran."""
+    if isinstance(error, DbtoolError):
+        return error
+    server = server_error(error)
+    step = scene.step
+    if step is None:
+        return _env_failed(error, server, scene)
+    name = f"revision {step.revision}" + (f" ({step.message})" if step.message else "")
+    said = server.message if server else _said(error)
+    place = _place(error, Path(step.file)) or _place(error, scene.env)
+    parts = [_statement(server), _server_detail(server), place and f"at {place}", state_of(scene)]
+    return OperationError(
+        f"{name} failed: {said}",
+        detail="\n".join(part for part in parts if part),
+        hint=_hint(server, scene),
+    )
+
+
+def _said(error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0]
+    kind = type(error).__name__
+    return f"{kind}: {text}" if text else kind
+
+
+def _statement(server: ServerError | None) -> str:
+    if server is None or not server.statement:
+        return ""
+    lines = [line for line in server.statement.splitlines() if line.strip()]
+    more = f"\n… {len(lines) - _LINES} more lines" if len(lines) > _LINES else ""
+    return "\n".join(lines[:_LINES]) + more
+
+
+def _server_detail(server: ServerError | None) -> str:
+    if server is None:
+        return ""
+    state = f"SQLSTATE {server.sqlstate}" if server.sqlstate else ""
+    return ". ".join(part.rstrip(".") for part in (server.detail, server.hint, state) if part)
+
+
+def _place(error: BaseException, file: Path) -> str:
+    """The innermost line of a file that the error passed through."""
+    path = file.absolute()
+    lines = [
+        frame.lineno
+        for each in _chain(error)
+        for frame in traceback.extract_tb(each.__traceback__)
+        if Path(frame.filename) == path
+    ]
+    return f"{file}:{lines[-1]}" if lines else ""
+
+
+def state_of(scene: Scene) -> str:
+    """Where the database stands now, and what of this run stayed."""
+    table = scene.table
+    if table is None or scene.now is None:
+        return f"Where {scene.database} stands now could not be read."
+    stands = f"{scene.database} stands at {shown(scene.now)}"
+    if scene.now == table.before:
+        text = f"{stands}, as before."
+        undone = [each.revision for each in table.done]
+        if undone:
+            text += f" What {', '.join(undone)} did in this run was rolled back with it."
+    else:
+        text = f"{stands}; before this run it stood at {shown(table.before)}."
+    if table.left_transaction and table.running is not None:
+        text += (
+            f" {table.running.revision} had left its transaction (autocommit_block): what it"
+            " did up to there stays, and running it again may find it done."
+        )
+    return text
+
+
+def _hint(server: ServerError | None, scene: Scene) -> str:
+    code = server.sqlstate if server else None
+    table = scene.table
+    from_empty = table is not None and not table.before and not table.done
+    match code:
+        case "42501":
+            return (
+                "Run it as the role that owns these objects (--url), or grant what is missing,"
+                " for example GRANT USAGE, CREATE ON SCHEMA public TO the role."
+            )
+        case "25006":
+            return "The session is read-only: a standby, or a role with read-only as its default."
+        case "53100":
+            return "The server's disk is full. Free space there, then run it again."
+        case "55P03":
+            return "Another session holds a lock; see dbtool locks, then run it again."
+        case "40P01":
+            return "Two sessions waited for each other; run it again."
+    if code in _ABSENT and from_empty:
+        return (
+            "This history does not build from an empty database. If its tables are made"
+            " otherwise (create_all, a dump), make them, then record the revision they"
+            " correspond to: dbtool stamp REVISION."
+        )
+    if code in _PRESENT and from_empty:
+        return (
+            "The objects are there and no revision is recorded. If the database already"
+            " corresponds to a revision, record it: dbtool stamp REVISION."
+        )
+    return ""
+
+
+def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) -> DbtoolError:
+    if isinstance(error, NoSuchModuleError):
+        return _no_dialect(error)
+    if isinstance(error, MissingGreenlet):
+        return OperationError(
+            "env.py builds a synchronous engine with an asynchronous driver",
+            detail=_said(error).partition(";")[0],
+            hint="Use create_async_engine, or a URL with a synchronous driver (+psycopg).",
+        )
+    if isinstance(error, ModuleNotFoundError) and (error.name or "") in _DRIVERS:
+        return _no_driver(error)
+    if server is not None:
+        place = failing_line(error, [Path.cwd()])
+        parts = [_statement(server), _server_detail(server), place and f"at {place}"]
+        detail = "\n".join(part for part in parts if part)
+        return OperationError(
+            f"env.py failed: {server.message}", detail=detail, hint=_hint(server, scene)
+        )
+    told = import_error(error, "env.py", [Path.cwd()])
+    hint = "" if "See the whole traceback" in told.hint else told.hint
+    return OperationError("env.py failed", detail=told.detail, hint=hint)
+
+
+def _no_dialect(error: NoSuchModuleError) -> DbtoolError:
+    name = str(error).rpartition(":")[2].split(".")[0]
+    if name == "driver":
+        return UsageError(
+            "no database is named",
+            detail="env.py takes its URL from the configuration, which still holds the"
+            " template's placeholder (driver://…).",
+            hint="Give --url, set DATABASE_URL, or write the URL there.",
+        )
+    return OperationError(
+        f'env.py names the SQLAlchemy dialect "{name}", which is not installed',
+        hint="Correct the beginning of the URL: postgresql+psycopg:// or postgresql+asyncpg://.",
+    )
+
+
+def _no_driver(error: ModuleNotFoundError) -> DbtoolError:
+    version = importlib.metadata.version("sqlalchemy")
+    meant = "psycopg" if version >= "2.1" else "psycopg2"
+    return OperationError(
+        f"env.py needs the driver {error.name}, which is not installed",
+        detail=f"postgresql:// without a driver means {meant} under SQLAlchemy {version}.",
+        hint=f"Install {error.name} beside the application, or name an installed driver in the"
+        " URL: postgresql+psycopg:// (synchronous), postgresql+asyncpg:// (asynchronous).",
+    )

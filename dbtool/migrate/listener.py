@@ -1,0 +1,157 @@
+"""Listen to every engine of the process while a team's code runs, and refuse what must not be."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
+
+from dbtool.database import Target
+from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.migrate.destination import read_arguments, target_of
+
+Events = tuple[tuple[Any, str, Callable[..., object]], ...]
+
+
+class Stop(BaseException):
+    """Ends a team's code from inside; no `except Exception` of a project may swallow it."""
+
+    def __init__(self, error: DbtoolError | None = None) -> None:
+        super().__init__(error.message if error else "")
+        self.error = error
+
+
+class Listener:
+    """Hears of each connection before it is opened, and again before it runs a statement.
+
+    The listeners stand before all others: those of the team may run statements. A refusal
+    is raised at the end of the block as the error it is, whatever the team's code made of it.
+    """
+
+    def __init__(self) -> None:
+        self.error: DbtoolError | None = None
+
+    def __enter__(self) -> Self:
+        for target, name, function in self._events():
+            event.listen(target, name, function, insert=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for target, name, function in self._events():
+            event.remove(target, name, function)
+        if self.error is not None:
+            raise self.error from (None if isinstance(error, Stop) else error)
+
+    def _events(self) -> Events:
+        return ((Engine, "do_connect", self._connect), (Pool, "connect", self._connected))
+
+    def _connect(
+        self,
+        dialect: Dialect,
+        _record: ConnectionPoolEntry | None,
+        arguments: list[object],
+        named: dict[str, object],
+    ) -> DBAPIConnection | None:
+        return self.opening(dialect, arguments, named)
+
+    def _connected(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        try:
+            self.opened(connection, record)
+        except BaseException:
+            connection.close()
+            raise
+
+    def opening(
+        self, dialect: Dialect, arguments: list[object], named: dict[str, object]
+    ) -> DBAPIConnection | None:
+        """SQLAlchemy is about to connect; a connection returned here is used instead."""
+        raise NotImplementedError
+
+    def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        """A connection was opened and has run nothing yet."""
+        raise NotImplementedError
+
+    def configured(self, connection: Connection | None) -> None:
+        """Env.py hands this connection to Alembic."""
+
+    def refuse(self, error: DbtoolError) -> NoReturn:
+        """Remember the first refusal and end the team's code."""
+        self.error = self.error or error
+        raise Stop(error)
+
+
+class Offline(Listener):
+    """Nothing may be connected to."""
+
+    def opening(
+        self,
+        dialect: Dialect,  # noqa: ARG002
+        arguments: list[object],
+        named: dict[str, object],
+    ) -> NoReturn:
+        """Refuse."""
+        place = read_arguments(arguments, named)
+        self._refuse(f" to {place.shown}" if place else "")
+
+    def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> NoReturn:  # noqa: ARG002
+        """Refuse a connection that the project made itself."""
+        self._refuse("")
+
+    def _refuse(self, where: str) -> NoReturn:
+        self.refuse(
+            OperationError(
+                f"the project connects{where}, and this command needs no database",
+                detail="The connection was refused.",
+                hint="Let env.py ask context.is_offline_mode() before it connects.",
+            )
+        )
+
+
+class Discovery(Listener):
+    """Reads where env.py wants to go, and lets it go nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Target | None = None
+
+    def opening(
+        self, dialect: Dialect, arguments: list[object], named: dict[str, object]
+    ) -> NoReturn:
+        """Note the first destination and end env.py."""
+        if dialect.name != "postgresql":
+            self.refuse(other_kind(dialect))
+        place = read_arguments(arguments, named)
+        if place is None:
+            self._unreadable()
+        self.found = self.found or target_of(place, named)
+        raise Stop
+
+    def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> NoReturn:  # noqa: ARG002
+        """Nobody can say where a connection leads that env.py made itself."""
+        self._unreadable()
+
+    def _unreadable(self) -> NoReturn:
+        self.refuse(
+            UsageError(
+                "no database is named, and env.py does not say where it connects",
+                detail="It builds its engine around a function of its own (creator=).",
+                hint="Name the database with --url or DATABASE_URL.",
+            )
+        )
+
+
+def other_kind(dialect: Dialect) -> DbtoolError:
+    """Env.py uses a database that is not PostgreSQL."""
+    return UsageError(
+        f'env.py connects to a "{dialect.name}" database',
+        detail="dbtool works with PostgreSQL only. The connection was refused.",
+        hint="Let env.py build its engine from config's sqlalchemy.url.",
+    )

@@ -1,0 +1,174 @@
+"""Say in the user's terms why a revision cannot be found, or why the history cannot be read."""
+
+import traceback
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import (
+    CycleDetected,
+    MultipleHeads,
+    RangeNotAncestorError,
+    ResolutionError,
+    RevisionError,
+)
+from alembic.util import CommandError
+
+from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.imports import import_error
+from dbtool.migrate.location import relative
+
+T = TypeVar("T")
+
+_LISTED = 8
+
+
+def resolve(script: ScriptDirectory, ask: Callable[[], T]) -> T:
+    """What Alembic answers about revisions; its errors become ours."""
+    try:
+        return ask()
+    except (CommandError, RevisionError) as error:
+        raise explain(script, error) from error
+    except DbtoolError:
+        raise
+    except KeyError as error:
+        raise missing_parent(script, error) from error
+    except (Exception, SystemExit) as error:
+        raise unreadable(script, error) from error
+
+
+def explain(script: ScriptDirectory, error: Exception) -> DbtoolError:
+    """One of Alembic's errors about revisions."""
+    cause = error if isinstance(error, RevisionError) else error.__cause__
+    match cause:
+        case MultipleHeads():
+            return several_heads(all_scripts(script), cause.heads, cause.argument or "head")
+        case ResolutionError():
+            return not_found(all_scripts(script), cause.argument, str(cause))
+        case RangeNotAncestorError():
+            return _no_path(cause, str(error))
+        case CycleDetected():
+            ids = ", ".join(cause.revisions)
+            return OperationError(
+                "the revisions form a circle",
+                detail=f"None of these can come first: {ids}.",
+                hint="Correct a down_revision or depends_on among them.",
+            )
+    return UsageError(str(error).rstrip("."))
+
+
+def several_heads(
+    scripts: Iterable[Script], heads: Iterable[str], argument: str, verb: str = "upgrade"
+) -> UsageError:
+    """More than one revision is meant where only one can be."""
+    by_id = {each.revision: each for each in scripts}
+    known = [by_id[head] for head in heads if head in by_id]
+    branch = argument.partition("@")[0] if "@" in argument else ""
+    labels = [label for each in known for label in sorted(each.branch_labels)]
+    example = f", {labels[0]}@head for one branch" if labels and not branch else ""
+    return UsageError(
+        f'"{argument}" is not one revision: there are {len(known)} heads',
+        detail="\n".join(_line(each) for each in known),
+        hint=f"Use dbtool {verb} heads for all of them{example},"
+        " or join them with dbtool merge heads.",
+    )
+
+
+def _line(script: Script) -> str:
+    labels = f" ({', '.join(sorted(script.branch_labels))})" if script.branch_labels else ""
+    return f"{script.revision}{labels} {_message(script)}"
+
+
+def _message(script: Script) -> str:
+    return " ".join(script.doc.split())
+
+
+def not_found(scripts: Iterable[Script], argument: str, said: str) -> UsageError:
+    """No revision has this name, or several begin with it."""
+    known = list(scripts)
+    starting = [each for each in known if each.revision.startswith(argument)]
+    if said.startswith("Multiple revisions") and starting:
+        more = f"\nand {len(starting) - _LISTED} more" if len(starting) > _LISTED else ""
+        return UsageError(
+            f'"{argument}" fits {len(starting)} revisions',
+            detail="\n".join(map(_line, starting[:_LISTED])) + more,
+            hint="Give more characters of the one you mean.",
+        )
+    if "not a member of branch" in said:
+        return UsageError(said[0].lower() + said[1:])
+    return UsageError(f'there is no revision "{argument}"', hint=_near(known, argument))
+
+
+def _near(known: list[Script], argument: str) -> str:
+    names = {each.revision: each for each in known}
+    names |= {label: each for each in known for label in each.branch_labels}
+    if not known:
+        return "This history has no revisions yet; create one with dbtool revision -m MESSAGE."
+    near = get_close_matches(argument, names, n=3, cutoff=0.5)
+    near = near or [name for name in names if 0 < len(argument) < 4 and name.startswith(argument)]
+    if not near:
+        return "See dbtool history for the revisions there are."
+    meant = " or ".join(f"{name} ({_message(names[name])})" for name in near[:3])
+    return f"Did you mean {meant}?"
+
+
+def _no_path(cause: RangeNotAncestorError, said: str) -> UsageError:
+    lower, upper = cause.lower or "base", cause.upper or "base"
+    shown = [each if isinstance(each, str) else ", ".join(each) for each in (lower, upper)]
+    return UsageError(
+        said.rstrip("."),
+        detail=f"{shown[1]} does not come after {shown[0]}.",
+        hint="See dbtool history; to go back use dbtool downgrade.",
+    )
+
+
+def unknown_in_database(head: str, database: str, scripts: Iterable[Script]) -> OperationError:
+    """The database records a revision that these files do not have."""
+    near = get_close_matches(head, [each.revision for each in scripts], n=1, cutoff=0.8)
+    return OperationError(
+        f"{database} is at revision {head}, which is not among these files",
+        detail="The database was migrated with newer files, or with those of another branch.",
+        hint=f"Is it {near[0]}, renamed? dbtool stamp --purge {near[0]} would record that."
+        if near
+        else "Get the revision file from where the database was migrated (another branch, a newer"
+        " release); dbtool stamp --purge REVISION records another state.",
+    )
+
+
+def missing_parent(script: ScriptDirectory, error: KeyError) -> OperationError:
+    """A down_revision or depends_on names a revision that no file has."""
+    name = str(error.args[0]) if error.args else "?"
+    children = [path for path in _files(script) if name in path.read_text("utf-8", "replace")]
+    named = f"{relative(children[0])} names it." if children else ""
+    return OperationError(
+        f"revision {name} is named as a parent and no file has it",
+        detail=named,
+        hint="Restore the missing file, or correct down_revision.",
+    )
+
+
+def unreadable(script: ScriptDirectory, error: BaseException) -> OperationError:
+    """A revision file that cannot be imported."""
+    files = {str(path): path for path in _files(script)}
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [files[frame.filename] for frame in frames if frame.filename in files]
+    if isinstance(error, SyntaxError) and error.filename in files:
+        inside = [files[error.filename]]
+    told = import_error(error, "the revision", [Path.cwd()])
+    name = relative(inside[-1]) if inside else "a revision file"
+    hint = "" if "See the whole traceback" in told.hint else told.hint
+    return OperationError(f"{name} cannot be imported", detail=told.detail, hint=hint)
+
+
+def _files(script: ScriptDirectory) -> Iterable[Path]:
+    pattern = "**/*.py" if script.recursive_version_locations else "*.py"
+    for directory in script._version_locations:
+        yield from (path.resolve() for path in sorted(Path(directory).glob(pattern)))
+
+
+def all_scripts(script: ScriptDirectory) -> list[Script]:
+    """Every revision, in no order that matters; empty where the history cannot be read."""
+    found = {each.revision: each for each in script.revision_map._revision_map.values() if each}
+    return [each for each in found.values() if isinstance(each, Script)]

@@ -1,0 +1,119 @@
+"""Render migrations as SQL, without any connection."""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import ScriptDirectory
+
+from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.migrate.environment import load, run
+from dbtool.migrate.failure import Scene, explain
+from dbtool.migrate.listener import Offline
+from dbtool.migrate.lookup import resolve
+from dbtool.migrate.project import Project
+from dbtool.migrate.record import Record, follow
+from dbtool.migrate.upgrade import tagged
+
+Steps = Callable[[ScriptDirectory, tuple[str, ...]], Iterable[RevisionStep]]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Migrations as SQL."""
+
+    sql: str
+
+
+def upgrade_sql(project: Project, revision: str, tag: str | None = None) -> Script:
+    """The SQL of an upgrade from the base, or of a range `from:to`."""
+    start, _, end = revision.rpartition(":")
+    words = ("upgrade", "--sql", *tagged(tag), "--", revision)
+    options = {"starting_rev": start or None, "destination_rev": end, "tag": tag}
+    return _render(project, words, lambda script, at: script._upgrade_revs(end, at), options)  # type: ignore[arg-type]
+
+
+def downgrade_sql(project: Project, revision: str, tag: str | None = None) -> Script:
+    """The SQL of a downgrade over a range `from:to`."""
+    start, colon, end = revision.rpartition(":")
+    if not colon:
+        raise UsageError(
+            "downgrade --sql needs a range",
+            detail="Without a database nobody says where to begin.",
+            hint=f"Give both ends, for example dbtool downgrade head:{revision} --sql.",
+        )
+    words = ("downgrade", "--sql", *tagged(tag), "--", revision)
+    options = {"starting_rev": start or None, "destination_rev": end, "tag": tag}
+    return _render(project, words, lambda script, at: script._downgrade_revs(end, at), options)  # type: ignore[arg-type]
+
+
+def stamp_sql(project: Project, revisions: tuple[str, ...], tag: str | None = None) -> Script:
+    """The SQL that records revisions; `from:to` says where it begins."""
+    starts = {each.rpartition(":")[0] for each in revisions if ":" in each}
+    if len(starts) > 1:
+        raise UsageError("stamp --sql begins at one revision", detail=", ".join(sorted(starts)))
+    ends = tuple(each.rpartition(":")[2] for each in revisions)
+    words = ("stamp", "--sql", *tagged(tag), "--", *revisions)
+    options = {"starting_rev": next(iter(starts), None), "destination_rev": ends, "tag": tag}
+
+    def steps(script: ScriptDirectory, at: tuple[str, ...]) -> list[RevisionStep]:
+        return cast("list[RevisionStep]", script._stamp_revs(ends, at))
+
+    return _render(project, words, steps, options)
+
+
+def ensure_version_sql(project: Project) -> Script:
+    """The SQL that creates the version table."""
+
+    def steps(_: ScriptDirectory, __: tuple[str, ...]) -> list[RevisionStep]:
+        return []
+
+    return _render(project, ("ensure_version", "--sql"), steps, {}, create=True)
+
+
+def _render(
+    project: Project,
+    words: tuple[str, ...],
+    steps: Steps,
+    options: Mapping[str, object],
+    *,
+    create: bool = False,
+) -> Script:
+    buffer, record = io.StringIO(), Record()
+    loaded, listener = load(project, words, buffer), Offline()
+
+    def work(heads: tuple[str, ...], context: MigrationContext) -> Iterable[RevisionStep]:
+        if create:
+            context._ensure_version_table()
+        try:
+            found = resolve(loaded.script, lambda: list(steps(loaded.script, heads)))
+        except DbtoolError as error:
+            listener.refuse(error)
+        table = record.begin(context, heads, found)
+        return follow(table, context, found, lambda _: None)
+
+    try:
+        run(loaded, work, listener, as_sql=True, **options)
+    except DbtoolError:
+        raise
+    except (Exception, SystemExit) as error:
+        with chdir(project.place.base):
+            raise _failed(error, record, Path(loaded.script.env_py_location)) from error
+    return Script(buffer.getvalue())
+
+
+def _failed(error: BaseException, record: Record, env: Path) -> DbtoolError:
+    """Rendering changes nothing, so only the revision and the place matter."""
+    step = record.running.running if record.running else None
+    if step is None:
+        return explain(error, Scene(record, "", env))
+    said = str(error).strip().partition("\n")[0]
+    return OperationError(
+        f"revision {step.revision} ({step.message}) cannot be rendered as SQL",
+        detail=f"{step.file}: {type(error).__name__}: {said}",
+        hint="A revision that reads from the database cannot run offline.",
+    )

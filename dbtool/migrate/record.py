@@ -1,0 +1,165 @@
+"""What one run of env.py did: version table by version table, revision by revision."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from sqlalchemy import text
+
+from dbtool.migrate.location import relative_name
+
+_SCHEMA = text(
+    """
+    SELECT coalesce(
+        (SELECT n.nspname FROM pg_catalog.pg_class c
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+          WHERE c.oid = pg_catalog.to_regclass(pg_catalog.quote_ident(:name))),
+        pg_catalog.current_schema())
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One revision that is to run, or has run."""
+
+    revision: str
+    message: str
+    file: str
+    version_table: str
+    duration: timedelta | None = None
+
+
+@dataclass(slots=True)
+class Table:
+    """One version table, and what happened to it."""
+
+    name: str
+    schema: str | None
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    planned: tuple[Step, ...] = ()
+    done: list[Step] = field(default_factory=list)
+    running: Step | None = None
+    left_transaction: bool = False
+    per_migration: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The table as it is printed."""
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@dataclass(slots=True)
+class Record:
+    """What one run of env.py did; most have one version table, a schema-per-tenant one many."""
+
+    tables: list[Table] = field(default_factory=list)
+
+    @property
+    def running(self) -> Table | None:
+        """The version table whose revision is running, or was when the run ended."""
+        return next((each for each in self.tables if each.running), None)
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """Where the database stood."""
+        return _union(each.before for each in self.tables)
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """Where the database should stand."""
+        return _union(each.after for each in self.tables)
+
+    @property
+    def planned(self) -> tuple[Step, ...]:
+        """Every revision that is to run."""
+        return tuple(step for each in self.tables for step in each.planned)
+
+    @property
+    def done(self) -> tuple[Step, ...]:
+        """Every revision that ran."""
+        return tuple(step for each in self.tables for step in each.done)
+
+    def begin(
+        self, context: MigrationContext, heads: tuple[str, ...], steps: Iterable[RevisionStep]
+    ) -> Table:
+        """Note that Alembic is at work on a version table."""
+        table = Table(
+            name=context.version_table,
+            schema=context.version_table_schema or _schema(context),
+            before=tuple(sorted(heads)),
+            after=tuple(sorted(heads)),
+            per_migration=bool(context._transaction_per_migration),
+        )
+        table.planned = tuple(_step(each, table) for each in steps)
+        self.tables.append(table)
+        return table
+
+
+def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for group in groups for each in group))
+
+
+def _schema(context: MigrationContext) -> str | None:
+    """The schema in which an unqualified version table is, or would be created."""
+    if context.as_sql or context.connection is None:
+        return None
+    found: str | None = context.connection.scalar(_SCHEMA, {"name": context.version_table})
+    return found
+
+
+def _step(step: RevisionStep, table: Table) -> Step:
+    script = getattr(step, "revision", None)
+    if script is None:
+        target = ", ".join(step.to_revisions) or "base"
+        return Step(target, "", "", table.shown)
+    message = " ".join(script.doc.split())
+    return Step(script.revision, message, relative_name(script.path), table.shown)
+
+
+def follow(
+    table: Table,
+    context: MigrationContext,
+    steps: Iterable[RevisionStep],
+    starting: Callable[[Step], None],
+) -> Iterator[RevisionStep]:
+    """Hand Alembic one step after the other and note how long each took.
+
+    Alembic asks for the next step when the previous one is recorded in the version table.
+    """
+    _notice_versions(table, context)
+    _notice_autocommit(table, context)
+    for step, planned in zip(steps, table.planned, strict=True):
+        table.running = planned
+        starting(planned)
+        begun = time.monotonic()
+        yield step
+        took = timedelta(seconds=time.monotonic() - begun)
+        done = Step(planned.revision, planned.message, planned.file, planned.version_table, took)
+        table.done.append(done)
+        table.running = None
+
+
+def _notice_versions(table: Table, context: MigrationContext) -> None:
+    def applied(heads: Iterable[str], **_: Any) -> None:
+        table.after = tuple(sorted(heads))
+
+    context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, applied)
+
+
+def _notice_autocommit(table: Table, context: MigrationContext) -> None:
+    """Note when a revision leaves its transaction: what it did until then is committed."""
+    block = context.autocommit_block
+
+    @contextmanager
+    def noticed() -> Iterator[None]:
+        table.left_transaction = True
+        with block():
+            yield
+
+    context.autocommit_block = noticed  # type: ignore[method-assign]

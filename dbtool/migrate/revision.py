@@ -1,0 +1,211 @@
+"""Write new revision files: empty, from a comparison, or merging heads."""
+
+import io
+from collections.abc import Callable
+from contextlib import chdir
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.autogenerate import RevisionContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError, rev_id
+
+from dbtool.errors import OperationError, UsageError
+from dbtool.metadata import load as load_models
+from dbtool.migrate.compare import (
+    Difference,
+    arguments,
+    compare,
+    differences,
+    is_at_heads,
+    options_for,
+    prepared,
+)
+from dbtool.migrate.environment import Loaded, load, run
+from dbtool.migrate.history import Revision, of_script
+from dbtool.migrate.listener import Offline
+from dbtool.migrate.lookup import resolve
+from dbtool.migrate.project import Project
+from dbtool.migrate.session import Session
+from dbtool.ports import Progress, Silent
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a new revision is to be; the names are those of Alembic's options."""
+
+    message: str | None = None
+    head: str = "head"
+    splice: bool = False
+    branch_label: str | None = None
+    version_path: str | None = None
+    rev_id: str | None = None
+    depends_on: tuple[str, ...] = ()
+
+    def words(self) -> tuple[str, ...]:
+        """The options as Alembic's command line has them."""
+        named = {
+            "--message": self.message,
+            "--head": None if self.head == "head" else self.head,
+            "--branch-label": self.branch_label,
+            "--version-path": self.version_path,
+            "--rev-id": self.rev_id,
+        }
+        words = [f"{name}={value}" for name, value in named.items() if value is not None]
+        words += ["--splice"] if self.splice else []
+        return (*words, *(f"--depends-on={each}" for each in self.depends_on))
+
+    def arguments(self, *, autogenerate: bool) -> dict[str, Any]:
+        """The arguments of `alembic revision`."""
+        return arguments(
+            message=self.message,
+            autogenerate=autogenerate,
+            head=self.head,
+            splice=self.splice,
+            branch_label=self.branch_label,
+            version_path=self.version_path,
+            rev_id=self.rev_id,
+            depends_on=list(self.depends_on) or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The revision files that were written, and the differences they are meant to end."""
+
+    revisions: tuple[Revision, ...]
+    differences: tuple[Difference, ...] = ()
+    compared_with: str | None = None
+
+
+def create(
+    project: Project, wish: Wish, progress: Progress | None = None, *, sql: bool = False
+) -> Created:
+    """Write an empty revision; env.py runs only where the configuration says so."""
+    words = ("revision", *(("--sql",) if sql else ()), *wish.words())
+    loaded = load(project, words, io.StringIO() if sql else None)
+    comparison = prepared(loaded, {**wish.arguments(autogenerate=False), "sql": sql})
+    if not runs_env(project):
+        if sql:
+            raise UsageError(
+                "revision --sql runs env.py, and the configuration does not ask for that",
+                hint="Leave --sql out, or set revision_environment = true.",
+            )
+        return _write(loaded, comparison)
+    if not sql:
+        return _through_env(project, wish, words, progress, autogenerate=False)
+
+    def work(at: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
+        comparison.run_no_autogenerate(at, context)
+        return []
+
+    run(loaded, work, Offline(), as_sql=True, **options_for(comparison))
+    return _write(loaded, comparison)
+
+
+def autogenerate(project: Project, wish: Wish, progress: Progress | None = None) -> Created:
+    """Write a revision with what models and database differ in."""
+    if project.models:
+        load_models(project.models, project.root, project.place.ini)
+    words = ("revision", "--autogenerate", *wish.words())
+    return _through_env(project, wish, words, progress, autogenerate=True)
+
+
+def runs_env(project: Project) -> bool:
+    """Whether even an empty revision runs env.py, which may connect."""
+    return project.place.flag("revision_environment")
+
+
+def _through_env(
+    project: Project,
+    wish: Wish,
+    words: tuple[str, ...],
+    progress: Progress | None,
+    *,
+    autogenerate: bool,
+) -> Created:
+    with Session(project, words, progress or Silent()) as session:
+        held: list[tuple[Loaded, RevisionContext]] = []
+        contexts: list[MigrationContext] = []
+
+        def options(loaded: Loaded) -> dict[str, object]:
+            comparison = prepared(loaded, wish.arguments(autogenerate=autogenerate))
+            held.append((loaded, comparison))
+            return options_for(comparison)
+
+        def look(script: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
+            contexts.append(context)
+            if not autogenerate:
+                held[0][1].run_no_autogenerate(at, context)
+                return
+            if not resolve(script, lambda: is_at_heads(script, at)):
+                raise _behind(session.target.shown, script, at)
+            compare(held[0][1], at, context)
+
+        session.look(words, look, options)
+        loaded, comparison = held[0]
+        found = tuple(differences(comparison, contexts[-1])) if autogenerate else ()
+        created = _write(loaded, comparison)
+        return Created(created.revisions, found, session.target.shown)
+
+
+def _behind(database: str, script: ScriptDirectory, at: tuple[str, ...]) -> OperationError:
+    steps = script._upgrade_revs("heads", at)  # type: ignore[arg-type]
+    ids = ", ".join(each.revision.revision for each in steps[:5])
+    more = f" and {len(steps) - 5} more" if len(steps) > 5 else ""
+    return OperationError(
+        f"{database} is not up to date, so it cannot be compared",
+        detail=f"Pending: {ids}{more}.",
+        hint="Run dbtool upgrade first.",
+    )
+
+
+def _write(loaded: Loaded, comparison: RevisionContext) -> Created:
+    """Let Alembic fill the team's template and run its hooks."""
+    return _writing(loaded, lambda: list(comparison.generate_scripts()))
+
+
+def merge(project: Project, revisions: tuple[str, ...], wish: Wish) -> Created:
+    """Write a revision in which several heads meet."""
+    words = ("merge", *wish.words(), "--", *revisions)
+    loaded = load(project, words)
+    given = list(revisions) if len(revisions) > 1 else revisions[0]
+
+    def generate() -> list[Script | None]:
+        return [
+            loaded.script.generate_revision(
+                wish.rev_id or rev_id(),
+                wish.message,
+                head=given,
+                branch_labels=wish.branch_label,
+                splice=wish.splice,
+                refresh=True,
+                config=loaded.config,
+            )
+        ]
+
+    return _writing(loaded, generate)
+
+
+def _writing(loaded: Loaded, generate: Callable[[], list[Script | None]]) -> Created:
+    loaded.script.messaging_opts = {"quiet": True}
+    with chdir(loaded.project.place.base), Offline():
+        resolve(loaded.script, lambda: loaded.script.revision_map.heads)
+        try:
+            written = resolve(loaded.script, generate)
+        except UsageError as error:
+            raise _from_hook(error) from error
+        return Created(tuple(of_script(each) for each in written if each is not None))
+
+
+def _from_hook(error: UsageError) -> UsageError | OperationError:
+    """A post-write hook, or the template, failed after the arguments were found good."""
+    cause = error.__cause__
+    if isinstance(cause, CommandError) and "hook" in str(cause).lower():
+        return OperationError(
+            "a post-write hook failed",
+            detail=str(cause),
+            hint="The revision file is written; see [post_write_hooks] in the configuration.",
+        )
+    return error

@@ -1,0 +1,93 @@
+"""Write what the version table records, without running any revision."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import ScriptDirectory
+
+from dbtool.guard import Action
+from dbtool.migrate import state
+from dbtool.migrate.permission import Permission
+from dbtool.migrate.project import Project
+from dbtool.migrate.session import Command, Session
+from dbtool.migrate.upgrade import refuse_range, tagged
+from dbtool.ports import Progress, Silent
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """What the version table recorded, and records now."""
+
+    database: str
+    named_by: str
+    version_table: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def stamp(
+    project: Project,
+    revisions: tuple[str, ...],
+    *,
+    purge: bool = False,
+    permission: Permission | None = None,
+    progress: Progress | None = None,
+    tag: str | None = None,
+) -> Stamped:
+    """Record that the database is at these revisions; `purge` forgets all others first."""
+    command = stamping(revisions, tag, purge)
+    with Session(project, command.words, progress or Silent()) as session:
+        record = session.survey(command, purge=purge)
+        before, target = record.before, session.target
+        line = f"{target.shown} records {state.shown(before)}"
+        session.permit(Action.UPGRADE, permission or Permission(), [line])
+        record = session.apply(command)
+        tables = ", ".join(each.shown for each in record.tables)
+        return Stamped(target.shown, target.source, tables, before, record.after)
+
+
+def stamping(revisions: tuple[str, ...], tag: str | None, purge: bool) -> Command:
+    """Alembic's command for a stamp."""
+    for revision in revisions:
+        refuse_range(revision)
+
+    def steps(script: ScriptDirectory, heads: tuple[str, ...]) -> list[RevisionStep]:
+        found = script._stamp_revs(revisions, () if purge else heads)
+        return cast("list[RevisionStep]", found)
+
+    words = ("stamp", *tagged(tag), *(("--purge",) if purge else ()), "--", *revisions)
+    return Command(words, steps, {"destination_rev": revisions, "tag": tag, "purge": purge})
+
+
+@dataclass(frozen=True, slots=True)
+class Ensured:
+    """The version table exists; whether it had to be created."""
+
+    database: str
+    named_by: str
+    version_table: str
+    created: bool
+
+
+def ensure_version(
+    project: Project, *, permission: Permission | None = None, progress: Progress | None = None
+) -> Ensured:
+    """Create the version table where it does not exist."""
+    words = ("ensure_version",)
+    with Session(project, words, progress or Silent()) as session:
+        missing: list[bool] = []
+
+        def look(_: ScriptDirectory, __: tuple[str, ...], context: MigrationContext) -> None:
+            missing.append(not context._has_version_table())
+
+        def create(_: ScriptDirectory, __: tuple[str, ...], context: MigrationContext) -> None:
+            context._ensure_version_table()
+
+        record = session.look(words, look)
+        tables = ", ".join(each.shown for each in record.tables)
+        if any(missing):
+            line = f"{session.target.shown} has no {tables}"
+            session.permit(Action.UPGRADE, permission or Permission(), [line])
+            session.look(words, create)
+        return Ensured(session.target.shown, session.target.source, tables, any(missing))

@@ -1,0 +1,63 @@
+"""Read where a database stands from its version table, over our own connection."""
+
+from collections.abc import Iterable
+
+from dbtool.database import SyncConnection
+from dbtool.errors import OperationError
+from dbtool.migrate.record import Record, Table
+
+_TABLES = """
+    SELECT n.nspname, c.relname
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relname = $1 AND c.relkind IN ('r', 'p')
+     ORDER BY n.nspname = $2 DESC, n.nspname
+"""
+
+
+def read_versions(connection: SyncConnection, table: Table) -> tuple[str, ...]:
+    """The revisions recorded in a version table; none where it does not exist."""
+    for schema, name in connection.fetch(_TABLES, table.name, table.schema or ""):
+        if table.schema in (None, schema):
+            return _versions(connection, schema, name)
+    return ()
+
+
+def _versions(connection: SyncConnection, schema: str, name: str) -> tuple[str, ...]:
+    rows = connection.fetch(f"SELECT version_num FROM {_quoted(schema)}.{_quoted(name)}")
+    return tuple(sorted(row[0] for row in rows))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def verify(connection: SyncConnection, record: Record, database: str) -> None:
+    """The version tables must stand where the run should have left them.
+
+    This is what catches a run that went past SQLAlchemy, or whose transaction was never
+    committed.
+    """
+    for table in record.tables:
+        if table.after == table.before or _stands(connection, table):
+            continue
+        found = read_versions(connection, table)
+        raise OperationError(
+            f"the run reported success, and {database} does not stand where it should",
+            detail=f"{table.shown} should record {shown(table.after)} and records {shown(found)}."
+            " Either env.py never commits its transaction, or it works on a connection that it"
+            " opened with the driver itself, perhaps to another database.",
+            hint="Let env.py run its migrations inside context.begin_transaction(), on a"
+            " connection of its SQLAlchemy engine.",
+        )
+
+
+def _stands(connection: SyncConnection, table: Table) -> bool:
+    """A schema chosen by a translation map shows only in where the table turns out to be."""
+    places = connection.fetch(_TABLES, table.name, table.schema or "")
+    return any(_versions(connection, schema, name) == table.after for schema, name in places)
+
+
+def shown(revisions: Iterable[str]) -> str:
+    """Revisions as they are printed."""
+    return ", ".join(revisions) or "no revision"

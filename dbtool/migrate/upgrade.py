@@ -1,0 +1,118 @@
+"""Apply pending revisions: plan, ask, run, check where the database stands."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from alembic.runtime.migration import RevisionStep
+from alembic.script import ScriptDirectory
+
+from dbtool.errors import UsageError
+from dbtool.guard import Action
+from dbtool.migrate.permission import Permission
+from dbtool.migrate.project import Project
+from dbtool.migrate.record import Record, Step
+from dbtool.migrate.session import Command, Session
+from dbtool.migrate.state import shown
+from dbtool.ports import Progress, Silent
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an upgrade or downgrade would do."""
+
+    database: str
+    named_by: str
+    before: tuple[str, ...]
+    revisions: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What an upgrade did; `before` and `after` are the revisions the database records."""
+
+    database: str
+    named_by: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    revisions: tuple[Step, ...]
+
+    @property
+    def duration(self) -> timedelta:
+        """How long all revisions took together."""
+        return sum((each.duration or timedelta() for each in self.revisions), timedelta())
+
+
+def upgrade(
+    project: Project,
+    revision: str = "head",
+    *,
+    permission: Permission | None = None,
+    progress: Progress | None = None,
+    tag: str | None = None,
+) -> Upgraded:
+    """Bring the database to a revision; nothing is asked and nothing runs where none is pending."""
+    command = upgrading(revision, tag)
+    with Session(project, command.words, progress or Silent()) as session:
+        planned = session.survey(command)
+        if not planned.planned:
+            return _upgraded(session, planned)
+        session.permit(Action.UPGRADE, permission or Permission(), plan_lines(session, planned))
+        return _upgraded(session, session.apply(command))
+
+
+def plan(
+    project: Project,
+    revision: str = "head",
+    *,
+    progress: Progress | None = None,
+    tag: str | None = None,
+) -> Plan:
+    """What `upgrade` would do; no revision runs."""
+    command = upgrading(revision, tag)
+    with Session(project, command.words, progress or Silent()) as session:
+        return planned_by(session, session.survey(command))
+
+
+def upgrading(revision: str, tag: str | None) -> Command:
+    """Alembic's command for an upgrade."""
+    refuse_range(revision)
+
+    def steps(script: ScriptDirectory, heads: tuple[str, ...]) -> list[RevisionStep]:
+        return script._upgrade_revs(revision, heads)  # type: ignore[arg-type]
+
+    options = {"destination_rev": revision, "tag": tag}
+    return Command(("upgrade", *tagged(tag), "--", revision), steps, options)
+
+
+def tagged(tag: str | None) -> tuple[str, ...]:
+    """The words that give Alembic a tag."""
+    return ("--tag", tag) if tag is not None else ()
+
+
+def refuse_range(revision: str) -> None:
+    """A range has a beginning, and a live database has its own."""
+    if ":" in revision:
+        raise UsageError(
+            f'the range "{revision}" is for --sql only',
+            detail="A database begins at the revision it records.",
+            hint=f"Give its end alone: {revision.partition(':')[2] or 'head'}.",
+        )
+
+
+def planned_by(session: Session, record: Record) -> Plan:
+    """The plan a survey found."""
+    target = session.target
+    return Plan(target.shown, target.source, record.before, record.planned)
+
+
+def plan_lines(session: Session, record: Record) -> list[str]:
+    """The plan as it stands above a question."""
+    count = len(record.planned)
+    many = "revision" if count == 1 else "revisions"
+    head = f"{session.target.shown} is at {shown(record.before)}; {count} {many} to run:"
+    return [head, *(f"  {each.revision} {each.message}" for each in record.planned)]
+
+
+def _upgraded(session: Session, record: Record) -> Upgraded:
+    target = session.target
+    return Upgraded(target.shown, target.source, record.before, record.after, record.done)

@@ -1,0 +1,280 @@
+"""Reports of what was done to a database, and where it stands."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from dbtool.finding import Certainty, Finding, Fix, Location, Severity
+from dbtool.migrate.current import Current
+from dbtool.migrate.downgrade import Downgraded
+from dbtool.migrate.drift import Drift
+from dbtool.migrate.history import Revision
+from dbtool.migrate.offline import Script
+from dbtool.migrate.record import Step
+from dbtool.migrate.revision import Created
+from dbtool.migrate.stamp import Ensured, Stamped
+from dbtool.migrate.upgrade import Plan, Upgraded
+from dbtool.migrate.view_history import details
+from dbtool.report import Code, Column, Report, Section, Table
+
+_SHOWN = 30
+
+
+def seconds(duration: timedelta) -> str:
+    """A duration as it is printed."""
+    value = duration.total_seconds()
+    return f"{value:.2f} s" if value < 100 else f"{value / 60:.1f} min"
+
+
+def counted(number: int, what: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def upgraded(result: Upgraded, command: str) -> Report:
+    """What an upgrade did."""
+    return _ran(result, command, "upgrade", result.before, result.after, result.revisions)
+
+
+def downgraded(result: Downgraded, command: str) -> Report:
+    """What a downgrade did."""
+    return _ran(result, command, "downgrade", result.before, result.after, result.revisions)
+
+
+def _ran(
+    result: Upgraded | Downgraded,
+    command: str,
+    verb: str,
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    steps: tuple[Step, ...],
+) -> Report:
+    if not steps:
+        at = f"is at {_ids(after)}" if after else "records no revision"
+        headline = f"{result.database} {at}; nothing to {verb}"
+        return Report(command=command, data=result, headline=headline, notes=_named_by(result))
+    took = sum((each.duration or timedelta() for each in steps), timedelta())
+    headline = (
+        f"{result.database} {verb}d from {_ids(before)} to {_ids(after)}:"
+        f" {counted(len(steps), 'revision')} in {seconds(took)}"
+    )
+    return Report(
+        command=command,
+        data=result,
+        headline=headline,
+        sections=_steps(steps),
+        notes=_named_by(result),
+    )
+
+
+def _named_by(result: Upgraded | Downgraded | Plan | Stamped | Ensured | Drift) -> tuple[str, ...]:
+    """Nobody named the database, so say who did."""
+    if result.named_by != "env.py":
+        return ()
+    return (f"env.py named the database, {result.database}; --url or DATABASE_URL goes first",)
+
+
+def _ids(revisions: Iterable[str]) -> str:
+    return ", ".join(revisions) or "base"
+
+
+def _steps(steps: tuple[Step, ...]) -> tuple[Section, ...]:
+    several = len({each.version_table for each in steps}) > 1
+    columns = [Column("revision"), Column("message", shrink=True)]
+    columns += [Column("version table")] if several else []
+    columns += [Column("time", align="right")] if steps[0].duration is not None else []
+    shown = steps
+    title = ""
+    if len(steps) > _SHOWN:
+        slowest = sorted(steps, key=lambda each: each.duration or timedelta(), reverse=True)[:10]
+        shown = tuple(each for each in steps if each in slowest)
+        title = "the ten that took longest" if steps[0].duration is not None else ""
+        shown = shown if title else steps
+    rows = tuple(tuple(_cells(each, several)) for each in shown)
+    return (Table(tuple(columns), rows, title=title),)
+
+
+def _cells(step: Step, several: bool) -> Iterable[str]:
+    yield step.revision
+    yield step.message
+    if several:
+        yield step.version_table
+    if step.duration is not None:
+        yield seconds(step.duration)
+
+
+def plan(result: Plan, command: str) -> Report:
+    """What an upgrade or downgrade would do."""
+    at = f"is at {_ids(result.before)}" if result.before else "records no revision"
+    if not result.revisions:
+        headline = f"{result.database} {at}; nothing would run"
+    else:
+        headline = f"{result.database} {at}; {counted(len(result.revisions), 'revision')} would run"
+    return Report(
+        command=command,
+        data=result,
+        headline=headline,
+        sections=_steps(result.revisions) if result.revisions else (),
+        notes=_named_by(result),
+    )
+
+
+def stamped(result: Stamped, command: str) -> Report:
+    """What the version table records now."""
+    headline = (
+        f"{result.database} records {_ids(result.after)} in {result.version_table};"
+        f" before: {_ids(result.before)}"
+    )
+    return Report(command=command, data=result, headline=headline, notes=_named_by(result))
+
+
+def ensured(result: Ensured, command: str) -> Report:
+    """Whether the version table had to be created."""
+    said = "was created" if result.created else "exists"
+    headline = f"{result.version_table} {said} in {result.database}"
+    return Report(command=command, data=result, headline=headline, notes=_named_by(result))
+
+
+def script(result: Script, command: str) -> Report:
+    """Migrations as SQL, for the formats that are not plain text."""
+    return Report(command=command, data=result, sections=(Code("sql", result.sql),))
+
+
+def current(
+    result: Current, command: str, *, check_heads: bool = False, verbose: bool = False
+) -> Report:
+    """Where the database stands."""
+    named = ", ".join(_marked(each) for each in result.revisions)
+    behind = ""
+    if result.pending:
+        behind = f"; {counted(result.pending, 'revision')} behind {_ids(result.heads)}"
+    headline = f"{result.database} is at {named or 'no revision'}{behind}"
+    findings = (_not_at_heads(result),) if check_heads and not result.at_heads else ()
+    if verbose:
+        sections = details(result.revisions)
+    else:
+        columns = (Column("revision"), Column("message", shrink=True))
+        rows = tuple((each.revision, each.message) for each in result.revisions)
+        sections = (Table(columns, rows),) if rows else ()
+    return Report(
+        command=command,
+        data=result,
+        headline=headline,
+        sections=sections,
+        findings=findings,
+        next=("dbtool upgrade" + (" heads" if len(result.heads) > 1 else ""),)
+        if result.pending
+        else (),
+        judged=check_heads,
+    )
+
+
+def _marked(revision: Revision) -> str:
+    return f"{revision.revision} (head)" if revision.head else revision.revision
+
+
+def _not_at_heads(result: Current) -> Finding:
+    at = _ids(each.revision for each in result.revisions)
+    return Finding(
+        rule="not-at-heads",
+        severity=Severity.ERROR,
+        title=f"the database is at {at}, the heads are {_ids(result.heads)}",
+        certainty=Certainty.MEASURED,
+        location=Location(name=result.version_table),
+        fix=Fix("shell", "dbtool upgrade heads"),
+    )
+
+
+def created(result: Created, command: str) -> Report:
+    """The files that were written."""
+    if not result.revisions:
+        return Report(
+            command=command,
+            data=result,
+            headline="no file written: env.py's process_revision_directives left nothing to write",
+        )
+    columns = (Column("operation", shrink=True),)
+    rows = tuple((each.text,) for each in result.differences)
+    compared = result.compared_with is not None
+    notes = ()
+    if compared and not result.differences:
+        notes = (f"models and {result.compared_with} do not differ: the file is empty",)
+    return Report(
+        command=command,
+        data=result,
+        headline="; ".join(_written(each) for each in result.revisions),
+        sections=(Table(columns, rows, title="differences it ends"),) if rows else (),
+        notes=notes,
+        next=("dbtool upgrade",) if result.differences else (),
+    )
+
+
+def _written(revision: Revision) -> str:
+    return f"{revision.file} written, after {_ids(revision.down_revisions)}"
+
+
+def drift(result: Drift, command: str) -> Report:
+    """How models and database differ."""
+    findings = tuple(
+        _difference(each.text, each.name, each.operation) for each in result.differences
+    )
+    notes = list(_named_by(result))
+    if result.pending:
+        findings = (_pending(result),)
+        headline = f"{result.database} is {counted(len(result.pending), 'revision')} behind, so"
+        headline += " it was not compared"
+    elif findings:
+        headline = f"models and {result.database} differ in {counted(len(findings), 'place')}"
+    else:
+        headline = f"models and {result.database} do not differ"
+    if hint := _models_missing(result):
+        notes.append(hint)
+    return Report(
+        command=command,
+        data=result,
+        headline=headline,
+        findings=findings,
+        notes=tuple(notes),
+        next=("dbtool upgrade",)
+        if result.pending
+        else ("dbtool revision --autogenerate -m MESSAGE",)
+        if findings
+        else (),
+        judged=True,
+    )
+
+
+def _difference(text: str, name: str, operation: str) -> Finding:
+    return Finding(
+        rule="drift",
+        severity=Severity.ERROR,
+        title=text,
+        certainty=Certainty.MEASURED,
+        location=Location(name=name),
+        fix=Fix("python", operation, "in a revision, if the models are right")
+        if operation
+        else None,
+    )
+
+
+def _pending(result: Drift) -> Finding:
+    return Finding(
+        rule="pending-revisions",
+        severity=Severity.ERROR,
+        title=f"revisions are not applied: {_ids(result.pending)}",
+        certainty=Certainty.MEASURED,
+        fix=Fix("shell", "dbtool upgrade heads"),
+    )
+
+
+def _models_missing(result: Drift) -> str:
+    """Tables that exist in the database alone are most often models nobody imported."""
+    extra = sum(each.kind == "extra-table" for each in result.differences)
+    advice = (
+        "did env.py import your models? It can import them, or the settings can name them:"
+        ' models = ["package.module:Base"] under [tool.dbtool]'
+    )
+    if result.tables_in_models == 0 and not result.pending:
+        return f"the models env.py compares have no tables at all: {advice}"
+    if extra:
+        return f"{counted(extra, 'table')} of the database are in no model: {advice}"
+    return ""

@@ -1,0 +1,149 @@
+"""Reports of the revisions themselves: history, heads, branches, one revision."""
+
+from dbtool.migrate.graph import draw
+from dbtool.migrate.history import Branches, History, Revision
+from dbtool.report import Column, Node, Report, Section, Styled, Table, Text, Tree
+
+
+def history(found: History, command: str, *, verbose: bool = False) -> Report:
+    """Every revision, the newest first."""
+    return Report(
+        command=command,
+        data=found,
+        headline=_summary(found),
+        sections=details(found.revisions) if verbose else _table(found),
+        next=() if found.revisions else ("dbtool revision -m MESSAGE",),
+    )
+
+
+def _summary(found: History) -> str:
+    count = len(found.revisions)
+    if not count:
+        return "no revisions"
+    text = f"{count:,} revision{'' if count == 1 else 's'}"
+    if len(found.heads) > 1:
+        text += f", {len(found.heads)} heads"
+    if found.database is not None:
+        at = [each.revision for each in found.revisions if each.current]
+        text += f"; {found.database} is at {', '.join(at) or 'none of them'}"
+    return text
+
+
+def _table(found: History) -> tuple[Section, ...]:
+    if not found.revisions:
+        return ()
+    lanes = draw(found.revisions)
+    branched = any(len(lane) > 1 for lane in lanes)
+    columns = [Column("")] if branched else []
+    columns += [Column("revision"), Column("created", optional=1), Column("message", shrink=True)]
+    rows = tuple(
+        ((lane,) if branched else ())
+        + (_id(each), (each.created or "")[:10], _message(each, len(found.heads)))
+        for lane, each in zip(lanes, found.revisions, strict=True)
+    )
+    return (Table(tuple(columns), rows),)
+
+
+def _id(revision: Revision) -> str | Styled:
+    return Styled(revision.revision, "strong") if revision.head else revision.revision
+
+
+def _message(revision: Revision, heads: int) -> str:
+    marks = _marks(revision, heads)
+    return f"({', '.join(marks)}) {revision.message}" if marks else revision.message
+
+
+def _marks(revision: Revision, heads: int) -> list[str]:
+    """What is particular about a revision; labels only where they tell branches apart."""
+    marks = ["current"] if revision.current else []
+    marks += ["head"] if revision.head else []
+    marks += list(revision.branch_labels) if revision.head and heads > 1 else []
+    marks += ["base"] if not revision.down_revisions else []
+    if revision.depends_on:
+        marks.append(f"depends on {', '.join(revision.depends_on)}")
+    return marks
+
+
+def details(revisions: tuple[Revision, ...]) -> tuple[Section, ...]:
+    """Everything about each revision."""
+    return tuple(Text(_detail(each), title=_title(each)) for each in revisions)
+
+
+def _title(revision: Revision) -> str:
+    marks = ["current"] if revision.current else []
+    marks += ["head"] if revision.head else []
+    marks += ["branch point"] if len(revision.children) > 1 else []
+    marks += ["merge point"] if len(revision.down_revisions) > 1 else []
+    return revision.revision + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _detail(revision: Revision) -> str:
+    lines = [f"after: {', '.join(revision.down_revisions) or 'nothing'}"]
+    if revision.children:
+        lines.append(f"before: {', '.join(revision.children)}")
+    if revision.depends_on:
+        lines.append(f"depends on: {', '.join(revision.depends_on)}")
+    if revision.branch_labels:
+        lines.append(f"branch: {', '.join(revision.branch_labels)}")
+    lines += [f"created: {revision.created}"] if revision.created else []
+    lines += [f"file: {revision.file}", *_indented(revision.doc)]
+    return "\n".join(lines)
+
+
+def _indented(doc: str) -> list[str]:
+    body = [line for line in doc.splitlines() if not _is_header(line)]
+    while body and not body[-1].strip():
+        body.pop()
+    return [f"    {line}".rstrip() for line in body]
+
+
+def _is_header(line: str) -> bool:
+    return line.startswith(("Revision ID:", "Revises:", "Create Date:", "Revises "))
+
+
+def show(found: History, command: str) -> Report:
+    """The revisions a name stands for, in full."""
+    headline = "" if found.revisions else "no revision"
+    return Report(command=command, data=found, headline=headline, sections=details(found.revisions))
+
+
+def heads(found: History, command: str, *, verbose: bool = False) -> Report:
+    """The revisions nothing follows."""
+    if verbose:
+        return show(found, command)
+    count = len(found.revisions)
+    columns = (Column("revision"), Column("created", optional=1), Column("message", shrink=True))
+    rows = tuple(
+        (_id(each), (each.created or "")[:10], _labelled(each)) for each in found.revisions
+    )
+    return Report(
+        command=command,
+        data=found,
+        headline=f"{count} head{'' if count == 1 else 's'}",
+        sections=(Table(columns, rows),) if rows else (),
+        next=("dbtool merge heads -m MESSAGE",) if count > 1 else (),
+    )
+
+
+def _labelled(revision: Revision) -> str:
+    labels = ", ".join(revision.branch_labels)
+    return f"({labels}) {revision.message}" if labels else revision.message
+
+
+def branches(found: Branches, command: str, *, verbose: bool = False) -> Report:
+    """The revisions several others follow, each with those."""
+    count = len(found.points)
+    headline = f"{count} branch point{'' if count == 1 else 's'}"
+    if verbose:
+        sections = details(found.points)
+        return Report(command=command, data=found, headline=headline, sections=sections)
+    messages = dict(found.messages)
+    nodes = tuple(
+        Node(
+            f"{point.revision} {point.message}",
+            tuple(Node(f"{child} {messages[child]}") for child in point.children),
+        )
+        for point in found.points
+    )
+    sections = (Tree(nodes),) if nodes else ()
+    return Report(command=command, data=found, headline=headline, sections=sections)
