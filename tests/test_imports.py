@@ -1,0 +1,146 @@
+"""What is imported when, and which modules may touch the process itself."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dbtool.target import Target
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "dbtool"
+SHELL = {"typer", "dbtool.cli"}
+KERNEL = {"dbtool", "dbtool.errors", "dbtool.finding", "dbtool.report", "dbtool.severity"}
+HEAVY = {"alembic", "asyncio", "asyncpg", "postgast", "pydantic", "rich", "sqlalchemy", "sqlparse"}
+
+LOADED = """
+import atexit, sys
+sys.argv = ["dbtool", *sys.argv[1:]]
+atexit.register(lambda: print("\\0", *sys.modules))
+from dbtool.cli.app import main
+main()
+"""
+
+
+def loaded(tmp_path: Path, *arguments: str, env: dict[str, str] | None = None) -> set[str]:
+    """The top-level packages a run of the program has imported by its end."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments],
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONPATH": str(ROOT), **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    _, _, modules = ran.stdout.rpartition("\0")
+    assert modules, ran.stderr
+    return {name.partition(".")[0] for name in modules.split()}
+
+
+def test_importing_the_package_costs_nothing() -> None:
+    """`import dbtool` imports nothing else."""
+    script = "import sys; had = set(sys.modules); import dbtool; print(*(set(sys.modules) - had))"
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "dbtool\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--version",),
+        ("--help",),
+        ("upgrade", "--help"),
+        ("no-such-command",),
+        ("rules",),
+        ("rules", "--json"),
+        ("rules", "--format", "markdown"),
+    ],
+)
+def test_light_commands(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Help, mistakes and documentation load no database driver, no ORM and no rich."""
+    assert loaded(tmp_path, *arguments).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("line", ["dbtool ", "dbtool rules --"])
+def test_completion_is_light(tmp_path: Path, shell: str, line: str) -> None:
+    """Completing names and flags loads nothing heavy either, in any shell."""
+    variables = {
+        "_DBTOOL_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    assert loaded(tmp_path, env=variables).isdisjoint(HEAVY)
+
+
+def test_on_call_command_loads_no_orm(tmp_path: Path, database: Target) -> None:
+    """`dbtool pool` speaks to the server without SQLAlchemy, Alembic, pydantic or rich."""
+    names = loaded(tmp_path, "pool", "--url", database.sqlalchemy_url())
+    assert "asyncpg" in names
+    assert names.isdisjoint({"alembic", "pydantic", "rich", "sqlalchemy", "sqlmodel"})
+
+
+def files() -> Iterator[Path]:
+    """Every module of the package, but not the templates it writes for others."""
+    yield from (path for path in PACKAGE.rglob("*.py") if "templates" not in path.parts)
+
+
+def uses_of_the_process(tree: ast.AST) -> Iterator[str]:
+    """Where a module prints, asks, ends the process or takes its stdout."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="print" | "input" | "exit" | "quit" as name)):
+                yield name
+            case ast.Attribute(
+                value=ast.Name(id="sys"), attr="stdout" | "__stdout__" | "exit" as name
+            ):
+                yield f"sys.{name}"
+
+
+def test_one_module_owns_the_process() -> None:
+    """Only cli/output.py prints, asks, ends the process or touches stdout."""
+    found = {
+        str(path.relative_to(PACKAGE)): sorted(set(uses_of_the_process(ast.parse(text))))
+        for path in files()
+        if list(uses_of_the_process(ast.parse(text := path.read_text())))
+    }
+    assert found == {"cli/output.py": ["sys.exit", "sys.stdout"]}
+
+
+def imports_at_the_top(tree: ast.Module) -> Iterator[str]:
+    """The modules a file imports when it is imported itself; not those for type checking."""
+    for node in tree.body:
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module=str(module)):
+                yield module
+
+
+def test_command_files_import_families_inside() -> None:
+    """A file of `cli` imports at its top only typer, the standard library, cli and kernel types."""
+    allowed = sys.stdlib_module_names | {"typer"}
+    wrong = [
+        (path.name, name)
+        for path in (PACKAGE / "cli").glob("*.py")
+        for name in imports_at_the_top(ast.parse(path.read_text()))
+        if name.partition(".")[0] not in allowed
+        and name not in KERNEL
+        and not name.startswith("dbtool.cli")
+    ]
+    assert wrong == []
+
+
+def test_kernel_is_standard_library_only() -> None:
+    """The kernel imports the standard library and itself."""
+    for name in ("errors", "severity", "finding", "report", "ports"):
+        tree = ast.parse((PACKAGE / f"{name}.py").read_text())
+        outside = {each.partition(".")[0] for each in imports_at_the_top(tree)} - {"dbtool"}
+        assert outside <= sys.stdlib_module_names
