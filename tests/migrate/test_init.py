@@ -108,12 +108,13 @@ def test_models_in_one_module(tmp_path: Path) -> None:
 
 def test_models_gathered_by_a_package(tmp_path: Path) -> None:
     """The package that imports every model is named, not the module of the base."""
+    gathering = "from .user import User\nfrom .post import *\nfrom ..db import Base"
     files(
         tmp_path,
         {
             "shop/__init__": "",
             "shop/db": BASE,
-            "shop/models/__init__": "from .user import User\nfrom .post import *\nfrom ..db import *",
+            "shop/models/__init__": gathering,
             "shop/models/user": "from shop.db import Base\n" + table("User"),
             "shop/models/post": "from ..db import Base\n" + table("Post"),
             "shop/main": "from shop.db import Base\nfrom shop.models import User",
