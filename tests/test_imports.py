@@ -19,7 +19,7 @@ HEAVY = {"alembic", "asyncio", "asyncpg", "postgast", "pydantic", "rich", "sqlal
 LOADED = """
 import atexit, sys
 sys.argv = ["dbtool", *sys.argv[1:]]
-atexit.register(lambda: print("\\0", *sys.modules))
+atexit.register(lambda: print("\\0", *filter(sys.modules.get, sys.modules)))
 from dbtool.cli.app import main
 main()
 """
@@ -63,7 +63,7 @@ def test_importing_the_package_costs_nothing() -> None:
 )
 def test_light_commands(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """Help, mistakes and documentation load no database driver, no ORM and no rich."""
-    assert loaded(tmp_path, *arguments).isdisjoint(HEAVY)
+    assert loaded(tmp_path, *arguments) & HEAVY == set()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -77,7 +77,7 @@ def test_completion_is_light(tmp_path: Path, shell: str, line: str) -> None:
         "_TYPER_COMPLETE_ARGS": line,
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }
-    assert loaded(tmp_path, env=variables).isdisjoint(HEAVY)
+    assert loaded(tmp_path, env=variables) & HEAVY == set()
 
 
 def test_on_call_command_loads_no_orm(tmp_path: Path, database: Target) -> None:
