@@ -6,7 +6,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
@@ -27,12 +28,16 @@ class Switch(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user and group; `foreign` when it is not the one dbtool itself runs as."""
+    """A user and group; `foreign` when it is not the one dbtool itself runs as.
+
+    `prefix` is what a command needs in front to run as it.
+    """
 
     name: str
     uid: int
     gid: int
     foreign: bool = False
+    prefix: tuple[str, ...] = ()
 
     @property
     def switch(self) -> Switch:
@@ -48,37 +53,73 @@ class Account:
 
     def reaches(self, path: Path) -> bool:
         """Whether the account may enter a directory, or run a program."""
-        test = ["/bin/sh", "-c", '[ -x "$0" ]', str(path)]
-        return subprocess.run(test, cwd="/", check=False, **self.switch).returncode == 0
+        return self.succeeds("/bin/sh", "-c", '[ -x "$0" ]', str(path))
+
+    def succeeds(self, *command: str) -> bool:
+        """Whether a command runs well as this account."""
+        try:
+            ran = subprocess.run(
+                [*self.prefix, *command], cwd="/", capture_output=True, check=False, **self.switch
+            )
+        except OSError:
+            return False
+        return ran.returncode == 0
 
 
 def server_account() -> Account:
-    """Ourselves, or for root the `postgres` account where there is one, else `nobody`."""
-    if os.geteuid() != 0:
-        return named_account(os.geteuid())
-    for name in ("postgres", "nobody"):
-        try:
-            return named_account(pwd.getpwnam(name).pw_uid)
-        except KeyError:
-            continue
+    """Ourselves, or for root the `postgres` account where there is one, else `nobody`.
+
+    Where root may not change to another account, or we have no name and initdb insists on
+    one, a user namespace in which we are called nobody serves as well.
+    """
+    accounts = [*_unprivileged(), *_in_namespace()]
+    for account in accounts:
+        if account.succeeds("/bin/sh", "-c", ":"):
+            return account
+    if os.geteuid() == 0:
+        raise UsageError(
+            "root cannot run a PostgreSQL server, and cannot change to another account here",
+            detail=f"Tried {' and '.join(each.name for each in accounts) or 'none'}.",
+            hint="Run dbtool as a normal user.",
+        )
     raise UsageError(
-        "root cannot run a PostgreSQL server, and there is no account to run it as",
-        detail='Neither "postgres" nor "nobody" exists on this machine.',
-        hint="Run dbtool as a normal user.",
+        f"user id {os.geteuid()} cannot run a PostgreSQL server, because it has no name",
+        detail="It has no entry in /etc/passwd, and initdb insists on one.",
+        hint="Run dbtool as a user that has one, or as root.",
     )
 
 
-def named_account(uid: int) -> Account:
-    """The account of a user id; initdb refuses one that has no name."""
+def account_of(uid: int) -> Account:
+    """The account of a user id, whether it has a name or not."""
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        raise UsageError(
-            f"user id {uid} cannot run a PostgreSQL server, because it has no name",
-            detail="It has no entry in /etc/passwd, and initdb insists on one.",
-            hint="Run dbtool as a user that has one, or as root.",
-        ) from None
+        return Account(str(uid), uid, uid, foreign=uid != os.geteuid())
     return Account(entry.pw_name, uid, entry.pw_gid, foreign=uid != os.geteuid())
+
+
+def _unprivileged() -> Iterator[Account]:
+    if os.geteuid() != 0:
+        with suppress(KeyError):
+            yield account_of(pwd.getpwuid(os.geteuid()).pw_uid)
+        return
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            yield account_of(pwd.getpwnam(name).pw_uid)
+
+
+def _in_namespace() -> Iterator[Account]:
+    unshare = shutil.which("unshare")
+    with suppress(KeyError):
+        nobody = pwd.getpwnam("nobody")
+        if unshare is not None:
+            maps = (f"--map-user={nobody.pw_uid}", f"--map-group={nobody.pw_gid}")
+            yield Account(
+                "nobody in a user namespace",
+                os.geteuid(),
+                os.getegid(),
+                prefix=(unshare, "--user", *maps, "--"),
+            )
 
 
 def runnable(binaries: Binaries, account: Account) -> Binaries:

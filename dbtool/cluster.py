@@ -4,8 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ SUPERUSER = "postgres"
 LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.65535")
 _UNICODE_LOCALE_SINCE = 17
 _COMPLAINT = re.compile(
-    r"((FATAL|PANIC|ERROR|WARNING|DETAIL|HINT):"
+    r"((FATAL|PANIC|ERROR|error|WARNING|DETAIL|HINT):"
     r"|LOG: +(could not|invalid|unrecognized|syntax error|parameter)) .*"
 )
 
@@ -34,11 +33,12 @@ def create(
     account: Account,
     data: Path,
     *,
-    password: str | None = None,
+    password_file: Path | None = None,
     durable: bool = True,
 ) -> None:
     """Run initdb: UTF-8, code-point order, trust on the socket and SCRAM over TCP."""
     command = [
+        *account.prefix,
         str(binaries.path("initdb")),
         f"--pgdata={data}",
         f"--username={SUPERUSER}",
@@ -52,45 +52,38 @@ def create(
         command += ["--no-sync"]
     if binaries.major >= _UNICODE_LOCALE_SINCE:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    with _password_file(data.with_name("password"), account, password) as given:
-        made = subprocess.run(
-            command + given,
-            capture_output=True,
-            text=True,
-            cwd="/",
-            env=environment(),
-            check=False,
-            **account.switch,
-        )
+    if password_file is not None:
+        command += [f"--pwfile={password_file}"]
+    made = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env=environment(),
+        check=False,
+        **account.switch,
+    )
     if made.returncode != 0:
         raise OperationError(
             f"initdb of PostgreSQL {binaries.major} failed",
-            detail=made.stderr.strip() or f"It ended with status {made.returncode}.",
-            hint=f"The programs are in {binaries.directory}, the data directory is {data}.",
+            detail=_complaints(made.stderr) or f"It ended with status {made.returncode}.",
+            hint=f"It was to make {data}.",
         )
 
 
-@contextmanager
-def _password_file(path: Path, account: Account, password: str | None) -> Iterator[list[str]]:
-    """The argument that hands initdb a password; the file is gone afterwards."""
-    if password is None:
-        yield []
-        return
-    path.touch(mode=0o600)
-    try:
-        path.write_text(password, encoding="utf-8")
-        account.own(path)
-        yield [f"--pwfile={path}"]
-    finally:
-        path.unlink()
+def configure(account: Account, file: Path, settings: Mapping[str, str]) -> None:
+    """Append settings to a configuration file, where ALTER SYSTEM can still override them.
 
-
-def configure(data: Path, settings: Mapping[str, str], file: str = "postgresql.conf") -> None:
-    """Append settings to a configuration file, where ALTER SYSTEM can still override them."""
-    with (data / file).open("a", encoding="utf-8") as opened:
-        for name, value in settings.items():
-            quoted = value.replace("'", "''")
-            opened.write(f"{name} = '{quoted}'\n")
+    The account writes it: root must not write where another user could have put a link.
+    """
+    quoted = {name: value.replace("'", "''") for name, value in settings.items()}
+    text = "".join(f"{name} = '{value}'\n" for name, value in quoted.items())
+    append = ["/bin/sh", "-c", 'umask 077; cat >>"$0"', str(file)]
+    written = subprocess.run(
+        append, input=text, capture_output=True, text=True, cwd="/", check=False, **account.switch
+    )
+    if written.returncode != 0:
+        raise OperationError(f"cannot write {file}", detail=written.stderr.strip())
 
 
 def statistics(binaries: Binaries) -> dict[str, str]:
@@ -149,10 +142,16 @@ def _exists(pid: int) -> bool:
 
 
 def why_it_failed(log: Path) -> str:
-    """The last complaints in a server log, without their time and process."""
+    """The last complaints in a server log."""
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]
+        text = log.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         return f"Its log {log} cannot be read: {error.strerror}."
+    return _complaints(text) or "It said nothing."
+
+
+def _complaints(text: str) -> str:
+    """The last of them without their time and process, else the last lines."""
+    lines = text.splitlines()[-60:]
     told = [found[0] for line in lines if (found := _COMPLAINT.search(line))]
-    return "\n".join(told[-6:] or lines[-6:]) or "It said nothing."
+    return "\n".join(told[-6:] or lines[-6:])

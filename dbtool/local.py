@@ -132,6 +132,7 @@ def _target(note: cluster.Pidfile, memory: Memory) -> Target:
         user=cluster.SUPERUSER,
         database=memory.database,
         password=memory.password if over_tcp else None,
+        sslmode="disable" if over_tcp else None,
         source="dbtool local",
     )
 
@@ -189,7 +190,7 @@ def _create(work: Workspace, binaries: Binaries, account: Account) -> None:
     """Make the data directory under another name first, so that half of one is never used."""
     with work.new_directory() as new:
         cluster.create(binaries, account, new)
-        cluster.configure(new, {"include_if_exists": _OVERRIDES})
+        cluster.configure(account, new / "postgresql.conf", {"include_if_exists": _OVERRIDES})
         new.rename(work.data)
 
 
@@ -197,27 +198,23 @@ def _override(work: Workspace, binaries: Binaries, account: Account, memory: Mem
     """Write the settings that may differ on each start; the rest of the file is the user's."""
     file = work.data / _OVERRIDES
     file.unlink(missing_ok=True)
-    cluster.configure(
-        work.data,
-        {
-            "unix_socket_directories": str(work.socket_directory()),
-            "unix_socket_permissions": "0700",
-            "listen_addresses": "127.0.0.1" if memory.port else "",
-            "port": str(memory.port or 5432),
-        }
-        | cluster.statistics(binaries),
-        file=_OVERRIDES,
-    )
-    account.own(file)
+    settings = {
+        "unix_socket_directories": str(work.socket_directory()),
+        "unix_socket_permissions": "0700",
+        "listen_addresses": "127.0.0.1" if memory.port else "",
+        "port": str(memory.port or 5432),
+    }
+    cluster.configure(account, file, settings | cluster.statistics(binaries))
 
 
 def _launch(work: Workspace, binaries: Binaries, account: Account) -> None:
     """Start it in the background; it inherits the lock that says it is alive."""
     work.keep_old_log()
-    command = [str(binaries.path("pg_ctl")), "start", "--wait", f"--timeout={_START_LIMIT}"]
+    pg_ctl = [*account.prefix, str(binaries.path("pg_ctl"))]
+    waiting = ("--wait", f"--timeout={_START_LIMIT}", "--silent")
     with work.server_lock() as lock:
         ran = subprocess.run(
-            [*command, "--silent", f"--pgdata={work.data}", f"--log={work.log}"],
+            [*pg_ctl, "start", *waiting, f"--pgdata={work.data}", f"--log={work.log}"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

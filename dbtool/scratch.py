@@ -33,6 +33,8 @@ from dbtool.errors import OperationError
 __all__ = ["Binaries", "Server", "clone", "find_binaries", "throwaway"]
 
 _PREFIX = "dbtool-scratch-"
+_RUN = "run"
+_DATA = "run/data"
 _START_LIMIT = 30.0
 _FILE_COPY_SINCE = 15
 _CARELESS = {
@@ -119,26 +121,18 @@ def _start(
     binaries: Binaries, account: Account, settings: Mapping[str, str], port: int | None
 ) -> Server:
     directory, lock = _private_directory(account)
+    password = secrets.token_urlsafe(24) if port is not None else None
     try:
-        password = secrets.token_urlsafe(24) if port is not None else None
-        data = directory / "data"
-        create(binaries, account, data, password=password, durable=False)
-        configure(data, _settings(binaries, directory, port) | dict(settings))
+        _create(binaries, account, directory, password)
+        wanted = _settings(binaries, directory, port) | dict(settings)
+        configure(account, directory / _DATA / "postgresql.conf", wanted)
         process = _spawn(binaries, account, directory, lock)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
     finally:
         os.close(lock)
-    address = Target(
-        host=str(directory) if port is None else "127.0.0.1",
-        port=port or 5432,
-        user=SUPERUSER,
-        database="postgres",
-        password=password,
-        source="scratch",
-    )
-    server = Server(binaries, directory, process, address)
+    server = Server(binaries, directory, process, _address(directory, port, password))
     try:
         _wait_until_ready(server, process)
     except BaseException:
@@ -147,12 +141,34 @@ def _start(
     return server
 
 
+def _create(binaries: Binaries, account: Account, directory: Path, password: str | None) -> None:
+    file = None
+    if password is not None:
+        file = directory / "password"
+        file.touch(mode=0o600)
+        file.write_text(password, encoding="utf-8")
+        account.own(file)
+    create(binaries, account, directory / _DATA, password_file=file, durable=False)
+
+
+def _address(directory: Path, port: int | None, password: str | None) -> Target:
+    return Target(
+        host=str(directory / _RUN) if port is None else "127.0.0.1",
+        port=port or 5432,
+        user=SUPERUSER,
+        database="postgres",
+        password=password,
+        sslmode=None if port is None else "disable",
+        source="scratch",
+    )
+
+
 def _settings(binaries: Binaries, directory: Path, port: int | None) -> dict[str, str]:
     return (
         _CARELESS
         | statistics(binaries)
         | {
-            "unix_socket_directories": str(directory),
+            "unix_socket_directories": str(directory / _RUN),
             "unix_socket_permissions": "0700",
             "listen_addresses": "" if port is None else "127.0.0.1",
             "port": str(port or 5432),
@@ -161,13 +177,13 @@ def _settings(binaries: Binaries, directory: Path, port: int | None) -> dict[str
 
 
 def _private_directory(account: Account) -> tuple[Path, int]:
-    """A new 0700 directory short enough for a socket, and the lock that marks it in use.
+    """A new directory of ours, one in it for the account alone, and the lock of the run.
 
-    The lock file gets its final name once it is locked: a directory with a lock nobody holds
-    is always a leftover.
+    Root never writes where the account could put a link. The lock file gets its final name
+    once it is locked: a directory with a lock nobody holds is always a leftover.
     """
     for root in _temporary_roots():
-        if len(os.fsencode(root / _PREFIX)) + 8 > LONGEST_SOCKET_DIRECTORY:
+        if len(os.fsencode(root / _PREFIX / _RUN)) + 8 > LONGEST_SOCKET_DIRECTORY:
             continue
         if account.foreign and not account.reaches(root):
             continue
@@ -175,7 +191,9 @@ def _private_directory(account: Account) -> tuple[Path, int]:
         lock = os.open(directory / "lock.new", os.O_RDWR | os.O_CREAT, 0o600)
         flock(lock, LOCK_EX)
         (directory / "lock.new").rename(directory / "lock")
-        account.own(directory)
+        (directory / _RUN).mkdir(mode=0o700)
+        account.own(directory / _RUN)
+        directory.chmod(0o711 if account.foreign else 0o700)
         return directory, lock
     raise OperationError(
         "no temporary directory is fit for a throwaway server",
@@ -192,7 +210,7 @@ def _spawn(
     binaries: Binaries, account: Account, directory: Path, lock: int
 ) -> "subprocess.Popen[bytes]":
     script = [sys.executable, "-I", "-S", supervisor.__file__, str(directory), str(os.getpid())]
-    server = [str(binaries.path("postgres")), "-D", str(directory / "data")]
+    server = [*account.prefix, str(binaries.path("postgres")), "-D", str(directory / _DATA)]
     with (directory / "log").open("wb") as log:
         return subprocess.Popen(
             [*script, str(account.uid), str(account.gid), *server],
@@ -209,7 +227,7 @@ def _spawn(
 def _wait_until_ready(server: Server, process: "subprocess.Popen[bytes]") -> None:
     until = time.monotonic() + _START_LIMIT
     while time.monotonic() < until:
-        note = read_pidfile(server.directory / "data")
+        note = read_pidfile(server.directory / _DATA)
         if note is not None and note.ready:
             return
         if process.poll() is not None:

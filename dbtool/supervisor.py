@@ -49,7 +49,7 @@ def _spawn(program: list[str], uid: int, gid: int) -> int:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        if os.geteuid() == 0:
+        if uid != os.geteuid():
             os.setgroups([])
             os.setgid(gid)
             os.setuid(uid)

@@ -15,7 +15,7 @@ from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from hashlib import sha256
 from pathlib import Path
 
-from dbtool.account import Account, named_account, server_account
+from dbtool.account import Account, account_of, server_account
 from dbtool.cluster import LONGEST_SOCKET_DIRECTORY, Pidfile, read_pidfile, serves
 from dbtool.errors import LockNotObtained, UsageError
 
@@ -212,7 +212,7 @@ class Workspace:
     def _account(self) -> Account:
         """Root acts for whoever owns the server's files, so that both can go on with them."""
         if os.geteuid() == 0 and self.home.exists() and (owner := self.home.stat().st_uid) != 0:
-            return named_account(owner)
+            return account_of(owner)
         return server_account()
 
     def _outside(self) -> Path:

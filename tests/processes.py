@@ -1,13 +1,12 @@
 """Run Python in processes of their own, also as another user, and see what they leave behind."""
 
 import os
-import pwd
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,20 @@ _LIBRARIES = Path(pytest.__file__).resolve().parent.parent
 
 
 def python(
-    code: str, *arguments: object, user: str | None = None, temporary: Path | None = None
+    code: str,
+    *arguments: object,
+    user: int | None = None,
+    prefix: Sequence[str] = (),
+    temporary: Path | None = None,
 ) -> "subprocess.Popen[str]":
     """Start a script; as another user where one is named, which takes root."""
     switch: dict[str, Any] = {}
     program = sys.executable
     if user is not None:
-        entry = pwd.getpwnam(user)
-        switch = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": ()}
+        switch = {"user": user, "group": user, "extra_groups": ()}
         program = _python_for(switch)
     return subprocess.Popen(
-        [program, "-c", code, *map(str, arguments)],
+        [*prefix, program, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

