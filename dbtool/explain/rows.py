@@ -1,0 +1,196 @@
+"""A plan as the rows of a table: one node, one line."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from dbtool.explain.estimates import Estimate, Estimates
+from dbtool.explain.plan import Node, Plan
+from dbtool.explain.selftime import Share, Times
+from dbtool.explain.wording import count, label, milliseconds, percent, short_count
+from dbtool.finding import Finding, Severity
+from dbtool.report import Cell, Column, Styled, Table, Tone
+
+FOLD_FROM = 16
+"""Plans with fewer nodes are shown whole."""
+
+COLD = 0.01
+"""Share of the time below which a subtree without findings is one line."""
+
+_BAR = 5
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_FLAGS = {Severity.ERROR: "!!", Severity.WARNING: "!", Severity.NOTE: "·"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One node that is shown, standing for `folded` nodes below it too."""
+
+    node: Node
+    share: Share
+    wall: float
+    folded: int
+
+
+def plan_table(plan: Plan, times: Times, flagged: Mapping[int, Finding], name: str = "") -> Table:
+    """A plan that was run."""
+    lines = list(_lines(plan, times, flagged))
+    largest = max((line.wall for line in lines), default=0.0)
+    estimates = Estimates(plan)
+    cells = [_row(line, plan, times, flagged, largest, estimates.of(line.node)) for line in lines]
+    return _without_empty(
+        (
+            Column("#", "right"),
+            Column("node", shrink=True),
+            Column("self ms", "right"),
+            Column("%", "right"),
+            Column("", optional=4),
+            Column("rows", "right"),
+            Column("est", "right", optional=1),
+            Column("loops", "right", optional=2),
+            Column("blocks", "right", optional=3),
+            Column(""),
+        ),
+        cells,
+        name,
+    )
+
+
+def _without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], name: str) -> Table:
+    """The table without the columns in which no row says anything."""
+    kept = [
+        place
+        for place, _ in enumerate(columns)
+        if any((cell if isinstance(cell, str) else cell.text) for cell in (r[place] for r in rows))
+    ]
+    return Table(
+        columns=tuple(columns[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in rows),
+        title=name,
+    )
+
+
+def _lines(plan: Plan, times: Times, flagged: Mapping[int, Finding]) -> Iterator[_Line]:
+    """The nodes worth a line; cold subtrees are one."""
+    walls = _summed(plan, times)
+    keep = _kept(plan, flagged)
+    number = 1
+    while number <= len(plan.nodes):
+        node = plan.node(number)
+        below = node.end - node.id - 1
+        cold = walls[number] < COLD * times.total or not node.executed
+        if below and len(plan.nodes) >= FOLD_FROM and cold and not keep[number]:
+            yield _Line(node, times.of(node), walls[number], below)
+            number = node.end
+        else:
+            yield _Line(node, times.of(node), times.of(node).wall, 0)
+            number += 1
+
+
+def _summed(plan: Plan, times: Times) -> list[float]:
+    """The time of each node and of all that is printed below it."""
+    walls = [0.0, *(share.wall for share in times.shares)]
+    for node in reversed(plan.nodes[1:]):
+        walls[node.parent] += walls[node.id]
+    return walls
+
+
+def _kept(plan: Plan, flagged: Mapping[int, Finding]) -> list[bool]:
+    """Which nodes have a finding at or below them."""
+    kept = [False] * (len(plan.nodes) + 1)
+    for number in flagged:
+        kept[number] = True
+    for node in reversed(plan.nodes[1:]):
+        kept[node.parent] = kept[node.parent] or kept[node.id]
+    return kept
+
+
+def _row(
+    line: _Line,
+    plan: Plan,
+    times: Times,
+    flagged: Mapping[int, Finding],
+    largest: float,
+    estimate: Estimate | None,
+) -> tuple[Cell, ...]:
+    node, share = line.node, line.share
+    name = "  " * node.depth + label(node) + (f" (+{line.folded})" if line.folded else "")
+    if not node.executed:
+        return _muted(str(node.id), f"{name} (never executed)")
+    part = line.wall / times.total if times.total else 0.0
+    buffers = share.buffers.touched if share.buffers and not line.folded else None
+    return (
+        str(node.id),
+        name,
+        _time(line) if plan.timed else "",
+        Styled(percent(part), _heat(part)) if plan.timed else "",
+        _bar(line.wall / largest) if plan.timed and largest else "",
+        short_count(node.rows),
+        _estimate(estimate),
+        short_count(node.loops) if node.loops > 1 else "",
+        short_count(buffers) if buffers else "",
+        _flag(flagged.get(node.id)),
+    )
+
+
+def _muted(number: str, name: str) -> tuple[Cell, ...]:
+    return tuple(Styled(text, "muted") for text in (number, name, *[""] * 8))
+
+
+def _time(line: _Line) -> str:
+    share = line.share
+    if line.wall < share.bound and share.bound >= 0.01 and not line.folded:
+        return f"<{milliseconds(share.bound)}"
+    mark = "≈" if share.approximate else ""
+    doubt = "" if share.consistent else "?"
+    return f"{mark}{milliseconds(line.wall)}{doubt}"
+
+
+def _heat(part: float) -> Tone:
+    if part >= 0.4:
+        return "error"
+    return "warning" if part >= 0.1 else "plain"
+
+
+def _bar(part: float) -> str:
+    eighths = round(max(part, 0.0) * _BAR * 8)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+def _estimate(estimate: Estimate | None) -> Cell:
+    if estimate is None or estimate.off < 2:
+        return ""
+    sign = "×" if estimate.factor > 1 else "÷"
+    tone: Tone = "error" if estimate.off >= 100 else "warning" if estimate.off >= 10 else "plain"
+    return Styled(f"{sign}{short_count(estimate.off)}", tone)
+
+
+def _flag(finding: Finding | None) -> Cell:
+    if finding is None:
+        return ""
+    return Styled(
+        _FLAGS[finding.severity], "note" if finding.severity is Severity.NOTE else "warning"
+    )
+
+
+def estimate_table(plan: Plan, name: str = "") -> Table:
+    """A plan that was not run: what the planner expects."""
+    return Table(
+        columns=(
+            Column("#", "right"),
+            Column("node", shrink=True),
+            Column("cost", "right"),
+            Column("rows", "right"),
+            Column("width", "right", optional=1),
+        ),
+        rows=tuple(
+            (
+                str(node.id),
+                "  " * node.depth + label(node),
+                count(node.total_cost),
+                short_count(node.plan_rows),
+                str(node.plan_width),
+            )
+            for node in plan.nodes
+        ),
+        title=name,
+    )

@@ -1,0 +1,165 @@
+"""Explain the statements of a text on a server: plan each, run it where that is safe, judge it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from asyncpg.exceptions import InterfaceError
+
+from dbtool.database import connect
+from dbtool.errors import ConnectError, Interrupted, UsageError
+from dbtool.explain import facts, parameters, safety
+from dbtool.explain.analysis import analyse
+from dbtool.explain.examined import Examined, Explained
+from dbtool.explain.failures import tell
+from dbtool.explain.plan import Plan
+from dbtool.explain.prepare import Prepared, Script, prepare
+from dbtool.explain.rules import RULES
+from dbtool.explain.session import RefusedByServerError, Session, guarded
+from dbtool.finding import judge
+from dbtool.guard import Classified, Consent, Standing, classify
+from dbtool.ports import Ask, Progress, Silent
+from dbtool.target import Target
+
+if TYPE_CHECKING:
+    from dbtool.connection import Connection
+    from dbtool.settings import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What the user asked for: run or only plan, for how long, with which values."""
+
+    analyze: bool = True
+    timeout: float | None = None
+    parameters: tuple[str, ...] = ()
+    consent: Consent = field(default_factory=Consent)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a statement is stopped, and from which estimated cost on it is not begun."""
+
+    seconds: float
+    cost: float
+
+
+LIMITS = {
+    Standing.DEVELOPMENT: Limits(30.0, 10_000_000),
+    Standing.UNKNOWN: Limits(10.0, 1_000_000),
+    Standing.PRODUCTION: Limits(10.0, 1_000_000),
+}
+
+
+def explain(
+    target: Target,
+    sql: str,
+    *,
+    how: How | None = None,
+    environment: "Environment | None" = None,
+    ask: Ask | None = None,
+    progress: Progress | None = None,
+) -> Explained:
+    """Explain each statement of a text, in order; nothing of it stays in the database."""
+    chosen = how or How()
+    script = prepare(sql, chosen.parameters, analyze=chosen.analyze)
+    runner = _Runner(chosen, ask, progress or Silent())
+    try:
+        return asyncio.run(runner.run(target, script, environment))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted",
+            detail="The statement was cancelled on the server and its transaction rolled back.",
+        ) from None
+
+
+class _Runner:
+    """Explains prepared statements over one connection."""
+
+    def __init__(self, how: How, ask: Ask | None, progress: Progress) -> None:
+        self._how = how
+        self._ask = ask
+        self._progress = progress
+
+    async def run(
+        self, target: Target, script: Script, environment: "Environment | None"
+    ) -> Explained:
+        """Log in, explain each statement in a transaction of its own, log out."""
+        connection = await connect(target)
+        try:
+            classified = await classify(connection, target, environment)
+            statements = tuple(
+                [await self._one(connection, each, classified) for each in script.statements]
+            )
+            version = int(connection.get_server_version().major)
+        except (OSError, InterfaceError) as error:
+            raise ConnectError("the connection was lost", detail=str(error)) from error
+        finally:
+            await _close(connection)
+        return Explained(statements, target.shown, version, classified.standing, script.notes)
+
+    async def _one(
+        self, connection: "Connection", statement: Prepared, classified: Classified
+    ) -> Examined:
+        limits = LIMITS[classified.standing]
+        seconds = self._how.timeout or limits.seconds
+        if statement.line > 1:
+            self._progress.step(f"line {statement.line}")
+        try:
+            async with guarded(connection, seconds) as session:
+                return await self._examine(session, statement, classified, limits)
+        except RefusedByServerError as refused:
+            raise await tell(refused.error, refused.sent, connection) from refused.error
+
+    async def _examine(
+        self, session: Session, statement: Prepared, classified: Classified, limits: Limits
+    ) -> Examined:
+        text, line = statement.text, statement.line
+        if statement.values:
+            types = await session.parameter_types(text, line)
+            text = parameters.bind(text, statement.values, types)
+        plan = await session.plan(text, line)
+        if not self._how.analyze:
+            return Examined(text, line, plan)
+        names = safety.called(plan).union(statement.traits.functions)
+        known = await facts.read(session.connection, _tables(plan), names)
+        safety.check_functions(known)
+        self._check_consent(known, plan, limits, classified)
+        analysis = analyse(await session.run(text, line), known)
+        findings, unknowns = judge(RULES, analysis)
+        return Examined(text, line, analysis.plan, analysis.times, findings, unknowns)
+
+    def _check_consent(
+        self, known: facts.Facts, plan: Plan, limits: Limits, classified: Classified
+    ) -> None:
+        """Ask before what may be heavy, or may do more than read."""
+        if self._how.consent.yes:
+            return
+        if plan.root.total_cost > limits.cost:
+            self._confirm(
+                f"the planner expects it to cost {plan.root.total_cost:,.0f};"
+                f" the limit here is {limits.cost:,.0f}"
+            )
+        unknown = safety.unknown(known)
+        if unknown and classified.standing is not Standing.DEVELOPMENT:
+            self._confirm(f"it calls {safety.listed(unknown)}, which may do more than read")
+
+    def _confirm(self, why: str) -> None:
+        if self._ask is not None and self._ask.confirm(f"{why[0].upper()}{why[1:]}. Run it?"):
+            return
+        raise UsageError(
+            "refused to run the statement",
+            detail=f"{why[0].upper()}{why[1:]}.",
+            hint="--yes runs it; --no-analyze shows the plan without running it.",
+        )
+
+
+def _tables(plan: Plan) -> set[tuple[str, str]]:
+    return {(node.text("Schema"), node.relation) for node in plan.nodes if node.relation}
+
+
+async def _close(connection: "Connection") -> None:
+    try:
+        await connection.close(timeout=2.0)
+    except (OSError, TimeoutError, InterfaceError):
+        connection.terminate()

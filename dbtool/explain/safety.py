@@ -1,0 +1,128 @@
+"""What may be run: which kinds of statement, and which functions a rollback does not undo."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from dbtool.errors import UsageError
+from dbtool.explain.facts import Facts, FunctionFacts
+from dbtool.explain.plan import Plan
+from dbtool.sql import Kind
+
+RUNNABLE = frozenset({Kind.SELECT})
+"""Kinds that only read."""
+
+PLANNABLE = RUNNABLE | {
+    Kind.SELECT_INTO,
+    Kind.SELECT_LOCKING,
+    Kind.WITH_DML,
+    Kind.INSERT,
+    Kind.UPDATE,
+    Kind.DELETE,
+    Kind.MERGE,
+    Kind.CREATE_TABLE_AS,
+    Kind.CREATE_MATERIALIZED_VIEW,
+    Kind.DECLARE_CURSOR,
+}
+"""Kinds that PostgreSQL can plan without running."""
+
+_BUILT_IN = re.compile(
+    r"random.*|setseed|clock_timestamp|timeofday|gen_random_uuid|uuidv[47]|pg_sleep.*|pg_notify"
+    r"|currval|lastval|current_query|set_config|txid_.*|pg_xact_.*|pg_prepared_xact"
+    r"|pg_.*_size|pg_is_.*|pg_current_.*|pg_last_.*|pg_get_.*|pg_show_.*|pg_control_.*"
+    r"|pg_stat_(?!reset|force|file).*|pg_.*blocking_pids|pg_lock_status|pg_partition_.*"
+    r"|pg_sequence_last_value|pg_notification_queue_usage|pg_.*_actual_version|pg_jit_available"
+    r"|pg_hba_file_rules|pg_ident_file_mappings|array_(?:sample|shuffle)|amvalidate|currtid2"
+    r"|lo_get|lo_tell.*|lo_lseek.*|lo_open|lo_close|loread|bernoulli|system",
+)
+"""Volatile functions of PostgreSQL whose work ends with the transaction or changes nothing."""
+
+_EXTENSIONS = re.compile(
+    r"uuid_generate_.*|gen_random_bytes|gen_salt|pg_stat_statements(?:_info)?|pg_buffercache_pages"
+    r"|pg_buffercache_summary|pgstat.*|pg_freespace|pg_visibility.*|bt_.*|pgrowlocks",
+)
+"""Volatile functions of known extensions that change nothing."""
+
+_LASTING = re.compile(
+    r"dblink.*|http.*|.*advisory.*|.*_reset|pg_file_.*|pg_buffercache_(?:evict|mark).*|cron_.*"
+)
+"""Volatile functions of known extensions whose work outlives a rollback."""
+
+_CALL = re.compile(r'((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)\(')
+
+
+def check_kind(line: int, kind: Kind, *, analyze: bool) -> None:
+    """Refuse what cannot be explained, or not by running it."""
+    if kind not in PLANNABLE:
+        raise UsageError(
+            f"line {line}: {kind.value} cannot be explained",
+            hint="Give a SELECT, INSERT, UPDATE, DELETE or MERGE statement.",
+        )
+    if analyze and kind not in RUNNABLE:
+        raise UsageError(
+            f"line {line}: refused to run {_article(kind)} to measure it",
+            detail="EXPLAIN ANALYZE carries the statement out, and a rollback does not undo"
+            " everything: sequences, table growth, WAL, what triggers reach outside.",
+            hint="--no-analyze shows the plan without running the statement.",
+        )
+
+
+def _article(kind: Kind) -> str:
+    return f"{'an' if kind.value[0] in 'AEIOU' else 'a'} {kind.value}"
+
+
+def called(plan: Plan) -> set[str]:
+    """Functions the plan mentions: also those that views and policies brought in."""
+    found: set[str] = set()
+    for node in plan.nodes:
+        found.update(_names(node.props.values()))
+    return found
+
+
+def _names(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _names(value)
+        elif isinstance(value, str) and "(" in value:
+            for name in _CALL.findall(value):
+                yield name.replace('"', "")
+
+
+def lasting(facts: Facts) -> tuple[FunctionFacts, ...]:
+    """The functions that must not be run."""
+    return tuple(each for each in facts.volatile if _outlives(each))
+
+
+def unknown(facts: Facts) -> tuple[FunctionFacts, ...]:
+    """Volatile functions of which nothing is known."""
+    return tuple(
+        each
+        for each in facts.volatile
+        if each.schema != "pg_catalog"
+        and not _outlives(each)
+        and not _EXTENSIONS.fullmatch(each.name)
+    )
+
+
+def _outlives(function: FunctionFacts) -> bool:
+    if function.schema == "pg_catalog":
+        return not _BUILT_IN.fullmatch(function.name)
+    return function.schema == "cron" or bool(_LASTING.fullmatch(function.name))
+
+
+def check_functions(facts: Facts) -> None:
+    """Refuse functions whose work outlives the rollback."""
+    if found := lasting(facts):
+        raise UsageError(
+            f"refused to run the statement: it calls {listed(found)}",
+            detail="What that does is not undone by a rollback, or cannot be told from here.",
+            hint="--no-analyze shows the plan without running the statement.",
+        )
+
+
+def listed(functions: Iterable[FunctionFacts]) -> str:
+    """Function names as a person writes them."""
+    names = (
+        each.name if each.schema == "pg_catalog" else f"{each.schema}.{each.name}"
+        for each in functions
+    )
+    return ", ".join(f"{name}()" for name in names)

@@ -1,0 +1,109 @@
+"""One guarded transaction: read only, limited in time, always rolled back."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import asyncpg
+from asyncpg.exceptions import PostgresError
+
+from dbtool.errors import ConnectError
+from dbtool.explain.build import build
+from dbtool.explain.failures import Sent
+from dbtool.explain.plan import Plan
+from dbtool.sqltext import quoted
+
+if TYPE_CHECKING:
+    from dbtool.connection import Connection
+
+LOCK_TIMEOUT = 2.0
+IDLE_TIMEOUT = 30.0
+GRACE = 5.0
+"""Seconds beyond its timeout after which a server that says nothing is given up."""
+
+
+class RefusedByServerError(Exception):
+    """The server raised an error for what was sent."""
+
+    def __init__(self, error: PostgresError, sent: Sent) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection inside the guarded transaction."""
+
+    connection: "Connection"
+    seconds: float
+
+    @property
+    def major(self) -> int:
+        """The server's major version."""
+        return int(self.connection.get_server_version().major)
+
+    async def plan(self, statement: str, line: int) -> Plan:
+        """Plan one statement without running it."""
+        return await self._explain("EXPLAIN (VERBOSE, FORMAT JSON) ", statement, line)
+
+    async def run(self, statement: str, line: int) -> Plan:
+        """Run one statement and see what happened."""
+        options = ["ANALYZE", "VERBOSE", "BUFFERS", "SETTINGS", "FORMAT JSON"]
+        if self.major >= 17:
+            options.insert(-1, "MEMORY")
+        return await self._explain(f"EXPLAIN ({', '.join(options)}) ", statement, line)
+
+    async def _explain(self, prefix: str, statement: str, line: int) -> Plan:
+        """Statements travel one at a time in the extended protocol, which takes no second."""
+        try:
+            text = await self.connection.fetchval(prefix + statement, timeout=self.seconds + GRACE)
+        except PostgresError as error:
+            sent = Sent(statement, line, len(prefix), self.seconds)
+            raise RefusedByServerError(error, sent) from error
+        except TimeoutError as error:
+            raise ConnectError(
+                "the server no longer answers",
+                detail=f"Nothing came for {self.seconds + GRACE:g} s.",
+            ) from error
+        return build(json.loads(text)[0])
+
+    async def parameter_types(self, statement: str, line: int) -> tuple[str, ...]:
+        """The type the server infers for each `$n`."""
+        try:
+            prepared = await self.connection.prepare(statement)
+        except PostgresError as error:
+            raise RefusedByServerError(error, Sent(statement, line, 0, self.seconds)) from error
+        return tuple(_type(each) for each in prepared.get_parameters())
+
+
+def _type(parameter: asyncpg.Type) -> str:
+    element = parameter.name.removesuffix("[]")
+    array = parameter.name[len(element) :]
+    return f"{quoted(parameter.schema)}.{quoted(element)}{array}"
+
+
+@asynccontextmanager
+async def guarded(connection: "Connection", seconds: float) -> AsyncIterator[Session]:
+    """The transaction; whatever happens inside, nothing of it stays."""
+    session = Session(connection, seconds)
+    await connection.execute(_begin(session))
+    try:
+        yield session
+    finally:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+
+
+def _begin(session: Session) -> str:
+    limits = {
+        "statement_timeout": session.seconds,
+        "lock_timeout": LOCK_TIMEOUT,
+        "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
+    }
+    if session.major >= 17:
+        limits["transaction_timeout"] = 2 * session.seconds + IDLE_TIMEOUT
+    settings = [f"SET LOCAL {name} = {value * 1000:.0f}" for name, value in limits.items()]
+    return "; ".join(["BEGIN READ ONLY", *settings, "SET LOCAL standard_conforming_strings = on"])
