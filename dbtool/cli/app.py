@@ -5,6 +5,9 @@ import os
 import sys
 from typing import NoReturn
 
+_COMPLETING = "_DBTOOL_COMPLETE"
+"""The variable by which a shell asks what a line may go on with."""
+
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code.
@@ -36,6 +39,8 @@ def _run(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return output.fail("", Interrupted("interrupted"), json=_wants_json(argv))
     except Exception as error:
+        if _COMPLETING in os.environ:  # whoever presses Tab is in the middle of a line
+            return 1
         return output.fail_as_bug("", error, json=_wants_json(argv))
 
 
@@ -44,7 +49,7 @@ def _dispatch(argv: list[str]) -> int:
     from dbtool.cli import output, usage
     from dbtool.cli.program import program
 
-    if "_DBTOOL_COMPLETE" in os.environ:
+    if _COMPLETING in os.environ:
         # Typer loads rich to print descriptions that are plain text; None says it is not there.
         sys.modules["rich"] = None  # type: ignore[assignment]
     try:

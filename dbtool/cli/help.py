@@ -19,6 +19,11 @@ class _Panels:
             with formatter.section(output.bold(title)):
                 formatter.write_dl(rows)
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The first sentence; whole, since lists wrap it and shells cut it themselves."""
+        text: str = super().get_short_help_str(max(limit, 200))  # type: ignore[misc]
+        return text
+
 
 class HelpCommand(_Panels, TyperCommand):
     """A command whose help page is grouped by panel; a word like `-1` is a value to it."""
@@ -52,5 +57,5 @@ def _command_panels(ctx: Any) -> dict[str, list[Row]]:
         command: Any = ctx.command.get_command(ctx, name)
         if command is not None and not command.hidden:
             rows = panels.setdefault(command.rich_help_panel or "Commands", [])
-            rows.append((name.ljust(widest), command.get_short_help_str(limit=200)))
+            rows.append((name.ljust(widest), command.get_short_help_str()))
     return panels

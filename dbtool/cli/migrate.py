@@ -35,7 +35,8 @@ def complete_revision(ctx: typer.Context, incomplete: str) -> list[tuple[str, st
     """Revision ids with their messages, read from the files without Alembic."""
     from dbtool.migrate.history import revision_ids
 
-    config, section = ctx.params.get("config"), ctx.params.get("name")
+    before = ctx.find_root().params
+    config, section = (ctx.params.get(key) or before.get(key) for key in ("config", "name"))
     known = revision_ids(Path.cwd(), config, section)
     return [(name, message) for name, message in known if name.startswith(incomplete)]
 

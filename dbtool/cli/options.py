@@ -72,6 +72,19 @@ def _judged(
 ) -> None: ...
 
 
+def _environments(incomplete: str) -> list[tuple[str, str]]:
+    """The environments of the project, for the shell."""
+    from dbtool.environments import read_all
+    from dbtool.project import find
+
+    known = read_all(find(Path.cwd()))
+    return [
+        (each.name, "production" if each.production else "")
+        for each in known
+        if each.name.startswith(incomplete)
+    ]
+
+
 def _database(
     url: Annotated[
         str | None,
@@ -88,6 +101,7 @@ def _database(
             "--env",
             metavar="NAME",
             help="An environment named in the settings.",
+            autocompletion=_environments,
             rich_help_panel=DATABASE_PANEL,
         ),
     ] = None,

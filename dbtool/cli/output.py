@@ -128,7 +128,7 @@ def write(text: str, path: Path | None = None) -> None:
 
 @contextmanager
 def reserved() -> Iterator[None]:
-    """Keep stdout for the report: what a team's code, or a program it starts, prints goes to stderr.
+    """Keep stdout for the report: what a team's code and its programs print goes to stderr.
 
     A log handler that env.py sets up on stdout keeps writing to stderr afterwards.
     """

@@ -43,11 +43,19 @@ def register(app: typer.Typer) -> None:
     command(app, "Set-up")(rules)
 
 
+def _complete_rule(incomplete: str) -> list[tuple[str, str]]:
+    known = ((page.name, page.summary) for page in all_pages())
+    return [(name, summary) for name, summary in known if name.startswith(incomplete)]
+
+
 def rules(
     call: Call,
-    rule: Annotated[str | None, typer.Argument(metavar="[RULE]", help="One rule.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Argument(metavar="[RULE]", help="One rule.", autocompletion=_complete_rule),
+    ] = None,
 ) -> "Report":
-    """List the rules by which findings are made, or explain one: what, why, bad and good.
+    """List the rules behind the findings, or explain one: what, why, bad and good.
 
     Connects nowhere.
     """
