@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from dbtool.errors import ConnectError
 from dbtool.target import Target, tls_parameters
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ async def connect_with_options(
         try:
             connection = await open_connection(target, timeout, application_name, options)
         except asyncpg.ProtocolViolationError as error:
-            refused = _refusal(error, target)
+            refused = _refusal(error)
         else:
             if _in_force(connection, options):
                 return connection
@@ -138,17 +137,10 @@ def _marked(connection: Connection, options: Mapping[str, str], refused: str) ->
     return connection
 
 
-def _refusal(error: asyncpg.ProtocolViolationError, target: Target) -> str:
-    text = str(error)
-    if "startup parameter" not in text:
-        raise error
-    if text.rstrip('"').endswith("options") and target.parameter("options"):
-        raise ConnectError(
-            f'{target.address} is a pooler that refuses "options"',
-            detail=text,
-            hint="Remove options from the connection string, or name the server itself.",
-        ) from None
-    return f"the endpoint refused a start-up option: {text}"
+def _refusal(error: asyncpg.ProtocolViolationError) -> str:
+    if "startup parameter" in str(error):
+        return f"the endpoint refused a start-up option: {error}"
+    raise error
 
 
 def _in_force(connection: Connection, options: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -19,6 +20,8 @@ __all__ = ["SyncConnection", "Target", "connect", "parse", "pooled"]
 T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 3.0
+_FAREWELL = 2.0
+_TLS_FAREWELL = 0.02
 
 
 def pooled(target: Target) -> str | None:
@@ -57,7 +60,12 @@ async def connect(
             target, limit, application_name, options | dict(settings or {}), pooled(target) or ""
         )
     except Exception as error:
-        raise await explain(error, target, limit) from error
+        told = await explain(error, target, limit)
+        # A refused TLS connection is still closing; a loop that ends now would leave it open.
+        await asyncio.sleep(_TLS_FAREWELL if target.may_use_tls else 0)
+        if told is error:
+            raise
+        raise told from error
 
 
 class SyncConnection:
@@ -141,7 +149,8 @@ class SyncConnection:
         try:
             return future.result()
         except BaseException:
-            future.cancel()
+            if future.cancel():
+                asyncio.run_coroutine_threadsafe(_settle(), self._loop).result()
             raise
 
     def _stop(self) -> None:
@@ -150,8 +159,16 @@ class SyncConnection:
         self._loop.close()
 
 
+async def _settle() -> None:
+    """Wait until what was cancelled has ended, and the server has been told to cancel it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL):
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)
+
+
 async def _close(connection: "Connection") -> None:
     try:
-        await connection.close(timeout=2.0)
+        await connection.close(timeout=_FAREWELL)
     except (OSError, TimeoutError):
         connection.terminate()

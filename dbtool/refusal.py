@@ -133,10 +133,10 @@ def _no_privilege(answer: Answer, target: Target) -> ConnectError:
 
 def _full(answer: Answer, target: Target) -> ConnectError:
     told = answer.message
-    if "for role" in told:
+    if "connections for role" in told:
         what = f'role "{target.user}" has used all its connections'
         hint = f'The server itself is not full: ALTER ROLE "{target.user}" CONNECTION LIMIT …'
-    elif "for database" in told:
+    elif "connections for database" in told:
         name = target.database
         what = f'database "{name}" has used all its connections'
         hint = f'The server itself is not full: ALTER DATABASE "{name}" CONNECTION LIMIT …'
@@ -165,6 +165,12 @@ def _not_now(answer: Answer, target: Target) -> ConnectError:
 
 
 def _protocol(answer: Answer, target: Target) -> ConnectError:
+    if answer.message == "unsupported startup parameter: options":
+        return ConnectError(
+            f'{target.address} is a pooler that refuses "options"',
+            detail=answer.text,
+            hint="Remove options from the connection string, or name the server itself.",
+        )
     told = answer.message
     if "too many clients" in told or "slots are reserved" in told:
         return _full(answer, target)

@@ -68,6 +68,11 @@ class Target:
         """Whether the server is reached through a Unix socket."""
         return self.host.startswith("/")
 
+    @property
+    def may_use_tls(self) -> bool:
+        """Whether a connection may be encrypted."""
+        return not self.is_socket and self.sslmode != "disable"
+
     def parameter(self, name: str) -> str | None:
         """One of the other libpq parameters."""
         return dict(self.parameters).get(name)

@@ -50,7 +50,7 @@ def pgbouncer(
     for path in (directory, ini):
         account.own(path)
     process = subprocess.Popen(
-        [PROGRAM, "-q", str(ini)],
+        [*account.prefix, PROGRAM, "-q", str(ini)],
         cwd=directory,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
