@@ -35,8 +35,12 @@ def create(
     *,
     password_file: Path | None = None,
     durable: bool = True,
+    lock: int | None = None,
 ) -> None:
-    """Run initdb: UTF-8, code-point order, trust on the socket and SCRAM over TCP."""
+    """Run initdb: UTF-8, code-point order, trust on the socket and SCRAM over TCP.
+
+    It inherits the lock, so that one whose owner is killed counts as still at work.
+    """
     command = [
         *account.prefix,
         str(binaries.path("initdb")),
@@ -61,6 +65,7 @@ def create(
         cwd="/",
         env=environment(),
         check=False,
+        pass_fds=() if lock is None else (lock,),
         **account.switch,
     )
     if made.returncode != 0:

@@ -123,9 +123,10 @@ def _start(
     directory, lock = _private_directory(account)
     password = secrets.token_urlsafe(24) if port is not None else None
     try:
-        _create(binaries, account, directory, password)
+        data, file = directory / _DATA, _password_file(directory, account, password)
+        create(binaries, account, data, password_file=file, durable=False, lock=lock)
         wanted = _settings(binaries, directory, port) | dict(settings)
-        configure(account, directory / _DATA / "postgresql.conf", wanted)
+        configure(account, data / "postgresql.conf", wanted)
         process = _spawn(binaries, account, directory, lock)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
@@ -141,14 +142,14 @@ def _start(
     return server
 
 
-def _create(binaries: Binaries, account: Account, directory: Path, password: str | None) -> None:
-    file = None
-    if password is not None:
-        file = directory / "password"
-        file.touch(mode=0o600)
-        file.write_text(password, encoding="utf-8")
-        account.own(file)
-    create(binaries, account, directory / _DATA, password_file=file, durable=False)
+def _password_file(directory: Path, account: Account, password: str | None) -> Path | None:
+    if password is None:
+        return None
+    file = directory / "password"
+    file.touch(mode=0o600)
+    file.write_text(password, encoding="utf-8")
+    account.own(file)
+    return file
 
 
 def _address(directory: Path, port: int | None, password: str | None) -> Target:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbtool.database import Target
+from dbtool.errors import DbtoolError
 from dbtool.scratch import Server, find_binaries, throwaway
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ _numbers = itertools.count(1)
 
 def pytest_report_header() -> str:
     """Name the server the tests run on."""
-    binaries = find_binaries(MAJOR)
+    try:
+        binaries = find_binaries(MAJOR)
+    except DbtoolError as error:
+        raise pytest.UsageError(f"{error.message}\n{error.detail}\n{error.hint}") from error
     asked = subprocess.run(
         [binaries.path("postgres"), "--version"], capture_output=True, text=True, check=True
     )

@@ -1,6 +1,7 @@
 """`dbtool local`: the project's own PostgreSQL for development."""
 
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -116,6 +117,8 @@ def psql(
     target = local.target(root)
     program = local.psql(root)
     environment = os.environ | target.libpq_environment()
+    # Python ignores a closed pipe, and psql would inherit that.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execve(program, [str(program), *(arguments or [])], environment)
 
 
