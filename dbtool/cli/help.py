@@ -8,6 +8,9 @@ from dbtool.cli import output
 
 Row = tuple[str, str]
 
+_WIDEST = 26
+"""A longer name stands on a line of its own instead of pushing all texts aside."""
+
 
 class _Panels:
     """Lists what typer keeps under `rich_help_panel` without loading rich."""
@@ -15,9 +18,11 @@ class _Panels:
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write each panel as a titled list."""
         panels = {**_option_panels(ctx), **_command_panels(ctx)}
+        names = [name for rows in panels.values() for name, _ in rows]
+        widest = max((len(name) for name in names if len(name) <= _WIDEST), default=0)
         for title, rows in panels.items():
             with formatter.section(output.bold(title)):
-                formatter.write_dl(rows)
+                formatter.write_dl([(name.ljust(widest), text) for name, text in rows])
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """The first sentence; whole, since lists wrap it and shells cut it themselves."""
@@ -50,12 +55,10 @@ def _option_panels(ctx: Any) -> dict[str, list[Row]]:
 def _command_panels(ctx: Any) -> dict[str, list[Row]]:
     if not isinstance(ctx.command, TyperGroup):
         return {}
-    names = ctx.command.list_commands(ctx)
-    widest = max(map(len, names), default=0)
     panels: dict[str, list[Row]] = {}
-    for name in names:
+    for name in ctx.command.list_commands(ctx):
         command: Any = ctx.command.get_command(ctx, name)
         if command is not None and not command.hidden:
             rows = panels.setdefault(command.rich_help_panel or "Commands", [])
-            rows.append((name.ljust(widest), command.get_short_help_str()))
+            rows.append((name, command.get_short_help_str()))
     return panels

@@ -40,7 +40,12 @@ class Options:
 def _output(
     format: Annotated[  # noqa: A002
         Format | None,
-        Option("--format", help="How to write the report.", rich_help_panel=OUTPUT_PANEL),
+        Option(
+            "--format",
+            metavar="FORMAT",
+            help="How to write the report: terminal, json, markdown or github.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
     json: Annotated[
         bool,
@@ -64,8 +69,9 @@ def _judged(
         FailOn | None,
         Option(
             "--fail-on",
-            help="The least severity that makes the command exit 1.",
-            show_default="error",
+            metavar="SEVERITY",
+            help="Exit 1 from this severity on: note, warning, error (the default); unknown "
+            "also fails on what could not be decided; never.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,

@@ -26,6 +26,7 @@ def explained(error: Any) -> UsageError:
     """Typer's error in our words, with the nearest name as the hint."""
     message, _, _ = str(error.format_message()).partition(" (Possible options:")
     message, _, _ = message.partition(" Did you mean")
+    message = message.replace(": Value error, ", ": ")  # pydantic's words, from 0.29 on
     message = re.sub(r"'([^' ]*)'", r'"\1"', message.strip().rstrip("."))
     return UsageError(message[:1].lower() + message[1:], hint=_hint(error, message))
 

@@ -51,7 +51,7 @@ def options(
     return Report(command=call.command, data=call.options, headline=f"{call.options} {rows}")
 
 
-def judge(call: Call, severity: str) -> Report:
+def judge(call: Call, severity: Annotated[str, typer.Argument(metavar="SEVERITY")]) -> Report:
     """Find one thing, or leave one thing undecided."""
     if severity == "unknown":
         doubt = Unknown(rule="some-rule", reason="no rights", decide="GRANT pg_monitor TO app;")

@@ -136,7 +136,7 @@ def test_wrong_values(sample: Sample) -> None:
     assert wrong.stderr.startswith('error: invalid value for "--fail-on": "never-ever" is not one')
     missing = sample.run("judge")
     assert missing.returncode == 2
-    assert missing.stderr.startswith('error: missing argument "severity"\nhint: See dbtool judge')
+    assert missing.stderr.startswith('error: missing argument "SEVERITY"\nhint: See dbtool judge')
 
 
 def test_options_before_the_command(sample: Sample) -> None:
