@@ -79,7 +79,8 @@ def explain(
     from dbtool.explain.run import How
     from dbtool.guard import Consent
 
-    how = How(not no_analyze, timeout, tuple(param or ()), Consent(yes=yes))
+    name = str(file) if file not in (None, _STDIN) else None
+    how = How(not no_analyze, timeout, tuple(param or ()), Consent(yes=yes), name)
     text = _read(file or _STDIN) if sql is None or sql == "-" else sql
     return _on_server(call, text, how)
 

@@ -75,7 +75,10 @@ def _divisor(gather: Node) -> float:
 
 
 def _partial(plan: Plan, region: list[int]) -> list[bool]:
-    """Which nodes return only a process's part of their rows."""
+    """Which nodes return only a process's part of their rows.
+
+    An aggregate below a Gather does too, but its rows are estimated for each process.
+    """
     partial = [False] * (len(plan.nodes) + 1)
     for node in reversed(plan.nodes):
         if region[node.id]:
@@ -84,7 +87,8 @@ def _partial(plan: Plan, region: list[int]) -> list[bool]:
                 for child in plan.children(node)
                 if child.relationship in ("Outer", "Member", "Subquery")
             ]
-            partial[node.id] = node.props.get("Parallel Aware") is True or any(below)
+            parallel = node.props.get("Parallel Aware") is True or any(below)
+            partial[node.id] = parallel and node.kind != "Aggregate"
     return partial
 
 

@@ -1,6 +1,6 @@
 """What explain found out: the statements of one text, each with its plan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dbtool.explain.plan import Plan
 from dbtool.explain.selftime import Times
@@ -12,15 +12,15 @@ from dbtool.guard import Standing
 class Examined:
     """One statement and its plan; `times` only where it was run.
 
-    The findings are printed beside the data, so they are not repeated in it.
+    Reports carry the findings beside the data, each with its line, so JSON leaves them out here.
     """
 
     sql: str
     line: int
     plan: Plan
     times: Times | None = None
-    findings: tuple[Finding, ...] = ()
-    unknowns: tuple[Unknown, ...] = ()
+    findings: tuple[Finding, ...] = field(default=(), metadata={"json": False})
+    unknowns: tuple[Unknown, ...] = field(default=(), metadata={"json": False})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Check the statements of a text before anything is sent to a server."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dbtool.errors import UsageError
@@ -32,42 +33,44 @@ class Script:
 def prepare(sql: str, given: tuple[str, ...] = (), *, analyze: bool = True) -> Script:
     """The statements to explain; UsageError where one cannot be, or there is none."""
     statements: list[Prepared] = []
-    notes: list[str] = []
+    left_out: list[str] = []
     for piece in split(sql):
-        if piece.role is Role.META:
-            notes.append(f"line {piece.line}: psql's {piece.text.split()[0]} was left out")
-        elif piece.role is Role.STATEMENT:
-            each = _prepared(piece, given, analyze=analyze)
-            if each is None:
-                notes.append(f"line {piece.line}: {piece.text.split()[0].upper()} was left out")
-            else:
-                statements.append(each)
-                notes += _notes(each)
+        each = _prepared(piece, given, analyze=analyze) if piece.role is Role.STATEMENT else None
+        if each is not None:
+            statements.append(each)
+        elif piece.role in (Role.META, Role.STATEMENT):
+            left_out.append(f"{piece.text.split()[0]} (line {piece.line})")
     if not statements:
         raise UsageError(
             "there is no statement to explain",
             hint='Give one as an argument, with -f FILE, or on stdin: dbtool explain "SELECT …"',
         )
-    return Script(tuple(statements), tuple(notes))
+    return Script(tuple(statements), tuple(_notes(statements, left_out)))
 
 
 def _prepared(piece: Piece, given: tuple[str, ...], *, analyze: bool) -> Prepared | None:
-    numbered = parameters.number(piece.text)
-    found = traits(numbered.text, piece.line)
+    """The statement, without an EXPLAIN around it; None for transaction control."""
+    text, line = piece.text, piece.line
+    numbered = parameters.number(text)
+    found = traits(numbered.text, line)
     if found.kind is Kind.EXPLAIN:
-        numbered = parameters.number(inside_explain(piece.text))
-        found = traits(numbered.text, piece.line)
+        inner = inside_explain(text)
+        line += text.count("\n", 0, len(text) - len(inner))
+        numbered = parameters.number(inner)
+        found = traits(numbered.text, line)
     if found.kind in (Kind.TRANSACTION, Kind.EMPTY):
         return None
-    safety.check_kind(piece.line, found.kind, analyze=analyze)
+    safety.check_kind(line, found.kind, analyze=analyze)
     values = parameters.assign(numbered.names, given)
-    return Prepared(numbered.text, piece.line, found, values)
+    return Prepared(numbered.text, line, found, values)
 
 
-def _notes(statement: Prepared) -> tuple[str, ...]:
-    if statement.traits.exact:
-        return ()
-    return (
-        f"line {statement.line}: nested too deeply to analyse; what it does was told from its"
-        " words",
-    )
+def _notes(statements: Iterable[Prepared], left_out: list[str]) -> Iterator[str]:
+    if left_out:
+        yield f"left out: {', '.join(left_out)}"
+    for statement in statements:
+        if not statement.traits.exact:
+            yield (
+                f"line {statement.line}: nested too deeply to analyse;"
+                " what it does was told from its words"
+            )

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from dbtool.explain.estimates import Estimate, Estimates
 from dbtool.explain.plan import Node, Plan
 from dbtool.explain.selftime import Share, Times
-from dbtool.explain.wording import count, label, milliseconds, percent, short_count
-from dbtool.finding import Finding, Severity
+from dbtool.explain.wording import count, label, milliseconds, short_count
 from dbtool.report import Cell, Column, Styled, Table, Tone
 
 FOLD_FROM = 16
@@ -18,7 +17,6 @@ COLD = 0.01
 
 _BAR = 5
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_FLAGS = {Severity.ERROR: "!!", Severity.WARNING: "!", Severity.NOTE: "·"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,12 @@ class _Line:
     folded: int
 
 
-def plan_table(plan: Plan, times: Times, flagged: Mapping[int, Finding], name: str = "") -> Table:
+def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], name: str = "") -> Table:
     """A plan that was run."""
-    lines = list(_lines(plan, times, flagged))
+    lines = list(_lines(plan, times, marks))
     largest = max((line.wall for line in lines), default=0.0)
     estimates = Estimates(plan)
-    cells = [_row(line, plan, times, flagged, largest, estimates.of(line.node)) for line in lines]
+    cells = [_row(line, plan, times, marks, largest, estimates.of(line.node)) for line in lines]
     return _without_empty(
         (
             Column("#", "right"),
@@ -69,10 +67,10 @@ def _without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], na
     )
 
 
-def _lines(plan: Plan, times: Times, flagged: Mapping[int, Finding]) -> Iterator[_Line]:
+def _lines(plan: Plan, times: Times, marks: Mapping[int, Cell]) -> Iterator[_Line]:
     """The nodes worth a line; cold subtrees are one."""
     walls = _summed(plan, times)
-    keep = _kept(plan, flagged)
+    keep = _kept(plan, marks)
     number = 1
     while number <= len(plan.nodes):
         node = plan.node(number)
@@ -94,10 +92,10 @@ def _summed(plan: Plan, times: Times) -> list[float]:
     return walls
 
 
-def _kept(plan: Plan, flagged: Mapping[int, Finding]) -> list[bool]:
+def _kept(plan: Plan, marks: Mapping[int, Cell]) -> list[bool]:
     """Which nodes have a finding at or below them."""
     kept = [False] * (len(plan.nodes) + 1)
-    for number in flagged:
+    for number in marks:
         kept[number] = True
     for node in reversed(plan.nodes[1:]):
         kept[node.parent] = kept[node.parent] or kept[node.id]
@@ -108,7 +106,7 @@ def _row(
     line: _Line,
     plan: Plan,
     times: Times,
-    flagged: Mapping[int, Finding],
+    marks: Mapping[int, Cell],
     largest: float,
     estimate: Estimate | None,
 ) -> tuple[Cell, ...]:
@@ -122,13 +120,13 @@ def _row(
         str(node.id),
         name,
         _time(line) if plan.timed else "",
-        Styled(percent(part), _heat(part)) if plan.timed else "",
+        Styled(f"{part * 100:.0f}", _heat(part)) if plan.timed else "",
         _bar(line.wall / largest) if plan.timed and largest else "",
         short_count(node.rows),
         _estimate(estimate),
         short_count(node.loops) if node.loops > 1 else "",
         short_count(buffers) if buffers else "",
-        _flag(flagged.get(node.id)),
+        marks.get(node.id, ""),
     )
 
 
@@ -162,14 +160,6 @@ def _estimate(estimate: Estimate | None) -> Cell:
     sign = "×" if estimate.factor > 1 else "÷"
     tone: Tone = "error" if estimate.off >= 100 else "warning" if estimate.off >= 10 else "plain"
     return Styled(f"{sign}{short_count(estimate.off)}", tone)
-
-
-def _flag(finding: Finding | None) -> Cell:
-    if finding is None:
-        return ""
-    return Styled(
-        _FLAGS[finding.severity], "note" if finding.severity is Severity.NOTE else "warning"
-    )
 
 
 def estimate_table(plan: Plan, name: str = "") -> Table:

@@ -1,7 +1,7 @@
 """Explain the statements of a text on a server: plan each, run it where that is safe, judge it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asyncpg.exceptions import InterfaceError
@@ -16,7 +16,7 @@ from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Prepared, Script, prepare
 from dbtool.explain.rules import RULES
 from dbtool.explain.session import RefusedByServerError, Session, guarded
-from dbtool.finding import judge
+from dbtool.finding import Finding, Location, judge
 from dbtool.guard import Classified, Consent, Standing, classify
 from dbtool.ports import Ask, Progress, Silent
 from dbtool.target import Target
@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """What the user asked for: run or only plan, for how long, with which values."""
+    """What the user asked for: run or only plan, for how long, with which values.
+
+    `file` is where the statements were read from.
+    """
 
     analyze: bool = True
     timeout: float | None = None
     parameters: tuple[str, ...] = ()
     consent: Consent = field(default_factory=Consent)
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class _Runner:
         limits = LIMITS[classified.standing]
         seconds = self._how.timeout or limits.seconds
         if statement.line > 1:
-            self._progress.step(f"line {statement.line}")
+            self._progress.step(f"explaining line {statement.line}")
         try:
             async with guarded(connection, seconds) as session:
                 return await self._examine(session, statement, classified, limits)
@@ -127,7 +131,13 @@ class _Runner:
         self._check_consent(known, plan, limits, classified)
         analysis = analyse(await session.run(text, line), known)
         findings, unknowns = judge(RULES, analysis)
+        findings = tuple(self._placed(finding, line) for finding in findings)
         return Examined(text, line, analysis.plan, analysis.times, findings, unknowns)
+
+    def _placed(self, finding: Finding, line: int) -> Finding:
+        """The finding with the place of its statement."""
+        node = finding.location.name if finding.location else None
+        return replace(finding, location=Location(self._how.file, line, node))
 
     def _check_consent(
         self, known: facts.Facts, plan: Plan, limits: Limits, classified: Classified

@@ -52,21 +52,24 @@ _CALL = re.compile(r'((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)
 
 def check_kind(line: int, kind: Kind, *, analyze: bool) -> None:
     """Refuse what cannot be explained, or not by running it."""
+    place = f" on line {line}" if line > 1 else ""
     if kind not in PLANNABLE:
         raise UsageError(
-            f"line {line}: {kind.value} cannot be explained",
+            f"the statement{place} cannot be explained: it is {_article(kind)}",
             hint="Give a SELECT, INSERT, UPDATE, DELETE or MERGE statement.",
         )
     if analyze and kind not in RUNNABLE:
         raise UsageError(
-            f"line {line}: refused to run {_article(kind)} to measure it",
-            detail="EXPLAIN ANALYZE carries the statement out, and a rollback does not undo"
-            " everything: sequences, table growth, WAL, what triggers reach outside.",
+            f"refused to run the statement{place}: it is {_article(kind)}",
+            detail="To measure a statement PostgreSQL carries it out. A rollback does not undo"
+            " all of it: sequences, table growth, WAL, what triggers reach outside.",
             hint="--no-analyze shows the plan without running the statement.",
         )
 
 
 def _article(kind: Kind) -> str:
+    if kind is Kind.TRANSACTION:
+        return kind.value
     return f"{'an' if kind.value[0] in 'AEIOU' else 'a'} {kind.value}"
 
 

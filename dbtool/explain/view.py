@@ -1,15 +1,19 @@
 """Turn explained statements into a report: where the time goes, first of all."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.rows import estimate_table, plan_table
 from dbtool.explain.selftime import Times
-from dbtool.explain.wording import count, duration, label, percent, title
-from dbtool.finding import Finding
-from dbtool.report import Report, Section, Text
+from dbtool.explain.wording import count, duration, label, memory, percent, title
+from dbtool.finding import Finding, Severity
+from dbtool.report import Cell, Report, Section, Styled, Text
 
 _BLOCK_KB = 8
+
+NOTICEABLE = 10.0
+"""Milliseconds of planning below which the headline does not speak of them."""
 
 
 def report(explained: Explained, command: str = "explain") -> Report:
@@ -19,7 +23,7 @@ def report(explained: Explained, command: str = "explain") -> Report:
         command=command,
         data=explained,
         headline=_headline(statements),
-        sections=tuple(section for each in statements for section in _sections(each, explained)),
+        sections=tuple(_all_sections(explained)),
         findings=tuple(finding for each in statements for finding in each.findings),
         unknowns=tuple(unknown for each in statements for unknown in each.unknowns),
         notes=explained.notes,
@@ -46,6 +50,8 @@ def _verdict(examined: Examined) -> str:
     if not plan.timed:
         return f"{count(plan.root.rows)} rows; the plan carries no times"
     whole = plan.execution_time if plan.execution_time is not None else times.total
+    if plan.planning_time and plan.planning_time > max(whole, NOTICEABLE):
+        return f"{duration(plan.planning_time)} of planning, {duration(whole)} of running"
     slowest = max(plan.nodes, key=lambda node: times.of(node).wall)
     if not times.total:
         return duration(whole)
@@ -53,26 +59,36 @@ def _verdict(examined: Examined) -> str:
     return f"{duration(whole)}: {share} of the time goes into #{slowest.id} {title(slowest)}"
 
 
-def _sections(examined: Examined, explained: Explained) -> Iterator[Section]:
-    several = len(explained.statements) > 1
-    name = f"line {examined.line}: {_first_words(examined.sql)}" if several else ""
-    flagged = _flagged(examined.findings)
-    if examined.times is None:
-        yield estimate_table(examined.plan, name)
-    else:
-        yield plan_table(examined.plan, examined.times, flagged, name)
-    if lines := list(_summary(examined)):
-        yield Text("\n".join(lines))
+def _all_sections(explained: Explained) -> Iterator[Section]:
+    told = 0
+    for examined in explained.statements:
+        several = len(explained.statements) > 1
+        name = f"line {examined.line}: {_first_words(examined.sql)}" if several else ""
+        if examined.times is None:
+            yield estimate_table(examined.plan, name)
+        else:
+            marks = _marks(examined.findings, told)
+            yield plan_table(examined.plan, examined.times, marks, name)
+        if lines := list(_summary(examined)):
+            yield Text("\n".join(lines))
+        told += len(examined.findings)
 
 
-def _flagged(findings: tuple[Finding, ...]) -> dict[int, Finding]:
-    """The worst finding of each node, by the number its place begins with."""
-    found: dict[int, Finding] = {}
-    for finding in findings:
+def _marks(findings: tuple[Finding, ...], told: int) -> dict[int, Cell]:
+    """The numbers of the findings at each node; formats number them in the same order."""
+    numbers: dict[int, list[int]] = defaultdict(list)
+    warns: set[int] = set()
+    for number, finding in enumerate(findings, told + 1):
         name = finding.location.name if finding.location else None
         if name and name.startswith("#"):
-            found.setdefault(int(name[1:].partition(" ")[0]), finding)
-    return found
+            node = int(name[1:].partition(" ")[0])
+            numbers[node].append(number)
+            if finding.severity > Severity.NOTE:
+                warns.add(node)
+    return {
+        node: Styled(f"[{','.join(map(str, listed))}]", "warning" if node in warns else "note")
+        for node, listed in numbers.items()
+    }
 
 
 def _first_words(sql: str, width: int = 60) -> str:
@@ -86,8 +102,8 @@ def _summary(examined: Examined) -> Iterator[str]:
         yield f"planning {duration(plan.planning_time)}{_outside(examined)}"
     if plan.root.buffers is not None and examined.times is not None:
         touched, read = plan.root.buffers.touched, plan.root.buffers.read
-        size = touched * _BLOCK_KB / 1024
-        yield f"blocks {count(touched)} ({size:,.1f} MB), {count(read)} from outside shared buffers"
+        size = memory(touched * _BLOCK_KB)
+        yield f"blocks {count(touched)} ({size}), {count(read)} from outside shared buffers"
     if plan.settings:
         yield "settings " + ", ".join(f"{key} = {value}" for key, value in plan.settings.items())
     if examined.times is not None:

@@ -68,7 +68,9 @@ def milliseconds(value: float) -> str:
     """A time with about three digits that matter."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
 def duration(value: float) -> str:
@@ -92,7 +94,7 @@ def short_count(value: float) -> str:
 
 def percent(part: float) -> str:
     """A share of the whole."""
-    return f"{part:.0%}"
+    return f"{part * 100:.0f} %"
 
 
 def times(amount: float, noun: str) -> str:
@@ -102,12 +104,16 @@ def times(amount: float, noun: str) -> str:
 
 def memory(kilobytes: float) -> str:
     """A size as PostgreSQL's settings write it."""
-    return f"{kilobytes:.0f}kB" if kilobytes < 1024 else f"{kilobytes / 1024:.0f}MB"
+    if kilobytes < 10_000:
+        return f"{kilobytes:.0f}kB"
+    if kilobytes < 10_000 * 1024:
+        return f"{kilobytes / 1024:.0f}MB"
+    return f"{kilobytes / 1024 / 1024:.0f}GB"
 
 
 def plenty(kilobytes: float) -> str:
     """The next size worth setting that is no less than this."""
-    size = 1024
-    while size < kilobytes:
-        size *= 2
-    return memory(size)
+    megabytes = 1
+    while megabytes * 1024 < kilobytes:
+        megabytes *= 2
+    return f"{megabytes}MB"

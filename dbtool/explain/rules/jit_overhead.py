@@ -25,7 +25,7 @@ SELECT shop_id, avg(total), max(placed_at) FROM orders WHERE total > 10 GROUP BY
 from collections.abc import Iterator, Mapping
 
 from dbtool.explain.analysis import Analysis
-from dbtool.explain.wording import count, duration, percent, where
+from dbtool.explain.wording import count, duration, percent
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 
 NAME = rule_name(__name__)
@@ -52,6 +52,5 @@ def check(analysis: Analysis) -> Iterator[Finding]:
                 f"{count(float(jit.get('Functions', 0)))} functions compiled; the plan's cost is"
                 f" {count(plan.root.total_cost)}",
             ),
-            location=where(plan.root),
             fix=Fix("sql", "SET LOCAL jit = off;", "for this query; or raise jit_above_cost"),
         )

@@ -24,6 +24,7 @@ from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node
 from dbtool.explain.wording import count, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.sqltext import quoted
 
 NAME = rule_name(__name__)
 LEAST_SKIPPED = 1_000
@@ -55,10 +56,15 @@ def _finding(analysis: Analysis, node: Node, skipped: float) -> Finding:
 
 
 def _sort_keys(analysis: Analysis, node: Node) -> tuple[str, ...]:
-    """What the pages are ordered by, where a sort says so."""
+    """What the pages are ordered by: a sort says so, else the index that is read in order."""
     for each in analysis.plan.below(node):
         if keys := each.texts("Sort Key"):
             return keys
+        table, index = analysis.table(each), each.text("Index Name")
+        if table and each.kind in ("Index Scan", "Index Only Scan"):
+            falling = " DESC" * (each.text("Scan Direction") == "Backward")
+            found = [one for one in table.indexes if one.name == index and all(one.columns)]
+            return tuple(quoted(column) + falling for one in found for column in one.columns)
     return ()
 
 

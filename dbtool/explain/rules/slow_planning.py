@@ -28,7 +28,7 @@ JOIN shops i USING (id) JOIN shops j USING (id) JOIN shops k USING (id) WHERE a.
 from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
-from dbtool.explain.wording import count, duration, percent, where
+from dbtool.explain.wording import count, duration, percent
 from dbtool.finding import Certainty, Finding, Severity, rule_name
 
 NAME = rule_name(__name__)
@@ -53,5 +53,4 @@ def check(analysis: Analysis) -> Iterator[Finding]:
             f"{percent(planning / (planning + execution))} of the time; the plan has"
             f" {count(joins)} joins and {count(scans)} scans of tables",
         ),
-        location=where(plan.root),
     )
