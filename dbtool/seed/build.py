@@ -1,0 +1,234 @@
+"""Turn tables as they stand, and what the models say, into a plan with rows behind it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dbtool.seed import order
+from dbtool.seed.columns import ordered_choices, read_checks
+from dbtool.seed.keys import EachParent, Serial
+from dbtool.seed.live import LiveConstraint, LiveTable
+from dbtool.seed.meaning import Meaning
+from dbtool.seed.parents import Links, Way, plan_links
+from dbtool.seed.plan import (
+    ColumnPlan,
+    Load,
+    Planned,
+    Request,
+    Sequence,
+    Skipped,
+    TablePlan,
+    seed_plan,
+)
+from dbtool.seed.rows import Population
+from dbtool.seed.subject import INTEGERS, TIMES, Choice, Subject, Unfit
+from dbtool.seed.times import Calendar
+from dbtool.seed.values import Listed
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The tables to fill, what the models say about them, and the rows already there.
+
+    `first_blocks` is where numbering begins in a table with rows; `existing` holds the rows
+    of tables that are referenced but not filled.
+    """
+
+    tables: tuple[LiveTable, ...]
+    meanings: Mapping[str, Meaning]
+    first_blocks: Mapping[str, int] = field(default_factory=dict)
+    existing: Mapping[str, Population] = field(default_factory=dict)
+
+
+def build(found: Found, request: Request) -> Planned:
+    """Plan every table, parents first; what cannot be filled is left out by name."""
+    return _Builder(found, request).build()
+
+
+class _Builder:
+    def __init__(self, found: Found, request: Request) -> None:
+        self.found = found
+        self.request = request
+        self.calendar = Calendar(request.as_of)
+        self.tables = {table.name: table for table in found.tables}
+        self.lookups = lookups(found.tables)
+        self.order = order.sort(sorted(self.tables), _edges(found.tables))
+        self.skipped: dict[str, Skipped] = {}
+        # A foreign key checked at the end may point to a table that is planned later.
+        self.populations = {
+            **{name: self._empty(name) for name in self.tables},
+            **found.existing,
+        }
+
+    def _empty(self, name: str) -> Population:
+        first = self.found.first_blocks.get(name, 0)
+        return Population(name, self.request.random_seed, 0, first)
+
+    def build(self) -> Planned:
+        """Every table in order."""
+        made = [self._table(self.tables[name]) for name in self.order.tables]
+        done = [each for each in made if each is not None]
+        plan = seed_plan(
+            self.request,
+            tuple(table for table, _ in done),
+            tuple(self.skipped.values()),
+            tuple(_drift(self.found)),
+        )
+        return Planned(plan, tuple(load for _, load in done), bool(self.order.deferred))
+
+    def _table(self, table: LiveTable) -> tuple[TablePlan, Load] | None:
+        try:
+            return self._filled(table)
+        except Unfit as unfit:
+            self.populations[table.name].count = 0
+            self.skipped[table.name] = Skipped(table.shown, str(unfit))
+            return None
+
+    def _filled(self, table: LiveTable) -> tuple[TablePlan, Load]:
+        meaning = self.found.meanings.get(table.name, Meaning(table.sql_name))
+        _refuse(table, meaning)
+        links = plan_links(table, self.lookups, self.order.cut, self.order.deferred)
+        self._refuse_orphans(table, links)
+        population = self.populations[table.name]
+        per = self._count(table, population, links)
+        facts, unread = read_checks(table)
+        subject = Subject(table, meaning, facts, links.unique)
+        choices = ordered_choices(subject, population, links, self.populations, self.calendar)
+        population.generators = {
+            name: choice.generator for name, choice in choices.items() if choice.generator
+        }
+        self._cap(table, population)
+        shown = _table_plan(table, population, per, choices, unread)
+        return shown, Load(table, population, _sequences(table, population))
+
+    def _refuse_orphans(self, table: LiveTable, links: Links) -> None:
+        for link in links.links:
+            needed = link.way in (Way.WALK, Way.OTHER, Way.ANY) and not link.nullable
+            if not needed or f"{table.name}.{link.key.name}" in self.order.deferred:
+                continue
+            parent = self.populations.get(link.parent)
+            if parent is None or not parent.count:
+                why = "is skipped" if link.parent in self.skipped else "has none"
+                shown = link.parent.removeprefix("public.")
+                raise Unfit(f"it needs rows of {shown}, which {why}")
+
+    def _count(self, table: LiveTable, population: Population, links: Links) -> str:
+        """How many rows the table gets: dealt to a parent, or so many of its own."""
+        if links.walk is None:
+            population.count = self._own_rows(table)
+            return ""
+        parent = self.populations[links.walk.parent]
+        counts = self._limited(links)
+        name = ",".join(links.walk.key.columns)
+        walk = EachParent(name, parent, table.name, counts, population.first_block)
+        population.walk, population.count = walk, walk.count
+        low, high = min(counts), max(counts)
+        each = f"{low}" if low == high else f"{low} to {high}"
+        return f"{each} per row of {parent.name.removeprefix('public.')}"
+
+    def _limited(self, links: Links) -> tuple[int, ...]:
+        """No more rows per parent than there are different partners for them."""
+        partners = [
+            self.populations[link.parent].count for link in links.links if link.way is Way.OTHER
+        ]
+        most = min(partners, default=max(links.counts))
+        return tuple(min(count, most) for count in links.counts)
+
+    def _own_rows(self, table: LiveTable) -> int:
+        rows = self.request.base_rows
+        return min(rows, max(rows // 20, 8), 48) if table.name in self.lookups else rows
+
+    def _cap(self, table: LiveTable, population: Population) -> None:
+        """No more rows than the key has numbers, and in a lookup table than there are names."""
+        if population.walk is not None:
+            return
+        for column in table.columns:
+            made = population.generators.get(column.name)
+            if isinstance(made, Serial) and column.base in INTEGERS:
+                room = INTEGERS[column.base] - population.start
+                population.count = max(0, min(population.count, room))
+            if isinstance(made, Listed) and table.name in self.lookups:
+                population.count = min(population.count, len(made.values))
+
+
+def _refuse(table: LiveTable, meaning: Meaning) -> None:
+    if table.kind not in ("r", "p"):
+        raise Unfit("it is not a table")
+    if meaning.inherits:
+        raise Unfit(f"it extends the rows of {meaning.inherits} (joined-table inheritance)")
+    if table.of_kind("x"):
+        raise Unfit(f"{table.of_kind('x')[0].name} is an EXCLUDE constraint")
+
+
+def _edges(tables: tuple[LiveTable, ...]) -> list[order.Edge]:
+    return [_edge(table, key) for table in tables for key in table.of_kind("f")]
+
+
+def _edge(table: LiveTable, key: LiveConstraint) -> order.Edge:
+    nullable = any(table.column(name).nullable for name in key.columns)
+    return order.Edge(
+        name=f"{table.name}.{key.name}",
+        child=table.name,
+        parent=key.target or "",
+        nullable=nullable,
+        deferrable=key.deferrable,
+    )
+
+
+def lookups(tables: tuple[LiveTable, ...]) -> frozenset[str]:
+    """Small tables others pick from: few columns, no times, no parents but themselves."""
+    referenced = {key.target for table in tables for key in table.of_kind("f")}
+    return frozenset(
+        table.name
+        for table in tables
+        if table.name in referenced
+        and len(table.columns) <= 6
+        and not any(column.base in TIMES for column in table.columns)
+        and all(key.target == table.name for key in table.of_kind("f"))
+    )
+
+
+def _table_plan(
+    table: LiveTable,
+    population: Population,
+    per: str,
+    choices: Mapping[str, Choice],
+    unread: tuple[str, ...],
+) -> TablePlan:
+    columns = tuple(
+        ColumnPlan(
+            name=column.name,
+            type=column.type,
+            generator=choice.generator.kind if choice.generator else None,
+            source=choice.source,
+            confidence=choice.confidence,
+            detail=choice.detail,
+        )
+        for column in table.columns
+        if (choice := choices[column.name])
+    )
+    return TablePlan(table.shown, population.count, per, columns, unread, table.triggers)
+
+
+def _sequences(table: LiveTable, population: Population) -> tuple[Sequence, ...]:
+    last = population.start + population.count
+    return tuple(
+        Sequence(column.sequence, last)
+        for column in table.columns
+        if column.sequence and isinstance(population.generators.get(column.name), Serial)
+    )
+
+
+def _drift(found: Found) -> list[str]:
+    """Columns that only one side knows."""
+    said: list[str] = []
+    for table in found.tables:
+        known = found.meanings[table.name].columns if table.name in found.meanings else ()
+        live = [column.name for column in table.columns]
+        if known:
+            only_models = [f"{table.shown}.{name} is in the models only" for name in known]
+            only_live = [f"{table.shown}.{name} is in the database only" for name in live]
+            said += [
+                text for name, text in zip(known, only_models, strict=True) if name not in live
+            ]
+            said += [text for name, text in zip(live, only_live, strict=True) if name not in known]
+    return said

@@ -1,0 +1,248 @@
+"""Keys that can be worked out again from a row's index, and the ways to choose a parent."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dbtool.seed.rows import NEVER, NULL, Dealt, Population, Reference, Rows, Window
+from dbtool.seed.stream import BLOCK, Stream, consistent_pick
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """Numbers from 1 on, by row index."""
+
+    kind: str = "sequence"
+
+    def texts(self, rows: Rows) -> Sequence[str]:
+        """The numbers."""
+        return list(map(str, range(rows.start + 1, rows.start + rows.size + 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueUuid:
+    """Random-looking version 4 UUIDs; the row index is mixed into the tail, so all differ."""
+
+    column: str
+    kind: str = "uuid"
+
+    def texts(self, rows: Rows) -> Sequence[str]:
+        """The UUIDs."""
+        stream = rows.stream(self.column)
+        head = stream.octets(rows.block, 10 * rows.size).hex()
+        mask = stream.beside("tail").word(0) & 0xFFFFFFFFFFFF
+        return [
+            f"{head[at : at + 8]}-{head[at + 8 : at + 12]}-4{head[at + 12 : at + 15]}"
+            f"-{'89ab'[int(head[at + 15], 16) & 3]}{head[at + 16 : at + 19]}-{index ^ mask:012x}"
+            for at, index in zip(range(0, 20 * rows.size, 20), rows.indices, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Values that are there already, read from the database."""
+
+    values: Sequence[str]
+    kind: str = "existing rows"
+
+    def texts(self, rows: Rows) -> Sequence[str]:
+        """The values."""
+        return self.values[rows.start : rows.start + rows.size]
+
+
+class EachParent:
+    """Deals rows to parents in order: so many to each, as a small table of counts says.
+
+    Children in their parents' order are what makes foreign-key checks cheap.
+    """
+
+    def __init__(
+        self, name: str, parent: Population, table: str, counts: Sequence[int], first_block: int
+    ) -> None:
+        self.name = name
+        self.parent = parent
+        self.counts = tuple(counts)
+        self._first_block = first_block
+        self._stream = Stream(parent.seed, table, f"{name}/count")
+        self._checkpoints: list[tuple[int, int]] = []
+        self.count = self._survey()
+
+    def _of_block(self, block: int) -> list[int]:
+        octets = self._stream.octets(block, self.parent.block(block).size)
+        return [self.counts[octet * len(self.counts) >> 8] for octet in octets]
+
+    def _survey(self) -> int:
+        """Count all rows, and note with which parent each block of them begins."""
+        total = 0
+        for block in self.parent.blocks:
+            for index, count in enumerate(self._of_block(block), block * BLOCK):
+                while total + count > len(self._checkpoints) * BLOCK:
+                    self._checkpoints.append((index, len(self._checkpoints) * BLOCK - total))
+                total += count
+        return total
+
+    def deal(self, block: int) -> Dealt:
+        """The parents of one block's rows."""
+        number = block - self._first_block
+        parent, taken = self._checkpoints[number]
+        left = min(BLOCK, self.count - number * BLOCK)
+        dealt = Dealt([], [], [])
+        for index, count in self._from(parent):
+            take = min(count - taken, left)
+            dealt.parents.extend([index] * take)
+            dealt.ordinals.extend(range(taken, taken + take))
+            dealt.siblings.extend([count] * take)
+            left -= take
+            taken = 0
+            if not left:
+                break
+        return dealt
+
+    def _from(self, parent: int) -> Iterator[tuple[int, int]]:
+        while True:
+            block = parent // BLOCK
+            yield from enumerate(self._of_block(block)[parent % BLOCK :], parent)
+            parent = (block + 1) * BLOCK
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """As a reference: the parent each row was dealt to."""
+        return rows.dealt.parents
+
+
+@dataclass(frozen=True, slots=True)
+class AnyParent:
+    """Any parent that existed already when the row came into being."""
+
+    name: str
+    parent: Population
+    null_share: int = 0
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """The row index of each row's parent."""
+        window = _window(self, rows)
+        order, _ = window.by_birth
+        words = rows.words(self.name)
+        chosen = [
+            order[word % (window.born_by(moment) or 1)]
+            for word, moment in zip(words, rows.births, strict=True)
+        ]
+        return _sometimes(chosen, rows, self.name, self.null_share)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherParents:
+    """A different parent for each of the rows that were dealt to one and the same row.
+
+    All of them existed when that row came into being; where those are too few for its
+    rows, the next oldest are taken.
+    """
+
+    name: str
+    parent: Population
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """The row index of each row's parent."""
+        window = _window(self, rows)
+        order, _ = window.by_birth
+        dealt = rows.dealt
+        walk = rows.population.walk
+        since = walk.parent.births_of(dealt.parents) if walk else rows.births
+        offsets = self._offsets(rows)
+        return [
+            order[(offsets[parent] + ordinal) % max(window.born_by(moment), siblings)]
+            for parent, ordinal, siblings, moment in zip(
+                dealt.parents, dealt.ordinals, dealt.siblings, since, strict=True
+            )
+        ]
+
+    def _offsets(self, rows: Rows) -> dict[int, int]:
+        """Where each run begins: the same in whichever block its rows are made."""
+        stream = rows.stream(f"{self.name}/offset")
+        parents = dict.fromkeys(rows.dealt.parents)
+        words = {block: stream.words(block) for block in {each // BLOCK for each in parents}}
+        return {each: words[each // BLOCK][each % BLOCK] for each in parents}
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRow:
+    """An earlier row of the same table; `grouped`: of those with the same parent."""
+
+    name: str
+    grouped: bool
+    nullable: bool = True
+    null_share: int = 96
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """The row index of each row's parent."""
+        before = rows.start - rows.population.start
+        places = rows.dealt.ordinals if self.grouped else range(before, before + rows.size)
+        chosen = [
+            index - 1 - word % place if place else (NEVER if self.nullable else index)
+            for index, word, place in zip(rows.indices, rows.words(self.name), places, strict=True)
+        ]
+        return _sometimes(chosen, rows, self.name, self.null_share if self.nullable else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class OlderRow:
+    """A row of the same table that came into being before."""
+
+    name: str
+    nullable: bool = True
+    null_share: int = 32
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """The row index of each row's parent."""
+        population = rows.population
+        number = min(rows.block - population.first_block, population.window_count - 1)
+        window = population.window(number)
+        order, _ = window.by_birth
+        chosen: list[int] = []
+        for index, word, moment in zip(
+            rows.indices, rows.words(self.name), rows.births, strict=True
+        ):
+            older = window.born_before(moment)
+            alone = NEVER if self.nullable else index
+            chosen.append(order[word % older] if older else alone)
+        return _sometimes(chosen, rows, self.name, self.null_share if self.nullable else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOf:
+    """The referenced column of the row's parent."""
+
+    reference: Reference
+    population: Population
+    column: str
+    kind: str = "foreign key"
+
+    def texts(self, rows: Rows) -> Sequence[str]:
+        """The parents' keys."""
+        indices = rows.parents(self.reference)
+        if isinstance(self.population.generators[self.column], Serial):
+            return [NULL if index < 0 else str(index + 1) for index in indices]
+        return self.population.lookup(self.column, indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordinal:
+    """The row's place among the rows of its parent, from 1 on."""
+
+    kind: str = "position"
+
+    def texts(self, rows: Rows) -> Sequence[str]:
+        """The places."""
+        return [str(ordinal + 1) for ordinal in rows.dealt.ordinals]
+
+
+def _window(reference: AnyParent | OtherParents, rows: Rows) -> Window:
+    """The window a block's rows choose from; more parents move few blocks to another one."""
+    word = rows.stream(f"{reference.name}/window").word(rows.block)
+    return reference.parent.window(consistent_pick(word, reference.parent.window_count))
+
+
+def _sometimes(chosen: list[int], rows: Rows, name: str, share: int) -> list[int]:
+    """Leave out a share (of 256)."""
+    if not share:
+        return chosen
+    octets = rows.octets(f"{name}/null")
+    return [NEVER if octet < share else one for one, octet in zip(chosen, octets, strict=True)]

@@ -1,0 +1,160 @@
+"""Copy planned rows into the database: all of them in one transaction, or none."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from asyncpg.exceptions import (
+    DiskFullError,
+    IntegrityConstraintViolationError,
+    LockNotAvailableError,
+    PostgresError,
+)
+
+from dbtool.connection import Connection
+from dbtool.errors import DbtoolError, LockNotObtained, OperationError
+from dbtool.ports import Progress
+from dbtool.seed.plan import Load, Planned
+from dbtool.seed.rows import blocks
+
+_NOTHING = "The transaction is rolled back: no row was loaded."
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One table that was filled."""
+
+    name: str
+    rows: int
+    seconds: float
+
+
+async def load(
+    connection: Connection, planned: Planned, progress: Progress, *, keep: bool = True
+) -> tuple[Loaded, ...]:
+    """Load every table, parents first; without `keep` everything is rolled back at the end."""
+    tables = "1 table" if len(planned.loads) == 1 else f"{len(planned.loads)} tables"
+    progress.step(f"Loading {planned.plan.rows:,} rows into {tables}")
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        # A lock somebody else holds must not make the tables wait behind us.
+        await connection.execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0")
+        if planned.deferred:
+            await connection.execute("SET CONSTRAINTS ALL DEFERRED")
+        done = await _copy_all(connection, planned, progress)
+        await _check_deferred(connection, planned)
+        if keep:
+            await _set_sequences(connection, planned.loads)
+            await transaction.commit()
+    except BaseException:
+        if not connection.is_closed():
+            await transaction.rollback()
+        raise
+    if not keep:
+        await transaction.rollback()
+        return done
+    await _analyze(connection, planned.loads, progress)
+    return done
+
+
+async def _copy_all(
+    connection: Connection, planned: Planned, progress: Progress
+) -> tuple[Loaded, ...]:
+    done: list[Loaded] = []
+    before, total = 0, planned.plan.rows
+    for each in planned.loads:
+
+        def advance(rows: int, start: int = before) -> None:
+            progress.advance(start + rows, total, "rows")
+
+        began = time.perf_counter()
+        if each.population.count:
+            await _copy(connection, each, advance)
+        count = each.population.count
+        done.append(Loaded(each.table.shown, count, time.perf_counter() - began))
+        before += count
+    return tuple(done)
+
+
+async def _copy(connection: Connection, each: Load, advance: Callable[[int], None]) -> None:
+    try:
+        await connection.copy_to_table(
+            each.table.bare_name,
+            schema_name=each.table.schema,
+            columns=list(each.population.generators),
+            source=_chunks(each, advance),
+            format="text",
+            timeout=None,
+        )
+    except PostgresError as error:
+        raise _told(error, each.table.shown) from error
+
+
+async def _chunks(each: Load, advance: Callable[[int], None]) -> AsyncIterator[bytes]:
+    done = 0
+    for rows in blocks(each.population):
+        yield rows.lines().encode()
+        done += rows.size
+        advance(done)
+
+
+async def _check_deferred(connection: Connection, planned: Planned) -> None:
+    """Constraints checked at the end are checked now, so that a failure has its name."""
+    if not planned.deferred:
+        return
+    try:
+        await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except PostgresError as error:
+        raise _told(error, getattr(error, "table_name", "") or "a table") from error
+
+
+async def _set_sequences(connection: Connection, loads: Sequence[Load]) -> None:
+    for each in loads:
+        for sequence in each.sequences if each.population.count else ():
+            try:
+                await connection.execute(
+                    "SELECT setval($1::text::regclass, greatest($2::bigint,"
+                    " coalesce(pg_sequence_last_value($1::text::regclass), 1)))",
+                    sequence.name,
+                    sequence.last,
+                )
+            except PostgresError as error:
+                raise _told(error, sequence.name) from error
+
+
+async def _analyze(connection: Connection, loads: Sequence[Load], progress: Progress) -> None:
+    """Fresh statistics for the planner; the rows stay loaded where this fails."""
+    names = ", ".join(each.table.name for each in loads if each.population.count)
+    if not names:
+        return
+    progress.step("Analyzing the tables")
+    try:
+        await connection.execute(f"ANALYZE {names}")
+    except PostgresError as error:
+        progress.note(f"ANALYZE failed, the rows are loaded: {error}")
+
+
+def _told(error: PostgresError, table: str) -> DbtoolError:
+    """What the server refused, in its own words, and what that leaves behind."""
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, LockNotAvailableError):
+        return LockNotObtained(
+            f'"{table}" is locked by another session',
+            detail=_NOTHING,
+            hint="See who holds it with dbtool locks, then run this again.",
+        )
+    if isinstance(error, DiskFullError):
+        return OperationError(
+            f'the server ran out of disk while "{table}" was filled',
+            detail=f"{error}\n{_NOTHING}",
+            hint="Free some space, or load fewer rows with --rows.",
+        )
+    if isinstance(error, IntegrityConstraintViolationError):
+        name = getattr(error, "constraint_name", None) or "a constraint"
+        return OperationError(
+            f'generated rows of "{table}" do not satisfy {name}',
+            detail=f"{error}\n{getattr(error, 'detail', '') or ''}".strip() + f"\n{_NOTHING}",
+            hint="Leave the table out by naming the others with --tables.",
+        )
+    return OperationError(f'cannot fill "{table}"', detail=f"{said}\n{_NOTHING}")

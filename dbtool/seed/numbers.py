@@ -1,0 +1,127 @@
+"""What name, type and CHECKs say about the number, truth value or address in a column."""
+
+import re
+from collections.abc import Mapping
+
+from dbtool.seed import words
+from dbtool.seed.checks import Bounds, Order, number
+from dbtool.seed.live import LiveColumn
+from dbtool.seed.rows import Generator
+from dbtool.seed.subject import INTEGERS, Choice, Subject
+from dbtool.seed.values import AtLeast, Fixed, Octets, Pool, Weighted, Whole
+
+_DECIMALS = ("numeric", "float4", "float8", "money")
+_WHOLE: tuple[tuple[str, int, int, bool], ...] = (
+    (r"(^|_)(quantity|qty|units)$", 1, 5, True),
+    (r"(^|_)(stock|inventory|on_hand)$", 0, 500, False),
+    (r"(^|_)(rating|stars|score|priority|level)$", 1, 5, False),
+    (r"(^|_)age$", 18, 90, False),
+    (r"(^|_)year$", 1990, 2025, False),
+    (r"(^|_)(position|sort_order|rank|sequence|ordering)$", 0, 99, False),
+    (r"percent", 0, 100, False),
+    (r"(count|views|likes|clicks|hits|visits)$", 0, 5000, True),
+)
+_MONEY = re.compile(r"price|amount|total|cost|fee|balance|salary|revenue")
+_SHARE = re.compile(r"discount|rate|ratio|share|tax|probability|fraction")
+_SAMPLES: Mapping[str, tuple[str, ...]] = {
+    "inet": tuple(f"192.0.2.{host}" for host in range(1, 255)),
+    "cidr": tuple(f"198.51.100.{16 * net}/28" for net in range(16)),
+    "macaddr": tuple(f"00:00:5e:00:53:{last:02x}" for last in range(256)),
+    "interval": tuple(f"{minutes} minutes" for minutes in range(5, 600, 5)),
+    "tsvector": tuple(f"'{topic}':1" for topic in words.TOPICS),
+}
+
+
+def by_name(column: LiveColumn, subject: Subject) -> Choice | None:
+    """The generator a name, or a CHECK against another column, suggests."""
+    made = _by_name(column, subject)
+    return Choice(made, "name", "likely") if made else None
+
+
+def _by_name(column: LiveColumn, subject: Subject) -> Generator | None:
+    name = column.name.lower()
+    if column.base == "bool":
+        return _truth(column)
+    if column.base in INTEGERS:
+        for pattern, low, high, skewed in _WHOLE:
+            if re.search(pattern, name):
+                return _whole(column, subject, Whole(column.name, low, high, skewed))
+    if column.base not in _DECIMALS:
+        return None
+    for fact in subject.facts:
+        if isinstance(fact, Order) and fact.later == column.name:
+            return AtLeast(column.name, fact.earlier, _scale(column))
+    if _SHARE.search(name):
+        tenths = tuple(f"0.{tenth}" for tenth in (0, 0, 0, 0, 0, 1, 0, 2))
+        return Weighted(column.name, tenths, "share")
+    return Pool(column.name, _prices(_scale(column)), "price") if _MONEY.search(name) else None
+
+
+def by_type(column: LiveColumn, subject: Subject) -> Choice | None:
+    """Some value of the type, within the column's CHECKs."""
+    made: Generator | None = None
+    if column.base in _SAMPLES:
+        made = Pool(column.name, _SAMPLES[column.base], "sample")
+    elif column.base in INTEGERS:
+        made = _whole(column, subject, Whole(column.name, 0, 1000, skewed=True))
+    elif column.base in _DECIMALS:
+        made = _decimal(column, subject)
+    elif column.base == "bytea":
+        made = Octets(column.name)
+    elif column.element in INTEGERS:
+        lists = tuple("{" + ",".join(map(str, range(length))) + "}" for length in range(5))
+        made = Pool(column.name, lists, "list")
+    return Choice(made, "type", "guess") if made else None
+
+
+def _truth(column: LiveColumn) -> Weighted:
+    mostly = re.search(r"active|enabled|verified|visible|public|available|valid", column.name)
+    rarely = re.search(r"delet|archiv|hidden|admin|superuser|staff|banned|locked|spam", column.name)
+    values = ("t",) * 9 + ("f",) if mostly else ("f",) * 15 + ("t",) if rarely else ("t", "f")
+    return Weighted(column.name, values, "yes or no")
+
+
+def _prices(scale: int) -> tuple[str, ...]:
+    if scale < 2:
+        return tuple(str(3 + step * step // 700) for step in range(1024))
+    endings = ("99", "50", "95", "00")
+    return tuple(f"{3 + step * step // 700}.{endings[step % 4]}" for step in range(1024))
+
+
+def _scale(column: LiveColumn) -> int:
+    return column.numeric[1] if column.numeric else 2
+
+
+def _whole(column: LiveColumn, subject: Subject, wanted: Whole) -> Whole:
+    top = min(wanted.high, INTEGERS[column.base])
+    low, high = _bounded(column, subject, (wanted.low, top), 0)
+    return Whole(column.name, low, high, wanted.skewed)
+
+
+def _decimal(column: LiveColumn, subject: Subject) -> Fixed:
+    scale, top = _scale(column), 1000 * 10 ** _scale(column)
+    if column.numeric:
+        top = min(top, 10 ** column.numeric[0] - 1)
+    low, high = _bounded(column, subject, (0, top), scale)
+    return Fixed(column.name, low, high, scale)
+
+
+def _bounded(
+    column: LiveColumn, subject: Subject, wanted: tuple[int, int], scale: int
+) -> tuple[int, int]:
+    """A range, in units of the last place, moved into what the CHECKs allow."""
+    least: int | None = None
+    most: int | None = None
+    for fact in subject.facts:
+        if not isinstance(fact, Bounds) or fact.column != column.name or fact.length:
+            continue
+        if (bound := number(fact.low)) is not None:
+            least = int(bound.scaleb(scale)) + fact.low_open
+        if (bound := number(fact.high)) is not None:
+            most = int(bound.scaleb(scale)) - fact.high_open
+    low, high = wanted
+    if least is not None and least > low:
+        low, high = least, max(high, least + (wanted[1] - wanted[0]))
+    if most is not None and most < high:
+        low, high = min(low, most) if least is None else low, most
+    return low, high

@@ -1,0 +1,126 @@
+"""What will be put where, and why: the plan that is shown, and hashed into a fingerprint."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import date
+
+from dbtool.report import plain
+from dbtool.seed.live import LiveTable
+from dbtool.seed.rows import Population
+from dbtool.seed.stream import GENERATOR_VERSION
+
+# Fixed, so that one seed means one set of rows on every day and machine; --as-of moves it.
+AS_OF = date(2026, 11, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asks for; `rows` is for tables of their own, others follow from them."""
+
+    rows: int = 1000
+    scale: float = 1.0
+    random_seed: int = 1
+    tables: tuple[str, ...] = ()
+    as_of: date = AS_OF
+
+    @property
+    def base_rows(self) -> int:
+        """Rows of a table that depends on no other."""
+        return max(1, round(self.rows * self.scale))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """One column: what makes its values, how that was recognised, how sure it is."""
+
+    name: str
+    type: str
+    generator: str | None
+    source: str
+    confidence: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """One table that gets rows."""
+
+    name: str
+    rows: int
+    per: str
+    columns: tuple[ColumnPlan, ...]
+    unread_checks: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A table that gets none, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeedPlan:
+    """All tables in the order they are filled."""
+
+    random_seed: int
+    generator_version: int
+    as_of: date
+    tables: tuple[TablePlan, ...]
+    skipped: tuple[Skipped, ...] = ()
+    drift: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+    @property
+    def rows(self) -> int:
+        """All rows together."""
+        return sum(table.rows for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence to set behind the last key that was written."""
+
+    name: str
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One table with its rows, ready to be copied."""
+
+    table: LiveTable
+    population: Population
+    sequences: tuple[Sequence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan and the rows behind it."""
+
+    plan: SeedPlan
+    loads: tuple[Load, ...] = ()
+    deferred: bool = field(default=False)
+
+
+def seed_plan(
+    request: Request,
+    tables: tuple[TablePlan, ...],
+    skipped: tuple[Skipped, ...],
+    drift: tuple[str, ...],
+) -> SeedPlan:
+    """The plan, with a fingerprint of everything that decides the rows."""
+    decides = [request.random_seed, GENERATOR_VERSION, request.as_of, tables]
+    text = json.dumps(plain(decides), sort_keys=True)
+    return SeedPlan(
+        random_seed=request.random_seed,
+        generator_version=GENERATOR_VERSION,
+        as_of=request.as_of,
+        tables=tables,
+        skipped=skipped,
+        drift=drift,
+        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
+    )

@@ -1,0 +1,177 @@
+"""Seed a migrated database from the models: look, plan, ask, load."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING, TypeVar
+
+from dbtool import guard
+from dbtool.connection import Connection
+from dbtool.database import connect
+from dbtool.errors import Interrupted, OperationError, UsageError
+from dbtool.guard import Action, Consent
+from dbtool.metadata import Models
+from dbtool.ports import Ask, Progress, Silent
+from dbtool.seed.build import Found, build
+from dbtool.seed.load import Loaded, load
+from dbtool.seed.plan import Planned, Request, SeedPlan, Skipped
+from dbtool.seed.survey import survey
+from dbtool.target import Target
+
+if TYPE_CHECKING:
+    from dbtool.settings import Environment
+
+T = TypeVar("T")
+
+_SAMPLE = 200
+
+
+class Nobody:
+    """An Ask for where nobody can answer."""
+
+    def confirm(self, question: str) -> bool:
+        """Refuse."""
+        raise UsageError("this needs a yes, and nobody is there to ask", detail=question)
+
+    def type_name(self, question: str, name: str) -> bool:
+        """Refuse."""
+        raise UsageError(f'this needs "{name}" typed, and nobody is there', detail=question)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the user agreed to, whom to ask for the rest, and what the settings say."""
+
+    consent: Consent = field(default_factory=Consent)
+    ask: Ask = field(default_factory=Nobody)
+    environment: "Environment | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What was loaded; in a dry run what a sample showed, and how much it stands for."""
+
+    database: str
+    tables: tuple[Loaded, ...]
+    rows: int
+    seconds: float
+    random_seed: int
+    generator_version: int
+    as_of: date
+    fingerprint: str
+    skipped: tuple[Skipped, ...] = ()
+    triggers: tuple[str, ...] = ()
+    dry_run: bool = False
+    would_load: int = 0
+
+    @property
+    def rows_per_second(self) -> float:
+        """The rate of the whole load."""
+        return self.rows / self.seconds if self.seconds else 0.0
+
+
+def seed(
+    target: Target,
+    models: Models,
+    request: Request | None = None,
+    permission: Permission | None = None,
+    progress: Progress | None = None,
+    *,
+    dry_run: bool = False,
+) -> Seeded:
+    """Fill the tables of the models on `target` with rows; all of them or none.
+
+    A dry run loads a sample in a real transaction and rolls it back.
+    """
+
+    async def work(connection: Connection) -> Seeded:
+        wanted = request or Request()
+        found = await survey(connection, models, wanted)
+        planned = build(found, wanted)
+        _refuse_nothing(planned, wanted)
+        _warn_of_rows(found, progress or Silent())
+        await _permitted(connection, target, found, permission or Permission())
+        loading = build(found, _sample(wanted)) if dry_run else planned
+        began = time.perf_counter()
+        done = await load(connection, loading, progress or Silent(), keep=not dry_run)
+        return _seeded(target, planned, done, time.perf_counter() - began, dry_run=dry_run)
+
+    return _run(target, work)
+
+
+def plan(target: Target, models: Models, request: Request | None = None) -> SeedPlan:
+    """What `seed` would do; nothing is written."""
+
+    async def work(connection: Connection) -> SeedPlan:
+        wanted = request or Request()
+        return build(await survey(connection, models, wanted), wanted).plan
+
+    return _run(target, work)
+
+
+def _run(target: Target, work: Callable[[Connection], Coroutine[object, object, T]]) -> T:
+    async def connected() -> T:
+        connection = await connect(target, application_name="dbtool seed")
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(connected())
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted", detail="The transaction is rolled back: no row was loaded."
+        ) from None
+
+
+def _sample(request: Request) -> Request:
+    return replace(request, rows=min(request.base_rows, _SAMPLE), scale=1.0)
+
+
+def _refuse_nothing(planned: Planned, request: Request) -> None:
+    skipped = planned.plan.skipped
+    if skipped and (request.tables or not planned.loads):
+        named = "\n".join(f"{each.name}: {each.reason}" for each in skipped)
+        raise OperationError(
+            f"cannot fill {', '.join(each.name for each in skipped)}",
+            detail=f"{named}\nNothing was loaded.",
+            hint="dbtool seed plan shows every column.",
+        )
+
+
+def _warn_of_rows(found: Found, progress: Progress) -> None:
+    full = [table.shown for table in found.tables if table.name in found.first_blocks]
+    if full:
+        progress.note(f"rows are there already and stay, new ones are added: {', '.join(full)}")
+
+
+async def _permitted(
+    connection: Connection, target: Target, found: Found, permission: Permission
+) -> None:
+    """Return when the guard lets generated rows into this database."""
+    classified = await guard.classify(connection, target, permission.environment)
+    action = Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
+    guard.permit(action, classified, target.database, permission.consent, permission.ask)
+
+
+def _seeded(
+    target: Target, planned: Planned, done: tuple[Loaded, ...], seconds: float, *, dry_run: bool
+) -> Seeded:
+    plan = planned.plan
+    return Seeded(
+        database=target.shown,
+        tables=done,
+        rows=sum(each.rows for each in done),
+        seconds=seconds,
+        random_seed=plan.random_seed,
+        generator_version=plan.generator_version,
+        as_of=plan.as_of,
+        fingerprint=plan.fingerprint,
+        skipped=plan.skipped,
+        triggers=tuple(f"{table.name}.{name}" for table in plan.tables for name in table.triggers),
+        dry_run=dry_run,
+        would_load=plan.rows if dry_run else 0,
+    )

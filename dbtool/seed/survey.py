@@ -1,0 +1,110 @@
+"""Find out what there is to fill: the tables asked for, as they stand, and the rows around them."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from dbtool.connection import Connection
+from dbtool.errors import OperationError, UsageError
+from dbtool.metadata import Models
+from dbtool.seed import live
+from dbtool.seed.build import Found
+from dbtool.seed.keys import Given
+from dbtool.seed.live import Live, LiveTable
+from dbtool.seed.meaning import Meaning, meanings
+from dbtool.seed.plan import Request
+from dbtool.seed.rows import Population
+from dbtool.seed.stream import BLOCK
+from dbtool.seed.values import escaped
+
+
+async def survey(connection: Connection, models: Models, request: Request) -> Found:
+    """Everything a plan needs; raises where the database is not ready to be filled."""
+    said = meanings(models)
+    seen = await live.read(connection, [each.sql_name for each in said])
+    _refuse_unmigrated(seen)
+    chosen = _chosen(seen.tables, request.tables)
+    _refuse_read_only(seen, chosen)
+    full = await live.filled(connection, chosen)
+    first = {
+        table.name: -(-await live.next_index(connection, table) // BLOCK)
+        for table in chosen
+        if table.name in full
+    }
+    return Found(
+        tables=chosen,
+        meanings=_by_name(seen, said),
+        first_blocks=first,
+        existing=await _existing(connection, chosen, request.random_seed),
+    )
+
+
+def _by_name(seen: Live, said: Sequence[Meaning]) -> dict[str, Meaning]:
+    by_sql_name = {each.sql_name: each for each in said}
+    return {table.name: by_sql_name[table.sql_name] for table in seen.tables}
+
+
+def _refuse_unmigrated(seen: Live) -> None:
+    if seen.missing:
+        names = ", ".join(name.replace('"', "") for name in seen.missing)
+        raise OperationError(
+            f"{'no table' if not seen.tables else 'not every table'} of the models is there",
+            detail=f"Missing: {names}.",
+            hint="Run dbtool upgrade first; seeding fills a migrated database.",
+        )
+
+
+def _chosen(tables: tuple[LiveTable, ...], names: Sequence[str]) -> tuple[LiveTable, ...]:
+    if not names:
+        return tables
+    known = {alias: table for table in tables for alias in (table.name, table.shown)}
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=3)
+            listed = ", ".join(sorted({table.shown for table in tables}))
+            raise UsageError(
+                f'no table "{name}" in the models',
+                detail="" if near else f"There are: {listed}.",
+                hint=f"Did you mean {' or '.join(near)}?" if near else "",
+            )
+    wanted = {known[name].name for name in names}
+    return tuple(table for table in tables if table.name in wanted)
+
+
+def _refuse_read_only(seen: Live, chosen: Sequence[LiveTable]) -> None:
+    if seen.read_only:
+        why = "The server is a standby." if seen.standby else "default_transaction_read_only is on."
+        raise OperationError(
+            "the database takes no writes",
+            detail=why,
+            hint="Name the primary server, or a role that may write.",
+        )
+    refused = [table.shown for table in chosen if not (table.can_insert and table.can_select)]
+    if refused:
+        raise OperationError(
+            f'"{seen.user}" may not fill {", ".join(refused)}',
+            detail="The role lacks SELECT or INSERT.",
+            hint=f"As the owner: GRANT SELECT, INSERT ON {', '.join(refused)} TO "
+            f"{live.quoted(seen.user)};",
+        )
+
+
+async def _existing(
+    connection: Connection, chosen: Sequence[LiveTable], seed: int
+) -> dict[str, Population]:
+    """Rows of tables that are referenced and not filled, as parents to choose from."""
+    wanted: dict[str, set[str]] = {}
+    for table in chosen:
+        for key in table.of_kind("f"):
+            if key.target and key.target not in {each.name for each in chosen}:
+                wanted.setdefault(key.target, set()).update(key.target_columns)
+    parents = (await live.read(connection, sorted(wanted))).tables if wanted else ()
+    found: dict[str, Population] = {}
+    for parent in parents:
+        columns = sorted(wanted[parent.name])
+        values = await live.keys(connection, parent, columns, BLOCK) if parent.can_select else {}
+        population = Population(parent.name, seed, len(next(iter(values.values()), ())))
+        population.generators = {
+            name: Given(tuple(map(escaped, texts))) for name, texts in values.items()
+        }
+        found[parent.name] = population
+    return found

@@ -1,0 +1,208 @@
+"""Times that make sense together: created, then each stage the status has reached, then updated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Protocol
+
+from dbtool.seed.rows import NEVER, NULL, Moments, Rows
+from dbtool.seed.stream import BLOCK
+
+DAY = 86_400
+WINDOW_DAYS = 3 * 365
+_FOUNDERS = 8
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The window all times fall into: it ends at midnight (UTC) of `as_of`."""
+
+    as_of: date
+
+    @property
+    def end(self) -> int:
+        """The last moment, in seconds since the window opened."""
+        return WINDOW_DAYS * DAY
+
+    @cached_property
+    def _days(self) -> tuple[str, ...]:
+        """Text for each day: looking up is cheaper than formatting."""
+        start = self.as_of - timedelta(days=WINDOW_DAYS)
+        return tuple(str(start + timedelta(days=day)) for day in range(WINDOW_DAYS + 1))
+
+    @cached_property
+    def _minutes(self) -> tuple[str, ...]:
+        return tuple(f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(1440))
+
+    @cached_property
+    def birthdays(self) -> tuple[str, ...]:
+        """Days on which people between 18 and 80 were born."""
+        first = date(self.as_of.year - 80, 1, 1)
+        return tuple(str(first + timedelta(days=day)) for day in range(62 * 365))
+
+    def format(self, moments: Sequence[int], base: str) -> list[str]:
+        """The moments as COPY text for a column of type `base`."""
+        days, minutes = self._days, self._minutes
+        if base == "date":
+            return [NULL if each < 0 else days[each // DAY] for each in moments]
+        seconds = tuple(f":{second:02d}" for second in range(60))
+        zone = "+00" if base in ("timestamptz", "timetz") else ""
+        if base in ("time", "timetz"):
+            return [
+                NULL if each < 0 else f"{minutes[each // 60 % 1440]}{seconds[each % 60]}{zone}"
+                for each in moments
+            ]
+        return [
+            NULL
+            if each < 0
+            else f"{days[each // DAY]} {minutes[each // 60 % 1440]}{seconds[each % 60]}{zone}"
+            for each in moments
+        ]
+
+
+class Timed(Moments, Protocol):
+    """A source of moments that has a name."""
+
+    @property
+    def kind(self) -> str:
+        """The generator's name, as plans show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a time column reaches COPY: which moments, as which type."""
+
+    column: str
+    base: str
+    calendar: Calendar
+    of: Timed
+
+    @property
+    def kind(self) -> str:
+        """The generator's name."""
+        return self.of.kind
+
+    def moments(self, rows: Rows) -> Sequence[int]:
+        """The moments, made once per block."""
+        return rows.moments(self.column, self.of)
+
+    def texts(self, rows: Rows) -> Sequence[str]:
+        """The moments as text."""
+        return self.calendar.format(self.moments(rows), self.base)
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """The time the row came into being, as a column."""
+
+    kind: str = "time of creation"
+
+    def moments(self, rows: Rows) -> Sequence[int]:
+        """The moments."""
+        return rows.births
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """When a row comes into being, whether or not a column shows it.
+
+    Rows dealt to a parent follow it, one after the other. Others spread over the window,
+    denser towards its end; the first few of each block and every sixteenth row open it, so
+    that whoever needs an older row finds one.
+    """
+
+    calendar: Calendar
+
+    def moments(self, rows: Rows) -> Sequence[int]:
+        """The moments."""
+        words = rows.words("born")
+        if rows.population.walk is None:
+            return self._spread(rows, words)
+        end = self.calendar.end
+        dealt = rows.dealt
+        parents = rows.population.walk.parent.births_of(dealt.parents)
+        return [
+            born + ((end - born) * (share := (place << 16 | word >> 16) // count) * share >> 32)
+            for born, place, count, word in zip(
+                parents, dealt.ordinals, dealt.siblings, words, strict=True
+            )
+        ]
+
+    def _spread(self, rows: Rows, words: Sequence[int]) -> list[int]:
+        length = self.calendar.end - 2 * DAY
+        return [
+            word % DAY
+            if index % BLOCK < _FOUNDERS or index % 16 == 0
+            else DAY + (max(word & 0xFFFF, word >> 16) * length >> 16) + (word >> 8) % 1024
+            for index, word in zip(rows.indices, words, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A moment some time after others, in the rows whose status has come that far.
+
+    Without `labels` it is set in a share of the rows, given in 256ths.
+    """
+
+    column: str
+    calendar: Calendar
+    after: tuple[Moments, ...]
+    status: str = ""
+    labels: frozenset[str] = frozenset()
+    share: int = 256
+    within_days: int = 10
+    kind: str = "stage"
+
+    def moments(self, rows: Rows) -> Sequence[int]:
+        """The moments; NEVER where the row has not come that far."""
+        latest = latest_of(rows, self.after)
+        words = rows.words(self.column)
+        end, reach = self.calendar.end, self.within_days * DAY
+        reached = self._reached(rows)
+        return [
+            start + min(60 + word % reach, (end - start) * (word >> 16) >> 16) if is_set else NEVER
+            for start, word, is_set in zip(latest, words, reached, strict=True)
+        ]
+
+    def _reached(self, rows: Rows) -> Sequence[bool]:
+        if self.status:
+            return [status in self.labels for status in rows.texts(self.status)]
+        if self.share >= 256:
+            return [True] * rows.size
+        return [octet < self.share for octet in rows.octets(f"{self.column}/set")]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last thing that happened to the row."""
+
+    after: tuple[Moments, ...]
+    kind: str = "time of the last change"
+
+    def moments(self, rows: Rows) -> Sequence[int]:
+        """The moments."""
+        return latest_of(rows, self.after)
+
+
+def latest_of(rows: Rows, generators: Sequence[Moments]) -> Sequence[int]:
+    """The latest of several moments, row by row; the row's birth when there are none."""
+    columns = [generator.moments(rows) for generator in generators]
+    if not columns:
+        return rows.births
+    return columns[0] if len(columns) == 1 else list(map(max, *columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Birthday:
+    """A date of birth."""
+
+    column: str
+    calendar: Calendar
+    kind: str = "date of birth"
+
+    def texts(self, rows: Rows) -> Sequence[str]:
+        """The dates."""
+        days = self.calendar.birthdays
+        return [days[word % len(days)] for word in rows.words(self.column)]
