@@ -28,14 +28,19 @@ def explained(error: Any) -> UsageError:
     message, _, _ = message.partition(" Did you mean")
     message = message.replace(": Value error, ", ": ")  # pydantic's words, from 0.29 on
     message = re.sub(r"'([^' ]*)'", r'"\1"', message.strip().rstrip("."))
-    return UsageError(message[:1].lower() + message[1:], hint=_hint(error, message))
+    hint = _hint(error, message)
+    if "://" in message or "password" in message:
+        from dbtool.cli.bug import masked
+
+        message = masked(message, (), {})
+    return UsageError(message[:1].lower() + message[1:], hint=hint)
 
 
 def _hint(error: Any, message: str) -> str:
     context = getattr(error, "ctx", None)
     page = f"See {context.command_path if context else 'dbtool'} --help."
-    near = _near(message, context) or sorted(getattr(error, "possibilities", None) or ())
-    return f"Did you mean {' or '.join(near)}? {page}" if near else page
+    meant = _near(message, context) or sorted(getattr(error, "possibilities", None) or ())
+    return f"Did you mean {' or '.join(meant)}? {page}" if meant else page
 
 
 def _near(message: str, context: Any) -> list[str]:

@@ -112,6 +112,12 @@ def test_command_like_nothing(dbtool: "Dbtool") -> None:
     assert dbtool("xyzzy").err == 'error: no such command "xyzzy"\nhint: See dbtool --help.\n'
 
 
+def test_misplaced_url(dbtool: "Dbtool") -> None:
+    """A URL where a command should be is answered without its password."""
+    ran = dbtool("postgresql://ann:s3cret@db/shop")
+    assert ran.err.startswith('error: no such command "postgresql://ann:***@db/shop"\n')
+
+
 @pytest.mark.parametrize("words", [["--json"], ["--format", "json"], ["--format=json"]])
 def test_wrong_command_line_as_json(dbtool: "Dbtool", words: list[str]) -> None:
     """A usage error has the envelope of every other error."""

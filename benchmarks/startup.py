@@ -1,0 +1,123 @@
+"""How long commands take to start, beside their peers: `python benchmarks/startup.py [RUNS]`.
+
+Whole processes, taken in turns, medians; P is `python -c pass` of the same interpreter in the
+same turns, so that the ratios hold on any machine. Peers run on the same project and server.
+"""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dbtool.scratch import find_binaries, throwaway
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTALLED = Path(sys.executable).parent
+DBTOOL = str(INSTALLED / "dbtool")
+ALEMBIC = str(INSTALLED / "alembic")
+SLOWS_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One command line to time, and the most it may take, in P."""
+
+    name: str
+    words: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    goal: float | None = None
+
+
+def cases(url: str) -> Iterator[Case]:
+    """Ours and the peers', P first."""
+    yield Case("P: python -c pass", (sys.executable, "-c", "pass"))
+    yield Case("dbtool --version", (DBTOOL, "--version"), goal=6.5)
+    yield Case("dbtool --help", (DBTOOL, "--help"), goal=13)
+    yield Case("dbtool upgrade --help", (DBTOOL, "upgrade", "--help"), goal=13)
+    yield Case("dbtool upgrdae (usage error)", (DBTOOL, "upgrdae"), goal=13)
+    refused = (DBTOOL, "pool", "--url", url, "-o", "/")
+    yield Case("dbtool pool, without its work", refused, goal=6.5)
+    yield _tab("bash: commands", "bash", "dbtool ", 6.5)
+    yield _tab("bash: flags", "bash", "dbtool upgrade --", 6.5)
+    yield _tab("zsh: commands", "zsh", "dbtool ", 6.5)
+    yield _tab("bash: revisions", "bash", "dbtool upgrade ", 22)
+    yield Case("dbtool config", (DBTOOL, "config"))
+    yield Case("dbtool pool", (DBTOOL, "pool", "--url", url), goal=22)
+    yield Case("dbtool history", (DBTOOL, "history"))
+    yield Case("alembic --help", (ALEMBIC, "--help"))
+    yield Case("alembic history", (ALEMBIC, "history"))
+    yield Case("alembic current", (ALEMBIC, "current"), {"DATABASE_URL": url})
+    psql = str(find_binaries().path("psql"))
+    yield Case("psql -c 'select 1'", (psql, "-X", "-c", "select 1", _libpq(url)))
+
+
+def _tab(name: str, shell: str, line: str, goal: float) -> Case:
+    variables = {
+        "_DBTOOL_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+        "_TYPER_COMPLETE_ARGS": line,
+    }
+    return Case(f"Tab in {name}", (DBTOOL,), variables, goal)
+
+
+def _libpq(url: str) -> str:
+    return url.replace("postgresql+asyncpg://", "postgresql://")
+
+
+def seconds(case: Case) -> float:
+    """The wall time of one run."""
+    environment = {key: value for key, value in os.environ.items() if key not in SLOWS_PYTHON}
+    environment.pop("DATABASE_URL", None)
+    began = time.perf_counter()
+    subprocess.run(
+        case.words,
+        cwd=ROOT,
+        env=environment | dict(case.variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return time.perf_counter() - began
+
+
+def report(taken: dict[str, list[float]], all_cases: list[Case]) -> Iterator[str]:
+    """One line per case: milliseconds, ratio to P with its middle half, and the goal."""
+    base = statistics.median(taken[all_cases[0].name])
+    yield f"{'':32} {'ms':>7} {'P':>7}   middle half    goal"
+    for case in all_cases:
+        times = taken[case.name]
+        low, middle, high = statistics.quantiles(times, n=4)
+        ratio = middle / base
+        verdict = "ok" if case.goal is None or ratio <= case.goal else "OVER"
+        goal = "" if case.goal is None else f"{case.goal:5.1f} {verdict}"
+        spread = f"{low / base:5.1f}-{high / base:.1f}"
+        yield f"{case.name:32} {middle * 1000:7.1f} {ratio:7.2f}   {spread:11} {goal}".rstrip()
+
+
+def main(runs: int) -> None:
+    """Measure everything in turns and print the table."""
+    with throwaway() as server:
+        url = server.create_database("bench").sqlalchemy_url()
+        migrate = [ALEMBIC, "upgrade", "head"]
+        environment = {"DATABASE_URL": url}
+        subprocess.run(migrate, cwd=ROOT, env=environment, capture_output=True, check=True)
+        all_cases = list(cases(url))
+        taken: dict[str, list[float]] = {case.name: [] for case in all_cases}
+        for turn in range(runs + 1):
+            for case in all_cases:
+                spent = seconds(case)
+                if turn:  # the first turn compiles bytecode and fills caches
+                    taken[case.name].append(spent)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} processors, {runs} turns")
+    print("\n".join(report(taken, all_cases)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
