@@ -1,4 +1,4 @@
-"""What `dbtool pool` costs a busy server and a distant user: `python -m benchmarks.pool [BACKENDS]`.
+"""What `pool` costs a busy server and a distant user: `python -m benchmarks.pool [BACKENDS]`.
 
 Server time beside a plain count of pg_stat_activity and beside pg_blocking_pids, with idle
 connections and then with a queue on one row; and the whole command behind 0 and 80 ms.
@@ -87,8 +87,8 @@ def distance(target: Target) -> None:
                 )
                 taken.append((time.perf_counter() - begin) * 1000)
             print(
-                f"round trip + {delay * 1000:.0f} ms: dbtool pool {statistics.median(taken):.0f} ms,"
-                f" {through.round_trips} round trips"
+                f"round trip + {delay * 1000:.0f} ms: dbtool pool takes"
+                f" {statistics.median(taken):.0f} ms in {through.round_trips} round trips"
             )
 
 

@@ -136,6 +136,13 @@ class Proxy:
         return await asyncio.open_connection(host, port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._relay(reader, writer)
+        except asyncio.CancelledError:
+            # Python 3.11 prints a traceback for a cancelled handler.
+            return
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         traffic = Traffic()
         self.connections.append(traffic)
         pair = [writer]
