@@ -22,6 +22,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "explain": ("explain",),
     "pool": ("pool",),
     "seed": ("seed",),
+    "demo": ("demo",),
     "init": ("init",),
     "local": ("local",),
     "config": ("config",),
@@ -61,9 +62,12 @@ class Program(HelpGroup):
         return name, found and _built(_family_of(args[0]), args[0]), rest
 
 
-@cache
 def _family_of(command: str) -> typer.Typer:
-    module = next(key for key, names in FAMILIES.items() if command in names)
+    return _registered(next(key for key, names in FAMILIES.items() if command in names))
+
+
+@cache
+def _registered(module: str) -> typer.Typer:
     family = typer.Typer(rich_markup_mode=None, suggest_commands=False)
     family.callback()(lambda: None)
     import_module(f"dbtool.cli.{module}").register(family)
