@@ -79,7 +79,7 @@ class Session:
     def endpoint(self, backend_pid: int) -> Endpoint:
         """The endpoint, judged by the server's own process id among other things."""
         evidence = [self._connection.refused] if self._connection.refused else []
-        announced = self._connection.get_server_pid()
+        announced = self._connection.get_server_pid() & 0xFFFF_FFFF
         if announced != backend_pid:
             evidence.append(f"it announced process {announced}, but process {backend_pid} answered")
         driver = _installed() if evidence else None
@@ -134,6 +134,12 @@ def _explained(error: Exception, target: Target) -> DbtoolError:
                 "a system catalogue is locked",
                 detail=str(error),
                 hint="Find who runs VACUUM FULL, CLUSTER or REINDEX on a system catalogue.",
+            )
+        case asyncpg.ProtocolViolationError():
+            return OperationError(
+                f"{target.shown} does not answer as a PostgreSQL database does",
+                detail=str(error),
+                hint="The console of a pooler is none: name a database behind it.",
             )
         case asyncpg.PostgresConnectionError() | asyncpg.exceptions.InterfaceError() | OSError():
             return OperationError(

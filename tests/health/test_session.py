@@ -85,6 +85,15 @@ def test_a_pooler_is_told_from_a_server(database: Target) -> None:
     assert endpoint.driver is not None
 
 
+def test_the_console_of_a_pooler_is_no_database(database: Target) -> None:
+    """PgBouncer's own console speaks the protocol and no SQL; that is told, not a bug."""
+    with pgbouncer(database) as pooler, pytest.raises(OperationError) as caught:
+        read(pooler.console)
+    assert caught.value.message == (
+        f"{pooler.console.shown} does not answer as a PostgreSQL database does"
+    )
+
+
 def test_a_proxy_that_only_forwards_is_no_pooler(database: Target) -> None:
     """Bytes passed on unchanged leave the server's own process id in place."""
     with proxy(database) as through:
