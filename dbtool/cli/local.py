@@ -86,6 +86,9 @@ def status(call: Call) -> "Report":
 
 def url(
     call: Call,
+    database: Annotated[
+        str | None, typer.Argument(help="Another database of this server.", show_default=False)
+    ] = None,
     libpq: Annotated[
         bool, typer.Option("--libpq", help="As psql and pg_dump take it, not SQLAlchemy.")
     ] = False,
@@ -95,6 +98,8 @@ def url(
     from dbtool.report import Report
 
     target = local.target(_root())
+    if database is not None:
+        target = target.with_database(database)
     text = target.sqlalchemy_url()
     if libpq:
         text = text.replace("postgresql+asyncpg://", "postgresql://", 1)

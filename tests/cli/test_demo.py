@@ -1,0 +1,84 @@
+"""`dbtool demo` as a newcomer runs it: nothing configured, nothing left behind."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MAJOR, Dbtool
+from tests.processes import eventually, using
+
+pytestmark = pytest.mark.skipif(
+    MAJOR != 18, reason="the demonstration takes the newest server it finds, whatever is tested"
+)
+
+
+@pytest.fixture
+def empty() -> Iterator[Path]:
+    """An empty directory with a short name, below which nothing runs in the end."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
+        yield Path(name)
+        assert eventually(lambda: not using(Path(name)))
+
+
+def test_the_main_job_in_an_empty_directory(dbtool: Dbtool, empty: Path, tmp_path: Path) -> None:
+    """It migrates, seeds, checks and explains, shows a finding with its fix, and leaves nothing."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir(mode=0o755)
+    ran = dbtool("demo", cwd=empty, env={"DATABASE_URL": "not a url", "TMPDIR": str(temporary)})
+    assert ran.code == 0, ran.err
+    for command in ("dbtool upgrade", "dbtool seed", "dbtool pool", "dbtool explain"):
+        assert f"$ {command}" in ran.out
+    assert "[1] warning (measured): posts: 13,585 rows read to keep " in ran.out
+    assert "CREATE INDEX CONCURRENTLY ix_posts_title ON public.posts (title);" in ran.out
+    assert "  dbtool demo --keep\n" in ran.out
+    assert list(empty.iterdir()) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_its_json(dbtool: Dbtool, empty: Path) -> None:
+    """One envelope holds each command with its own data, and the finding of the query."""
+    ran = dbtool("demo", "--json", cwd=empty)
+    envelope = json.loads(ran.out)
+    steps = envelope["data"]["steps"]
+    assert [step["command"].split()[1] for step in steps] == ["upgrade", "seed", "pool", "explain"]
+    assert len(steps[0]["result"]["revisions"]) == 14
+    assert steps[1]["result"]["rows"] > 100_000
+    assert [finding["rule"] for finding in envelope["findings"]] == ["rows-discarded"]
+
+
+def test_what_is_kept_can_be_played_with(dbtool: Dbtool, empty: Path) -> None:
+    """--keep leaves the database on the local server, and a second one is refused by name."""
+    assert dbtool("demo", "--keep", cwd=empty).code == 0
+    url = dbtool("local", "url", "demo", cwd=empty).out.strip()
+    there = {"DATABASE_URL": url}
+    count = dbtool(
+        "explain", "SELECT count(*) FROM comments WHERE id > 0", "--json", cwd=empty, env=there
+    )
+    assert count.code == 0, count.err
+    again = dbtool("demo", "--keep", cwd=empty)
+    assert (again.code, again.out) == (4, "")
+    assert 'error: the local server holds a database "demo" already\n' in again.err
+    assert dbtool("local", "stop", cwd=empty).code == 0
+
+
+def test_interrupted(empty: Path) -> None:
+    """Ctrl-C in the middle removes the server and exits 130."""
+    command = [str(Path(sys.executable).parent / "dbtool"), "demo"]
+    with subprocess.Popen(
+        command, cwd=empty, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("dbtool seed"):
+                process.send_signal(signal.SIGINT)
+                break
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "error: interrupted\n" in said
+    assert list(empty.iterdir()) == []
