@@ -174,7 +174,8 @@ def test_bad_input(dbtool: Dbtool, given: tuple[str, ...], code: int, said: str)
 @contextmanager
 def frozen(server: Server) -> Iterator[None]:
     """Stop the server's processes as a stalled host does; the kernel still accepts."""
-    pid = int((server.directory / "data" / "postmaster.pid").read_text().split()[0])
+    with SyncConnection(server.target()) as admin:
+        pid = int(admin.fetchval("SELECT pg_read_file('postmaster.pid')").split()[0])
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
