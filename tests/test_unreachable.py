@@ -109,8 +109,10 @@ def unready(*settings: str) -> Iterator[Target]:
     directory = Path(tempfile.mkdtemp(prefix="dbtool-unready-", dir="/tmp"))
     account.own(directory)
     data = directory / "data"
-    initdb = [binaries.path("initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-N"]
-    server = [binaries.path("postgres"), "-D", data, "-k", directory, "-c", "listen_addresses="]
+    place = ["-D", str(data)]
+    initdb = [str(binaries.path("initdb")), *place, "-U", "postgres", "-A", "trust", "-N"]
+    server = [str(binaries.path("postgres")), *place, "-k", str(directory)]
+    server += ["-c", "listen_addresses="]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
     subprocess.run([*account.prefix, *initdb], check=True, **quiet, **account.switch)
     (data / "standby.signal").touch()

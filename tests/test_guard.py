@@ -1,0 +1,323 @@
+"""Which database is production, proven on real servers, tunnels and poolers; and what may run."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from dbtool.database import Target, connect
+from dbtool.environments import Environment
+from dbtool.errors import UsageError
+from dbtool.guard import Action, Classified, Consent, Standing, classify, expect, need, permit
+from dbtool.scratch import Server, throwaway
+from tests.conftest import MAJOR
+from tests.pgbouncer import pgbouncer
+from tests.proxy import proxy
+
+NOT_PROVEN = "its server is not proven to be a process of this machine"
+
+
+def classified(target: Target, environment: Environment | None = None) -> Classified:
+    """Connect and classify."""
+
+    async def run() -> Classified:
+        connection = await connect(target)
+        try:
+            return await classify(connection, target, environment)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def on_tcp() -> Iterator[Server]:
+    """A server that listens on 127.0.0.1 as well."""
+    with throwaway(MAJOR, port=0) as running:
+        yield running
+
+
+def named(target: Target) -> Target:
+    """A target as a user would name it: not marked as a server of ours."""
+    return replace(target, source="--url")
+
+
+def test_a_server_on_a_unix_socket_is_proven_local(database: Target) -> None:
+    """The kernel names the postmaster at the other end."""
+    found = classified(named(database))
+    assert found.standing is Standing.DEVELOPMENT
+    assert found.reason.startswith("its server is process ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_server_on_tcp_is_proven_local(on_tcp: Server, host: str) -> None:
+    """The title of a local backend shows the port of our end."""
+    found = classified(replace(named(on_tcp.target()), host=host))
+    assert found.standing is Standing.DEVELOPMENT
+
+
+FORWARDER = """
+import socket, sys, threading
+def pump(a, b):
+    while data := a.recv(65536):
+        b.sendall(data)
+    b.shutdown(socket.SHUT_WR)
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    near, _ = listener.accept()
+    far = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    for pair in ((near, far), (far, near)):
+        threading.Thread(target=pump, args=pair, daemon=True).start()
+"""
+
+
+@contextmanager
+def forwarder(port: int) -> Iterator[int]:
+    """A process that forwards a port, as ssh -L does."""
+    command = [sys.executable, "-c", FORWARDER, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def test_a_tunnel_is_never_local(on_tcp: Server) -> None:
+    """A forwarded port ends on this machine, and its server need not."""
+    with forwarder(on_tcp.target().port) as port:
+        found = classified(replace(named(on_tcp.target()), port=port))
+    assert (found.standing, found.reason) == (Standing.UNKNOWN, NOT_PROVEN)
+
+
+def test_a_tunnel_to_a_unix_socket_is_never_local(database: Target) -> None:
+    """Nor when the forwarder talks to the server through its socket."""
+    with proxy(named(database)) as between:
+        found = classified(between.target)
+    assert (found.standing, found.reason) == (Standing.UNKNOWN, NOT_PROVEN)
+
+
+def test_a_pooler_is_never_local(server: Server) -> None:
+    """PgBouncer on this machine says nothing about where its servers are."""
+    with pgbouncer(named(server.target())) as pooler:
+        for target in (pooler.target, pooler.on_socket):
+            found = classified(target)
+            assert (found.standing, found.reason) == (Standing.UNKNOWN, NOT_PROVEN)
+
+
+def test_a_server_elsewhere_whose_process_number_is_taken_here(
+    on_tcp: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another local backend of that number is not ours: its title shows another port."""
+    from dbtool import locality
+
+    async def run() -> tuple[Classified, Classified]:
+        target = named(on_tcp.target())
+        other, ours = await connect(target), await connect(target)
+        number = other.get_server_pid()
+        before = await classify(ours, target, None)
+        real = locality.read_process
+        monkeypatch.setattr(locality, "read_process", lambda _: real(number))
+        after = await classify(ours, target, None)
+        await other.close()
+        await ours.close()
+        return before, after
+
+    before, after = asyncio.run(run())
+    assert before.standing is Standing.DEVELOPMENT
+    assert (after.standing, after.reason) == (Standing.UNKNOWN, NOT_PROVEN)
+
+
+def test_a_process_that_is_no_server(on_tcp: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that belongs to something else here, or to nothing, proves nothing."""
+    from dbtool import locality
+
+    real = locality.read_process
+    for stand_in in (lambda _: real(1), lambda _: None):
+        monkeypatch.setattr(locality, "read_process", stand_in)
+        found = classified(named(on_tcp.target()))
+        assert found.reason == "its server is no process of this machine"
+
+
+ENVIRONMENT = Environment("x", "postgresql://h/d", source="pyproject.toml [tool.dbtool.env.x]")
+PRODUCTION = replace(ENVIRONMENT, production=True)
+DEVELOPMENT = replace(ENVIRONMENT, development=True)
+
+
+def test_production_is_what_is_marked_so_even_on_this_machine(database: Target) -> None:
+    """The mark goes before every proof."""
+    expected = Classified(
+        Standing.PRODUCTION, "pyproject.toml [tool.dbtool.env.x] is marked production"
+    )
+    assert classified(named(database), PRODUCTION) == expected
+    assert classified(database, PRODUCTION) == expected
+
+
+def test_development_is_what_is_marked_so(on_tcp: Server) -> None:
+    """The mark spares the question where nothing can be proven."""
+    with forwarder(on_tcp.target().port) as port:
+        target = replace(named(on_tcp.target()), port=port)
+        assert classified(target, DEVELOPMENT) == Classified(
+            Standing.DEVELOPMENT, "pyproject.toml [tool.dbtool.env.x] is marked development"
+        )
+
+
+def test_a_server_of_our_own_is_development() -> None:
+    """dbtool started it, so it is known without asking."""
+    target = Target("/tmp/x", 5432, "postgres", "postgres", source="scratch")
+    assert expect(target, None) == Classified(
+        Standing.DEVELOPMENT, "dbtool started this server itself"
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "environment", "line"),
+    [
+        (
+            Target("db", 5433, "ann", "shop", "secret"),
+            None,
+            '[tool.dbtool] env.dev = { url = "postgresql://ann@db:5433/shop", development = true }',
+        ),
+        (
+            Target("/run/pg", 5432, "ann", "shop"),
+            None,
+            '[tool.dbtool] env.dev = { url = "postgresql://ann@/shop?host=/run/pg&port=5432",'
+            " development = true }",
+        ),
+        (
+            Target("db", 5433, "ann", "shop"),
+            ENVIRONMENT,
+            "pyproject.toml [tool.dbtool.env.x] development = true",
+        ),
+    ],
+)
+def test_the_settings_line_that_would_classify_it(
+    target: Target, environment: Environment | None, line: str
+) -> None:
+    """Unknown comes with the one line that ends it, and without the password."""
+    assert expect(target, environment) == Classified(Standing.UNKNOWN, "no setting marks it", line)
+
+
+def test_the_table() -> None:
+    """What each action needs, row by row: development, elsewhere."""
+    table = {
+        action.name: (need(action, Standing.DEVELOPMENT).name, need(action, Standing.UNKNOWN).name)
+        for action in Action
+    }
+    assert table == {
+        "READ": ("NOTHING", "NOTHING"),
+        "UPGRADE": ("NOTHING", "YES"),
+        "EXPLAIN_READ": ("NOTHING", "NOTHING"),
+        "EXPLAIN_WRITE": ("YES", "NAME"),
+        "KILL": ("YES", "YES"),
+        "DOWNGRADE": ("YES", "NAME"),
+        "GENERATE_EMPTY": ("NOTHING", "NAME_AS_FLAG"),
+        "GENERATE": ("YES", "NAME_AS_FLAG"),
+        "REFERENCE": ("NOTHING", "YES"),
+    }
+    for action in Action:
+        assert need(action, Standing.UNKNOWN) is need(action, Standing.PRODUCTION)
+
+
+@dataclass
+class Answers:
+    """A person who answers the same every time and remembers what was asked."""
+
+    answer: bool
+    asked: list[str] = field(default_factory=list)
+
+    def confirm(self, question: str) -> bool:
+        """A yes or no question."""
+        self.asked.append(question)
+        return self.answer
+
+    def type_name(self, question: str, name: str) -> bool:
+        """Whether the name was typed."""
+        self.asked.append(f"{question} [{name}]")
+        return self.answer
+
+
+HERE = Classified(Standing.DEVELOPMENT, "its server is process 1 of this machine")
+THERE = Classified(Standing.UNKNOWN, NOT_PROVEN, "env.dev = {…}")
+LIVE = Classified(Standing.PRODUCTION, "[tool.dbtool.env.live] is marked production")
+
+
+@pytest.mark.parametrize(
+    ("action", "standing", "question"),
+    [
+        (Action.DOWNGRADE, HERE, 'Downgrade "shop"?'),
+        (
+            Action.UPGRADE,
+            THERE,
+            f'"shop" may be production: {NOT_PROVEN}.\n'
+            "If it is for development, say so in the settings: env.dev = {…}\n"
+            'Upgrade "shop"?',
+        ),
+        (
+            Action.DOWNGRADE,
+            LIVE,
+            '"shop" is production: [tool.dbtool.env.live] is marked production.\n'
+            'Downgrade "shop"? Type its name [shop]',
+        ),
+    ],
+)
+def test_the_question(action: Action, standing: Classified, question: str) -> None:
+    """It says what the database is and why; no means that nothing happens."""
+    willing = Answers(True)
+    permit(action, standing, "shop", Consent(), willing)
+    assert willing.asked == [question]
+    with pytest.raises(UsageError, match="not confirmed; nothing was done"):
+        permit(action, standing, "shop", Consent(), Answers(False))
+
+
+@pytest.mark.parametrize("standing", [HERE, THERE, LIVE])
+@pytest.mark.parametrize("action", list(Action))
+def test_the_name_as_a_flag_is_enough_for_everything(action: Action, standing: Classified) -> None:
+    """`--confirm-database` with the right name asks nothing, with a wrong one does nothing."""
+    nobody = Answers(False)
+    permit(action, standing, "shop", Consent(confirm_database="shop"), nobody)
+    assert nobody.asked == []
+    if need(action, standing.standing).name != "NOTHING":
+        with pytest.raises(UsageError, match='--confirm-database says "ship"'):
+            permit(action, standing, "shop", Consent(True, "ship"), nobody)
+
+
+@pytest.mark.parametrize("standing", [HERE, THERE, LIVE])
+@pytest.mark.parametrize("action", list(Action))
+def test_yes_is_enough_where_a_yes_is_asked(action: Action, standing: Classified) -> None:
+    """`--yes` answers a yes; a name still has to be typed, or given as a flag."""
+    asked = need(action, standing.standing).name
+    person = Answers(True)
+    if asked == "NAME_AS_FLAG":
+        with pytest.raises(UsageError, match=r'^refused to .* "shop"$') as raised:
+            permit(action, standing, "shop", Consent(yes=True), person)
+        assert raised.value.hint == "If you mean it: --confirm-database shop"
+    else:
+        permit(action, standing, "shop", Consent(yes=True), person)
+    assert len(person.asked) == (asked == "NAME")
+
+
+def test_our_own_port_is_compared_whole(on_tcp: Server) -> None:
+    """A port that merely ends like ours does not match."""
+    from dbtool.locality import Process, _is_ours
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    ours = socket.create_connection(listening.getsockname())
+    port = ours.getsockname()[1]
+    titles = {
+        f"postgres: u d 127.0.0.1({port}) idle": True,
+        f"postgres: u d 127.0.0.1({port})": True,
+        f"postgres: u d 127.0.0.1(1{port}) idle": False,
+        f"postgres: u d 27.0.0.1({port}) idle": False,
+        "postgres: u d [local] idle": False,
+    }
+    found = {title: _is_ours(ours, Process("postgres", title, 1, 0.0)) for title in titles}
+    ours.close()
+    listening.close()
+    assert found == titles
