@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dbtool.errors import UsageError
@@ -11,6 +12,7 @@ from dbtool.errors import UsageError
 OWN_FILE = "dbtool.toml"
 PYPROJECT = "pyproject.toml"
 ALEMBIC_INI = "alembic.ini"
+_SECRET = MappingProxyType({"json": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,9 @@ class Project:
 
     root: Path
     found_by: str
-    table: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    table: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=_SECRET)
     table_source: str = ""
-    alembic_table: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    alembic_table: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=_SECRET)
 
 
 def find(start: Path) -> Project:
