@@ -1,6 +1,5 @@
 """What the rules of explain judge: a plan, its times, and what the catalog knows."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dbtool.explain.estimates import Estimates
@@ -20,13 +19,12 @@ class Analysis:
     times: Times
     facts: Facts = field(default_factory=Facts)
     estimates: Estimates = field(init=False, repr=False)
+    ran: tuple[Node, ...] = field(init=False, repr=False)
+    """The nodes that were executed."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "estimates", Estimates(self.plan))
-
-    def ran(self) -> Iterator[Node]:
-        """The nodes that were executed."""
-        return (node for node in self.plan.nodes if node.executed)
+        object.__setattr__(self, "ran", tuple(node for node in self.plan.nodes if node.executed))
 
     def part(self, node: Node) -> float:
         """The node's own share of the time; 1 where the plan carries no times."""

@@ -2,36 +2,53 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import cast
 
-from dbtool.explain.plan import BLOCK_FIELDS, Actual, Buffers, Node, Plan, Trigger, Value, Worker
+from dbtool.explain.plan import (
+    BLOCK_FIELDS,
+    GATHERS,
+    Actual,
+    Buffers,
+    Node,
+    Plan,
+    Trigger,
+    Value,
+    Worker,
+)
 
 Tree = Mapping[str, Value]
 
 BLOCK_KEYS = tuple(name.replace("_", " ").title() + " Blocks" for name in BLOCK_FIELDS)
-_CORE_KEYS = frozenset(
-    {
-        "Node Type",
-        "Parent Relationship",
-        "Subplan Name",
-        "Startup Cost",
-        "Total Cost",
-        "Plan Rows",
-        "Plan Width",
-        "Actual Startup Time",
-        "Actual Total Time",
-        "Actual Rows",
-        "Actual Loops",
-        "Workers",
-        "Plans",
-        *BLOCK_KEYS,
-    }
+_BLOCKS = itemgetter(*BLOCK_KEYS)
+_CORE_KEYS = (
+    "Node Type",
+    "Parent Relationship",
+    "Subplan Name",
+    "Startup Cost",
+    "Total Cost",
+    "Plan Rows",
+    "Plan Width",
+    "Actual Startup Time",
+    "Actual Total Time",
+    "Actual Rows",
+    "Actual Loops",
+    "Workers",
+    "Plans",
+    *BLOCK_KEYS,
 )
 _PLAN_KEYS = frozenset({"Plan", "Planning Time", "Execution Time", "Triggers", "Settings"})
 
 
 def build(document: Tree) -> Plan:
     """The plan in one object of PostgreSQL's JSON output; ValueError where it is none."""
+    try:
+        return _plan(document)
+    except TypeError as error:
+        raise ValueError(f"a value has the wrong type: {error}") from error
+
+
+def _plan(document: Tree) -> Plan:
     triggers = cast(list[Tree], document.get("Triggers") or [])
     settings = cast(dict[str, str], document.get("Settings") or {})
     return Plan(
@@ -50,6 +67,7 @@ class _Place:
 
     tree: Tree
     parent: int
+    gather: int
     depth: int
     children: list[int]
     end: int = 0
@@ -60,63 +78,91 @@ def _nodes(root: Tree) -> tuple[Node, ...]:
     waiting: list[tuple[Tree, int, int]] = [(root, 0, 0)]
     while waiting:
         tree, parent, depth = waiting.pop()
-        if not isinstance(tree, Mapping) or "Node Type" not in tree:
+        if not isinstance(tree, dict) or "Node Type" not in tree:
             raise ValueError(f'node {len(places) + 1} has no "Node Type"')
-        places.append(_Place(tree, parent, depth, []))
+        places.append(_Place(tree, parent, _gather(tree, parent, places), depth, []))
         number = len(places)
         if parent:
             places[parent - 1].children.append(number)
         below = cast(list[Tree], tree.get("Plans") or ())
-        waiting.extend((each, number, depth + 1) for each in reversed(below))
+        waiting.extend([(each, number, depth + 1) for each in reversed(below)])
     for number in range(len(places), 0, -1):
         last = places[number - 1].children[-1:]
         places[number - 1].end = places[last[0] - 1].end if last else number + 1
     return tuple(_node(number, place) for number, place in enumerate(places, 1))
 
 
+def _gather(tree: Tree, parent: int, places: list[_Place]) -> int:
+    """The Gather whose workers run a node; its InitPlans are the leader's."""
+    if not parent:
+        return 0
+    above = places[parent - 1]
+    if above.tree["Node Type"] in GATHERS and tree.get("Parent Relationship") != "InitPlan":
+        return parent
+    return above.gather
+
+
 def _node(number: int, place: _Place) -> Node:
     tree = place.tree
-    workers = cast(list[Tree], tree.get("Workers") or ())
+    get = tree.get
     return Node(
         id=number,
         parent=place.parent,
+        gather=place.gather,
         depth=place.depth,
         kind=str(tree["Node Type"]),
-        relationship=str(tree.get("Parent Relationship", "")),
-        subplan=str(tree.get("Subplan Name", "")),
-        startup_cost=_number(tree.get("Startup Cost")),
-        total_cost=_number(tree.get("Total Cost")),
-        plan_rows=_number(tree.get("Plan Rows")),
-        plan_width=int(_number(tree.get("Plan Width"))),
+        relationship=str(get("Parent Relationship", "")),
+        subplan=str(get("Subplan Name", "")),
+        startup_cost=_number(get("Startup Cost")),
+        total_cost=_number(get("Total Cost")),
+        plan_rows=_number(get("Plan Rows")),
+        plan_width=int(_number(get("Plan Width"))),
         actual=_actual(tree),
         buffers=_buffers(tree),
-        workers=tuple(_worker(each) for each in workers),
-        props={key: value for key, value in tree.items() if key not in _CORE_KEYS},
+        workers=_workers(tree),
+        props=_others(tree),
         children=tuple(place.children),
         end=place.end,
     )
 
 
+def _others(tree: Tree) -> dict[str, Value]:
+    props = dict(tree)
+    for key in _CORE_KEYS:
+        props.pop(key, None)
+    return props
+
+
 def _actual(tree: Tree) -> Actual | None:
-    loops = tree.get("Actual Loops")
-    if loops is None:
+    get = tree.get
+    if (loops := get("Actual Loops")) is None:
         return None
     return Actual(
-        rows=_number(tree.get("Actual Rows")),
-        loops=int(_number(loops)),
-        startup=_optional(tree.get("Actual Startup Time")),
-        total=_optional(tree.get("Actual Total Time")),
+        _number(get("Actual Rows")),
+        int(_number(loops)),
+        _optional(get("Actual Startup Time")),
+        _optional(get("Actual Total Time")),
     )
 
 
 def _buffers(tree: Tree) -> Buffers | None:
     if "Shared Hit Blocks" not in tree:
         return None
-    return Buffers(*(int(_number(tree.get(key))) for key in BLOCK_KEYS))
+    try:
+        counts = _BLOCKS(tree)
+    except KeyError:
+        counts = tuple(tree.get(key, 0) for key in BLOCK_KEYS)
+    sum(counts)  # a TypeError here says that one is no number
+    return Buffers(*counts)
+
+
+def _workers(tree: Tree) -> tuple[Worker, ...]:
+    workers = tree.get("Workers")
+    return tuple(map(_worker, cast(list[Tree], workers))) if workers else ()
 
 
 def _worker(tree: Tree) -> Worker:
-    props = {key: value for key, value in tree.items() if key not in _CORE_KEYS}
+    props = _others(tree)
     return Worker(int(_number(props.pop("Worker Number", 0))), _actual(tree), props)
 
 
@@ -131,8 +177,8 @@ def _trigger(tree: Tree) -> Trigger:
 
 
 def _number(value: Value) -> float:
-    return value if isinstance(value, int | float) else 0
+    return value if isinstance(value, (float, int)) else 0
 
 
 def _optional(value: Value) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return value if isinstance(value, (float, int)) else None

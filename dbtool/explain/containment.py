@@ -36,7 +36,7 @@ class Forest:
         self.plan = plan
         self.edges: list[Edge] = []
         self.detached: list[int] = []
-        self.region = regions(plan)
+        self.blocks = ((), *(node.blocks for node in plan.nodes))
         self._time_inside = [0.0] * (len(plan.nodes) + 1)
         self._blocks_inside = [0] * (len(plan.nodes) + 1)
         self._shared: list[Edge] = []
@@ -50,14 +50,18 @@ class Forest:
 
     def place(self) -> None:
         """Put every node inside the one it ran in."""
-        shared: list[Node] = []
-        for node in self.plan.nodes[1:]:
-            if node.relationship == "InitPlan":
-                shared.append(node)
-            else:
-                self._put(node, node.parent, 1.0, node.blocks)
-        if not shared:
-            return
+        nodes = self.plan.nodes[1:]
+        self.edges += [
+            Edge(node.id, node.parent, 1.0, self.blocks[node.id])
+            for node in nodes
+            if node.relationship != "InitPlan"
+        ]
+        if shared := [node for node in nodes if node.relationship == "InitPlan"]:
+            self._place_shared(shared)
+
+    def _place_shared(self, shared: list[Node]) -> None:
+        for edge in self.edges:
+            self._fill(edge)
         mentions = _mentions(self.plan)
         scans = _cte_scans(self.plan)
         ran = [node for node in shared if node.executed]
@@ -68,12 +72,16 @@ class Forest:
             if node.subplan.startswith("CTE "):
                 self._place_cte(node, scans)
 
-    def _put(self, node: Node, outer: int, part: float, blocks: tuple[int, ...]) -> Edge:
+    def _put(self, node: Node, outer: int, part: float, blocks: tuple[int, ...]) -> None:
         edge = Edge(node.id, outer, part, blocks)
         self.edges.append(edge)
-        self._time_inside[outer] += node.time * part
-        self._blocks_inside[outer] += sum(blocks)
-        return edge
+        self._shared.append(edge)
+        self._fill(edge)
+
+    def _fill(self, edge: Edge) -> None:
+        """What ran inside a node leaves that much less room in it."""
+        self._time_inside[edge.outer] += self.plan.node(edge.inner).time * edge.part
+        self._blocks_inside[edge.outer] += sum(edge.blocks)
 
     def _place_init_plan(self, node: Node, mentions: dict[str, list[int]]) -> None:
         mentioned = (number for name in _produced(node) for number in mentions[name])
@@ -82,15 +90,15 @@ class Forest:
         if best is None:
             best = self._roomiest(node, list(self._level(node)))
         outer = best.id if best else node.parent
-        self._shared.append(self._put(node, outer, 1.0, node.blocks))
+        self._put(node, outer, 1.0, self.blocks[node.id])
 
     def _user(self, init_plan: Node, number: int) -> int:
         """The node that evaluates a mention, 0 if none did; the leader does so for workers."""
         owner = self.plan.node(init_plan.parent)
         if not owner.id <= number < owner.end or init_plan.id <= number < init_plan.end:
             return 0
-        gather = self.region[number]
-        if gather and owner.id <= gather < owner.end and self.region[owner.id] != gather:
+        gather = self.plan.node(number).gather
+        if gather and owner.id <= gather < owner.end and owner.gather != gather:
             number = gather
         return number if self.plan.node(number).executed else 0
 
@@ -98,7 +106,7 @@ class Forest:
         owner = self.plan.node(init_plan.parent)
         for node in (owner, *self.plan.below(owner)):
             inside = init_plan.id <= node.id < init_plan.end
-            if node.executed and not inside and self.region[node.id] == self.region[owner.id]:
+            if node.executed and not inside and node.gather == owner.gather:
                 yield node
 
     def _roomiest(self, node: Node, candidates: list[Node]) -> Node | None:
@@ -107,7 +115,7 @@ class Forest:
     def _fitting(self, node: Node, candidates: list[Node]) -> list[Node]:
         """Those with time and blocks left over in which the node can have run."""
         least_time = _FITS * node.time - HALF_DIGIT * node.loops
-        least_blocks = sum(node.blocks)
+        least_blocks = sum(self.blocks[node.id])
         return [
             each
             for each in candidates
@@ -124,7 +132,7 @@ class Forest:
         return room
 
     def _block_room(self, node: Node) -> int:
-        return sum(node.blocks) - self._blocks_inside[node.id]
+        return sum(self.blocks[node.id]) - self._blocks_inside[node.id]
 
     def _place_cte(self, node: Node, scans: dict[str, list[int]]) -> None:
         owner = self.plan.node(node.parent)
@@ -140,14 +148,14 @@ class Forest:
         whole = self._fitting(node, candidates)
         if whole or len(candidates) == 1:
             best = min(whole or candidates, key=lambda each: abs(self._room(each) - node.time))
-            self._shared.append(self._put(node, best.id, 1.0, node.blocks))
+            self._put(node, best.id, 1.0, self.blocks[node.id])
         else:
             self._split(node, candidates)
 
     def _split(self, node: Node, candidates: list[Node]) -> None:
         """Several scans pulled the CTE piece by piece: fill them in order of their room."""
         candidates.sort(key=self._room, reverse=True)
-        time_left, blocks_left = 1.0, list(node.blocks)
+        time_left, blocks_left = 1.0, list(self.blocks[node.id])
         for place, each in enumerate(candidates):
             last = place == len(candidates) - 1
             room = max(self._room(each), 0.0) / node.time if node.time else 0.0
@@ -157,7 +165,7 @@ class Forest:
             time_left -= part
             blocks_left = [left - taken for left, taken in zip(blocks_left, blocks, strict=True)]
             if part > 0 or any(blocks):
-                self._shared.append(self._put(node, each.id, part, blocks))
+                self._put(node, each.id, part, blocks)
 
 
 def _some_of(blocks: Sequence[int], room: int) -> tuple[int, ...]:
@@ -193,16 +201,6 @@ def _cte_scans(plan: Plan) -> dict[str, list[int]]:
         if node.kind == "CTE Scan":
             found[node.text("CTE Name")].append(node.id)
     return found
-
-
-def regions(plan: Plan) -> list[int]:
-    """For each node the Gather whose workers run it; 0 for what only the leader runs."""
-    region = [0] * (len(plan.nodes) + 1)
-    for node in plan.nodes[1:]:
-        above = plan.node(node.parent)
-        gathered = above.is_gather and node.relationship != "InitPlan"
-        region[node.id] = above.id if gathered else region[above.id]
-    return region
 
 
 def gathered(plan: Plan, gather: Node) -> Node:

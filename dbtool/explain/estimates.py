@@ -7,7 +7,6 @@ workers print their share. What these explain is not counted.
 
 from dataclasses import dataclass
 
-from dbtool.explain.containment import regions
 from dbtool.explain.plan import Node, Plan
 
 _ROUNDED = 0.5
@@ -37,8 +36,7 @@ class Estimates:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._region = regions(plan)
-        self._partial = _partial(plan, self._region)
+        self._partial = _partial(plan)
         self._cut = _cut_short(plan)
         self._half_digit = _half_digit(plan)
 
@@ -48,7 +46,7 @@ class Estimates:
             return None
         expected, seen, half_digit = node.plan_rows, node.actual.rows, self._half_digit
         if self._partial[node.id]:
-            gather = self._plan.node(self._region[node.id])
+            gather = self._plan.node(node.gather)
             expected *= _divisor(gather)
             scale = node.loops / max(gather.loops, 1)
             seen, half_digit = seen * scale, half_digit * scale
@@ -74,14 +72,14 @@ def _divisor(gather: Node) -> float:
     return workers + max(0.0, 1.0 - _LEADER_COST * workers)
 
 
-def _partial(plan: Plan, region: list[int]) -> list[bool]:
+def _partial(plan: Plan) -> list[bool]:
     """Which nodes return only a process's part of their rows.
 
     An aggregate below a Gather does too, but its rows are estimated for each process.
     """
     partial = [False] * (len(plan.nodes) + 1)
     for node in reversed(plan.nodes):
-        if region[node.id]:
+        if node.gather:
             below = [
                 partial[child.id]
                 for child in plan.children(node)

@@ -7,6 +7,10 @@ from operator import attrgetter
 Value = object
 
 
+GATHERS = frozenset({"Gather", "Gather Merge"})
+"""Nodes that start parallel workers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Buffers:
     """Blocks a node touched, in all its loops and processes, its children included."""
@@ -66,12 +70,14 @@ class Node:
     """One node of a plan.
 
     `id` counts nodes in the order PostgreSQL prints them, from 1; the nodes below this one
-    are those up to but not including `end`. `props` holds what else was printed, under
-    PostgreSQL's own keys.
+    are those up to but not including `end`. `gather` is the Gather whose workers run the node,
+    0 where only the leader does. `props` holds what else was printed, under PostgreSQL's own
+    keys.
     """
 
     id: int
     parent: int
+    gather: int
     depth: int
     kind: str
     relationship: str
@@ -130,7 +136,7 @@ class Node:
     @property
     def is_gather(self) -> bool:
         """Whether the node collects the rows of parallel workers."""
-        return self.kind in ("Gather", "Gather Merge")
+        return self.kind in GATHERS
 
     def text(self, key: str) -> str:
         """A property that is text; empty where it was not printed."""
@@ -145,7 +151,7 @@ class Node:
     def number(self, key: str) -> float:
         """A property that is a number; 0 where it was not printed."""
         value = self.props.get(key)
-        return value if isinstance(value, int | float) else 0
+        return value if isinstance(value, (float, int)) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ sum to the root. Below a Gather, elapsed time is that of the process everything 
 """
 
 from dataclasses import dataclass
+from operator import sub
 
 from dbtool.explain.containment import HALF_DIGIT, Forest, gathered, participants
 from dbtool.explain.plan import Buffers, Node, Plan
@@ -53,7 +54,7 @@ def measure(plan: Plan) -> Times:
     """Attribute a plan's time and blocks to its nodes."""
     forest = Forest(plan)
     forest.place()
-    wall = _Wall(plan, forest.region)
+    wall = _Wall(plan)
     users = forest.users()
     return Times(_shares(plan, forest, wall), plan.root.time, users, tuple(forest.detached))
 
@@ -61,17 +62,17 @@ def measure(plan: Plan) -> Times:
 class _Wall:
     """Elapsed time in each node, what ran inside it included."""
 
-    def __init__(self, plan: Plan, region: list[int]) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.inclusive = [0.0, *(node.time for node in plan.nodes)]
         self.approximate = [False] * (len(plan.nodes) + 1)
         self._plan = plan
         for gather in plan.nodes:
             if gather.is_gather and gather.executed:
-                self._follow_critical_process(gather, region)
+                self._follow_critical_process(gather)
 
-    def _follow_critical_process(self, gather: Node, region: list[int]) -> None:
+    def _follow_critical_process(self, gather: Node) -> None:
         child = gathered(self._plan, gather)
-        nodes = [node for node in self._plan.below(gather) if region[node.id] == gather.id]
+        nodes = [node for node in self._plan.below(gather) if node.gather == gather.id]
         processes = _processes(child)
         if len(processes) > 1:
             process = max(processes, key=lambda each: _time_in(child, each))
@@ -112,32 +113,31 @@ def _shares(plan: Plan, forest: Forest, wall: _Wall) -> tuple[Share, ...]:
     own = wall.inclusive.copy()
     busy = [0.0, *(node.time for node in plan.nodes)]
     bound = [0.0, *(HALF_DIGIT * node.loops for node in plan.nodes)]
-    own_bound = bound.copy()
-    blocks = [(), *(node.blocks for node in plan.nodes)]
+    total, own_bound, blocks = busy.copy(), bound.copy(), list(forest.blocks)
     for edge in forest.edges:
         own[edge.outer] -= wall.inclusive[edge.inner] * edge.part
-        busy[edge.outer] -= plan.node(edge.inner).time * edge.part
+        busy[edge.outer] -= total[edge.inner] * edge.part
         own_bound[edge.outer] += bound[edge.inner]
         if edge.blocks:
-            kept = zip(blocks[edge.outer], edge.blocks, strict=True)
-            blocks[edge.outer] = tuple(whole - inside for whole, inside in kept)
-    for node in plan.nodes:
-        if node.is_gather:
-            # What workers do together is more than elapsed time; a Gather's own part is waiting.
-            busy[node.id] = own[node.id]
-    return tuple(
-        Share(
-            wall=_settled(own[number], own_bound[number]),
-            busy=_settled(busy[number], own_bound[number]),
-            bound=own_bound[number],
-            buffers=Buffers(*blocks[number]) if blocks[number] else None,
-            approximate=wall.approximate[number],
-            consistent=own[number] >= -own_bound[number],
+            blocks[edge.outer] = tuple(map(sub, blocks[edge.outer], edge.blocks))
+    shares = []
+    for number, node in enumerate(plan.nodes, 1):
+        # What workers do together is more than elapsed time; a Gather's own part is waiting.
+        work = own[number] if node.is_gather else busy[number]
+        alone = blocks[number] is forest.blocks[number]
+        shares.append(
+            Share(
+                wall=_settled(own[number], own_bound[number]),
+                busy=_settled(work, own_bound[number]),
+                bound=own_bound[number],
+                buffers=node.buffers if alone else Buffers(*blocks[number]),
+                approximate=wall.approximate[number],
+                consistent=own[number] >= -own_bound[number],
+            )
         )
-        for number in range(1, len(plan.nodes) + 1)
-    )
+    return tuple(shares)
 
 
 def _settled(value: float, bound: float) -> float:
     """Rounding may leave a little less than nothing; anything more is left to be seen."""
-    return 0.0 if -bound <= value < 0 else value
+    return value if value >= 0 or value < -bound else 0.0

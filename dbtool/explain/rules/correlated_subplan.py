@@ -34,7 +34,7 @@ LEAST_TIME = 5.0
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report subqueries that run once per outer row."""
-    for node in analysis.ran():
+    for node in analysis.ran:
         if node.relationship != "SubPlan" or node.loops < LEAST_LOOPS:
             continue
         share = analysis.part_below(node)

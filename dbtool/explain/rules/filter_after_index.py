@@ -35,7 +35,7 @@ _KINDS = frozenset({"Index Scan", "Index Only Scan", "Bitmap Heap Scan"})
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report index scans that find far more rows than the filter keeps."""
-    for node in analysis.ran():
+    for node in analysis.ran:
         if node.kind in _KINDS and analysis.matters(node):
             per_loop = node.number("Rows Removed by Filter")
             rows_per_loop = node.rows / node.loops

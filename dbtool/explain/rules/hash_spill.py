@@ -35,15 +35,18 @@ LEAST_SHARE = 0.05
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report hash joins and aggregates that used disk."""
-    for node in analysis.ran():
-        above = analysis.plan.parent(node)
-        if node.kind == "Hash" and above is not None:
-            batches, at = node.number("Hash Batches"), above
-        else:
-            batches, at = node.number("HashAgg Batches"), node
-        share = analysis.part(node) + (analysis.part(at) if at is not node else 0.0)
-        if batches > 1 and share >= LEAST_SHARE:
+    for node in analysis.ran:
+        if node.kind not in ("Hash", "Aggregate"):
+            continue
+        batches = node.number("Hash Batches") or node.number("HashAgg Batches")
+        if batches > 1 and (share := _share(analysis, node)) >= LEAST_SHARE:
             yield _finding(analysis, node, batches, share)
+
+
+def _share(analysis: Analysis, node: Node) -> float:
+    """A hash join's part in the time is that of the table and of the join that uses it."""
+    join = analysis.plan.parent(node) if node.kind == "Hash" else None
+    return analysis.part(node) + (analysis.part(join) if join else 0.0)
 
 
 def _finding(analysis: Analysis, node: Node, batches: float, share: float) -> Finding:

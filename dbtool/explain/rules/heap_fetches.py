@@ -36,7 +36,7 @@ LEAST_SHARE = 0.05
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report index-only scans that fetch from the table."""
-    for node in analysis.ran():
+    for node in analysis.ran:
         if node.kind == "Index Only Scan" and analysis.matters(node):
             fetches = node.number("Heap Fetches")
             looked_at = node.rows + node.number("Rows Removed by Filter") * node.loops

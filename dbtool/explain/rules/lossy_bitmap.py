@@ -38,7 +38,9 @@ KILOBYTES_PER_PAGE = 0.1
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report bitmap scans with lossy pages."""
-    for node in analysis.ran():
+    for node in analysis.ran:
+        if node.kind != "Bitmap Heap Scan":
+            continue
         lossy, exact = node.number("Lossy Heap Blocks"), node.number("Exact Heap Blocks")
         if lossy and lossy >= LEAST_SHARE * (lossy + exact) and analysis.matters(node):
             yield _finding(node, lossy, exact)

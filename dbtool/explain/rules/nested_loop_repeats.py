@@ -42,7 +42,7 @@ LEAST_DISCARDED = 10
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report nested loops whose inner side is run too often or searches too much."""
-    for node in analysis.ran():
+    for node in analysis.ran:
         if node.kind != "Nested Loop" or len(node.children) < 2:
             continue
         outer, inner = _sides(analysis, node)

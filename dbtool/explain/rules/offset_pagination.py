@@ -33,7 +33,7 @@ LEAST_RATIO = 10
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report limits that skip far more rows than they return."""
-    for node in analysis.ran():
+    for node in analysis.ran:
         if node.kind != "Limit":
             continue
         below = [each for each in analysis.plan.children(node) if each.relationship == "Outer"]

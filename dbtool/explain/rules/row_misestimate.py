@@ -46,7 +46,7 @@ _JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join"})
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report where misestimates begin."""
-    for node in analysis.ran():
+    for node in analysis.ran:
         estimate = analysis.estimates.of(node)
         if estimate and _far_off(node, estimate) and _begins_here(analysis, node):
             yield _finding(analysis, node, estimate)

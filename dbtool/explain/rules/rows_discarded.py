@@ -34,7 +34,7 @@ LEAST_RATIO = 10
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report sequential scans whose filter keeps almost nothing."""
-    for node in analysis.ran():
+    for node in analysis.ran:
         if node.kind == "Seq Scan" and discards(node) and analysis.matters(node):
             yield _finding(analysis, node)
 

@@ -30,14 +30,15 @@ from dbtool.explain.wording import duration, memory, percent, plenty, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 
 NAME = rule_name(__name__)
+_SORTS = ("Sort", "Incremental Sort")
 IN_MEMORY = 3
 """Memory a sort needs, as a multiple of what its rows take on disk."""
 
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report sorts that used disk."""
-    for node in analysis.ran():
-        on_disk = _kilobytes_on_disk(node)
+    for node in analysis.ran:
+        on_disk = _kilobytes_on_disk(node) if node.kind in _SORTS else 0
         if on_disk and analysis.matters(node):
             yield _finding(analysis, node, on_disk)
 

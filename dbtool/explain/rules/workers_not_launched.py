@@ -37,9 +37,11 @@ LEAST_SHARE = 0.2
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report parallel plans that ran with fewer workers than planned."""
-    for node in analysis.ran():
+    for node in analysis.ran:
+        if not node.is_gather:
+            continue
         planned, launched = node.number("Workers Planned"), node.number("Workers Launched")
-        if node.is_gather and launched < planned and analysis.part_below(node) >= LEAST_SHARE:
+        if launched < planned and analysis.part_below(node) >= LEAST_SHARE:
             yield _finding(analysis, node, planned, launched)
 
 
