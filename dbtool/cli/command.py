@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dbtool.cli import output
+from dbtool.cli import formats, output
 from dbtool.cli.help import HelpCommand
 from dbtool.cli.options import OUTPUT, SHARED_NAMES, Options, Share, given, merge, split
 from dbtool.errors import DbtoolError, Interrupted, UsageError
@@ -53,7 +53,7 @@ class Call:
 
     def emit(self, report: "Report") -> None:
         """Write one report."""
-        output.write_report(report, self.options.wanted, self.options.output)
+        formats.write_report(report, self.options.wanted, self.options.output)
 
     def runs_long(self) -> None:
         """Collect garbage from now on: this command lives long enough to need it."""

@@ -6,12 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
 from dbtool.errors import BUG_EXIT, DbtoolError, OperationError, UsageError
-
-if TYPE_CHECKING:
-    from dbtool.report import Report
 
 
 class Format(StrEnum):
@@ -35,53 +32,7 @@ def prepare_streams() -> None:
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
-def write_report(report: "Report", wanted: Format, path: Path | None) -> None:
-    """Write a report in a format, to a file or to stdout."""
-    write(_render(report, wanted, to_file=path is not None), path)
-    if wanted is Format.GITHUB and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
-        from dbtool.render.markdown import render as as_markdown
-
-        with suppress(OSError), open(summary, "a", encoding="utf-8") as page:
-            page.write(as_markdown(report))
-
-
-def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
-    match wanted:
-        case Format.JSON:
-            from dbtool.render.json import render as as_json
-
-            return as_json(report)
-        case Format.MARKDOWN:
-            from dbtool.render.markdown import render as as_markdown
-
-            return as_markdown(report)
-        case Format.GITHUB:
-            from dbtool.render.github import render as as_github
-
-            return as_github(report, _workspace())
-        case Format.TERMINAL:
-            return _for_people(report, to_file=to_file)
-
-
-def _for_people(report: "Report", *, to_file: bool) -> str:
-    from dbtool.render.screen import PAPER, Screen
-    from dbtool.render.terminal import render as as_terminal
-
-    if to_file:
-        return as_terminal(report, PAPER)
-    text = as_terminal(report, Screen(_width(), color=wants_color(), drawing=_draws()))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        from dbtool.render.github import annotations
-
-        text = annotations(report, _workspace()) + text
-    return text
-
-
-def _workspace() -> str:
-    return os.environ.get("GITHUB_WORKSPACE", "")
-
-
-def _width() -> int | None:
+def width() -> int | None:
     """Columns to fit a report into; None, without limit, where nobody looks at a screen."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdigit() and int(columns) > 0:
@@ -94,7 +45,8 @@ def _width() -> int | None:
         return 80
 
 
-def _draws() -> bool:
+def draws() -> bool:
+    """Whether lines and blocks may be drawn on stdout."""
     return os.isatty(1) and (sys.stdout.encoding or "").lower().startswith("utf")
 
 

@@ -1,0 +1,59 @@
+"""Which format a report is written in, and what each needs to know of its surroundings."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbtool.cli import output
+from dbtool.cli.output import Format
+
+if TYPE_CHECKING:
+    from dbtool.report import Report
+
+
+def write_report(report: "Report", wanted: Format, path: Path | None) -> None:
+    """Write a report in a format, to a file or to stdout."""
+    output.write(_render(report, wanted, to_file=path is not None), path)
+    if wanted is Format.GITHUB and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+        from dbtool.render.markdown import render as as_markdown
+
+        with suppress(OSError), open(summary, "a", encoding="utf-8") as page:
+            page.write(as_markdown(report))
+
+
+def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
+    match wanted:
+        case Format.JSON:
+            from dbtool.render.json import render as as_json
+
+            return as_json(report)
+        case Format.MARKDOWN:
+            from dbtool.render.markdown import render as as_markdown
+
+            return as_markdown(report)
+        case Format.GITHUB:
+            from dbtool.render.github import render as as_github
+
+            return as_github(report, _workspace())
+        case Format.TERMINAL:
+            return _for_people(report, to_file=to_file)
+
+
+def _for_people(report: "Report", *, to_file: bool) -> str:
+    from dbtool.render.screen import PAPER, Screen
+    from dbtool.render.terminal import render as as_terminal
+
+    if to_file:
+        return as_terminal(report, PAPER)
+    screen = Screen(output.width(), color=output.wants_color(), drawing=output.draws())
+    text = as_terminal(report, screen)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from dbtool.render.github import annotations
+
+        text = annotations(report, _workspace()) + text
+    return text
+
+
+def _workspace() -> str:
+    return os.environ.get("GITHUB_WORKSPACE", "")
