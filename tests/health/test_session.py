@@ -116,8 +116,11 @@ def test_a_lock_is_not_waited_for(database: Target) -> None:
     assert caught.value.exit == 5
 
 
-def test_a_server_that_froze_after_the_login_is_given_up(database: Target) -> None:
+def test_a_server_that_froze_after_the_login_is_given_up(
+    database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The client has a time limit of its own and says what silence means."""
+    monkeypatch.setattr("dbtool.health.session.GRACE_SECONDS", -1.7)
     with proxy(database) as through:
 
         async def freeze(opened: Session) -> None:

@@ -1,6 +1,9 @@
 """transactions-leaked: a leak and a burst on the same server."""
 
+import dataclasses
 from time import sleep
+
+import pytest
 
 from dbtool.database import Target
 from dbtool.finding import Certainty, Finding, Severity
@@ -16,23 +19,47 @@ def judged(pool: Pool) -> list[Finding]:
     return list(transactions_leaked.check(pool))
 
 
-def test_a_leak_is_told_from_a_burst(database: Target, people: Crowd) -> None:
+def test_a_leak_is_told_from_a_burst(
+    database: Target, people: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sessions left one by one after one statement are a leak; sessions that stopped
-    together, or after different statements, are not.
+    together, or after different statements, are not. In a sixth of the real time.
     """
+    monkeypatch.setattr(transactions_leaked, "UNTOUCHED_SECONDS", 0.33)
     people.session("other").execute("CREATE TABLE users (name text, email text)")
     for number in range(3):
         if number:
-            sleep(1.2)
+            sleep(0.3)
         people.session(f"leaky@web{number}:1", "BEGIN", LEAK)
         people.session("varied", "BEGIN", f"SELECT {'1,' * number} 1")
     for _ in range(4):
         people.session("burst", "BEGIN", LEAK)
-    sleep(2.05)
+    sleep(0.4)
     (found,) = judged(read(database))
     assert (found.severity, found.certainty) == (Severity.WARNING, Certainty.HEURISTIC)
-    assert found.title.startswith("leaky: 3 sessions look leaked, left one by one over 2.")
+    assert found.title.startswith("leaky: 3 sessions look leaked, left one by one over 0.")
     assert found.evidence[0] == "all ran last: SELECT name FROM users WHERE email = ?"
+
+
+@pytest.mark.parametrize(
+    ("ages", "leak"),
+    [
+        ((2.0, 3.0, 4.0), True),
+        ((1.9, 3.0, 4.0), False),
+        ((2.1, 3.0, 4.0), False),
+        ((2.0, 2.1, 4.0), False),
+        ((2.0, 2.5, 4.0), True),
+        ((60.0, 600.0, 1200.0, 3600.0), True),
+        ((3600.0, 3601.0, 3602.0, 3603.0), False),
+    ],
+)
+def test_thresholds(database: Target, people: Crowd, ages: tuple[float, ...], leak: bool) -> None:
+    """Untouched for 2 s, spread over half of the oldest age, and not in two clusters."""
+    people.session("api", "BEGIN", "SELECT 1")
+    pool = read(database)
+    (one,) = pool.idle_transactions
+    sessions = tuple(dataclasses.replace(one, idle_seconds=age) for age in ages)
+    assert bool(judged(dataclasses.replace(pool, idle_transactions=sessions))) is leak
 
 
 def test_two_sessions_are_no_leak(database: Target, people: Crowd) -> None:
