@@ -10,6 +10,7 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import text
 
+from dbtool.errors import OperationError
 from dbtool.migrate.location import relative_name
 
 _SCHEMA = text(
@@ -46,7 +47,7 @@ class Table:
     done: list[Step] = field(default_factory=list)
     running: Step | None = None
     left_transaction: bool = False
-    per_migration: bool = False
+    engine: object = None
 
     @property
     def shown(self) -> str:
@@ -94,11 +95,24 @@ class Record:
             schema=context.version_table_schema or _schema(context),
             before=tuple(sorted(heads)),
             after=tuple(sorted(heads)),
-            per_migration=bool(context._transaction_per_migration),
+            engine=None if context.as_sql else getattr(context.connection, "engine", None),
         )
+        self._refuse_second_engine(table)
         table.planned = tuple(_step(each, table) for each in steps)
         self.tables.append(table)
         return table
+
+    def _refuse_second_engine(self, table: Table) -> None:
+        """Two engines are two databases to env.py; here they would meet in one."""
+        for other in self.tables:
+            if other.shown == table.shown and other.engine is not table.engine:
+                raise OperationError(
+                    "env.py migrates two databases, and one is named",
+                    detail=f"Two of its engines lead to {table.shown} of the same database."
+                    " Nothing was run.",
+                    hint="Run the databases one by one, each with an -x argument or a setting"
+                    " that leads env.py to it alone.",
+                )
 
 
 def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -109,6 +123,9 @@ def _schema(context: MigrationContext) -> str | None:
     """The schema in which an unqualified version table is, or would be created."""
     if context.as_sql or context.connection is None:
         return None
+    translated = context.connection.get_execution_options().get("schema_translate_map") or {}
+    if translated.get(None):
+        return str(translated[None])
     found: str | None = context.connection.scalar(_SCHEMA, {"name": context.version_table})
     return found
 

@@ -195,15 +195,13 @@ def created(result: Created, command: str) -> Report:
     columns = (Column("operation", shrink=True),)
     rows = tuple((each.text,) for each in result.differences)
     compared = result.compared_with is not None
-    notes = ()
-    if compared and not result.differences:
-        notes = (f"models and {result.compared_with} do not differ: the file is empty",)
+    notes = [f"models and {result.compared_with} do not differ: the file is empty"]
     return Report(
         command=command,
         data=result,
         headline="; ".join(_written(each) for each in result.revisions),
         sections=(Table(columns, rows, title="differences it ends"),) if rows else (),
-        notes=notes,
+        notes=tuple(notes) if compared and not result.differences else (),
         next=("dbtool upgrade",) if result.differences else (),
     )
 
