@@ -17,7 +17,7 @@ from dbtool.database import SyncConnection, Target
 from dbtool.scratch import Server
 from tests.conftest import MAJOR, Ran
 from tests.health.conftest import people, small
-from tests.health.crowd import Crowd, crowd
+from tests.health.crowd import Crowd, alone, crowd
 from tests.proxy import proxy
 
 __all__ = ["people", "small"]
@@ -137,13 +137,11 @@ def test_a_full_server_is_a_finding_for_who_gets_in_and_an_error_for_who_does_no
     dbtool: Dbtool, small: Server
 ) -> None:
     """A superuser sees the cause and exits 1; a plain role learns which tier is gone, exit 3."""
-    with SyncConnection(small.target()) as admin:
+    with alone(small.target()) as admin, crowd(small.target()) as people:
         admin.execute("CREATE ROLE late LOGIN")
-    with crowd(small.target()) as people:
-        people.idle(USABLE, "api")
+        people.idle(USABLE - 1, "api")
         inside = dbtool("pool", "--url", url(small.target()))
         outside = dbtool("pool", "--url", url(replace(small.target(), user="late")))
-    with SyncConnection(small.target()) as admin:
         admin.execute("DROP ROLE late")
     assert inside.code == 1
     assert f"{USABLE + 1} of {USABLE} usable slots in use" in inside.out.splitlines()[0]
@@ -211,7 +209,7 @@ def test_ctrl_c_while_the_server_hangs(small: Server) -> None:
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < 2.5
     assert (process.returncode, out) == (130, "")
     assert err.startswith("error: interrupted")
     assert "Traceback" not in err
@@ -236,6 +234,6 @@ def test_ctrl_c_while_the_answer_is_on_its_way(database: Target) -> None:
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < 2.5
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err

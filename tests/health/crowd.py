@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from time import monotonic, sleep
 
 from dbtool.database import SyncConnection, Target
+
+LIMIT = 10.0
 
 
 @dataclass
@@ -30,6 +33,24 @@ class Crowd:
     def close(self) -> None:
         """Close every session."""
         self._opened.close()
+
+
+@contextmanager
+def alone(target: Target) -> Iterator[SyncConnection]:
+    """One session, once all earlier ones of its database have gone.
+
+    A server takes a moment to notice that a client has left, and exact counts would see it.
+    """
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        " AND pid <> pg_backend_pid() AND datname = current_database()"
+    )
+    until = monotonic() + LIMIT
+    with SyncConnection(target, application_name="onlooker") as connection:
+        while connection.fetchval(others):
+            assert monotonic() < until, "earlier sessions are still there"
+            sleep(0.005)
+        yield connection
 
 
 @contextmanager

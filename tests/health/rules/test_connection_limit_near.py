@@ -11,6 +11,7 @@ from dbtool.database import SyncConnection, Target
 from dbtool.finding import Finding, Severity
 from dbtool.health.pool import read
 from dbtool.health.rules import connection_limit_near
+from tests.health.crowd import alone
 
 _numbers = count(1)
 
@@ -68,10 +69,9 @@ def test_names_and_quotes_what_is_limited(
 def test_a_database_near_its_limit(database: Target) -> None:
     """A database has limits too; the one without stays quiet."""
     assert list(connection_limit_near.check(read(database))) == []
-    with SyncConnection(database) as admin:
+    with alone(database) as admin, SyncConnection(database):
         admin.execute(f"ALTER DATABASE {database.database} CONNECTION LIMIT 3")
-        with SyncConnection(database):
-            (found,) = connection_limit_near.check(read(database))
+        (found,) = connection_limit_near.check(read(database))
     assert found.severity is Severity.ERROR
     assert found.title == (
         f"database {database.database} uses 3 of the 3 connections its limit allows"

@@ -9,7 +9,7 @@ from dbtool.health.pool import Pool, Slots, read
 from dbtool.health.rules import few_free_slots
 from dbtool.scratch import Server
 from tests.conftest import MAJOR
-from tests.health.crowd import crowd
+from tests.health.crowd import alone, crowd
 
 USABLE = 15 if MAJOR >= 16 else 17
 
@@ -20,11 +20,11 @@ def judged(pool: Pool) -> list[Finding]:
 
 
 def test_a_server_filling_up(small: Server) -> None:
-    """Quiet at half, then few slots, then none: dbtool, a superuser, still gets in."""
-    with crowd(small.target()) as people:
-        people.idle(USABLE // 2 - 1, "api@web1:100")
+    """Quiet at half, then none is free: dbtool, a superuser, still gets in."""
+    with alone(small.target()), crowd(small.target()) as people:
+        people.idle(USABLE // 2 - 2, "api@web1:100")
         assert judged(read(small.target())) == []
-        people.idle(USABLE - USABLE // 2, "api@web2:200")
+        people.idle(USABLE - USABLE // 2 + 1, "api@web2:200")
         (full,) = judged(read(small.target()))
     assert full.severity is Severity.ERROR
     assert full.certainty is Certainty.MEASURED
@@ -32,7 +32,7 @@ def test_a_server_filling_up(small: Server) -> None:
     tier = " - 2 for pg_use_reserved_connections" if MAJOR >= 16 else ""
     assert full.evidence == (
         f"usable: 20 max_connections - 3 for superusers{tier} = {USABLE}",
-        f"taken by api {USABLE - 1}, dbtool 1",
+        f"taken by api {USABLE - 1}, dbtool 1, onlooker 1",
     )
     assert full.fix is not None
     assert full.fix.label.startswith(f"api holds {USABLE - 1}: ")
