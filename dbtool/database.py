@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from dbtool.target import POOLER_PORTS, Target
+from dbtool.target import Target, pooled
 from dbtool.url import parse
 
 if TYPE_CHECKING:
@@ -22,19 +22,6 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 3.0
 _FAREWELL = 2.0
 _TLS_FAREWELL = 0.02
-
-
-def pooled(target: Target) -> str | None:
-    """What in its name says that the endpoint is a transaction pooler; None proves nothing."""
-    if "-pooler." in target.host:
-        return f'the host name "{target.host}" has "-pooler" in it'
-    if ".pooler." in target.host:
-        return f'the host name "{target.host}" has "pooler" in it'
-    if target.port in POOLER_PORTS:
-        return f"port {target.port} is a pooler's"
-    if target.parameter("pgbouncer") == "true":
-        return "the connection string says pgbouncer=true"
-    return None
 
 
 async def connect(

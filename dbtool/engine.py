@@ -19,6 +19,7 @@ from dbtool.errors import UsageError
 from dbtool.imports import import_error, load_module
 
 _SETTING = 'engine = "package.module:engine"'
+_SIMPLE = "It is called without arguments, in the environment dbtool runs in."
 _ACCEPTED = "an Engine, an AsyncEngine, a sessionmaker with a bind, or a function that returns one"
 
 
@@ -61,7 +62,7 @@ def load(spec: str, directories: Sequence[Path]) -> LoadedEngine:
     value = _follow(module, attribute, spec)
     if (engine := _engine_in(value)) is not None:
         return LoadedEngine(engine, spec, made=False)
-    if not callable(value) or isinstance(value, type):
+    if not callable(value) or isinstance(value, type | sessionmaker | async_sessionmaker):
         raise _no_engine(spec, value, module)
     made = _call(value, spec, directories)
     if (engine := _engine_in(made)) is not None:
@@ -105,7 +106,10 @@ def _call(function: object, spec: str, directories: Sequence[Path]) -> object:
         with redirect_stdout(sys.stderr):
             return cast("Callable[[], object]", function)()
     except Exception as error:
-        raise import_error(error, spec, directories) from error
+        why = import_error(error, spec, directories)
+        raise UsageError(
+            f'the function "{spec}" makes no engine', detail=why.detail, hint=_SIMPLE
+        ) from error
 
 
 def _no_engine(spec: str, value: object, module: ModuleType) -> UsageError:

@@ -136,6 +136,19 @@ class Target:
         return named | {_ENVIRONMENT[key]: given[key] for key in _ENVIRONMENT if key in given}
 
 
+def pooled(target: Target) -> str | None:
+    """What in its name says that the endpoint is a transaction pooler; None proves nothing."""
+    if "-pooler." in target.host:
+        return f'the host name "{target.host}" has "-pooler" in it'
+    if ".pooler." in target.host:
+        return f'the host name "{target.host}" has "pooler" in it'
+    if target.port in POOLER_PORTS:
+        return f"port {target.port} is a pooler's"
+    if target.parameter("pgbouncer") == "true":
+        return "the connection string says pgbouncer=true"
+    return None
+
+
 def tls_parameters(target: Target) -> dict[str, str]:
     """The parameters that say how TLS is done."""
     return {key: value for key, value in target.parameters if key.startswith("ssl")}

@@ -14,6 +14,7 @@ from dbtool.account import server_account
 from dbtool.database import SyncConnection, Target
 from dbtool.errors import UsageError
 from dbtool.scratch import Server, throwaway
+from tests.conftest import Dbtool
 from tests.logins import login, refusal, said
 from tests.proxy import proxy
 
@@ -259,4 +260,22 @@ def test_a_server_in_another_role(strict: Strict) -> None:
         "cannot connect to postgres@SERVER/postgres (test)",
         "It is not standby, which target_session_attrs asks for.",
         "",
+    )
+
+
+def test_refused_logins_end_a_command_with_3(dbtool: Dbtool, strict: Strict) -> None:
+    """Wrong password and TLS required, as the user of a command meets them."""
+    wrong = strict.over_tcp(password="s3cret").sqlalchemy_url()
+    ran = dbtool("pool", "--url", wrong)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith(
+        f"error: wrong password for reader@{strict.tcp.address}/postgres (--url)\n"
+    )
+    assert "s3cret" not in ran.err
+    plain = replace(strict.over_tcp(), sslmode="disable").sqlalchemy_url()
+    ran = dbtool("pool", env={"DATABASE_URL": plain})
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.splitlines()[0] == (
+        f"error: the server does not let reader@{strict.tcp.address}/postgres (DATABASE_URL)"
+        " in without TLS"
     )

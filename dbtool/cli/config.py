@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from dbtool.settings import NamedDatabase, Settings, Value
 
 
+_WORDS = {
+    "development": "development",
+    "production": "production",
+    "unknown": "not known whether production",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """The settings in force and the database they name."""
@@ -55,8 +62,8 @@ def config(call: Call) -> "Report":
 
 
 def _read(settings: "Settings") -> Config:
-    from dbtool.database import pooled
     from dbtool.guard import expect
+    from dbtool.target import pooled
 
     target = settings.target() if settings.has_target() else None
     expected = expect(target, settings.environment) if target else None
@@ -77,34 +84,35 @@ def _read(settings: "Settings") -> Config:
 
 def _reason(expected: "Classified") -> str:
     if expected.settings_line:
-        return "no setting marks it; on connecting it counts as development if its server " + (
-            "is a process of this machine"
-        )
+        return f"{expected.reason}; development if its server proves to be a local process"
     return expected.reason
 
 
 def _headline(read: Config) -> str:
     if read.database is None:
         return "No database is named."
-    return f"{read.database}, named by {read.database_source}; {read.standing}"
+    return f"{read.database}, from {read.database_source}: {_WORDS[read.standing or '']}"
 
 
 def _sections(read: Config) -> "tuple[Section, ...]":
-    from dbtool.report import Column, Table, Text
+    from dbtool.report import Code, Column, Table, Text
 
     facts = [f"Project root: {read.root} ({_found_by(read.root_found_by)})"]
     if read.standing_reason:
         facts.append(f"{read.standing}: {read.standing_reason}.".capitalize())
     if read.pooled:
         facts.append(f"Transaction pooler: {read.pooled}.")
-    columns = Column("setting"), Column("value"), Column("from")
+    columns = Column("setting"), Column("value", shrink=True), Column("from", shrink=True)
     rows = tuple((each.key, each.value or "not set", _origin(each)) for each in read.settings)
     sections: list[Section] = [Text("\n".join(facts)), Table(columns, rows)]
     if read.environments:
-        columns = Column("environment"), Column("database"), Column("marked")
-        sections.append(
-            Table(columns, tuple((e.name, e.database, e.marked) for e in read.environments))
-        )
+        columns = Column("environment"), Column("database", shrink=True), Column("marked")
+        named = tuple((each.name, each.database, each.marked) for each in read.environments)
+        sections.append(Table(columns, named))
+    if read.settings_line:
+        line = read.settings_line.replace("] ", "]\n", 1)
+        title = "To classify it (or production = true):"
+        sections.append(Code("toml", line, title))
     return tuple(sections)
 
 
@@ -119,10 +127,10 @@ def _origin(value: "Value") -> str:
 
 
 def _next(read: Config) -> tuple[str, ...]:
-    if read.database is None:
-        return (
-            'export DATABASE_URL="postgresql://user@host:5432/database"',
-            "dbtool init",
-            "dbtool demo",
-        )
-    return (f"In pyproject.toml: {read.settings_line}",) if read.settings_line else ()
+    if read.database is not None:
+        return ()
+    return (
+        'export DATABASE_URL="postgresql://user@host:5432/database"',
+        "dbtool init",
+        "dbtool demo",
+    )

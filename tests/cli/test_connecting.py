@@ -1,0 +1,95 @@
+"""Every way a command may fail to reach its database, as the user meets it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbtool.database import SyncConnection, Target
+from dbtool.scratch import Server
+from tests.conftest import Dbtool
+from tests.pgbouncer import pgbouncer
+from tests.proxy import proxy
+
+
+def url(target: Target) -> str:
+    """A target as one would type it."""
+    return target.sqlalchemy_url()
+
+
+def test_no_database_named(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A command that needs one says how to name it."""
+    (tmp_path / ".git").mkdir()
+    ran = dbtool("pool")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "error: no database is named\n"
+        "hint: Give --url, set DATABASE_URL, or write url under [tool.dbtool] in pyproject.toml.\n"
+    )
+
+
+def test_server_down(dbtool: Dbtool, database: Target) -> None:
+    """Exit 3, on stderr, and in JSON on stdout too."""
+    down = url(replace(database, host="/nowhere"))
+    ran = dbtool("pool", "--url", down)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == (
+        "error: no server listens at /nowhere:5432\n"
+        "detail: There is no socket /nowhere/.s.PGSQL.5432.\n"
+        "hint: Start it, or check host and port; `dbtool local start` runs one for development.\n"
+    )
+    ran = dbtool("pool", "--url", down, "--json")
+    assert (ran.code, json.loads(ran.out)["error"]["exit"]) == (3, 3)
+
+
+def test_database_missing(dbtool: Dbtool, database: Target) -> None:
+    """Exit 3, with the command that creates it."""
+    ran = dbtool("pool", env={"DATABASE_URL": url(database.with_database("nope"))})
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == (
+        f'error: there is no database "nope" at {database.address}\n'
+        'detail: database "nope" does not exist; the name comes from DATABASE_URL\n'
+        f"hint: Check the name, or create it: createdb -h {database.host} -p 5432"
+        " -U postgres nope\n"
+    )
+
+
+def test_tls_not_offered(dbtool: Dbtool, database: Target) -> None:
+    """Exit 3 where the connection string asks for more than the server has."""
+    with proxy(replace(database, sslmode="require")) as between:
+        ran = dbtool("pool", "--url", url(between.target))
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.splitlines()[0] == (
+        f"error: the server at {between.target.address} does not offer TLS"
+    )
+
+
+def test_dotenv_decides(dbtool: Dbtool, database: Target, tmp_path: Path) -> None:
+    """It works, and stderr says that .env chose the database."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".env").write_text(f"DATABASE_URL={url(database)}\n")
+    ran = dbtool("pool")
+    assert ran.code == 0
+    assert ran.err == "note: the database is the one .env DATABASE_URL names\n"
+
+
+@pytest.fixture
+def reader(database: Target) -> Target:
+    """The database as a role that may only read."""
+    with SyncConnection(database) as admin:
+        admin.execute("DROP ROLE IF EXISTS only_reads; CREATE ROLE only_reads LOGIN")
+        admin.execute("ALTER ROLE only_reads SET default_transaction_read_only = on")
+    return replace(database, user="only_reads")
+
+
+def test_a_read_only_role_can_read(dbtool: Dbtool, reader: Target) -> None:
+    """A command that only reads needs nothing more."""
+    assert dbtool("pool", "--url", url(reader)).code == 0
+
+
+def test_a_pooled_endpoint(dbtool: Dbtool, server: Server) -> None:
+    """A command that only reads works through a transaction pooler."""
+    with pgbouncer(server.target()) as pooler:
+        ran = dbtool("pool", "--url", url(pooler.target))
+    assert (ran.code, ran.out != "") == (0, True), ran.err
