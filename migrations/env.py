@@ -57,6 +57,8 @@ async def run_async_migrations() -> None:
     engine = create_async_engine(database_url(), poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(do_run_migrations)
+        # `alembic ensure_version` writes outside the transactions of the revisions.
+        await connection.commit()
     await engine.dispose()
 
 

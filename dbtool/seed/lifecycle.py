@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from dbtool.seed.checks import Fact, Gate, Order
 from dbtool.seed.live import LiveColumn
 from dbtool.seed.rows import Generator, Moments, Population
-from dbtool.seed.times import Birth, Birthday, Born, Calendar, Latest, Stage, Timed, Written
+from dbtool.seed.times import DAY, Birth, Birthday, Born, Calendar, Latest, Stage, Timed, Written
 
 _BIRTH = re.compile(
     r"^(date_)?(created|inserted|registered|joined|placed|ordered|opened|granted|issued|signed_up"
@@ -82,6 +82,7 @@ class Lifecycle:
             labels=frozenset(labels),
             share=self._share(column),
             within_days=400 if _SEEN.search(column.name) else 10,
+            least=self._least(column),
         )
 
     def _updated(self, column: LiveColumn) -> Timed:
@@ -107,6 +108,14 @@ class Lifecycle:
         if not column.nullable:
             return 256
         return 8 if _DELETED.search(column.name) else 160
+
+    def _least(self, column: LiveColumn) -> int:
+        """How far it keeps from what a CHECK puts strictly before it."""
+        strict = any(
+            isinstance(fact, Order) and fact.strict and fact.later == column.name
+            for fact in self.facts
+        )
+        return 0 if not strict else DAY if column.base == "date" else 1
 
     def _before(self, column: LiveColumn) -> list[str]:
         """The columns a stage follows: by CHECK, and by the order of the status values."""

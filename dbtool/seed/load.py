@@ -1,15 +1,19 @@
 """Copy planned rows into the database: all of them in one transaction, or none."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from asyncpg.exceptions import (
     DiskFullError,
     IntegrityConstraintViolationError,
+    InterfaceError,
     LockNotAvailableError,
     PostgresError,
 )
+from asyncpg.transaction import Transaction
 
 from dbtool.connection import Connection
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError
@@ -29,10 +33,17 @@ class Loaded:
     seconds: float
 
 
+@dataclass(slots=True)
+class Outcome:
+    """Whether the rows are there to stay; true from the moment the server said so."""
+
+    committed: bool = False
+
+
 async def load(
-    connection: Connection, planned: Planned, progress: Progress, *, keep: bool = True
+    connection: Connection, planned: Planned, progress: Progress, outcome: Outcome | None
 ) -> tuple[Loaded, ...]:
-    """Load every table, parents first; without `keep` everything is rolled back at the end."""
+    """Load every table, parents first; without an outcome to note, roll all of it back."""
     tables = "1 table" if len(planned.loads) == 1 else f"{len(planned.loads)} tables"
     progress.step(f"Loading {planned.plan.rows:,} rows into {tables}")
     transaction = connection.transaction()
@@ -43,19 +54,32 @@ async def load(
         if planned.deferred:
             await connection.execute("SET CONSTRAINTS ALL DEFERRED")
         done = await _copy_all(connection, planned, progress)
-        await _check_deferred(connection, planned)
-        if keep:
+        await _check_deferred(connection)
+        if outcome is not None:
             await _set_sequences(connection, planned.loads)
-            await transaction.commit()
-    except BaseException:
-        if not connection.is_closed():
-            await transaction.rollback()
-        raise
-    if not keep:
-        await transaction.rollback()
-        return done
-    await _analyze(connection, planned.loads, progress)
+            await _commit(transaction, outcome)
+    finally:
+        if outcome is None or not outcome.committed:
+            await _roll_back(transaction)
     return done
+
+
+async def _commit(transaction: Transaction, outcome: Outcome) -> None:
+    """Commit; an interrupt waits for the server's answer, which nobody could guess."""
+    committing = asyncio.ensure_future(transaction.commit())
+    try:
+        await asyncio.shield(committing)
+    except asyncio.CancelledError:
+        await committing
+        raise
+    finally:
+        outcome.committed = committing.done() and not committing.exception()
+
+
+async def _roll_back(transaction: Transaction) -> None:
+    # A session that an interrupt closed has been rolled back by the server.
+    with suppress(InterfaceError, PostgresError, OSError):
+        await transaction.rollback()
 
 
 async def _copy_all(
@@ -99,10 +123,8 @@ async def _chunks(each: Load, advance: Callable[[int], None]) -> AsyncIterator[b
         advance(done)
 
 
-async def _check_deferred(connection: Connection, planned: Planned) -> None:
-    """Constraints checked at the end are checked now, so that a failure has its name."""
-    if not planned.deferred:
-        return
+async def _check_deferred(connection: Connection) -> None:
+    """Check now what a commit would check, so that a failure has the name of its table."""
     try:
         await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     except PostgresError as error:
@@ -123,9 +145,9 @@ async def _set_sequences(connection: Connection, loads: Sequence[Load]) -> None:
                 raise _told(error, sequence.name) from error
 
 
-async def _analyze(connection: Connection, loads: Sequence[Load], progress: Progress) -> None:
+async def analyze(connection: Connection, planned: Planned, progress: Progress) -> None:
     """Fresh statistics for the planner; the rows stay loaded where this fails."""
-    names = ", ".join(each.table.name for each in loads if each.population.count)
+    names = ", ".join(each.table.name for each in planned.loads if each.population.count)
     if not names:
         return
     progress.step("Analyzing the tables")

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 
 from dbtool.seed import words
 from dbtool.seed.checks import Bounds, Order, number
@@ -53,8 +55,21 @@ def _by_name(column: LiveColumn, subject: Subject) -> Generator | None:
             return AtLeast(column.name, fact.earlier, _scale(column))
     if _SHARE.search(name):
         tenths = tuple(f"0.{tenth}" for tenth in (0, 0, 0, 0, 0, 1, 0, 2))
-        return Weighted(column.name, tenths, "share")
-    return Pool(column.name, _prices(_scale(column)), "price") if _MONEY.search(name) else None
+        return _allowed(Weighted(column.name, tenths, "share"), column, subject)
+    if _MONEY.search(name):
+        return _allowed(Pool(column.name, _prices(_scale(column)), "price"), column, subject)
+    return None
+
+
+def _allowed(made: Pool | Weighted, column: LiveColumn, subject: Subject) -> Generator:
+    """The values the CHECKs and the precision allow; any number where too few are left."""
+    scale = _scale(column)
+    whole = 10 ** column.numeric[0] - 1 if column.numeric else 10**12
+    low, high = _bounded(column, subject, (-whole, whole), scale)
+    values = tuple(v for v in made.values if low <= Decimal(v).scaleb(scale) <= high)
+    if len(values) * 2 >= len(made.values):
+        return replace(made, values=values)
+    return _decimal(column, subject)
 
 
 def by_type(column: LiveColumn, subject: Subject) -> Choice | None:
@@ -123,5 +138,5 @@ def _bounded(
     if least is not None and least > low:
         low, high = least, max(high, least + (wanted[1] - wanted[0]))
     if most is not None and most < high:
-        low, high = min(low, most) if least is None else low, most
+        low, high = (low, most) if least is not None else (min(low, most), most)
     return low, high

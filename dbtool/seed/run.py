@@ -1,21 +1,20 @@
 """Seed a migrated database from the models: look, plan, ask, load."""
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from dbtool import guard
-from dbtool.connection import Connection
-from dbtool.database import connect
+from dbtool.database import SyncConnection
 from dbtool.errors import Interrupted, OperationError, UsageError
 from dbtool.guard import Action, Consent
 from dbtool.metadata import Models
 from dbtool.ports import Ask, Progress, Silent
 from dbtool.seed.build import Found, build
-from dbtool.seed.load import Loaded, load
+from dbtool.seed.load import Loaded, Outcome, analyze, load
 from dbtool.seed.plan import Planned, Request, SeedPlan, Skipped
 from dbtool.seed.survey import survey
 from dbtool.target import Target
@@ -23,8 +22,7 @@ from dbtool.target import Target
 if TYPE_CHECKING:
     from dbtool.settings import Environment
 
-T = TypeVar("T")
-
+_NAME = "dbtool seed"
 _SAMPLE = 200
 
 
@@ -86,45 +84,43 @@ def seed(
     A dry run loads a sample in a real transaction and rolls it back.
     """
 
-    async def work(connection: Connection) -> Seeded:
-        wanted = request or Request()
-        found = await survey(connection, models, wanted)
+    wanted, allowed = request or Request(), permission or Permission()
+    shown = progress or Silent()
+    outcome = Outcome()
+    with _interruptible(outcome), SyncConnection(target, application_name=_NAME) as session:
+        found = session.run(lambda connection: survey(connection, models, wanted))
         planned = build(found, wanted)
         _refuse_nothing(planned, wanted)
-        _warn_of_rows(found, progress or Silent())
-        await _permitted(connection, target, found, permission or Permission())
-        loading = build(found, _sample(wanted)) if dry_run else planned
+        _warn_of_rows(found, shown)
+        _permitted(session, target, found, allowed)
         began = time.perf_counter()
-        done = await load(connection, loading, progress or Silent(), keep=not dry_run)
+        if dry_run:
+            sample = build(found, _sample(wanted))
+            done = session.run(lambda connection: load(connection, sample, shown, None))
+        else:
+            done = session.run(lambda connection: load(connection, planned, shown, outcome))
+            session.run(lambda connection: analyze(connection, planned, shown))
         return _seeded(target, planned, done, time.perf_counter() - began, dry_run=dry_run)
-
-    return _run(target, work)
 
 
 def plan(target: Target, models: Models, request: Request | None = None) -> SeedPlan:
     """What `seed` would do; nothing is written."""
-
-    async def work(connection: Connection) -> SeedPlan:
-        wanted = request or Request()
-        return build(await survey(connection, models, wanted), wanted).plan
-
-    return _run(target, work)
+    wanted = request or Request()
+    with SyncConnection(target, application_name=_NAME) as session:
+        found = session.run(lambda connection: survey(connection, models, wanted))
+    return build(found, wanted).plan
 
 
-def _run(target: Target, work: Callable[[Connection], Coroutine[object, object, T]]) -> T:
-    async def connected() -> T:
-        connection = await connect(target, application_name="dbtool seed")
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
-
+@contextmanager
+def _interruptible(outcome: Outcome) -> Iterator[None]:
+    """Tell an interrupt as what it leaves behind; the session has ended the load by then."""
     try:
-        return asyncio.run(connected())
+        yield
     except KeyboardInterrupt:
-        raise Interrupted(
-            "interrupted", detail="The transaction is rolled back: no row was loaded."
-        ) from None
+        left = "The transaction is rolled back: no row was loaded."
+        if outcome.committed:
+            left = "The rows are loaded; only their statistics are not up to date."
+        raise Interrupted("interrupted", detail=left) from None
 
 
 def _sample(request: Request) -> Request:
@@ -148,11 +144,13 @@ def _warn_of_rows(found: Found, progress: Progress) -> None:
         progress.note(f"rows are there already and stay, new ones are added: {', '.join(full)}")
 
 
-async def _permitted(
-    connection: Connection, target: Target, found: Found, permission: Permission
+def _permitted(
+    session: SyncConnection, target: Target, found: Found, permission: Permission
 ) -> None:
     """Return when the guard lets generated rows into this database."""
-    classified = await guard.classify(connection, target, permission.environment)
+    classified = session.run(
+        lambda connection: guard.classify(connection, target, permission.environment)
+    )
     action = Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
     guard.permit(action, classified, target.database, permission.consent, permission.ask)
 

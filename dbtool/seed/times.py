@@ -29,7 +29,7 @@ class Calendar:
     def _days(self) -> tuple[str, ...]:
         """Text for each day: looking up is cheaper than formatting."""
         start = self.as_of - timedelta(days=WINDOW_DAYS)
-        return tuple(str(start + timedelta(days=day)) for day in range(WINDOW_DAYS + 1))
+        return tuple(str(start + timedelta(days=day)) for day in range(WINDOW_DAYS + 8))
 
     @cached_property
     def _minutes(self) -> tuple[str, ...]:
@@ -143,7 +143,8 @@ class Birth:
 class Stage:
     """A moment some time after others, in the rows whose status has come that far.
 
-    Without `labels` it is set in a share of the rows, given in 256ths.
+    Without `labels` it is set in a share of the rows, given in 256ths. `least` is how long
+    after the others it must be, whatever room the window leaves.
     """
 
     column: str
@@ -153,6 +154,7 @@ class Stage:
     labels: frozenset[str] = frozenset()
     share: int = 256
     within_days: int = 10
+    least: int = 0
     kind: str = "stage"
 
     def moments(self, rows: Rows) -> Sequence[int]:
@@ -161,8 +163,11 @@ class Stage:
         words = rows.words(self.column)
         end, reach = self.calendar.end, self.within_days * DAY
         reached = self._reached(rows)
+        least = self.least
         return [
-            start + min(60 + word % reach, (end - start) * (word >> 16) >> 16) if is_set else NEVER
+            start + max(least, min(60 + word % reach, (end - start) * (word >> 16) >> 16))
+            if is_set
+            else NEVER
             for start, word, is_set in zip(latest, words, reached, strict=True)
         ]
 
