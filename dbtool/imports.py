@@ -40,7 +40,7 @@ def import_error(error: BaseException, name: str, directories: Sequence[Path]) -
     if isinstance(error, ModuleNotFoundError) and error.name and is_within(name, error.name):
         return _not_found(error.name, name, directories)
     place = failing_line(error, directories)
-    said, hint = _said(error)
+    said, hint = _said(error, name)
     detail = f"{place}: {said}" if place else said
     return UsageError(f'cannot import "{name}"', detail=detail, hint=hint)
 
@@ -118,7 +118,7 @@ def _shown(path: Path, directories: Sequence[Path]) -> str:
     return str(min(relative, key=lambda each: len(each.parts), default=path))
 
 
-def _said(error: BaseException) -> tuple[str, str]:
+def _said(error: BaseException, name: str) -> tuple[str, str]:
     """What went wrong and the next step; the commonest causes are told by their remedy."""
     if names := _missing_settings(error):
         listed = ", ".join(names)
@@ -141,19 +141,9 @@ def _said(error: BaseException) -> tuple[str, str]:
     if "is already defined for this MetaData" in said:
         hint = "The module is imported under two names; name it as the application imports it."
     else:
-        hint = f'See the whole traceback with: python -c "import {_module(error)}"'
+        hint = f'See the whole traceback with: python -c "import {name}"'
     shown = _PASSWORD.sub(r"\1***@", said)
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__, hint
-
-
-def _module(error: BaseException) -> str:
-    names = [
-        frame.f_globals.get("__name__", "")
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-        if not frame.f_code.co_filename.startswith(_FROZEN)
-    ]
-    outside = [name for name in names if name and not name.startswith(("importlib", __name__))]
-    return outside[0] if outside else "the module"
 
 
 def _said_of_module(error: ModuleNotFoundError) -> tuple[str, str]:
