@@ -1,6 +1,5 @@
 """`dbtool demo`: the main job, on a PostgreSQL that dbtool starts itself."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -133,6 +132,7 @@ def _created(server: "Target") -> "Target":
 
 
 def _upgrade(call: Call, target: "Target") -> "Report":
+    import json
     from tempfile import TemporaryDirectory
 
     from dbtool.example.history import script_location
