@@ -1,5 +1,6 @@
 """The same journey through a project by two programs, each on a database of its own."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from tests.projects.build import Built, Shape, build, plain_url
 from tests.projects.runner import Ran, Runner
 from tests.projects.snapshot import execute, sessions, snapshot
 
-_REVISION = re.compile(r"^revision(?:: str)? = [\"'](\w+)[\"']", re.MULTILINE)
+_LISTED = re.compile(r"^(?:[\w, <>()]+ -> )?(\w+)(?: \([\w, ]+\))*(?:, .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +32,25 @@ class Trip:
     decoy_sessions: int = 0
     decoy: tuple[str, ...] = field(default=())
 
-    def revisions(self, step: str) -> set[str]:
-        """The project's revisions that the output of a step names."""
-        files = self.project.files()
-        known = set(_REVISION.findall("\n".join(map(_text, files.values()))))
+    def listed(self, step: str) -> set[str]:
+        """The revisions a listing is about: those of the JSON, or those Alembic's lines end in."""
         out = self.steps[step].ran.out
-        return {revision for revision in known if revision in out}
+        if out.startswith("{"):
+            return {each["revision"] for each in json.loads(out)["data"]["revisions"]}
+        return set(_LISTED.findall(out.replace("NOISE without a line end", "")))
 
 
-def _text(content: bytes) -> str:
-    return content.decode(errors="replace")
-
-
-def commands(shape: Shape, yes: tuple[str, ...], json: tuple[str, ...]) -> dict[str, list[str]]:
+def commands(shape: Shape, yes: tuple[str, ...], form: tuple[str, ...]) -> dict[str, list[str]]:
     """The journey: every command of the first cut, each seen once."""
     return {
-        "heads": ["heads", *json],
-        "history": ["history", *json],
+        "heads": ["heads", *form],
+        "history": ["history", *form],
         "upgrade": ["upgrade", shape.head],
-        "current": ["current", *json],
-        "check": ["check", *json],
+        "current": ["current", *form],
+        "check": ["check", *form],
         "sql": ["upgrade", shape.head, "--sql"],
         "downgrade": ["downgrade", "-1", *yes],
-        "upgrade again": ["upgrade", shape.head, *json],
+        "upgrade again": ["upgrade", shape.head, *form],
         "stamp": ["stamp", "base"],
     }
 

@@ -8,10 +8,14 @@ its own, with its own environment, directory and file descriptors.
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from typing import Any
 
+
+TIME_LIMIT = 30
+"""Seconds after which a command that hangs is killed; its exit code is then negative."""
 
 WARM = (
     "alembic.autogenerate",
@@ -80,6 +84,7 @@ def serve() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
+            signal.alarm(TIME_LIMIT)
             finish(run(json.loads(line)))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
