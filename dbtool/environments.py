@@ -52,6 +52,11 @@ class Environment:
 
 def resolve(text: str, source: str, variables: Mapping[str, str]) -> tuple[str, str]:
     """A connection string and its source; `env:NAME` stands for the variable NAME."""
+    if text.startswith("$"):
+        name = text.strip("${}")
+        raise UsageError(
+            f"{source} does not expand variables", hint=f'Write "{_INDIRECT}{name}" for {name}.'
+        )
     if not text.startswith(_INDIRECT):
         return text, source
     name = text.removeprefix(_INDIRECT).strip()

@@ -115,14 +115,14 @@ def read_password_file(target: "Target") -> Password:
 
 
 def _first_match(lines: list[str], target: "Target", file: Path) -> Password:
-    host = "localhost" if target.is_socket else target.host
-    wanted = (host, str(target.port), target.database, target.user)
+    hosts = {target.host, "localhost"} if target.is_socket else {target.host}
+    wanted = (hosts, {str(target.port)}, {target.database}, {target.user})
     for line in lines:
         if line.startswith("#"):
             continue
         *parts, password = _fields(line)
-        if len(parts) == 4 and all(
-            part in ("*", want) for part, want in zip(parts, wanted, strict=True)
+        if len(parts) == len(wanted) and all(
+            part == "*" or part in fitting for part, fitting in zip(parts, wanted, strict=True)
         ):
             return Password(password, file)
     return Password()

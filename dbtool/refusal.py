@@ -9,6 +9,8 @@ from dbtool.errors import ConnectError
 from dbtool.libpq import read_password_file
 from dbtool.target import Target
 
+_MASKED = "***"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -60,10 +62,13 @@ def _other(answer: Answer, target: Target) -> ConnectError:
 def _password(answer: Answer, target: Target) -> ConnectError:
     if target.secret() is None:
         return _no_password(answer, target)
+    hint = f"Check user and password of {target.source}."
+    if target.password == _MASKED:
+        hint = f'The password is "{_MASKED}", as str(engine.url) prints it: use the real one.'
     return ConnectError(
         f"wrong password for {target.named}",
         detail=f"{answer.text}\nThe server says the same where the role does not exist.",
-        hint=f"Check user and password of {target.source}.",
+        hint=hint,
     )
 
 

@@ -174,9 +174,9 @@ def load(
     if selected is not None:
         _refuse_conflict(given, selected, variables)
         fixed = Given("url", selected.named_url(), selected.source)
-        given = (fixed, *(each for each in given if each.key != "url"))
+        given = (fixed, *given)
     alembic = _alembic_url(given, project, section)
-    if alembic.url and selected is None:
+    if alembic.url:
         given = (*given, Given("url", alembic.url, alembic.source))
     notes = _notes(given, alembic, dotenv)
     return Settings(project, given, environments, selected, notes, variables)

@@ -139,14 +139,15 @@ def _complete(
     given: dict[str, str], source: str, driver: str | None, environ: Mapping[str, str]
 ) -> Target:
     """Fill what is left out: from the service, then from PG* variables, then as libpq does."""
-    from_variables = check(libpq.from_environment(environ), "PG* variables")
-    service = given.get("service") or from_variables.get("service")
-    from_service: dict[str, str] = {}
+    service = given.get("service") or environ.get("PGSERVICE")
+    stated = given
     if service:
-        from_service = check(libpq.read_service(service, environ), f'service "{service}"')
-    named = {**from_variables, **from_service, **given}
-    used = [key for key in _SHOWN_VARIABLES if key not in given.keys() | from_service.keys()]
-    filled = [libpq.VARIABLES[key] for key in used if key in from_variables]
+        found = check(libpq.read_service(service, environ), f'service "{service}"')
+        stated = found | given
+    variables = libpq.from_environment(environ).items()
+    left_out = check({key: value for key, value in variables if key not in stated}, "PG* variables")
+    named = left_out | stated
+    filled = [libpq.VARIABLES[key] for key in _SHOWN_VARIABLES if key in left_out]
     password = named.get("password")
     if password is None and environ.get("PGPASSWORD"):
         password = environ["PGPASSWORD"]

@@ -173,6 +173,13 @@ def test_wrong_password(strict: Strict) -> None:
         )
 
 
+def test_a_masked_password(strict: Strict) -> None:
+    """What SQLAlchemy prints for a URL is not the URL."""
+    assert refusal(strict.over_tcp(password="***")).endswith(
+        'The password is "***", as str(engine.url) prints it: use the real one.'
+    )
+
+
 def test_no_password(strict: Strict, tmp_path: Path) -> None:
     """Nothing was given, or a password file was ignored: both are said."""
     passfile = tmp_path / "pgpass"

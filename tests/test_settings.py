@@ -182,6 +182,17 @@ def test_a_url_from_a_variable(project: Write, monkeypatch: pytest.MonkeyPatch) 
     assert where(read(root)) == ("process", "pyproject.toml [tool.dbtool], from SHOP_DB")
 
 
+def test_a_dollar_is_not_expanded(project: Write) -> None:
+    """The spelling of shells is answered with ours."""
+    root = project(pyproject='[tool.dbtool]\nurl = "${SHOP_DB}"\n')
+    with pytest.raises(UsageError) as raised:
+        read(root).target()
+    assert (raised.value.message, raised.value.hint) == (
+        "pyproject.toml [tool.dbtool] does not expand variables",
+        'Write "env:SHOP_DB" for SHOP_DB.',
+    )
+
+
 # Alembic -------------------------------------------------------------------------------
 
 
@@ -383,6 +394,7 @@ def test_an_environment_fixes_the_database(project: Write) -> None:
     settings = read(root, env="staging")
     assert where(settings) == ("shop", "pyproject.toml [tool.dbtool.env.staging]")
     assert settings.notes == ()
+    assert settings.values()[0].overrides == (".env DATABASE_URL", "pyproject.toml [tool.dbtool]")
     settings = read(root, env="live")
     assert where(settings) == ("shop", "pyproject.toml [tool.dbtool.env.live], from LIVE_URL")
     assert settings.environment is not None

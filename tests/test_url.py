@@ -135,6 +135,7 @@ def test_variables_fill_what_is_left_out() -> None:
         "pw",
         source="--url with PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSWORD",
     )
+    environ |= {"PGHOST": "a,b", "PGPORT": "1,2"}
     assert read("postgresql://u:x@h:1/d", **environ, PGPASSWORD="pw", PGSSLMODE="require") == (
         Target("h", 1, "u", "d", "x", "require", source="--url")
     )
@@ -311,6 +312,9 @@ def test_a_password_file(tmp_path: Path) -> None:
     assert target.with_database("other").secret() == "no"
     assert read("host=h user=u dbname=d password=mine" + passfile).secret() == "mine"
     assert read("host=/tmp user=u dbname=d" + passfile).secret() == "any"
+    passfile = password_file(tmp_path, "/run/pg:*:*:*:path\nlocalhost:*:*:*:local\n")
+    assert read("host=/run/pg user=u dbname=d" + passfile).secret() == "path"
+    assert read("host=/tmp user=u dbname=d" + passfile).secret() == "local"
 
 
 def test_a_password_file_others_can_read_is_ignored(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_json_masks_secrets_too(dbtool: Dbtool, project: Path) -> None:
         "key": "url",
         "value": "ann@ep-a-pooler.neon.tech:5432/shop",
         "source": "pyproject.toml [tool.dbtool.env.live]",
-        "overrides": [],
+        "overrides": [".env DATABASE_URL", "alembic.ini sqlalchemy.url"],
     }
     assert [each["marked"] for each in data["environments"]] == ["development", "production"]
 
