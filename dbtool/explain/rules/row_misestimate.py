@@ -27,7 +27,7 @@ from dbtool.explain.analysis import Analysis
 from dbtool.explain.estimates import Estimate
 from dbtool.explain.plan import Node
 from dbtool.explain.predicate import terms
-from dbtool.explain.wording import count, title, where
+from dbtool.explain.wording import count, times, title, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.sqltext import quoted
 
@@ -70,7 +70,7 @@ def _finding(analysis: Analysis, node: Node, estimate: Estimate) -> Finding:
     return Finding(
         rule=NAME,
         severity=Severity.WARNING if join else Severity.NOTE,
-        title=f"{_subject(node)}: {count(estimate.expected)} rows expected{per_loop},"
+        title=f"{_subject(node)}: {times(estimate.expected, 'row')} expected{per_loop},"
         f" {count(estimate.seen)} came ({_direction(estimate)})",
         certainty=Certainty.MEASURED,
         evidence=tuple(line for line in (_condition(node), cause, consequence) if line),

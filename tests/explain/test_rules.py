@@ -1,0 +1,396 @@
+"""Each rule's page is true: what it calls bad is found, what it calls good is left alone."""
+
+import re
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from dbtool.database import SyncConnection, Target
+from dbtool.explain.analysis import Analysis, analyse
+from dbtool.explain.facts import Facts, IndexFacts, TableFacts
+from dbtool.explain.rules import (
+    RULES,
+    correlated_subplan,
+    filter_after_index,
+    hash_spill,
+    heap_fetches,
+    jit_overhead,
+    lossy_bitmap,
+    nested_loop_repeats,
+    offset_pagination,
+    row_misestimate,
+    rows_discarded,
+    slow_planning,
+    sort_spill,
+    workers_not_launched,
+)
+from dbtool.explain.run import explain
+from dbtool.finding import Finding, Severity, judge, rule_name
+from dbtool.psql import Role, split
+from tests.explain.plans import node, plan
+
+_BLOCK = re.compile(r"^(Bad|Good):\n```sql\n(.*?)```", re.S | re.M)
+_EXAMPLES = [
+    pytest.param(rule, kind, sql, id=f"{rule_name(rule.__name__)}-{kind}")
+    for rule in RULES
+    for kind, sql in _BLOCK.findall(rule.__doc__ or "")
+]
+
+
+def found_by(rule: ModuleType, analysis: Analysis) -> list[Finding]:
+    """What one rule says."""
+    findings, _ = judge([rule], analysis)
+    return list(findings)
+
+
+def test_every_rule_has_both_examples() -> None:
+    """A page without a bad and a good block cannot be checked."""
+    for rule in RULES:
+        kinds = [kind for kind, _ in _BLOCK.findall(rule.__doc__ or "")]
+        assert sorted(set(kinds)) == ["Bad", "Good"], rule.__name__
+        assert "Why:" in (rule.__doc__ or "")
+        assert "When:" in (rule.__doc__ or "")
+
+
+@pytest.mark.parametrize(("rule", "kind", "sql"), _EXAMPLES)
+def test_examples(shop: Target, rule: ModuleType, kind: str, sql: str) -> None:
+    """The last statement of a bad block triggers its rule on a real server, of a good one not."""
+    *before, query = [piece.text for piece in split(sql) if piece.role is Role.STATEMENT]
+    with SyncConnection(shop) as connection:
+        if rule is jit_overhead and not connection.fetchval("SELECT pg_jit_available()"):
+            pytest.skip("this server was built without LLVM")
+        # VACUUM can mark a page only when the commits on it have reached the disk.
+        connection.execute("SET synchronous_commit = on")
+        for statement in before:
+            own = statement.startswith("SET ")
+            connection.execute(f"ALTER DATABASE own_shop {statement}" if own else statement)
+    (examined,) = explain(shop, query).statements
+    rules = [finding.rule for finding in examined.findings]
+    assert (rule_name(rule.__name__) in rules) == (kind == "Bad"), rules
+
+
+QUIET = [
+    "SELECT * FROM orders WHERE id = 7",
+    "SELECT * FROM orders WHERE id BETWEEN 100 AND 200 ORDER BY id",
+    "SELECT * FROM orders ORDER BY placed_at DESC LIMIT 20",
+    "SELECT shop_id, count(*), sum(total) FROM orders GROUP BY shop_id",
+    "SELECT count(*) FROM orders WHERE total > 1",
+    "SELECT * FROM orders WHERE courier LIKE 'courier 99%' LIMIT 10",
+    "SELECT s.name, o.total FROM shops s JOIN orders o ON o.shop_id = s.id WHERE o.id < 50",
+    "SELECT * FROM shops WHERE name = 'shop 7'",
+    "SELECT * FROM shops s WHERE EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = s.id)",
+    "SELECT * FROM customers WHERE id IN (SELECT customer_id FROM orders WHERE id < 100)",
+    "SELECT * FROM orders WHERE id IN (1, 5, 7, 90) AND shop_id > 0",
+    "SELECT * FROM customers c LEFT JOIN orders o ON o.id = c.id WHERE c.id < 10",
+    "SELECT * FROM generate_series(1, 1000) g",
+    "WITH few AS (SELECT id FROM orders LIMIT 5) SELECT * FROM orders JOIN few USING (id)",
+    "SELECT * FROM orders WHERE false",
+    "SELECT id, row_number() OVER (ORDER BY id) FROM shops",
+    "SELECT 1",
+]
+
+
+@pytest.mark.parametrize("sql", QUIET)
+def test_good_plans_are_left_alone(open_shop: Target, sql: str) -> None:
+    """Plans nobody would change have no finding of any rule."""
+    (examined,) = explain(open_shop, sql).statements
+    assert examined.findings == ()
+    assert examined.unknowns == ()
+
+
+def scan(**more: object) -> dict[str, object]:
+    """A scan of 100,000 rows that keeps ten."""
+    defaults = {
+        "ms": 50.0,
+        "rows": 10,
+        "expected": 10,
+        "Relation_Name": "t",
+        "Schema": "public",
+        "Alias": "t",
+        "Filter": "(t.a = 1)",
+        "Rows_Removed_by_Filter": 99_990,
+    }
+    return node("Seq Scan", **(defaults | more))  # type: ignore[arg-type]
+
+
+def table(**more: object) -> Facts:
+    """What the catalog says about that table."""
+    defaults: dict[str, object] = {
+        "schema": "public",
+        "name": "t",
+        "kind": "r",
+        "partition": False,
+        "rows": 100_000.0,
+        "pages": 1000,
+        "all_visible": 1000,
+        "modified": 0,
+        "columns": {"a": "integer", "b": "text"},
+        "indexes": (),
+    }
+    return Facts(version=18, tables=(TableFacts(**(defaults | more)),))  # type: ignore[arg-type]
+
+
+def test_the_finding_ends_with_the_index() -> None:
+    """Title, evidence and the statement to run, in the names of the plan."""
+    (finding,) = found_by(rows_discarded, analyse(plan(scan()), table()))
+    assert finding.title == "t: 100,000 rows read to keep 10"
+    assert finding.evidence == (
+        "the scan took 50.0 ms, 100 % of the time; the condition is (t.a = 1)",
+        'in the model: Index("ix_t_a", "a")',
+    )
+    assert finding.fix is not None
+    assert finding.fix.code == "CREATE INDEX CONCURRENTLY ix_t_a ON public.t (a);"
+
+
+INDEX = IndexFacts("t_a", "btree", ("a",), unique=False, valid=True, predicate="")
+
+
+@pytest.mark.parametrize(
+    ("facts", "condition", "reason"),
+    [
+        (
+            table(indexes=(INDEX,)),
+            "(t.a = 1)",
+            "the index t_a would serve; the planner expected it to be slower",
+        ),
+        (
+            table(indexes=(IndexFacts("t_a", "btree", ("a",), False, False, ""),)),
+            "(t.a = 1)",
+            "the index t_a would serve, but is invalid: REINDEX it",
+        ),
+        (
+            table(indexes=(IndexFacts("t_a", "btree", ("a",), False, True, "(b = 'x'::text)"),)),
+            "(t.a = 1)",
+            "the index t_a holds only rows with (b = 'x'::text)",
+        ),
+        (
+            table(),
+            "((t.a)::numeric = 1.5)",
+            "a (integer) is compared as numeric, which no index on it serves: pass its own type",
+        ),
+        (
+            table(),
+            "(lower(t.b) = 'x'::text)",
+            "no part of the condition compares a plain column of the table",
+        ),
+        (table(), "(t.b ~~ '%x%'::text)", "a plain index does not serve the operator ~~"),
+        (
+            table(partition=True),
+            "(t.a = 1)",
+            "an index on (a) would serve; the table is partitioned: create it on each partition"
+            " with CONCURRENTLY and attach it to one on the parent",
+        ),
+    ],
+)
+def test_no_index_is_proposed_where_none_helps(facts: Facts, condition: str, reason: str) -> None:
+    """The finding says why instead."""
+    (finding,) = found_by(rows_discarded, analyse(plan(scan(Filter=condition)), facts))
+    assert finding.fix is None
+    assert finding.evidence[-1] == reason
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        scan(Rows_Removed_by_Filter=9_000),
+        scan(rows=20_000, expected=20_000, Rows_Removed_by_Filter=80_000),
+        scan(loops=0, rows=0),
+        node("Append", scan(ms=1.0, at="Member"), node("Seq Scan", ms=99.0, at="Member"), ms=100.0),
+        node("Index Scan", rows=1000, expected=1000, Filter="(a)", Rows_Removed_by_Filter=3000),
+        node("Index Scan", ms=50.0, rows=1, Filter="(a = 1)", Rows_Removed_by_Filter=900),
+        node("Index Only Scan", ms=9.0, rows=100_000, expected=100_000, Heap_Fetches=900),
+        node("Sort", node("Seq Scan"), ms=9.0, Sort_Space_Type="Memory", Sort_Space_Used=99),
+        node("Hash Join", node("Seq Scan"), node("Hash", node("Seq Scan"), Hash_Batches=1)),
+        node("Limit", node("Seq Scan", rows=900, expected=900), rows=10, expected=10),
+        node("Limit", node("Seq Scan", rows=5000, expected=5000), rows=4000, expected=4000),
+        node("Gather", node("Seq Scan"), Workers_Planned=2, Workers_Launched=2),
+        node("Bitmap Heap Scan", Exact_Heap_Blocks=1000, Lossy_Heap_Blocks=90),
+        node("Seq Scan", node("Aggregate", ms=0.01, loops=5000, at="SubPlan"), ms=600.0),
+        node("Seq Scan", node("Aggregate", ms=1.0, loops=90, at="SubPlan"), ms=100.0),
+        node(
+            "Nested Loop",
+            node("Seq Scan", rows=5000, expected=4000),
+            node("Index Scan", ms=0.01, loops=5000),
+            ms=60.0,
+        ),
+    ],
+)
+def test_what_is_just_below_a_threshold_is_quiet(root: dict[str, object]) -> None:
+    """Rules begin where their pages say."""
+    findings, unknowns = judge(RULES, analyse(plan(root), table()))
+    assert (findings, unknowns) == ((), ())
+
+
+SPILLED_GROUPS: dict[str, Any] = {
+    "Full-sort Groups": {"Sort Space Memory": {"Peak Sort Space Used": 9}},
+    "Pre-sorted Groups": {"Sort Space Disk": {"Peak Sort Space Used": 700}},
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "root", "title", "fix"),
+    [
+        (
+            filter_after_index,
+            node(
+                "Index Scan",
+                ms=50.0,
+                rows=10,
+                Relation_Name="t",
+                Alias="t",
+                Index_Cond="(t.a = 1)",
+                Filter="(t.b > 'x'::text)",
+                Rows_Removed_by_Filter=9_990,
+            ),
+            "t: an index finds 10,000 rows, a filter keeps 10",
+            "CREATE INDEX CONCURRENTLY ix_t_a_b ON t (a, b);",
+        ),
+        (
+            nested_loop_repeats,
+            node(
+                "Nested Loop",
+                node("Seq Scan", rows=2000, expected=2000),
+                node(
+                    "Materialize",
+                    node("Seq Scan", rows=1000, Relation_Name="t", Alias="t"),
+                    ms=0.1,
+                    loops=2000,
+                    rows=1000,
+                    expected=1000,
+                ),
+                ms=400.0,
+                Join_Filter="(o.id = t.a)",
+                Rows_Removed_by_Join_Filter=1_999_999,
+            ),
+            "a nested loop runs its inner side 2,000 times: 50 % of the time",
+            "CREATE INDEX CONCURRENTLY ix_t_a ON t (a);",
+        ),
+        (
+            heap_fetches,
+            node("Index Only Scan", rows=9000, expected=9000, Relation_Name="t", Heap_Fetches=3000),
+            "t: an index-only scan fetched 3,000 rows from the table (33 %)",
+            "VACUUM (ANALYZE) t;",
+        ),
+        (
+            sort_spill,
+            node(
+                "Sort",
+                node("Seq Scan"),
+                ms=90.0,
+                Sort_Key=["t.a"],
+                Sort_Space_Type="Disk",
+                Sort_Space_Used=5000,
+            ),
+            "a sort wrote 5000kB to disk",
+            "SET LOCAL work_mem = '16MB';",
+        ),
+        (
+            sort_spill,
+            node(
+                "Incremental Sort",
+                node("Seq Scan"),
+                ms=90.0,
+                Sort_Key=["t.a"],
+                **SPILLED_GROUPS,
+            ),
+            "a sort wrote 700kB to disk",
+            "SET LOCAL work_mem = '4MB';",
+        ),
+        (
+            hash_spill,
+            node("Aggregate", ms=9.0, HashAgg_Batches=5, Peak_Memory_Usage=900, Disk_Usage=9000),
+            "a hash aggregate ran in 5 batches on disk",
+            "SET LOCAL work_mem = '16MB';",
+        ),
+        (
+            lossy_bitmap,
+            node("Bitmap Heap Scan", Relation_Name="t", Exact_Heap_Blocks=9, Lossy_Heap_Blocks=91),
+            "t: 91 % of the bitmap's pages are lossy",
+            "SET LOCAL work_mem = '1MB';",
+        ),
+        (
+            offset_pagination,
+            node(
+                "Limit",
+                node("Sort", node("Seq Scan"), rows=5010, Sort_Key=["t.at DESC", "t.id DESC"]),
+                rows=10,
+            ),
+            "OFFSET reads 5,000 rows and discards them to return 10",
+            "-- the values are those of the last row of the page before\n"
+            "WHERE (t.at, t.id) < ($1, $2) ORDER BY t.at DESC, t.id DESC LIMIT …",
+        ),
+        (
+            workers_not_launched,
+            node("Gather", node("Seq Scan"), Workers_Planned=4, Workers_Launched=1),
+            "1 of 4 planned workers started",
+            None,
+        ),
+        (
+            correlated_subplan,
+            node("Seq Scan", node("Aggregate", ms=0.5, loops=200, at="SubPlan"), ms=150.0),
+            "the subquery ran 200 times: 67 % of the time",
+            None,
+        ),
+    ],
+)
+def test_what_rules_say(
+    rule: ModuleType, root: dict[str, object], title: str, fix: str | None
+) -> None:
+    """The title states the figures, the fix can be pasted."""
+    (finding,) = found_by(rule, analyse(plan(root)))
+    assert finding.title == title
+    assert (finding.fix.code if finding.fix else None) == fix
+
+
+def test_compiling_that_dominates() -> None:
+    """JIT is judged by its share of the execution, whatever nodes the plan has."""
+    jit = {"Functions": 12, "Timing": {"Total": 120.0}}
+    (finding,) = found_by(
+        jit_overhead, analyse(plan(node("Result"), Execution_Time=400.0, JIT=jit))
+    )
+    assert finding.title == "compiling took 120 ms, 30 % of the execution"
+    assert not found_by(jit_overhead, analyse(plan(node("Result"), Execution_Time=700.0, JIT=jit)))
+
+
+def test_planning_that_dominates() -> None:
+    """Planning is judged against the whole time."""
+    slow = plan(node("Result"), Planning_Time=80.0, Execution_Time=20.0)
+    (finding,) = found_by(slow_planning, analyse(slow))
+    assert finding.title == "planning took 80.0 ms, running it 20.0 ms"
+    quick = plan(node("Result"), Planning_Time=80.0, Execution_Time=90.0)
+    assert not found_by(slow_planning, analyse(quick))
+
+
+def test_a_misestimate_is_told_where_it_begins() -> None:
+    """Only the lowest node is named, with the join that was chosen on its estimate."""
+    low = scan(rows=5000, expected=10, Filter="((t.a = 1) AND (t.b = 'x'::text))")
+    root = node("Sort", node("Nested Loop", low, node("Index Scan"), rows=5000, expected=10))
+    (finding,) = found_by(row_misestimate, analyse(plan(root), table()))
+    assert finding.title == "t: 10 rows expected, 5,000 came (500 times more)"
+    assert finding.severity is Severity.WARNING
+    assert finding.evidence == (
+        "the condition is ((t.a = 1) AND (t.b = 'x'::text))",
+        "the planner takes the conditions as independent",
+        "Nested Loop (#2) was chosen on that estimate",
+    )
+    assert finding.fix is not None
+    assert finding.fix.code == (
+        "CREATE STATISTICS st_t_a_b (dependencies, mcv) ON a, b FROM public.t;\nANALYZE public.t;"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        (table(rows=-1.0), "t was never analysed"),
+        (table(modified=20_000), "t changed much since it was last analysed"),
+    ],
+)
+def test_stale_statistics_come_first(facts: Facts, why: str) -> None:
+    """Before anything cleverer the table is analysed."""
+    (finding,) = found_by(row_misestimate, analyse(plan(scan(rows=5000)), facts))
+    assert why in finding.evidence
+    assert finding.fix is not None
+    assert finding.fix.code == "ANALYZE public.t;"
+    assert finding.severity is Severity.NOTE
