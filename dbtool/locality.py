@@ -53,7 +53,7 @@ async def prove(connection: "Connection") -> Proof:
     row = await connection.fetchrow(_OURSELVES)
     process = read_process(row["pid"]) if row else None
     if row is None or process is None or process.name != _SERVER:
-        return Proof(False, "its server is no process of this machine")
+        return Proof(False, "its server is none of the processes seen on this machine")
     if abs(process.started - row["started"]) > _CLOCK_TOLERANCE or not _is_ours(ours, process):
         return Proof(False, "its server is not proven to be a process of this machine")
     return Proof(True, f"its server is process {process.parent} of this machine")

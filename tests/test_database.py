@@ -104,7 +104,7 @@ def test_ctrl_c_cancels_on_the_server(database: Target) -> None:
     assert running == 0
     assert connection.fetchval("SELECT 1") == 1
     connection.close()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_closing_twice_is_harmless(database: Target) -> None:

@@ -142,7 +142,7 @@ def test_a_process_that_is_no_server(on_tcp: Server, monkeypatch: pytest.MonkeyP
     for stand_in in (lambda _: real(1), lambda _: None):
         monkeypatch.setattr(locality, "read_process", stand_in)
         found = classified(named(on_tcp.target()))
-        assert found.reason == "its server is no process of this machine"
+        assert found.reason == "its server is none of the processes seen on this machine"
 
 
 ENVIRONMENT = Environment("x", "postgresql://h/d", source="pyproject.toml [tool.dbtool.env.x]")
