@@ -48,13 +48,14 @@ class Program(HelpGroup):
         if cmd_name not in self.list_commands(ctx):
             return None
         family = _family_of(cmd_name)
-        for info in family.registered_commands:
+        pages: dict[Any, Any] = {info: info.help for info in family.registered_commands}
+        for group in family.registered_groups:
+            pages[group] = group.typer_instance and group.typer_instance.info.help
+        for info, page in pages.items():
             if info.name == cmd_name:
                 panel = info.rich_help_panel
-                return HelpCommand(
-                    cmd_name, help=info.help, hidden=info.hidden, rich_help_panel=panel
-                )
-        return _built(family, cmd_name)
+                return HelpCommand(cmd_name, help=page, hidden=info.hidden, rich_help_panel=panel)
+        return None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command to run, or to complete, with all its options."""
