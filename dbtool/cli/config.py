@@ -102,11 +102,11 @@ def _sections(read: Config) -> "tuple[Section, ...]":
         facts.append(f"{read.standing}: {read.standing_reason}.".capitalize())
     if read.pooled:
         facts.append(f"Transaction pooler: {read.pooled}.")
-    columns = Column("setting"), Column("value", shrink=True), Column("from", shrink=True)
+    columns = Column("setting"), Column("value"), Column("from")
     rows = tuple((each.key, each.value or "not set", _origin(each)) for each in read.settings)
     sections: list[Section] = [Text("\n".join(facts)), Table(columns, rows)]
     if read.environments:
-        columns = Column("environment"), Column("database", shrink=True), Column("marked")
+        columns = Column("environment"), Column("database"), Column("marked")
         named = tuple((each.name, each.database, each.marked) for each in read.environments)
         sections.append(Table(columns, named))
     if read.settings_line:
