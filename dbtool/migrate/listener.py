@@ -27,8 +27,9 @@ class Stop(BaseException):
 class Listener:
     """Hears of each connection before it is opened, and again before it runs a statement.
 
-    The listeners stand before all others: those of the team may run statements. A refusal
-    is raised at the end of the block as the error it is, whatever the team's code made of it.
+    The listeners stand before all others, since those of the team may run statements; only
+    one that the team puts first again (`insert=True`) comes before them. A refusal is raised
+    at the end of the block as the error it is, whatever the team's code made of it.
     """
 
     def __init__(self) -> None:

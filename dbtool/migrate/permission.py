@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from dbtool.errors import UsageError
-from dbtool.guard import Consent
+from dbtool.guard import Consent, Need
 from dbtool.ports import Ask
 
 
@@ -26,3 +26,8 @@ class Permission:
 
     consent: Consent = field(default_factory=Consent)
     ask: Ask = field(default_factory=Nobody)
+
+    def covers(self, needed: Need) -> bool:
+        """Whether nobody has to be asked."""
+        named = self.consent.confirm_database is not None
+        return named or (needed is Need.YES and self.consent.yes)

@@ -75,7 +75,8 @@ class Session:
         classified = self.holder.connection.run(
             lambda connection: guard.classify(connection, self.target, marked)
         )
-        if guard.need(action, classified.standing) is not guard.Need.NOTHING:
+        needed = guard.need(action, classified.standing)
+        if needed is not guard.Need.NOTHING and not permission.covers(needed):
             for line in plan:
                 self.progress.step(line)
         consent, ask = permission.consent, permission.ask

@@ -73,8 +73,8 @@ def _named_by(result: Upgraded | Downgraded | Plan | Stamped | Ensured | Drift) 
     return (f"env.py named the database, {result.database}; --url or DATABASE_URL goes first",)
 
 
-def _ids(revisions: Iterable[str]) -> str:
-    return ", ".join(revisions) or "base"
+def _ids(revisions: Iterable[str], none: str = "base") -> str:
+    return ", ".join(revisions) or none
 
 
 def _steps(steps: tuple[Step, ...]) -> tuple[Section, ...]:
@@ -121,8 +121,8 @@ def plan(result: Plan, command: str) -> Report:
 def stamped(result: Stamped, command: str) -> Report:
     """What the version table records now."""
     headline = (
-        f"{result.database} records {_ids(result.after)} in {result.version_table};"
-        f" before: {_ids(result.before)}"
+        f"{result.database} records {_ids(result.after, 'no revision')}"
+        f" in {result.version_table}; before: {_ids(result.before, 'no revision')}"
     )
     return Report(command=command, data=result, headline=headline, notes=_named_by(result))
 
@@ -144,10 +144,9 @@ def current(
 ) -> Report:
     """Where the database stands."""
     named = ", ".join(_marked(each) for each in result.revisions)
-    behind = ""
+    headline = result.database + (f" is at {named}" if named else " records no revision")
     if result.pending:
-        behind = f"; {counted(result.pending, 'revision')} behind {_ids(result.heads)}"
-    headline = f"{result.database} is at {named or 'no revision'}{behind}"
+        headline += f"; {counted(result.pending, 'revision')} to come, up to {_ids(result.heads)}"
     findings = (_not_at_heads(result),) if check_heads and not result.at_heads else ()
     if verbose:
         sections = details(result.revisions)

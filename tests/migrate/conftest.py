@@ -1,0 +1,97 @@
+"""Fixtures of the migration tests: a small project, and a server that nothing may touch."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from dbtool.database import SyncConnection
+from dbtool.scratch import Server, throwaway
+from dbtool.target import Target
+from tests.conftest import MAJOR, Dbtool, Ran
+from tests.migrate.projects import FROM_CONFIG, Small, small
+
+_numbers = count(1)
+_OURS = ("%pg_locks%", "%pg_stat_statements%", "BEGIN%", "ROLLBACK%", "%current_schema%")
+
+
+def url(target: Target, driver: str = "psycopg") -> str:
+    """The URL of a database as env.py writes it."""
+    return target.sqlalchemy_url(driver)
+
+
+def plain(target: Target) -> str:
+    """The URL of a database as people give it to dbtool."""
+    return target.sqlalchemy_url("psycopg").replace("+psycopg", "", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoy:
+    """A database on another server, of which everything that is run in it is recorded."""
+
+    target: Target
+
+    def statements(self) -> list[str]:
+        """What has been run in it, except the question by which dbtool recognises a database."""
+        with SyncConnection(self.target.with_database("postgres")) as connection:
+            rows = connection.fetch(
+                "SELECT query FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
+                " WHERE d.datname = $1 AND NOT query LIKE ANY ($2)",
+                self.target.database,
+                list(_OURS),
+            )
+        return [row[0] for row in rows]
+
+
+@pytest.fixture(scope="session")
+def decoy_server() -> Iterator[Server]:
+    """Another server, on which every statement is counted."""
+    with throwaway(MAJOR, settings={"pg_stat_statements.track_utility": "on"}) as server:
+        with SyncConnection(server.target()) as connection:
+            connection.execute("CREATE EXTENSION pg_stat_statements")
+        yield server
+
+
+@pytest.fixture
+def decoy(decoy_server: Server) -> Iterator[Decoy]:
+    """A database of the other server, never to be touched."""
+    name = f"decoy_{next(_numbers)}"
+    yield Decoy(decoy_server.create_database(name))
+    decoy_server.drop_database(name)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Small:
+    """A project of two revisions whose env.py takes the URL it is given."""
+    return small(tmp_path / "project", FROM_CONFIG)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(dbtool: Dbtool, project: Small, database: Target) -> Run:
+    """Run dbtool in the project, pointed at `database`."""
+
+    def pointed(*arguments: str, **named: object) -> Ran:
+        words = ("--url", plain(database), *arguments)
+        return dbtool(*words, cwd=named.pop("cwd", project.root), **named)
+
+    return pointed
+
+
+@pytest.fixture
+def tables(database: Target) -> Callable[[], list[str]]:
+    """Lists the tables of `database`."""
+
+    def read() -> list[str]:
+        with SyncConnection(database) as connection:
+            rows = connection.fetch(
+                "SELECT relname FROM pg_class WHERE relkind = 'r'"
+                " AND relnamespace = 'public'::regnamespace ORDER BY 1"
+            )
+        return [row[0] for row in rows]
+
+    return read

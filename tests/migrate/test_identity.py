@@ -1,0 +1,445 @@
+"""Whatever env.py does, the database named is the only one that is touched.
+
+The decoy is another server. It must see no statement at all, except the question by which a
+connection that nobody could lead elsewhere is recognised as wrong.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from dbtool.database import SyncConnection
+from dbtool.scratch import Server
+from dbtool.target import Target
+from tests.conftest import Dbtool
+from tests.migrate.conftest import Decoy, Run, plain, url
+from tests.migrate.projects import MIGRATE, Small
+
+Tables = Callable[[], list[str]]
+DONE = ["alembic_version", "t1", "t2"]
+
+SYNC = """
+from alembic import context
+from sqlalchemy import create_engine
+{migrate}
+with create_engine("{url}").connect() as connection:
+    migrate(connection)
+"""
+
+ASYNC = """
+import asyncio
+from alembic import context
+from sqlalchemy.ext.asyncio import create_async_engine
+{migrate}
+async def main():
+    engine = create_async_engine("{url}")
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+
+asyncio.run(main())
+"""
+
+SETTINGS = """
+from alembic import context
+from app.settings import DATABASE_URL
+from sqlalchemy import create_engine
+{migrate}
+context.config.set_main_option("sqlalchemy.url", DATABASE_URL.replace("%", "%%"))
+with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
+    migrate(connection)
+"""
+
+CREATOR = """
+import psycopg
+from alembic import context
+from sqlalchemy import create_engine
+{migrate}
+def connect():
+    return psycopg.connect("{libpq}")
+
+with create_engine("postgresql+psycopg://", creator=connect).connect() as connection:
+    migrate(connection)
+"""
+
+ASYNC_CREATOR = """
+import asyncio
+import asyncpg
+from alembic import context
+from sqlalchemy.ext.asyncio import create_async_engine
+{migrate}
+async def connect():
+    return await asyncpg.connect("{libpq}")
+
+async def main():
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect)
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+
+asyncio.run(main())
+"""
+
+TWO_ENGINES = """
+from alembic import context
+from sqlalchemy import create_engine, text
+{migrate}
+with create_engine("{first}").connect() as connection:
+    migrate(connection)
+with create_engine("{second}").begin() as connection:
+    connection.execute(text("CREATE TABLE audit (id int)"))
+"""
+
+ATTRIBUTES = """
+from alembic import context
+from sqlalchemy import create_engine
+{migrate}
+if context.config.attributes.get("connection") is None:
+    context.config.attributes["connection"] = create_engine("{url}").connect()
+migrate(context.config.attributes["connection"])
+"""
+
+MULTIDB = """
+from alembic import context
+from sqlalchemy import create_engine
+{migrate}
+engines = [create_engine(url) for url in ("{first}", "{second}")]
+connections = [engine.connect() for engine in engines]
+for connection in connections:
+    migrate(connection)
+"""
+
+DO_CONNECT = """
+from alembic import context
+from sqlalchemy import create_engine, event
+{migrate}
+engine = create_engine("{named}")
+
+@event.listens_for(engine, "do_connect")
+def elsewhere(dialect, record, cargs, cparams):
+    cparams.update(host="{host}", dbname="{database}")
+
+with engine.connect() as connection:
+    migrate(connection)
+"""
+
+LISTENER = """
+import psycopg
+from alembic import context
+from sqlalchemy import Engine, create_engine, event
+{migrate}
+@event.listens_for(Engine, "connect")
+def prepare(connection, record):
+    connection.execute("CREATE TABLE IF NOT EXISTS sessions (id int)")
+    connection.commit()
+
+def connect():
+    return psycopg.connect("{libpq}")
+
+with create_engine("postgresql+psycopg://", creator=connect).connect() as connection:
+    migrate(connection)
+"""
+
+
+def libpq(target: Target) -> str:
+    """The database as a driver takes it."""
+    return plain(target)
+
+
+@pytest.mark.parametrize(
+    ("env", "driver"),
+    [(SYNC, "psycopg"), (ASYNC, "asyncpg"), (ATTRIBUTES, "psycopg")],
+    ids=["sync", "async", "attributes"],
+)
+def test_hard_coded_url_is_led_to_the_named_database(
+    run: Run, project: Small, decoy: Decoy, tables: Tables, database: Target, env: str, driver: str
+) -> None:
+    """An engine with a URL of its own is connected to the named database, and that is said."""
+    project.env(env.format(migrate=MIGRATE, url=url(decoy.target, driver)))
+    ran = run("upgrade")
+    assert ran.code == 0, ran
+    assert f"note: env.py asks for {decoy.target.shown}; its connections go to" in ran.err
+    assert f"{database.shown} instead, as --url says" in ran.err
+    assert tables() == DONE
+    assert decoy.statements() == []
+
+
+def test_url_from_settings_is_led_to_the_named_database(
+    run: Run, project: Small, decoy: Decoy, tables: Tables
+) -> None:
+    """A URL that env.py takes from the application's settings yields to the one named."""
+    project.env(SETTINGS.format(migrate=MIGRATE))
+    project.write("app/settings.py", f'DATABASE_URL = "{url(decoy.target)}"')
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (0, DONE), ran
+    assert decoy.statements() == []
+
+
+@pytest.mark.parametrize("env", [CREATOR, ASYNC_CREATOR], ids=["creator", "async_creator"])
+def test_engine_around_a_function_is_refused(
+    run: Run, project: Small, decoy: Decoy, tables: Tables, database: Target, env: str
+) -> None:
+    """A connection that env.py's own function opened elsewhere is refused, and both are named."""
+    project.env(env.format(migrate=MIGRATE, libpq=libpq(decoy.target)))
+    ran = run("upgrade")
+    assert ran.code == 4, ran
+    assert "error: env.py connects to another database than the one that is named" in ran.err
+    assert f"--url names {database.shown}" in ran.err
+    assert f"leads to postgres@socket:5432/{decoy.target.database}" in ran.err
+    assert tables() == []
+    assert decoy.statements() == []
+
+
+@pytest.mark.parametrize("env", [CREATOR, ASYNC_CREATOR], ids=["creator", "async_creator"])
+def test_engine_around_a_function_may_lead_to_the_named_database(
+    run: Run, project: Small, tables: Tables, database: Target, env: str
+) -> None:
+    """A connection that env.py's own function opened proves itself like any other."""
+    project.env(env.format(migrate=MIGRATE, libpq=libpq(database)))
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (0, DONE), ran
+
+
+def test_other_database_of_the_same_server_is_refused(
+    run: Run, project: Small, server: Server, database: Target, tables: Tables
+) -> None:
+    """The lock proves the database, not only the server."""
+    other = server.create_database(f"{database.database}_other")
+    try:
+        project.env(CREATOR.format(migrate=MIGRATE, libpq=libpq(other)))
+        ran = run("upgrade")
+        assert (ran.code, tables()) == (4, []), ran
+        with SyncConnection(other) as connection:
+            assert connection.fetchval("SELECT to_regclass('alembic_version')") is None
+    finally:
+        server.drop_database(other.database)
+
+
+@pytest.mark.parametrize("named_first", [True, False])
+def test_second_destination_is_refused_before_anything_runs(
+    run: Run,
+    project: Small,
+    decoy: Decoy,
+    tables: Tables,
+    database: Target,
+    named_first: bool,
+) -> None:
+    """Of two engines that lead to two databases neither gets a table, whichever comes first."""
+    places = [url(database), url(decoy.target)]
+    first, second = places if named_first else places[::-1]
+    project.env(TWO_ENGINES.format(migrate=MIGRATE, first=first, second=second))
+    ran = run("upgrade")
+    assert ran.code == 4, ran
+    assert "the project connects to two databases, and one is named" in ran.err
+    assert tables() == []
+    assert decoy.statements() == []
+
+
+def test_multidb_is_refused_before_anything_runs(
+    run: Run, project: Small, decoy: Decoy, tables: Tables, database: Target
+) -> None:
+    """Several databases migrated side by side are not merged into the one named."""
+    project.env(MULTIDB.format(migrate=MIGRATE, first=url(decoy.target), second=url(database)))
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (4, []), ran
+    assert decoy.statements() == []
+
+
+def test_two_engines_with_one_url_are_refused(
+    run: Run, project: Small, decoy: Decoy, tables: Tables
+) -> None:
+    """Two engines on one version table would wait for each other for ever."""
+    place = url(decoy.target)
+    project.env(MULTIDB.format(migrate=MIGRATE, first=place, second=place))
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (4, []), ran
+    assert "env.py migrates two databases, and one is named" in ran.err
+
+
+def test_event_handler_that_changes_the_destination_is_caught(
+    run: Run, project: Small, decoy: Decoy, tables: Tables, database: Target
+) -> None:
+    """A team's own do_connect handler runs after ours; the proof still stops the connection."""
+    target = decoy.target
+    project.env(
+        DO_CONNECT.format(
+            migrate=MIGRATE, named=url(database), host=target.host, database=target.database
+        )
+    )
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (4, []), ran
+    assert decoy.statements() == []
+
+
+def test_event_handler_runs_no_statement_before_the_proof(
+    run: Run, project: Small, decoy: Decoy
+) -> None:
+    """A team's own handler of new connections does not come before the proof."""
+    project.env(LISTENER.format(migrate=MIGRATE, libpq=libpq(decoy.target)))
+    ran = run("upgrade")
+    assert ran.code == 4, ran
+    assert decoy.statements() == []
+
+
+def test_revision_with_an_engine_of_its_own(
+    run: Run, project: Small, decoy: Decoy, tables: Tables, database: Target
+) -> None:
+    """A revision that connects elsewhere fails, and says where the database stands."""
+    project.revision(
+        "aaaa00000003",
+        "aaaa00000002",
+        f"""
+        op.execute("CREATE TABLE t3 (id int)")
+        with sa.create_engine("{url(decoy.target)}").begin() as other:
+            other.execute(sa.text("CREATE TABLE copied (id int)"))
+        """,
+    )
+    ran = run("upgrade")
+    assert ran.code == 4, ran
+    assert "During revision aaaa00000003." in ran.err
+    assert f"{database.shown} stands at no revision, as before." in ran.err
+    assert tables() == []
+    assert decoy.statements() == []
+
+
+def test_refusal_that_env_swallows(run: Run, project: Small, decoy: Decoy, tables: Tables) -> None:
+    """An env.py that catches every exception cannot go on after a refusal."""
+    project.env(
+        CREATOR.format(migrate=MIGRATE, libpq=libpq(decoy.target))
+        .replace("with create_engine", "try:\n  with create_engine")
+        .replace("    migrate(connection)", "    migrate(connection)\nexcept Exception:\n  pass\n")
+    )
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (4, []), ran
+    assert "env.py connects to another database" in ran.err
+
+
+def test_transaction_that_is_never_committed(run: Run, project: Small, tables: Tables) -> None:
+    """What env.py forgets to commit is not reported as done."""
+    project.env(
+        """
+        from alembic import context
+        from sqlalchemy import engine_from_config
+
+        section = context.config.get_section("alembic")
+        with engine_from_config(section).connect() as connection:
+            context.configure(connection=connection)
+            context.run_migrations()
+        """
+    )
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (4, []), ran
+    assert "does not stand where it should" in ran.err
+    assert "should record aaaa00000002 and records no revision" in ran.err
+
+
+def test_env_that_never_runs_alembic(run: Run, project: Small, decoy: Decoy) -> None:
+    """An env.py that works with the driver alone is told that nothing was migrated."""
+    project.env(
+        f"""
+        import psycopg
+        with psycopg.connect("{libpq(decoy.target)}") as connection:
+            connection.execute("SELECT 1")
+        """
+    )
+    ran = run("upgrade")
+    assert ran.code == 4, ran
+    assert "env.py ended without running Alembic" in ran.err
+
+
+def test_other_kind_of_database_is_refused(run: Run, project: Small, tables: Tables) -> None:
+    """An engine of another database cannot be led to PostgreSQL."""
+    project.env(SYNC.format(migrate=MIGRATE, url="sqlite:///app.db"))
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (2, []), ran
+    assert 'env.py connects to a "sqlite" database' in ran.err
+    assert not (project.root / "app.db").exists()
+
+
+def test_env_names_the_database_where_nobody_else_does(
+    dbtool: Dbtool, project: Small, database: Target, tables: Tables
+) -> None:
+    """Without a URL the database is the one env.py connects to, and the report says so."""
+    project.env(SETTINGS.format(migrate=MIGRATE))
+    project.write("app/settings.py", f'DATABASE_URL = "{url(database)}"')
+    ran = dbtool("upgrade", cwd=project.root)
+    assert (ran.code, tables()) == (0, DONE), ran
+    assert f"info: env.py named the database, {database.shown};" in ran.out
+
+
+def test_ini_is_only_what_env_starts_from(
+    dbtool: Dbtool, project: Small, database: Target, decoy: Decoy, tables: Tables
+) -> None:
+    """Where env.py overrides alembic.ini, its own URL is the one, as with plain Alembic."""
+    ini = (project.root / "alembic.ini").read_text()
+    stale = "driver://user:pass@localhost/dbname"
+    project.write("alembic.ini", ini.replace(stale, url(decoy.target).replace("%", "%%")))
+    project.env(SETTINGS.format(migrate=MIGRATE))
+    project.write("app/settings.py", f'DATABASE_URL = "{url(database)}"')
+    ran = dbtool("upgrade", cwd=project.root)
+    assert (ran.code, tables()) == (0, DONE), ran
+    assert decoy.statements() == []
+
+
+def test_function_that_connects_does_not_name_a_database(
+    dbtool: Dbtool, project: Small, decoy: Decoy
+) -> None:
+    """Where nobody names a database and env.py hides where it goes, nothing is run."""
+    project.env(CREATOR.format(migrate=MIGRATE, libpq=libpq(decoy.target)))
+    ran = dbtool("upgrade", cwd=project.root)
+    assert ran.code == 2, ran
+    assert "no database is named, and env.py does not say where it connects" in ran.err
+    assert decoy.statements() == []
+
+
+def test_placeholder_names_no_database(dbtool: Dbtool, project: Small) -> None:
+    """The URL of Alembic's template is no database."""
+    ran = dbtool("upgrade", cwd=project.root)
+    assert ran.code == 2, ran
+    assert "error: no database is named" in ran.err
+
+
+def test_role_of_env_is_its_own(run: Run, project: Small, database: Target) -> None:
+    """The same database under another role is used as env.py wrote it, unless --url says who."""
+    with SyncConnection(database) as connection:
+        connection.execute("DROP ROLE IF EXISTS migrator; CREATE ROLE migrator LOGIN SUPERUSER")
+    own = url(database).replace("//postgres@", "//migrator@")
+    project.env(SYNC.format(migrate=MIGRATE, url=own))
+    project.revision("aaaa00000003", "aaaa00000002", 'op.execute("CREATE TABLE t3 (id int)")')
+    ran = run("upgrade")
+    assert ran.code == 0, ran
+    with SyncConnection(database) as connection:
+        owner = connection.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 't3'")
+    assert owner == "postgres"
+
+
+def test_role_of_env_stays_where_a_variable_names_the_database(
+    dbtool: Dbtool, project: Small, database: Target
+) -> None:
+    """DATABASE_URL names the database; who migrates it is env.py's business."""
+    with SyncConnection(database) as connection:
+        connection.execute("DROP ROLE IF EXISTS migrator; CREATE ROLE migrator LOGIN SUPERUSER")
+    own = url(database).replace("//postgres@", "//migrator@")
+    project.env(SYNC.format(migrate=MIGRATE, url=own))
+    ran = dbtool("upgrade", cwd=project.root, env={"DATABASE_URL": plain(database)})
+    assert ran.code == 0, ran
+    with SyncConnection(database) as connection:
+        owner = connection.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 't1'")
+    assert owner == "migrator"
+
+
+@pytest.mark.parametrize("words", [("upgrade", "--sql"), ("heads",), ("history", "-v")])
+def test_offline_commands_connect_nowhere(
+    run: Run, project: Small, decoy: Decoy, words: tuple[str, ...]
+) -> None:
+    """A project that connects where no database is needed is stopped."""
+    project.env(SYNC.format(migrate=MIGRATE, url=url(decoy.target)))
+    path = project.revision("aaaa00000003", "aaaa00000002")
+    path.write_text(
+        path.read_text().replace(
+            "revision = 'aaaa00000003'",
+            f'sa.create_engine("{url(decoy.target)}").connect()\nrevision = "aaaa0" + "0000003"',
+        )
+    )
+    ran = run(*words)
+    assert ran.code == 4, ran
+    assert "this command needs no database" in ran.err
+    assert decoy.statements() == []
