@@ -17,12 +17,12 @@ class _Panels:
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write each panel as a titled list."""
-        panels = {**_option_panels(ctx), **_command_panels(ctx)}
-        names = [name for rows in panels.values() for name, _ in rows]
-        widest = max((len(name) for name in names if len(name) <= _WIDEST), default=0)
-        for title, rows in panels.items():
-            with formatter.section(output.bold(title)):
-                formatter.write_dl([(name.ljust(widest), text) for name, text in rows])
+        for panels in (_option_panels(ctx), _command_panels(ctx)):
+            names = [name for rows in panels.values() for name, _ in rows]
+            widest = max((len(name) for name in names if len(name) <= _WIDEST), default=0)
+            for title, rows in panels.items():
+                with formatter.section(output.bold(title)):
+                    formatter.write_dl([(name.ljust(widest), text) for name, text in rows])
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """The first sentence; whole, since lists wrap it and shells cut it themselves."""
