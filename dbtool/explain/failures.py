@@ -36,7 +36,7 @@ class Sent:
 
 async def tell(error: PostgresError, sent: Sent, connection: "Connection") -> DbtoolError:
     """The error for one the server raised; may ask it for names that are near."""
-    state, message = _said(error, "sqlstate"), str(error)
+    state, message = _said(error, "sqlstate"), _said(error, "message") or str(error)
     match state:
         case "42P01":
             return UsageError(

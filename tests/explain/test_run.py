@@ -1,0 +1,406 @@
+"""Explaining on a server: safe for it, whatever the statement is."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from dbtool.database import SyncConnection, Target, connect
+from dbtool.errors import (
+    ConnectError,
+    DbtoolError,
+    Interrupted,
+    LockNotObtained,
+    OperationError,
+    UsageError,
+)
+from dbtool.explain.examined import Explained
+from dbtool.explain.run import How, explain
+from dbtool.explain.session import RefusedByServerError, guarded
+from dbtool.finding import Location
+from dbtool.guard import Consent, Standing
+from dbtool.scratch import Server
+from dbtool.settings import Environment
+from tests.conftest import MAJOR
+from tests.proxy import proxy
+
+_SETUP = """
+CREATE TABLE t (id int PRIMARY KEY, v text);
+INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 500) g;
+CREATE SEQUENCE s;
+CREATE FUNCTION writes() RETURNS int LANGUAGE plpgsql VOLATILE
+  AS 'BEGIN INSERT INTO t VALUES (-1); RETURN 1; END';
+CREATE FUNCTION quiet() RETURNS int LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 1; END';
+CREATE VIEW locking AS SELECT pg_try_advisory_lock(7) AS held;
+ANALYZE
+"""
+
+
+@pytest.fixture(scope="module")
+def target(server: Server) -> Target:
+    """A database that every test leaves as it was, whatever it asks to have explained."""
+    created = server.create_database("explained")
+    with SyncConnection(created) as connection:
+        connection.execute(_SETUP)
+    return created
+
+
+@pytest.fixture
+def watcher(target: Target) -> Iterator[SyncConnection]:
+    """Another session in that database."""
+    with SyncConnection(target) as connection:
+        yield connection
+
+
+def production() -> Environment:
+    """An environment that marks the database as production."""
+    return Environment("live", production=True, source="[tool.dbtool] env.live")
+
+
+def fails(target: Target, sql: str, how: How | None = None) -> DbtoolError:
+    """The error that explaining ends in."""
+    with pytest.raises(DbtoolError) as caught:
+        explain(target, sql, how=how)
+    return caught.value
+
+
+def unchanged(watcher: SyncConnection) -> bool:
+    """Whether nothing at all was left in the database."""
+    found = watcher.fetchrow(
+        "SELECT (SELECT count(*) FROM t) AS rows, (SELECT is_called FROM s) AS called,"
+        " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') AS locks,"
+        " (SELECT count(*) FROM pg_class WHERE relname = 'new') AS tables"
+    )
+    assert found is not None
+    return tuple(found) == (500, False, 0, 0)
+
+
+def test_a_read_is_run_and_judged(target: Target) -> None:
+    """One statement, one plan with times, on a server proven to be ours."""
+    found = explain(target, "SELECT * FROM t WHERE id = 7")
+    (examined,) = found.statements
+    assert (found.target, found.version) == (target.shown, MAJOR)
+    assert found.standing is Standing.DEVELOPMENT
+    assert examined.sql == "SELECT * FROM t WHERE id = 7"
+    assert examined.plan.root.kind == "Index Scan"
+    assert examined.plan.root.rows == 1
+    assert examined.times is not None
+    assert examined.times.total > 0
+
+
+def test_statements_are_explained_in_order(target: Target) -> None:
+    """Transaction control and psql's lines are left out with a note, EXPLAIN is taken off."""
+    script = (
+        "\\timing\nBEGIN;\nSELECT 1;\nEXPLAIN ANALYZE\n  VALUES (2), (3);\nCOMMIT;\n-- TABLE t;\n"
+        "TABLE t"
+    )
+    found = explain(target, script)
+    assert [(each.line, each.sql) for each in found.statements] == [
+        (3, "SELECT 1"),
+        (5, "VALUES (2), (3)"),
+        (8, "TABLE t"),
+    ]
+    assert found.notes == ("left out: \\timing (line 1), BEGIN (line 2), COMMIT (line 6)",)
+
+
+def test_findings_name_file_and_line(target: Target) -> None:
+    """A finding is placed in the file its statement came from."""
+    sql = "SELECT 1;\nSELECT count(*) FROM generate_series(1, 90000) g WHERE g = 1"
+    found = explain(target, sql, how=How(file="q.sql"))
+    places = {finding.location for each in found.statements for finding in each.findings}
+    assert Location("q.sql", 2, "#2 Function Scan on generate_series g") in places
+
+
+WRITES = [
+    "INSERT INTO t VALUES (0)",
+    "UPDATE t SET v = 'x'",
+    "DELETE FROM t",
+    "MERGE INTO t USING t s ON t.id = s.id WHEN MATCHED THEN DELETE",
+    "WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d",
+    "SELECT * INTO new FROM t",
+    "SELECT * FROM t FOR UPDATE",
+    "CREATE TABLE new AS SELECT * FROM t",
+    "CREATE TABLE new AS EXECUTE p",
+    "CREATE MATERIALIZED VIEW new AS SELECT * FROM t",
+    "EXPLAIN ANALYZE CREATE TABLE new AS SELECT 1",
+    "DECLARE c CURSOR FOR SELECT 1",
+]
+
+NEITHER = [
+    "CALL p()",
+    "DO $$ BEGIN PERFORM nextval('s'); END $$",
+    "EXECUTE p",
+    "PREPARE p AS DELETE FROM t",
+    "VACUUM",
+    "TRUNCATE t",
+    "LOCK TABLE t",
+    "COPY t TO PROGRAM 'true'",
+    "SET work_mem = '1GB'",
+    "NOTIFY c",
+    "DROP TABLE t",
+    "CREATE TABLE new (id int)",
+]
+
+
+@pytest.mark.parametrize("sql", [*WRITES, *NEITHER])
+def test_what_does_more_than_read_is_refused(
+    target: Target, watcher: SyncConnection, sql: str
+) -> None:
+    """Before anything is sent, alone or behind a harmless statement."""
+    for text in (sql, f"SELECT 1; {sql}"):
+        error = fails(target, text, How(consent=Consent(yes=True)))
+        assert isinstance(error, UsageError), error
+        assert "the statement" in error.message
+    assert unchanged(watcher)
+
+
+@pytest.mark.parametrize("sql", WRITES)
+def test_what_writes_can_be_planned(target: Target, watcher: SyncConnection, sql: str) -> None:
+    """A plan without running is safe for all of them."""
+    if "EXECUTE p" in sql:
+        error = fails(target, sql, How(analyze=False))
+        assert error.message == 'prepared statement "p" does not exist'
+    else:
+        (examined,) = explain(target, sql, how=How(analyze=False)).statements
+        assert not examined.plan.analysed
+        assert examined.times is None
+    assert unchanged(watcher)
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("SELECT nextval('s')", "nextval()"),
+        ("SELECT setval('s', 9)", "setval()"),
+        ("SELECT pg_advisory_lock(1)", "pg_advisory_lock()"),
+        ("SELECT pg_try_advisory_xact_lock(1)", "pg_try_advisory_xact_lock()"),
+        ("SELECT * FROM locking", "pg_try_advisory_lock()"),
+        ('SELECT "pg_advisory_lock" (1)', "pg_advisory_lock()"),
+        ("SELECT pg_terminate_backend(0)", "pg_terminate_backend()"),
+        ("SELECT pg_stat_reset()", "pg_stat_reset()"),
+        ("SELECT pg_logical_emit_message(false, 'a', 'b')", "pg_logical_emit_message()"),
+        ("SELECT lo_create(0)", "lo_create()"),
+        ("SELECT pg_reload_conf()", "pg_reload_conf()"),
+        ("SELECT query_to_xml('DELETE FROM t', true, true, '')", "query_to_xml()"),
+        ("SELECT pg_read_file('PG_VERSION')", "pg_read_file()"),
+        ("SELECT * FROM t ORDER BY nextval('s') LIMIT 0", "nextval()"),
+    ],
+)
+def test_functions_a_rollback_does_not_undo_are_refused(
+    target: Target, watcher: SyncConnection, sql: str, named: str
+) -> None:
+    """They are named, also where a view hides them; consent does not change that."""
+    error = fails(target, sql, How(consent=Consent(yes=True)))
+    assert isinstance(error, UsageError)
+    assert error.message == f"refused to run the statement: it calls {named}"
+    assert unchanged(watcher)
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT random(), clock_timestamp(), gen_random_uuid(), pg_sleep(0), now()", "SELECT 1"]
+)
+def test_harmless_volatile_functions_run(target: Target, sql: str) -> None:
+    """Chance and clocks change nothing."""
+    assert explain(target, sql).statements[0].times is not None
+
+
+def test_a_function_that_writes_is_stopped(target: Target, watcher: SyncConnection) -> None:
+    """The transaction is read-only, so what hides in a function fails."""
+    error = fails(target, "SELECT writes()")
+    assert isinstance(error, UsageError)
+    assert error.message == "the statement writes while it runs, through a function it calls"
+    assert unchanged(watcher)
+
+
+def test_unknown_functions_need_a_yes_outside_development(target: Target) -> None:
+    """In development they run; elsewhere somebody has to say so."""
+    assert explain(target, "SELECT quiet()").statements
+    live = production()
+    with pytest.raises(UsageError) as caught:
+        explain(target, "SELECT quiet()", environment=live)
+    assert "public.quiet(), which may do more than read" in caught.value.detail
+    agreed = How(consent=Consent(yes=True))
+    found = explain(target, "SELECT quiet()", how=agreed, environment=live)
+    assert found.standing is Standing.PRODUCTION
+
+
+def test_expensive_statements_need_a_yes(target: Target) -> None:
+    """Above the cost limit, which is lower in production, the plan is not run unasked."""
+    series = "generate_series(1, (SELECT 1))"  # one row, of which the planner expects 1,000
+    sql = f"SELECT count(*) FROM t, {series} a, {series} b"
+    assert explain(target, sql).statements
+    with pytest.raises(UsageError) as caught:
+        explain(target, sql, environment=production())
+    assert "the limit here is 1,000,000" in caught.value.detail
+    agreed = How(consent=Consent(yes=True))
+    assert explain(target, sql, how=agreed, environment=production()).statements
+
+
+def test_limits_hold_inside_the_transaction(target: Target) -> None:
+    """Read-only, statement, lock and idle timeouts are in force, and gone afterwards."""
+
+    async def shown() -> tuple[list[str], list[str]]:
+        names = ["transaction_read_only", "statement_timeout", "lock_timeout"]
+        names += ["idle_in_transaction_session_timeout"]
+        names += ["transaction_timeout"] if MAJOR >= 17 else []
+        connection = await connect(target)
+        try:
+            async with guarded(connection, 7.0):
+                inside = [await connection.fetchval(f"SHOW {name}") for name in names]
+            after = [await connection.fetchval(f"SHOW {name}") for name in names]
+        finally:
+            await connection.close()
+        return inside, after
+
+    inside, after = asyncio.run(shown())
+    limits = ["on", "7s", "2s", "30s", *(["44s"] if MAJOR >= 17 else [])]
+    assert inside == limits
+    assert after == ["off", "0", "0", "0", *(["0"] if MAJOR >= 17 else [])]
+
+
+def test_user_text_never_travels_in_the_simple_protocol(target: Target) -> None:
+    """The server itself takes no second statement, should the parser ever miss one."""
+
+    async def run() -> None:
+        connection = await connect(target)
+        try:
+            async with guarded(connection, 7.0) as session:
+                await session.run("SELECT 1; DELETE FROM t", 1)
+        finally:
+            await connection.close()
+
+    with pytest.raises(RefusedByServerError, match="cannot insert multiple commands"):
+        asyncio.run(run())
+
+
+def test_round_trips(target: Target) -> None:
+    """Logging in aside, the whole protocol takes at most ten round trips."""
+    with proxy(target) as between:
+        explain(between.target, "SELECT count(*), max(lower(v)) FROM t WHERE id > 1")
+        (traffic,) = between.connections
+    assert traffic.after_login <= 10
+
+
+def test_a_timeout_says_what_to_do(target: Target, watcher: SyncConnection) -> None:
+    """No partial plan exists, a plan without running does."""
+    error = fails(target, "SELECT pg_sleep(9)", How(timeout=0.2))
+    assert isinstance(error, OperationError)
+    assert error.message == "the statement did not finish within 0.2 s"
+    assert error.hint.startswith("--no-analyze shows the plan without running it; --timeout 0.4")
+    assert sleeping(watcher) == 0
+
+
+def sleeping(watcher: SyncConnection) -> int:
+    """How many sessions still run a statement that sleeps."""
+    found = watcher.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+        " AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+    )
+    return int(found)
+
+
+def test_a_locked_table_is_not_waited_for(target: Target) -> None:
+    """Planning needs a lock too; two seconds and we are gone."""
+    with SyncConnection(target) as other:
+        other.execute("BEGIN; LOCK TABLE t")
+        error = fails(target, "SELECT * FROM t")
+    assert isinstance(error, LockNotObtained)
+    assert error.message == "a table of the statement is locked by another session"
+
+
+@pytest.mark.parametrize(
+    ("sql", "message", "hint"),
+    [
+        ("SELECT * FROM tt", 'relation "tt" does not exist', "Did you mean t?"),
+        (
+            "SELECT * FROM nothing_like_it",
+            'relation "nothing_like_it" does not exist',
+            "Is it in another schema or database?",
+        ),
+        ("SELECT nope FROM t", 'column "nope" does not exist', ""),
+        ("SELECT nope(1)", "function nope(integer) does not exist", None),
+        ("SELECT FROM FROM t", 'syntax error at or near "FROM" (line 1, column 13)', ""),
+        (
+            "SELECT * FROM t WHERE id = $1 AND v = $2",
+            "the statement has 2 parameters, none given",
+            "Add --param … --param …",
+        ),
+        ("  -- nothing\n", "there is no statement to explain", None),
+        ("", "there is no statement to explain", None),
+    ],
+)
+def test_bad_input(target: Target, sql: str, message: str, hint: str | None) -> None:
+    """Each mistake has its message and its next step."""
+    error = fails(target, sql)
+    assert isinstance(error, UsageError)
+    assert error.message == message
+    assert hint is None or error.hint == hint
+
+
+def test_server_errors_point_into_the_statement(target: Target) -> None:
+    """The place counts from the user's text, not from what stands before it."""
+    error = fails(target, "SELECT 1;\n\nSELECT id,\n  nope\nFROM t")
+    assert error.detail == "LINE 4:   nope\n          ^"
+
+
+def test_missing_rights_are_named(target: Target, watcher: SyncConnection) -> None:
+    """The server's own words, and what explaining takes."""
+    watcher.execute("DROP ROLE IF EXISTS explain_nobody")
+    watcher.execute("CREATE ROLE explain_nobody LOGIN")
+    error = fails(replace(target, user="explain_nobody"), "SELECT * FROM t")
+    watcher.execute("DROP ROLE explain_nobody")
+    assert isinstance(error, OperationError)
+    assert error.message == "permission denied for table t"
+    assert error.hint == "Explaining takes the rights the statement itself takes."
+
+
+def test_parameters_are_bound_with_the_types_the_server_infers(target: Target) -> None:
+    """The plan is the one a driver's bound value gets."""
+    for sql in ("SELECT * FROM t WHERE id = $1", "SELECT * FROM t WHERE id = :id"):
+        values = ("id=7",) if ":" in sql else ("7",)
+        (examined,) = explain(target, sql, how=How(parameters=values)).statements
+        assert examined.plan.root.text("Index Cond") == "(t.id = 7)"
+    (examined,) = explain(
+        target,
+        "SELECT * FROM t WHERE id = ANY(%s) AND v <> %s AND v IS DISTINCT FROM %s",
+        how=How(parameters=("{1,2}", "it's \\", "NULL")),
+    ).statements
+    assert examined.plan.root.rows == 2
+
+
+def test_ending_the_backend_is_told(target: Target, watcher: SyncConnection) -> None:
+    """A connection that dies under us is a connection error, with what the server said."""
+
+    async def run() -> Explained:
+        running = asyncio.to_thread(explain, target, "SELECT pg_sleep(20)")
+        task = asyncio.ensure_future(running)
+        while not await asyncio.to_thread(sleeping, watcher):
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(
+            watcher.fetchval,
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()",
+        )
+        return await task
+
+    with pytest.raises(ConnectError, match="the server ended the connection"):
+        asyncio.run(run())
+
+
+def test_an_interrupt_cancels_on_the_server(target: Target, watcher: SyncConnection) -> None:
+    """Ctrl-C while the statement runs leaves nothing running."""
+
+    def interrupt() -> None:
+        while not sleeping(watcher):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(Interrupted):
+        explain(target, "SELECT pg_sleep(20)")
+    assert sleeping(watcher) == 0
