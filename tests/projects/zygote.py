@@ -8,9 +8,11 @@ its own, with its own environment, directory and file descriptors.
 import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 
@@ -37,6 +39,11 @@ def preload() -> None:
     """Import what every command would import again."""
     for name in WARM:
         importlib.import_module(name)
+    for package in ("dbtool", "dbtool.cli", "dbtool.migrate", "dbtool.render"):
+        for found in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            # What cannot be imported fails in the command that uses it.
+            with suppress(Exception):
+                importlib.import_module(f"{package}.{found.name}")
 
 
 def enter(job: dict[str, Any]) -> None:
