@@ -34,7 +34,7 @@ def ordered_choices(
 ) -> dict[str, Choice]:
     """A choice for every column of the table, in the table's order."""
     times = _times(subject, population, calendar)
-    references = _references(population, links, populations)
+    references = _references(subject, population, links, populations)
     choices: dict[str, Choice] = {}
     for column in subject.live.columns:
         if column.name in links.ordinals:
@@ -50,7 +50,7 @@ def ordered_choices(
 
 
 def _references(
-    population: Population, links: Links, populations: Populations
+    subject: Subject, population: Population, links: Links, populations: Populations
 ) -> dict[str, Choice]:
     choices: dict[str, Choice] = {}
     for link in links.links:
@@ -61,6 +61,9 @@ def _references(
                 continue
             parent = population if link.way is Way.SELF else populations.get(link.parent)
             made = KeyOf(reference, parent, target) if reference and parent else None
+            if made is None and not subject.live.column(name).nullable:
+                # One NULL among its columns is enough to leave a foreign key open.
+                continue
             choices[name] = Choice(made, "foreign key", "certain", detail)
     return choices
 

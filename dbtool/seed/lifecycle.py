@@ -86,17 +86,23 @@ class Lifecycle:
         )
 
     def _updated(self, column: LiveColumn) -> Timed:
-        happened = [
-            self._written(name)
-            for name, each in self.columns.items()
-            if not (
-                _UPDATED.search(name) or _BIRTHDAY.search(name) or _SEEN.search(name)
-                or self._is_birth(each)
-            )
-        ]  # fmt: skip
+        """After the birth and the stages; other times do not move it when they are added."""
+        happened = [self._written(name) for name in self.columns if self._changes(name, column)]
         latest: tuple[Moments, ...] = (Born(), *happened)
         edited = Stage(f"{column.name}/edited", self.calendar, latest, share=96, within_days=60)
         return Latest((*latest, edited))
+
+    def _changes(self, name: str, updated: LiveColumn) -> bool:
+        """Whether a time is a change of the row: a stage, its end, or one a CHECK puts before."""
+        column = self.columns[name]
+        if _UPDATED.search(name) or _BIRTHDAY.search(name) or self._is_birth(column):
+            return False
+        if _DELETED.search(name) or self._gate(column)[0]:
+            return True
+        return any(
+            isinstance(fact, Order) and (fact.later, fact.earlier) == (updated.name, name)
+            for fact in self.facts
+        )
 
     def _is_birth(self, column: LiveColumn) -> bool:
         if _UPDATED.search(column.name) or column.base in ("time", "timetz"):

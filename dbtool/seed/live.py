@@ -229,7 +229,10 @@ async def keys(
     """The values of some columns in the first rows of a table, as text."""
     chosen = ", ".join(f"{quoted(name)}::text" for name in columns)
     by = ", ".join(map(quoted, table.primary_key or columns))
-    rows = await connection.fetch(f"SELECT {chosen} FROM {table.name} ORDER BY {by} LIMIT {limit}")
+    known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
+    rows = await connection.fetch(
+        f"SELECT {chosen} FROM {table.name} WHERE {known} ORDER BY {by} LIMIT {limit}"
+    )
     return {name: tuple(row[place] for row in rows) for place, name in enumerate(columns)}
 
 

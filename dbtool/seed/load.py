@@ -18,9 +18,11 @@ from asyncpg.transaction import Transaction
 from dbtool.connection import Connection
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError
 from dbtool.ports import Progress
+from dbtool.seed import live
 from dbtool.seed.plan import Load, Planned
 from dbtool.seed.rows import blocks
 
+_LOCK = int.from_bytes(b"db seed")
 _NOTHING = "The transaction is rolled back: no row was loaded."
 
 
@@ -51,6 +53,7 @@ async def load(
     try:
         # A lock somebody else holds must not make the tables wait behind us.
         await connection.execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0")
+        await _refuse_company(connection, planned)
         if planned.deferred:
             await connection.execute("SET CONSTRAINTS ALL DEFERRED")
         done = await _copy_all(connection, planned, progress)
@@ -62,6 +65,25 @@ async def load(
         if outcome is None or not outcome.committed:
             await _roll_back(transaction)
     return done
+
+
+async def _refuse_company(connection: Connection, planned: Planned) -> None:
+    """Stop where another run is filling the database, or has done so since the survey."""
+    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+        raise LockNotObtained(
+            "another dbtool seed is filling this database",
+            detail=_NOTHING,
+            hint="Wait until it has ended; its rows will be there then.",
+        )
+    empty = [each.table for each in planned.loads if not each.population.first_block]
+    appeared = await live.filled(connection, empty)
+    if appeared:
+        shown = ", ".join(table.shown for table in empty if table.name in appeared)
+        raise OperationError(
+            f"rows appeared in {shown} while the plan was made",
+            detail=_NOTHING,
+            hint="Run it again if more rows are wanted.",
+        )
 
 
 async def _commit(transaction: Transaction, outcome: Outcome) -> None:

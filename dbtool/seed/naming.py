@@ -19,7 +19,7 @@ def by_name(column: LiveColumn, subject: Subject) -> Choice | None:
         return _text(column, subject)
     if column.base in ("jsonb", "json"):
         return _document(column)
-    return _list(column) if column.element in TEXTS else None
+    return _list(column) if column.element in TEXTS or (column.element and column.labels) else None
 
 
 def _text(column: LiveColumn, subject: Subject) -> Choice | None:
@@ -160,7 +160,7 @@ def _document(column: LiveColumn) -> Choice:
 
 def _list(column: LiveColumn) -> Choice:
     permissions = re.search(r"permission|scope|right", column.name)
-    members = words.PERMISSIONS if permissions else words.TOPICS
+    members = column.labels or (words.PERMISSIONS if permissions else words.TOPICS)
     return Choice(Pool(column.name, pools.lists(members), "list"), "name", "likely")
 
 
@@ -173,6 +173,8 @@ def fitted(made: Generator, column: LiveColumn, subject: Subject) -> Generator:
     if isinstance(made, Listed):
         room = None if high is None else high - 10
         return Listed(_cut(made.values, room), made.separator, made.kind)
+    if isinstance(made, Formatted) and high is not None and len(made.template.format(1)) > high:
+        return Formatted(f"{{:0{high}d}}", made.kind)
     if not isinstance(made, Pool):
         return made
     if column.name in subject.unique:

@@ -25,6 +25,7 @@ _WHOLE: tuple[tuple[str, int, int, bool], ...] = (
 )
 _MONEY = re.compile(r"price|amount|total|cost|fee|balance|salary|revenue")
 _SHARE = re.compile(r"discount|rate|ratio|share|tax|probability|fraction")
+_PLACE = re.compile(r"(?:^|_)(lat|lon|lng)(?:itude|gitude)?$")
 _SAMPLES: Mapping[str, tuple[str, ...]] = {
     "inet": tuple(f"192.0.2.{host}" for host in range(1, 255)),
     "cidr": tuple(f"198.51.100.{16 * net}/28" for net in range(16)),
@@ -41,23 +42,36 @@ def by_name(column: LiveColumn, subject: Subject) -> Choice | None:
 
 
 def _by_name(column: LiveColumn, subject: Subject) -> Generator | None:
-    name = column.name.lower()
     if column.base == "bool":
         return _truth(column)
+    if (other := _not_below(column, subject)) is not None:
+        return AtLeast(column.name, other, 0 if column.base in INTEGERS else _scale(column))
     if column.base in INTEGERS:
         for pattern, low, high, skewed in _WHOLE:
-            if re.search(pattern, name):
+            if re.search(pattern, column.name.lower()):
                 return _whole(column, subject, Whole(column.name, low, high, skewed))
-    if column.base not in _DECIMALS:
+    return _decimal_by_name(column, subject) if column.base in _DECIMALS else None
+
+
+def _not_below(column: LiveColumn, subject: Subject) -> str | None:
+    """The column a CHECK puts below this one."""
+    if column.base not in (*INTEGERS, *_DECIMALS):
         return None
-    for fact in subject.facts:
-        if isinstance(fact, Order) and fact.later == column.name:
-            return AtLeast(column.name, fact.earlier, _scale(column))
+    found = (f for f in subject.facts if isinstance(f, Order) and f.later == column.name)
+    fact = next(found, None)
+    return fact.earlier if fact else None
+
+
+def _decimal_by_name(column: LiveColumn, subject: Subject) -> Generator | None:
+    name, scale = column.name.lower(), _scale(column)
+    if place := _PLACE.search(name):
+        most = (60 if place[1] == "lat" else 170) * 10**scale
+        return Fixed(column.name, -most, most, scale)
     if _SHARE.search(name):
         tenths = tuple(f"0.{tenth}" for tenth in (0, 0, 0, 0, 0, 1, 0, 2))
         return _allowed(Weighted(column.name, tenths, "share"), column, subject)
     if _MONEY.search(name):
-        return _allowed(Pool(column.name, _prices(_scale(column)), "price"), column, subject)
+        return _allowed(Pool(column.name, _prices(scale), "price"), column, subject)
     return None
 
 
@@ -104,6 +118,7 @@ def _prices(scale: int) -> tuple[str, ...]:
 
 
 def _scale(column: LiveColumn) -> int:
+    """Digits behind the point."""
     return column.numeric[1] if column.numeric else 2
 
 

@@ -164,10 +164,12 @@ class AtLeast:
     kind: str = "not below another column"
 
     def texts(self, rows: Rows) -> Sequence[str]:
-        """The numbers; NULL where the other is."""
+        """The numbers; any number where the other is NULL or left to the server."""
         octets = rows.octets(self.column)
+        if self.other not in rows.population.generators:
+            return [self._raised("0", octet) for octet in octets]
         return [
-            other if other == NULL else self._raised(other, octet)
+            self._raised("0" if other == NULL else other, octet)
             for other, octet in zip(rows.texts(self.other), octets, strict=True)
         ]
 
