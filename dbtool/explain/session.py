@@ -1,6 +1,5 @@
 """One guarded transaction: read only, limited in time, always rolled back."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from asyncpg.exceptions import PostgresError
 
 from dbtool.errors import ConnectError
 from dbtool.explain.build import build
+from dbtool.explain.deepjson import loads
 from dbtool.explain.failures import Sent
 from dbtool.explain.plan import Plan
 from dbtool.sqltext import quoted
@@ -68,7 +68,7 @@ class Session:
                 "the server no longer answers",
                 detail=f"Nothing came for {self.seconds + GRACE:g} s.",
             ) from error
-        return build(json.loads(text)[0])
+        return build(loads(text)[0])
 
     async def parameter_types(self, statement: str, line: int) -> tuple[str, ...]:
         """The type the server infers for each `$n`."""

@@ -7,6 +7,7 @@ from typing import cast
 
 from dbtool.errors import UsageError
 from dbtool.explain.build import Tree, build
+from dbtool.explain.deepjson import loads
 from dbtool.explain.plan import Plan
 
 _HINT = "Save what EXPLAIN (ANALYZE, VERBOSE, BUFFERS, FORMAT JSON) prints and give that file."
@@ -26,17 +27,19 @@ def read(text: str, name: str) -> tuple[Plan, ...]:
         raise _not_json(text, name, error) from error
     except ValueError as error:
         raise UsageError(f"{name} holds no plan", detail=str(error), hint=_HINT) from error
+    if not plans:
+        raise UsageError(f"{name} holds no plan", detail="it is an empty list", hint=_HINT)
     return plans
 
 
 def _decoded(text: str) -> object:
     try:
-        return json.loads(text)
+        return loads(text)
     except json.JSONDecodeError:
         unframed = _unframed(text)
         if unframed == text:
             raise
-        return json.loads(unframed)
+        return loads(unframed)
 
 
 def _unframed(text: str) -> str:
@@ -49,7 +52,7 @@ def _documents(decoded: object) -> Iterator[Tree]:
     for each in decoded if isinstance(decoded, list) else [decoded]:
         inner = each.get("QUERY PLAN") if isinstance(each, dict) else None
         if inner is not None:
-            yield from _documents(json.loads(inner) if isinstance(inner, str) else inner)
+            yield from _documents(loads(inner) if isinstance(inner, str) else inner)
         elif isinstance(each, dict) and isinstance(each.get("Plan"), dict):
             yield cast(Tree, each)
         elif isinstance(each, dict) and "Node Type" in each:

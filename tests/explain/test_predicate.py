@@ -1,0 +1,50 @@
+"""Conditions of plans taken apart: only what an index could serve comes out."""
+
+import pytest
+
+from dbtool.explain.indexes import key_columns
+from dbtool.explain.predicate import Term, terms
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("(o.a = 1)", [Term("a", "=")]),
+        ("(a = 1)", [Term("a", "=")]),
+        ("(42 < o.a)", [Term("a", ">")]),
+        ("(o.a IS NULL)", [Term("a", "IS NULL")]),
+        ("(o.a IS NOT NULL)", []),
+        ("(o.a = ANY ('{1,2}'::integer[]))", [Term("a", "=")]),
+        ("((o.a)::text = 'x'::text)", [Term("a", "=")]),
+        ("((o.a)::numeric > 1.5)", [Term("a", ">", "numeric")]),
+        ("(o.a = $1)", [Term("a", "=")]),
+        ("(o.a = (InitPlan 1).col1)", [Term("a", "=")]),
+        ("(o.a ~~ 'x%'::text)", [Term("a", "~~")]),
+        ("(o.a = c.b)", [Term("a", "=")]),
+        ("(c.b >= o.a)", [Term("a", "<=")]),
+        ('(o."A b" = 1)', [Term("A b", "=")]),
+        ("((o.a = 1) AND (o.b > 2))", [Term("a", "="), Term("b", ">")]),
+        ("((NOT (hashed SubPlan 1)) AND (o.a = 2))", [Term("a", "=")]),
+        ("((o.a = 1) OR (o.b = 2))", []),
+        ("(NOT o.a)", []),
+        ("(o.a = o.b)", []),
+        ("(o.a = (o.b + 1))", []),
+        ("(lower(o.a) = 'x'::text)", []),
+        ("((o.a % 7) = 3)", []),
+        ("(c.a = 1)", []),
+        ("(hashed SubPlan 1)", []),
+        ("(SubPlan 1)", []),
+        ("not a condition (", []),
+        ("", []),
+    ],
+)
+def test_terms(condition: str, expected: list[Term]) -> None:
+    """Plain comparisons of a column of the table with something else, joined by AND."""
+    assert list(terms(condition, "o")) == expected
+
+
+def test_key_columns_put_equality_first() -> None:
+    """Fixed columns lead, then one that is bounded; a second range would not narrow the scan."""
+    found = (Term("d", ">"), Term("a", "="), Term("e", "<"), Term("b", "IS NULL"), Term("a", ">"))
+    assert key_columns(found) == ("a", "b", "d")
+    assert key_columns((Term("a", "~~"),)) == ()
