@@ -39,7 +39,8 @@ def downgrade(
         planned = session.survey(command)
         if not planned.planned:
             return _downgraded(session, planned)
-        session.permit(Action.DOWNGRADE, permission or Permission(), plan_lines(session, planned))
+        lines = plan_lines(session, planned, "undo")
+        session.permit(Action.DOWNGRADE, permission or Permission(), lines)
         return _downgraded(session, session.apply(command))
 
 

@@ -13,6 +13,7 @@ from alembic.config import CommandLine, Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -57,7 +58,20 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
         config.file_config.add_section(place.section)
     _name_database(project, config, offline=buffer is not None)
     with chdir(place.base):
-        return Loaded(project, config, ScriptDirectory.from_config(config))
+        try:
+            return Loaded(project, config, ScriptDirectory.from_config(config))
+        except (CommandError, ImportError, ValueError) as error:
+            raise _unusable(project, error) from error
+
+
+def _unusable(project: Project, error: Exception) -> UsageError:
+    """Something in the configuration that Alembic cannot work with."""
+    told = str(error).strip().rstrip(".")
+    hint = "A package in script_location is found through prepend_sys_path."
+    is_import = isinstance(error, ImportError)
+    return UsageError(
+        f"{project.place.shown} cannot be used", detail=told, hint=hint if is_import else ""
+    )
 
 
 def command_options(project: Project, words: tuple[str, ...]) -> Namespace:

@@ -147,7 +147,20 @@ def _placed(
         at = Place(ini, toml, name, base, named, options)
         if script_directory(at) is not None:
             return at
+    if ":" not in (place.text("script_location") or ""):
+        raise _no_environment(place, bases)
     return place
+
+
+def _no_environment(place: Place, bases: tuple[Path, ...]) -> UsageError:
+    text = place.text("script_location") or ""
+    found = [base / text for base in bases if (base / text).is_dir()]
+    searched = ", ".join(dict.fromkeys(str((base / text).absolute()) for base in bases))
+    return UsageError(
+        f"{place.shown}: script_location leads to no env.py",
+        detail=f"{found[0]} holds none." if found else f"There is no {searched}.",
+        hint="Correct script_location, or run dbtool init to set up migrations.",
+    )
 
 
 def _no_script_location(place: Place) -> UsageError:

@@ -1,6 +1,8 @@
 """Say in the user's terms why a revision cannot be found, or why the history cannot be read."""
 
+import re
 import traceback
+import warnings
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,12 +25,22 @@ from dbtool.migrate.location import relative
 T = TypeVar("T")
 
 _LISTED = 8
+_TOO_FAR = re.compile(r"Relative revision (\S+) didn't produce|Walked too far")
 
 
 def resolve(script: ScriptDirectory, ask: Callable[[], T]) -> T:
-    """What Alembic answers about revisions; its errors become ours."""
+    """What Alembic answers about revisions; its errors become ours.
+
+    A revision that two files claim is one of them: Alembic only warns, and would never run
+    the other.
+    """
     try:
-        return ask()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Revision .* is not present")
+            warnings.filterwarnings("error", r"Revision .* is present more than once")
+            return ask()
+    except UserWarning as warning:
+        raise _claimed_twice(script, str(warning).split()[1]) from warning
     except (CommandError, RevisionError) as error:
         raise explain(script, error) from error
     except DbtoolError:
@@ -56,7 +68,28 @@ def explain(script: ScriptDirectory, error: Exception) -> DbtoolError:
                 detail=f"None of these can come first: {ids}.",
                 hint="Correct a down_revision or depends_on among them.",
             )
+    if found := _TOO_FAR.search(str(error)):
+        return UsageError(
+            f'"{found[1] or "the revision"}" goes beyond the end of the history',
+            hint="See dbtool current and dbtool history; head and base are its ends.",
+        )
+    if "Ambiguous" in str(error):
+        return UsageError(
+            "there is more than one way to go from here",
+            detail="The history branches, and a relative revision does not say which branch.",
+            hint="Name the revision to stop at; see dbtool history.",
+        )
     return UsageError(str(error).rstrip("."))
+
+
+def _claimed_twice(script: ScriptDirectory, revision: str) -> OperationError:
+    claim = re.compile(rf"^revision\b.*=\s*['\"]{re.escape(revision)}['\"]", re.MULTILINE)
+    files = [path for path in _files(script) if claim.search(path.read_text("utf-8", "replace"))]
+    return OperationError(
+        f"two files are revision {revision}",
+        detail=", ".join(map(relative, files)),
+        hint="Give one of them a revision of its own.",
+    )
 
 
 def several_heads(

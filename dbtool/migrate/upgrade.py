@@ -56,7 +56,8 @@ def upgrade(
         planned = session.survey(command)
         if not planned.planned:
             return _upgraded(session, planned)
-        session.permit(Action.UPGRADE, permission or Permission(), plan_lines(session, planned))
+        lines = plan_lines(session, planned, "run")
+        session.permit(Action.UPGRADE, permission or Permission(), lines)
         return _upgraded(session, session.apply(command))
 
 
@@ -105,11 +106,11 @@ def planned_by(session: Session, record: Record) -> Plan:
     return Plan(target.shown, target.source, record.before, record.planned)
 
 
-def plan_lines(session: Session, record: Record) -> list[str]:
+def plan_lines(session: Session, record: Record, verb: str) -> list[str]:
     """The plan as it stands above a question."""
     count = len(record.planned)
     many = "revision" if count == 1 else "revisions"
-    head = f"{session.target.shown} is at {shown(record.before)}; {count} {many} to run:"
+    head = f"{session.target.shown} is at {shown(record.before)}; {count} {many} to {verb}:"
     return [head, *(f"  {each.revision} {each.message}" for each in record.planned)]
 
 

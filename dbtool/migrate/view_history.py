@@ -4,6 +4,8 @@ from dbtool.migrate.graph import draw
 from dbtool.migrate.history import Branches, History, Revision
 from dbtool.report import Column, Node, Report, Section, Styled, Table, Text, Tree
 
+_COLUMNS = (Column("revision"), Column("created", optional=1), Column("message", shrink=True))
+
 
 def history(found: History, command: str, *, verbose: bool = False) -> Report:
     """Every revision, the newest first."""
@@ -35,13 +37,24 @@ def _table(found: History) -> tuple[Section, ...]:
     lanes = draw(found.revisions)
     branched = any(len(lane) > 1 for lane in lanes)
     columns = [Column("")] if branched else []
-    columns += [Column("revision"), Column("created", optional=1), Column("message", shrink=True)]
+    columns += _COLUMNS
     rows = tuple(
         ((lane,) if branched else ())
         + (_id(each), (each.created or "")[:10], _message(each, len(found.heads)))
         for lane, each in zip(lanes, found.revisions, strict=True)
     )
-    return (Table(tuple(columns), rows),)
+    return (_without_empty(Table(tuple(columns), rows)),)
+
+
+def _without_empty(table: Table) -> Table:
+    """The table without the dates where no revision has one."""
+    kept = [
+        place
+        for place, column in enumerate(table.columns)
+        if not column.optional or any(row[place] for row in table.rows)
+    ]
+    columns = tuple(table.columns[place] for place in kept)
+    return Table(columns, tuple(tuple(row[place] for place in kept) for row in table.rows))
 
 
 def _id(revision: Revision) -> str | Styled:
@@ -112,7 +125,6 @@ def heads(found: History, command: str, *, verbose: bool = False) -> Report:
     if verbose:
         return show(found, command)
     count = len(found.revisions)
-    columns = (Column("revision"), Column("created", optional=1), Column("message", shrink=True))
     rows = tuple(
         (_id(each), (each.created or "")[:10], _labelled(each)) for each in found.revisions
     )
@@ -120,7 +132,7 @@ def heads(found: History, command: str, *, verbose: bool = False) -> Report:
         command=command,
         data=found,
         headline=f"{count} head{'' if count == 1 else 's'}",
-        sections=(Table(columns, rows),) if rows else (),
+        sections=(_without_empty(Table(_COLUMNS, rows)),) if rows else (),
         next=("dbtool merge heads -m MESSAGE",) if count > 1 else (),
     )
 

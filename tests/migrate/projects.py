@@ -96,9 +96,9 @@ class Small:
             f"down_revision = {down!r}",
             *(f"{key} = {value!r}" for key, value in variables.items()),
             "def upgrade():",
-            *(f"    {line}" for line in dedent(up or "pass").splitlines()),
+            *(f"    {line}" for line in dedent(up or "pass").strip("\n").splitlines()),
             "def downgrade():",
-            *(f"    {line}" for line in dedent(back or "pass").splitlines()),
+            *(f"    {line}" for line in dedent(back or "pass").strip("\n").splitlines()),
         ]
         path = self.root / f"migrations/versions/{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,497 @@
+"""What goes wrong is told by name, place and state, with the exit code that fits."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dbtool.account import server_account
+from dbtool.database import SyncConnection
+from dbtool.target import Target
+from tests.conftest import Dbtool
+from tests.migrate.conftest import Run, plain
+from tests.migrate.projects import Small
+
+Tables = Callable[[], list[str]]
+THIRD = "aaaa00000003"
+
+
+def test_statement_of_a_revision(
+    run: Run, project: Small, database: Target, tables: Tables
+) -> None:
+    """A failing statement: revision, statement, place, SQLSTATE, and what was rolled back."""
+    path = project.revision(THIRD, "aaaa00000002", 'op.execute("ALTER TABLE t9 ADD c int")')
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert ran.out == ""
+    assert ran.err.splitlines()[3:] == [
+        f'error: revision {THIRD} ({THIRD} does something.) failed: relation "t9" does not exist',
+        "detail: ALTER TABLE t9 ADD c int",
+        "        SQLSTATE 42P01",
+        f"        at {path.relative_to(project.root)}:9",
+        f"        {database.shown} stands at no revision, as before. What aaaa00000001,"
+        " aaaa00000002 did in this run was rolled back with it.",
+    ]
+    assert tables() == []
+
+
+def test_async_driver_says_the_same(run: Run, project: Small, database: Target) -> None:
+    """The server's own words reach the user through asyncpg too."""
+    project.env(
+        """
+        import asyncio
+        from alembic import context
+        from sqlalchemy.ext.asyncio import async_engine_from_config
+
+        def migrate(connection):
+            context.configure(connection=connection)
+            with context.begin_transaction():
+                context.run_migrations()
+
+        async def main():
+            engine = async_engine_from_config(context.config.get_section("alembic"))
+            async with engine.connect() as connection:
+                await connection.run_sync(migrate)
+
+        asyncio.run(main())
+        """
+    )
+    path = project.revision(
+        THIRD,
+        "aaaa00000002",
+        """
+        op.execute("INSERT INTO t1 VALUES (1), (1)")
+        op.execute("CREATE UNIQUE INDEX one ON t1 (id)")
+        """,
+    )
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert ran.err.splitlines()[-5:] == [
+        f"error: revision {THIRD} ({THIRD} does something.) failed:"
+        ' could not create unique index "one"',
+        "detail: CREATE UNIQUE INDEX one ON t1 (id)",
+        "        Key (id)=(1) is duplicated. SQLSTATE 23505",
+        f"        at {path.relative_to(project.root)}:10",
+        f"        {database.shown} stands at no revision, as before. What aaaa00000001,"
+        " aaaa00000002 did in this run was rolled back with it.",
+    ]
+
+
+def test_python_of_a_revision(run: Run, project: Small) -> None:
+    """A revision that raises says why, and where."""
+    path = project.revision(THIRD, "aaaa00000002", 'raise RuntimeError("not on this data")')
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert "failed: RuntimeError: not on this data" in ran.err
+    assert f"at {path.relative_to(project.root)}:9" in ran.err
+
+
+def test_transaction_per_migration(
+    run: Run, project: Small, database: Target, tables: Tables
+) -> None:
+    """With a transaction per revision the earlier ones stay, and that is said."""
+    env = (project.root / "migrations/env.py").read_text()
+    project.env(
+        env.replace(
+            "connection=connection", "connection=connection, transaction_per_migration=True"
+        )
+    )
+    project.revision(THIRD, "aaaa00000002", 'op.execute("broken")')
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert (
+        f"{database.shown} stands at aaaa00000002; before this run it stood at no revision."
+        in ran.err
+    )
+    assert tables() == ["alembic_version", "t1", "t2"]
+
+
+def test_autocommit_block(run: Run, project: Small, database: Target) -> None:
+    """What a revision did outside of its transaction stays, and that is said."""
+    project.revision(
+        THIRD,
+        "aaaa00000002",
+        """
+        with op.get_context().autocommit_block():
+            op.execute("CREATE INDEX CONCURRENTLY one ON t1 (id)")
+        op.execute("broken")
+        """,
+    )
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert (
+        f"{THIRD} had left its transaction (autocommit_block): what it did up to there stays"
+        in ran.err
+    )
+    assert f"{database.shown} stands at aaaa00000002;" in ran.err
+
+
+def test_database_ahead_of_the_files(run: Run, project: Small, database: Target) -> None:
+    """A recorded revision that no file has."""
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE TABLE alembic_version (version_num varchar(32));"
+            "INSERT INTO alembic_version VALUES ('ffff00000042')"
+        )
+    for words in (("upgrade",), ("current",), ("check",), ("downgrade", "base", "--yes")):
+        ran = run(*words)
+        assert (ran.code, ran.out) == (4, ""), ran
+        assert ran.err.startswith(
+            f"error: {database.shown} is at revision ffff00000042, which is not among these files"
+        ), words
+        assert "dbtool stamp --purge REVISION" in ran.err
+
+
+def test_stamp_purge_leaves_an_unknown_revision(run: Run, database: Target) -> None:
+    """The way out that the message names is one."""
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE TABLE alembic_version (version_num varchar(32));"
+            "INSERT INTO alembic_version VALUES ('ffff00000042')"
+        )
+    ran = run("stamp", "--purge", "aaaa00000001")
+    assert ran.code == 0, ran
+    assert ran.out == (
+        f"{database.shown} records aaaa00000001 in public.alembic_version; before: ffff00000042\n"
+    )
+
+
+def test_history_that_does_not_begin_empty(run: Run, project: Small) -> None:
+    """A first revision that expects tables leads to `stamp`."""
+    project.revision("aaaa00000001", None, 'op.execute("ALTER TABLE users ADD c int")')
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert "hint: This history does not build from an empty database." in ran.err
+    assert "dbtool stamp REVISION" in ran.err
+
+
+def test_tables_that_are_there_already(run: Run, database: Target) -> None:
+    """A database made otherwise leads to `stamp` too."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t1 (id int)")
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert "hint: The objects are there and no revision is recorded." in ran.err
+
+
+@pytest.fixture
+def reader(database: Target) -> Iterator[Target]:
+    """A role that may only read."""
+    role = f"reader_{database.database}"
+    with SyncConnection(database) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN")
+        yield Target(database.host, database.port, role, database.database)
+        connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_role_that_may_only_read(dbtool: Dbtool, project: Small, reader: Target) -> None:
+    """Missing rights are named with the grant that is missing."""
+    ran = dbtool("--url", plain(reader), "upgrade", "--yes", cwd=project.root)
+    assert ran.code == 4
+    assert "permission denied for schema public" in ran.err
+    assert "GRANT USAGE, CREATE ON SCHEMA public" in ran.err
+    assert "SQLSTATE 42501" in ran.err
+
+
+def test_session_that_is_read_only(run: Run, database: Target) -> None:
+    """A server or role that only reads says so."""
+    with SyncConnection(database) as connection:
+        connection.execute(
+            f"ALTER DATABASE {database.database} SET default_transaction_read_only = on"
+        )
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert "cannot execute CREATE TABLE in a read-only transaction" in ran.err
+    assert "The session is read-only" in ran.err
+
+
+def test_driver_that_is_missing(run: Run, project: Small, tables: Tables) -> None:
+    """psycopg2 in the URL, and not in the environment."""
+    project.env(
+        """
+        from sqlalchemy import create_engine
+        create_engine("postgresql+psycopg2://localhost/app")
+        """
+    )
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert "error: env.py needs the driver psycopg2, which is not installed" in ran.err
+    assert "postgresql+psycopg://" in ran.err
+    assert tables() == []
+
+
+def test_synchronous_engine_with_an_asynchronous_driver(
+    run: Run, project: Small, database: Target
+) -> None:
+    """The usual mistake after a change of driver."""
+    project.env(
+        f"""
+        from alembic import context
+        from sqlalchemy import create_engine
+        with create_engine("{database.sqlalchemy_url("asyncpg")}").connect() as connection:
+            context.configure(connection=connection)
+            context.run_migrations()
+        """
+    )
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert "error: env.py builds a synchronous engine with an asynchronous driver" in ran.err
+
+
+def test_env_that_raises(run: Run, project: Small) -> None:
+    """An exception of env.py: its place and words, without the password it quotes."""
+    project.env('raise RuntimeError("cannot use postgresql://app:hunter2@db/app")')
+    ran = run("upgrade")
+    assert (ran.code, ran.err) == (
+        4,
+        "error: env.py failed\n"
+        "detail: migrations/env.py, line 1: RuntimeError: cannot use postgresql://app:***@db/app\n",
+    )
+
+
+def test_env_that_exits(run: Run, project: Small) -> None:
+    """An env.py that gives up is a failure, not a silent success."""
+    project.env('raise SystemExit("no tenant given")')
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert "no tenant given" in ran.err
+
+
+def test_models_that_cannot_be_imported(run: Run, project: Small) -> None:
+    """An import error in the models is placed in the models."""
+    project.env("import app.models")
+    project.write("app/models.py", "import nothing_like_it\n")
+    ran = run("check")
+    assert ran.code == 4
+    assert (
+        "app/models.py, line 1: ModuleNotFoundError: No module named 'nothing_like_it'" in ran.err
+    )
+
+
+def test_no_configuration(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Outside of any project."""
+    for words in (("upgrade",), ("history",), ("check",)):
+        ran = dbtool(*words, cwd=tmp_path)
+        assert ran.code == 2
+        assert ran.err.startswith("error: no Alembic configuration was found\n")
+        assert "dbtool init" in ran.err
+
+
+def test_configuration_in_a_subdirectory_is_proposed(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A configuration further down is named."""
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "backend/alembic.ini").write_text("[alembic]\n")
+    ran = dbtool("heads", cwd=tmp_path)
+    assert ran.code == 2
+    assert "hint: Did you mean -c backend/alembic.ini?" in ran.err
+
+
+def test_section_without_a_location(dbtool: Dbtool, project: Small) -> None:
+    """The sections that would do are named."""
+    project.write("alembic.ini", "[shop]\nscript_location = migrations\n")
+    ran = dbtool("heads", cwd=project.root)
+    assert (ran.code, ran.err) == (
+        2,
+        'error: alembic.ini has no script_location in its section "alembic"\n'
+        "hint: Choose a section: -n shop.\n",
+    )
+    assert dbtool("heads", "-n", "shop", cwd=project.root).code == 0
+
+
+def test_location_that_is_not_there(dbtool: Dbtool, project: Small) -> None:
+    """A script_location that leads nowhere."""
+    project.write("alembic.ini", "[alembic]\nscript_location = elsewhere\n")
+    ran = dbtool("upgrade", cwd=project.root)
+    assert (ran.code, ran.err) == (
+        2,
+        "error: alembic.ini: script_location leads to no env.py\n"
+        f"detail: There is no {project.root / 'elsewhere'}.\n"
+        "hint: Correct script_location, or run dbtool init to set up migrations.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "import nothing_like_it",
+            "line 12: ModuleNotFoundError: No module named 'nothing_like_it'",
+        ),
+        ("def (", "line 12: SyntaxError: invalid syntax"),
+    ],
+)
+def test_revision_that_cannot_be_imported(
+    run: Run, project: Small, tables: Tables, line: str, said: str
+) -> None:
+    """A broken file stops an upgrade before it begins; its header is still read."""
+    path = project.root / "migrations/versions/aaaa00000002.py"
+    path.write_text(f"{path.read_text()}{line}\n")
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert ran.err.startswith(
+        "error: migrations/versions/aaaa00000002.py cannot be imported\n"
+        f"detail: migrations/versions/aaaa00000002.py, {said}\n"
+    )
+    assert tables() == []
+    assert run("heads").code == 0
+
+
+def test_parent_that_no_file_has(run: Run, project: Small) -> None:
+    """A missing down_revision is named with the file that names it."""
+    (project.root / "migrations/versions/aaaa00000001.py").unlink()
+    for words in (("upgrade",), ("heads",), ("history",)):
+        ran = run(*words)
+        assert (ran.code, ran.err) == (
+            4,
+            "error: revision aaaa00000001 is named as a parent and no file has it\n"
+            "detail: migrations/versions/aaaa00000002.py names it.\n"
+            "hint: Restore the missing file, or correct down_revision.\n",
+        )
+
+
+def test_two_files_of_one_revision(run: Run, project: Small) -> None:
+    """Of two files with one id Alembic would run one; that is an error here."""
+    versions = project.root / "migrations/versions"
+    (versions / "copy.py").write_text((versions / "aaaa00000002.py").read_text())
+    for words in (("upgrade",), ("heads",)):
+        ran = run(*words)
+        assert ran.code == 4
+        assert ran.err.startswith("error: two files are revision aaaa00000002\n")
+        assert "migrations/versions/copy.py" in ran.err
+
+
+def test_circle(run: Run, project: Small) -> None:
+    """Revisions that follow each other in a circle."""
+    project.revision("aaaa00000001", "aaaa00000002")
+    ran = run("heads")
+    assert ran.code == 4
+    assert "error: the revisions form a circle" in ran.err
+
+
+def test_unknown_revision(run: Run, tables: Tables) -> None:
+    """Near names are proposed."""
+    ran = run("upgrade", "aaab00000002")
+    assert ran.code == 2
+    assert ran.err.startswith(
+        'error: there is no revision "aaab00000002"\nhint: Did you mean aaaa00000002'
+    )
+    assert tables() == []
+
+
+def test_ambiguous_revision(run: Run) -> None:
+    """The beginning of several ids lists them."""
+    ran = run("upgrade", "aaaa0")
+    assert (ran.code, ran.err) == (
+        2,
+        'error: "aaaa0" fits 2 revisions\n'
+        "detail: aaaa00000001 aaaa00000001 does something.\n"
+        "        aaaa00000002 aaaa00000002 does something.\n"
+        "hint: Give more characters of the one you mean.\n",
+    )
+
+
+def test_several_heads(run: Run, project: Small, tables: Tables) -> None:
+    """`head` of a branched history lists the heads with their labels; `heads` works."""
+    project.revision("bbbb00000001", "aaaa00000001", branch_labels=("contract",))
+    ran = run("upgrade")
+    assert (ran.code, ran.err) == (
+        2,
+        'error: "head" is not one revision: there are 2 heads\n'
+        "detail: aaaa00000002 aaaa00000002 does something.\n"
+        "        bbbb00000001 (contract) bbbb00000001 does something.\n"
+        "hint: Use dbtool upgrade heads for all of them, contract@head for one branch,"
+        " or join them with dbtool merge heads.\n",
+    )
+    assert tables() == []
+    assert run("upgrade", "contract@head").code == 0
+    assert run("upgrade", "heads").code == 0
+
+
+@pytest.mark.parametrize("words", [("upgrade", "+5"), ("downgrade", "-5", "--yes")])
+def test_relative_revision_beyond_the_end(run: Run, words: tuple[str, ...]) -> None:
+    """A step too far is the user's mistake."""
+    ran = run(*words)
+    assert ran.code == 2
+    assert f'"{words[1]}" goes beyond the end of the history' in ran.err
+
+
+def test_range_without_sql(run: Run) -> None:
+    """A range is for --sql."""
+    ran = run("upgrade", "aaaa00000001:head")
+    assert ran.code == 2
+    assert "Give its end alone: head." in ran.err
+
+
+def test_downgrade_sql_without_a_range(run: Run) -> None:
+    """Offline there is no database to say where to begin."""
+    ran = run("downgrade", "base", "--sql")
+    assert ran.code == 2
+    assert "dbtool downgrade head:base --sql" in ran.err
+
+
+def test_option_that_does_not_exist(run: Run) -> None:
+    """A word like -1 is a revision, a mistyped option beside it is not."""
+    ran = run("downgrade", "-1", "--yse")
+    assert ran.code == 2
+
+
+def test_error_as_json(run: Run) -> None:
+    """A failure prints the envelope too."""
+    ran = run("upgrade", "nope", "--json")
+    assert ran.code == 2
+    assert '"error": {"message": "there is no revision \\"nope\\""' in ran.out
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system for a tablespace."""
+    account = server_account()
+    directory = Path(f"/tmp/dbtool-full-{os.getpid()}")
+    directory.mkdir()
+    mounted = subprocess.run(
+        [
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size=4m,uid={account.uid},gid={account.gid}",
+            "tmpfs",
+            str(directory),
+        ],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        directory.rmdir()
+        pytest.skip("a file system cannot be mounted here")
+    yield directory
+    subprocess.run(["umount", "-l", str(directory)], check=True)
+    directory.rmdir()
+
+
+def test_disk_that_is_full(
+    run: Run, project: Small, database: Target, full_disk: Path, tables: Tables
+) -> None:
+    """A full disk is the server's, and everything is rolled back."""
+    space = f"full_{database.database}"
+    with SyncConnection(database) as connection:
+        connection.execute(f"CREATE TABLESPACE {space} LOCATION '{full_disk}'")
+    project.revision(
+        THIRD,
+        "aaaa00000002",
+        f"""
+        op.execute('''
+            CREATE TABLE big TABLESPACE {space}
+            AS SELECT repeat('x', 1000) FROM generate_series(1, 10000)
+        ''')
+        """,
+    )
+    ran = run("upgrade")
+    with SyncConnection(database) as connection:
+        connection.execute(f"DROP TABLESPACE {space}")
+    assert ran.code == 4
+    assert "No space left on device" in ran.err
+    assert "hint: The server's disk is full. Free space there, then run it again." in ran.err
+    assert tables() == []
