@@ -13,7 +13,7 @@ from dbtool.migrate.init.draft import appended_table
 from dbtool.migrate.init.models import find_models
 from dbtool.target import Target
 from tests.projects.build import Shape, build
-from tests.projects.shapes import CREATORS, MULTIDB, PROJECTS, TWO_DATABASES
+from tests.projects.shapes import OTHERS, PROJECTS
 
 SOMEWHERE = Target(host="db.example.org", port=5432, user="shop", database="shop")
 COMMENT = "# What dbtool must know of this project; `dbtool config` shows every setting.\n"
@@ -36,6 +36,8 @@ UNUSUAL = {
     "ini_outside": USUAL + 'alembic_config = "../deploy/alembic.ini"\n',
     "creator": MODELS + 'engine = "app.database:engine"\n',
     "async_creator": MODELS,
+    "listening_creator": MODELS + 'engine = "app.database:engine"\n',
+    "tenant_loop": 'models = "crm.tables:metadata"\n' + URL,
     "two_databases": MODELS,
 }
 
@@ -59,9 +61,7 @@ def specs(root: Path) -> tuple[str, ...]:
     return look(root).models.specs
 
 
-@pytest.mark.parametrize(
-    "shape", [*PROJECTS, *CREATORS, TWO_DATABASES, MULTIDB], ids=lambda shape: shape.name
-)
+@pytest.mark.parametrize("shape", [*PROJECTS, *OTHERS], ids=lambda shape: shape.name)
 def test_adopts_every_shape(shape: Shape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An existing project gets the settings that follow from its code, and nothing else."""
     project = build(shape, tmp_path, SOMEWHERE)

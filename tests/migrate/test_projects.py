@@ -16,15 +16,15 @@ from dbtool.target import Target
 from tests.conftest import MAJOR
 from tests.projects.build import Built, Shape, build, plain_url
 from tests.projects.runner import Ran, Runner, running
-from tests.projects.shapes import CREATORS, MULTIDB, OLD_DRIVER, PROJECTS, TWO_DATABASES
-from tests.projects.snapshot import execute, sessions, snapshot
+from tests.projects.shapes import OTHERS, PROJECTS
+from tests.projects.snapshot import databases, execute, sessions, snapshot
 from tests.projects.trip import Trip, with_alembic, with_dbtool
 
-SHAPES = {shape.name: shape for shape in (*PROJECTS, *CREATORS, TWO_DATABASES, OLD_DRIVER, MULTIDB)}
+SHAPES = {shape.name: shape for shape in (*PROJECTS, *OTHERS)}
 STEPS = ("upgrade", "current", "check", "sql", "downgrade", "upgrade again", "stamp")
 EMPTY = ("schema public",)
 RAW_DRIVER = {"raw_driver"}
-OFFLINE_FAILS = {"app_in_revisions"}
+OFFLINE_FAILS = {"app_in_revisions", "second_connection"}
 _numbers = count(1)
 
 
@@ -180,7 +180,7 @@ def stage(run: Runner, database: Target, decoy: Target, tmp_path: Path) -> Stage
     return set_up
 
 
-@pytest.mark.parametrize("name", ["creator", "async_creator"])
+@pytest.mark.parametrize("name", ["creator", "async_creator", "listening_creator"])
 def test_connection_made_elsewhere_is_refused(stage: Stage, name: str) -> None:
     """An engine whose own function connects to another server never gets to a statement."""
     scene = stage(name)
@@ -236,6 +236,17 @@ def test_two_databases_of_the_template_are_not_merged_into_one(stage: Stage, dec
     assert snapshot(scene.database) == EMPTY
     assert sessions(decoy) == seen
     assert snapshot(decoy) == EMPTY
+
+
+def test_database_that_env_would_create(stage: Stage, server: Server, decoy: Target) -> None:
+    """An env.py that creates its database first creates none on the server that was named."""
+    scene = stage("creates_database")
+    seen = sessions(decoy)
+    names = databases(scene.database)
+    ran = scene.dbtool("upgrade", "head")
+    assert databases(scene.database) == names, ran
+    assert sessions(decoy) == seen
+    assert any("c07b5a81e9d4" in line for line in snapshot(scene.database)) == (ran.code == 0)
 
 
 def test_database_url_of_the_process(stage: Stage, database: Target, decoy: Target) -> None:

@@ -75,8 +75,6 @@ TEMPLATES = tuple(
     Shape(name=f"template_{name}", about=f"Alembic's own template {name}", template=name)
     for name in ("generic", "async", "pyproject", "pyproject_async")
 )
-MULTIDB = Shape(name="template_multidb", about="Alembic's template multidb", template="multidb")
-
 PROJECTS = (
     *TEMPLATES,
     Shape(
@@ -85,6 +83,22 @@ PROJECTS = (
         x=("tenant=acme",),
         without=("app", "migrations"),
     ),
+    Shape(
+        name="tenant_loop",
+        about="one run over the schemas of all tenants",
+        without=("app", "migrations"),
+    ),
+    Shape(
+        name="search_path_option",
+        about="connect_args name the schema",
+        before="CREATE SCHEMA shop",
+    ),
+    Shape(
+        name="search_path_async",
+        about="connect_args of asyncpg name the schema",
+        before="CREATE SCHEMA shop",
+    ),
+    Shape(name="second_connection", about="a revision opens further connections"),
     Shape(
         name="async_settings",
         about="SQLModel, pydantic-settings and an async env.py",
@@ -142,9 +156,13 @@ PROJECTS = (
     ),
 )
 
-CREATORS = (
+OTHERS = (
+    Shape(name="template_multidb", about="Alembic's template multidb", template="multidb"),
     Shape(name="creator", about="the engine connects through a function"),
     Shape(name="async_creator", about="the async engine connects through a coroutine function"),
+    Shape(name="listening_creator", about="a new connection is written to at once"),
+    Shape(name="two_databases", about="a second engine leads elsewhere"),
+    Shape(name="creates_database", about="env.py creates its database when it is missing"),
+    Shape(name="old_driver", about="psycopg2 is named and not installed"),
 )
-TWO_DATABASES = Shape(name="two_databases", about="a second engine leads elsewhere")
-OLD_DRIVER = Shape(name="old_driver", about="psycopg2 is named and not installed")
+"""Projects on which dbtool does not simply do what Alembic does."""

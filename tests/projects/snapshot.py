@@ -60,6 +60,13 @@ def execute(target: Target, statements: str) -> None:
         connection.execute(statements.encode())
 
 
+def databases(target: Target) -> set[str]:
+    """The names of the databases on a server."""
+    with psycopg.connect(_conninfo(target), autocommit=True) as connection:
+        found = connection.execute("SELECT datname FROM pg_database").fetchall()
+        return {str(name) for (name,) in found}
+
+
 def sessions(target: Target) -> int:
     """How many sessions the database has ever seen; call it when all of them have ended."""
     count = "SELECT sessions FROM pg_stat_database WHERE datname = %s"
