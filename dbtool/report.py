@@ -48,13 +48,15 @@ class Text:
 class Column:
     """A table column; a shrinking column gives way first on a narrow terminal.
 
-    Where even that is not enough, optional columns are left out, the highest number first.
+    Where it would have to become narrower than `least`, optional columns are left out first,
+    the highest number before the others.
     """
 
     title: str
     align: Literal["left", "right"] = "left"
     shrink: bool = False
     optional: int = 0
+    least: int = 24
 
 
 @dataclass(frozen=True, slots=True)

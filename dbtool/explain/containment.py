@@ -6,8 +6,9 @@ pull it: both are found by name, by the time and by the blocks that have to fit.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import ge, sub
 
 from dbtool.explain.plan import Node, Plan
 
@@ -38,7 +39,7 @@ class Forest:
         self.detached: list[int] = []
         self.blocks = ((), *(node.blocks for node in plan.nodes))
         self._time_inside = [0.0] * (len(plan.nodes) + 1)
-        self._blocks_inside = [0] * (len(plan.nodes) + 1)
+        self._room_for_blocks = [list(blocks) for blocks in self.blocks]
         self._shared: list[Edge] = []
 
     def users(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
@@ -81,7 +82,8 @@ class Forest:
     def _fill(self, edge: Edge) -> None:
         """What ran inside a node leaves that much less room in it."""
         self._time_inside[edge.outer] += self.plan.node(edge.inner).time * edge.part
-        self._blocks_inside[edge.outer] += sum(edge.blocks)
+        room = self._room_for_blocks[edge.outer]
+        self._room_for_blocks[edge.outer] = list(map(sub, room, edge.blocks))
 
     def _place_init_plan(self, node: Node, mentions: dict[str, list[int]]) -> None:
         mentioned = (number for name in _produced(node) for number in mentions[name])
@@ -115,12 +117,11 @@ class Forest:
     def _fitting(self, node: Node, candidates: list[Node]) -> list[Node]:
         """Those with time and blocks left over in which the node can have run."""
         least_time = _FITS * node.time - HALF_DIGIT * node.loops
-        least_blocks = sum(self.blocks[node.id])
         return [
             each
             for each in candidates
             if self._room(each) >= least_time - HALF_DIGIT * each.loops
-            and self._block_room(each) >= least_blocks
+            and all(map(ge, self._room_for_blocks[each.id], self.blocks[node.id]))
         ]
 
     def _room(self, node: Node) -> float:
@@ -130,9 +131,6 @@ class Forest:
             child = gathered(self.plan, node)
             room += child.time - child.time / participants(node, child)
         return room
-
-    def _block_room(self, node: Node) -> int:
-        return sum(self.blocks[node.id]) - self._blocks_inside[node.id]
 
     def _place_cte(self, node: Node, scans: dict[str, list[int]]) -> None:
         owner = self.plan.node(node.parent)
@@ -160,20 +158,12 @@ class Forest:
             last = place == len(candidates) - 1
             room = max(self._room(each), 0.0) / node.time if node.time else 0.0
             part = time_left if last else min(time_left, room)
-            room_for_blocks = max(self._block_room(each), 0)
-            blocks = tuple(blocks_left) if last else _some_of(blocks_left, room_for_blocks)
+            free = [max(room, 0) for room in self._room_for_blocks[each.id]]
+            blocks = tuple(blocks_left) if last else tuple(map(min, blocks_left, free))
             time_left -= part
-            blocks_left = [left - taken for left, taken in zip(blocks_left, blocks, strict=True)]
+            blocks_left = list(map(sub, blocks_left, blocks))
             if part > 0 or any(blocks):
                 self._put(node, each.id, part, blocks)
-
-
-def _some_of(blocks: Sequence[int], room: int) -> tuple[int, ...]:
-    taken = []
-    for count in blocks:
-        taken.append(min(count, room))
-        room -= taken[-1]
-    return tuple(taken)
 
 
 def _produced(init_plan: Node) -> list[str]:

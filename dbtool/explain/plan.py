@@ -182,6 +182,11 @@ class Plan:
         return self.nodes[0]
 
     @property
+    def depth(self) -> int:
+        """How many levels lie below the root."""
+        return max(node.depth for node in self.nodes)
+
+    @property
     def analysed(self) -> bool:
         """Whether the statement was run and not only planned."""
         return self.root.actual is not None

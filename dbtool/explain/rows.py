@@ -15,6 +15,12 @@ FOLD_FROM = 16
 COLD = 0.01
 """Share of the time below which a subtree without findings is one line."""
 
+LEAST_WIDTH = 44
+"""Characters of the tree for which a narrow screen gives up figures."""
+
+DEEP = 8
+"""Levels beyond which a tree is indented by one blank each instead of two."""
+
 _BAR = 5
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -24,12 +30,13 @@ class _Line:
     """One node that is shown, standing for `folded` nodes below it too."""
 
     node: Node
+    name: str
     share: Share
     wall: float
     folded: int
 
 
-def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], name: str = "") -> Table:
+def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], title: str = "") -> Table:
     """A plan that was run."""
     lines = list(_lines(plan, times, marks))
     largest = max((line.wall for line in lines), default=0.0)
@@ -38,7 +45,7 @@ def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], name: str = 
     return _without_empty(
         (
             Column("#", "right"),
-            Column("node", shrink=True),
+            Column("node", shrink=True, least=LEAST_WIDTH),
             Column("self ms", "right"),
             Column("%", "right"),
             Column("", optional=4),
@@ -49,11 +56,11 @@ def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], name: str = 
             Column(""),
         ),
         cells,
-        name,
+        title,
     )
 
 
-def _without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], name: str) -> Table:
+def _without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], title: str) -> Table:
     """The table without the columns in which no row says anything."""
     kept = [
         place
@@ -63,7 +70,7 @@ def _without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], na
     return Table(
         columns=tuple(columns[place] for place in kept),
         rows=tuple(tuple(row[place] for place in kept) for row in rows),
-        title=name,
+        title=title,
     )
 
 
@@ -71,16 +78,18 @@ def _lines(plan: Plan, times: Times, marks: Mapping[int, Cell]) -> Iterator[_Lin
     """The nodes worth a line; cold subtrees are one."""
     walls = _summed(plan, times)
     keep = _kept(plan, marks)
+    names = _names(plan)
     number = 1
     while number <= len(plan.nodes):
         node = plan.node(number)
         below = node.end - node.id - 1
         cold = walls[number] < COLD * times.total or not node.executed
         if below and len(plan.nodes) >= FOLD_FROM and cold and not keep[number]:
-            yield _Line(node, times.of(node), walls[number], below)
+            name = f"{names[number - 1]} (+{below})"
+            yield _Line(node, name, times.of(node), walls[number], below)
             number = node.end
         else:
-            yield _Line(node, times.of(node), times.of(node).wall, 0)
+            yield _Line(node, names[number - 1], times.of(node), times.of(node).wall, 0)
             number += 1
 
 
@@ -111,14 +120,13 @@ def _row(
     estimate: Estimate | None,
 ) -> tuple[Cell, ...]:
     node, share = line.node, line.share
-    name = "  " * node.depth + label(node) + (f" (+{line.folded})" if line.folded else "")
     if not node.executed:
-        return _muted(str(node.id), f"{name} (never executed)")
+        return _muted(str(node.id), f"{line.name} (never executed)")
     part = line.wall / times.total if times.total else 0.0
     buffers = share.buffers.touched if share.buffers and not line.folded else None
     return (
         str(node.id),
-        name,
+        line.name,
         _time(line) if plan.timed else "",
         Styled(f"{part * 100:.0f}", _heat(part)) if plan.timed else "",
         _bar(line.wall / largest) if plan.timed and largest else "",
@@ -128,6 +136,12 @@ def _row(
         short_count(buffers) if buffers else "",
         marks.get(node.id, ""),
     )
+
+
+def _names(plan: Plan) -> list[str]:
+    """Each node's label, indented to show the tree."""
+    step = 1 if plan.depth > DEEP else 2
+    return [" " * step * node.depth + label(node) for node in plan.nodes]
 
 
 def _muted(number: str, name: str) -> tuple[Cell, ...]:
@@ -162,12 +176,12 @@ def _estimate(estimate: Estimate | None) -> Cell:
     return Styled(f"{sign}{short_count(estimate.off)}", tone)
 
 
-def estimate_table(plan: Plan, name: str = "") -> Table:
+def estimate_table(plan: Plan, title: str = "") -> Table:
     """A plan that was not run: what the planner expects."""
     return Table(
         columns=(
             Column("#", "right"),
-            Column("node", shrink=True),
+            Column("node", shrink=True, least=LEAST_WIDTH),
             Column("cost", "right"),
             Column("rows", "right"),
             Column("width", "right", optional=1),
@@ -175,12 +189,12 @@ def estimate_table(plan: Plan, name: str = "") -> Table:
         rows=tuple(
             (
                 str(node.id),
-                "  " * node.depth + label(node),
+                name,
                 count(node.total_cost),
                 short_count(node.plan_rows),
                 str(node.plan_width),
             )
-            for node in plan.nodes
+            for node, name in zip(plan.nodes, _names(plan), strict=True)
         ),
-        title=name,
+        title=title,
     )

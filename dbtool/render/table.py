@@ -1,13 +1,12 @@
 """Tables as plain lines: columns give way on a narrow screen, and records take over below that."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from dbtool.render.screen import Screen, paint, words_of
 from dbtool.render.words import columns, cropped, one_line, padded, wrapped
 from dbtool.report import Cell, Column, Styled, Table
 
 GAP = "  "
-_ENOUGH = 24
 _LEAST_CROPPED = 12
 _LEAST_WRAPPED = 8
 
@@ -48,11 +47,11 @@ def _fitting(
     optional.sort(key=lambda place: -titled[place].optional)
     for gone in range(len(optional) + 1):
         widths = {place: natural[place] for place in widths if place not in optional[:gone]}
-        _give(widths, flagged, _ENOUGH, room)
+        _give(widths, {place: titled[place].least for place in flagged}, room)
         if _over(widths, room) <= 0:
             return widths
-    _give(widths, flagged, _LEAST_CROPPED, room)
-    _give(widths, others, _LEAST_WRAPPED, room)
+    _give(widths, dict.fromkeys(flagged, _LEAST_CROPPED), room)
+    _give(widths, dict.fromkeys(others, _LEAST_WRAPPED), room)
     return widths if _over(widths, room) <= 0 else None
 
 
@@ -60,11 +59,11 @@ def _over(widths: dict[int, int], room: int) -> int:
     return sum(widths.values()) + len(GAP) * (len(widths) - 1) - room
 
 
-def _give(widths: dict[int, int], places: Iterable[int], least: int, room: int) -> None:
+def _give(widths: dict[int, int], least: Mapping[int, int], room: int) -> None:
     """Narrow the widest of some columns until all fit, or these are down to their least."""
-    shown = [place for place in places if place in widths]
+    shown = [place for place in least if place in widths]
     over = _over(widths, room)
-    while over > 0 and (wide := [place for place in shown if widths[place] > least]):
+    while over > 0 and (wide := [place for place in shown if widths[place] > least[place]]):
         widths[max(wide, key=widths.__getitem__)] -= 1
         over -= 1
 

@@ -69,7 +69,7 @@ def _finding(analysis: Analysis, node: Node, estimate: Estimate) -> Finding:
     fix, cause = _fix(analysis, node)
     return Finding(
         rule=NAME,
-        severity=Severity.WARNING if join else Severity.NOTE,
+        severity=Severity.WARNING if join and fix else Severity.NOTE,
         title=f"{_subject(node)}: {times(estimate.expected, 'row')} expected{per_loop},"
         f" {count(estimate.seen)} came ({_direction(estimate)})",
         certainty=Certainty.MEASURED,
