@@ -15,42 +15,62 @@ _WORDS = ("current",)
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """Where one version table stands."""
+
+    version_table: str
+    revisions: tuple[str, ...]
+    pending: int
+    at_heads: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Current:
-    """The revisions a database is at, and how many are to come."""
+    """The revisions a database is at; a schema per tenant has a version table each."""
 
     database: str
     named_by: str
-    version_table: str
     revisions: tuple[Revision, ...]
     heads: tuple[str, ...]
-    at_heads: bool
-    pending: int
+    positions: tuple[Position, ...]
+
+    @property
+    def at_heads(self) -> bool:
+        """Whether all heads are applied, everywhere."""
+        return all(each.at_heads for each in self.positions)
+
+    @property
+    def pending(self) -> int:
+        """How many revisions are to come, everywhere."""
+        return sum(each.pending for each in self.positions)
 
 
 def current(project: Project, progress: Progress | None = None) -> Current:
     """Ask the database through env.py."""
     with Session(project, _WORDS, progress or Silent()) as session:
-        found: list[Revision] = []
+        found: dict[str, Revision] = {}
         heads: list[str] = []
-        at_heads: list[bool] = []
-        pending: list[int] = []
+        states: list[tuple[tuple[str, ...], int, bool]] = []
 
         def look(script: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
-            stands = set(context.get_current_heads())
-            found.extend(of_script(each) for each in _all_current(script, at))
+            scripts = _all_current(script, at)
             heads[:] = script.get_heads()
-            at_heads.append(stands == set(heads))
-            pending.append(len(_pending(script, at)))
+            found.update((each.revision, of_script(each)) for each in scripts)
+            at_heads = set(context.get_current_heads()) == set(heads)
+            named = tuple(each.revision for each in scripts)
+            states.append((named, len(_pending(script, at)), at_heads))
 
         record = session.look(_WORDS, look)
+        positions = tuple(
+            Position(table.shown, *state)
+            for table, state in zip(record.tables, states, strict=True)
+        )
         return Current(
-            database=session.target.shown,
-            named_by=session.target.source,
-            version_table=", ".join(each.shown for each in record.tables),
-            revisions=tuple(found),
-            heads=tuple(heads),
-            at_heads=all(at_heads),
-            pending=sum(pending),
+            session.target.shown,
+            session.target.source,
+            tuple(found.values()),
+            tuple(heads),
+            positions,
         )
 
 

@@ -12,6 +12,7 @@ from dbtool.database import Target, parse
 from dbtool.errors import UsageError
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_MAINTENANCE = frozenset({"postgres", "template1", "defaultdb"})
 _OPAQUE = frozenset({"service", "async_creator_fn"})
 _KEPT = frozenset({"sslrootcert", "sslcert", "sslkey", "channel_binding", "options"})
 _PLACE = frozenset(
@@ -31,15 +32,17 @@ class Destination:
     port: int
     database: str
     user: str = field(compare=False)
+    written: str = field(compare=False)
 
     @property
     def shown(self) -> str:
         """The destination as it is printed: never a secret."""
-        return self.target("env.py").shown
+        return Target(self.written, self.port, self.user, self.database).shown
 
-    def target(self, source: str) -> Target:
-        """The destination as a target without a password."""
-        return Target(self.host, self.port, self.user, self.database, source=source)
+    @property
+    def is_maintenance(self) -> bool:
+        """Whether this is a database one connects to in order to look for another."""
+        return self.database in _MAINTENANCE
 
     def reaches(self, target: Target) -> bool:
         """Whether the arguments name the target; a name may lie, the proof may not.
@@ -53,7 +56,7 @@ class Destination:
 
 def destination_of(target: Target) -> Destination:
     """Where a target leads."""
-    return Destination(_host(target.host), target.port, target.database, target.user)
+    return Destination(_host(target.host), target.port, target.database, target.user, target.host)
 
 
 def read_arguments(arguments: Sequence[object], named: Mapping[str, object]) -> Destination | None:
@@ -69,8 +72,8 @@ def read_arguments(arguments: Sequence[object], named: Mapping[str, object]) -> 
     if "," in host or not port.isdigit():
         return None
     user = given.get("user") or libpq.default_user()
-    place = _host(host or libpq.default_host(int(port)))
-    return Destination(place, int(port), given.get("dbname") or user, user)
+    written = host or libpq.default_host(int(port))
+    return Destination(_host(written), int(port), given.get("dbname") or user, user, written)
 
 
 def _given(named: Mapping[str, object]) -> dict[str, str]:
@@ -116,7 +119,7 @@ def target_of(place: Destination, named: Mapping[str, object]) -> Target:
     """The target that env.py's own connection arguments describe, with their password."""
     text = {key: value for key, value in named.items() if isinstance(value, str)}
     return Target(
-        place.host,
+        place.written,
         place.port,
         place.user,
         place.database,

@@ -174,6 +174,11 @@ def state_of(scene: Scene) -> str:
 
 def _hint(server: ServerError | None, scene: Scene) -> str:
     code = server.sqlstate if server else None
+    if server is not None and server.statement.upper().startswith("CREATE DATABASE"):
+        return (
+            "env.py may look for its database on the server that was named, and create none"
+            " there. Give env.py the same URL as dbtool, or leave the creation out."
+        )
     table = scene.table
     from_empty = table is not None and not table.before and not table.done
     match code:

@@ -44,19 +44,22 @@ class Holder:
 
     @property
     def question(self) -> str:
-        """By which another connection says who it is, and which backend holds the lock it sees."""
+        """By which another connection says who it is, and which backend holds the lock it sees.
+
+        The lock's own database comes along: it is the connection's, or only on its server.
+        """
         return f"""
-            SELECT pg_catalog.pg_backend_pid(),
-                   (SELECT l.pid
-                      FROM pg_catalog.pg_locks l
-                      JOIN pg_catalog.pg_database d ON d.oid = l.database
-                     WHERE d.datname = pg_catalog.current_database()
-                       AND l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-                       AND l.classid::pg_catalog.int8 = {self.key >> 32}
-                       AND l.objid::pg_catalog.int8 = {self.key & 0xFFFFFFFF}),
+            SELECT pg_catalog.pg_backend_pid(), l.pid,
+                   coalesce(d.datname = pg_catalog.current_database(), false),
                    current_user || '@'
                    || coalesce(pg_catalog.host(pg_catalog.inet_server_addr()), 'socket') || ':'
                    || pg_catalog.current_setting('port') || '/' || pg_catalog.current_database()
+              FROM (SELECT 1) one
+              LEFT JOIN pg_catalog.pg_locks l
+                     ON l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+                    AND l.classid::pg_catalog.int8 = {self.key >> 32}
+                    AND l.objid::pg_catalog.int8 = {self.key & 0xFFFFFFFF}
+              LEFT JOIN pg_catalog.pg_database d ON d.oid = l.database
         """
 
     def _refuse_shared_backend(self) -> None:

@@ -10,6 +10,8 @@ every engine of the process is listened to, and the rule is:
 * If that destination is the named database, the connection opens as env.py wrote it.
 * If it is another, the connection is led to the named database instead, and a note says what
   env.py had asked for.
+* A maintenance database (`postgres`), which many an env.py asks whether its own database
+  exists, may be asked on the named server, read-only, and does not count.
 * A database of another kind, and any connection in offline mode, is refused.
 * Where the arguments do not say where they lead (`creator=`, `async_creator=`, services,
   lists of hosts), the connection is opened as it is.
@@ -35,7 +37,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from dbtool.errors import DbtoolError, OperationError
 from dbtool.migrate.destination import Destination, arguments_for, read_arguments
 from dbtool.migrate.holder import Holder, behind_pooler
-from dbtool.migrate.listener import Events, Listener, other_kind
+from dbtool.migrate.listener import Events, Listener, make_read_only, other_kind
 from dbtool.ports import Progress
 
 _PROVEN = "dbtool proved this connection against the lock"
@@ -47,6 +49,7 @@ class Seen:
 
     backend: int
     holder: int | None
+    same_database: bool
     name: str
 
 
@@ -60,6 +63,7 @@ class Watch(Listener):
         self.backends: list[int] = []
         self._progress = progress
         self._asked: Destination | None = None
+        self._maintenance: set[str] = set()
 
     def _events(self) -> Events:
         returning = ((Pool, "checkout", self._taken), (Pool, "checkin", self._returned))
@@ -74,21 +78,31 @@ class Watch(Listener):
         place = read_arguments(arguments, named)
         if place is None:
             return None
-        first = self._asked is None
+        target = self.target
+        if place.is_maintenance and place.database != target.database:
+            target = target.with_database(place.database)
+            self._maintenance.add(place.database)
+        else:
+            self._count(place)
+        if place.reaches(target):
+            return None
+        ours, ours_named = arguments_for(target, dialect, named)
+        return dialect.connect(*ours, **ours_named)
+
+    def _count(self, place: Destination) -> None:
+        """One destination is redirected, and that is said once; a second is refused."""
         if self._asked not in (None, place):
             self.refuse(self._second(place))
-        self._asked = place
-        if place.reaches(self.target):
-            return None
-        if first:
+        if self._asked is None and not place.reaches(self.target):
             self._progress.note(self._redirected(place))
-        ours, ours_named = arguments_for(self.target, dialect, named)
-        return dialect.connect(*ours, **ours_named)
+        self._asked = place
 
     def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         """Prove a new connection."""
-        self._prove(connection)
+        seen = self._prove(connection)
         connection.rollback()
+        if not seen.same_database:
+            make_read_only(connection)
         record.info[_PROVEN] = self.holder.key
 
     def configured(self, connection: Connection | None) -> None:
@@ -112,13 +126,15 @@ class Watch(Listener):
         if connection is not None:
             record.invalidate()
 
-    def _prove(self, connection: DBAPIConnection) -> None:
+    def _prove(self, connection: DBAPIConnection) -> Seen:
         seen = self._ask(connection)
         if seen.holder == seen.backend:
             self.refuse(behind_pooler(self.target, "env.py's session shares ours on the server"))
-        if seen.holder != self.holder.backend:
+        maintenance = seen.name.rpartition("/")[2] in self._maintenance
+        if seen.holder != self.holder.backend or not (seen.same_database or maintenance):
             self.refuse(self._elsewhere(seen))
         self.backends.append(seen.backend)
+        return seen
 
     def _ask(self, connection: DBAPIConnection) -> Seen:
         cursor = connection.cursor()

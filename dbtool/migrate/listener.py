@@ -117,27 +117,40 @@ class Offline(Listener):
 
 
 class Discovery(Listener):
-    """Reads where env.py wants to go, and lets it go nowhere."""
+    """Reads where env.py wants to go, and lets it go nowhere.
+
+    An env.py that creates its database first asks a maintenance database whether it exists;
+    it may ask, read-only, so that the next destination can be heard.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: Target | None = None
+        self._wanted: Target | None = None
+        self._maintenance: Target | None = None
 
-    def opening(
-        self, dialect: Dialect, arguments: list[object], named: dict[str, object]
-    ) -> NoReturn:
+    @property
+    def found(self) -> Target | None:
+        """The database env.py works on."""
+        return self._wanted or self._maintenance
+
+    def opening(self, dialect: Dialect, arguments: list[object], named: dict[str, object]) -> None:
         """Note the first destination and end env.py."""
         if dialect.name != "postgresql":
             self.refuse(other_kind(dialect))
         place = read_arguments(arguments, named)
         if place is None:
             self._unreadable()
-        self.found = self.found or target_of(place, named)
+        if place.is_maintenance and self._maintenance is None:
+            self._maintenance = target_of(place, named)
+            return
+        self._wanted = self._wanted or target_of(place, named)
         raise Stop
 
-    def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> NoReturn:  # noqa: ARG002
+    def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # noqa: ARG002
         """Nobody can say where a connection leads that env.py made itself."""
-        self._unreadable()
+        if self._maintenance is None:
+            self._unreadable()
+        make_read_only(connection)
 
     def _unreadable(self) -> NoReturn:
         self.refuse(
@@ -147,6 +160,16 @@ class Discovery(Listener):
                 hint="Name the database with --url or DATABASE_URL.",
             )
         )
+
+
+def make_read_only(connection: DBAPIConnection) -> None:
+    """Have a session that only looks around change nothing."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute("SET default_transaction_read_only = on")
+    finally:
+        cursor.close()
+    connection.commit()
 
 
 def other_kind(dialect: Dialect) -> DbtoolError:

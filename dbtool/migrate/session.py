@@ -222,7 +222,7 @@ def discover(project: Project, words: tuple[str, ...]) -> Target:
     loaded, listener = load(project, words), Discovery()
     try:
         with _quiet_alembic():
-            run(loaded, lambda _heads, _context: (), listener)
+            run(loaded, lambda _heads, _context: (), listener, dont_mutate=True)
     except DbtoolError:
         raise
     except (Exception, SystemExit) as error:

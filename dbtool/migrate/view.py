@@ -143,13 +143,15 @@ def current(
     result: Current, command: str, *, check_heads: bool = False, verbose: bool = False
 ) -> Report:
     """Where the database stands."""
-    named = ", ".join(_marked(each) for each in result.revisions)
-    headline = result.database + (f" is at {named}" if named else " records no revision")
+    several = len(result.positions) > 1
+    headline = result.database + _stands(result)
     if result.pending:
         headline += f"; {counted(result.pending, 'revision')} to come, up to {_ids(result.heads)}"
     findings = (_not_at_heads(result),) if check_heads and not result.at_heads else ()
     if verbose:
         sections = details(result.revisions)
+    elif several:
+        sections = (_positions(result),)
     else:
         columns = (Column("revision"), Column("message", shrink=True))
         rows = tuple((each.revision, each.message) for each in result.revisions)
@@ -167,18 +169,38 @@ def current(
     )
 
 
+def _stands(result: Current) -> str:
+    if len(result.positions) > 1:
+        behind = sum(not each.at_heads for each in result.positions)
+        said = f"{behind} not at the heads" if behind else "all at the heads"
+        return f" has {len(result.positions)} version tables, {said}"
+    named = ", ".join(_marked(each) for each in result.revisions)
+    return f" is at {named}" if named else " records no revision"
+
+
+def _positions(result: Current) -> Table:
+    rows = tuple(
+        (each.version_table, _ids(each.revisions, "no revision"), str(each.pending))
+        for each in result.positions
+    )
+    columns = (Column("version table"), Column("revision"), Column("to come", align="right"))
+    return Table(columns, rows)
+
+
 def _marked(revision: Revision) -> str:
     return f"{revision.revision} (head)" if revision.head else revision.revision
 
 
 def _not_at_heads(result: Current) -> Finding:
-    at = _ids(each.revision for each in result.revisions)
+    at = _ids((each.revision for each in result.revisions), "no revision")
     return Finding(
         rule="not-at-heads",
         severity=Severity.ERROR,
         title=f"the database is at {at}, the heads are {_ids(result.heads)}",
         certainty=Certainty.MEASURED,
-        location=Location(name=result.version_table),
+        location=Location(
+            name=", ".join(each.version_table for each in result.positions if not each.at_heads)
+        ),
         fix=Fix("shell", "dbtool upgrade heads"),
     )
 

@@ -443,3 +443,52 @@ def test_offline_commands_connect_nowhere(
     assert ran.code == 4, ran
     assert "this command needs no database" in ran.err
     assert decoy.statements() == []
+
+
+CREATES = """
+from alembic import context
+from sqlalchemy import create_engine, make_url, text
+{migrate}
+url = make_url("{url}")
+engine = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+with engine.connect() as connection:
+    find = text("SELECT 1 FROM pg_database WHERE datname = :name")
+    if not connection.scalar(find, {{"name": url.database}}):
+        connection.execute(text(f'CREATE DATABASE "{{url.database}}"'))
+with create_engine(url).connect() as connection:
+    migrate(connection)
+"""
+
+
+def test_env_may_look_for_its_database(
+    run: Run, project: Small, database: Target, tables: Tables
+) -> None:
+    """An env.py that asks `postgres` whether its database exists gets its answer."""
+    project.env(CREATES.format(migrate=MIGRATE, url=url(database)))
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (0, DONE), ran
+
+
+def test_env_creates_no_database_on_the_named_server(
+    run: Run, project: Small, decoy: Decoy, database: Target, tables: Tables
+) -> None:
+    """An env.py that misses its own database does not create it where dbtool was pointed."""
+    project.env(CREATES.format(migrate=MIGRATE, url=url(decoy.target)))
+    ran = run("upgrade")
+    assert (ran.code, tables()) == (4, []), ran
+    assert "cannot execute CREATE DATABASE in a read-only transaction" in ran.err
+    assert "create none there" in ran.err
+    with SyncConnection(database) as connection:
+        names = connection.fetch("SELECT datname FROM pg_database")
+    assert decoy.target.database not in [row[0] for row in names]
+    assert decoy.statements() == []
+
+
+def test_database_is_heard_after_the_maintenance_database(
+    dbtool: Dbtool, project: Small, database: Target, tables: Tables
+) -> None:
+    """Where env.py names the database, the one it looks for is meant, not `postgres`."""
+    project.env(CREATES.format(migrate=MIGRATE, url=url(database)))
+    ran = dbtool("upgrade", cwd=project.root)
+    assert (ran.code, tables()) == (0, DONE), ran
+    assert f"env.py named the database, {database.shown};" in ran.out
