@@ -29,12 +29,14 @@ from dbtool.seed.values import Listed
 class Found:
     """The tables to fill, what the models say about them, and the rows already there.
 
+    `lookups` are small tables others pick from, whether or not they are filled themselves.
     `first_blocks` is where numbering begins in a table with rows; `existing` holds the rows
     of tables that are referenced but not filled.
     """
 
     tables: tuple[LiveTable, ...]
     meanings: Mapping[str, Meaning]
+    lookups: frozenset[str] = frozenset()
     first_blocks: Mapping[str, int] = field(default_factory=dict)
     existing: Mapping[str, Population] = field(default_factory=dict)
 
@@ -50,7 +52,6 @@ class _Builder:
         self.request = request
         self.calendar = Calendar(request.as_of)
         self.tables = {table.name: table for table in found.tables}
-        self.lookups = lookups(found.tables)
         self.order = order.sort(sorted(self.tables), _edges(found.tables))
         self.skipped: dict[str, Skipped] = {}
         # A foreign key checked at the end may point to a table that is planned later.
@@ -86,7 +87,7 @@ class _Builder:
     def _filled(self, table: LiveTable) -> tuple[TablePlan, Load]:
         meaning = self.found.meanings.get(table.name, Meaning(table.sql_name))
         _refuse(table, meaning)
-        links = plan_links(table, self.lookups, self.order.cut, self.order.deferred)
+        links = plan_links(table, self.found.lookups, self.order.cut, self.order.deferred)
         self._refuse_orphans(table, links)
         population = self.populations[table.name]
         per = self._count(table, population, links)
@@ -135,7 +136,7 @@ class _Builder:
 
     def _own_rows(self, table: LiveTable) -> int:
         rows = self.request.base_rows
-        return min(rows, max(rows // 20, 8), 48) if table.name in self.lookups else rows
+        return min(rows, max(rows // 20, 8), 48) if table.name in self.found.lookups else rows
 
     def _cap(self, table: LiveTable, population: Population) -> None:
         """No more rows than the key has numbers, and in a lookup table than there are names."""
@@ -146,7 +147,7 @@ class _Builder:
             if isinstance(made, Serial) and column.base in INTEGERS:
                 room = INTEGERS[column.base] - population.start
                 population.count = max(0, min(population.count, room))
-            if isinstance(made, Listed) and table.name in self.lookups:
+            if isinstance(made, Listed) and table.name in self.found.lookups:
                 population.count = min(population.count, len(made.values))
 
 

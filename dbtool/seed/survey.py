@@ -7,7 +7,7 @@ from dbtool.connection import Connection
 from dbtool.errors import OperationError, UsageError
 from dbtool.metadata import Models
 from dbtool.seed import live
-from dbtool.seed.build import Found
+from dbtool.seed.build import Found, lookups
 from dbtool.seed.keys import Given
 from dbtool.seed.live import Live, LiveTable
 from dbtool.seed.meaning import Meaning, meanings
@@ -33,6 +33,7 @@ async def survey(connection: Connection, models: Models, request: Request) -> Fo
     return Found(
         tables=chosen,
         meanings=_by_name(seen, said),
+        lookups=lookups(seen.tables),
         first_blocks=first,
         existing=await _existing(connection, chosen, request.random_seed),
     )
