@@ -85,12 +85,18 @@ def _lines(plan: Plan, times: Times, marks: Mapping[int, Cell]) -> Iterator[_Lin
         below = node.end - node.id - 1
         cold = walls[number] < COLD * times.total or not node.executed
         if below and len(plan.nodes) >= FOLD_FROM and cold and not keep[number]:
-            name = f"{names[number - 1]} (+{below})"
+            name = f"{names[number - 1]} (+{below}{_tables(plan, node)})"
             yield _Line(node, name, times.of(node), walls[number], below)
             number = node.end
         else:
             yield _Line(node, names[number - 1], times.of(node), times.of(node).wall, 0)
             number += 1
+
+
+def _tables(plan: Plan, node: Node) -> str:
+    """The first tables below a folded node."""
+    named = list(dict.fromkeys(each.relation for each in plan.below(node) if each.relation))
+    return f": {', '.join(named[:2])}{', …' if len(named) > 2 else ''}" if named else ""
 
 
 def _summed(plan: Plan, times: Times) -> list[float]:

@@ -1,0 +1,233 @@
+"""`dbtool explain` as a user runs it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dbtool.database import SyncConnection, Target
+from dbtool.scratch import Server
+from tests.conftest import Dbtool
+
+_SETUP = """
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL, note text NOT NULL);
+INSERT INTO orders SELECT g, g % 5000, 'note' FROM generate_series(1, 20000) g;
+ANALYZE
+"""
+
+
+@pytest.fixture(scope="module")
+def target(server: Server) -> Target:
+    """A database with orders that have no index on their customer."""
+    created = server.create_database("cli_explain")
+    with SyncConnection(created) as connection:
+        connection.execute(_SETUP)
+    return created
+
+
+@pytest.fixture
+def url(target: Target) -> str:
+    """Its URL."""
+    return target.sqlalchemy_url()
+
+
+DBTOOL = str(Path(sys.executable).with_name("dbtool"))
+SLOW = "SELECT * FROM orders WHERE customer_id = 42"
+
+
+def steady(text: str) -> str:
+    """The text without what differs from run to run: times, and the width of their column."""
+    text = re.sub(r"\d[\d,.]* ms\b", "0 ms", text)
+    text = re.sub(r"\d+ from outside", "0 from outside", text)
+    text = re.sub(r"(?m)^(1  Seq Scan on orders) +[\d.]+", r"\1  0.0", text)
+    return re.sub(r"(?m)^(#  node) +", r"\1  ", text)
+
+
+def test_a_slow_query_ends_with_its_index(dbtool: Dbtool, url: str) -> None:
+    """The verdict first, then the plan, the finding, its fix and the next command."""
+    ran = dbtool("explain", SLOW, "--url", url)
+    assert (ran.code, ran.err) == (0, "")
+    assert (
+        steady(ran.out)
+        == """\
+0 ms: 100 % of the time goes into #1 Seq Scan on orders
+
+#  node  self ms    %         rows  blocks
+1  Seq Scan on orders  0.0  100  █████     4     109  [1]
+
+planning 0 ms
+blocks 109 (872kB), 0 from outside shared buffers
+
+[1] warning (measured): orders: 20,000 rows read to keep 4
+    rows-discarded at #1 Seq Scan on orders
+    the scan took 0 ms, 100 % of the time; the condition is (orders.customer_id = 42)
+    in the model: Index("ix_orders_customer_id", "customer_id")
+    fix: an index that finds the rows
+        CREATE INDEX CONCURRENTLY ix_orders_customer_id ON public.orders (customer_id);
+
+next: dbtool revision -m "add ix_orders_customer_id"
+
+1 warning
+"""
+    )
+
+
+def test_findings_fail_the_command_on_request(dbtool: Dbtool, url: str) -> None:
+    """A pipeline may stop on warnings."""
+    assert dbtool("explain", SLOW, "--url", url, "--fail-on", "warning").code == 1
+    quick = "SELECT * FROM orders WHERE id = 42"
+    assert dbtool("explain", quick, "--url", url, "--fail-on", "note").code == 0
+
+
+def test_at_a_terminal_lines_fit_and_have_colour(dbtool: Dbtool, url: str) -> None:
+    """Eighty columns suffice, apart from code that is to be pasted whole."""
+    ran = dbtool("explain", SLOW, "--url", url, tty=True)
+    assert "\x1b[" in ran.out
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", ran.out)
+    assert max(len(line) for line in plain.splitlines() if "CREATE INDEX" not in line) <= 80
+
+
+def test_json_is_the_whole_plan(dbtool: Dbtool, url: str) -> None:
+    """One object on stdout, with nodes, shares and findings."""
+    ran = dbtool("explain", SLOW, "--url", url, "--json")
+    found = json.loads(ran.out)
+    (statement,) = found["data"]["statements"]
+    assert found["command"] == "explain"
+    assert statement["plan"]["nodes"][0]["props"]["Relation Name"] == "orders"
+    assert statement["times"]["shares"][0]["wall"] > 0
+    assert found["findings"][0]["fix"]["code"].startswith("CREATE INDEX CONCURRENTLY")
+
+
+def test_a_file_with_several_statements(dbtool: Dbtool, url: str, tmp_path: Path) -> None:
+    """Each is explained in order; findings name the file and the line."""
+    file = tmp_path / "q.sql"
+    file.write_text(f"-- orders\n{SLOW};\n\\timing on\nSELECT 1;\n", encoding="utf-8")
+    ran = dbtool("explain", "-f", file, "--url", url)
+    assert "2 statements, " in ran.out
+    assert f"rows-discarded at {file}:2, #1 Seq Scan on orders" in ran.out
+    assert "info: left out: \\timing (line 3)" in ran.out
+    assert ran.err == "explaining line 2\nexplaining line 4\n"
+
+
+def test_stdin_and_parameters(dbtool: Dbtool, url: str) -> None:
+    """A query piped in, its parameter given by name."""
+    sql = "SELECT * FROM orders WHERE id = :id"
+    ran = dbtool("explain", "--url", url, "--param", "id=7", stdin=sql)
+    assert "Index Scan using orders_pkey on orders" in ran.out
+    assert ran.code == 0
+
+
+def test_only_the_plan(dbtool: Dbtool, url: str) -> None:
+    """A statement that writes can be planned."""
+    ran = dbtool("explain", "--no-analyze", "DELETE FROM orders WHERE id = 7", "--url", url)
+    assert ran.code == 0
+    assert ran.out.startswith("not run: the planner expects 0 rows at a cost of ")
+
+
+def test_a_plan_from_a_file_needs_no_server(dbtool: Dbtool, tmp_path: Path) -> None:
+    """No settings, no URL, nothing to connect to."""
+    tree = {"Node Type": "Result", "Actual Rows": 1, "Actual Loops": 1, "Actual Total Time": 2.0}
+    text = json.dumps([{"Plan": tree, "Execution Time": 2.5}])
+    file = tmp_path / "plan.json"
+    file.write_text(text, encoding="utf-8")
+    for arguments, stdin in (((file,), None), (("-",), text)):
+        ran = dbtool("explain", "--from-plan", *arguments, stdin=stdin)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.startswith("2.50 ms: 100 % of the time goes into #1 Result\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("SELECT * FROM order",), 2, 'error: syntax error at or near "order" (line 1, column 15)'),
+        (("SELECT * FROM orderz",), 2, 'error: relation "orderz" does not exist'),
+        (("SELECT nope FROM orders",), 2, 'error: column "nope" does not exist'),
+        (("SELECT $1::int",), 2, "error: the statement has 1 parameter, none given"),
+        (("",), 2, "error: there is no statement to explain"),
+        ((), 2, "error: there is no statement to explain"),
+        (("DELETE FROM orders",), 2, "error: refused to run the statement: it is a DELETE"),
+        (("CREATE TABLE n AS SELECT 1",), 2, "error: refused to run the statement: it is a CREATE"),
+        (("SELECT nextval('s')", "-f", "x"), 2, "error: give one of a statement, -f and"),
+        (("-f", "nope.sql"), 2, 'error: cannot read "nope.sql"'),
+        (("--from-plan", "nope.json"), 2, 'error: cannot read "nope.json"'),
+        (("SELECT pg_sleep(9)", "--timeout", "0.1"), 4, "error: the statement did not finish"),
+        (("SELECT 1", "--timeout", "0"), 2, "error: "),
+    ],
+)
+def test_bad_input(
+    dbtool: Dbtool, url: str, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    """Each mistake has its exit code and its message; stdout stays empty."""
+    ran = dbtool("explain", *arguments, "--url", url)
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.startswith(message)
+
+
+def test_a_plan_that_is_none(dbtool: Dbtool) -> None:
+    """What is piped in is told from a plan."""
+    ran = dbtool("explain", "--from-plan", "-", stdin="Seq Scan on t  (cost=0.00..1.00 rows=1)")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: stdin holds no plan\ndetail: it is a plan in text format")
+
+
+def test_without_a_server(dbtool: Dbtool) -> None:
+    """Nothing listens there, and the error says so."""
+    ran = dbtool("explain", "SELECT 1", "--url", "postgresql://postgres@127.0.0.1:1/x")
+    assert ran.code == 3
+    assert ran.err.startswith("error: no server listens at 127.0.0.1:1\n")
+
+
+def test_without_a_database_named(dbtool: Dbtool) -> None:
+    """The SQL is fine, the settings name no database."""
+    ran = dbtool("explain", "SELECT 1")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: no database is named\n")
+
+
+def test_expensive_statements_ask(dbtool: Dbtool, url: str) -> None:
+    """At a terminal a no is a no; where nobody can answer the flag is named."""
+    series = "generate_series(1, (SELECT 1))"
+    sql = f"SELECT count(*) FROM orders, {series} a, {series} b"
+    refused = dbtool("explain", sql, "--url", url)
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    answered = dbtool("explain", sql, "--url", url, tty=True, stdin="n\n")
+    assert answered.code == 2
+    assert "refused to run the statement" in answered.out
+    agreed = dbtool("explain", sql, "--url", url, "--yes")
+    assert agreed.code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_cancels_on_the_server(target: Target, number: int) -> None:
+    """The process ends with 130 at once, and so does its statement."""
+    command = [DBTOOL, "explain", "SELECT pg_sleep(30)"]
+    environment = {"PATH": os.environ["PATH"], "DATABASE_URL": target.sqlalchemy_url()}
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(30)%' AND state = $1"
+    with SyncConnection(target) as watcher:
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            while not watcher.fetchval(running, "active") > 1:
+                time.sleep(0.02)
+            process.send_signal(number)
+            out, error = process.communicate(timeout=10)
+        assert (process.returncode, out) == (130, "")
+        assert error.startswith("error: interrupted\ndetail: The statement was cancelled")
+        assert watcher.fetchval(running, "active") == 1  # the question itself
+
+
+def test_two_at_once(target: Target, url: str) -> None:
+    """Runs beside each other do not get in each other's way."""
+    command = [DBTOOL, "explain", SLOW, "--url", url]
+    both = [
+        subprocess.Popen(command, env={"PATH": os.environ["PATH"]}, stdout=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    assert [process.wait(timeout=30) for process in both] == [0, 0]
