@@ -1,6 +1,7 @@
 """Run env.py against one database, proven to be the one that is named."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ Look = Callable[[ScriptDirectory, tuple[str, ...], MigrationContext], None]
 Options = Callable[[Loaded], Mapping[str, object]]
 
 _ALEMBIC = "alembic.runtime.migration"
+_PATIENCE = 2.0
 _CANCEL = "SELECT pg_cancel_backend(pid) FROM unnest($1::int[]) pid"
 _BUSY = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND state = 'active'"
 
@@ -162,13 +164,16 @@ class Session:
             except DbtoolError as error:
                 self.watch.refuse(error)
 
+        failure: BaseException | None = None
         with cancelling(self._cancel) as self._interruption:
             try:
                 run(loaded, guarded, self.watch, **options(loaded))
             except BaseException as error:
-                raise self._failed(error, record, loaded) from error
-            if self._interruption:
-                raise self._failed(KeyboardInterrupt(), record, loaded)
+                failure = error
+        if failure is not None:
+            raise self._failed(failure, record, loaded) from failure
+        if self._interruption:
+            raise self._failed(KeyboardInterrupt(), record, loaded)
         if not record.tables:
             raise OperationError(
                 "env.py ended without running Alembic",
@@ -197,16 +202,23 @@ class Session:
         return error
 
     def _interrupted(self, scene: Scene) -> Interrupted:
-        busy = None
-        with suppress(Exception):
-            busy = self.holder.connection.fetchval(_BUSY, self.watch.backends)
         ended = {
             None: "Whether its statement ended on the server is not known.",
             0: "Nothing of it runs on the server any more.",
-        }.get(busy, "Its statement still runs on the server; see dbtool now.")
+        }.get(self._still_busy(), "Its statement still runs on the server; see dbtool now.")
         during = f" during revision {scene.step.revision}" if scene.step else ""
         told = state_of(scene) if scene.record.tables else ""
         return Interrupted(f"interrupted{during}", detail=f"{ended}\n{told}".rstrip())
+
+    def _still_busy(self) -> int | None:
+        """How many of env.py's sessions still work, once they had time to notice; None: unknown."""
+        until, busy = time.monotonic() + _PATIENCE, None
+        with suppress(Exception):
+            busy = self.holder.connection.fetchval(_BUSY, self.watch.backends)
+            while busy and time.monotonic() < until:
+                time.sleep(0.05)
+                busy = self.holder.connection.fetchval(_BUSY, self.watch.backends)
+        return busy
 
 
 def _with_state(error: DbtoolError, scene: Scene) -> DbtoolError:

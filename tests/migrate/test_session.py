@@ -1,0 +1,200 @@
+"""Several runs in one process: connections of one run are never used in another unproven."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from sqlalchemy import Engine, NullPool, StaticPool, create_engine
+
+from dbtool.database import SyncConnection
+from dbtool.errors import OperationError, UsageError
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
+from dbtool.migrate.upgrade import Upgraded, plan, upgrade
+from dbtool.scratch import Server
+from dbtool.target import Target
+from tests.migrate.conftest import Decoy, url
+from tests.migrate.projects import MIGRATE, Small, small
+
+Open = Callable[[Target], Project]
+
+APPLICATION = f"""
+from alembic import context
+from application import engine
+{MIGRATE}
+with engine.connect() as connection:
+    migrate(connection)
+"""
+
+OPENED = f"""
+from alembic import context
+from application import connection
+{MIGRATE}
+migrate(connection)
+"""
+
+ASYNC_APPLICATION = f"""
+import asyncio
+from alembic import context
+from application import engine
+{MIGRATE}
+async def main():
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Small:
+    """A project whose env.py uses an engine of its application."""
+    return small(tmp_path, APPLICATION)
+
+
+@pytest.fixture
+def at(project: Small, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens the project, pointed at a database."""
+    monkeypatch.chdir(project.root)
+    return lambda target: Project(find(None, None, project.root), target=target)
+
+
+@pytest.fixture
+def application(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The application's module, imported before dbtool runs anything."""
+    module = ModuleType("application")
+    monkeypatch.setitem(sys.modules, "application", module)
+    return module
+
+
+@pytest.fixture
+def second(server: Server, database: Target) -> Iterator[Target]:
+    """Another database of the same server."""
+    name = f"{database.database}_second"
+    yield server.create_database(name)
+    server.drop_database(name)
+
+
+def tables(target: Target) -> list[str]:
+    """The tables of a database."""
+    with SyncConnection(target) as connection:
+        rows = connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return sorted(row[0] for row in rows)
+
+
+DONE = ["alembic_version", "t1", "t2"]
+
+
+@pytest.mark.parametrize("pool", [None, NullPool, StaticPool])
+def test_pool_of_the_application_serves_each_database_in_turn(
+    at: Open,
+    application: ModuleType,
+    decoy: Decoy,
+    database: Target,
+    second: Target,
+    pool: type[NullPool] | None,
+) -> None:
+    """One engine, imported once: its connections go where each run was pointed."""
+    application.engine = create_engine(url(decoy.target), poolclass=pool)  # type: ignore[attr-defined]
+    upgrade(at(database))
+    upgrade(at(second))
+    assert (tables(database), tables(second)) == (DONE, DONE)
+    assert decoy.statements() == []
+
+
+def test_async_pool_of_the_application_survives_its_event_loop(
+    at: Open,
+    project: Small,
+    application: ModuleType,
+    decoy: Decoy,
+    database: Target,
+    second: Target,
+) -> None:
+    """env.py runs several times, each time in an event loop of its own, on one pooled engine."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    project.env(ASYNC_APPLICATION)
+    application.engine = create_async_engine(url(decoy.target, "asyncpg"))  # type: ignore[attr-defined]
+    upgrade(at(database))
+    upgrade(at(second))
+    assert (tables(database), tables(second)) == (DONE, DONE)
+
+
+def test_pooled_connection_from_before(
+    at: Open, application: ModuleType, decoy: Decoy, database: Target
+) -> None:
+    """A connection that was pooled before dbtool listened is not used."""
+    engine = create_engine(url(decoy.target))
+    engine.connect().close()
+    application.engine = engine  # type: ignore[attr-defined]
+    upgrade(at(database))
+    assert tables(database) == DONE
+    engine.dispose()
+    assert tables(decoy.target) == []
+
+
+def test_open_connection_from_before(
+    at: Open, project: Small, application: ModuleType, decoy: Decoy, database: Target
+) -> None:
+    """A connection that was opened before dbtool listened is refused when env.py hands it over."""
+    project.env(OPENED)
+    engine = create_engine(url(decoy.target))
+    with engine.connect() as connection:
+        application.connection = connection  # type: ignore[attr-defined]
+        with pytest.raises(OperationError, match="connects to another database"):
+            upgrade(at(database))
+    engine.dispose()
+    assert (tables(database), tables(decoy.target)) == ([], [])
+
+
+def test_open_connection_to_the_named_database(
+    at: Open, project: Small, application: ModuleType, database: Target
+) -> None:
+    """A connection that was opened before, to the right database, proves itself."""
+    project.env(OPENED)
+    engine = create_engine(url(database))
+    with engine.connect() as connection:
+        application.connection = connection  # type: ignore[attr-defined]
+        upgrade(at(database))
+    engine.dispose()
+    assert tables(database) == DONE
+
+
+def test_nothing_is_listened_to_afterwards(
+    at: Open, application: ModuleType, decoy: Decoy, database: Target
+) -> None:
+    """After a run the process's engines work as before, also after a failed one."""
+    application.engine = create_engine(url(decoy.target))  # type: ignore[attr-defined]
+    upgrade(at(database))
+    with pytest.raises(UsageError):
+        plan(at(database), "nope")
+    engine: Engine = application.engine
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT current_database()").scalar()
+    engine.dispose()
+    assert found == decoy.target.database
+
+
+def test_second_run_has_nothing_to_do(at: Open, application: ModuleType, database: Target) -> None:
+    """What an upgrade returns, and what the next one does."""
+    application.engine = create_engine(url(database))  # type: ignore[attr-defined]
+    first, again = upgrade(at(database)), upgrade(at(database))
+    assert [step.revision for step in first.revisions] == ["aaaa00000001", "aaaa00000002"]
+    assert (first.before, first.after) == ((), ("aaaa00000002",))
+    assert again == Upgraded(
+        database.shown, database.source, ("aaaa00000002",), ("aaaa00000002",), ()
+    )
+
+
+def test_connections_are_closed(at: Open, application: ModuleType, database: Target) -> None:
+    """Neither our own connection nor one of env.py's outlives the run."""
+    application.engine = create_engine(url(database))  # type: ignore[attr-defined]
+    upgrade(at(database))
+    with SyncConnection(database) as connection:
+        others = connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert others == 0
