@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from dbtool import guard
+from dbtool.connection import Connection
 from dbtool.database import SyncConnection
 from dbtool.errors import Interrupted, OperationError, UsageError
 from dbtool.guard import Action, Consent
@@ -106,9 +107,13 @@ def seed(
 def plan(target: Target, models: Models, request: Request | None = None) -> SeedPlan:
     """What `seed` would do; nothing is written."""
     wanted = request or Request()
-    with SyncConnection(target, application_name=_NAME) as session:
-        found = session.run(lambda connection: survey(connection, models, wanted))
-    return build(found, wanted).plan
+
+    async def look(connection: Connection) -> Found:
+        async with connection.limits():
+            return await survey(connection, models, wanted, writing=False)
+
+    with SyncConnection(target, application_name=_NAME, read_only=True) as session:
+        return build(session.run(look), wanted).plan
 
 
 @contextmanager

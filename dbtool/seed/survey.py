@@ -17,13 +17,20 @@ from dbtool.seed.stream import BLOCK
 from dbtool.seed.values import escaped
 
 
-async def survey(connection: Connection, models: Models, request: Request) -> Found:
-    """Everything a plan needs; raises where the database is not ready to be filled."""
+async def survey(
+    connection: Connection, models: Models, request: Request, *, writing: bool = True
+) -> Found:
+    """Everything a plan needs; raises where the database is not ready for it.
+
+    With `writing` it must also be ready to be filled, by this role and on this server.
+    """
     said = meanings(models)
     seen = await live.read(connection, [each.sql_name for each in said])
     _refuse_unmigrated(seen)
     chosen = _chosen(seen.tables, request.tables)
-    _refuse_read_only(seen, chosen)
+    if writing:
+        _refuse_read_only(seen)
+    _refuse_role(seen, chosen, writing)
     full = await live.filled(connection, chosen)
     first = {
         table.name: -(-await live.next_index(connection, table) // BLOCK)
@@ -71,7 +78,7 @@ def _chosen(tables: tuple[LiveTable, ...], names: Sequence[str]) -> tuple[LiveTa
     return tuple(table for table in tables if table.name in wanted)
 
 
-def _refuse_read_only(seen: Live, chosen: Sequence[LiveTable]) -> None:
+def _refuse_read_only(seen: Live) -> None:
     if seen.read_only:
         why = "The server is a standby." if seen.standby else "default_transaction_read_only is on."
         raise OperationError(
@@ -79,13 +86,20 @@ def _refuse_read_only(seen: Live, chosen: Sequence[LiveTable]) -> None:
             detail=why,
             hint="Name the primary server, or a role that may write.",
         )
-    refused = [table.shown for table in chosen if not (table.can_insert and table.can_select)]
+
+
+def _refuse_role(seen: Live, chosen: Sequence[LiveTable], writing: bool) -> None:
+    rights = "SELECT, INSERT" if writing else "SELECT"
+    refused = ", ".join(
+        table.shown
+        for table in chosen
+        if not table.can_select or (writing and not table.can_insert)
+    )
     if refused:
         raise OperationError(
-            f'"{seen.user}" may not fill {", ".join(refused)}',
-            detail="The role lacks SELECT or INSERT.",
-            hint=f"As the owner: GRANT SELECT, INSERT ON {', '.join(refused)} TO "
-            f"{live.quoted(seen.user)};",
+            f'"{seen.user}" may not {"fill" if writing else "read"} {refused}',
+            detail=f"The role needs {rights}.",
+            hint=f"As the owner: GRANT {rights} ON {refused} TO {live.quoted(seen.user)};",
         )
 
 

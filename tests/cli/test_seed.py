@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.database import SyncConnection
+from dbtool.seed.plan import AS_OF
 from dbtool.target import Target
 from tests.conftest import Dbtool, Ran
 
@@ -282,4 +283,5 @@ def test_help(dbtool: Dbtool) -> None:
         assert page.code == 0
         for option in ("--rows", "--scale", "--random-seed", "--tables", "--as-of", "--url"):
             assert option in page.out
+        assert str(AS_OF) in page.out
         assert max(map(len, page.out.splitlines())) <= 80

@@ -342,6 +342,7 @@ def test_role_that_may_not_write(migrated: Target, example: Models) -> None:
         assert caught.value.hint == (
             'As the owner: GRANT SELECT, INSERT ON roles, users TO "seed_reader";'
         )
+        assert plan(reader, example, Request(tables=("roles",))).rows == 12
     finally:
         with SyncConnection(migrated) as session:
             session.execute("DROP OWNED BY seed_reader; DROP ROLE seed_reader")
