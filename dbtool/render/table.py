@@ -7,6 +7,9 @@ from dbtool.render.words import columns, cropped, one_line, padded, wrapped
 from dbtool.report import Cell, Column, Styled, Table
 
 GAP = "  "
+_PLAIN_BARS = str.maketrans("█▉▊▋▌▍▎▏", "######..")
+"""How the small bars in cells look where nothing is drawn."""
+
 _LEAST_CROPPED = 12
 _LEAST_WRAPPED = 8
 
@@ -17,6 +20,8 @@ def table_lines(table: Table, screen: Screen) -> list[str]:
         [one_line(column.title), *(one_line(words_of(row[place])) for row in table.rows)]
         for place, column in enumerate(table.columns)
     ]
+    if not screen.drawing:
+        texts = [[text.translate(_PLAIN_BARS) for text in column] for column in texts]
     natural = [max(map(columns, column)) for column in texts]
     widths = _fitting(table.columns, natural, screen.width)
     if widths is None:

@@ -59,7 +59,7 @@ def test_a_slow_query_ends_with_its_index(dbtool: Dbtool, url: str) -> None:
 0 ms: 100 % of the time goes into #1 Seq Scan on orders
 
 #  node  self ms    %         rows  blocks
-1  Seq Scan on orders  0.0  100  █████     4     109  [1]
+1  Seq Scan on orders  0.0  100  #####     4     109  [1]
 
 planning 0 ms
 blocks 109 (872kB), 0 from outside shared buffers

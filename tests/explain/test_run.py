@@ -27,6 +27,7 @@ from dbtool.guard import Consent, Standing
 from dbtool.scratch import Server
 from dbtool.settings import Environment
 from tests.conftest import MAJOR
+from tests.pgbouncer import pgbouncer
 from tests.proxy import proxy
 
 _SETUP = """
@@ -284,6 +285,19 @@ def test_round_trips(target: Target) -> None:
         explain(between.target, "SELECT count(*), max(lower(v)) FROM t WHERE id > 1")
         (traffic,) = between.connections
     assert traffic.after_login <= 10
+
+
+def test_through_a_transaction_pooler(target: Target, watcher: SyncConnection) -> None:
+    """Limits and rollback need no session of one's own, and nothing is left in the pooler's."""
+    with pgbouncer(target, {"default_pool_size": "1"}) as pooler:
+        for parameters in ((), ("7",)):
+            sql = "SELECT * FROM t WHERE id = $1" if parameters else "SELECT count(*) FROM t"
+            (examined,) = explain(pooler.target, sql, how=How(parameters=parameters)).statements
+            assert examined.times is not None
+        with pytest.raises(OperationError, match="did not finish"):
+            explain(pooler.target, "SELECT pg_sleep(9)", how=How(timeout=0.2))
+        assert explain(pooler.target, "SELECT 1").statements
+    assert unchanged(watcher)
 
 
 def test_a_timeout_says_what_to_do(target: Target, watcher: SyncConnection) -> None:

@@ -99,8 +99,13 @@ def test_narrow_screens_keep_the_tree() -> None:
 
 
 def test_pipes_get_whole_lines() -> None:
-    """Without a screen nothing is cut."""
-    assert "Index Scan using customers_pkey on customers c" in shown(slow(), width=None)
+    """Without a screen nothing is cut, and bars are plain characters."""
+    text = render(report(explained(slow())), Screen(None, color=False, drawing=False))
+    lines = text.splitlines()
+    assert lines[3].split() == ["1", "Nested", "Loop", "1.00", "2", ".", "2"]
+    assert lines[4].split()[-5:] == ["89", "#####", "2", "1500", "[1]"]
+    assert "Index Scan using customers_pkey on customers c" in lines[5]
+    assert text.isascii()
 
 
 def test_what_never_ran_and_what_is_cold_is_folded() -> None:
