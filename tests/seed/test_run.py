@@ -266,6 +266,35 @@ def test_deferrable_cycle(database: Target, example: Models) -> None:
     assert min(each.rows for each in done.tables) > 0
 
 
+def test_names_and_values_that_need_quoting(database: Target) -> None:
+    """Schemas, tables, columns and values with quotes, blanks, backslashes and capitals."""
+    from sqlalchemy import Column, Enum, ForeignKey, Identity, Integer, MetaData, Table
+
+    metadata = MetaData(schema="My Shop")
+    moods = ("it's", "back\\slash", "two\tparts", "plain")
+    parent = Table(
+        'Odd "Table"',
+        metadata,
+        Column("select", Integer, Identity(), primary_key=True),
+        Column("Mood", Enum(*moods, name="Mood %"), nullable=False),
+    )
+    Table(
+        "child",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("Parent Id", ForeignKey(parent.c.select), nullable=False),
+    )
+    with SyncConnection(database) as session:
+        session.execute('CREATE SCHEMA "My Shop"')
+    with_connection(database, metadata.create_all)
+    models = Models((metadata,), (), ())
+    done = seed(database, models, Request(rows=200))
+    assert [each.name for each in done.tables] == ['"My Shop"."Odd ""Table"""', '"My Shop".child']
+    with SyncConnection(database) as session:
+        found = session.fetch('SELECT DISTINCT "Mood"::text FROM "My Shop"."Odd ""Table"""')
+    assert {row[0] for row in found} == set(moods)
+
+
 def test_unmigrated_database(database: Target, example: Models) -> None:
     """Seeding never creates tables."""
     with pytest.raises(OperationError) as caught:
