@@ -13,7 +13,7 @@ import pytest
 
 from dbtool.scratch import Server, throwaway
 from dbtool.target import Target
-from tests.conftest import MAJOR
+from tests.conftest import MAJOR, Dbtool
 from tests.projects.build import Built, Shape, build, plain_url
 from tests.projects.runner import Ran, Runner, running
 from tests.projects.shapes import OTHERS, PROJECTS
@@ -247,6 +247,20 @@ def test_database_that_env_would_create(stage: Stage, server: Server, decoy: Tar
     assert databases(scene.database) == names, ran
     assert sessions(decoy) == seen
     assert any("c07b5a81e9d4" in line for line in snapshot(scene.database)) == (ran.code == 0)
+
+
+@pytest.mark.parametrize("name", ["async_settings", "noisy", "worker_thread"])
+def test_as_a_user_starts_it(stage: Stage, dbtool: Dbtool, name: str) -> None:
+    """The installed command in a cold process does the same as the warm one of these tests."""
+    scene = stage(name)
+    seen = sessions(scene.decoy)
+    named = ("--url", plain_url(scene.database))
+    environment = scene.project.environment
+    ran = dbtool("upgrade", *named, "--json", cwd=scene.project.directory, env=environment)
+    assert ran.code == 0, ran
+    after = json.loads(ran.out)["data"]["after"]
+    assert any(after[0] in line for line in snapshot(scene.database))
+    assert sessions(scene.decoy) == seen
 
 
 def test_database_url_of_the_process(stage: Stage, database: Target, decoy: Target) -> None:
