@@ -28,7 +28,7 @@ def main() -> NoReturn:
 
 def _run(argv: list[str]) -> int:
     from dbtool.cli import output
-    from dbtool.errors import Interrupted
+    from dbtool.errors import DbtoolError, Interrupted
 
     try:
         return _dispatch(argv)
@@ -41,6 +41,8 @@ def _run(argv: list[str]) -> int:
     except Exception as error:
         if _COMPLETING in os.environ:  # whoever presses Tab is in the middle of a line
             return 1
+        if isinstance(error, DbtoolError):
+            return output.fail("", error, json=_wants_json(argv))
         return output.fail_as_bug("", error, json=_wants_json(argv))
 
 

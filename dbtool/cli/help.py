@@ -1,5 +1,6 @@
-"""Help pages as plain text, with options and commands under their panels."""
+"""Help pages with options and commands under their panels: plain text, drawn at a terminal."""
 
+import inspect
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -12,8 +13,37 @@ _WIDEST = 26
 """A longer name stands on a line of its own instead of pushing all texts aside."""
 
 
+_WIDEST_PAGE = 100
+"""Longer lines are hard to read, however wide the terminal is."""
+
+
+def page(ctx: Any) -> str:
+    """The help page of a command as stdout wants it: in panels at a terminal, else plain."""
+    if not (output.draws() and output.wants_color()):
+        return f"{ctx.get_help()}\n"
+    from dbtool.render.panels import render
+
+    command = ctx.command
+    texts = (inspect.cleandoc(text or "") for text in (command.help, command.epilog))
+    panels = (_option_panels(ctx), _command_panels(ctx))
+    width = min(output.width() or 80, _WIDEST_PAGE)
+    return render(command.get_usage(ctx), texts, panels, width)
+
+
+def _print_page(ctx: Any, _: object, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        output.write(page(ctx))
+        ctx.exit()
+
+
 class _Panels:
-    """Lists what typer keeps under `rich_help_panel` without loading rich."""
+    """Lists what typer keeps under `rich_help_panel`, which typer itself does only with rich."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option that prints our page, as any output is printed."""
+        option: Any = super().get_help_option(ctx)  # type: ignore[misc]
+        option.callback = _print_page
+        return option
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write each panel as a titled list."""
@@ -21,7 +51,7 @@ class _Panels:
             names = [name for rows in panels.values() for name, _ in rows]
             widest = max((len(name) for name in names if len(name) <= _WIDEST), default=0)
             for title, rows in panels.items():
-                with formatter.section(output.bold(title)):
+                with formatter.section(title):
                     formatter.write_dl([(name.ljust(widest), text) for name, text in rows])
 
     def get_short_help_str(self, limit: int = 45) -> str:

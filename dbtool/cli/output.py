@@ -57,11 +57,6 @@ def wants_color(stream: int = 1) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or os.isatty(stream)
 
 
-def bold(text: str) -> str:
-    """Text that stands out on stdout, where that is a terminal."""
-    return f"\x1b[1m{text}\x1b[0m" if wants_color() else text
-
-
 def write(text: str, path: Path | None = None) -> None:
     """Write a rendered report to a file, or to stdout."""
     if path is not None:

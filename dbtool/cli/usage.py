@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from dbtool.cli.help import page
 from dbtool.errors import UsageError
 
 EXIT = UsageError.exit
@@ -17,9 +18,7 @@ CommandLineError: Any = getattr(typer, "TyperException", typer.BadParameter.__mr
 
 def help_instead(error: Any) -> str | None:
     """The help page a bare command group answers with, or None for a real error."""
-    if type(error).__name__ != "NoArgsIsHelpError":
-        return None
-    return f"{error.format_message()}\n"
+    return page(error.ctx) if type(error).__name__ == "NoArgsIsHelpError" else None
 
 
 def explained(error: Any) -> UsageError:

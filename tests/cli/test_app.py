@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -70,13 +71,49 @@ def test_help_fits_80_columns() -> None:
     assert wide == []
 
 
-def test_help_on_a_terminal(dbtool: "Dbtool") -> None:
-    """Titles stand out on a terminal, unless NO_COLOR is set; the words are the same."""
-    plain = dbtool("-h").out
-    shown = dbtool("-h", tty=True).out
-    assert "\x1b[1mOptions\x1b[0m:" in shown
-    assert shown.replace("\x1b[1m", "").replace("\x1b[0m", "") == plain
-    assert dbtool("-h", tty=True, env={"NO_COLOR": "1"}).out == plain
+@pytest.mark.parametrize(
+    "env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}]
+)
+def test_plain_help_on_a_terminal(dbtool: "Dbtool", env: dict[str, str]) -> None:
+    """A terminal that shows no colour or draws no lines gets the page that a pipe gets."""
+    assert dbtool("-h", tty=True, env=env).out == dbtool("-h").out
+
+
+@pytest.mark.parametrize("width", [80, 50, 20])
+@pytest.mark.parametrize(
+    "words", [("--help",), ("upgrade", "-h"), ("local",), ("local", "start", "-h")]
+)
+def test_help_in_panels(dbtool: "Dbtool", words: tuple[str, ...], width: int) -> None:
+    """At a terminal each panel is a box as wide as the screen, with the words of the plain page."""
+    plain = dbtool(*words, env={"COLUMNS": str(width)}).out
+    drawn = dbtool(*words, tty=True, env={"COLUMNS": str(width)}).out
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", drawn)
+    assert max(map(len, shown.splitlines())) == width
+    assert {len(line) for line in shown.splitlines() if line[:1] in set("╭│╰")} == {width}
+    titled = re.sub(r"^(\S+):$", r"\1", plain, flags=re.MULTILINE)
+    assert re.sub(r"[\s╭╮╰╯│─]+", "", shown) == re.sub(r"\s+", "", titled)
+
+
+def test_help_beside_and_below(dbtool: "Dbtool") -> None:
+    """Texts stand beside their names, and on a narrow screen below them."""
+    wide, narrow = (
+        re.sub(r"\x1b\[[0-9;]*m", "", dbtool("local", tty=True, env={"COLUMNS": str(width)}).out)
+        for width in (80, 50)
+    )
+    assert wide.endswith(
+        "╭─ Commands ───────────────────────────────────────────────────────────────────╮\n"
+        "│ start   Start the server; the first start creates it.                        │\n"
+        "│ stop    Stop the server and end its sessions; the data stays.                │\n"
+        "│ status  Show whether the server runs and where it keeps what.                │\n"
+        "│ url     Print the URL of the development database and nothing else.          │\n"
+        "│ psql    Open psql on the development database.                               │\n"
+        "╰──────────────────────────────────────────────────────────────────────────────╯\n"
+    )
+    assert (
+        "│ stop                                           │\n"
+        "│     Stop the server and end its sessions; the  │\n"
+        "│     data stays.                                │\n"
+    ) in narrow
 
 
 @pytest.mark.parametrize("family", FAMILIES)

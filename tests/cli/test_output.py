@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.cli.conftest import Sample
 
 if TYPE_CHECKING:
@@ -65,9 +67,18 @@ def test_full_disk_behind_stdout(sample: Sample) -> None:
     )
 
 
-def test_help_nobody_reads(sample: Sample) -> None:
-    """What typer prints by itself ends quietly too."""
-    assert sample.shell('"$@" | true', "--help").stderr == ""
+@pytest.mark.parametrize("words", [("--help",), ("rows", "-h"), (), ("--version",)])
+def test_help_nobody_reads(sample: Sample, words: tuple[str, ...]) -> None:
+    """Help cut short by its reader ends quietly and well; only a bare call still fails."""
+    ran = sample.shell('"$@" | true; echo "${PIPESTATUS[0]}"', *words)
+    assert (ran.stdout, ran.stderr) == ("0\n", "")
+
+
+def test_help_on_a_full_disk(sample: Sample) -> None:
+    """Help that cannot be written is an error like any other."""
+    ran = sample.shell('"$@" > /dev/full', "--help")
+    assert ran.returncode == 4
+    assert ran.stderr.startswith("error: cannot write the report to stdout\ndetail: No space left")
 
 
 def test_closed_streams(sample: Sample) -> None:
