@@ -7,6 +7,7 @@ import typer
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import ALEMBIC
 from dbtool.cli.output import Format
+from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.report import Report
@@ -54,7 +55,7 @@ def init(
     In a project with Alembic, finds its configuration, env.py, models and engine, and
     proposes the [tool.dbtool] section. Elsewhere also writes the Alembic environment:
     its configuration, an async env.py wired to the models, and a first models module
-    where there is none. Reads the code; connects to nothing.
+    where there is none. Reads the code and imports the models; connects to nothing.
 
     Every change is shown as a diff before it is written. A second run changes nothing.
     """
@@ -69,9 +70,18 @@ def init(
     if dry_run or not proposal.changes:
         return view.report("proposed")
     if not yes:
-        if call.options.wanted is not Format.JSON:
-            call.emit(view.report("proposed"))
+        _refuse_unseen(call)
+        call.emit(view.report("proposed"))
         if not call.ask.confirm(f"Write {view.files}?"):
             return view.report("declined")
     write(survey.root, proposal.changes, proposal.directories)
     return view.report("written")
+
+
+def _refuse_unseen(call: Call) -> None:
+    """A diff that goes to a file or into JSON is not on the screen when the question comes."""
+    if call.options.wanted is Format.JSON or call.options.output is not None:
+        raise UsageError(
+            "the changes would not be on the screen before the question",
+            hint="Give --dry-run to see them, then --yes to write them.",
+        )

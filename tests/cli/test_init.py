@@ -247,6 +247,23 @@ def test_sqlmodel(dbtool: Dbtool, shop: Path, database: Target) -> None:
     assert "import sqlmodel\n" in revision.read_text()
 
 
+def test_models_below_src(dbtool: Dbtool, shop: Path, database: Target) -> None:
+    """A src layout that nobody installed works: imports begin at src."""
+    (shop / "src/shop").mkdir(parents=True)
+    (shop / "src/shop/__init__.py").touch()
+    (shop / "src/shop/tables.py").write_text(
+        "import sqlalchemy as sa\n"
+        "metadata = sa.MetaData()\n"
+        'a = sa.Table("a", metadata, sa.Column("id", sa.Integer, primary_key=True))\n'
+    )
+    ran = dbtool("init", "./db", "--yes", cwd=shop)
+    assert ran.code == 0, ran
+    assert "shop.tables:metadata  found in the code, 1 table" in ran.out
+    for words in (["revision", "--autogenerate", "-m", "a"], ["upgrade", "head"], ["check"]):
+        done = alembic(shop, database, *words)
+        assert done.returncode == 0, done
+
+
 def test_directory_and_models_by_name(dbtool: Dbtool, shop: Path) -> None:
     """A directory and a models setting that were given are used as they are."""
     (shop / "tables.py").write_text("import sqlalchemy as sa\nall_tables = sa.MetaData()\n")
@@ -255,6 +272,32 @@ def test_directory_and_models_by_name(dbtool: Dbtool, shop: Path) -> None:
     assert (shop / "db/history/env.py").exists()
     assert 'models = "tables:all_tables"' in (shop / "pyproject.toml").read_text()
     assert "no table is registered" in ran.out
+
+
+def test_nothing_is_written_unseen(dbtool: Dbtool, shop: Path) -> None:
+    """Where the diff would go elsewhere than to the screen, there is no question to answer."""
+    for words in (["--json"], ["-o", "report.txt"]):
+        ran = dbtool("init", *words, cwd=shop, tty=True, stdin="y\n")
+        assert ran.code == 2
+        assert "would not be on the screen" in ran.out
+    assert written(shop) == {"pyproject.toml"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["/srv/migrations"], '"/srv/migrations" is outside the project'),
+        (["../migrations"], '"../migrations" is outside the project'),
+        (["--models", "app/models.py"], '--models "app/models.py" is no name of models'),
+        (["--template", "asnyc"], 'Alembic has no template "asnyc"'),
+    ],
+)
+def test_bad_words(dbtool: Dbtool, shop: Path, words: list[str], message: str) -> None:
+    """What makes no sense is refused before anything is looked at."""
+    ran = dbtool("init", "--yes", *words, cwd=shop)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"error: {message}\n")
+    assert written(shop) == {"pyproject.toml"}
 
 
 def test_project_that_cannot_be_written(dbtool: Dbtool, shop: Path) -> None:

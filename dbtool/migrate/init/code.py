@@ -20,7 +20,7 @@ _TELLING = (
     b"getenv",
     b"BaseSettings",
 )
-_MOST_FILES = 5000
+_MOST_FILES = 50_000
 _MOST_BYTES = 1_000_000
 
 
@@ -95,15 +95,13 @@ def _python_files(root: Path, without: frozenset[Path]) -> Iterator[Path]:
     count = 0
     for directory, subdirectories, names in os.walk(root):
         here = Path(directory)
+        count += len(names) + 1
+        if count > _MOST_FILES:
+            return
         subdirectories[:] = sorted(
             name for name in subdirectories if _is_ours(here / name) and here / name not in without
         )
-        for name in sorted(names):
-            if name.endswith(".py"):
-                count += 1
-                if count > _MOST_FILES:
-                    return
-                yield here / name
+        yield from (here / name for name in sorted(names) if name.endswith(".py"))
 
 
 def _is_ours(directory: Path) -> bool:

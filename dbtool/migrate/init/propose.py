@@ -1,7 +1,9 @@
 """What `dbtool init` proposes for a project: the files to write, and what it could not settle."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
 from dbtool.errors import UsageError
@@ -13,6 +15,7 @@ from dbtool.migrate.init.settings import ignore_own_files, propose_settings
 from dbtool.migrate.init.survey import Survey
 
 DATABASE_URL = "DATABASE_URL"
+_SPEC = re.compile(r"[^\W\d][\w.]*(:[^\W\d][\w.]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,24 @@ def _refuse_contradiction(survey: Survey, wishes: Wishes) -> None:
             f'Alembic has no template "{wishes.template}"',
             hint=f"Its templates: {', '.join(TEMPLATES)}.",
         )
+    for spec in wishes.models:
+        if not _SPEC.fullmatch(spec):
+            raise UsageError(
+                f'--models "{spec}" is no name of models',
+                hint="Name a module as it is imported, and what it holds: package.module:Base.",
+            )
+    directory = PurePosixPath(wishes.directory)
+    if directory.is_absolute() or ".." in directory.parts:
+        raise UsageError(
+            f'"{wishes.directory}" is outside the project',
+            detail=f"The project root is {survey.root}.",
+            hint="Name a directory relative to it.",
+        )
     if survey.others:
         raise UsageError(
             "several Alembic configurations were found",
             detail="\n".join(survey.others),
-            hint="Run dbtool init in the directory of one of them, or name it in the settings: "
-            f'alembic_config = "{survey.others[0]}".',
+            hint=f"Say which one: dbtool init -c {survey.others[0]}",
         )
     found = survey.environment
     if found is not None and (wishes.template or wishes.directory not in ("", found.directory)):
@@ -88,7 +103,8 @@ def _adopt(survey: Survey, wishes: Wishes) -> Proposal:
 
 def _create(survey: Survey, wishes: Wishes) -> Proposal:
     draft = Draft(survey.root)
-    directory = wishes.directory.rstrip("/") or survey.loose_environment or "migrations"
+    wished = PurePosixPath(wishes.directory).as_posix() if wishes.directory else ""
+    directory = wished or survey.loose_environment or "migrations"
     specs = wishes.models or survey.models.specs
     is_first = not specs and wishes.template != "multidb"
     if is_first:
