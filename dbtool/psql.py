@@ -39,13 +39,14 @@ class Piece:
 
 _LETTER = r"A-Za-z_\x80-\U0010ffff"
 _ESCAPED = r"'(?:[^'\\]|\\.|'')*+'"
+_TAG = rf"\$(?:[{_LETTER}][{_LETTER}0-9]*)?\$"
 _QUOTED = rf"""
     [eE]{_ESCAPED}(?:\s*\n\s*{_ESCAPED})*+
   | '(?:[^']|'')*+'
   | "(?:[^"]|"")*+"
-  | (?P<tag>\$(?:[{_LETTER}][{_LETTER}0-9]*+)?\$).*?(?P=tag)
 """
 _WORD = rf"(?![eE]')[{_LETTER}][{_LETTER}0-9$]*+"
+# No group may capture in here: inside a possessive repeat that trips the re module of 3.11.
 _RUN = re.compile(
     rf"""(?:
     [^{_LETTER}0-9'"$\\;()/\-]
@@ -57,8 +58,11 @@ _RUN = re.compile(
 )++""",
     re.VERBOSE | re.DOTALL,
 )
-_TOKEN = re.compile(rf"{_QUOTED} | --[^\n\r]*+ | (?P<word>{_WORD})", re.VERBOSE | re.DOTALL)
-_TAG = re.compile(rf"\$(?:[{_LETTER}][{_LETTER}0-9]*+)?\$")
+_TOKEN = re.compile(
+    rf"{_QUOTED} | (?P<tag>{_TAG}).*?(?P=tag) | --[^\n\r]*+ | /\*.*?\*/ | (?P<word>{_WORD})",
+    re.VERBOSE | re.DOTALL,
+)
+_OPENING = re.compile(_TAG)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _SPACE = re.compile(r"(?:\s|--[^\n\r]*+)*+")
 _CREATES_ROUTINE = re.compile(r"create\s+(?:or\s+replace\s+)?(?:function|procedure)\b", re.I)
@@ -125,8 +129,9 @@ class _Splitter:
                     continue
                 case "'" | '"' | "e" | "E":
                     return len(text)
-                case "$" if _TAG.match(text, pos):
-                    return len(text)
+                case "$" if opening := _OPENING.match(text, pos):
+                    pos = _end_of_dollar_quote(text, opening)
+                    continue
             pos += 1
         return pos
 
@@ -192,6 +197,11 @@ def _end_of_comment(text: str, pos: int) -> int:
         if depth == 0:
             return edge.end()
     return len(text)
+
+
+def _end_of_dollar_quote(text: str, opening: re.Match[str]) -> int:
+    closing = text.find(opening[0], opening.end())
+    return len(text) if closing < 0 else closing + len(opening[0])
 
 
 def _past_separator(text: str, end: int) -> int:

@@ -2,7 +2,7 @@
 
 import postgast
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dbtool.psql import Piece, Role, split
@@ -96,6 +96,8 @@ _FRAGMENTS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
+@example("$$$$select 1")
 @given(st.one_of(st.lists(_FRAGMENTS).map("".join), st.text()))
 def test_no_character_is_lost(script: str) -> None:
     """Whatever the text, the sources of its pieces joined are the text again."""
@@ -124,6 +126,7 @@ _STATEMENTS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_STATEMENTS), st.sampled_from(["; ", ";", ";\n\n", " ;; "]))
 def test_agrees_with_the_parser(statements: list[str], separator: str) -> None:
     """On scripts that parse, the statements are those PostgreSQL's own parser finds."""

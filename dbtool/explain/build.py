@@ -49,14 +49,13 @@ def build(document: Tree) -> Plan:
 
 
 def _plan(document: Tree) -> Plan:
-    triggers = cast(list[Tree], document.get("Triggers") or [])
-    settings = cast(dict[str, str], document.get("Settings") or {})
+    settings = document.get("Settings")
     return Plan(
         nodes=_nodes(cast(Tree, document["Plan"])),
         planning_time=_optional(document.get("Planning Time")),
         execution_time=_optional(document.get("Execution Time")),
-        triggers=tuple(_trigger(each) for each in triggers),
-        settings={name: str(value) for name, value in settings.items()},
+        triggers=tuple(_trigger(each) for each in _objects(document.get("Triggers"))),
+        settings=_texts(settings) if isinstance(settings, dict) else {},
         props={key: value for key, value in document.items() if key not in _PLAN_KEYS},
     )
 
@@ -158,7 +157,7 @@ def _buffers(tree: Tree) -> Buffers | None:
 
 def _workers(tree: Tree) -> tuple[Worker, ...]:
     workers = tree.get("Workers")
-    return tuple(map(_worker, cast(list[Tree], workers))) if workers else ()
+    return tuple(map(_worker, _objects(workers))) if workers else ()
 
 
 def _worker(tree: Tree) -> Worker:
@@ -174,6 +173,14 @@ def _trigger(tree: Tree) -> Trigger:
         time=_number(tree.get("Time")),
         calls=int(_number(tree.get("Calls"))),
     )
+
+
+def _objects(value: Value) -> list[Tree]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: Tree) -> dict[str, str]:
+    return {name: str(each) for name, each in value.items()}
 
 
 def _number(value: Value) -> float:

@@ -15,6 +15,7 @@ from postgast import pg_query_pb2 as pb
 
 from dbtool.errors import UsageError
 
+MOST_PARAMETERS = 65_535
 _OPERAND_ENDS = frozenset({pb.IDENT, pb.SCONST, pb.ICONST, pb.FCONST, pb.PARAM})
 _CLOSING = frozenset({pb.ASCII_41, pb.ASCII_93})
 _PERCENT = re.compile(rb"%\((\w+)\)s|%s(?!\w)")
@@ -49,6 +50,11 @@ def number(text: str) -> Numbered:
         return Numbered(text, ())
     if marks and all(mark.name.startswith("$") for mark in marks):
         highest = max(int(mark.name[1:]) for mark in marks)
+        if highest > MOST_PARAMETERS:
+            raise UsageError(
+                f"the statement has a parameter ${highest}",
+                detail=f"PostgreSQL takes at most {MOST_PARAMETERS:,} parameters.",
+            )
         return Numbered(text, tuple(f"${place}" for place in range(1, highest + 1)))
     return _numbered(text, marks)
 

@@ -1,7 +1,7 @@
 """Placeholders of every style are numbered, and bound by the types of the server."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbtool.errors import UsageError
@@ -71,6 +71,12 @@ def test_values_that_do_not_fit(
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
+def test_absurd_numbers_are_refused() -> None:
+    """A number beyond what the protocol can carry is an error, not a long list."""
+    with pytest.raises(UsageError, match=r"a parameter \$4000000000"):
+        number("select $4000000000")
+
+
 def test_binding_casts_and_quotes() -> None:
     """A value can only ever be a literal of its type."""
     bound = bind(
@@ -83,6 +89,7 @@ def test_binding_casts_and_quotes() -> None:
     assert bind("select $1", ["\\'"], ["t"]) == "select CAST(E'\\\\''' AS t)"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_numbered(text: str) -> None:
     """No text crashes the search for placeholders."""
