@@ -91,6 +91,27 @@ def test_what_it_writes_works(
     assert "op.f('uq_users_email')" in revision.read_text()
 
 
+def test_what_it_says_to_type_next_works(dbtool: Dbtool, shop: Path) -> None:
+    """The commands under "next" run as they stand, on a local server of the project's own."""
+    ran = dbtool("init", "--yes", cwd=shop)
+    commands = [line.strip() for line in ran.out.partition("next:\n")[2].splitlines()]
+    home = shop.parent / "home"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    try:
+        typed = subprocess.run(
+            ["bash", "-ec", "\n".join([*commands, "dbtool check"])],
+            cwd=shop,
+            env={"PATH": path, "HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        dbtool("local", "stop", cwd=shop)
+    assert typed.returncode == 0, typed
+    assert "no findings" in typed.stdout
+
+
 @pytest.mark.parametrize("configured_by", ["pyproject.toml", "alembic.ini"])
 def test_what_it_writes_works_with_alembic_alone(
     dbtool: Dbtool, shop: Path, database: Target, configured_by: str
