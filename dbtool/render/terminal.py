@@ -41,7 +41,7 @@ def section_lines(section: Section, screen: Screen) -> list[str]:
         case Tree():
             body = list(_tree(section.roots, screen, "", top=True))
         case Code():
-            body = _indented(section.code, "    ")
+            body = _code(section.code, section.language, "    ", screen)
         case Diff():
             body = [_diff_line(line, screen) for line in clean(section.text).splitlines()]
         case Bars():
@@ -111,7 +111,7 @@ def _finding(number: int, finding: Finding, screen: Screen) -> list[str]:
         lines += wrapped(indent + one_line(text), screen.width)
     if finding.fix:
         lines += wrapped(f"{indent}fix: {one_line(finding.fix.label)}".rstrip(), screen.width)
-        lines += _indented(finding.fix.code, f"{indent}    ")
+        lines += _code(finding.fix.code, finding.fix.language, f"{indent}    ", screen)
     return lines
 
 
@@ -124,9 +124,15 @@ def _unknown(unknown: Unknown, screen: Screen) -> list[str]:
     return lines
 
 
-def _indented(code: str, indent: str) -> list[str]:
+def _code(code: str, language: str, indent: str, screen: Screen) -> list[str]:
     """Code as it stands, never broken, so that it can be pasted."""
-    return [f"{indent}{line}".rstrip() for line in clean(code).strip("\n").split("\n")]
+    text = clean(code).strip("\n")
+    lines: Iterable[str] = text.split("\n")
+    if screen.color:
+        from dbtool.render.highlight import highlighted
+
+        lines = highlighted(text, language)
+    return [f"{indent}{line}".rstrip() for line in lines]
 
 
 def _next(commands: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,6 @@
 """Text on a screen: how wide it is, where it breaks, and what must not reach a terminal raw."""
 
 import re
-from unicodedata import category, east_asian_width
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -22,16 +21,12 @@ def one_line(text: str) -> str:
 
 
 def columns(text: str) -> int:
-    """How many columns the text takes; East Asian characters take two."""
+    """How many columns the text takes; East Asian characters and most emoji take two."""
     if text.isascii():
         return len(text)
-    return sum(_columns_of(character) for character in text)
+    from rich.cells import cell_len
 
-
-def _columns_of(character: str) -> int:
-    if category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if east_asian_width(character) in ("W", "F") else 1
+    return cell_len(text)
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:
@@ -42,12 +37,7 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
 
 def cropped(text: str, width: int) -> str:
     """The text cut to a width, and marked where something is missing."""
-    if columns(text) <= width:
-        return text
-    text = text[: width - 1]
-    while columns(text) > width - 1:
-        text = text[:-1]
-    return f"{text}…"
+    return text if columns(text) <= width else f"{_pieces(text, width - 1)[0]}…"
 
 
 def wrapped(text: str, width: int | None, hang: str = "") -> list[str]:
@@ -66,14 +56,10 @@ def wrapped(text: str, width: int | None, hang: str = "") -> list[str]:
     return [*lines, line]
 
 
-def _pieces(word: str, width: int) -> list[str]:
-    """A word cut where it is wider than a whole line."""
-    if columns(word) <= width:
-        return [word]
-    pieces, piece = [], ""
-    for character in word:
-        if columns(piece + character) > width:
-            pieces.append(piece)
-            piece = ""
-        piece += character
-    return [*pieces, piece]
+def _pieces(text: str, width: int) -> list[str]:
+    """The text in pieces that are no wider; what is one character to the eye stays whole."""
+    if columns(text) <= width:
+        return [text]
+    from rich.cells import chop_cells
+
+    return chop_cells(text, width)

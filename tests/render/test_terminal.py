@@ -86,8 +86,8 @@ head
 └─ <2>c<0>
 
 <1>Statement<0>
-    SELECT 1
-    FROM a;
+    <1>SELECT<0> <36>1<0>
+    <1>FROM<0> a;
 
 <1>Difference<0>
 <1>--- a<0>
@@ -106,8 +106,8 @@ idle    ████████████████████████
     100,000 rows read, 12 kept
     filter: status = 'open'
     fix: an index for the filter
-        CREATE INDEX CONCURRENTLY ix_orders_status
-            ON orders (status);
+        <1>CREATE<0> <1>INDEX<0> <1>CONCURRENTLY<0> ix_orders_status
+            <1>ON<0> orders (status);
 
 [2] <1;31>error<0> (heuristic): orders is rewritten
     big-table

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dbtool.render.words import clean, columns, cropped, one_line, padded, wrapped
 
 
-@given(st.text(), st.integers(1, 60))
+@given(st.text(), st.integers(3, 60))
 def test_cropped_fits(text: str, width: int) -> None:
     """Cropped text is never wider than asked, and untouched where it fits."""
     assert columns(cropped(text, width)) <= width
@@ -35,7 +35,8 @@ def test_wrapped_cuts_a_word_wider_than_the_screen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "width"), [("", 0), ("abc", 3), ("表", 2), ("e\u0301", 1), ("\u200b", 0), ("ｆ", 2)]
+    ("text", "width"),
+    [("", 0), ("abc", 3), ("表", 2), ("e\u0301", 1), ("\u200b", 0), ("ｆ", 2), ("👍", 2)],
 )
 def test_columns(text: str, width: int) -> None:
     """Wide characters take two columns, marks and invisible ones none."""
