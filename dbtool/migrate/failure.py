@@ -192,7 +192,9 @@ def _hint(server: ServerError | None, scene: Scene) -> str:
         case "53100":
             return "The server's disk is full. Free space there, then run it again."
         case "55P03":
-            return "Another session holds a lock; see dbtool locks, then run it again."
+            return (
+                "Another session holds a lock it needs; run it again when that session has ended."
+            )
         case "40P01":
             return "Two sessions waited for each other; run it again."
     if code in _ABSENT and from_empty:

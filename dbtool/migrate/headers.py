@@ -14,8 +14,7 @@ from pathlib import Path
 _NAMES = frozenset({"revision", "down_revision", "branch_labels", "depends_on"})
 _FIRST_BLOCK = re.compile(r"^(?:async def|def|class|if|for|while|try|with|@)\b", re.MULTILINE)
 _LATER = re.compile(
-    r"^[ \t]*(?:revision|down_revision|branch_labels|depends_on)\b|globals\(|__doc__|exec\(",
-    re.MULTILINE,
+    r"\b(?:revision|down_revision|branch_labels|depends_on|globals|__doc__|exec|setattr)\b"
 )
 _CREATED = re.compile(r"^Create Date:\s*(\S+(?: \S+)?)", re.MULTILINE)
 _ID = re.compile(r"[^@:+\-]+\Z")
@@ -163,7 +162,7 @@ def _checked(values: dict[str, object], doc: str, path: Path) -> Header | None:
     down = _strings(values["down_revision"])
     labels = _strings(values.get("branch_labels"))
     depends = _strings(values.get("depends_on"))
-    if down is None or labels is None or depends is None:
+    if down is None or labels is None or depends is None or revision in (*down, *depends):
         return None
     return Header(revision, down, labels, depends, doc, path)
 

@@ -140,7 +140,7 @@ def of_script(script: "Script") -> Revision:
         revision=script.revision,
         down_revisions=script._versioned_down_revisions,
         branch_labels=tuple(sorted(script.branch_labels)),
-        depends_on=tuple(script.dependencies or ()),
+        depends_on=_several(script.dependencies),
         message=message(script.longdoc),
         created=created(script.longdoc),
         file=relative_name(script.path),
@@ -148,6 +148,11 @@ def of_script(script: "Script") -> Revision:
         children=tuple(sorted(script.nextrev)),
         doc=script.longdoc,
     )
+
+
+def _several(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Alembic keeps one name as a string."""
+    return (value,) if isinstance(value, str) else tuple(value or ())
 
 
 def heads(project: "Project", *, resolve_dependencies: bool = False) -> History:

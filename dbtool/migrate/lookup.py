@@ -190,7 +190,9 @@ def unreadable(script: ScriptDirectory, error: BaseException) -> OperationError:
     if isinstance(error, SyntaxError) and error.filename in files:
         inside = [files[error.filename]]
     told = import_error(error, "the revision", [Path.cwd()])
-    name = relative(inside[-1]) if inside else "a revision file"
+    if not inside:
+        return OperationError("Alembic cannot answer this", detail=told.detail)
+    name = relative(inside[-1])
     hint = "" if "See the whole traceback" in told.hint else told.hint
     return OperationError(f"{name} cannot be imported", detail=told.detail, hint=hint)
 

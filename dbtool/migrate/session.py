@@ -205,7 +205,7 @@ class Session:
         ended = {
             None: "Whether its statement ended on the server is not known.",
             0: "Nothing of it runs on the server any more.",
-        }.get(self._still_busy(), "Its statement still runs on the server; see dbtool now.")
+        }.get(self._still_busy(), "Its statement still runs on the server.")
         during = f" during revision {scene.step.revision}" if scene.step else ""
         told = state_of(scene) if scene.record.tables else ""
         return Interrupted(f"interrupted{during}", detail=f"{ended}\n{told}".rstrip())

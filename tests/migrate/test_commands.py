@@ -1,0 +1,322 @@
+"""Each command and option does to a project and a database what plain Alembic's does."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from dbtool.database import SyncConnection
+from dbtool.scratch import Server
+from dbtool.target import Target
+from tests.conftest import Dbtool, Ran
+from tests.migrate.conftest import plain, url
+from tests.migrate.projects import FROM_CONFIG, INI, Small, small
+
+PLACEHOLDER = "driver://user:pass@localhost/dbname"
+
+
+@pytest.fixture
+def branched(tmp_path: Path) -> Small:
+    """A history with labels, a dependency and two more heads."""
+    project = small(tmp_path / "ours", revisions=3)
+    project.revision(
+        "bbbb00000001",
+        "aaaa00000001",
+        'op.execute("CREATE TABLE b1 (id int)")',
+        'op.execute("DROP TABLE b1")',
+        branch_labels=("contract",),
+    )
+    project.revision(
+        "cccc00000001",
+        None,
+        'op.execute("CREATE TABLE c1 (id int)")',
+        'op.execute("DROP TABLE c1")',
+        branch_labels=("reports",),
+        depends_on="aaaa00000002",
+    )
+    return project
+
+
+class Pair:
+    """The same project twice: one is Alembic's, one is ours, each with its own database."""
+
+    def __init__(self, ours: Small, theirs: Small, databases: tuple[Target, Target], run: Dbtool):
+        self.ours, self.theirs = ours, theirs
+        self.databases = databases
+        self._dbtool = run
+
+    def both(self, *words: str) -> tuple[Ran, "subprocess.CompletedProcess[str]"]:
+        """Run one command line with both programs."""
+        program = Path(sys.executable).parent / "alembic"
+        theirs = subprocess.run(
+            [program, *words], cwd=self.theirs.root, capture_output=True, text=True, check=False
+        )
+        flags = ("--yes",) if words[0] == "downgrade" and "--sql" not in words else ()
+        named = ("--url", plain(self.databases[0]))
+        return self._dbtool(*named, *words, *flags, cwd=self.ours.root), theirs
+
+    def same_database(self) -> bool:
+        """Whether both databases hold the same tables and versions."""
+        one, other = (state(each) for each in self.databases)
+        assert one == other
+        return True
+
+    def same_files(self) -> bool:
+        """Whether both projects hold the same revisions, but for dates."""
+        one, other = (files(each.root) for each in (self.ours, self.theirs))
+        assert one == other
+        return True
+
+
+def state(target: Target) -> tuple[list[str], list[str]]:
+    """The tables and the recorded versions."""
+    with SyncConnection(target) as connection:
+        rows = connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = sorted(row[0] for row in rows)
+        versions = []
+        if "alembic_version" in tables:
+            versions = [row[0] for row in connection.fetch("SELECT * FROM alembic_version")]
+    return tables, sorted(versions)
+
+
+def files(root: Path) -> dict[str, str]:
+    """The revisions and what they say, without the dates."""
+    return {
+        path.name: re.sub(r"Create Date: .*", "", path.read_text())
+        for path in sorted((root / "migrations").rglob("*.py"))
+    }
+
+
+@pytest.fixture
+def pair(branched: Small, server: Server, database: Target, dbtool: Dbtool) -> Iterator[Pair]:
+    """Two copies of the branched project."""
+    name = f"{database.database}_alembic"
+    other = server.create_database(name)
+    copytree(branched.root, branched.root.parent / "theirs")
+    theirs = Small(branched.root.parent / "theirs")
+    theirs.write("alembic.ini", INI.replace(PLACEHOLDER, url(other).replace("%", "%%")))
+    yield Pair(branched, theirs, (database, other), dbtool)
+    server.drop_database(name)
+
+
+JOURNEYS = {
+    "partial id": ["upgrade aaaa00000002"],
+    "beginning of an id": ["upgrade bbbb"],
+    "relative": ["upgrade +1", "upgrade aaaa00000002+1", "downgrade -1"],
+    "branch": ["upgrade contract@head", "upgrade reports@head"],
+    "branch, relative": ["upgrade contract@+2"],
+    "dependency": ["upgrade cccc"],
+    "heads": ["upgrade heads", "downgrade base"],
+    "down a branch": ["upgrade heads", "downgrade contract@-1"],
+    "down to base of a branch": ["upgrade heads", "downgrade reports@base"],
+    "tag": ["upgrade --tag release heads"],
+    "several heads": ["upgrade head"],
+    "unknown": ["upgrade nothing_like_it"],
+    "not above": ["upgrade heads", "upgrade aaaa00000001"],
+    "stamp heads": ["stamp heads"],
+    "stamp several": ["stamp aaaa00000003 contract@head"],
+    "stamp down": ["upgrade heads", "stamp aaaa00000001"],
+    "stamp base": ["upgrade heads", "stamp base"],
+    "stamp purge": ["upgrade heads", "stamp --purge aaaa00000002"],
+    "stamp unknown": ["stamp nothing_like_it"],
+    "ensure_version": ["ensure_version", "ensure_version"],
+}
+
+
+@pytest.mark.parametrize("journey", JOURNEYS.values(), ids=JOURNEYS.keys())
+def test_same_effect_on_the_database(pair: Pair, journey: list[str]) -> None:
+    """The database is what plain Alembic makes of it, and success is success."""
+    for line in journey:
+        ours, theirs = pair.both(*line.split())
+        assert (ours.code == 0) == (theirs.returncode == 0), (ours, theirs)
+        assert pair.same_database()
+
+
+SCRIPTS = [
+    "upgrade heads --sql",
+    "upgrade aaaa00000001:contract@head --sql",
+    "upgrade aaaa00000002:+1 --sql",
+    "downgrade aaaa00000003:aaaa00000001 --sql",
+    "downgrade aaaa00000003:base --sql",
+    "downgrade aaaa00000003:-1 --sql",
+    "stamp aaaa00000002 --sql",
+    "stamp aaaa00000001:aaaa00000003 --sql",
+    "ensure_version --sql",
+]
+
+
+@pytest.mark.parametrize("line", SCRIPTS)
+def test_same_sql(pair: Pair, line: str) -> None:
+    """`--sql` prints what Alembic prints, and nothing else."""
+    ours, theirs = pair.both(*line.split())
+    assert (ours.code, theirs.returncode) == (0, 0), (ours, theirs)
+    assert ours.out == theirs.stdout
+    assert ours.err == ""
+
+
+REVISIONS = [
+    "revision --rev-id n1 -m next --head aaaa00000003",
+    "revision --rev-id n1 --head contract@head",
+    "revision --rev-id n1 -m next --head aaaa00000001 --splice",
+    "revision --rev-id n1 -m next --head aaaa00000001",
+    "revision --rev-id n1 -m next --head base --branch-label fresh",
+    "revision --rev-id n1 -m next --head aaaa00000003 --depends-on bbbb --depends-on reports",
+    "revision --rev-id n1 -m next --head aaaa00000003 --version-path migrations/versions",
+    "revision --rev-id n1 -m next --head aaaa00000003 --version-path elsewhere",
+    "revision --rev-id n@1 -m next --head aaaa00000003",
+    "revision -m next",
+    "merge --rev-id m1 -m join aaaa00000003 bbbb",
+    "merge --rev-id m1 -m join --branch-label joined aaaa00000003 contract",
+    "merge --rev-id m1 heads",
+    "merge --rev-id m1 aaaa00000001 bbbb",
+    "merge --rev-id m1 --splice aaaa00000002 bbbb",
+]
+
+
+@pytest.mark.parametrize("line", REVISIONS)
+def test_same_files(pair: Pair, line: str) -> None:
+    """A new revision is the file Alembic writes, or is refused where Alembic refuses it."""
+    ours, theirs = pair.both(*line.split())
+    assert (ours.code == 0) == (theirs.returncode == 0), (ours, theirs)
+    assert pair.same_files()
+
+
+LISTS = [
+    "heads",
+    "heads --resolve-dependencies",
+    "history",
+    "history -r aaaa00000001:contract@head",
+    "show contract@head",
+    "show cccc",
+    "show heads",
+]
+
+
+@pytest.mark.parametrize("line", LISTS)
+def test_same_revisions_are_listed(pair: Pair, line: str) -> None:
+    """The revisions listed are those Alembic lists."""
+    ours, theirs = pair.both(*line.split(), *([] if "show" in line else ["-v"]))
+    ran = pair._dbtool(*line.split(), "--json", cwd=pair.ours.root)
+    assert (ours.code, theirs.returncode) == (0, 0), (ours, theirs)
+    named = [each["revision"] for each in json.loads(ran.out)["data"]["revisions"]]
+    assert named == re.findall(r"^Rev: (\S+)", theirs.stdout, re.MULTILINE)
+
+
+def test_current_marks_what_alembic_marks(pair: Pair) -> None:
+    """`current`, `history -i` and `show current` after an upgrade of two branches."""
+    pair.both("upgrade", "contract@head")
+    pair.both("upgrade", "reports@head")
+    current, theirs = pair.both("current")
+    named = re.findall(r"^(\w{12})", theirs.stdout, re.MULTILINE)
+    for name in named:
+        assert name in current.out
+    marked, theirs = pair.both("history", "-i")
+    ours = [
+        line.split()[1 if line[0] in "*|" else 0]
+        for line in marked.out.splitlines()
+        if "(current" in line.replace("| ", "")
+    ]
+    assert len(ours) == len(re.findall(r"\(current\)", theirs.stdout))
+    assert pair.both("show", "current")[0].code == 0
+
+
+def test_check_heads(pair: Pair) -> None:
+    """`current --check-heads` fails until every head is applied."""
+    for words, code in ((("upgrade", "contract@head"), 1), (("upgrade", "heads"), 0)):
+        pair.both(*words)
+        ours, theirs = pair.both("current", "--check-heads")
+        assert ours.code == code, ours
+        assert (theirs.returncode == 0) == (code == 0)
+
+
+def test_several_version_locations(dbtool: Dbtool, tmp_path: Path, database: Target) -> None:
+    """Revisions in two directories, one of them named for the new one."""
+    project = small(tmp_path / "project")
+    locations = "version_locations = %(here)s/migrations/versions:%(here)s/more\n"
+    project.write("alembic.ini", INI + locations)
+    (project.root / "more").mkdir()
+    words = ("revision", "--rev-id", "x1", "-m", "x", "--version-path", "more")
+    ran = dbtool(*words, cwd=project.root)
+    assert (ran.code, ran.out) == (0, "more/x1_x.py written, after aaaa00000002\n")
+    assert "x1" in dbtool("heads", cwd=project.root).out
+    ran = dbtool("--url", plain(database), "upgrade", cwd=project.root)
+    assert ran.code == 0, ran
+
+
+def test_from_a_subdirectory(dbtool: Dbtool, project: Small, database: Target) -> None:
+    """The project is found from below, and its relative paths stay its own."""
+    below = project.root / "migrations" / "versions"
+    ran = dbtool("--url", plain(database), "upgrade", cwd=below)
+    assert ran.code == 0, ran
+    assert "2 revisions" in dbtool("history", cwd=below).out
+
+
+def test_alembic_config_variable(dbtool: Dbtool, project: Small, tmp_path: Path) -> None:
+    """ALEMBIC_CONFIG names the configuration, as for Alembic."""
+    environment = {"ALEMBIC_CONFIG": str(project.root / "alembic.ini")}
+    ran = dbtool("heads", cwd=tmp_path, env=environment)
+    assert ran.code == 0, ran
+
+
+def test_edit_opens_the_file(dbtool: Dbtool, project: Small, tmp_path: Path) -> None:
+    """`edit` hands the revision's file to $EDITOR."""
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened\n')
+    editor.chmod(0o755)
+    ran = dbtool("edit", "head", cwd=project.root, env={"EDITOR": str(editor)})
+    assert (ran.code, ran.out) == (0, ""), ran
+    assert Path((tmp_path / "opened").read_text()).name == "aaaa00000002.py"
+
+
+def test_plan_changes_nothing(dbtool: Dbtool, project: Small, database: Target) -> None:
+    """`--plan` and `--dry-run` say what would run; no table is created."""
+    for words in (("upgrade", "--plan"), ("upgrade", "--dry-run"), ("upgrade", "+2", "--plan")):
+        ran = dbtool("--url", plain(database), *words, cwd=project.root)
+        assert ran.out == (
+            f"{database.shown} records no revision; 2 revisions would run\n"
+            "\n"
+            "revision      message\n"
+            "aaaa00000001  aaaa00000001 does something.\n"
+            "aaaa00000002  aaaa00000002 does something.\n"
+        )
+    assert state(database) == ([], [])
+
+
+def test_record_of_an_upgrade(dbtool: Dbtool, project: Small, database: Target) -> None:
+    """What `--json` says of an upgrade."""
+    ran = dbtool("--url", plain(database), "upgrade", "--json", cwd=project.root)
+    data = json.loads(ran.out)["data"]
+    for step in data["revisions"]:
+        assert step.pop("duration") >= 0
+    assert data == {
+        "database": database.shown,
+        "named_by": "--url",
+        "before": [],
+        "after": ["aaaa00000002"],
+        "revisions": [
+            {
+                "revision": name,
+                "message": f"{name} does something.",
+                "file": f"migrations/versions/{name}.py",
+                "version_table": "public.alembic_version",
+            }
+            for name in ("aaaa00000001", "aaaa00000002")
+        ],
+    }
+
+
+def test_prints_and_logs_stay_out_of_the_report(
+    dbtool: Dbtool, project: Small, database: Target
+) -> None:
+    """What env.py, a revision or a program they start writes to stdout goes to stderr."""
+    project.env(f"import os\nprint('NOISE')\nos.system('echo NOISE')\n{FROM_CONFIG}")
+    project.revision("aaaa00000003", "aaaa00000002", "print('NOISE')")
+    for words in (("upgrade", "--json"), ("upgrade", "--sql"), ("current",), ("check",)):
+        ran = dbtool("--url", plain(database), *words, cwd=project.root)
+        assert "NOISE" not in ran.out, words
+        assert "NOISE" in ran.err, words
