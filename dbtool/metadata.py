@@ -84,7 +84,8 @@ def load(specs: Sequence[str], root: Path, alembic_config: Path | None = None) -
 
 def search_path(root: Path, alembic_config: Path | None = None) -> tuple[Path, ...]:
     """Where modules are looked for before the environment: Alembic's entries, then the root."""
-    entries = [root / entry for entry in _prepended(root, alembic_config)]
+    bases = (root,) if alembic_config is None else (root, alembic_config.absolute().parent)
+    entries = [base / entry for base in bases for entry in _prepended(root, alembic_config)]
     return _unique(path.resolve() for path in [*entries, root])
 
 

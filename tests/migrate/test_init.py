@@ -1,5 +1,6 @@
 """What `dbtool init` reads out of a project's code, and what it proposes to write."""
 
+import sys
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -8,9 +9,10 @@ import pytest
 
 from dbtool.errors import OperationError, UsageError
 from dbtool.migrate.init import Proposal, Wishes, look, propose, write
-from dbtool.migrate.init.check import check
+from dbtool.migrate.init.check import Checked, check
 from dbtool.migrate.init.draft import appended_table
 from dbtool.migrate.init.models import find_models
+from dbtool.migrate.init.view import View
 from dbtool.target import Target
 from tests.projects.build import Shape, build
 from tests.projects.shapes import OTHERS, PROJECTS
@@ -259,10 +261,11 @@ def test_inline_tool_table_gets_a_file_of_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_settings_that_are_there_stay(tmp_path: Path) -> None:
+def test_settings_that_are_there_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A [tool.dbtool] section is the user's: nothing is added to it."""
     shape = next(each for each in PROJECTS if each.name == "pyproject_only")
     project = build(shape, tmp_path, SOMEWHERE)
+    monkeypatch.chdir(project.root)
     with (project.root / "pyproject.toml").open("a") as file:
         file.write('\n[tool.dbtool]\nfail_on = "warning"\n')
     assert propose(look(project.root), Wishes()).changes == ()
@@ -365,6 +368,50 @@ def test_several_configurations(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         propose(look(tmp_path), Wishes())
     assert caught.value.detail == "billing/alembic.ini\nshop/alembic.ini"
+
+
+def monorepo(root: Path) -> Path:
+    """A repository whose only database project is in backend/."""
+    files(
+        root,
+        {
+            "backend/storefront/__init__": "",
+            "backend/storefront/models": (
+                "from sqlalchemy import Column, Integer\n"
+                f"{BASE}{table('User')}    id = Column(Integer, primary_key=True)\n"
+            ),
+            "backend/storefront/alembic/env": (
+                "from alembic import context\n"
+                "from storefront.models import Base\n"
+                "target_metadata = Base.metadata\n"
+            ),
+        },
+    )
+    ini = "[alembic]\nscript_location = storefront/alembic\nprepend_sys_path = .\n"
+    (root / "backend/alembic.ini").write_text(ini)
+    (root / ".git").mkdir()
+    return root
+
+
+def test_project_below_the_repository(tmp_path: Path) -> None:
+    """From the repository's root the one project below it is set up where it is at home."""
+    proposal = propose(look(monorepo(tmp_path)), Wishes())
+    assert proposal.survey.root == tmp_path / "backend"
+    assert proposal.models == ("storefront.models:Base",)
+    assert {each.path for each in proposal.changes} == {"dbtool.toml", ".gitignore"}
+    report = View("init", proposal, Checked(), has_database=True).report("written")
+    assert report.headline == "Wrote backend/dbtool.toml, backend/.gitignore."
+    assert report.next[0] == "cd backend"
+
+
+def test_configuration_named_from_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration that was named keeps the root, and its paths begin where it lies."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    proposal = propose(look(monorepo(tmp_path), Path("backend/alembic.ini")), Wishes())
+    assert proposal.survey.root == tmp_path
+    settings = next(each.after for each in proposal.changes if each.path == "dbtool.toml")
+    assert 'alembic_config = "backend/alembic.ini"\n' in settings
+    assert check(proposal) == Checked(tables=1)
 
 
 def test_contradicting_wishes(tmp_path: Path) -> None:

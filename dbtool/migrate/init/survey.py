@@ -4,7 +4,7 @@ import configparser
 import os
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbtool.errors import UsageError
@@ -33,7 +33,8 @@ class Environment:
 class Survey:
     """What a project has, found without running any of its code."""
 
-    root: Path = field(metadata={"json": False})
+    start: Path
+    root: Path
     settings: str | None
     has_pyproject: bool
     environment: Environment | None
@@ -52,10 +53,13 @@ def look(start: Path, config: Path | None = None) -> Survey:
     root = start if found.found_by in ("", ".git") else found.root
     named = config or found.table.get("alembic_config")
     place, others = _find_alembic(root, named)
+    if place is not None and named is None and (home := _home(place, root)) != root:
+        return replace(look(home), start=start)
     environment = _describe(place, root) if place is not None else None
     loose = None if environment else _loose_environment(root)
     code, env = _read_code(root, place, environment.directory if environment else loose)
     return Survey(
+        start=start,
         root=root,
         settings=found.table_source or None,
         has_pyproject=(root / PYPROJECT).is_file(),
@@ -68,6 +72,18 @@ def look(start: Path, config: Path | None = None) -> Survey:
         source="src" if (root / "src").is_dir() else "",
         packages=_packages(root),
     )
+
+
+def _home(place: Place, root: Path) -> Path:
+    """The directory of a configuration below the root, where that is a project of its own."""
+    script = script_directory(place)
+    if place.ini is None or script is None:
+        return root
+    home = place.ini.parent
+    marks = (home / name for name in (PYPROJECT, "setup.py", "setup.cfg", "requirements.txt"))
+    packages = (path.parent for path in home.glob("*/__init__.py"))
+    is_project = any(each.exists() for each in marks) or any(each != script for each in packages)
+    return home if script.is_relative_to(home) and is_project else root
 
 
 def _find_alembic(root: Path, named: object) -> tuple[Place | None, tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """A proposal as a report: what was found, what would change or did, what to type next."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -66,21 +67,26 @@ class View:
             next=_next(self.proposal, data, has_database=self.has_database),
         )
 
+    def _shown(self, path: str) -> str:
+        """A file as the user would type it from here."""
+        survey = self.proposal.survey
+        return os.path.relpath(survey.root / path, survey.start)
+
     def _data(self, state: State) -> Initialized:
         survey, found = self.proposal.survey, self.proposal.survey.environment
         return Initialized(
             root=str(survey.root),
             mode=self.proposal.mode,
             state=state,
-            alembic_config=found.config if found else None,
-            directory=self.proposal.directory,
+            alembic_config=self._shown(found.config) if found else None,
+            directory=self._shown(self.proposal.directory) if self.proposal.directory else None,
             revisions=found.revisions if found else None,
             models=self.proposal.models,
             tables=self.checked.tables,
             engines=survey.engines,
             url_variable=self.proposal.variable,
             files=tuple(
-                File(each.path, "create" if each.creates else "change", each.diff())
+                File(self._shown(each.path), "create" if each.creates else "change", each.diff())
                 for each in self.proposal.changes
             ),
         )
@@ -131,7 +137,9 @@ def _count(number: int, noun: str) -> str:
 def _next(proposal: Proposal, data: Initialized, *, has_database: bool) -> tuple[str, ...]:
     if data.files and data.state != "written":
         return ()
-    steps = []
+    survey = proposal.survey
+    inside = survey.root != survey.start and survey.root.is_relative_to(survey.start)
+    steps = [f"cd {survey.root.relative_to(survey.start)}"] if inside else []
     if not has_database:
         variable = proposal.variable or DATABASE_URL
         steps += ["dbtool local start", f'export {variable}="$(dbtool local url)"']
