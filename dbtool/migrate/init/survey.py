@@ -2,12 +2,10 @@
 
 import configparser
 import os
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbtool.errors import UsageError
 from dbtool.migrate.init.change import read
 from dbtool.migrate.init.code import Code, scan
 from dbtool.migrate.init.models import FoundModels, find_models
@@ -36,7 +34,6 @@ class Survey:
     start: Path
     root: Path
     settings: str | None
-    has_pyproject: bool
     environment: Environment | None
     loose_environment: str | None
     others: tuple[str, ...]
@@ -52,7 +49,7 @@ def look(start: Path, config: Path | None = None) -> Survey:
     found = find_project(start)
     root = start if found.found_by in ("", ".git") else found.root
     named = config or found.table.get("alembic_config")
-    place, others = _find_alembic(root, named)
+    place, others = _find_alembic(root, named, in_toml=bool(found.alembic_table))
     if place is not None and named is None and (home := _home(place, root)) != root:
         return replace(look(home), start=start)
     environment = _describe(place, root) if place is not None else None
@@ -62,7 +59,6 @@ def look(start: Path, config: Path | None = None) -> Survey:
         start=start,
         root=root,
         settings=found.table_source or None,
-        has_pyproject=(root / PYPROJECT).is_file(),
         environment=environment,
         loose_environment=loose,
         others=others,
@@ -86,29 +82,21 @@ def _home(place: Place, root: Path) -> Path:
     return home if script.is_relative_to(home) and is_project else root
 
 
-def _find_alembic(root: Path, named: object) -> tuple[Place | None, tuple[str, ...]]:
+def _find_alembic(
+    root: Path, named: object, *, in_toml: bool
+) -> tuple[Place | None, tuple[str, ...]]:
     """The configuration, and others that were found where there is more than one."""
     if isinstance(named, str | Path):
         return _opened(root / named, root), ()
-    ini, toml = root / ALEMBIC_INI, root / PYPROJECT
-    if ini.is_file() or "alembic" in _tools(toml):
-        config = ini if ini.is_file() else toml
-        return _opened(config, root), ()
+    if (root / ALEMBIC_INI).is_file():
+        return _opened(root / ALEMBIC_INI, root), ()
+    if in_toml:
+        return _opened(root / PYPROJECT, root), ()
     inis = [*root.glob("*/alembic.ini"), *root.glob("*/*/alembic.ini")]
     inis = [each for each in inis if not each.relative_to(root).parts[0].startswith(".")]
     if len(inis) == 1:
         return _opened(inis[0], root), ()
     return None, tuple(sorted(str(each.relative_to(root)) for each in inis))
-
-
-def _tools(toml: Path) -> dict[str, object]:
-    text = read(toml)
-    if text is None:
-        return {}
-    try:
-        return dict(tomllib.loads(text).get("tool", {}))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f'"{toml.name}" is not valid TOML', detail=str(error)) from error
 
 
 def _opened(config: Path, root: Path) -> Place:
