@@ -1,8 +1,8 @@
-"""The one result every command returns, the exit code it means, and its JSON form."""
+"""The one result every command returns, its wording, its exit code and its JSON form."""
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -61,7 +61,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under named columns."""
+    """Rows under named columns; where no column has a title there is no line of titles."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -130,6 +130,9 @@ class Report:
     `headline` answers the command's question in one line. `data` is the family's own
     frozen dataclass and the whole of what `--json` prints besides the findings.
     `judged` says that rules ran, so that a clean result is worth a closing line.
+
+    Headlines, titles, findings and notes begin in lower case, unless with a name, and have no
+    full stop, as PostgreSQL's messages do; the detail and hint of an error are sentences.
     """
 
     command: str
@@ -141,6 +144,41 @@ class Report:
     notes: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
     judged: bool = False
+
+
+def facts(named: Iterable[tuple[str, str]], title: str = "") -> Table:
+    """Values that have names, one a line."""
+    return Table((Column(""), Column("")), tuple(named), title)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: `1 row`, `1,200 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f", +{more:,} more" if more > 0 else "")
+
+
+def percent(share: float) -> str:
+    """A share of one: `12 %`."""
+    return f"{share * 100:.0f} %"
+
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its largest fitting unit: `0.02 s`, `2.3 s`, `12 s`, `2.5 min`, `3 d`."""
+    for size, unit in _UNITS:
+        if seconds >= 2 * size:
+            many = seconds / size
+            return f"{many:.0f} {unit}" if many >= 10 else f"{many:.1f} {unit}".replace(".0 ", " ")
+    if seconds >= 10:
+        return f"{seconds:.0f} s"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
 
 
 def exit_code(report: Report, fail_on: FailOn) -> int:

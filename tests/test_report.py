@@ -11,7 +11,18 @@ import pytest
 
 from dbtool.errors import ConnectError
 from dbtool.finding import Certainty, Finding, Severity, Unknown
-from dbtool.report import SCHEMA, FailOn, Report, envelope, error_envelope, exit_code, plain
+from dbtool.report import (
+    SCHEMA,
+    FailOn,
+    Report,
+    counted,
+    duration,
+    envelope,
+    error_envelope,
+    exit_code,
+    listed,
+    plain,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +138,33 @@ def test_exit_code_of_unknowns(fail_on: FailOn) -> None:
     doubt = Unknown(rule="u", reason="no rights", decide="GRANT")
     report = Report(command="x", data=None, unknowns=(doubt,))
     assert exit_code(report, fail_on) == int(fail_on is FailOn.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.00 s"),
+        (0.016, "0.02 s"),
+        (2.34, "2.3 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (150, "2.5 min"),
+        (7_100, "118 min"),
+        (7_200, "2 h"),
+        (40_000, "11 h"),
+        (86_400 * 30, "30 d"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    """A length of time has the largest unit that fits twice, and about two digits."""
+    assert duration(seconds) == text
+
+
+def test_numbers_and_lists() -> None:
+    """Nouns follow their number, and long lists say how much they leave out."""
+    assert (counted(1, "row"), counted(0, "row"), counted(1200, "row")) == (
+        "1 row",
+        "0 rows",
+        "1,200 rows",
+    )
+    assert (listed(["a", "b"]), listed(["a", "b", "c"], 2)) == ("a, b", "a, b, +1 more")

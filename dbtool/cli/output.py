@@ -217,7 +217,7 @@ class TerminalProgress:
         """Say how far the current stage is; only where it can be redrawn in place."""
         if not self._live:
             return
-        share = f" of {total:,.0f} ({done / total:.0%})" if total else ""
+        share = f" of {total:,.0f} ({done / total * 100:.0f} %)" if total else ""
         line = f"  {done:,.0f}{share} {unit}".rstrip()
         _say(f"\r{line[: _columns_of_stderr() - 1]}\x1b[K")
         self._drawn = True
@@ -225,7 +225,7 @@ class TerminalProgress:
     def note(self, text: str) -> None:
         """Say something worth knowing that is neither a result nor an error."""
         self.close()
-        _say(f"note: {text}\n")
+        _say(f"info: {text}\n")
 
     def close(self) -> None:
         """Leave the redrawn line alone, so that what follows starts on its own."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Unknown
 from dbtool.health.pool import Pool
-from dbtool.health.wording import counted
+from dbtool.report import counted
 
 
 def hidden_states(rule: str, pool: Pool) -> Iterator[Unknown]:

@@ -6,8 +6,22 @@ from collections.abc import Callable, Iterator
 from dbtool.finding import Finding, judge, rule_name
 from dbtool.health.pool import Group, Pool
 from dbtool.health.rules import POOL, asyncpg_through_pooler
-from dbtool.health.wording import duration, listed, service
-from dbtool.report import Bar, Bars, Cell, Column, Report, Section, Styled, Table, Text, Tone
+from dbtool.health.wording import service
+from dbtool.report import (
+    Bar,
+    Bars,
+    Cell,
+    Column,
+    Report,
+    Section,
+    Styled,
+    Table,
+    Tone,
+    duration,
+    facts,
+    listed,
+    percent,
+)
 
 APPLICATIONS = 4
 """Rows of the table; the rest is one row, so that the report fits 24 lines."""
@@ -44,14 +58,14 @@ def _headline(pool: Pool) -> str:
     slots = pool.slots
     used = f"at most {slots.used:,}" if slots.hidden else f"{slots.used:,}"
     free = f"{slots.free:,} free" if slots.free else "none free"
-    share = f"{slots.used / slots.usable:.0%}".replace("%", " %")
+    share = percent(slots.used / slots.usable)
     return f"{used} of {slots.usable:,} usable slots in use ({share}), {free}"
 
 
 def _sections(pool: Pool, applications: dict[str, list[Group]]) -> Iterator[Section]:
     yield Bars(tuple(_bars(pool)))
     yield _table(applications)
-    yield Text("\n".join(_lines(pool)))
+    yield facts(_facts(pool))
 
 
 def _state(group: Group) -> str:
@@ -123,28 +137,29 @@ def _count(state: str, count: int) -> Cell:
     return Styled(f"{count:,}", STATES.get(state, "plain"))
 
 
-def _lines(pool: Pool) -> Iterator[str]:
+def _facts(pool: Pool) -> Iterator[tuple[str, str]]:
     slots, ages, oldest = pool.slots, pool.ages, pool.oldest_transaction
-    yield "roles        " + _top(pool, lambda group: group.role)
-    yield "databases    " + _top(pool, lambda group: group.database)
-    yield "clients      " + _top(pool, lambda group: group.client or "hidden")
+    yield "roles", _top(pool, lambda group: group.role)
+    yield "databases", _top(pool, lambda group: group.database)
+    yield "clients", _top(pool, lambda group: group.client or "hidden")
     if ages:
         yield (
-            f"connected    for {duration(ages.youngest)} to {duration(ages.oldest)},"
-            f" median {duration(ages.median)}"
+            "connected",
+            f"for {duration(ages.youngest)} to {duration(ages.oldest)},"
+            f" median {duration(ages.median)}",
         )
     if oldest:
         yield (
-            f"transaction  oldest {duration(oldest.seconds)}: pid {oldest.pid},"
-            f" {service(oldest.application)}, {oldest.state}"
+            "transaction",
+            f"oldest {duration(oldest.seconds)}: pid {oldest.pid},"
+            f" {service(oldest.application)}, {oldest.state}",
         )
     kind = "standby" if pool.server.in_recovery else "primary"
-    reserves = f" - {slots.superuser_reserved} for superusers"
-    if slots.role_reserved:
-        reserves += f" - {slots.role_reserved} reserved"
+    reserves = f" - {slots.role_reserved} reserved" if slots.role_reserved else ""
     yield (
-        f"server       PostgreSQL {pool.server.version.split()[0]}, {kind}:"
-        f" {slots.max_connections:,} slots{reserves}"
+        "server",
+        f"PostgreSQL {pool.server.version.split()[0]}, {kind}: {slots.max_connections:,} slots"
+        f" - {slots.superuser_reserved} for superusers{reserves}",
     )
 
 

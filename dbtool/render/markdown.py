@@ -20,9 +20,9 @@ def render(report: Report) -> str:
     """The report, longer parts folded; its last line counts what was found."""
     blocks = [f"## dbtool {escaped(report.command)}"]
     blocks += [escaped(report.headline)] if report.headline else []
+    blocks += [_section(section) for section in report.sections]
     blocks += [_finding(number, each) for number, each in enumerate(report.findings, 1)]
     blocks += [_unknown(unknown) for unknown in report.unknowns]
-    blocks += [_section(section) for section in report.sections]
     blocks += [f"> {escaped(note)}" for note in report.notes]
     blocks += [f"Next:\n\n{fenced(chr(10).join(report.next), 'shell')}"] if report.next else []
     blocks += [f"**{line}**"] if (line := count_line(report)) else []
@@ -115,6 +115,8 @@ def _in_cell(text: str) -> str:
 
 
 def _table(table: Table) -> str:
+    if not any(column.title for column in table.columns):
+        return "\n".join(f"- {': '.join(map(_in_cell, map(words_of, row)))}" for row in table.rows)
     rules = ["--:" if column.align == "right" else "---" for column in table.columns]
     rows = [[_in_cell(words_of(cell)) for cell in row] for row in table.rows]
     lines = [[escaped(column.title) for column in table.columns], rules, *rows]

@@ -21,7 +21,7 @@ def table_lines(table: Table, screen: Screen) -> list[str]:
         for place, column in enumerate(table.columns)
     ]
     if not screen.drawing:
-        texts = [[text.translate(_PLAIN_BARS) for text in column] for column in texts]
+        texts = [column if all(map(str.isascii, column)) else _plain(column) for column in texts]
     natural = [max(map(columns, column)) for column in texts]
     widths = _fitting(table.columns, natural, screen.width)
     if widths is None:
@@ -30,7 +30,12 @@ def table_lines(table: Table, screen: Screen) -> list[str]:
         width < natural[place] and not table.columns[place].shrink
         for place, width in widths.items()
     )
-    return (_wrapped_rows if wraps else _rows)(table, texts, widths, screen)
+    lines = (_wrapped_rows if wraps else _rows)(table, texts, widths, screen)
+    return lines if any(column.title for column in table.columns) else lines[1:]
+
+
+def _plain(column: list[str]) -> list[str]:
+    return [text.translate(_PLAIN_BARS) for text in column]
 
 
 def _fitting(

@@ -272,7 +272,7 @@ def test_interrupted(sample: Sample, number: signal.Signals) -> None:
     """Ctrl-C, a termination and a closed terminal end a command the same way."""
     with sample.start("wait") as running:
         assert running.stderr is not None
-        assert running.stderr.readline() == "note: waiting\n"
+        assert running.stderr.readline() == "info: waiting\n"
         running.send_signal(number)
         out, err = running.communicate(timeout=20)
     assert (running.returncode, out, err) == (130, "", "error: interrupted\n")
@@ -283,7 +283,7 @@ def test_nohup_keeps_running(sample: Sample) -> None:
     script = """trap '' HUP; "$@" & sleep 1; kill -HUP $!; sleep 0.5; kill -TERM $!; wait $!"""
     ran = sample.shell(script, "wait")
     assert ran.returncode == 130
-    assert ran.stderr == "note: waiting\nerror: interrupted\n"
+    assert ran.stderr == "info: waiting\nerror: interrupted\n"
 
 
 def test_bug(sample: Sample) -> None:

@@ -71,7 +71,7 @@ def test_dotenv_decides(dbtool: Dbtool, database: Target, tmp_path: Path) -> Non
     (tmp_path / ".env").write_text(f"DATABASE_URL={url(database)}\n")
     ran = dbtool("pool")
     assert ran.code == 0
-    assert ran.err == "note: the database is the one .env DATABASE_URL names\n"
+    assert ran.err == "info: the database is the one .env DATABASE_URL names\n"
 
 
 @pytest.fixture

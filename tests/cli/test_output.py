@@ -207,15 +207,15 @@ def test_progress_in_a_log(sample: Sample) -> None:
     """Off a terminal progress is plain lines on stderr, and stdout is the report."""
     ran = sample.run("progress", "--json")
     assert json.loads(ran.stdout)["data"] is None
-    assert ran.stderr == "Loading\nnote: the second one was empty\n"
+    assert ran.stderr == "Loading\ninfo: the second one was empty\n"
 
 
 def test_progress_on_a_terminal(sample: Sample) -> None:
     """On a terminal one line is redrawn, and what follows starts on its own."""
     assert at_terminal(sample, "progress") == (
         "Loading\r\n"
-        "\r  1 of 2 (50%) tables\x1b[K\r  2 of 2 (100%) tables\x1b[K\r\n"
-        "note: the second one was empty\r\n"
+        "\r  1 of 2 (50 %) tables\x1b[K\r  2 of 2 (100 %) tables\x1b[K\r\n"
+        "info: the second one was empty\r\n"
         "\x1b[1mLoaded 2 tables: é表\x1b[0m\r\n"
     )
 

@@ -74,13 +74,13 @@ other   #.............................  1
 application            all  active  idle  other  oldest
 api                     12       2    10            2 h
 (no application name)    1                    1    25 h
-dbtool                   1       1                0.0 s
+dbtool                   1       1               0.01 s
 
 roles        app 13, jobs 1
 databases    shop 14
 clients      10.0.0.4 6, 10.0.0.5 6, local 1, 10.0.0.9 1
 connected    for 12 s to 25 h, median 5 min
-transaction  oldest 0.2 s: pid 4711, api, active
+transaction  oldest 0.25 s: pid 4711, api, active
 server       PostgreSQL 18.6, primary: 100 slots - 3 for superusers
 
 no findings

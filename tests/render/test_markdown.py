@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dbtool.render.markdown import escaped, fenced, render
-from dbtool.report import Column, Report, Table, Text
+from dbtool.report import Column, Report, Table, Text, facts
 from dbtool.severity import Severity
 from tests.render.reports import DOUBT, EVERYTHING, FULL
 
@@ -13,29 +13,6 @@ WHOLE = """\
 ## dbtool pool
 
 12 of 97 slots are free
-
-<details><summary>[1] <b>warning</b> (measured): 99 % of the rows read from orders are thrown \
-away <code>rows-discarded</code></summary>
-
-at <code>app/queries.py:31, Seq Scan on orders</code>
-
-- 100,000 rows read, 12 kept
-- filter: status = 'open'
-
-Fix: an index for the filter
-
-```sql
-CREATE INDEX CONCURRENTLY ix_orders_status
-    ON orders (status);
-```
-
-</details>
-
-[2] <b>error</b> (heuristic): orders is rewritten <code>big-table</code>
-
-<b>unknown</b>: no right to read pg_stat_statements <code>slow-statements</code>
-
-- to decide: GRANT pg\\_monitor TO app;
 
 ### How
 
@@ -82,6 +59,29 @@ FROM a;
 active  ####..........................  12 of 97
 idle    ##############################  all of it
 ```
+
+<details><summary>[1] <b>warning</b> (measured): 99 % of the rows read from orders are thrown \
+away <code>rows-discarded</code></summary>
+
+at <code>app/queries.py:31, Seq Scan on orders</code>
+
+- 100,000 rows read, 12 kept
+- filter: status = 'open'
+
+Fix: an index for the filter
+
+```sql
+CREATE INDEX CONCURRENTLY ix_orders_status
+    ON orders (status);
+```
+
+</details>
+
+[2] <b>error</b> (heuristic): orders is rewritten <code>big-table</code>
+
+<b>unknown</b>: no right to read pg_stat_statements <code>slow-statements</code>
+
+- to decide: GRANT pg\\_monitor TO app;
 
 > Nothing was changed.
 
@@ -156,3 +156,9 @@ def test_clean_report_with_a_doubt() -> None:
     """Nothing found and something unknown are both said."""
     report = Report(command="x", data=None, unknowns=(DOUBT,), judged=True)
     assert render(report).endswith("\n\n**no findings, 1 unknown**\n")
+
+
+def test_facts() -> None:
+    """Named values are a list: Markdown has no table without titles."""
+    report = Report(command="pool", data=None, sections=(facts((("server", "a_b"),)),))
+    assert render(report) == "## dbtool pool\n\n- server: a\\_b\n"

@@ -4,8 +4,9 @@ import pytest
 
 from dbtool.render.screen import PAPER, Screen
 from dbtool.render.table import table_lines
+from dbtool.render.terminal import section_lines
 from dbtool.render.words import columns
-from dbtool.report import Column, Styled, Table
+from dbtool.report import Column, Styled, Table, facts
 
 PLAN = Table(
     (
@@ -159,3 +160,14 @@ def test_ten_thousand_rows_take_one_pass() -> None:
     shown = table_lines(table, PAPER)
     assert len(shown) == 10_001
     assert (shown[1], shown[-1]) == ("   0", "9999")
+
+
+def test_facts() -> None:
+    """Named values have no line of titles, and a long one continues below its beginning."""
+    table = facts((("server", "PostgreSQL 18, a primary"), ("log", "here")), "where")
+    assert section_lines(table, Screen(22, color=False, drawing=False)) == [
+        "where",
+        "server  PostgreSQL 18,",
+        "        a primary",
+        "log     here",
+    ]

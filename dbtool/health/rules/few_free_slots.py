@@ -35,7 +35,8 @@ from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
 from dbtool.health.pool import Pool, Slots
-from dbtool.health.wording import counted, listed, service
+from dbtool.health.wording import service
+from dbtool.report import counted, listed
 
 NAME = rule_name(__name__)
 WARNING_SHARE = 0.8

@@ -39,7 +39,8 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Fix, Severity, Unknown, rule_name
 from dbtool.health.pool import IdleTransaction, Pool
 from dbtool.health.sight import hidden_states
-from dbtool.health.wording import counted, duration, service
+from dbtool.health.wording import service
+from dbtool.report import counted, duration
 
 NAME = rule_name(__name__)
 WARNING_SECONDS = 30

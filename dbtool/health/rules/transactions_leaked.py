@@ -40,7 +40,8 @@ from itertools import pairwise
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.health.pool import IdleTransaction, Pool
-from dbtool.health.wording import counted, duration, service
+from dbtool.health.wording import service
+from dbtool.report import counted, duration
 
 NAME = rule_name(__name__)
 LEAST_SESSIONS = 3
