@@ -156,7 +156,7 @@ def test_rows_are_there(dbtool: Dbtool, project: Path, migrated: Target) -> None
     refused = dbtool(*options, cwd=project)
     assert refused.code == 2
     assert refused.err.splitlines()[:2] == [
-        "note: rows are there already and stay, new ones are added: users",
+        "info: rows are there already and stay, new ones are added: users",
         "error: this needs a yes, and nobody is there to ask",
     ]
     assert dbtool(*options, cwd=project, tty=True, stdin="n\n").code == 2

@@ -156,7 +156,7 @@ def test_hard_coded_url_is_led_to_the_named_database(
     project.env(env.format(migrate=MIGRATE, url=url(decoy.target, driver)))
     ran = run("upgrade")
     assert ran.code == 0, ran
-    assert f"note: env.py asks for {decoy.target.shown}; its connections go to" in ran.err
+    assert f"info: env.py asks for {decoy.target.shown}; its connections go to" in ran.err
     assert f"{database.shown} instead, as --url says" in ran.err
     assert tables() == DONE
     assert decoy.statements() == []
