@@ -9,6 +9,7 @@ import pytest
 
 from dbtool import catalog
 from dbtool.catalog import (
+    Base,
     Catalog,
     Column,
     Constraint,
@@ -20,6 +21,7 @@ from dbtool.catalog import (
     Index,
     Key,
     Name,
+    Named,
     OwnedBy,
     Sequence,
     Table,
@@ -28,6 +30,8 @@ from dbtool.catalog import (
 from dbtool.database import SyncConnection, Target
 from tests.conftest import MAJOR
 from tests.proxy import proxy
+
+NO_BASE = Base("", None, -1, ())
 
 SCHEMA = """
 CREATE SCHEMA "Odd schema";
@@ -155,7 +159,7 @@ def test_a_sequence_knows_its_identity_column(whole: Catalog) -> None:
 
 def test_columns(whole: Catalog) -> None:
     """Types in canonical spelling with user types qualified; dropped columns are gone."""
-    plain = Column("", 0, "", False, None, "", "", None, None)
+    plain = Column("", 0, "", None, NO_BASE, False, None, "", "", None, None)
     users = table(whole, "users")
     assert [column.position for column in users.columns] == [1, 2, 3, 4, 5, 6, 7, 9]
     assert users.columns == (
@@ -168,7 +172,7 @@ def test_columns(whole: Catalog) -> None:
             collation='"C"',
             comment="full name",
         ),
-        _with(plain, name="mail", type='"Odd schema".email'),
+        _with(plain, name="mail", type='"Odd schema".email', domain=Name("Odd schema", "email")),
         _with(plain, name="feels", type="public.mood", default="'ok'::public.mood"),
         _with(plain, name="tags", type="text[]", default="'{}'::text[]"),
         _with(
@@ -213,6 +217,7 @@ def test_constraints(whole: Catalog) -> None:
         deferred=True,
         references=Name("public", "users"),
         referenced_columns=("id",),
+        on_delete="set null",
     )
     assert users["no_overlap"].kind == "exclusion"
     assert users["no_overlap"].index == "no_overlap"
@@ -229,8 +234,10 @@ def _constraint(
         "deferrable": False,
         "deferred": False,
         "inherited": False,
+        "derived": False,
         "references": None,
         "referenced_columns": (),
+        "on_delete": None,
         "index": None,
         "comment": None,
     }
@@ -258,6 +265,7 @@ def test_indexes(whole: Catalog) -> None:
             Key("lower((mail)::text)", False, False, False, '"POSIX"', None),
         ),
         include=("id",),
+        reads=(),
         unique=True,
         nulls_not_distinct=False,
         primary=False,
@@ -318,12 +326,120 @@ def test_kinds_of_tables(whole: Catalog) -> None:
     assert users.triggers == (
         Trigger(
             "touched",
+            ("update",),
             "CREATE TRIGGER touched BEFORE UPDATE ON public.users FOR EACH ROW"
             " EXECUTE FUNCTION public.touch()",
             "disabled",
             None,
         ),
     )
+
+
+def test_what_a_type_comes_to(database: Target) -> None:
+    """Domains are looked through, elements of arrays are told, and limits are numbers."""
+    create(
+        database,
+        "CREATE TYPE mood AS ENUM ('sad', 'ok');\nCREATE DOMAIN code AS varchar(7);\n"
+        "CREATE TABLE t (a code, b numeric(8,3), c numeric(3,-2), d mood, e mood[], f text,"
+        " g numeric, h char(3))",
+    )
+    columns = table(read(database), "t").columns
+    bases = {column.name: column.base for column in columns}
+    assert [(base.name, base.element, base.labels) for base in bases.values()] == [
+        ("varchar", None, ()),
+        ("numeric", None, ()),
+        ("numeric", None, ()),
+        ("mood", None, ("sad", "ok")),
+        ("_mood", "mood", ("sad", "ok")),
+        ("text", None, ()),
+        ("numeric", None, ()),
+        ("bpchar", None, ()),
+    ]
+    assert {name: base.length for name, base in bases.items() if base.length} == {"a": 7, "h": 3}
+    assert {
+        name: (base.precision, base.scale) for name, base in bases.items() if base.precision
+    } == {
+        "b": (8, 3),
+        "c": (3, -2),
+    }
+    assert [column.domain for column in columns if column.domain] == [Name("public", "code")]
+
+
+def test_every_column_an_index_reads(whole: Catalog) -> None:
+    """Keys, expressions, predicate and INCLUDE, whether or not a constraint owns the index."""
+    users = {index.name: index.reads for index in table(whole, "users").indexes}
+    assert users["users_name"] == ("boss", "id", "mail", "name")
+    assert users["users_pkey"] == ("id",)
+
+
+def test_constraints_the_server_made(database: Target) -> None:
+    """A foreign key to a partitioned table has a shadow for each partition."""
+    create(
+        database,
+        "CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);\n"
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9);\n"
+        "CREATE TABLE c (p_id int REFERENCES p ON DELETE CASCADE)",
+    )
+    found = read(database)
+    keys = table(found, "c").constraints
+    assert [(key.references, key.on_delete) for key in keys if not key.derived] == [
+        (Name("public", "p"), "cascade")
+    ]
+    assert [key.derived for key in table(found, "p1").constraints if key.kind == "primary key"] == [
+        True
+    ]
+
+
+def test_single_tables_by_name(whole: Catalog, database: Target) -> None:
+    """Names are found on the caller's path; each brings its sequences and domains along."""
+    create(database, 'CREATE TABLE "Odd schema".users (note text)')
+    names = ["users", '"Odd schema"."Cache"', "happy", "gone", "public.users"]
+    with SyncConnection(database) as connection:
+        found = connection.run(lambda opened: catalog.read(opened, tables=names))
+        connection.execute("""SET search_path = "Odd schema", public""")
+        moved = connection.run(lambda opened: catalog.read(opened, tables=names))
+        assert connection.fetchval("SHOW search_path") == '"Odd schema", public'
+    users, cache = Name("public", "users"), Name("Odd schema", "Cache")
+    assert found.named == (
+        Named("users", users, "users"),
+        Named('"Odd schema"."Cache"', cache, '"Odd schema"."Cache"'),
+        Named("happy", Name("public", "happy"), "happy"),
+        Named("gone", None, None),
+        Named("public.users", users, "users"),
+    )
+    assert [(each.found, each.shown) for each in moved.named][:2] == [
+        (Name("Odd schema", "users"), "users"),
+        (cache, '"Cache"'),
+    ]
+    assert moved.named[4].shown == "public.users"
+    assert found.table("users") == whole.table("users")
+    assert len(found.tables) == 2
+    assert [view.name for view in found.views] == ["happy"]
+    assert [each.name for each in found.sequences] == ["users_id_seq"]
+    assert found.domains == whole.domains
+    assert (found.schemas, found.enums, found.functions, found.extensions) == (
+        ("Odd schema", "public"),
+        (),
+        (),
+        (),
+    )
+
+
+def test_who_reads(database: Target) -> None:
+    """The role, what it may do with a table, and whether its session may write."""
+    create(
+        database,
+        "CREATE TABLE t (a int);\nDROP ROLE IF EXISTS catalog_reader;\n"
+        "CREATE ROLE catalog_reader LOGIN;\nGRANT SELECT, UPDATE ON t TO catalog_reader",
+    )
+    try:
+        found = read(dataclasses.replace(database, user="catalog_reader", password=None))
+    finally:
+        create(database, "DROP OWNED BY catalog_reader;\nDROP ROLE catalog_reader")
+    reader = found.reader
+    assert (reader.user, reader.read_only, reader.standby) == ("catalog_reader", True, False)
+    assert reader.search_path == ("public",)
+    assert table(found, "t").privileges == ("select", "update")
 
 
 def test_views(whole: Catalog) -> None:

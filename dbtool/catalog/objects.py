@@ -126,6 +126,9 @@ SEQUENCES = f"""
     WHERE {_NO_MEMBER.format("pg_class", "c.oid")}
 """
 
+OF_TABLES = " AND d.refobjid IN (SELECT oid FROM relations)"
+"""Narrows `SEQUENCES` to those of the tables that are read."""
+
 ENUMS = f"""
     SELECT coalesce(json_agg(json_build_object(
         'schema', s.nspname,
@@ -161,6 +164,11 @@ DOMAINS = f"""
     JOIN pg_catalog.pg_type AS b ON b.oid = t.typbasetype
     WHERE t.typtype = 'd' AND {_NO_MEMBER.format("pg_type", "t.oid")}
 """
+
+OF_COLUMNS = """
+      AND t.oid IN (SELECT a.atttypid FROM pg_catalog.pg_attribute AS a
+                    JOIN relations AS r ON r.oid = a.attrelid)"""
+"""Narrows `DOMAINS` to those the columns that are read have as their type."""
 
 FUNCTIONS = f"""
     SELECT coalesce(json_agg(json_build_object(

@@ -1,42 +1,19 @@
-"""Columns, constraints, indexes and triggers of relations, and the SQL that reads them."""
+"""Constraints, indexes and triggers of relations, and the SQL that reads them."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Name:
-    """A relation's schema and name."""
-
-    schema: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column; `default` is also the expression of a generated column.
-
-    `identity` is "always", "by default" or "", `generated` "stored", "virtual" or "".
-    `collation` is None where it is the type's own.
-    """
-
-    name: str
-    position: int = field(compare=False)
-    type: str
-    not_null: bool
-    default: str | None
-    identity: str
-    generated: str
-    collation: str | None
-    comment: str | None
+from dbtool.catalog.columns import COLUMNS, Name, column, name
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A table constraint; from PostgreSQL 18 on NOT NULL is one too."""
+    """A table constraint; from PostgreSQL 18 on NOT NULL is one too.
+
+    `derived` is one the server made from the constraint of a partitioned table, on either
+    side of a foreign key. `on_delete` is "no action", "restrict", "cascade", "set null" or
+    "set default" for a foreign key.
+    """
 
     name: str
     kind: str
@@ -47,8 +24,10 @@ class Constraint:
     deferrable: bool
     deferred: bool
     inherited: bool
+    derived: bool
     references: Name | None
     referenced_columns: tuple[str, ...]
+    on_delete: str | None
     index: str | None
     comment: str | None
 
@@ -70,13 +49,17 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index; `constraint` is the constraint it carries, `parent` the partitioned index."""
+    """An index; `constraint` is the constraint it carries, `parent` the partitioned index.
+
+    `reads` are all columns it depends on, by name: in keys, expressions and the predicate.
+    """
 
     oid: int = field(compare=False)
     name: str
     method: str
     keys: tuple[Key, ...]
     include: tuple[str, ...]
+    reads: tuple[str, ...] = field(compare=False)
     unique: bool
     nulls_not_distinct: bool
     primary: bool
@@ -93,9 +76,13 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A trigger the user made; `enabled` is "origin", "always", "replica" or "disabled"."""
+    """A trigger the user made; `enabled` is "origin", "always", "replica" or "disabled".
+
+    `events` are among "insert", "delete", "update" and "truncate".
+    """
 
     name: str
+    events: tuple[str, ...]
     definition: str
     enabled: str
     comment: str | None
@@ -105,36 +92,12 @@ _CTES = """
 relations AS MATERIALIZED (
     SELECT c.*, s.nspname AS schema
     FROM pg_catalog.pg_class AS c JOIN spaces AS s ON s.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
+    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND {which}
       AND NOT EXISTS (SELECT FROM members
                       WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass
                         AND objid = c.oid)
 ),
-columns AS MATERIALIZED (
-    SELECT a.attrelid AS relid, json_agg(json_build_object(
-        'name', a.attname,
-        'position', a.attnum,
-        'type', format_type(a.atttypid, a.atttypmod),
-        'not_null', a.attnotnull,
-        'default', pg_get_expr(d.adbin, d.adrelid),
-        'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by default'
-                    ELSE '' END,
-        'generated', CASE a.attgenerated WHEN 's' THEN 'stored' WHEN 'v' THEN 'virtual'
-                     ELSE '' END,
-        'collation', CASE WHEN a.attcollation <> t.typcollation
-                          THEN a.attcollation::pg_catalog.regcollation::text END,
-        'comment', said.description
-    ) ORDER BY a.attnum) AS items
-    FROM pg_catalog.pg_attribute AS a
-    JOIN relations AS r ON r.oid = a.attrelid
-    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-    LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    LEFT JOIN pg_catalog.pg_description AS said
-      ON said.objoid = a.attrelid AND said.objsubid = a.attnum
-     AND said.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
-    WHERE a.attnum > 0 AND NOT a.attisdropped
-    GROUP BY a.attrelid
-),
+{columns},
 constraints AS MATERIALIZED (
     SELECT k.conrelid AS relid, json_agg(json_build_object(
         'name', k.conname,
@@ -151,12 +114,16 @@ constraints AS MATERIALIZED (
         'deferrable', k.condeferrable,
         'deferred', k.condeferred,
         'inherited', NOT k.conislocal,
+        'derived', k.conparentid <> 0,
         'references', CASE WHEN f.oid IS NOT NULL THEN json_build_object(
                           'schema', fs.nspname, 'name', f.relname) END,
         'referenced_columns', coalesce((SELECT json_agg(a.attname ORDER BY at)
                     FROM unnest(k.confkey) WITH ORDINALITY AS key (number, at)
                     JOIN pg_catalog.pg_attribute AS a
                       ON a.attrelid = k.confrelid AND a.attnum = key.number), '[]'),
+        'on_delete', CASE WHEN k.contype = 'f' THEN CASE k.confdeltype
+                     WHEN 'a' THEN 'no action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
+                     WHEN 'n' THEN 'set null' ELSE 'set default' END END,
         'index', i.relname,
         'comment', said.description
     ) ORDER BY k.contype, k.conname) AS items
@@ -199,6 +166,16 @@ indexes AS MATERIALIZED (
             SELECT json_agg(ia.attname ORDER BY ia.attnum)
             FROM pg_catalog.pg_attribute AS ia
             WHERE ia.attrelid = x.indexrelid AND ia.attnum > x.indnkeyatts), '[]'),
+        'reads', coalesce((
+            SELECT json_agg(a.attname ORDER BY a.attname)
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = x.indrelid AND a.attnum = ANY (x.indkey::int2[]
+                || CASE WHEN x.indexprs IS NULL AND x.indpred IS NULL THEN '{{}}' ELSE ARRAY(
+                    SELECT p.refobjsubid::int2 FROM pg_catalog.pg_depend AS p
+                    WHERE p.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND p.objid = c.oid AND p.refobjid = x.indrelid
+                      AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass) END)
+              AND a.attnum > 0), '[]'),
         'unique', x.indisunique,
         'nulls_not_distinct', {nulls_not_distinct},
         'primary', x.indisprimary,
@@ -227,6 +204,9 @@ indexes AS MATERIALIZED (
 triggers AS MATERIALIZED (
     SELECT g.tgrelid AS relid, json_agg(json_build_object(
         'name', g.tgname,
+        'events', (SELECT json_agg(event) FROM (VALUES
+                      (4, 'insert'), (8, 'delete'), (16, 'update'), (32, 'truncate')
+                  ) AS known (bit, event) WHERE g.tgtype & bit <> 0),
         'definition', pg_get_triggerdef(g.oid),
         'enabled', CASE g.tgenabled WHEN 'O' THEN 'origin' WHEN 'A' THEN 'always'
                    WHEN 'R' THEN 'replica' ELSE 'disabled' END,
@@ -247,9 +227,11 @@ parents AS MATERIALIZED (
 """
 
 
-def ctes(version: int) -> str:
-    """The parts as common table expressions, for a server of that major version."""
+def ctes(version: int, which: str) -> str:
+    """The parts as common table expressions, of which relations, for a server's version."""
     return _CTES.format(
+        which=which,
+        columns=COLUMNS.strip(),
         enforced="k.conenforced" if version >= 18 else "true",
         nulls_not_distinct="x.indnullsnotdistinct" if version >= 15 else "false",
     )
@@ -258,9 +240,10 @@ def ctes(version: int) -> str:
 def parts(row: dict[str, Any]) -> dict[str, Any]:
     """What tables and views have in common."""
     return {
-        "columns": tuple(Column(**each) for each in row["columns"]),
+        "columns": tuple(map(column, row["columns"])),
         "indexes": tuple(map(_index, row["indexes"])),
-        "triggers": tuple(Trigger(**each) for each in row["triggers"]),
+        "triggers": tuple(map(_trigger, row["triggers"])),
+        "privileges": tuple(row["privileges"]),
     }
 
 
@@ -282,11 +265,11 @@ def _index(row: dict[str, Any]) -> Index:
         | {
             "keys": tuple(Key(**each) for each in row["keys"]),
             "include": tuple(row["include"]),
+            "reads": tuple(row["reads"]),
             "parent": name(row["parent"]),
         }
     )
 
 
-def name(row: dict[str, Any] | None) -> Name | None:
-    """A name as the SQL above returns it."""
-    return Name(**row) if row else None
+def _trigger(row: dict[str, Any]) -> Trigger:
+    return Trigger(**row | {"events": tuple(row["events"])})

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbtool.catalog.parts import Column, Constraint, Index, Name, Trigger, constraint, name, parts
+from dbtool.catalog.columns import Column, Name, name
+from dbtool.catalog.parts import Constraint, Index, Trigger, constraint, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class Table:
 
     `kind` is "table", "partitioned table" or "foreign table", `persistence` "permanent",
     "unlogged" or "temporary". `parent` and `bound` are a partition's; `inherits` is plain
-    inheritance.
+    inheritance. `privileges` are what the reading role may do with its rows, as "select".
     """
 
     oid: int = field(compare=False)
@@ -21,6 +22,7 @@ class Table:
     kind: str
     persistence: str
     owner: str = field(compare=False)
+    privileges: tuple[str, ...] = field(compare=False)
     partition_key: str | None
     parent: Name | None
     bound: str | None
@@ -46,6 +48,7 @@ class View:
     name: str
     kind: str
     owner: str = field(compare=False)
+    privileges: tuple[str, ...] = field(compare=False)
     definition: str
     populated: bool
     options: tuple[str, ...]
@@ -55,7 +58,12 @@ class View:
     triggers: tuple[Trigger, ...]
 
 
-TABLES = """
+_PRIVILEGES = """coalesce((
+            SELECT json_agg(privilege)
+            FROM unnest(ARRAY['select', 'insert', 'update', 'delete']) AS privilege
+            WHERE has_table_privilege(r.oid, privilege)), '[]')"""
+
+TABLES = f"""
     SELECT coalesce(json_agg(json_build_object(
         'oid', r.oid::bigint,
         'schema', r.schema,
@@ -65,6 +73,7 @@ TABLES = """
         'persistence', CASE r.relpersistence WHEN 'u' THEN 'unlogged' WHEN 't' THEN 'temporary'
                        ELSE 'permanent' END,
         'owner', pg_get_userbyid(r.relowner),
+        'privileges', {_PRIVILEGES},
         'partition_key', pg_get_partkeydef(r.oid),
         'parent', CASE WHEN r.relispartition
                        THEN (SELECT name FROM parents WHERE relid = r.oid) END,
@@ -91,13 +100,14 @@ TABLES = """
     WHERE r.relkind IN ('r', 'p', 'f')
 """
 
-VIEWS = """
+VIEWS = f"""
     SELECT coalesce(json_agg(json_build_object(
         'oid', r.oid::bigint,
         'schema', r.schema,
         'name', r.relname,
         'kind', CASE r.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END,
         'owner', pg_get_userbyid(r.relowner),
+        'privileges', {_PRIVILEGES},
         'definition', pg_get_viewdef(r.oid),
         'populated', r.relispopulated,
         'options', coalesce(to_json(r.reloptions), '[]'),
