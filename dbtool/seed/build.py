@@ -152,16 +152,16 @@ class _Builder:
 
 
 def _refuse(table: LiveTable, meaning: Meaning) -> None:
-    if table.kind not in ("r", "p"):
+    if not table.is_table:
         raise Unfit("it is not a table")
     if meaning.inherits:
         raise Unfit(f"it extends the rows of {meaning.inherits} (joined-table inheritance)")
-    if table.of_kind("x"):
-        raise Unfit(f"{table.of_kind('x')[0].name} is an EXCLUDE constraint")
+    if table.of_kind("exclusion"):
+        raise Unfit(f"{table.of_kind('exclusion')[0].name} is an EXCLUDE constraint")
 
 
 def _edges(tables: tuple[LiveTable, ...]) -> list[order.Edge]:
-    return [_edge(table, key) for table in tables for key in table.of_kind("f")]
+    return [_edge(table, key) for table in tables for key in table.of_kind("foreign key")]
 
 
 def _edge(table: LiveTable, key: LiveConstraint) -> order.Edge:
@@ -177,14 +177,14 @@ def _edge(table: LiveTable, key: LiveConstraint) -> order.Edge:
 
 def lookups(tables: tuple[LiveTable, ...]) -> frozenset[str]:
     """Small tables others pick from: few columns, no times, no parents but themselves."""
-    referenced = {key.target for table in tables for key in table.of_kind("f")}
+    referenced = {key.target for table in tables for key in table.of_kind("foreign key")}
     return frozenset(
         table.name
         for table in tables
         if table.name in referenced
         and len(table.columns) <= 6
         and not any(column.base in TIMES for column in table.columns)
-        and all(key.target == table.name for key in table.of_kind("f"))
+        and all(key.target == table.name for key in table.of_kind("foreign key"))
     )
 
 

@@ -90,7 +90,7 @@ def _reference(
 
 
 def _times(subject: Subject, population: Population, calendar: Calendar) -> dict[str, Choice]:
-    taken = {name for key in subject.live.of_kind("f") for name in key.columns}
+    taken = {name for key in subject.live.of_kind("foreign key") for name in key.columns}
     columns = {
         column.name: column
         for column in subject.live.columns
@@ -133,7 +133,7 @@ def read_checks(table: LiveTable) -> tuple[tuple[checks.Fact, ...], tuple[str, .
     """What the CHECKs state, and the names of those left to the server to judge."""
     facts: list[checks.Fact] = []
     unread: list[str] = []
-    for constraint in table.of_kind("c"):
+    for constraint in table.of_kind("check"):
         found = checks.read(constraint.definition)
         if found is None:
             unread.append(constraint.name)

@@ -1,47 +1,41 @@
 """What the live database says about the tables to fill: it is the law, models are the meaning."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from dbtool import catalog
+from dbtool.catalog import Catalog, Column, Constraint, Index, Name, Named, Reader, Table, View
 from dbtool.connection import Connection
+from dbtool.sqltext import quoted
+
+KINDS = ("check", "exclusion", "foreign key", "primary key", "unique")
+"""The kinds of constraints that limit which rows a table takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveColumn:
-    """One column; `type` is as the server prints it, `base` looks through a domain."""
+    """One column; `type` is as the server prints it, `base` looks through a domain.
+
+    `numeric` is precision and scale, `sequence` the one that numbers it.
+    """
 
     name: str
     type: str
     base: str
     element: str | None
-    modifier: int
+    max_length: int | None
+    numeric: tuple[int, int] | None
     nullable: bool
-    identity: str
+    identity: bool
     generated: bool
     default: str | None
     sequence: str | None
     labels: tuple[str, ...]
 
-    @property
-    def max_length(self) -> int | None:
-        """The longest text a character column takes."""
-        has_length = self.base in ("varchar", "bpchar") and self.modifier > 4
-        return self.modifier - 4 if has_length else None
-
-    @property
-    def numeric(self) -> tuple[int, int] | None:
-        """Precision and scale of numeric(p, s)."""
-        if self.base != "numeric" or self.modifier < 4:
-            return None
-        packed = self.modifier - 4
-        return packed >> 16, packed & 0x7FF
-
 
 @dataclass(frozen=True, slots=True)
 class LiveConstraint:
-    """One constraint or unique index."""
+    """One constraint, of the table or of a column's domain, or unique index."""
 
     name: str
     kind: str
@@ -50,7 +44,7 @@ class LiveConstraint:
     target: str | None = None
     target_columns: tuple[str, ...] = ()
     deferrable: bool = False
-    on_delete: str = "a"
+    cascades: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +56,20 @@ class LiveTable:
     bare_name: str
     sql_name: str
     shown: str
-    kind: str
-    can_insert: bool
-    can_select: bool
+    is_table: bool
+    privileges: tuple[str, ...]
     columns: tuple[LiveColumn, ...]
     constraints: tuple[LiveConstraint, ...]
     triggers: tuple[str, ...]
 
     def of_kind(self, *kinds: str) -> tuple[LiveConstraint, ...]:
-        """The constraints of these kinds (p, u, f, c, x)."""
+        """The constraints of these kinds."""
         return tuple(each for each in self.constraints if each.kind in kinds)
 
     @property
     def primary_key(self) -> tuple[str, ...]:
         """The columns of the primary key."""
-        return next((each.columns for each in self.of_kind("p")), ())
+        return next((each.columns for each in self.of_kind("primary key")), ())
 
     def column(self, name: str) -> LiveColumn:
         """The column of that name."""
@@ -85,125 +78,129 @@ class LiveTable:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The tables that were asked for, those that are not there, and whether writing is allowed."""
+    """The tables that were asked for, those that are not there, and who is looking."""
 
     tables: tuple[LiveTable, ...]
     missing: tuple[str, ...]
-    read_only: bool
-    standby: bool
-    user: str
-    version: int
-
-
-SQL = """
-WITH wanted AS (
-    SELECT name, to_regclass(name) AS oid FROM unnest($1::text[]) AS name
-), columns AS (
-    SELECT a.attrelid, json_agg(json_build_object(
-        'name', a.attname,
-        'type', format_type(a.atttypid, a.atttypmod),
-        'base', b.typname,
-        'element', e.typname,
-        'modifier', CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END,
-        'nullable', NOT (a.attnotnull OR t.typnotnull),
-        'identity', a.attidentity,
-        'generated', a.attgenerated <> '',
-        'default', pg_get_expr(d.adbin, d.adrelid),
-        'sequence', pg_get_serial_sequence(a.attrelid::regclass::text, a.attname),
-        'labels', (SELECT json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_enum l
-                   WHERE l.enumtypid IN (b.oid, e.oid))
-    ) ORDER BY a.attnum) AS list
-    FROM wanted w
-    JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_type t ON t.oid = a.atttypid
-    JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
-    LEFT JOIN pg_type e ON e.oid = b.typelem AND b.typcategory = 'A'
-    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    GROUP BY a.attrelid
-), stated AS (
-    SELECT c.conrelid, c.conname::text AS name, c.contype::text AS kind,
-        pg_get_constraintdef(c.oid) AS definition,
-        (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(c.conkey) WITH ORDINALITY k (num, n)
-         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.num) AS columns,
-        (SELECT format('%I.%I', n.nspname, r.relname) FROM pg_class r
-         JOIN pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = c.confrelid) AS target,
-        (SELECT json_agg(a.attname ORDER BY k.n) FROM unnest(c.confkey) WITH ORDINALITY k (num, n)
-         JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.num) AS target_columns,
-        c.condeferrable AS can_defer, c.confdeltype::text AS on_delete
-    FROM wanted w JOIN pg_constraint c ON c.conrelid = w.oid
-    WHERE c.contype IN ('p', 'u', 'f', 'c', 'x') AND c.conparentid = 0
-    UNION ALL
-    SELECT a.attrelid, c.conname, 'c', replace(pg_get_constraintdef(c.oid), 'VALUE',
-        quote_ident(a.attname)), json_build_array(a.attname), NULL, NULL, false, 'a'
-    FROM wanted w
-    JOIN pg_attribute a ON a.attrelid = w.oid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_constraint c ON c.contypid = a.atttypid AND c.contype = 'c'
-    UNION ALL
-    SELECT i.indrelid, i.indexrelid::regclass::text, 'u', pg_get_indexdef(i.indexrelid),
-        (SELECT json_agg(DISTINCT a.attname) FROM pg_depend p
-         JOIN pg_attribute a ON a.attrelid = p.refobjid AND a.attnum = p.refobjsubid
-         WHERE p.classid = 'pg_class'::regclass AND p.objid = i.indexrelid
-         AND p.refobjid = i.indrelid AND p.refobjsubid > 0
-         AND (a.attnum = ANY (i.indkey) OR 0 = ANY (i.indkey))), NULL, NULL, false, 'a'
-    FROM wanted w JOIN pg_index i ON i.indrelid = w.oid AND i.indisunique
-    WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)
-), constraints AS (
-    SELECT conrelid, json_agg(json_build_object('name', name, 'kind', kind, 'columns', columns,
-        'definition', definition, 'target', target, 'target_columns', target_columns,
-        'deferrable', can_defer, 'on_delete', on_delete) ORDER BY kind, name) AS list
-    FROM stated GROUP BY conrelid
-)
-SELECT json_build_object(
-    'read_only', current_setting('transaction_read_only')::bool,
-    'standby', pg_is_in_recovery(),
-    'user', current_user,
-    'version', current_setting('server_version_num')::int,
-    'missing', (SELECT json_agg(name) FROM wanted WHERE oid IS NULL),
-    'tables', (SELECT json_agg(json_build_object(
-        'name', format('%I.%I', n.nspname, r.relname), 'sql_name', w.name,
-        'schema', n.nspname, 'bare_name', r.relname,
-        'shown', w.oid::regclass::text, 'kind', r.relkind,
-        'can_insert', has_table_privilege(w.oid, 'INSERT'),
-        'can_select', has_table_privilege(w.oid, 'SELECT'),
-        'columns', columns.list, 'constraints', constraints.list,
-        'triggers', (SELECT json_agg(g.tgname ORDER BY g.tgname) FROM pg_trigger g
-            WHERE g.tgrelid = w.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
-            AND g.tgtype & 4 > 0)
-        ) ORDER BY w.name)
-        FROM wanted w
-        JOIN pg_class r ON r.oid = w.oid JOIN pg_namespace n ON n.oid = r.relnamespace
-        LEFT JOIN columns ON columns.attrelid = w.oid
-        LEFT JOIN constraints ON constraints.conrelid = w.oid)
-)::text
-"""
+    reader: Reader
 
 
 async def read(connection: Connection, names: Sequence[str]) -> Live:
     """Ask about tables by their quoted names, in one statement."""
-    answer: dict[str, Any] = json.loads(await connection.fetchval(SQL, list(names)))
-    return Live(
-        tables=tuple(_table(each) for each in answer["tables"] or ()),
-        missing=tuple(answer["missing"] or ()),
-        read_only=answer["read_only"],
-        standby=answer["standby"],
-        user=answer["user"],
-        version=answer["version"],
+    found = await catalog.read(connection, tables=names)
+    relations: tuple[Table | View, ...] = (*found.tables, *found.views)
+    by_name = {Name(each.schema, each.name): each for each in relations}
+    adapter = _Adapter(found)
+    tables = [
+        adapter.table(by_name[each.found], each)
+        for each in sorted(found.named, key=lambda named: named.asked)
+        if each.found
+    ]
+    missing = tuple(each.asked for each in found.named if each.found is None)
+    return Live(tuple(tables), missing, found.reader)
+
+
+class _Adapter:
+    """Puts what the catalogue says into the shape rows are planned from."""
+
+    def __init__(self, found: Catalog) -> None:
+        self._path = found.reader.search_path
+        self._domains = {Name(each.schema, each.name): each for each in found.domains}
+        self._sequences = {
+            (owner.schema, owner.table, owner.column): sequence
+            for sequence in found.sequences
+            if (owner := sequence.owned_by)
+        }
+
+    def table(self, found: Table | View, named: Named) -> LiveTable:
+        """One table or view, with what limits its rows."""
+        constraints: list[LiveConstraint] = []
+        if isinstance(found, Table):
+            stated = [each for each in found.constraints if not each.derived]
+            constraints += [_stated(each) for each in stated if each.kind in KINDS]
+        for column in found.columns:
+            constraints += self._of_domain(column)
+        constraints += [
+            _unique(each) for each in found.indexes if each.unique and each.constraint is None
+        ]
+        return LiveTable(
+            name=identifier(found.schema, found.name),
+            schema=found.schema,
+            bare_name=found.name,
+            sql_name=named.asked,
+            shown=named.shown or found.name,
+            is_table=found.kind in ("table", "partitioned table"),
+            privileges=found.privileges,
+            columns=tuple(self._column(found, each) for each in found.columns),
+            constraints=tuple(sorted(constraints, key=lambda each: (each.kind, each.name))),
+            triggers=tuple(
+                each.name
+                for each in found.triggers
+                if "insert" in each.events and each.enabled != "disabled"
+            ),
+        )
+
+    def _column(self, table: Table | View, found: Column) -> LiveColumn:
+        base = found.base
+        domain = self._domains.get(found.domain) if found.domain else None
+        sequence = self._sequences.get((table.schema, table.name, found.name))
+        numeric = None
+        if base.precision is not None and base.scale is not None:
+            numeric = (base.precision, base.scale)
+        return LiveColumn(
+            name=found.name,
+            type=self._shown_type(found),
+            base=base.name,
+            element=base.element,
+            max_length=base.length,
+            numeric=numeric,
+            nullable=not (found.not_null or (domain is not None and domain.not_null)),
+            identity=bool(found.identity),
+            generated=bool(found.generated),
+            default=found.default,
+            sequence=identifier(sequence.schema, sequence.name) if sequence else None,
+            labels=base.labels,
+        )
+
+    def _shown_type(self, column: Column) -> str:
+        """The type without a schema that the search path makes needless."""
+        for schema in self._path:
+            column_type = column.type.removeprefix(f"{quoted(schema)}.")
+            if column_type != column.type:
+                return column_type
+        return column.type
+
+    def _of_domain(self, column: Column) -> list[LiveConstraint]:
+        domain = self._domains.get(column.domain) if column.domain else None
+        name = quoted(column.name)
+        return [
+            LiveConstraint(
+                each.name, "check", (column.name,), each.definition.replace("VALUE", name)
+            )
+            for each in (domain.constraints if domain else ())
+        ]
+
+
+def _stated(found: Constraint) -> LiveConstraint:
+    target = found.references
+    return LiveConstraint(
+        name=found.name,
+        kind=found.kind,
+        columns=found.columns,
+        definition=found.definition,
+        target=identifier(target.schema, target.name) if target else None,
+        target_columns=found.referenced_columns,
+        deferrable=found.deferrable,
+        cascades=found.on_delete == "cascade",
     )
 
 
-def _table(found: dict[str, Any]) -> LiveTable:
-    columns = tuple(
-        LiveColumn(**{**each, "labels": tuple(each["labels"] or ())}) for each in found["columns"]
-    )
-    constraints = tuple(_constraint(each) for each in found["constraints"] or ())
-    lists = {"columns": columns, "constraints": constraints}
-    return LiveTable(**{**found, **lists, "triggers": tuple(found["triggers"] or ())})
-
-
-def _constraint(found: dict[str, Any]) -> LiveConstraint:
-    columns = tuple(found["columns"] or ())
-    targets = tuple(found["target_columns"] or ())
-    return LiveConstraint(**{**found, "columns": columns, "target_columns": targets})
+def _unique(found: Index) -> LiveConstraint:
+    """A unique index as the constraint it is; where it has expressions, on all they read."""
+    plain = all(key.is_column for key in found.keys)
+    own = {key.expression for key in found.keys}.union(found.include)
+    columns = tuple(sorted(own)) if plain else found.reads
+    return LiveConstraint(found.name, "unique", columns, found.definition)
 
 
 async def filled(connection: Connection, tables: Sequence[LiveTable]) -> frozenset[str]:
@@ -236,6 +233,6 @@ async def keys(
     return {name: tuple(row[place] for row in rows) for place, name in enumerate(columns)}
 
 
-def quoted(name: str) -> str:
-    """An identifier as SQL text."""
-    return '"' + name.replace('"', '""') + '"'
+def identifier(schema: str, name: str) -> str:
+    """A qualified name as SQL text."""
+    return f"{quoted(schema)}.{quoted(name)}"

@@ -46,8 +46,8 @@ async def load(
     connection: Connection, planned: Planned, progress: Progress, outcome: Outcome | None
 ) -> tuple[Loaded, ...]:
     """Load every table, parents first; without an outcome to note, roll all of it back."""
-    tables = "1 table" if len(planned.loads) == 1 else f"{len(planned.loads)} tables"
-    progress.step(f"Loading {planned.plan.rows:,} rows into {tables}")
+    rows, tables = counted(planned.plan.rows, "row"), counted(len(planned.loads), "table")
+    progress.step(f"loading {rows} into {tables}")
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -172,7 +172,7 @@ async def analyze(connection: Connection, planned: Planned, progress: Progress) 
     names = ", ".join(each.table.name for each in planned.loads if each.population.count)
     if not names:
         return
-    progress.step("Analyzing the tables")
+    progress.step("analyzing the tables")
     try:
         await connection.execute(f"ANALYZE {names}")
     except PostgresError as error:

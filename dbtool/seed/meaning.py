@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.types import JSON, TypeEngine
 
 from dbtool.metadata import Models
-from dbtool.seed.live import quoted
+from dbtool.sqltext import quoted
 
 
 @dataclass(frozen=True, slots=True)

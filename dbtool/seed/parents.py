@@ -55,7 +55,7 @@ def plan_links(
     table: LiveTable, lookups: Collection[str], cut: Collection[str], deferred: Collection[str]
 ) -> Links:
     """Choose the walk and the ways of the other foreign keys; raises Unfit where there is none."""
-    keys = table.of_kind("f")
+    keys = table.of_kind("foreign key")
     walk = _choose_walk(table, keys, lookups, {*cut, *deferred})
     walked = set(walk.columns) if walk else set()
     pairs = _pairs(table, walked, keys)
@@ -91,7 +91,7 @@ def _choose_walk(
         place = min(map([c.name for c in table.columns].index, key.columns))
         settled = key.target not in lookups
         unique = _is_unique(table, key.columns)
-        return unique, settled and leads, settled and key.on_delete == "c", -place
+        return unique, settled and leads, settled and key.cascades, -place
 
     return max(filter(owns, keys), key=weight, default=None)
 
@@ -103,12 +103,12 @@ def _edge(table: LiveTable, key: LiveConstraint) -> str:
 
 def _is_junction(table: LiveTable, keys: Sequence[LiveConstraint]) -> bool:
     referring = {name for key in keys for name in key.columns}
-    sets = [set(each.columns) for each in table.of_kind("p", "u")]
+    sets = [set(each.columns) for each in table.of_kind("primary key", "unique")]
     return any(len(one) > 1 and one <= referring for one in sets)
 
 
 def _is_unique(table: LiveTable, columns: Sequence[str]) -> bool:
-    return any(set(each.columns) == set(columns) for each in table.of_kind("p", "u"))
+    return any(set(each.columns) == set(columns) for each in table.of_kind("primary key", "unique"))
 
 
 def _pairs(
@@ -117,7 +117,7 @@ def _pairs(
     """Foreign keys that, with the walk, make rows unique."""
     return frozenset(
         key.name
-        for unique in table.of_kind("p", "u")
+        for unique in table.of_kind("primary key", "unique")
         for key in keys
         if walked
         and set(unique.columns) > set(walked)
@@ -160,7 +160,7 @@ def _uniques(
     ordinals: set[str] = set()
     unique: set[str] = set()
     crowded = False
-    for each in table.of_kind("p", "u"):
+    for each in table.of_kind("primary key", "unique"):
         rest = [name for name in each.columns if name not in walked]
         if not rest:
             crowded = True
@@ -201,6 +201,6 @@ def _counts(
         return _ONE_EACH
     if numbered:
         return _PARTS
-    if _is_junction(table, table.of_kind("f")):
+    if _is_junction(table, table.of_kind("foreign key")):
         return _PAIRS
     return _PARTS if set(walk.columns) <= set(table.primary_key) else _MANY

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from dbtool import guard
+from dbtool.catalog import SETTINGS
 from dbtool.connection import Connection
 from dbtool.database import SyncConnection
 from dbtool.errors import Interrupted, OperationError, UsageError
@@ -88,7 +89,7 @@ def seed(
     wanted, allowed = request or Request(), permission or Permission()
     shown = progress or Silent()
     outcome = Outcome()
-    with _interruptible(outcome), SyncConnection(target, application_name=_NAME) as session:
+    with _interruptible(outcome), _session(target) as session:
         found = session.run(lambda connection: survey(connection, models, wanted))
         planned = build(found, wanted)
         _refuse_nothing(planned, wanted)
@@ -109,11 +110,14 @@ def plan(target: Target, models: Models, request: Request | None = None) -> Seed
     wanted = request or Request()
 
     async def look(connection: Connection) -> Found:
-        async with connection.limits():
-            return await survey(connection, models, wanted, writing=False)
+        return await survey(connection, models, wanted, writing=False)
 
-    with SyncConnection(target, application_name=_NAME, read_only=True) as session:
+    with _session(target, read_only=True) as session:
         return build(session.run(look), wanted).plan
+
+
+def _session(target: Target, *, read_only: bool = False) -> SyncConnection:
+    return SyncConnection(target, application_name=_NAME, read_only=read_only, settings=SETTINGS)
 
 
 @contextmanager

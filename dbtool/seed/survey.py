@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from asyncpg.exceptions import LockNotAvailableError
+
 from dbtool.connection import Connection
-from dbtool.errors import OperationError, UsageError
+from dbtool.errors import LockNotObtained, OperationError, UsageError
 from dbtool.metadata import Models
 from dbtool.seed import live
 from dbtool.seed.build import Found, lookups
@@ -15,6 +17,7 @@ from dbtool.seed.plan import Request
 from dbtool.seed.rows import Population
 from dbtool.seed.stream import BLOCK
 from dbtool.seed.values import escaped
+from dbtool.sqltext import quoted
 
 
 async def survey(
@@ -24,6 +27,18 @@ async def survey(
 
     With `writing` it must also be ready to be filled, by this role and on this server.
     """
+    try:
+        async with connection.limits():
+            return await _survey(connection, models, request, writing)
+    except LockNotAvailableError as error:
+        raise LockNotObtained(
+            "a table of the models is locked by another session",
+            detail=f"{error}. Nothing was loaded.",
+            hint="See who holds it with dbtool locks, then run this again.",
+        ) from error
+
+
+async def _survey(connection: Connection, models: Models, request: Request, writing: bool) -> Found:
     said = meanings(models)
     seen = await live.read(connection, [each.sql_name for each in said])
     _refuse_unmigrated(seen)
@@ -42,7 +57,7 @@ async def survey(
         meanings=_by_name(seen, said),
         lookups=lookups(seen.tables),
         first_blocks=first,
-        existing=await _existing(connection, chosen, request.random_seed),
+        existing=await _existing(connection, seen.tables, chosen, request.random_seed),
     )
 
 
@@ -79,8 +94,11 @@ def _chosen(tables: tuple[LiveTable, ...], names: Sequence[str]) -> tuple[LiveTa
 
 
 def _refuse_read_only(seen: Live) -> None:
-    if seen.read_only:
-        why = "The server is a standby." if seen.standby else "default_transaction_read_only is on."
+    reader = seen.reader
+    if reader.read_only:
+        why = (
+            "The server is a standby." if reader.standby else "default_transaction_read_only is on."
+        )
         raise OperationError(
             "the database takes no writes",
             detail=why,
@@ -89,34 +107,35 @@ def _refuse_read_only(seen: Live) -> None:
 
 
 def _refuse_role(seen: Live, chosen: Sequence[LiveTable], writing: bool) -> None:
+    needed = {"select", "insert"} if writing else {"select"}
     rights = "SELECT, INSERT" if writing else "SELECT"
-    refused = ", ".join(
-        table.shown
-        for table in chosen
-        if not table.can_select or (writing and not table.can_insert)
-    )
+    refused = ", ".join(table.shown for table in chosen if not needed <= set(table.privileges))
     if refused:
         raise OperationError(
-            f'"{seen.user}" may not {"fill" if writing else "read"} {refused}',
+            f'"{seen.reader.user}" may not {"fill" if writing else "read"} {refused}',
             detail=f"The role needs {rights}.",
-            hint=f"As the owner: GRANT {rights} ON {refused} TO {live.quoted(seen.user)};",
+            hint=f"As the owner: GRANT {rights} ON {refused} TO {quoted(seen.reader.user)};",
         )
 
 
 async def _existing(
-    connection: Connection, chosen: Sequence[LiveTable], seed: int
+    connection: Connection, seen: Sequence[LiveTable], chosen: Sequence[LiveTable], seed: int
 ) -> dict[str, Population]:
     """Rows of tables that are referenced and not filled, as parents to choose from."""
+    filled = {table.name for table in chosen}
     wanted: dict[str, set[str]] = {}
     for table in chosen:
-        for key in table.of_kind("f"):
-            if key.target and key.target not in {each.name for each in chosen}:
+        for key in table.of_kind("foreign key"):
+            if key.target and key.target not in filled:
                 wanted.setdefault(key.target, set()).update(key.target_columns)
-    parents = (await live.read(connection, sorted(wanted))).tables if wanted else ()
+    parents = [table for table in seen if table.name in wanted]
+    if others := sorted(wanted.keys() - {table.name for table in parents}):
+        parents += (await live.read(connection, others)).tables
     found: dict[str, Population] = {}
     for parent in parents:
         columns = sorted(wanted[parent.name])
-        values = await live.keys(connection, parent, columns, BLOCK) if parent.can_select else {}
+        readable = "select" in parent.privileges
+        values = await live.keys(connection, parent, columns, BLOCK) if readable else {}
         population = Population(parent.name, seed, len(next(iter(values.values()), ())))
         population.generators = {
             name: Given(tuple(map(escaped, texts))) for name, texts in values.items()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dbtool.report import Cell, Column, Report, Section, Styled, Table, Tone
+from dbtool.report import Cell, Column, Report, Section, Styled, Table, Tone, counted, duration
 from dbtool.seed.plan import ColumnPlan, SeedPlan, TablePlan
 from dbtool.seed.run import Seeded
 
@@ -11,11 +11,11 @@ _TONES: dict[str, Tone] = {"certain": "plain", "likely": "plain", "guess": "warn
 
 def seeded(done: Seeded, command: str) -> Report:
     """What was loaded."""
-    rate = f"{done.rows_per_second:,.0f} rows/s"
-    loaded = f"{done.rows:,} rows into {tables(len(done.tables))} in {done.seconds:.1f} s ({rate})"
-    headline = f"Loaded {loaded}"
+    into = f"into {counted(len(done.tables), 'table')} in {duration(done.seconds)}"
+    loaded = f"{into} ({done.rows_per_second:,.0f} rows/s)"
+    headline = f"{counted(done.rows, 'row')} loaded {loaded}"
     if done.dry_run:
-        headline = f"Dry run: a sample of {loaded} was rolled back"
+        headline = f"dry run: a sample of {counted(done.rows, 'row')} {loaded} was rolled back"
     return Report(
         command=command,
         data=done,
@@ -26,16 +26,11 @@ def seeded(done: Seeded, command: str) -> Report:
     )
 
 
-def tables(count: int) -> str:
-    """A number of tables in words."""
-    return "1 table" if count == 1 else f"{count} tables"
-
-
 def _loaded(done: Seeded) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (each.name, f"{each.rows:,}", f"{each.seconds:.2f}") for each in done.tables
     ]
-    columns = (Column("Table", shrink=True), Column("Rows", "right"), Column("Seconds", "right"))
+    columns = (Column("table", shrink=True), Column("rows", "right"), Column("seconds", "right"))
     return Table(columns, tuple(rows))
 
 
@@ -43,17 +38,17 @@ def _notes_of_run(done: Seeded) -> Iterator[str]:
     yield _same_again(done.random_seed, str(done.as_of), done.generator_version)
     if done.dry_run:
         seconds = done.would_load / done.rows_per_second if done.rows_per_second else 0
-        yield f"A real run loads {done.would_load:,} rows, in about {seconds:.1f} s."
+        yield f"a real run loads {counted(done.would_load, 'row')}, in about {duration(seconds)}"
     for skipped in done.skipped:
         yield f"{skipped.name} was skipped: {skipped.reason}"
     if done.triggers:
-        yield f"Triggers that fired: {', '.join(done.triggers)}"
+        yield f"triggers that fired: {', '.join(done.triggers)}"
 
 
 def _same_again(random_seed: int, as_of: str, version: int) -> str:
     return (
-        f"The same rows again: --random-seed {random_seed} --as-of {as_of} "
-        f"(generators of version {version})."
+        f"the same rows again: --random-seed {random_seed} --as-of {as_of} "
+        f"(generators of version {version})"
     )
 
 
@@ -62,7 +57,7 @@ def plan(made: SeedPlan, command: str) -> Report:
     return Report(
         command=command,
         data=made,
-        headline=f"{made.rows:,} rows for {tables(len(made.tables))}, parents first",
+        headline=f"{counted(made.rows, 'row')} for {counted(len(made.tables), 'table')}, parents first",
         sections=tuple(_sections(made)),
         notes=tuple(_notes_of_plan(made)),
         next=("dbtool seed run",),
@@ -71,11 +66,11 @@ def plan(made: SeedPlan, command: str) -> Report:
 
 def _sections(made: SeedPlan) -> Iterator[Section]:
     columns = (
-        Column("Column"),
-        Column("Generator", shrink=True),
-        Column("From"),
-        Column("Sure"),
-        Column("Detail", shrink=True, optional=1),
+        Column("column"),
+        Column("generator", shrink=True),
+        Column("from"),
+        Column("sure"),
+        Column("detail", shrink=True, optional=1),
     )
     for table in made.tables:
         rows = tuple(_column(column) for column in table.columns)
@@ -84,7 +79,7 @@ def _sections(made: SeedPlan) -> Iterator[Section]:
 
 def _title(table: TablePlan) -> str:
     per = f", {table.per}" if table.per else ""
-    return f"{table.name}: {table.rows:,} rows{per}"
+    return f"{table.name}: {counted(table.rows, 'row')}{per}"
 
 
 def _column(column: ColumnPlan) -> tuple[Cell, ...]:
@@ -97,9 +92,9 @@ def _notes_of_plan(made: SeedPlan) -> Iterator[str]:
     yield _same_again(made.random_seed, str(made.as_of), made.generator_version)
     for table in made.tables:
         for name in table.unread_checks:
-            yield f"{name} of {table.name} is left to the server to judge."
+            yield f"{name} of {table.name} is left to the server to judge"
         if table.triggers:
-            yield f"Triggers that will fire on {table.name}: {', '.join(table.triggers)}"
+            yield f"triggers that will fire on {table.name}: {', '.join(table.triggers)}"
     for skipped in made.skipped:
         yield f"{skipped.name} is skipped: {skipped.reason}"
     yield from made.drift

@@ -369,7 +369,7 @@ def test_role_that_may_not_write(migrated: Target, example: Models) -> None:
             seed(reader, example, Request(tables=("users", "roles")))
         assert caught.value.message == '"seed_reader" may not fill roles, users'
         assert caught.value.hint == (
-            'As the owner: GRANT SELECT, INSERT ON roles, users TO "seed_reader";'
+            "As the owner: GRANT SELECT, INSERT ON roles, users TO seed_reader;"
         )
         assert plan(reader, example, Request(tables=("roles",))).rows == 12
     finally:
