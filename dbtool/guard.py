@@ -32,7 +32,7 @@ class Action(StrEnum):
     KILL = "end the session on"
     DOWNGRADE = "downgrade"
     GENERATE_EMPTY = "fill the empty tables of"
-    GENERATE = "write generated rows over the data of"
+    GENERATE = "add generated rows to the data of"
     REFERENCE = "write the reference rows to"
 
 

@@ -140,8 +140,8 @@ def plan(
 ) -> "Report":
     """Show what would be loaded: for each column the generator, and what it was chosen by.
 
-    From says what decided: a CHECK or UNIQUE constraint, a foreign key, the enum, the
-    column's name or only its type. Sure is "guess" where the type was all there was.
+    "from" says what decided: a CHECK or UNIQUE constraint, a foreign key, the enum, the
+    column's name or only its type. "sure" is a guess where the type was all there was.
     """
     from dbtool.seed import run as family
     from dbtool.seed import view

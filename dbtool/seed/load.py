@@ -18,6 +18,7 @@ from asyncpg.transaction import Transaction
 from dbtool.connection import Connection
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError
 from dbtool.ports import Progress
+from dbtool.report import counted
 from dbtool.seed import live
 from dbtool.seed.plan import Load, Planned
 from dbtool.seed.rows import blocks

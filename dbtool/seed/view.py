@@ -54,10 +54,11 @@ def _same_again(random_seed: int, as_of: str, version: int) -> str:
 
 def plan(made: SeedPlan, command: str) -> Report:
     """What a run would load, column by column."""
+    tables = counted(len(made.tables), "table")
     return Report(
         command=command,
         data=made,
-        headline=f"{counted(made.rows, 'row')} for {counted(len(made.tables), 'table')}, parents first",
+        headline=f"{counted(made.rows, 'row')} for {tables}, parents first",
         sections=tuple(_sections(made)),
         notes=tuple(_notes_of_plan(made)),
         next=("dbtool seed run",),

@@ -39,9 +39,9 @@ def users(target: Target) -> int:
 
 
 RUN = """\
-Loaded 2,884 rows into 12 tables in N s (N rows/s)
+2,884 rows loaded into 12 tables in N s (N rows/s)
 
-Table        Rows  Seconds
+table        rows  seconds
 categories      8     0.00
 roles           8     0.00
 tags            8     0.00
@@ -55,7 +55,7 @@ order_lines   638     0.00
 profiles       72     0.00
 user_roles    145     0.00
 
-info: The same rows again: --random-seed 1 --as-of 2026-11-01 (generators of version 1).
+info: the same rows again: --random-seed 1 --as-of 2026-11-01 (generators of version 1)
 
 next: dbtool seed plan
 """
@@ -66,7 +66,7 @@ def test_bare_seed_runs(dbtool: Dbtool, project: Path, migrated: Target) -> None
     url = migrated.sqlalchemy_url()
     ran = dbtool("seed", "--rows", "100", "--url", url, cwd=project)
     assert shown(ran.out) == RUN
-    assert ran.err == "Loading 2,884 rows into 12 tables\nAnalyzing the tables\n"
+    assert ran.err == "loading 2,884 rows into 12 tables\nanalyzing the tables\n"
     assert ran.code == 0
     again = dbtool(
         "seed", "run", "--rows", "50", "--scale", "2", "--yes", "--url", url, cwd=project
@@ -96,13 +96,13 @@ PLAN = """\
 12 rows for 1 table, parents first
 
 roles: 12 rows
-Column       Generator  From      Sure     Detail
+column       generator  from      sure     detail
 id           sequence   identity  certain
 name         role       unique    certain
 description  text       name      likely
 permissions  list       name      likely
 
-info: The same rows again: --random-seed 7 --as-of 2025-06-01 (generators of version 1).
+info: the same rows again: --random-seed 7 --as-of 2025-06-01 (generators of version 1)
 
 next: dbtool seed run
 """
@@ -142,9 +142,9 @@ def test_dry_run(dbtool: Dbtool, project: Path, migrated: Target) -> None:
     ran = dbtool("seed", "--dry-run", "--url", migrated.sqlalchemy_url(), cwd=project)
     assert ran.code == 0
     assert shown(ran.out).startswith(
-        "Dry run: a sample of 5,524 rows into 12 tables in N s (N rows/s) was rolled back\n"
+        "dry run: a sample of 5,524 rows into 12 tables in N s (N rows/s) was rolled back\n"
     )
-    assert "info: A real run loads 29,737 rows, in about" in ran.out
+    assert "info: a real run loads 29,737 rows, in about" in ran.out
     assert users(migrated) == 0
 
 
@@ -244,7 +244,7 @@ def test_interrupt(project: Path, migrated: Target, number: signal.Signals) -> N
         text=True,
     )  # fmt: skip
     assert running.stderr is not None
-    assert running.stderr.readline().startswith("Loading 5,")
+    assert running.stderr.readline().startswith("loading 5,")
     running.send_signal(number)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, out) == (130, "")
