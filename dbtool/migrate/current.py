@@ -47,7 +47,7 @@ class Current:
 
 def current(project: Project, progress: Progress | None = None) -> Current:
     """Ask the database through env.py."""
-    with Session(project, _WORDS, progress or Silent()) as session:
+    with Session(project, progress or Silent()) as session:
         found: dict[str, Revision] = {}
         heads: list[str] = []
         states: list[tuple[tuple[str, ...], int, bool]] = []
@@ -93,7 +93,7 @@ def history_at(
 
     `current` stands for those revisions in the range.
     """
-    with Session(project, ("history",), progress or Silent()) as session:
+    with Session(project, progress or Silent()) as session:
         found: list[History] = []
 
         def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
@@ -111,7 +111,7 @@ def history_at(
 
 def revisions_at(project: Project, progress: Progress | None = None) -> History:
     """The revisions the database records."""
-    with Session(project, ("show", "current"), progress or Silent()) as session:
+    with Session(project, progress or Silent()) as session:
         found: list[History] = []
 
         def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:

@@ -1,6 +1,7 @@
 """Undo revisions: plan, ask, run, check where the database stands."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
@@ -35,13 +36,10 @@ def downgrade(
 ) -> Downgraded:
     """Take the database back to a revision."""
     command = downgrading(revision, tag)
-    with Session(project, command.words, progress or Silent()) as session:
-        planned = session.survey(command)
-        if not planned.planned:
-            return _downgraded(session, planned)
-        lines = plan_lines(session, planned, "undo")
-        session.permit(Action.DOWNGRADE, permission or Permission(), lines)
-        return _downgraded(session, session.apply(command))
+    with Session(project, progress or Silent()) as session:
+        allowed, lines = permission or Permission(), partial(plan_lines, verb="undo")
+        record = session.carry_out(command, Action.DOWNGRADE, allowed, lines)
+        return _downgraded(session, record)
 
 
 def plan(
@@ -49,7 +47,7 @@ def plan(
 ) -> Plan:
     """What `downgrade` would undo; no revision runs."""
     command = downgrading(revision, tag)
-    with Session(project, command.words, progress or Silent()) as session:
+    with Session(project, progress or Silent()) as session:
         return planned_by(session, session.survey(command))
 
 

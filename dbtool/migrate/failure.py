@@ -231,6 +231,9 @@ def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) 
         )
     told = import_error(error, "env.py", [Path.cwd()])
     hint = "" if "See the whole traceback" in told.hint else told.hint
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        near = import_error(error, error.name, [Path.cwd()]).hint
+        hint = near if near.startswith("Did you mean") else hint
     return OperationError("env.py failed", detail=told.detail, hint=hint)
 
 

@@ -1,8 +1,7 @@
 """Our own connection to the named database, and the lock by which others can recognise it."""
 
 import secrets
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from dbtool.database import SyncConnection, Target, pooled
 from dbtool.errors import UsageError
@@ -15,7 +14,7 @@ _TRIES = 3
 
 
 class Holder:
-    """Holds an advisory lock under a random number for as long as the block lasts."""
+    """Holds an advisory lock under a random number until it is closed."""
 
     def __init__(self, target: Target) -> None:
         if evidence := pooled(target):
@@ -31,15 +30,8 @@ class Holder:
             self.connection.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give up the lock and the connection."""
         self.connection.close()
 
     @property

@@ -4,6 +4,7 @@ A team's env.py decides where it connects: it may take the URL it is given, comp
 hard-code one, build an engine around a function of its own, or open several. While it runs,
 every engine of the process is listened to, and the rule is:
 
+* Where nobody named a database, the first one env.py asks for is the named one.
 * A run asks for one destination. The first one SQLAlchemy is asked to connect to is that one;
   a second, different one is refused, whichever of them is the named one. Otherwise what was
   meant for a second database could end up in the first.
@@ -11,7 +12,8 @@ every engine of the process is listened to, and the rule is:
 * If it is another, the connection is led to the named database instead, and a note says what
   env.py had asked for.
 * A maintenance database (`postgres`), which many an env.py asks whether its own database
-  exists, may be asked on the named server, read-only, and does not count.
+  exists, may be asked on the named server, read-only, and does not count. Where nobody named
+  a database it is env.py's own business, and meant only if nothing else is asked for.
 * A database of another kind, and any connection in offline mode, is refused.
 * Where the arguments do not say where they lead (`creator=`, `async_creator=`, services,
   lists of hosts), the connection is opened as it is.
@@ -34,8 +36,9 @@ from sqlalchemy import Connection, exc
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-from dbtool.errors import DbtoolError, OperationError
-from dbtool.migrate.destination import Destination, arguments_for, read_arguments
+from dbtool.database import Target
+from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.migrate.destination import Destination, arguments_for, read_arguments, target_of
 from dbtool.migrate.holder import Holder, behind_pooler
 from dbtool.migrate.listener import Events, Listener, make_read_only, other_kind
 from dbtool.ports import Progress
@@ -56,14 +59,20 @@ class Seen:
 class Watch(Listener):
     """Leads every connection to the named database and lets none through unproven."""
 
-    def __init__(self, holder: Holder, progress: Progress) -> None:
+    def __init__(self, target: Target | None, progress: Progress) -> None:
         super().__init__()
-        self.holder = holder
-        self.target = holder.target
+        self.holder = None if target is None else Holder(target)
         self.backends: list[int] = []
         self._progress = progress
         self._asked: Destination | None = None
+        self._provisional: Target | None = None
         self._maintenance: set[str] = set()
+        self._token = object()
+
+    def close(self) -> None:
+        """Give up the lock and our own connection."""
+        if self.holder is not None:
+            self.holder.close()
 
     def _events(self) -> Events:
         returning = ((Pool, "checkout", self._taken), (Pool, "checkin", self._returned))
@@ -78,7 +87,26 @@ class Watch(Listener):
         place = read_arguments(arguments, named)
         if place is None:
             return None
-        target = self.target
+        if self.holder is None:
+            wanted = target_of(place, named)
+            if place.is_maintenance and self._provisional in (None, wanted):
+                self._provisional = wanted
+                return None
+            self._hold(wanted)
+        return self._led(place, dialect, named)
+
+    def _hold(self, target: Target) -> Holder:
+        """What env.py asks for is the named database from now on."""
+        try:
+            self.holder = Holder(target)
+        except DbtoolError as error:
+            self.refuse(error)
+        return self.holder
+
+    def _led(
+        self, place: Destination, dialect: Dialect, named: dict[str, object]
+    ) -> DBAPIConnection | None:
+        target = self._held.target
         if place.is_maintenance and place.database != target.database:
             target = target.with_database(place.database)
             self._maintenance.add(place.database)
@@ -89,36 +117,51 @@ class Watch(Listener):
         ours, ours_named = arguments_for(target, dialect, named)
         return dialect.connect(*ours, **ours_named)
 
+    @property
+    def _held(self) -> Holder:
+        assert self.holder is not None
+        return self.holder
+
     def _count(self, place: Destination) -> None:
         """One destination is redirected, and that is said once; a second is refused."""
         if self._asked not in (None, place):
             self.refuse(self._second(place))
-        if self._asked is None and not place.reaches(self.target):
+        if self._asked is None and not place.reaches(self._held.target):
             self._progress.note(self._redirected(place))
         self._asked = place
 
     def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         """Prove a new connection."""
-        seen = self._prove(connection)
-        connection.rollback()
-        if not seen.same_database:
-            make_read_only(connection)
-        record.info[_PROVEN] = self.holder.key
+        if self.holder is None:
+            if self._provisional is None:
+                self.refuse(_unreadable())
+        else:
+            seen = self._prove(connection)
+            connection.rollback()
+            if not seen.same_database:
+                make_read_only(connection)
+        record.info[_PROVEN] = self._token
 
     def configured(self, connection: Connection | None) -> None:
-        """Prove a connection that was taken from its pool before this run began."""
+        """Prove the connection that Alembic is to work on, unless that was done."""
         if not isinstance(connection, Connection) or connection.closed:
             return
-        info, driver = connection.info, connection.connection.dbapi_connection
-        if driver is not None and info.get(_PROVEN) != self.holder.key:
-            self._prove(driver)
-            info[_PROVEN] = self.holder.key
+        if self.holder is None:
+            if self._provisional is None:
+                self.refuse(_unreadable())
+            self._hold(self._provisional)
+        elif connection.info.get(_PROVEN) is self._token:
+            return
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        self._prove(driver)
+        connection.info[_PROVEN] = self._token
 
     def _taken(
         self, _connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
     ) -> None:
         """Have a connection that was not proven in this run opened again."""
-        if record.info.get(_PROVEN) != self.holder.key:
+        if record.info.get(_PROVEN) is not self._token:
             raise exc.DisconnectionError("opened before this run")
 
     def _returned(self, connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
@@ -127,48 +170,59 @@ class Watch(Listener):
             record.invalidate()
 
     def _prove(self, connection: DBAPIConnection) -> Seen:
-        seen = self._ask(connection)
+        holder = self._held
+        seen = _ask(connection, holder.question)
         if seen.holder == seen.backend:
-            self.refuse(behind_pooler(self.target, "env.py's session shares ours on the server"))
+            self.refuse(behind_pooler(holder.target, "env.py's session shares ours on the server"))
         maintenance = seen.name.rpartition("/")[2] in self._maintenance
-        if seen.holder != self.holder.backend or not (seen.same_database or maintenance):
+        if seen.holder != holder.backend or not (seen.same_database or maintenance):
             self.refuse(self._elsewhere(seen))
         self.backends.append(seen.backend)
         return seen
 
-    def _ask(self, connection: DBAPIConnection) -> Seen:
-        cursor = connection.cursor()
-        try:
-            cursor.execute(self.holder.question)
-            row = cursor.fetchone()
-        finally:
-            cursor.close()
-        assert row is not None
-        return Seen(*row)
-
     def _redirected(self, place: Destination) -> str:
         return (
-            f"env.py asks for {place.shown}; its connections go to {self.target.shown}"
-            f" instead, as {self.target.source} says"
+            f"env.py asks for {place.shown}; its connections go to {self._held.target.shown}"
+            f" instead, as {self._held.target.source} says"
         )
 
     def _second(self, place: Destination) -> DbtoolError:
-        asked = self._asked.shown if self._asked is not None else ""
+        asked, target = self._asked.shown if self._asked is not None else "", self._held.target
         return OperationError(
             "the project connects to two databases, and one is named",
             detail=f"It asked for {asked}, then for {place.shown};"
-            f" {self.target.source} names {self.target.shown}."
+            f" {target.source} names {target.shown}."
             " The second connection was refused.",
             hint="Run the databases one by one, each with an -x argument or a setting that"
             " leads env.py to it alone.",
         )
 
     def _elsewhere(self, seen: Seen) -> DbtoolError:
+        target = self._held.target
         return OperationError(
             "env.py connects to another database than the one that is named",
-            detail=f"{self.target.source} names {self.target.shown}; this connection leads to"
+            detail=f"{target.source} names {target.shown}; this connection leads to"
             f" {seen.name}. A function of env.py opened it (creator=), so it could not be led"
             " elsewhere. Nothing was run there.",
             hint="Let env.py build its engine from config's sqlalchemy.url, or name the"
             " database it connects to.",
         )
+
+
+def _ask(connection: DBAPIConnection, question: str) -> Seen:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(question)
+        row = cursor.fetchone()
+    finally:
+        cursor.close()
+    assert row is not None
+    return Seen(*row)
+
+
+def _unreadable() -> DbtoolError:
+    return UsageError(
+        "no database is named, and env.py does not say where it connects",
+        detail="A function of its own opens the connection (creator=).",
+        hint="Name the database with --url or DATABASE_URL.",
+    )

@@ -9,9 +9,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-from dbtool.database import Target
 from dbtool.errors import DbtoolError, OperationError, UsageError
-from dbtool.migrate.destination import read_arguments, target_of
+from dbtool.migrate.destination import read_arguments
 
 Events = tuple[tuple[Any, str, Callable[..., object]], ...]
 
@@ -112,52 +111,6 @@ class Offline(Listener):
                 f"the project connects{where}, and this command needs no database",
                 detail="The connection was refused.",
                 hint="Let env.py ask context.is_offline_mode() before it connects.",
-            )
-        )
-
-
-class Discovery(Listener):
-    """Reads where env.py wants to go, and lets it go nowhere.
-
-    An env.py that creates its database first asks a maintenance database whether it exists;
-    it may ask, read-only, so that the next destination can be heard.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._wanted: Target | None = None
-        self._maintenance: Target | None = None
-
-    @property
-    def found(self) -> Target | None:
-        """The database env.py works on."""
-        return self._wanted or self._maintenance
-
-    def opening(self, dialect: Dialect, arguments: list[object], named: dict[str, object]) -> None:
-        """Note the first destination and end env.py."""
-        if dialect.name != "postgresql":
-            self.refuse(other_kind(dialect))
-        place = read_arguments(arguments, named)
-        if place is None:
-            self._unreadable()
-        if place.is_maintenance and self._maintenance is None:
-            self._maintenance = target_of(place, named)
-            return
-        self._wanted = self._wanted or target_of(place, named)
-        raise Stop
-
-    def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:  # noqa: ARG002
-        """Nobody can say where a connection leads that env.py made itself."""
-        if self._maintenance is None:
-            self._unreadable()
-        make_read_only(connection)
-
-    def _unreadable(self) -> NoReturn:
-        self.refuse(
-            UsageError(
-                "no database is named, and env.py does not say where it connects",
-                detail="It builds its engine around a function of its own (creator=).",
-                hint="Name the database with --url or DATABASE_URL.",
             )
         )
 

@@ -140,7 +140,9 @@ def _near(known: list[Script], argument: str) -> str:
     if not known:
         return "This history has no revisions yet; create one with dbtool revision -m MESSAGE."
     near = get_close_matches(argument, names, n=3, cutoff=0.5)
-    near = near or [name for name in names if 0 < len(argument) < 4 and name.startswith(argument)]
+    if not near:
+        begun = {name[: len(argument)]: name for name in names}
+        near = [begun[each] for each in get_close_matches(argument, begun, n=3, cutoff=0.6)]
     if not near:
         return "See dbtool history for the revisions there are."
     meant = " or ".join(f"{name} ({_message(names[name])})" for name in near[:3])

@@ -60,6 +60,7 @@ class Record:
     """What one run of env.py did; most have one version table, a schema-per-tenant one many."""
 
     tables: list[Table] = field(default_factory=list)
+    purged: tuple[str, ...] | None = None
 
     @property
     def running(self) -> Table | None:
@@ -69,7 +70,9 @@ class Record:
     @property
     def before(self) -> tuple[str, ...]:
         """Where the database stood."""
-        return _union(each.before for each in self.tables)
+        return (
+            self.purged if self.purged is not None else _union(each.before for each in self.tables)
+        )
 
     @property
     def after(self) -> tuple[str, ...]:
@@ -108,8 +111,7 @@ class Record:
             if other.shown == table.shown and other.engine is not table.engine:
                 raise OperationError(
                     "env.py migrates two databases, and one is named",
-                    detail=f"Two of its engines lead to {table.shown} of the same database."
-                    " Nothing was run.",
+                    detail=f"Two of its engines lead to {table.shown} of the same database.",
                     hint="Run the databases one by one, each with an -x argument or a setting"
                     " that leads env.py to it alone.",
                 )

@@ -1,10 +1,12 @@
 """Run env.py against one database, proven to be the one that is named."""
 
+import ast
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import chdir, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import chdir, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,25 +15,29 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 
 from dbtool import guard
-from dbtool.database import Target
+from dbtool.database import SyncConnection, Target
 from dbtool.errors import DbtoolError, Interrupted, OperationError, UsageError
 from dbtool.guard import Action
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, explain, state_of
-from dbtool.migrate.holder import Holder
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
-from dbtool.migrate.listener import Discovery, Stop
+from dbtool.migrate.listener import Stop
+from dbtool.migrate.location import script_directory
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
 from dbtool.migrate.permission import Permission
 from dbtool.migrate.record import Record, Step, follow
 from dbtool.ports import Progress
 
+Plan = Callable[["Session", Record], Iterable[str]]
 Steps = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
 Look = Callable[[ScriptDirectory, tuple[str, ...], MigrationContext], None]
 Options = Callable[[Loaded], Mapping[str, object]]
 
+_BUILDERS = frozenset(
+    {"create_engine", "create_async_engine", "engine_from_config", "async_engine_from_config"}
+)
 _ALEMBIC = "alembic.runtime.migration"
 _PATIENCE = 2.0
 _CANCEL = "SELECT pg_cancel_backend(pid) FROM unnest($1::int[]) pid"
@@ -40,25 +46,29 @@ _BUSY = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND st
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One of Alembic's commands: its words, its steps, and what env.py may ask about it."""
+    """One of Alembic's commands: its words, its steps, and what env.py may ask about it.
+
+    `always` runs it even where it has no steps; `purge` forgets what is recorded first.
+    """
 
     words: tuple[str, ...]
     steps: Steps
     options: Mapping[str, object] = field(default_factory=dict)
+    always: bool = False
+    purge: bool = False
 
 
 class Session:
-    """The named database, held and watched for as long as the block lasts.
+    """The database a command is about, held and watched for as long as the block lasts.
 
-    Where the user named none, env.py is asked first, without letting it connect.
+    Where the user named none, it is the one env.py connects to.
     """
 
-    def __init__(self, project: Project, words: tuple[str, ...], progress: Progress) -> None:
-        self.target = project.target or discover(project, words)
-        self.project = replace(project, target=self.target)
+    def __init__(self, project: Project, progress: Progress) -> None:
+        self.project = project
         self.progress = progress
-        self.holder = Holder(self.target)
-        self.watch = Watch(self.holder, progress)
+        self.watch = Watch(project.target, progress)
+        self._interruption = Interruption()
 
     def __enter__(self) -> Self:
         return self
@@ -69,52 +79,114 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.holder.connection.close()
+        self.watch.close()
 
-    def permit(self, action: Action, permission: Permission, plan: Iterable[str] = ()) -> None:
-        """Return when the action may run on this database; the plan is shown before a question."""
-        marked = self.project.marked(self.target)
-        classified = self.holder.connection.run(
-            lambda connection: guard.classify(connection, self.target, marked)
-        )
-        needed = guard.need(action, classified.standing)
-        if needed is not guard.Need.NOTHING and not permission.covers(needed):
-            for line in plan:
-                self.progress.step(line)
-        consent, ask = permission.consent, permission.ask
-        guard.permit(action, classified, self.target.database, consent, ask)
+    @property
+    def target(self) -> Target:
+        """The database, once it is known."""
+        return self._connection_and_target[1]
 
-    def survey(self, command: Command, *, purge: bool = False) -> Record:
-        """Learn what a command would do; env.py runs, no revision does.
+    @property
+    def connection(self) -> SyncConnection:
+        """Our own connection to it."""
+        return self._connection_and_target[0]
 
-        What a purge is about to forget need not be known.
+    @property
+    def _connection_and_target(self) -> tuple[SyncConnection, Target]:
+        holder = self.watch.holder
+        if holder is None:
+            raise UsageError(
+                "no database is named, and env.py opened no connection",
+                hint="Name the database with --url or DATABASE_URL.",
+            )
+        return holder.connection, holder.target
+
+    def survey(self, command: Command) -> Record:
+        """Learn what a command would do; env.py runs, no revision does."""
+        return self._attempt(command, lambda: False, quietly=True)
+
+    def carry_out(
+        self, command: Command, action: Action, permission: Permission, plan: Plan
+    ) -> Record:
+        """Run a command, and check that the database stands where it should.
+
+        env.py runs once, as with Alembic, unless somebody has to be asked: then it runs
+        before, without revisions, to learn the plan. So it does where it builds several
+        engines, to hear where they lead before anything is changed.
         """
-        record = Record()
+        held_back: list[bool] = []
+        rehearsed = command.purge or self._builds_several_engines()
 
-        def work(loaded: Loaded, heads: tuple[str, ...], context: MigrationContext) -> list[Any]:
-            known = () if purge else heads
-            record.begin(context, heads, self._steps(command.steps, loaded.script, known))
-            return []
+        def may_run() -> bool:
+            allowed = not rehearsed and self._is_allowed(action, permission)
+            held_back.append(not allowed)
+            return allowed
 
-        options = {**command.options, "dont_mutate": True, "purge": False}
-        with _quiet_alembic():
-            self._run(command.words, work, record, lambda _: options)
+        record = self._attempt(command, may_run, quietly=rehearsed)
+        if any(held_back):
+            before = record.before
+            self._permit(action, permission, plan(self, record))
+            record = self._attempt(command, lambda: True)
+            record.purged = before if command.purge else None
+        state.verify(self.connection, record, self.target.shown)
         return record
 
-    def apply(self, command: Command) -> Record:
-        """Run the command, and check that the database stands where it should."""
+    def _attempt(
+        self, command: Command, may_run: Callable[[], bool], *, quietly: bool = False
+    ) -> Record:
+        """One run of env.py; what may not run is only planned."""
         record = Record()
+        purging = command.purge and not quietly
 
         def work(
             loaded: Loaded, heads: tuple[str, ...], context: MigrationContext
-        ) -> Iterator[RevisionStep]:
-            steps = self._steps(command.steps, loaded.script, heads)
+        ) -> Iterable[RevisionStep]:
+            steps = self._steps(command, loaded.script, heads)
             table = record.begin(context, heads, steps)
+            if not (steps or command.always) or not may_run():
+                return ()
+            if not heads and not purging:
+                context._ensure_version_table()
             return follow(table, context, steps, self._starting)
 
-        self._run(command.words, work, record, lambda _: command.options)
-        state.verify(self.holder.connection, record, self.target.shown)
+        options = {**command.options, "dont_mutate": True, "purge": purging}
+        with _quiet_alembic() if quietly else nullcontext():
+            self._run(command.words, work, record, lambda _: options)
         return record
+
+    def _builds_several_engines(self) -> bool:
+        directory = script_directory(self.project.place)
+        if directory is None:
+            return False
+        try:
+            tree = ast.parse((directory / "env.py").read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            return False
+        return _engines(tree, in_loop=False) > 1
+
+    @cached_property
+    def _classified(self) -> guard.Classified:
+        """What the database is: development, production or unknown."""
+        target, marked = self.target, self.project.marked(self.target)
+        return self.connection.run(lambda opened: guard.classify(opened, target, marked))
+
+    def _is_allowed(self, action: Action, permission: Permission) -> bool:
+        """Whether the action may run without asking anybody."""
+        if not self._covered(action, permission):
+            return False
+        self._permit(action, permission, ())
+        return True
+
+    def _permit(self, action: Action, permission: Permission, plan: Iterable[str]) -> None:
+        """Return when the action may run; the plan stands above the question."""
+        for line in plan if not self._covered(action, permission) else ():
+            self.progress.step(line)
+        consent, ask = permission.consent, permission.ask
+        guard.permit(action, self._classified, self.target.database, consent, ask)
+
+    def _covered(self, action: Action, permission: Permission) -> bool:
+        needed = guard.need(action, self._classified.standing)
+        return needed is guard.Need.NOTHING or permission.covers(needed)
 
     def look(self, words: tuple[str, ...], look: Look, options: Options = lambda _: {}) -> Record:
         """Run env.py and look at what it has configured; nothing is changed."""
@@ -131,10 +203,12 @@ class Session:
         return record
 
     def _steps(
-        self, steps: Steps, script: ScriptDirectory, heads: tuple[str, ...]
+        self, command: Command, script: ScriptDirectory, heads: tuple[str, ...]
     ) -> list[RevisionStep]:
-        self._check_known(script, heads)
-        return resolve(script, lambda: steps(script, heads))
+        """What a purge is about to forget need not be known."""
+        if not command.purge:
+            self._check_known(script, heads)
+        return resolve(script, lambda: command.steps(script, () if command.purge else heads))
 
     def _check_known(self, script: ScriptDirectory, heads: tuple[str, ...]) -> None:
         scripts = resolve(script, lambda: all_scripts(script))
@@ -175,15 +249,14 @@ class Session:
         if self._interruption:
             raise self._failed(KeyboardInterrupt(), record, loaded)
         if not record.tables:
+            self._connection_and_target  # noqa: B018
             raise OperationError(
                 "env.py ended without running Alembic",
                 detail="It never called context.run_migrations().",
             )
 
-    _interruption: Interruption = Interruption()
-
     def _cancel(self) -> None:
-        self.holder.connection.execute(_CANCEL, self.watch.backends)
+        self.connection.execute(_CANCEL, self.watch.backends)
 
     def _failed(self, error: BaseException, record: Record, loaded: Loaded) -> BaseException:
         with chdir(self.project.place.base):
@@ -191,8 +264,9 @@ class Session:
             table = record.running or next(iter(record.tables), None)
             if table is not None:
                 with suppress(Exception):
-                    now = state.read_versions(self.holder.connection, table)
-            scene = Scene(record, self.target.shown, Path(loaded.script.env_py_location), now)
+                    now = state.read_versions(self.connection, table)
+            shown = self.target.shown if self.watch.holder else "the database"
+            scene = Scene(record, shown, Path(loaded.script.env_py_location), now)
             if self._interruption or isinstance(error, KeyboardInterrupt):
                 return self._interrupted(scene)
             if isinstance(error, DbtoolError):
@@ -214,11 +288,22 @@ class Session:
         """How many of env.py's sessions still work, once they had time to notice; None: unknown."""
         until, busy = time.monotonic() + _PATIENCE, None
         with suppress(Exception):
-            busy = self.holder.connection.fetchval(_BUSY, self.watch.backends)
+            busy = self.connection.fetchval(_BUSY, self.watch.backends)
             while busy and time.monotonic() < until:
                 time.sleep(0.05)
-                busy = self.holder.connection.fetchval(_BUSY, self.watch.backends)
+                busy = self.connection.fetchval(_BUSY, self.watch.backends)
         return busy
+
+
+def _engines(node: ast.AST, *, in_loop: bool) -> int:
+    """How many engines a source builds; in a loop it is more than one."""
+    in_loop = in_loop or isinstance(node, ast.For | ast.AsyncFor | ast.While | ast.comprehension)
+    in_loop = in_loop or isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp)
+    here = 0
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        here = (2 if in_loop else 1) if name in _BUILDERS else 0
+    return here + sum(_engines(each, in_loop=in_loop) for each in ast.iter_child_nodes(node))
 
 
 def _with_state(error: DbtoolError, scene: Scene) -> DbtoolError:
@@ -227,27 +312,6 @@ def _with_state(error: DbtoolError, scene: Scene) -> DbtoolError:
         return error
     detail = f"{error.detail}\nDuring revision {scene.step.revision}. {state_of(scene)}"
     return type(error)(error.message, detail=detail.lstrip(), hint=error.hint)
-
-
-def discover(project: Project, words: tuple[str, ...]) -> Target:
-    """Where env.py goes by itself; it is run and ended at its first connection."""
-    loaded, listener = load(project, words), Discovery()
-    try:
-        with _quiet_alembic():
-            run(loaded, lambda _heads, _context: (), listener, dont_mutate=True)
-    except DbtoolError:
-        raise
-    except (Exception, SystemExit) as error:
-        env = Path(loaded.script.env_py_location)
-        if listener.found is None:
-            with chdir(project.place.base):
-                raise explain(error, Scene(Record(), "", env)) from error
-    if listener.found is None:
-        raise UsageError(
-            "no database is named, and env.py opened no connection",
-            hint="Name the database with --url or DATABASE_URL.",
-        )
-    return listener.found
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dbtool.guard import Action
 from dbtool.migrate import state
 from dbtool.migrate.permission import Permission
 from dbtool.migrate.project import Project
+from dbtool.migrate.record import Record
 from dbtool.migrate.session import Command, Session
 from dbtool.migrate.upgrade import refuse_range, tagged
 from dbtool.ports import Progress, Silent
@@ -37,14 +38,15 @@ def stamp(
 ) -> Stamped:
     """Record that the database is at these revisions; `purge` forgets all others first."""
     command = stamping(revisions, tag, purge)
-    with Session(project, command.words, progress or Silent()) as session:
-        record = session.survey(command, purge=purge)
-        before, target = record.before, session.target
-        line = f"{target.shown} records {state.shown(before)}"
-        session.permit(Action.UPGRADE, permission or Permission(), [line])
-        record = session.apply(command)
-        tables = ", ".join(each.shown for each in record.tables)
-        return Stamped(target.shown, target.source, tables, before, record.after)
+    with Session(project, progress or Silent()) as session:
+        allowed = permission or Permission()
+        record = session.carry_out(command, Action.UPGRADE, allowed, _recorded)
+        target, tables = session.target, ", ".join(each.shown for each in record.tables)
+        return Stamped(target.shown, target.source, tables, record.before, record.after)
+
+
+def _recorded(session: Session, record: Record) -> list[str]:
+    return [f"{session.target.shown} records {state.shown(record.before)}"]
 
 
 def stamping(revisions: tuple[str, ...], tag: str | None, purge: bool) -> Command:
@@ -53,11 +55,11 @@ def stamping(revisions: tuple[str, ...], tag: str | None, purge: bool) -> Comman
         refuse_range(revision)
 
     def steps(script: ScriptDirectory, heads: tuple[str, ...]) -> list[RevisionStep]:
-        found = script._stamp_revs(revisions, () if purge else heads)
-        return cast("list[RevisionStep]", found)
+        return cast("list[RevisionStep]", script._stamp_revs(revisions, heads))
 
     words = ("stamp", *tagged(tag), *(("--purge",) if purge else ()), "--", *revisions)
-    return Command(words, steps, {"destination_rev": revisions, "tag": tag, "purge": purge})
+    options = {"destination_rev": revisions, "tag": tag}
+    return Command(words, steps, options, always=True, purge=purge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +76,16 @@ def ensure_version(
     project: Project, *, permission: Permission | None = None, progress: Progress | None = None
 ) -> Ensured:
     """Create the version table where it does not exist."""
-    words = ("ensure_version",)
-    with Session(project, words, progress or Silent()) as session:
-        missing: list[bool] = []
+    missing: list[bool] = []
 
-        def look(_: ScriptDirectory, __: tuple[str, ...], context: MigrationContext) -> None:
-            missing.append(not context._has_version_table())
+    def look(_: ScriptDirectory, __: tuple[str, ...], context: MigrationContext) -> None:
+        missing.append(not context._has_version_table())
 
-        def create(_: ScriptDirectory, __: tuple[str, ...], context: MigrationContext) -> None:
-            context._ensure_version_table()
-
-        record = session.look(words, look)
-        tables = ", ".join(each.shown for each in record.tables)
+    command = Command(("ensure_version",), lambda _, __: [], always=True)
+    with Session(project, progress or Silent()) as session:
+        record = session.look(command.words, look)
         if any(missing):
-            line = f"{session.target.shown} has no {tables}"
-            session.permit(Action.UPGRADE, permission or Permission(), [line])
-            session.look(words, create)
+            allowed = permission or Permission()
+            record = session.carry_out(command, Action.UPGRADE, allowed, _recorded)
+        tables = ", ".join(each.shown for each in record.tables)
         return Ensured(session.target.shown, session.target.source, tables, any(missing))

@@ -52,13 +52,10 @@ def upgrade(
 ) -> Upgraded:
     """Bring the database to a revision; nothing is asked and nothing runs where none is pending."""
     command = upgrading(revision, tag)
-    with Session(project, command.words, progress or Silent()) as session:
-        planned = session.survey(command)
-        if not planned.planned:
-            return _upgraded(session, planned)
-        lines = plan_lines(session, planned, "run")
-        session.permit(Action.UPGRADE, permission or Permission(), lines)
-        return _upgraded(session, session.apply(command))
+    with Session(project, progress or Silent()) as session:
+        allowed = permission or Permission()
+        record = session.carry_out(command, Action.UPGRADE, allowed, plan_lines)
+        return _upgraded(session, record)
 
 
 def plan(
@@ -70,7 +67,7 @@ def plan(
 ) -> Plan:
     """What `upgrade` would do; no revision runs."""
     command = upgrading(revision, tag)
-    with Session(project, command.words, progress or Silent()) as session:
+    with Session(project, progress or Silent()) as session:
         return planned_by(session, session.survey(command))
 
 
@@ -106,7 +103,7 @@ def planned_by(session: Session, record: Record) -> Plan:
     return Plan(target.shown, target.source, record.before, record.planned)
 
 
-def plan_lines(session: Session, record: Record, verb: str) -> list[str]:
+def plan_lines(session: Session, record: Record, verb: str = "run") -> list[str]:
     """The plan as it stands above a question."""
     count = len(record.planned)
     many = "revision" if count == 1 else "revisions"

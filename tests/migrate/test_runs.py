@@ -1,0 +1,163 @@
+"""How often a team's env.py runs: once, as with Alembic, unless there is a reason."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dbtool.database import SyncConnection
+from dbtool.scratch import Server, throwaway
+from dbtool.target import Target
+from tests.conftest import MAJOR, Dbtool
+from tests.migrate.conftest import Run, plain, url
+from tests.migrate.projects import MIGRATE, Small
+
+COUNTED = """
+from pathlib import Path
+with Path("runs").open("a") as runs:
+    runs.write("x")
+"""
+
+OWN = f"""
+from alembic import context
+from sqlalchemy import create_engine
+{COUNTED}{MIGRATE}
+with create_engine("{{url}}").connect() as connection:
+    migrate(connection)
+"""
+
+DEFINES = f"""
+from alembic import context
+from app.base import Base
+from sqlalchemy import engine_from_config
+from sqlalchemy.orm import mapped_column
+{MIGRATE}
+class Extra(Base):
+    __tablename__ = "extra"
+    id = mapped_column(primary_key=True, type_=__import__("sqlalchemy").Integer)
+
+with engine_from_config(context.config.get_section("alembic")).connect() as connection:
+    migrate(connection)
+"""
+
+
+@pytest.fixture
+def counted(project: Small) -> Callable[[], int]:
+    """Counts how often env.py ran since the last time."""
+    env = (project.root / "migrations/env.py").read_text()
+    project.env(COUNTED + env)
+
+    def runs() -> int:
+        path = project.root / "runs"
+        seen = len(path.read_text()) if path.exists() else 0
+        path.unlink(missing_ok=True)
+        return seen
+
+    return runs
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("upgrade",),
+        ("upgrade", "--plan"),
+        ("downgrade", "base", "--yes"),
+        ("current",),
+        ("check",),
+        ("stamp", "head"),
+        ("upgrade", "--sql"),
+        ("history", "-i"),
+        ("show", "current"),
+    ],
+)
+def test_once(run: Run, counted: Callable[[], int], words: tuple[str, ...]) -> None:
+    """Every command runs env.py as often as Alembic does."""
+    if words[0] in ("downgrade", "check"):
+        run("upgrade")
+        counted()
+    run(*words)
+    assert counted() == 1
+
+
+@pytest.mark.parametrize("words", [("heads",), ("history",), ("show", "head"), ("branches",)])
+def test_never(run: Run, counted: Callable[[], int], words: tuple[str, ...]) -> None:
+    """What is in the files needs no env.py."""
+    run(*words)
+    assert counted() == 0
+
+
+def test_once_where_env_names_the_database(
+    dbtool: Dbtool, project: Small, database: Target
+) -> None:
+    """Finding out where env.py goes takes no extra run."""
+    project.env(OWN.format(url=url(database)))
+    ran = dbtool("upgrade", cwd=project.root)
+    assert ran.code == 0, ran
+    assert (project.root / "runs").read_text() == "x"
+
+
+def test_models_defined_in_env(run: Run, project: Small) -> None:
+    """An env.py that could not run twice in one process works."""
+    project.env(DEFINES)
+    project.write(
+        "app/base.py",
+        "from sqlalchemy.orm import DeclarativeBase\nclass Base(DeclarativeBase): pass\n",
+    )
+    assert run("upgrade").code == 0
+
+
+@pytest.fixture(scope="module")
+def tunnel() -> object:
+    """A server of which nothing proves that it runs for development: reached over TCP."""
+    with throwaway(MAJOR, port=0) as server:
+        yield server
+
+
+def test_question_shows_the_plan(
+    dbtool: Dbtool, project: Small, tunnel: Server, counted: Callable[[], int]
+) -> None:
+    """On a production database the plan stands above the question, and no means no."""
+    target = tunnel.create_database("guarded")
+    project.write("dbtool.toml", f'[env.live]\nurl = "{plain(target)}"\nproduction = true\n')
+    try:
+        ran = dbtool("--env", "live", "upgrade", cwd=project.root, stdin="n\n", tty=True)
+        assert ran.code == 2, ran
+        lines = [line.strip() for line in ran.out.splitlines()]
+        assert lines[1:5] == [
+            f"{target.shown} is at no revision; 2 revisions to run:",
+            "aaaa00000001 aaaa00000001 does something.",
+            "aaaa00000002 aaaa00000002 does something.",
+            '"guarded" is production: dbtool.toml [env.live] is marked production.',
+        ]
+        assert lines[5].startswith('Upgrade "guarded"? [y/N]')
+        assert counted() == 1
+        with SyncConnection(target) as connection:
+            assert connection.fetchval("SELECT to_regclass('alembic_version')") is None
+        ran = dbtool("--env", "live", "upgrade", cwd=project.root, stdin="y\n", tty=True)
+        assert ran.code == 0, ran
+        assert counted() == 2
+        ran = dbtool("--env", "live", "downgrade", "base", "--yes", cwd=project.root)
+        assert ran.code == 2, ran
+        ran = dbtool(
+            *("--env", "live", "downgrade", "base", "--confirm-database", "guarded"),
+            cwd=project.root,
+        )
+        assert ran.code == 0, ran
+    finally:
+        tunnel.drop_database("guarded")
+
+
+def test_ci_is_refused_without_yes(
+    dbtool: Dbtool, project: Small, tunnel: Server, tmp_path: Path
+) -> None:
+    """Where nobody can answer, `--yes` is asked for and nothing runs."""
+    target = tunnel.create_database("pipeline")
+    project.write("dbtool.toml", f'[env.live]\nurl = "{plain(target)}"\nproduction = true\n')
+    try:
+        ran = dbtool("--env", "live", "upgrade", cwd=project.root)
+        assert (ran.code, ran.out) == (2, "")
+        assert "--yes" in ran.err
+        ran = dbtool("--env", "live", "upgrade", "--yes", cwd=project.root)
+        assert ran.code == 0, ran
+    finally:
+        tunnel.drop_database("pipeline")
