@@ -4,15 +4,16 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dbtool.errors import UsageError
 from dbtool.project import Project
-from dbtool.provenance import unknown_key
 from dbtool.target import Target
 from dbtool.url import parse
 
-_KEYS = ("url", "production", "development")
+if TYPE_CHECKING:
+    from dbtool.keys import EnvironmentKeys
+
 _INDIRECT = "env:"
 _PLACE = frozenset({"PGHOST", "PGPORT", "PGDATABASE", "PGSERVICE"})
 
@@ -69,35 +70,19 @@ def resolve(text: str, source: str, variables: Mapping[str, str]) -> tuple[str, 
     )
 
 
-def read_all(project: Project) -> Iterator[Environment]:
-    """The environments of the settings file."""
-    tables = project.table.get("env", {})
-    if not isinstance(tables, dict):
-        raise UsageError(f"{project.table_source}: env must be a table of environments")
-    for name, table in tables.items():
-        yield _read(name, table, _section(project, name))
+def named(tables: Mapping[str, "EnvironmentKeys"], table: str) -> Iterator[Environment]:
+    """The environments of the settings file; `table` is what its table is called."""
+    for name, keys in tables.items():
+        source = section(table, name)
+        if keys.production and keys.development:
+            raise UsageError(f"{source} is marked both production and development")
+        url = keys.url.get_secret_value() if keys.url else None
+        yield Environment(name, url, keys.production, keys.development, source)
 
 
-def _section(project: Project, name: str) -> str:
-    if project.table_source.endswith("]"):
-        return f"{project.table_source[:-1]}.env.{name}]"
-    return f"{project.table_source} [env.{name}]"
-
-
-def _read(name: str, table: Any, source: str) -> Environment:
-    if not isinstance(table, dict):
-        raise UsageError(f"{source} must be a table")
-    for key, value in table.items():
-        if key not in _KEYS:
-            raise unknown_key(key, source, _KEYS)
-        kind = str if key == "url" else bool
-        if not isinstance(value, kind):
-            what = "a text" if kind is str else "true or false"
-            raise UsageError(f"{source}: {key} must be {what}")
-    environment = Environment(name=name, source=source, **table)
-    if environment.production and environment.development:
-        raise UsageError(f"{source} is marked both production and development")
-    return environment
+def section(table: str, name: str) -> str:
+    """What the table of an environment is called."""
+    return f"{table[:-1]}.env.{name}]" if table.endswith("]") else f"{table} [env.{name}]"
 
 
 def choose(

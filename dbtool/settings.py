@@ -5,21 +5,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dbtool import provenance
-from dbtool.environments import Environment, choose, read_all, resolve
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
+
+from dbtool import environments
+from dbtool.environments import Environment, choose, resolve
 from dbtool.errors import UsageError
 from dbtool.inifile import AlembicUrl, read_url
+from dbtool.keys import Keys, variables_of
 from dbtool.project import ALEMBIC_INI, PYPROJECT, Project, find
-from dbtool.provenance import Given
+from dbtool.provenance import DOTENV, Place, Source, places, read, unknown_variables
 from dbtool.severity import FailOn
 from dbtool.target import Target
 from dbtool.url import parse
 
 __all__ = ["Environment", "NamedDatabase", "Settings", "Value", "load"]
 
-_DOTENV = ".env"
 _PLACE = ("PGHOST", "PGSERVICE", "PGDATABASE")
-_PROCESS = ("--url", "DBTOOL_URL", "DATABASE_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,15 @@ class NamedDatabase:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force; a value is checked when it is asked for."""
+    """The settings in force, and which places set each of them."""
 
     project: Project
-    given: tuple[Given, ...] = field(repr=False, metadata={"json": False})
-    environments: tuple[Environment, ...] = ()
-    chosen: Environment | None = None
-    notes: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict, repr=False, metadata={"json": False})
+    keys: Keys = field(repr=False, metadata={"json": False})
+    set_by: Mapping[str, tuple[str, ...]]
+    environments: tuple[Environment, ...]
+    chosen: Environment | None
+    notes: tuple[str, ...]
+    variables: Mapping[str, str] = field(repr=False, metadata={"json": False})
 
     @property
     def root(self) -> Path:
@@ -61,24 +63,22 @@ class Settings:
     @property
     def models(self) -> tuple[str, ...]:
         """Where the models are, as "package.module:name"."""
-        return provenance.read(self.given, "models") or ()
+        return self.keys.models
 
     @property
     def engine(self) -> str | None:
         """Where the application's engine is, as "package.module:name"."""
-        value: str | None = provenance.read(self.given, "engine")
-        return value
+        return self.keys.engine
 
     @property
-    def fail_on(self) -> FailOn | None:
-        """The least severity that makes a judging command exit 1; None means the default."""
-        value: FailOn | None = provenance.read(self.given, "fail_on")
-        return value
+    def fail_on(self) -> FailOn:
+        """The least severity that makes a judging command exit 1."""
+        return self.keys.fail_on
 
     @property
     def alembic_config(self) -> Path | None:
         """Alembic's configuration file; None where there is none to be found."""
-        named: str | None = provenance.read(self.given, "alembic_config")
+        named = self.keys.alembic_config
         return None if named is None else self.root / named
 
     @property
@@ -95,25 +95,21 @@ class Settings:
 
     def has_target(self) -> bool:
         """Whether a database is named."""
-        return provenance.in_force(self.given, "url") is not None
+        return bool(self.set_by["url"])
 
     def target(self) -> Target:
         """The database the user named; raises UsageError when none is."""
-        found = provenance.in_force(self.given, "url")
-        if found is None:
+        if self.chosen is not None:
+            return self._limited(self.chosen.target(self.variables))
+        if self.keys.url is None:
             raise self._no_database()
-        if self.chosen is not None and found.source == self.chosen.source:
-            target = self.chosen.target(self.variables)
-        else:
-            text = provenance.read(self.given, "url")
-            target = parse(*resolve(text, found.source, self.variables))
-        return self._limited(target)
+        text = self.keys.url.get_secret_value()
+        return self._limited(parse(*resolve(text, self.set_by["url"][0], self.variables)))
 
     def _limited(self, target: Target) -> Target:
-        timeout = provenance.read(self.given, "connect_timeout")
-        if timeout is None or target.parameter("connect_timeout"):
+        if not self.set_by["connect_timeout"] or target.parameter("connect_timeout"):
             return target
-        limit = ("connect_timeout", f"{timeout:g}")
+        limit = ("connect_timeout", str(self.keys.connect_timeout))
         return replace(target, parameters=tuple(sorted((*target.parameters, limit))))
 
     def _no_database(self) -> UsageError:
@@ -128,7 +124,7 @@ class Settings:
 
     def values(self) -> tuple[Value, ...]:
         """Every setting, the value in force and where it came from."""
-        return tuple(self._value(key) for key in provenance.KEYS)
+        return tuple(self._value(key) for key in Keys.model_fields if key != "env")
 
     def named_databases(self) -> tuple[NamedDatabase, ...]:
         """Every environment, and why one leads nowhere where that is so."""
@@ -143,13 +139,13 @@ class Settings:
         marked = marks if environment.production or environment.development else "not marked"
         return NamedDatabase(environment.name, database, marked, environment.source)
 
-    def _value(self, key: provenance.Key) -> Value:
-        found = [each for each in self.given if each.key == key.name]
-        if not found:
-            return Value(key.name, key.default or None, "default" if key.default else "")
-        shown = self.target().shown if key.name == "url" else found[0].raw
-        text = ", ".join(shown) if isinstance(shown, list) else str(shown)
-        return Value(key.name, text, found[0].source, tuple(each.source for each in found[1:]))
+    def _value(self, key: str) -> Value:
+        value = getattr(self.keys, key)
+        if key == "url":
+            value = self.target().shown if self.has_target() else None
+        text = ", ".join(value) if isinstance(value, tuple) else str(value or "")
+        first, *rest = self.set_by[key] or ("default" if text else "",)
+        return Value(key, text or None, first, tuple(rest))
 
 
 def load(
@@ -166,20 +162,28 @@ def load(
     project = find((start or Path.cwd()).absolute())
     if config is not None:
         project = _check_config(config, project)
-    dotenv = provenance.read_dotenv(project.root)
-    variables = {key: value for key, value in dotenv.items() if value} | dict(os.environ)
-    environments = tuple(read_all(project))
-    given = tuple(_given(url, config, project, dotenv))
-    selected = choose(env or variables.get("DBTOOL_ENV"), project, environments)
+    dotenv = _read_dotenv(project.root)
+    ini = ALEMBIC_INI if (project.root / ALEMBIC_INI).exists() else None
+    sources: tuple[Source, ...] = (
+        Place("--url", {"url": url}),
+        Place("--config", {"alembic_config": config and config.absolute()}),
+        EnvSettingsSource(Keys),
+        dotenv,
+        Place(project.table_source, project.table),
+        Place("found in the project root", {"alembic_config": ini}),
+    )
+    alembic = _alembic_url(read(sources).alembic_config, project, section)
+    sources = (*sources, Place(alembic.source, {"url": alembic.url}))
+    keys = read(sources)
+    variables = {name: value for name, value in dotenv.env_vars.items() if value} | dict(os.environ)
+    known = tuple(environments.named(keys.env, project.table_source))
+    selected = choose(env or variables.get("DBTOOL_ENV"), project, known)
+    set_by = {key: tuple(places(key, sources)) for key in Keys.model_fields}
     if selected is not None:
-        _refuse_conflict(given, selected, variables)
-        fixed = Given("url", selected.named_url(), selected.source)
-        given = (fixed, *given)
-    alembic = _alembic_url(given, project, section)
-    if alembic.url:
-        given = (*given, Given("url", alembic.url, alembic.source))
-    notes = _notes(given, alembic, dotenv)
-    return Settings(project, given, environments, selected, notes, variables)
+        _refuse_conflict(selected, url, variables)
+        set_by["url"] = (selected.source, *set_by["url"])
+    notes = tuple(_notes(set_by["url"], alembic, variables))
+    return Settings(project, keys, set_by, known, selected, notes, variables)
 
 
 def _check_config(config: Path, project: Project) -> Project:
@@ -188,56 +192,39 @@ def _check_config(config: Path, project: Project) -> Project:
     return project if project.found_by else Project(config.absolute().parent, str(config))
 
 
-def _given(
-    url: str | None, config: Path | None, project: Project, dotenv: Mapping[str, str | None]
-) -> Iterator[Given]:
-    """Every value in order of precedence; the first for a key wins."""
-    if url:
-        yield Given("url", url, "--url")
-    if config is not None:
-        yield Given("alembic_config", str(config.absolute()), "--config")
-    yield from provenance.from_variables(os.environ)
-    yield from provenance.from_variables(dotenv, _DOTENV)
-    yield from provenance.from_table(project.table, project.table_source)
-    if (project.root / ALEMBIC_INI).exists():
-        yield Given("alembic_config", ALEMBIC_INI, "found in the project root")
+def _read_dotenv(root: Path) -> DotEnvSettingsSource:
+    path = root / DOTENV
+    try:
+        return DotEnvSettingsSource(Keys, env_file=path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f'cannot read "{path}"', detail=str(error)) from error
 
 
-def _alembic_url(given: tuple[Given, ...], project: Project, section: str) -> AlembicUrl:
-    named = provenance.read(given, "alembic_config")
-    if named is not None and Path(named).name == PYPROJECT:
-        named = None
-    ini = None if named is None else project.root / named
+def _alembic_url(config: Path | None, project: Project, section: str) -> AlembicUrl:
+    ini = project.root / config if config and config.name != PYPROJECT else None
     return read_url(ini, section, project.alembic_table, project.root)
 
 
 def _notes(
-    given: tuple[Given, ...], alembic: AlembicUrl, dotenv: Mapping[str, str | None]
-) -> tuple[str, ...]:
-    notes = []
-    winner = provenance.in_force(given, "url")
-    if winner is not None and winner.source.startswith(_DOTENV):
-        notes.append(f"the database is the one {winner.source} names")
-    if winner is None and alembic.note:
-        notes.append(alembic.note)
-    unknown = provenance.unknown_variables({**dotenv, **os.environ})
-    notes.extend(f"{name} is set, but dbtool has no such setting" for name in unknown)
-    return tuple(notes)
+    url_places: tuple[str, ...], alembic: AlembicUrl, variables: Mapping[str, str]
+) -> Iterator[str]:
+    if not url_places and alembic.note:
+        yield alembic.note
+    if url_places and url_places[0].startswith(DOTENV):
+        yield f"the database is the one {url_places[0]} names"
+    for name in unknown_variables(variables):
+        yield f"{name} is set, but dbtool has no such setting"
 
 
-def _refuse_conflict(
-    given: tuple[Given, ...], selected: Environment, variables: Mapping[str, str]
-) -> None:
+def _refuse_conflict(selected: Environment, url: str | None, variables: Mapping[str, str]) -> None:
     """A URL of the command line or the process environment must lead to the same database."""
     mine = selected.target(variables)
-    for each in given:
-        if each.key != "url" or each.source not in _PROCESS:
-            continue
-        other = parse(*resolve(str(each.raw), each.source, variables))
+    named = {"--url": url} | {name: os.environ.get(name) for name in variables_of("url")}
+    for place, text in named.items():
+        other = parse(*resolve(text, place, variables)) if text else mine
         if not mine.same_database(other):
-            flag = each.source.startswith("--")
             raise UsageError(
-                f'{each.source} and environment "{selected.name}" name different databases',
-                detail=f"{each.source}: {other.shown}\n{mine.source}: {mine.shown}",
-                hint="Give only one of them." if flag else f"Unset {each.source}.",
+                f'{place} and environment "{selected.name}" name different databases',
+                detail=f"{place}: {other.shown}\n{mine.source}: {mine.shown}",
+                hint="Give only one of them." if place == "--url" else f"Unset {place}.",
             )

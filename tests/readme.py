@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dbtool import provenance
 from dbtool.cli.program import program
 from dbtool.cli.rules import all_pages
+from dbtool.keys import Keys, variables_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(
@@ -71,10 +71,10 @@ def reference() -> str:
 def setting_table() -> str:
     """Every setting with its variables and default."""
     lines = ["| setting | variables | default | what it says |", "| --- | --- | --- | --- |"]
-    for key in provenance.KEYS:
-        variables = ", ".join(f"`{name}`" for name in key.variables)
-        default = f"`{key.default}`" if key.default else ""
-        lines.append(f"| `{key.name}` | {variables} | {default} | {_cell(key.says)} |")
+    for key, field in Keys.model_fields.items():
+        variables = ", ".join(f"`{name}`" for name in variables_of(key) if name.isidentifier())
+        default = f"`{field.default}`" if field.default else ""
+        lines.append(f"| `{key}` | {variables} | {default} | {_cell(field.description or '')} |")
     return "\n".join(lines) + "\n"
 
 

@@ -81,10 +81,23 @@ def test_completion_is_light(tmp_path: Path, shell: str, line: str) -> None:
 
 
 def test_on_call_command_loads_no_orm(tmp_path: Path, database: Target) -> None:
-    """`dbtool pool` speaks to the server without SQLAlchemy, Alembic, pydantic or rich."""
+    """`dbtool pool` speaks to the server without SQLAlchemy, Alembic or rich."""
     names = loaded(tmp_path, "pool", "--url", database.sqlalchemy_url())
     assert "asyncpg" in names
-    assert names.isdisjoint({"alembic", "pydantic", "rich", "sqlalchemy", "sqlmodel"})
+    assert names.isdisjoint({"alembic", "rich", "sqlalchemy", "sqlmodel"})
+
+
+PLAN = '[{"Plan": {"Node Type": "Result", "Startup Cost": 0, "Total Cost": 0.01, "Plan Rows": 1}}]'
+
+
+@pytest.mark.parametrize(
+    "arguments", [("local", "status"), ("explain", "--from-plan", "plan.json")]
+)
+def test_what_needs_no_settings_reads_none(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Settings cost as much as a whole small command: only who asks for them pays."""
+    (tmp_path / "plan.json").write_text(PLAN)
+    assert "pydantic" not in loaded(tmp_path, *arguments)
+    assert "pydantic" in loaded(tmp_path, "config")
 
 
 def files() -> Iterator[Path]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dbtool import provenance
 from dbtool.cli.rules import all_pages
+from dbtool.keys import Keys, variables_of
 from tests.readme import PART, ROOT, commands, documents, refreshed
 
 
@@ -60,7 +60,8 @@ def test_first_sentences_end() -> None:
 
 def test_settings_are_documented() -> None:
     """Every setting says what it is for and which variables set it."""
-    assert [key.name for key in provenance.KEYS if not (key.says and key.variables)] == []
+    fields = Keys.model_fields.items()
+    assert [key for key, field in fields if not (field.description and variables_of(key))] == []
 
 
 def test_rules_are_documented() -> None:

@@ -348,26 +348,43 @@ def test_an_unknown_key_has_near_names(project: Write) -> None:
     )
 
 
+def test_the_name_of_a_variable_is_no_key(project: Write) -> None:
+    """Keys have one name in the settings file."""
+    root = project(pyproject="[tool.dbtool]\nDATABASE_URL = 'postgresql://h/d'\n")
+    with pytest.raises(UsageError, match=r'\[tool\.dbtool\] has an unknown key "DATABASE_URL"'):
+        read(root)
+
+
+def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts have variables called url and env that are not meant for dbtool."""
+    for name in ("url", "URL", "models", "engine", "env", "ENV", "database_url", "dbtool_url"):
+        monkeypatch.setenv(name, "staging")
+    assert [each.source for each in read(project()).values()] == ["", "", "", "", *["default"] * 2]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("models = 3", "dbtool.toml: models must be a text or a list of texts"),
+        ("models = ['a:Base', 2]", "dbtool.toml: models.1 must be a text"),
         ("engine = ['a']", "dbtool.toml: engine must be a text"),
-        ("url = 5", "dbtool.toml: url must be a text"),
+        ("url = ['postgresql://u:s3cret@h/d']", "dbtool.toml: url must be a text"),
+        ("env.x = 3", "dbtool.toml [env.x] must be a table"),
+        ("env.x.url = 3", "dbtool.toml [env.x]: url must be a text"),
         (
             "fail_on = 'fatal'",
             "dbtool.toml: fail_on must be one of note, warning, error, unknown, never",
         ),
+        ("connect_timeout = 0", "dbtool.toml: connect_timeout must be a number of seconds"),
         ("connect_timeout = true", "dbtool.toml: connect_timeout must be a number of seconds"),
         ("connect_timeout = '3s'", "dbtool.toml: connect_timeout must be a number of seconds"),
     ],
 )
 def test_a_value_of_the_wrong_kind(project: Write, line: str, message: str) -> None:
-    """It is refused when it is asked for, by place and key."""
-    url = "" if line.startswith("url") else "url = 'postgresql://h/d'"
-    settings = read(project(dbtool=f"{url}\n{line}\n"))
+    """It is refused by place and key."""
+    root = project(dbtool=f"{line}\n")
     with pytest.raises(UsageError) as raised:
-        _ = (settings.models, settings.engine, settings.fail_on, settings.target())
+        read(root)
     assert raised.value.message == message
 
 

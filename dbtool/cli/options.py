@@ -80,14 +80,13 @@ def _judged(
 
 def _environments(incomplete: str) -> list[tuple[str, str]]:
     """The environments of the project, for the shell."""
-    from dbtool.environments import read_all
     from dbtool.project import find
 
-    known = read_all(find(Path.cwd()))
+    known = find(Path.cwd()).table.get("env", {})
     return [
-        (each.name, "production" if each.production else "")
-        for each in known
-        if each.name.startswith(incomplete)
+        (name, "production" if keys.get("production") else "")
+        for name, keys in known.items()
+        if name.startswith(incomplete)
     ]
 
 
