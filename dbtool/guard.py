@@ -1,17 +1,18 @@
 """Decide whether a database is production, and whether an action may run on it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dbtool import locality
 from dbtool.errors import UsageError
-from dbtool.ports import Ask
+from dbtool.ports import Ask, Nobody
 from dbtool.target import Target
 
 if TYPE_CHECKING:
     from dbtool.connection import Connection
-    from dbtool.settings import Environment
+    from dbtool.settings import Environment, Settings
 
 
 class Standing(StrEnum):
@@ -62,6 +63,25 @@ class Consent:
     confirm_database: str | None = None
 
 
+def unmarked(_target: Target) -> "Environment | None":
+    """Where no settings mark any database."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the user agreed to, whom to ask for the rest, and which environment a database is."""
+
+    consent: Consent = field(default_factory=Consent)
+    ask: Ask = field(default_factory=Nobody)
+    environment: "Callable[[Target], Environment | None]" = unmarked
+
+    def covers(self, needed: Need) -> bool:
+        """Whether nobody has to be asked."""
+        named = self.consent.confirm_database is not None
+        return named or (needed is Need.YES and self.consent.yes)
+
+
 _IN_DEVELOPMENT = {
     Action.EXPLAIN_WRITE: Need.YES,
     Action.KILL: Need.YES,
@@ -79,6 +99,17 @@ _ELSEWHERE = {
 }
 
 _OWN_SERVERS = ("scratch", "local")
+
+
+def environment_of(settings: "Settings", target: Target) -> "Environment | None":
+    """The environment chosen by name, else the one a database belongs to.
+
+    Production goes first: a URL that leads there is guarded whoever spelt it.
+    """
+    if settings.chosen is not None:
+        return settings.chosen
+    fitting = [each for each in settings.environments if each.holds(target, settings.variables)]
+    return min(fitting, key=lambda each: not each.production, default=None)
 
 
 async def classify(

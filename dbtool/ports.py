@@ -3,8 +3,9 @@
 A terminal, a CI log and a test each bring their own.
 """
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
+from dbtool.errors import UsageError
 from dbtool.report import Report
 
 
@@ -49,3 +50,17 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Say nothing."""
+
+
+class Nobody:
+    """An Ask for where nobody is there to answer."""
+
+    def confirm(self, question: str) -> NoReturn:
+        """Refuse."""
+        raise UsageError("this needs a yes, and nobody is there to ask", detail=question)
+
+    def type_name(self, question: str, name: str) -> NoReturn:
+        """Refuse."""
+        raise UsageError(
+            f'this needs the name "{name}" typed, and nobody is there to ask', detail=question
+        )

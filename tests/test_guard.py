@@ -13,7 +13,18 @@ import pytest
 from dbtool.database import Target, connect
 from dbtool.environments import Environment
 from dbtool.errors import UsageError
-from dbtool.guard import Action, Classified, Consent, Standing, classify, expect, need, permit
+from dbtool.guard import (
+    Action,
+    Classified,
+    Consent,
+    Need,
+    Permission,
+    Standing,
+    classify,
+    expect,
+    need,
+    permit,
+)
 from dbtool.scratch import Server, throwaway
 from tests.conftest import MAJOR
 from tests.pgbouncer import pgbouncer
@@ -321,3 +332,36 @@ def test_our_own_port_is_compared_whole(on_tcp: Server) -> None:
     ours.close()
     listening.close()
     assert found == titles
+
+
+def test_a_permission_given_by_nobody_covers_nothing() -> None:
+    """Without consent somebody is asked, and where nobody is there the question is the reason."""
+    allowed = Permission()
+    assert not allowed.covers(Need.YES)
+    with pytest.raises(UsageError, match="this needs a yes, and nobody is there") as caught:
+        permit(Action.UPGRADE, LIVE, "shop", allowed.consent, allowed.ask)
+    assert caught.value.detail.endswith('Upgrade "shop"?')
+    with pytest.raises(UsageError, match='needs the name "shop" typed, and nobody'):
+        permit(Action.DOWNGRADE, LIVE, "shop", allowed.consent, allowed.ask)
+    assert allowed.environment(Target("db", 5432, "ann", "shop")) is None
+
+
+@pytest.mark.parametrize(
+    ("consent", "covered"),
+    [
+        (Consent(), set()),
+        (Consent(yes=True), {Need.YES}),
+        (Consent(confirm_database="shop"), {Need.YES, Need.NAME, Need.NAME_AS_FLAG}),
+    ],
+)
+def test_what_consent_covers(consent: Consent, covered: set[Need]) -> None:
+    """A yes stands for a yes only; the name of the database for everything."""
+    needs = {Need.YES, Need.NAME, Need.NAME_AS_FLAG}
+    assert {each for each in needs if Permission(consent).covers(each)} == covered
+
+
+def test_generating_adds() -> None:
+    """The question says what happens: nothing that is there is written over."""
+    willing = Answers(True)
+    permit(Action.GENERATE, HERE, "shop", Consent(), willing)
+    assert willing.asked == ['Add generated rows to the data of "shop"?']

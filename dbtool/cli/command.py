@@ -18,6 +18,7 @@ from dbtool.severity import FailOn
 
 if TYPE_CHECKING:
     from dbtool.database import Target
+    from dbtool.guard import Permission
     from dbtool.report import Report
     from dbtool.settings import Settings
 
@@ -45,6 +46,13 @@ class Call:
         for note in self.settings.notes:
             self.progress.note(note)
         return self.settings.target()
+
+    def permission(self, yes: bool, confirm_database: str | None = None) -> "Permission":
+        """What the flags allow, the terminal to ask for the rest, and what the settings mark."""
+        from dbtool.guard import Consent, Permission, environment_of
+
+        marks = functools.partial(environment_of, self.settings)
+        return Permission(Consent(yes, confirm_database), self.ask, marks)
 
     @property
     def fail_on(self) -> FailOn:

@@ -77,12 +77,11 @@ def explain(
     if from_plan is not None:
         return _offline(from_plan)
     from dbtool.explain.run import How
-    from dbtool.guard import Consent
 
     name = str(file) if file not in (None, _STDIN) else None
-    how = How(not no_analyze, timeout, tuple(param or ()), Consent(yes=yes), name)
+    how = How(not no_analyze, timeout, tuple(param or ()), name)
     text = _read(file or _STDIN) if sql is None or sql == "-" else sql
-    return _on_server(call, text, how)
+    return _on_server(call, text, how, yes=yes)
 
 
 def _offline(path: Path) -> "Report":
@@ -91,16 +90,11 @@ def _offline(path: Path) -> "Report":
     return view.report(offline.examine(_read(path), _name(path)))
 
 
-def _on_server(call: Call, sql: str, how: "How") -> "Report":
+def _on_server(call: Call, sql: str, how: "How", *, yes: bool) -> "Report":
     from dbtool.explain import run, view
 
     explained = run.explain(
-        call.target,
-        sql,
-        how=how,
-        environment=call.settings.environment,
-        ask=call.ask,
-        progress=call.progress,
+        call.target, sql, how=how, permission=call.permission(yes), progress=call.progress
     )
     return view.report(explained)
 

@@ -13,7 +13,6 @@ from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.migrate.offline import Script
-    from dbtool.migrate.permission import Permission
     from dbtool.migrate.project import Project
     from dbtool.report import Report
 
@@ -72,14 +71,6 @@ def checked(revision: str) -> str:
     return revision
 
 
-def permission(call: Call, yes: bool, name: str | None) -> "Permission":
-    """What the flags allow, and the terminal to ask for the rest."""
-    from dbtool.guard import Consent
-    from dbtool.migrate.permission import Permission
-
-    return Permission(Consent(yes, name), call.ask)
-
-
 def print_sql(call: Call, script: "Script") -> "Report | None":
     """Plain SQL, so that it can be piped; an envelope where a format asks for one."""
     from dbtool.cli.output import Format
@@ -123,7 +114,7 @@ def upgrade(
             if plan:
                 planned = family.plan(project, checked(revision), progress=progress, tag=tag)
                 return view.plan(planned, call.command)
-            allowed = permission(call, yes, confirm_database)
+            allowed = call.permission(yes, confirm_database)
             done = family.upgrade(
                 project, checked(revision), permission=allowed, progress=progress, tag=tag
             )
@@ -160,7 +151,7 @@ def downgrade(
             if plan:
                 planned = family.plan(project, checked(revision), progress=progress, tag=tag)
                 return view.plan(planned, call.command)
-            allowed = permission(call, yes, confirm_database)
+            allowed = call.permission(yes, confirm_database)
             done = family.downgrade(
                 project, checked(revision), permission=allowed, progress=progress, tag=tag
             )
@@ -220,7 +211,7 @@ def stamp(
                 opened(call),
                 names,
                 purge=purge,
-                permission=permission(call, yes, confirm_database),
+                permission=call.permission(yes, confirm_database),
                 progress=call.progress,
                 tag=tag,
             )
@@ -243,7 +234,7 @@ def ensure_version(
             from dbtool.migrate import view
             from dbtool.migrate.stamp import ensure_version as ensure
 
-            allowed = permission(call, yes, confirm_database)
+            allowed = call.permission(yes, confirm_database)
             done = ensure(opened(call), permission=allowed, progress=call.progress)
             return view.ensured(done, call.command)
         from dbtool.migrate.offline import ensure_version_sql

@@ -117,16 +117,14 @@ def run(
     Runs on empty tables of a development database, asks where there are rows already, and
     refuses any database that is not known to be for development.
     """
-    from dbtool.guard import Consent
     from dbtool.seed import view
-    from dbtool.seed.run import Permission, seed
+    from dbtool.seed.run import seed
 
     call.runs_long()
     target, models = call.target, _models(call)
-    consent = Consent(yes, confirm_database)
-    permission = Permission(consent, call.ask, call.settings.environment)
     request = _request(rows, scale, random_seed, tables, as_of)
-    done = seed(target, models, request, permission, call.progress, dry_run=dry_run)
+    allowed = call.permission(yes, confirm_database)
+    done = seed(target, models, request, allowed, call.progress, dry_run=dry_run)
     return view.seeded(done, call.command)
 
 

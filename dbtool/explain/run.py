@@ -1,7 +1,7 @@
 """Explain the statements of a text on a server: plan each, run it where that is safe, judge it."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asyncpg.exceptions import InterfaceError
@@ -17,13 +17,12 @@ from dbtool.explain.prepare import Prepared, Script, prepare
 from dbtool.explain.rules import RULES
 from dbtool.explain.session import RefusedByServerError, Session, guarded
 from dbtool.finding import Finding, Location, judge
-from dbtool.guard import Classified, Consent, Standing, classify
-from dbtool.ports import Ask, Progress, Silent
+from dbtool.guard import Classified, Need, Permission, Standing, classify
+from dbtool.ports import Progress, Silent
 from dbtool.target import Target
 
 if TYPE_CHECKING:
     from dbtool.connection import Connection
-    from dbtool.settings import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,6 @@ class How:
     analyze: bool = True
     timeout: float | None = None
     parameters: tuple[str, ...] = ()
-    consent: Consent = field(default_factory=Consent)
     file: str | None = None
 
 
@@ -60,16 +58,15 @@ def explain(
     sql: str,
     *,
     how: How | None = None,
-    environment: "Environment | None" = None,
-    ask: Ask | None = None,
+    permission: Permission | None = None,
     progress: Progress | None = None,
 ) -> Explained:
     """Explain each statement of a text, in order; nothing of it stays in the database."""
     chosen = how or How()
     script = prepare(sql, chosen.parameters, analyze=chosen.analyze)
-    runner = _Runner(chosen, ask, progress or Silent())
+    runner = _Runner(chosen, permission or Permission(), progress or Silent())
     try:
-        return asyncio.run(runner.run(target, script, environment))
+        return asyncio.run(runner.run(target, script))
     except KeyboardInterrupt:
         raise Interrupted(
             "interrupted",
@@ -80,18 +77,16 @@ def explain(
 class _Runner:
     """Explains prepared statements over one connection."""
 
-    def __init__(self, how: How, ask: Ask | None, progress: Progress) -> None:
+    def __init__(self, how: How, permission: Permission, progress: Progress) -> None:
         self._how = how
-        self._ask = ask
+        self._permission = permission
         self._progress = progress
 
-    async def run(
-        self, target: Target, script: Script, environment: "Environment | None"
-    ) -> Explained:
+    async def run(self, target: Target, script: Script) -> Explained:
         """Log in, explain each statement in a transaction of its own, log out."""
         connection = await connect(target)
         try:
-            classified = await classify(connection, target, environment)
+            classified = await classify(connection, target, self._permission.environment(target))
             statements = tuple(
                 [await self._one(connection, each, classified) for each in script.statements]
             )
@@ -143,7 +138,7 @@ class _Runner:
         self, known: facts.Facts, plan: Plan, limits: Limits, classified: Classified
     ) -> None:
         """Ask before what may be heavy, or may do more than read."""
-        if self._how.consent.yes:
+        if self._permission.covers(Need.YES):
             return
         if plan.root.total_cost > limits.cost:
             self._confirm(
@@ -155,7 +150,7 @@ class _Runner:
             self._confirm(f"it calls {safety.listed(unknown)}, which may do more than read")
 
     def _confirm(self, why: str) -> None:
-        if self._ask is not None and self._ask.confirm(f"{why[0].upper()}{why[1:]}. Run it?"):
+        if self._permission.ask.confirm(f"{why[0].upper()}{why[1:]}. Run it?"):
             return
         raise UsageError(
             "refused to run the statement",

@@ -6,8 +6,7 @@ from functools import partial
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 
-from dbtool.guard import Action
-from dbtool.migrate.permission import Permission
+from dbtool.guard import Action, Permission
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbtool.database import Target
+from dbtool.guard import environment_of, unmarked
 from dbtool.migrate.location import Place, find
 
 if TYPE_CHECKING:
@@ -21,9 +23,7 @@ class Project:
     target: Target | None = None
     models: tuple[str, ...] = ()
     root: Path = Path()
-    marked: "Callable[[Target], Environment | None]" = field(
-        default=lambda _target: None, repr=False
-    )
+    marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
 
 
 def open_project(
@@ -42,18 +42,10 @@ def open_project(
         target=named,
         models=settings.models,
         root=settings.root,
-        marked=lambda of: _environment(settings, of),
+        marked=partial(environment_of, settings),
     )
 
 
 def _is_input_of_env(target: Target) -> bool:
     """What alembic.ini says is only env.py's input: env.py may well compute another URL."""
     return target.source.endswith("sqlalchemy.url") or target.source == "[tool.alembic]"
-
-
-def _environment(settings: "Settings", target: Target) -> "Environment | None":
-    """The environment of the settings that a database belongs to; production goes first."""
-    if settings.chosen is not None:
-        return settings.chosen
-    fitting = [each for each in settings.environments if each.holds(target, settings.variables)]
-    return min(fitting, key=lambda each: not each.production, default=None)

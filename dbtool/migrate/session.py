@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from dbtool import guard
 from dbtool.database import SyncConnection, Target
 from dbtool.errors import DbtoolError, Interrupted, OperationError, UsageError
-from dbtool.guard import Action
+from dbtool.guard import Action, Permission
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, explain, state_of
@@ -26,7 +26,6 @@ from dbtool.migrate.interrupt import Interruption, cancelling
 from dbtool.migrate.listener import Stop
 from dbtool.migrate.location import script_directory
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
-from dbtool.migrate.permission import Permission
 from dbtool.migrate.record import Record, Step, follow
 from dbtool.ports import Progress
 

@@ -6,9 +6,8 @@ from typing import cast
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 
-from dbtool.guard import Action
+from dbtool.guard import Action, Permission
 from dbtool.migrate import state
-from dbtool.migrate.permission import Permission
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record
 from dbtool.migrate.session import Command, Session

@@ -3,50 +3,25 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING
 
 from dbtool import guard
 from dbtool.catalog import SETTINGS
 from dbtool.connection import Connection
 from dbtool.database import SyncConnection
-from dbtool.errors import Interrupted, OperationError, UsageError
-from dbtool.guard import Action, Consent
+from dbtool.errors import Interrupted, OperationError
+from dbtool.guard import Action, Permission
 from dbtool.metadata import Models
-from dbtool.ports import Ask, Progress, Silent
+from dbtool.ports import Progress, Silent
 from dbtool.seed.build import Found, build
 from dbtool.seed.load import Loaded, Outcome, analyze, load
 from dbtool.seed.plan import Planned, Request, SeedPlan, Skipped
 from dbtool.seed.survey import survey
 from dbtool.target import Target
 
-if TYPE_CHECKING:
-    from dbtool.settings import Environment
-
 _NAME = "dbtool seed"
 _SAMPLE = 200
-
-
-class Nobody:
-    """An Ask for where nobody can answer."""
-
-    def confirm(self, question: str) -> bool:
-        """Refuse."""
-        raise UsageError("this needs a yes, and nobody is there to ask", detail=question)
-
-    def type_name(self, question: str, name: str) -> bool:
-        """Refuse."""
-        raise UsageError(f'this needs "{name}" typed, and nobody is there', detail=question)
-
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """What the user agreed to, whom to ask for the rest, and what the settings say."""
-
-    consent: Consent = field(default_factory=Consent)
-    ask: Ask = field(default_factory=Nobody)
-    environment: "Environment | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +132,8 @@ def _permitted(
     session: SyncConnection, target: Target, found: Found, permission: Permission
 ) -> None:
     """Return when the guard lets generated rows into this database."""
-    classified = session.run(
-        lambda connection: guard.classify(connection, target, permission.environment)
-    )
+    marked = permission.environment(target)
+    classified = session.run(lambda connection: guard.classify(connection, target, marked))
     action = Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
     guard.permit(action, classified, target.database, permission.consent, permission.ask)
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from dbtool.database import SyncConnection
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
-from dbtool.guard import Consent
+from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
 from dbtool.seed.plan import Request
-from dbtool.seed.run import Permission, plan, seed
+from dbtool.seed.run import plan, seed
 from dbtool.target import Target
 from tests.seed.conftest import planned, texts, with_connection
 
