@@ -12,7 +12,7 @@ import typer
 
 from dbtool.cli import formats, output
 from dbtool.cli.help import HelpCommand
-from dbtool.cli.options import OUTPUT, SHARED_NAMES, Options, Share, given, merge, split
+from dbtool.cli.options import JUDGED, OUTPUT, SHARED_NAMES, Options, Share, given, merge, split
 from dbtool.errors import DbtoolError, Interrupted, UsageError
 from dbtool.severity import FailOn
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 class Call:
     """One invocation of a command: its shared options and, on demand, the settings."""
 
-    def __init__(self, command: str, options: Options) -> None:
+    def __init__(self, command: str, options: Options, *, judges: bool) -> None:
         self.command = command
         self.options = options
+        self._judges = judges
         self.progress = output.TerminalProgress()
         self.ask = output.TerminalAsk()
 
@@ -56,8 +57,8 @@ class Call:
 
     @property
     def fail_on(self) -> FailOn:
-        """The least severity that makes this command exit 1."""
-        return self.options.fail_on or self.settings.fail_on or FailOn.ERROR
+        """The least severity that makes this command exit 1; the user sets it where it judges."""
+        return self.options.fail_on or (self.settings.fail_on if self._judges else FailOn.ERROR)
 
     def emit(self, report: "Report") -> None:
         """Write one report."""
@@ -84,7 +85,8 @@ def command(
             inner, own = split(values)
             outer = ctx.find_root().obj
             options = merge(outer, inner) if isinstance(outer, Options) else inner
-            call = Call(" ".join(ctx.command_path.split()[1:]), options)
+            words = " ".join(ctx.command_path.split()[1:])
+            call = Call(words, options, judges=JUDGED in shares)
             unwanted = [text for key, text in given(options).items() if key not in values]
             raise typer.Exit(_execute(call, body, own, unwanted))
 

@@ -30,7 +30,8 @@ def test_the_main_job_in_an_empty_directory(dbtool: Dbtool, empty: Path, tmp_pat
     """It migrates, seeds, checks and explains, shows a finding with its fix, and leaves nothing."""
     temporary = tmp_path / "temporary"
     temporary.mkdir(mode=0o755)
-    ran = dbtool("demo", cwd=empty, env={"DATABASE_URL": "not a url", "TMPDIR": str(temporary)})
+    wrong = {"DATABASE_URL": "not a url", "DBTOOL_ENV": "nowhere", "DBTOOL_FAIL_ON": "note"}
+    ran = dbtool("demo", cwd=empty, env={**wrong, "TMPDIR": str(temporary)})
     assert ran.code == 0, ran.err
     for command in ("dbtool upgrade", "dbtool seed", "dbtool pool", "dbtool explain"):
         assert f"$ {command}" in ran.out
