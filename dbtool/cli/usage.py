@@ -16,6 +16,17 @@ CommandLineError: Any = getattr(typer, "TyperException", typer.BadParameter.__mr
 """What typer raises about a command line; before 0.27 only its public subclass shows it."""
 
 
+_OURS = (
+    (re.compile(r"is not a valid int(eger)?( range)?$"), "is not a whole number"),
+    (re.compile(r"is not a valid float( range)?$"), "is not a number"),
+    (re.compile(r"is not in the range x>=(\S+)$"), r"is below \1"),
+    (re.compile(r"is not in the range x<=(\S+)$"), r"is above \1"),
+    (re.compile(r"is not in the range (\S+)<=x<=(\S+)$"), r"is not between \1 and \2"),
+    (re.compile(r'does not match the formats? "%Y-%m-%d"$'), "is not a date (YYYY-MM-DD)"),
+)
+"""What the library says about values, and how it is said here."""
+
+
 def help_instead(error: Any) -> str | None:
     """The help page a bare command group answers with, or None for a real error."""
     return page(error.ctx) if type(error).__name__ == "NoArgsIsHelpError" else None
@@ -27,6 +38,8 @@ def explained(error: Any) -> UsageError:
     message, _, _ = message.partition(" Did you mean")
     message = message.replace(": Value error, ", ": ")  # pydantic's words, from 0.29 on
     message = re.sub(r"'([^' ]*)'", r'"\1"', message.strip().rstrip("."))
+    for theirs, ours in _OURS:
+        message = theirs.sub(ours, message)
     hint = _hint(error, message)
     if "://" in message or "password" in message:
         from dbtool.cli.bug import masked

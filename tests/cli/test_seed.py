@@ -219,8 +219,18 @@ def test_errors(dbtool: Dbtool, project: Path, migrated: Target, database: Targe
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--rows", "0"), 'error: invalid value for "--rows": 0 is not in the range x>=1'),
-        (("--rows", "many"), 'error: invalid value for "--rows": "many" is not a valid int range'),
+        (("--rows", "0"), 'error: invalid value for "--rows": 0 is below 1'),
+        (("--rows", "many"), 'error: invalid value for "--rows": "many" is not a whole number'),
+        (("--scale", "big"), 'error: invalid value for "--scale": "big" is not a number'),
+        (("--scale", "-1"), 'error: invalid value for "--scale": -1.0 is below 0.0'),
+        (
+            ("--random-seed", "x"),
+            'error: invalid value for "--random-seed": "x" is not a whole number',
+        ),
+        (
+            ("--as-of", "1.5."),
+            'error: invalid value for "--as-of": "1.5." is not a date (YYYY-MM-DD)',
+        ),
         (("load",), 'error: no such command "load"'),
     ],
 )
