@@ -1,5 +1,6 @@
 """Run a team's own env.py, as Alembic's command line would."""
 
+import ast
 import importlib.util
 import io
 import re
@@ -28,6 +29,9 @@ __all__ = ["Loaded", "Project", "load", "open_project", "run"]
 Work = Callable[[tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
 
 _URL = "sqlalchemy.url"
+_BUILDERS = frozenset(
+    {"create_engine", "create_async_engine", "engine_from_config", "async_engine_from_config"}
+)
 _ASYNC = re.compile(r"\b(?:async_engine_from_config|create_async_engine|AsyncEngine|run_sync)\b")
 _SYNC_DRIVERS = ("psycopg", "psycopg2", "pg8000")
 
@@ -149,3 +153,26 @@ def _hear_of_connection(environment: EnvironmentContext, listener: Listener) -> 
         configure(connection=connection, **options)
 
     environment.configure = heard  # type: ignore[method-assign, assignment]
+
+
+def builds_several_engines(project: Project) -> bool:
+    """Whether the source of env.py builds more than one engine, or one in a loop."""
+    directory = script_directory(project.place)
+    if directory is None:
+        return False
+    try:
+        tree = ast.parse((directory / "env.py").read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return _engines(tree, in_loop=False) > 1
+
+
+def _engines(node: ast.AST, *, in_loop: bool) -> int:
+    """How many engines a source builds; in a loop it is more than one."""
+    in_loop = in_loop or isinstance(node, ast.For | ast.AsyncFor | ast.While | ast.comprehension)
+    in_loop = in_loop or isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp)
+    here = 0
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        here = (2 if in_loop else 1) if name in _BUILDERS else 0
+    return here + sum(_engines(each, in_loop=in_loop) for each in ast.iter_child_nodes(node))

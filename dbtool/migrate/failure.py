@@ -79,7 +79,7 @@ def _sqlstate(error: object) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scene:
     """What is known about a run that failed."""
 
@@ -90,8 +90,9 @@ class Scene:
 
     @property
     def table(self) -> Table | None:
-        """The version table at work."""
-        return self.record.running
+        """The version table at work, or the last one worked on."""
+        worked_on = [each for each in self.record.tables if each.done]
+        return self.record.running or (worked_on[-1] if worked_on else None)
 
     @property
     def step(self) -> Step | None:
@@ -159,7 +160,7 @@ def state_of(scene: Scene) -> str:
     stands = f"{scene.database} stands at {shown(scene.now)}"
     if scene.now == table.before:
         text = f"{stands}, as before."
-        undone = [each.revision for each in table.done]
+        undone = [each.revision for each in table.done if table.before != table.after]
         if undone:
             text += f" What {', '.join(undone)} did in this run was rolled back with it."
     else:
@@ -222,9 +223,10 @@ def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) 
         )
     if isinstance(error, ModuleNotFoundError) and (error.name or "") in _DRIVERS:
         return _no_driver(error)
+    stands = state_of(scene) if scene.table else ""
     if server is not None:
         place = failing_line(error, [Path.cwd()])
-        parts = [_statement(server), _server_detail(server), place and f"at {place}"]
+        parts = [_statement(server), _server_detail(server), place and f"at {place}", stands]
         detail = "\n".join(part for part in parts if part)
         return OperationError(
             f"env.py failed: {server.message}", detail=detail, hint=_hint(server, scene)
@@ -234,7 +236,7 @@ def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) 
     if isinstance(error, ModuleNotFoundError) and error.name:
         near = import_error(error, error.name, [Path.cwd()]).hint
         hint = near if near.startswith("Did you mean") else hint
-    return OperationError("env.py failed", detail=told.detail, hint=hint)
+    return OperationError("env.py failed", detail=f"{told.detail}\n{stands}".rstrip(), hint=hint)
 
 
 def _no_dialect(error: NoSuchModuleError) -> DbtoolError:

@@ -1,0 +1,150 @@
+"""Run a team's env.py against the one database a command is about, and say what went wrong."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import chdir, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+
+from dbtool.database import SyncConnection, Target
+from dbtool.errors import DbtoolError, Interrupted, OperationError, UsageError
+from dbtool.migrate import state
+from dbtool.migrate.environment import Loaded, Project, load, run
+from dbtool.migrate.failure import Scene, explain, state_of
+from dbtool.migrate.identity import Watch
+from dbtool.migrate.interrupt import Interruption, cancelling
+from dbtool.migrate.record import Record
+from dbtool.ports import Progress
+
+Options = Callable[[Loaded], Mapping[str, object]]
+Work = Callable[[Loaded, tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
+
+_PATIENCE = 2.0
+_CANCEL = "SELECT pg_cancel_backend(pid) FROM unnest($1::int[]) pid"
+_BUSY = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND state = 'active'"
+
+
+class Runner:
+    """Holds and watches the database for as long as the block lasts.
+
+    Where the user named none, it is the one env.py connects to.
+    """
+
+    def __init__(self, project: Project, progress: Progress) -> None:
+        self.project = project
+        self.progress = progress
+        self.watch = Watch(project.target, progress)
+        self.interruption = Interruption()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.watch.close()
+
+    @property
+    def target(self) -> Target:
+        """The database, once it is known."""
+        return self._connection_and_target[1]
+
+    @property
+    def connection(self) -> SyncConnection:
+        """Our own connection to it."""
+        return self._connection_and_target[0]
+
+    @property
+    def _connection_and_target(self) -> tuple[SyncConnection, Target]:
+        holder = self.watch.holder
+        if holder is None:
+            raise UsageError(
+                "no database is named, and env.py opened no connection",
+                hint="Name the database with --url or DATABASE_URL.",
+            )
+        return holder.connection, holder.target
+
+    def run(
+        self,
+        words: tuple[str, ...],
+        work: Work,
+        record: Record,
+        options: Options,
+    ) -> None:
+        """Run env.py once; `work` gives Alembic the steps and notes them in the record."""
+        loaded = load(self.project, words)
+
+        def guarded(heads: tuple[str, ...], context: MigrationContext) -> Iterable[RevisionStep]:
+            try:
+                return work(loaded, heads, context)
+            except DbtoolError as error:
+                self.watch.refuse(error)
+
+        failure: BaseException | None = None
+        with cancelling(self._cancel) as self.interruption:
+            try:
+                run(loaded, guarded, self.watch, **options(loaded))
+            except BaseException as error:
+                failure = error
+        if failure is not None:
+            raise self._failed(failure, record, loaded) from failure
+        if self.interruption:
+            raise self._failed(KeyboardInterrupt(), record, loaded)
+        if not record.tables:
+            self._connection_and_target  # noqa: B018
+            raise OperationError(
+                "env.py ended without running Alembic",
+                detail="It never called context.run_migrations().",
+            )
+
+    def _cancel(self) -> None:
+        self.connection.execute(_CANCEL, self.watch.backends)
+
+    def _failed(self, error: BaseException, record: Record, loaded: Loaded) -> BaseException:
+        with chdir(self.project.place.base):
+            shown = self.target.shown if self.watch.holder else "the database"
+            scene = Scene(record, shown, Path(loaded.script.env_py_location))
+            if scene.table is not None:
+                with suppress(Exception):
+                    scene.now = state.read_versions(self.connection, scene.table)
+            if self.interruption or isinstance(error, KeyboardInterrupt):
+                return self._interrupted(scene)
+            if isinstance(error, DbtoolError):
+                return _with_state(error, scene)
+            if isinstance(error, Exception | SystemExit):
+                return explain(error, scene)
+        return error
+
+    def _interrupted(self, scene: Scene) -> Interrupted:
+        ended = {
+            None: "Whether its statement ended on the server is not known.",
+            0: "Nothing of it runs on the server any more.",
+        }.get(self._still_busy(), "Its statement still runs on the server.")
+        during = f" during revision {scene.step.revision}" if scene.step else ""
+        told = state_of(scene) if scene.table else ""
+        return Interrupted(f"interrupted{during}", detail=f"{ended}\n{told}".rstrip())
+
+    def _still_busy(self) -> int | None:
+        """How many of env.py's sessions still work, once they had time to notice; None: unknown."""
+        until, busy = time.monotonic() + _PATIENCE, None
+        with suppress(Exception):
+            busy = self.connection.fetchval(_BUSY, self.watch.backends)
+            while busy and time.monotonic() < until:
+                time.sleep(0.05)
+                busy = self.connection.fetchval(_BUSY, self.watch.backends)
+        return busy
+
+
+def _with_state(error: DbtoolError, scene: Scene) -> DbtoolError:
+    """A refusal in the middle of a revision leaves a state too."""
+    if scene.table is None:
+        return error
+    during = f"During revision {scene.step.revision}. " if scene.step else ""
+    detail = f"{error.detail}\n{during}{state_of(scene)}"
+    return type(error)(error.message, detail=detail.lstrip(), hint=error.hint)
