@@ -81,18 +81,6 @@ class Settings:
         named = self.keys.alembic_config
         return None if named is None else self.root / named
 
-    @property
-    def environment(self) -> Environment | None:
-        """The environment chosen by name, else the one whose database is the one named.
-
-        Production goes first: a URL that leads there is guarded whoever spelt it.
-        """
-        if self.chosen is not None or not self.has_target():
-            return self.chosen
-        target = self.target()
-        fitting = [each for each in self.environments if each.holds(target, self.variables)]
-        return min(fitting, key=lambda each: not each.production, default=None)
-
     def has_target(self) -> bool:
         """Whether a database is named."""
         return bool(self.set_by["url"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.errors import UsageError
+from dbtool.guard import environment_of
 from dbtool.settings import Settings, load
 from dbtool.severity import FailOn
 
@@ -128,7 +129,7 @@ def test_nothing_is_set(project: Write) -> None:
     """Defaults are defaults, and the missing database says how to name one."""
     settings = read(project())
     assert (settings.models, settings.engine, settings.alembic_config) == ((), None, None)
-    assert (settings.has_target(), settings.environment, settings.notes) == (False, None, ())
+    assert (settings.has_target(), settings.notes) == (False, ())
     with pytest.raises(UsageError) as raised:
         settings.target()
     assert (raised.value.message, raised.value.detail, raised.value.hint) == (
@@ -414,8 +415,8 @@ def test_an_environment_fixes_the_database(project: Write) -> None:
     assert settings.values()[0].overrides == (".env DATABASE_URL", "pyproject.toml [tool.dbtool]")
     settings = read(root, env="live")
     assert where(settings) == ("shop", "pyproject.toml [tool.dbtool.env.live], from LIVE_URL")
-    assert settings.environment is not None
-    assert settings.environment.production is True
+    assert settings.chosen is not None
+    assert settings.chosen.production is True
 
 
 def test_an_environment_can_be_chosen_by_variable(
@@ -477,15 +478,10 @@ def test_a_url_that_leads_into_an_environment_is_guarded_by_it(
         pyproject=ENVIRONMENTS
         + '[tool.dbtool.env.dev]\nurl = "postgresql://ep-a.neon.tech/shop"\ndevelopment = true\n'
     )
-    found = {
-        url: read(root, url=url).environment
-        for url in (
-            "postgresql://bob@ep-a.neon.tech/shop",
-            "postgresql://staging/shop",
-            "postgresql://h/local",
-        )
-    }
-    assert [each.name if each else None for each in found.values()] == ["live", "staging", None]
+    urls = "bob@ep-a.neon.tech/shop", "staging/shop", "h/local"
+    all_settings = [read(root, url=f"postgresql://{url}") for url in urls]
+    found = [environment_of(each, each.target()) for each in all_settings]
+    assert [each.name if each else None for each in found] == ["live", "staging", None]
 
 
 @pytest.mark.parametrize(

@@ -62,11 +62,11 @@ def config(call: Call) -> "Report":
 
 
 def _read(settings: "Settings") -> Config:
-    from dbtool.guard import expect
+    from dbtool.guard import environment_of, expect
     from dbtool.target import pooled
 
     target = settings.target() if settings.has_target() else None
-    expected = expect(target, settings.environment) if target else None
+    expected = expect(target, environment_of(settings, target)) if target else None
     return Config(
         root=str(settings.root),
         root_found_by=settings.project.found_by,
