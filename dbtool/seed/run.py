@@ -133,7 +133,12 @@ def _permitted(
 ) -> None:
     """Return when the guard lets generated rows into this database."""
     marked = permission.environment(target)
-    classified = session.run(lambda connection: guard.classify(connection, target, marked))
+
+    async def classify(connection: Connection) -> guard.Classified:
+        async with connection.limits():
+            return await guard.classify(connection, target, marked)
+
+    classified = session.run(classify)
     action = Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
     guard.permit(action, classified, target.database, permission.consent, permission.ask)
 

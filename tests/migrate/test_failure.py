@@ -1,16 +1,14 @@
 """What goes wrong is told by name, place and state, with the exit code that fits."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dbtool.account import server_account
 from dbtool.database import SyncConnection
 from dbtool.target import Target
 from tests.conftest import Dbtool
+from tests.disks import small_disk
 from tests.migrate.conftest import Run, plain
 from tests.migrate.projects import Small
 
@@ -445,30 +443,10 @@ def test_error_as_json(run: Run) -> None:
 
 
 @pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
+def full_disk() -> Iterator[Path]:
     """A small file system for a tablespace."""
-    account = server_account()
-    directory = Path(f"/tmp/dbtool-full-{os.getpid()}")
-    directory.mkdir()
-    mounted = subprocess.run(
-        [
-            "mount",
-            "-t",
-            "tmpfs",
-            "-o",
-            f"size=4m,uid={account.uid},gid={account.gid}",
-            "tmpfs",
-            str(directory),
-        ],
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode:
-        directory.rmdir()
-        pytest.skip("a file system cannot be mounted here")
-    yield directory
-    subprocess.run(["umount", "-l", str(directory)], check=True)
-    directory.rmdir()
+    with small_disk("4m") as directory:
+        yield directory
 
 
 def test_disk_that_is_full(

@@ -1,0 +1,182 @@
+"""Seeding where something is in the way: a full disk, a pooler, a lock, another run."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dbtool.database import SyncConnection
+from dbtool.errors import LockNotObtained, OperationError
+from dbtool.guard import Consent, Permission
+from dbtool.metadata import Models
+from dbtool.seed import survey
+from dbtool.seed.plan import Request
+from dbtool.seed.run import plan, seed
+from dbtool.target import Target
+from tests.conftest import Dbtool
+from tests.disks import small_disk
+from tests.pgbouncer import pgbouncer
+from tests.proxy import proxy
+
+SMALL = Request(rows=50)
+
+
+def users(target: Target) -> int:
+    """How many users there are."""
+    with SyncConnection(target) as session:
+        return int(session.fetchval("SELECT count(*) FROM users"))
+
+
+def named(target: Target) -> Permission:
+    """Consent for a database that is not known to be for development."""
+    return Permission(Consent(confirm_database=target.database))
+
+
+def test_disk_that_is_full(migrated: Target, example: Models) -> None:
+    """The table that did not fit is named, no row stays, and fewer rows fit afterwards."""
+    space = f"full_{migrated.database}"
+    with small_disk("1m") as directory, SyncConnection(migrated) as session:
+        session.execute(f"CREATE TABLESPACE {space} LOCATION '{directory}'")
+        session.execute(f"ALTER TABLE users SET TABLESPACE {space}")
+        try:
+            with pytest.raises(OperationError) as caught:
+                seed(migrated, example, Request(rows=20_000, tables=("roles", "users")))
+            assert users(migrated) == session.fetchval("SELECT count(*) FROM roles") == 0
+            assert seed(migrated, example, SMALL).rows > 50
+        finally:
+            session.execute("ALTER TABLE users SET TABLESPACE pg_default")
+            session.execute(f"DROP TABLESPACE {space}")
+    error = caught.value
+    assert error.message == 'the server ran out of disk while "users" was filled'
+    assert "No space left on device" in error.detail
+    assert error.detail.endswith("The transaction is rolled back: no row was loaded.")
+    assert (error.hint, error.exit) == ("Free some space, or load fewer rows with --rows.", 4)
+
+
+@contextmanager
+def busy(target: Target) -> Iterator[None]:
+    """Neighbours that use a pooler all the time."""
+    ended = threading.Event()
+
+    def work() -> None:
+        with SyncConnection(target) as session:
+            while not ended.is_set():
+                session.execute("SELECT pg_sleep(0.001)")
+
+    neighbours = [threading.Thread(target=work) for _ in range(3)]
+    for each in neighbours:
+        each.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for each in neighbours:
+            each.join(20)
+
+
+def test_through_a_transaction_pooler(migrated: Target, example: Models) -> None:
+    """Each part is one transaction, so it works among others, and no lock is left behind."""
+    direct = plan(migrated, example, SMALL)
+    with pgbouncer(migrated) as pooler, busy(pooler.target):
+        assert plan(pooler.target, example, SMALL) == direct
+        done = seed(pooler.target, example, SMALL, named(migrated))
+        assert (done.rows, done.fingerprint) == (direct.rows, direct.fingerprint)
+        again = seed(pooler.target, example, SMALL, named(migrated))
+        assert users(migrated) == 100
+        with SyncConnection(migrated) as session:
+            assert (
+                session.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+            )
+    assert again.rows > 50
+
+
+def test_a_pooler_is_not_taken_for_this_machine(
+    dbtool: Dbtool, project: Path, migrated: Target
+) -> None:
+    """Where a pooler stands between, nobody knows the server, so its name has to be given."""
+    with pgbouncer(migrated) as pooler:
+        url = pooler.target.sqlalchemy_url()
+        refused = dbtool("seed", "--rows", "20", "--yes", "--url", url, cwd=project)
+        agreed = dbtool(
+            "seed", "--rows", "20", "--confirm-database", migrated.database, "--url", url,
+            cwd=project,
+        )  # fmt: skip
+    assert refused.code == 2
+    assert f'refused to fill the empty tables of "{migrated.database}"' in refused.err
+    assert agreed.code == 0, agreed.err
+    assert users(migrated) == 20
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose settings name the reference models."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "pyproject.toml").write_text('[tool.dbtool]\nmodels = "dbtool.example:Base"\n')
+    return root
+
+
+def test_interrupt_through_a_pooler(project: Path, migrated: Target) -> None:
+    """The load is ended on the server too, though the session there is the pooler's."""
+    with pgbouncer(migrated, {"default_pool_size": "1"}) as pooler:
+        running = subprocess.Popen(
+            [Path(sys.executable).parent / "dbtool", "seed", "--rows", "200000", "--url",
+             pooler.target.sqlalchemy_url(), "--confirm-database", migrated.database],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        assert running.stderr is not None
+        assert "oading" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+        assert (running.returncode, out) == (130, "")
+        assert "The transaction is rolled back: no row was loaded." in err
+        with SyncConnection(pooler.target) as session:
+            assert session.fetchval("SELECT count(*) FROM users") == 0
+
+
+def test_a_second_run_is_told_of_the_first(dbtool: Dbtool, project: Path, migrated: Target) -> None:
+    """Two commands at once: one loads, the other says so and exits 5; rows are there once."""
+    url = migrated.sqlalchemy_url()
+    program = str(Path(sys.executable).parent / "dbtool")
+    command = [program, "seed", "--rows", "30000", "--url", url]
+    with subprocess.Popen(
+        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stderr is not None
+        assert "oading" in first.stderr.readline()
+        second = dbtool("seed", "--rows", "10", "--url", url, cwd=project)
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=30)
+    assert (second.code, first.returncode) == (5, 130)
+    assert "error: another dbtool seed is filling this database\n" in second.err
+    assert users(migrated) == 0
+
+
+def test_a_table_that_is_locked_while_it_is_looked_at(migrated: Target, example: Models) -> None:
+    """A migration holds the table: it is told instead of waited for behind its lock."""
+    with SyncConnection(migrated) as other:
+        other.execute("BEGIN; LOCK users IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(LockNotObtained) as caught:
+            plan(migrated, example, SMALL)
+    assert caught.value.message == "a table of the models is locked by another session"
+
+
+def test_looking_costs_few_round_trips(migrated: Target, example: Models) -> None:
+    """One statement for the catalogue, one for the rows; parents not filled add their keys only."""
+
+    def turns(request: Request) -> int:
+        with proxy(migrated) as through, SyncConnection(through.target) as session:
+            session.run(lambda connection: survey.survey(connection, example, request))
+            (traffic,) = through.connections
+            return traffic.after_login
+
+    assert turns(SMALL) == 4
+    assert turns(Request(rows=50, tables=("posts",))) == 6
