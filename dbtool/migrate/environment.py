@@ -4,10 +4,12 @@ import ast
 import importlib.util
 import io
 import re
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable
 from contextlib import chdir, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from alembic.config import CommandLine, Config
@@ -63,9 +65,18 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
     _name_database(project, config, offline=buffer is not None)
     with chdir(place.base):
         try:
-            return Loaded(project, config, ScriptDirectory.from_config(config))
+            script = ScriptDirectory.from_config(config)
+            _make_absolute(config.get_prepend_sys_paths_list() or [])
+            return Loaded(project, config, script)
         except (CommandError, ImportError, ValueError) as error:
             raise _unusable(project, error) from error
+
+
+def _make_absolute(prepended: list[str]) -> None:
+    """Python remembers what it found below `.`, whatever the directory was then."""
+    count = len(prepended)
+    ours = [str(Path(each).absolute()) for each in sys.path[:count]]
+    sys.path[:count] = [each for each in ours if each not in sys.path[count:]]
 
 
 def _unusable(project: Project, error: Exception) -> UsageError:

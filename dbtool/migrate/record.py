@@ -89,6 +89,11 @@ class Record:
         """Every revision that ran."""
         return tuple(step for each in self.tables for step in each.done)
 
+    def begins_as(self, other: "Record") -> bool:
+        """Whether the version tables so far have the plans they have in another record."""
+        mine = [each.planned for each in self.tables]
+        return mine == [each.planned for each in other.tables[: len(mine)]]
+
     def begin(
         self, context: MigrationContext, heads: tuple[str, ...], steps: Iterable[RevisionStep]
     ) -> Table:

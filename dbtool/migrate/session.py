@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 
 from dbtool import guard
+from dbtool.errors import OperationError
 from dbtool.guard import Action, Permission
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, builds_several_engines
@@ -63,17 +64,22 @@ class Session(Runner):
 
         record = self._attempt(command, may_run, quietly=rehearsed)
         if any(held_back):
-            before = record.before
-            self._permit(action, permission, plan(self, record))
-            record = self._attempt(command, lambda: True)
-            record.purged = before if command.purge else None
+            agreed = record
+            self._permit(action, permission, plan(self, agreed))
+            record = self._attempt(command, lambda: True, agreed=agreed)
+            record.purged = agreed.before if command.purge else None
         state.verify(self.connection, record, self.target.shown)
         return record
 
     def _attempt(
-        self, command: Command, may_run: Callable[[], bool], *, quietly: bool = False
+        self,
+        command: Command,
+        may_run: Callable[[], bool],
+        *,
+        quietly: bool = False,
+        agreed: Record | None = None,
     ) -> Record:
-        """One run of env.py; what may not run is only planned."""
+        """One run of env.py; what may not run is only planned, what was agreed may not change."""
         record = Record()
         purging = command.purge and not quietly
 
@@ -82,6 +88,8 @@ class Session(Runner):
         ) -> Iterable[RevisionStep]:
             steps = self._steps(command, loaded.script, heads)
             table = record.begin(context, heads, steps)
+            if agreed is not None and not record.begins_as(agreed):
+                raise _changed_meanwhile(self.target.shown)
             if not (steps or command.always) or not may_run():
                 return ()
             if not heads and not purging:
@@ -153,3 +161,11 @@ class Session(Runner):
             raise Stop
         if not alembic_reports():
             self.progress.step(f"{step.revision} {step.message}".rstrip())
+
+
+def _changed_meanwhile(database: str) -> OperationError:
+    return OperationError(
+        f"somebody else migrated {database} in the meantime",
+        detail="What would run now is not what was agreed to. Nothing was run.",
+        hint="Run it again to see the new plan.",
+    )

@@ -1,12 +1,19 @@
 """How often a team's env.py runs: once, as with Alembic, unless there is a reason."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dbtool.database import SyncConnection
+from dbtool.errors import OperationError
+from dbtool.guard import Permission
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
+from dbtool.migrate.upgrade import upgrade
 from dbtool.scratch import Server, throwaway
+from dbtool.settings import Environment
 from dbtool.target import Target
 from tests.conftest import MAJOR, Dbtool
 from tests.migrate.conftest import Run, plain, url
@@ -161,3 +168,31 @@ def test_ci_is_refused_without_yes(
         assert ran.code == 0, ran
     finally:
         tunnel.drop_database("pipeline")
+
+
+def test_plan_that_changed_while_somebody_thought(
+    dbtool: Dbtool, project: Small, tunnel: Server, tmp_path: Path
+) -> None:
+    """What was agreed to is what runs; anything else is not run."""
+    target = tunnel.create_database("raced")
+
+    class Slow:
+        """Somebody who thinks until another deploy has run."""
+
+        def confirm(self, question: str) -> bool:
+            other = dbtool("--url", plain(target), "upgrade", "+1", "--yes", cwd=project.root)
+            return "raced" in question and other.code == 0
+
+        def type_name(self, question: str, name: str) -> bool:
+            return question == name
+
+    live = Environment("live", production=True, source="[env.live]")
+    try:
+        with contextlib.chdir(project.root):
+            opened = Project(find(None, None, project.root), target=target, marked=lambda _: live)
+            with pytest.raises(OperationError, match="somebody else migrated"):
+                upgrade(opened, permission=Permission(ask=Slow()))
+        with SyncConnection(target) as connection:
+            assert connection.fetchval("SELECT version_num FROM alembic_version") == "aaaa00000001"
+    finally:
+        tunnel.drop_database("raced")
