@@ -63,6 +63,11 @@ _PRIVILEGES = """coalesce((
             FROM unnest(ARRAY['select', 'insert', 'update', 'delete']) AS privilege
             WHERE has_table_privilege(r.oid, privilege)), '[]')"""
 
+_WITH_PARTS = """FROM relations AS r
+    LEFT JOIN columns ON columns.relid = r.oid
+    LEFT JOIN indexes ON indexes.relid = r.oid
+    LEFT JOIN triggers ON triggers.relid = r.oid"""
+
 TABLES = f"""
     SELECT coalesce(json_agg(json_build_object(
         'oid', r.oid::bigint,
@@ -92,11 +97,8 @@ TABLES = f"""
         'indexes', coalesce(indexes.items, '[]'),
         'triggers', coalesce(triggers.items, '[]')
     ) ORDER BY r.schema, r.relname), '[]')
-    FROM relations AS r
-    LEFT JOIN columns ON columns.relid = r.oid
+    {_WITH_PARTS}
     LEFT JOIN constraints ON constraints.relid = r.oid
-    LEFT JOIN indexes ON indexes.relid = r.oid
-    LEFT JOIN triggers ON triggers.relid = r.oid
     WHERE r.relkind IN ('r', 'p', 'f')
 """
 
@@ -116,10 +118,7 @@ VIEWS = f"""
         'indexes', coalesce(indexes.items, '[]'),
         'triggers', coalesce(triggers.items, '[]')
     ) ORDER BY r.schema, r.relname), '[]')
-    FROM relations AS r
-    LEFT JOIN columns ON columns.relid = r.oid
-    LEFT JOIN indexes ON indexes.relid = r.oid
-    LEFT JOIN triggers ON triggers.relid = r.oid
+    {_WITH_PARTS}
     WHERE r.relkind IN ('v', 'm')
 """
 

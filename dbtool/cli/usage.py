@@ -20,7 +20,6 @@ _OURS = (
     (re.compile(r"is not a valid int(eger)?( range)?$"), "is not a whole number"),
     (re.compile(r"is not a valid float( range)?$"), "is not a number"),
     (re.compile(r"is not in the range x>=(\S+)$"), r"is below \1"),
-    (re.compile(r"is not in the range x<=(\S+)$"), r"is above \1"),
     (re.compile(r"is not in the range (\S+)<=x<=(\S+)$"), r"is not between \1 and \2"),
     (re.compile(r'does not match the formats? "%Y-%m-%d"$'), "is not a date (YYYY-MM-DD)"),
 )

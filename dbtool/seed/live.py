@@ -146,7 +146,7 @@ class _Adapter:
         sequence = self._sequences.get((table.schema, table.name, found.name))
         numeric = None
         if base.precision is not None and base.scale is not None:
-            numeric = (base.precision, base.scale)
+            numeric = (base.precision, max(base.scale, 0))
         return LiveColumn(
             name=found.name,
             type=self._shown_type(found),

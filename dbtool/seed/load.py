@@ -193,7 +193,8 @@ def _told(error: PostgresError, table: str) -> DbtoolError:
         return OperationError(
             f'the server ran out of disk while "{table}" was filled',
             detail=f"{error}\n{_NOTHING}",
-            hint="Free some space, or load fewer rows with --rows.",
+            hint="Free some space, or load fewer rows with --rows. What the rows rolled back took"
+            " is free again after VACUUM.",
         )
     if isinstance(error, IntegrityConstraintViolationError):
         name = getattr(error, "constraint_name", None) or "a constraint"
