@@ -1,10 +1,13 @@
 """Alembic's comparison of models and database, and each difference in words."""
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from alembic.autogenerate import RevisionContext, render_python_code
+from alembic.autogenerate import RevisionContext
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import render_op_text
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -95,18 +98,13 @@ def _difference(operation: ops.MigrateOperation, context: MigrationContext | Non
 
 
 def _code(operation: ops.MigrateOperation, context: MigrationContext | None) -> str:
-    options = context.opts if context is not None else {}
+    if context is None:
+        return ""
     try:
-        code = render_python_code(
-            ops.UpgradeOps([operation]),
-            render_item=options.get("render_item"),
-            user_module_prefix=options.get("user_module_prefix"),
-            migration_context=context,
-        )
+        text = render_op_text(AutogenContext(context, autogenerate=False), operation)
     except Exception:  # a team's own renderer may fail in any way
         return ""
-    lines = [line.strip("\n") for line in code.splitlines() if not line.strip().startswith("#")]
-    return "\n".join(line.removeprefix("    ") for line in lines).strip()
+    return textwrap.dedent(text).strip()
 
 
 def _told(operation: ops.MigrateOperation) -> tuple[str, str, str]:

@@ -1,6 +1,6 @@
 """Where a database stands in the history."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
@@ -9,19 +9,10 @@ from dbtool.migrate.history import History, Revision, marked, of_script, of_scri
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
+from dbtool.migrate.standing import Standing, standing_of
 from dbtool.ports import Progress, Silent
 
 _WORDS = ("current",)
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where one version table stands."""
-
-    version_table: str
-    revisions: tuple[str, ...]
-    pending: int
-    at_heads: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,46 +22,32 @@ class Current:
     database: str
     named_by: str
     revisions: tuple[Revision, ...]
-    heads: tuple[str, ...]
-    positions: tuple[Position, ...]
-
-    @property
-    def at_heads(self) -> bool:
-        """Whether all heads are applied, everywhere."""
-        return all(each.at_heads for each in self.positions)
+    standings: tuple[Standing, ...]
 
     @property
     def pending(self) -> int:
         """How many revisions are to come, everywhere."""
-        return sum(each.pending for each in self.positions)
+        return sum(len(each.pending) for each in self.standings)
 
 
 def current(project: Project, progress: Progress | None = None) -> Current:
     """Ask the database through env.py."""
     with Session(project, progress or Silent()) as session:
         found: dict[str, Revision] = {}
-        heads: list[str] = []
-        states: list[tuple[tuple[str, ...], int, bool]] = []
+        standings: list[Standing] = []
 
-        def look(script: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
+        def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
             scripts = _all_current(script, at)
-            heads[:] = script.get_heads()
             found.update((each.revision, of_script(each)) for each in scripts)
-            at_heads = set(context.get_current_heads()) == set(heads)
-            named = tuple(each.revision for each in scripts)
-            states.append((named, len(_pending(script, at)), at_heads))
+            standings.append(standing_of("", script, at))
 
         record = session.look(_WORDS, look)
-        positions = tuple(
-            Position(table.shown, *state)
-            for table, state in zip(record.tables, states, strict=True)
-        )
+        named = zip(standings, record.tables, strict=True)
         return Current(
             session.target.shown,
             session.target.source,
             tuple(found.values()),
-            tuple(heads),
-            positions,
+            tuple(replace(each, version_table=table.shown) for each, table in named),
         )
 
 
@@ -80,10 +57,6 @@ def _all_current(script: ScriptDirectory, at: tuple[str, ...]) -> list[Script]:
     if any(each.dependencies for each in script.walk_revisions()):
         scripts = tuple(resolve(script, lambda: script.get_all_current(at)))
     return sorted(scripts, key=lambda each: each.revision)
-
-
-def _pending(script: ScriptDirectory, at: tuple[str, ...]) -> list[object]:
-    return list(resolve(script, lambda: script._upgrade_revs("heads", at)))  # type: ignore[arg-type]
 
 
 def history_at(

@@ -1,6 +1,6 @@
 """Compare the models with the database env.py is pointed at: Alembic's `check`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alembic.autogenerate import RevisionContext
 from alembic.runtime.migration import MigrationContext
@@ -21,6 +21,7 @@ from dbtool.migrate.environment import Loaded
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
+from dbtool.migrate.standing import Standing, standing_of
 from dbtool.ports import Progress, Silent
 
 _WORDS = ("check",)
@@ -28,13 +29,18 @@ _WORDS = ("check",)
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How models and database differ; `pending` revisions keep them from being compared."""
+    """How models and database differ; pending revisions keep them from being compared."""
 
     database: str
     named_by: str
     differences: tuple[Difference, ...]
-    pending: tuple[str, ...]
+    standings: tuple[Standing, ...]
     tables_in_models: int
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The revisions that are to come."""
+        return tuple(each for standing in self.standings for each in standing.pending)
 
 
 def check(project: Project, progress: Progress | None = None) -> Drift:
@@ -44,7 +50,7 @@ def check(project: Project, progress: Progress | None = None) -> Drift:
     with Session(project, progress or Silent()) as session:
         comparisons: list[RevisionContext] = []
         contexts: list[MigrationContext] = []
-        pending: list[str] = []
+        standings: list[Standing] = []
 
         def options(loaded: Loaded) -> dict[str, object]:
             comparisons.append(prepared(loaded, arguments()))
@@ -52,18 +58,17 @@ def check(project: Project, progress: Progress | None = None) -> Drift:
 
         def look(script: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
             contexts.append(context)
+            standings.append(standing_of("", script, at))
             if resolve(script, lambda: is_at_heads(script, at)):
                 compare(comparisons[0], at, context)
-            else:
-                steps = resolve(script, lambda: script._upgrade_revs("heads", at))  # type: ignore[arg-type]
-                pending.extend(each.revision.revision for each in steps)
 
-        session.look(_WORDS, look, options)
+        record = session.look(_WORDS, look, options)
+        named = zip(standings, record.tables, strict=True)
         return Drift(
             database=session.target.shown,
             named_by=session.target.source,
             differences=tuple(differences(comparisons[0], contexts[-1])),
-            pending=tuple(pending),
+            standings=tuple(replace(each, version_table=table.shown) for each, table in named),
             tables_in_models=len(tables_of(contexts)),
         )
 

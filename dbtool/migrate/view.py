@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from dbtool.finding import Certainty, Finding, Fix, Location, Severity
+from dbtool.finding import Finding, Unknown, judge
 from dbtool.migrate.current import Current
 from dbtool.migrate.downgrade import Downgraded
 from dbtool.migrate.drift import Drift
@@ -11,10 +11,12 @@ from dbtool.migrate.history import Revision
 from dbtool.migrate.offline import Script
 from dbtool.migrate.record import Step
 from dbtool.migrate.revision import Created
+from dbtool.migrate.rules import COMPARED, STANDING
 from dbtool.migrate.stamp import Ensured, Stamped
+from dbtool.migrate.standing import Standing
 from dbtool.migrate.upgrade import Plan, Upgraded
 from dbtool.migrate.view_history import details
-from dbtool.report import Code, Column, Report, Section, Table
+from dbtool.report import Code, Column, Report, Section, Table, counted
 
 _SHOWN = 30
 
@@ -23,11 +25,6 @@ def seconds(duration: timedelta) -> str:
     """A duration as it is printed."""
     value = duration.total_seconds()
     return f"{value:.2f} s" if value < 100 else f"{value / 60:.1f} min"
-
-
-def counted(number: int, what: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def upgraded(result: Upgraded, command: str) -> Report:
@@ -143,11 +140,12 @@ def current(
     result: Current, command: str, *, check_heads: bool = False, verbose: bool = False
 ) -> Report:
     """Where the database stands."""
-    several = len(result.positions) > 1
+    several = len(result.standings) > 1
     headline = result.database + _stands(result)
     if result.pending:
-        headline += f"; {counted(result.pending, 'revision')} to come, up to {_ids(result.heads)}"
-    findings = (_not_at_heads(result),) if check_heads and not result.at_heads else ()
+        heads = _ids(dict.fromkeys(each for one in result.standings for each in one.heads))
+        headline += f"; {counted(result.pending, 'revision')} to come, up to {heads}"
+    findings, unknowns = _judged(result.standings) if check_heads else ((), ())
     if verbose:
         sections = details(result.revisions)
     elif several:
@@ -162,26 +160,37 @@ def current(
         headline=headline,
         sections=sections,
         findings=findings,
-        next=("dbtool upgrade" + (" heads" if len(result.heads) > 1 else ""),)
-        if result.pending
-        else (),
+        unknowns=unknowns,
+        next=(_next(result.standings),) if result.pending and not check_heads else (),
         judged=check_heads,
     )
 
 
 def _stands(result: Current) -> str:
-    if len(result.positions) > 1:
-        behind = sum(not each.at_heads for each in result.positions)
+    if len(result.standings) > 1:
+        behind = sum(bool(each.pending) for each in result.standings)
         said = f"{behind} not at the heads" if behind else "all at the heads"
-        return f" has {len(result.positions)} version tables, {said}"
+        return f" has {len(result.standings)} version tables, {said}"
     named = ", ".join(_marked(each) for each in result.revisions)
     return f" is at {named}" if named else " records no revision"
 
 
+def _next(standings: tuple[Standing, ...]) -> str:
+    return "dbtool upgrade" + (" heads" if len(standings[0].heads) > 1 else "")
+
+
+def _judged(
+    standings: tuple[Standing, ...],
+) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
+    judged = [judge(STANDING, each) for each in standings]
+    findings = tuple(finding for found, _ in judged for finding in found)
+    return findings, tuple(unknown for _, found in judged for unknown in found)
+
+
 def _positions(result: Current) -> Table:
     rows = tuple(
-        (each.version_table, _ids(each.revisions, "no revision"), str(each.pending))
-        for each in result.positions
+        (each.version_table, _ids(each.recorded, "no revision"), f"{len(each.pending):,}")
+        for each in result.standings
     )
     columns = (Column("version table"), Column("revision"), Column("to come", align="right"))
     return Table(columns, rows)
@@ -189,20 +198,6 @@ def _positions(result: Current) -> Table:
 
 def _marked(revision: Revision) -> str:
     return f"{revision.revision} (head)" if revision.head else revision.revision
-
-
-def _not_at_heads(result: Current) -> Finding:
-    at = _ids((each.revision for each in result.revisions), "no revision")
-    return Finding(
-        rule="not-at-heads",
-        severity=Severity.ERROR,
-        title=f"the database is at {at}, the heads are {_ids(result.heads)}",
-        certainty=Certainty.MEASURED,
-        location=Location(
-            name=", ".join(each.version_table for each in result.positions if not each.at_heads)
-        ),
-        fix=Fix("shell", "dbtool upgrade heads"),
-    )
 
 
 def created(result: Created, command: str) -> Report:
@@ -233,55 +228,24 @@ def _written(revision: Revision) -> str:
 
 def drift(result: Drift, command: str) -> Report:
     """How models and database differ."""
-    findings = tuple(
-        _difference(each.text, each.name, each.operation) for each in result.differences
-    )
-    notes = list(_named_by(result))
     if result.pending:
-        findings = (_pending(result),)
-        headline = f"{result.database} is {counted(len(result.pending), 'revision')} behind, so"
-        headline += " it was not compared"
-    elif findings:
-        headline = f"models and {result.database} differ in {counted(len(findings), 'place')}"
+        findings, unknowns = _judged(result.standings)
+        behind = counted(len(result.pending), "revision")
+        headline = f"{result.database} is {behind} behind, so it was not compared"
     else:
-        headline = f"models and {result.database} do not differ"
-    if hint := _models_missing(result):
-        notes.append(hint)
+        findings, unknowns = judge(COMPARED, result)
+        differ = f"differ in {counted(len(findings), 'place')}" if findings else "do not differ"
+        headline = f"models and {result.database} {differ}"
+    hint = _models_missing(result)
     return Report(
         command=command,
         data=result,
         headline=headline,
         findings=findings,
-        notes=tuple(notes),
-        next=("dbtool upgrade",)
-        if result.pending
-        else ("dbtool revision --autogenerate -m MESSAGE",)
-        if findings
-        else (),
+        unknowns=unknowns,
+        notes=(*_named_by(result), *([hint] if hint else [])),
+        next=("dbtool revision --autogenerate -m MESSAGE",) if result.differences else (),
         judged=True,
-    )
-
-
-def _difference(text: str, name: str, operation: str) -> Finding:
-    return Finding(
-        rule="drift",
-        severity=Severity.ERROR,
-        title=text,
-        certainty=Certainty.MEASURED,
-        location=Location(name=name),
-        fix=Fix("python", operation, "in a revision, if the models are right")
-        if operation
-        else None,
-    )
-
-
-def _pending(result: Drift) -> Finding:
-    return Finding(
-        rule="pending-revisions",
-        severity=Severity.ERROR,
-        title=f"revisions are not applied: {_ids(result.pending)}",
-        certainty=Certainty.MEASURED,
-        fix=Fix("shell", "dbtool upgrade heads"),
     )
 
 

@@ -1,1 +1,12 @@
-"""Rules over the team's models, one file each."""
+"""Rules over models, revisions and what a database records, one file each."""
+
+from dbtool.finding import Rule
+from dbtool.migrate.drift import Drift
+from dbtool.migrate.rules import drift, revisions_pending
+from dbtool.migrate.standing import Standing
+
+COMPARED: tuple[Rule[Drift], ...] = (drift,)
+"""What `check` judges once models and database are compared."""
+
+STANDING: tuple[Rule[Standing], ...] = (revisions_pending,)
+"""What is judged of the revisions a database records."""

@@ -1,0 +1,204 @@
+"""`check` and `revision --autogenerate`: what differs, in words and as an operation."""
+
+from collections.abc import Callable
+
+import pytest
+
+from dbtool.database import SyncConnection
+from dbtool.target import Target
+from tests.migrate.conftest import Run
+from tests.migrate.projects import Small
+
+ENV = """
+from alembic import context
+from app.models import metadata
+from sqlalchemy import engine_from_config
+
+with engine_from_config(context.config.get_section("alembic")).connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata{options})
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+MODELS = """
+from sqlalchemy import *
+metadata = MetaData(naming_convention={"ix": "ix_%(column_0_label)s", "uq": "uq_%(table_name)s"})
+"""
+
+
+@pytest.fixture
+def compared(run: Run, project: Small, database: Target) -> Callable[..., list[str]]:
+    """The lines `check` prints for models and a database, without names that change."""
+
+    def compare(models: str, sql: str = "", options: str = "", code: int = 1) -> list[str]:
+        assert run("stamp", "head").code == 0
+        project.env(ENV.format(options=options))
+        project.write("app/models.py", MODELS + models)
+        if sql:
+            with SyncConnection(database) as connection:
+                connection.execute(sql)
+        ran = run("check")
+        assert ran.code == code, ran
+        return ran.out.replace(database.shown, "DB").splitlines()
+
+    return compare
+
+
+def test_nothing_differs(compared: Callable[..., list[str]]) -> None:
+    """The quiet case."""
+    assert compared(
+        'Table("t", metadata, Column("id", Integer))', "CREATE TABLE t (id int)", code=0
+    ) == ["models and DB do not differ", "", "no findings"]
+
+
+def test_missing_table(compared: Callable[..., list[str]]) -> None:
+    """A table the database lacks, whole page."""
+    assert compared('Table("t", metadata, Column("id", Integer))') == [
+        "models and DB differ in 1 place",
+        "",
+        "[1] error (measured): table t is in the models, not in the database",
+        "    drift at t",
+        "    fix: in a revision, if the models are right",
+        "        op.create_table('t',",
+        "        sa.Column('id', sa.Integer(), nullable=True)",
+        "        )",
+        "",
+        "next: dbtool revision --autogenerate -m MESSAGE",
+        "",
+        "1 error",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "sql", "said"),
+    [
+        ('Column("x", Text)', "id int", "column t.x is in the models, not in the database"),
+        ("", "id int, x text", "column t.x is in the database, not in the models"),
+        (
+            'Column("x", String(50))',
+            "id int, x varchar(20)",
+            "column t.x: its type is VARCHAR(20) in the database, VARCHAR(50) in the models",
+        ),
+        (
+            'Column("x", Text, nullable=False)',
+            "id int, x text",
+            "column t.x: it may be NULL in the database, is NOT NULL in the models",
+        ),
+        (
+            'Column("x", Integer, server_default="1")',
+            "id int, x int default 2",
+            "column t.x: its default is 2 in the database, 1 in the models",
+        ),
+        (
+            'Column("x", Integer, comment="new")',
+            "id int, x int",
+            "column t.x: its comment differs",
+        ),
+        (
+            'Column("x", Integer), Index("one", "x")',
+            "id int, x int",
+            "index one on t is in the models, not in the database",
+        ),
+        (
+            'Column("x", Integer)',
+            "id int, x int CONSTRAINT one UNIQUE",
+            "unique constraint one on t is in the database, not in the models",
+        ),
+        (
+            'Column("x", Integer, ForeignKey("t.id", name="one"))',
+            "id int PRIMARY KEY, x int",
+            "foreign key constraint one on t is in the models, not in the database",
+        ),
+    ],
+)
+def test_differences_in_words(
+    compared: Callable[..., list[str]], column: str, sql: str, said: str
+) -> None:
+    """Each kind of difference says which side has what."""
+    key = ", primary_key=True" if "PRIMARY" in sql else ""
+    models = f'Table("t", metadata, Column("id", Integer{key}), {column})'
+    lines = compared(models, f"CREATE TABLE t ({sql})", ", compare_server_default=True")
+    assert f"[1] error (measured): {said}" in lines
+
+
+def test_metadata_without_tables(compared: Callable[..., list[str]]) -> None:
+    """Every table of the database unknown to the models: did anybody import them?"""
+    lines = compared("", "CREATE TABLE t (id int)")
+    assert "[1] error (measured): table t is in the database, not in the models" in lines
+    assert any("did env.py import your models?" in line for line in lines)
+
+
+def test_metadata_without_tables_on_an_empty_database(compared: Callable[..., list[str]]) -> None:
+    """Nothing against nothing is no drift, and still suspicious."""
+    lines = compared("", code=0)
+    assert any("have no tables at all: did env.py import your models?" in line for line in lines)
+
+
+def test_models_named_in_the_settings(compared: Callable[..., list[str]], project: Small) -> None:
+    """The settings can import what env.py does not."""
+    project.write("dbtool.toml", 'models = ["app.tables:t"]')
+    project.write(
+        "app/tables.py",
+        'from app.models import *\nt = metadata\nTable("t", metadata, Column("id", Integer))\n',
+    )
+    assert compared("", "CREATE TABLE t (id int)", code=0)[0] == "models and DB do not differ"
+
+
+def test_no_metadata(run: Run, project: Small) -> None:
+    """An env.py that compares nothing is told how."""
+    assert run("stamp", "head").code == 0
+    ran = run("check")
+    assert ran.code == 4
+    assert ran.err.startswith("error: env.py gives Alembic no models to compare\n")
+
+
+def test_hook_that_empties_the_directives(compared: Callable[..., list[str]]) -> None:
+    """A hook that takes everything away leaves no difference, and no crash."""
+    options = ", process_revision_directives=lambda c, r, directives: directives.clear()"
+    assert compared("", options=options, code=0)[0] == "models and DB do not differ"
+
+
+def test_pending_revisions_are_not_compared(run: Run) -> None:
+    """A database that is behind is told so, not compared."""
+    ran = run("check")
+    assert ran.code == 1
+    assert "is 2 revisions behind, so it was not compared" in ran.out
+    assert "no revision is recorded, the head is aaaa00000002" in ran.out
+
+
+def test_drift_is_judged_by_fail_on(compared: Callable[..., list[str]], run: Run) -> None:
+    """`--fail-on never` reports without failing."""
+    compared('Table("t", metadata, Column("id", Integer))')
+    assert run("check", "--fail-on", "never").code == 0
+
+
+def test_autogenerate_writes_the_difference(
+    compared: Callable[..., list[str]], run: Run, project: Small, database: Target
+) -> None:
+    """The file that is written ends the drift."""
+    compared('Table("t", metadata, Column("id", Integer))')
+    ran = run("revision", "--autogenerate", "-m", "add t", "--rev-id", "n1")
+    assert (ran.code, ran.out) == (
+        0,
+        "migrations/versions/n1_add_t.py written, after aaaa00000002\n"
+        "\n"
+        "differences it ends\n"
+        "operation\n"
+        "table t is in the models, not in the database\n"
+        "\n"
+        "next: dbtool upgrade\n",
+    ), ran
+    assert "op.create_table('t'" in (project.root / "migrations/versions/n1_add_t.py").read_text()
+    assert run("upgrade").code == 0
+    assert run("check").code == 0
+    ran = run("revision", "--autogenerate", "-m", "again", "--rev-id", "n2")
+    assert f"info: models and {database.shown} do not differ: the file is empty" in ran.out
+
+
+def test_autogenerate_on_a_database_that_is_behind(run: Run, project: Small) -> None:
+    """Nothing is written where a comparison would repeat what is pending."""
+    ran = run("revision", "--autogenerate", "-m", "x")
+    assert ran.code == 4
+    assert "is not up to date, so it cannot be compared" in ran.err
+    assert "Pending: aaaa00000001, aaaa00000002." in ran.err
+    assert len(list((project.root / "migrations/versions").glob("*.py"))) == 2
