@@ -52,8 +52,8 @@ def _plan(document: Tree) -> Plan:
     settings = document.get("Settings")
     return Plan(
         nodes=_nodes(cast(Tree, document["Plan"])),
-        planning_time=_optional(document.get("Planning Time")),
-        execution_time=_optional(document.get("Execution Time")),
+        planning_ms=_optional(document.get("Planning Time")),
+        execution_ms=_optional(document.get("Execution Time")),
         triggers=tuple(_trigger(each) for each in _objects(document.get("Triggers"))),
         settings=_texts(settings) if isinstance(settings, dict) else {},
         props={key: value for key, value in document.items() if key not in _PLAN_KEYS},
@@ -170,7 +170,7 @@ def _trigger(tree: Tree) -> Trigger:
         name=str(tree.get("Trigger Name", "")),
         relation=str(tree.get("Relation", "")),
         constraint=str(tree.get("Constraint Name", "")),
-        time=_number(tree.get("Time")),
+        time_ms=_number(tree.get("Time")),
         calls=int(_number(tree.get("Calls"))),
     )
 

@@ -25,10 +25,10 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The statements of one text; `target` and `standing` are empty without a server."""
+    """The statements of one text; `database` and `standing` are empty without a server."""
 
     statements: tuple[Examined, ...]
-    target: str = ""
+    database: str = ""
     version: int = 0
     standing: Standing | None = None
     notes: tuple[str, ...] = ()

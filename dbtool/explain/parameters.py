@@ -14,6 +14,7 @@ import postgast
 from postgast import pg_query_pb2 as pb
 
 from dbtool.errors import UsageError
+from dbtool.report import counted
 
 MOST_PARAMETERS = 65_535
 _OPERAND_ENDS = frozenset({pb.IDENT, pb.SCONST, pb.ICONST, pb.FCONST, pb.PARAM})
@@ -136,7 +137,7 @@ def _missing(names: Sequence[str], given: Sequence[str]) -> UsageError:
     example = " ".join(f"--param {name}=…" if _is_name(name) else "--param …" for name in names)
     have = f"{len(given)} given" if given else "none given"
     return UsageError(
-        f"the statement has {len(names)} parameter{'' if len(names) == 1 else 's'}, {have}",
+        f"the statement has {counted(len(names), 'parameter')}, {have}",
         detail=f"{', '.join(names)}: the plan depends on the values." if names else "",
         hint=f"Add {example}" if names else "Leave --param out.",
     )

@@ -47,8 +47,8 @@ class Actual:
 
     rows: float
     loops: int
-    startup: float | None = None
-    total: float | None = None
+    startup_ms: float | None = None
+    total_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Worker:
     @property
     def time(self) -> float:
         """Milliseconds this worker spent in the node and below it."""
-        return (self.actual.total or 0.0) * self.actual.loops if self.actual else 0.0
+        return (self.actual.total_ms or 0.0) * self.actual.loops if self.actual else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Node:
     @property
     def time(self) -> float:
         """Milliseconds spent in the node and below it, over all loops and processes."""
-        return (self.actual.total or 0.0) * self.actual.loops if self.actual else 0.0
+        return (self.actual.total_ms or 0.0) * self.actual.loops if self.actual else 0.0
 
     @property
     def blocks(self) -> tuple[int, ...]:
@@ -161,7 +161,7 @@ class Trigger:
     name: str
     relation: str
     constraint: str
-    time: float
+    time_ms: float
     calls: int
 
 
@@ -170,8 +170,8 @@ class Plan:
     """A plan and what was printed around it; `nodes[0]` is its root."""
 
     nodes: tuple[Node, ...]
-    planning_time: float | None = None
-    execution_time: float | None = None
+    planning_ms: float | None = None
+    execution_ms: float | None = None
     triggers: tuple[Trigger, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     props: Mapping[str, Value] = field(default_factory=dict)
@@ -194,7 +194,7 @@ class Plan:
     @property
     def timed(self) -> bool:
         """Whether the nodes carry times."""
-        return self.root.actual is not None and self.root.actual.total is not None
+        return self.root.actual is not None and self.root.actual.total_ms is not None
 
     def node(self, number: int) -> Node:
         """The node with this id."""

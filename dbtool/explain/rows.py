@@ -32,14 +32,14 @@ class _Line:
     node: Node
     name: str
     share: Share
-    wall: float
+    wall_ms: float
     folded: int
 
 
 def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], title: str = "") -> Table:
     """A plan that was run."""
     lines = list(_lines(plan, times, marks))
-    largest = max((line.wall for line in lines), default=0.0)
+    largest = max((line.wall_ms for line in lines), default=0.0)
     estimates = Estimates(plan)
     cells = [_row(line, plan, times, marks, largest, estimates.of(line.node)) for line in lines]
     return _without_empty(
@@ -83,13 +83,13 @@ def _lines(plan: Plan, times: Times, marks: Mapping[int, Cell]) -> Iterator[_Lin
     while number <= len(plan.nodes):
         node = plan.node(number)
         below = node.end - node.id - 1
-        cold = walls[number] < COLD * times.total or not node.executed
+        cold = walls[number] < COLD * times.total_ms or not node.executed
         if below and len(plan.nodes) >= FOLD_FROM and cold and not keep[number]:
             name = f"{names[number - 1]} (+{below}{_tables(plan, node)})"
             yield _Line(node, name, times.of(node), walls[number], below)
             number = node.end
         else:
-            yield _Line(node, names[number - 1], times.of(node), times.of(node).wall, 0)
+            yield _Line(node, names[number - 1], times.of(node), times.of(node).wall_ms, 0)
             number += 1
 
 
@@ -101,7 +101,7 @@ def _tables(plan: Plan, node: Node) -> str:
 
 def _summed(plan: Plan, times: Times) -> list[float]:
     """The time of each node and of all that is printed below it."""
-    walls = [0.0, *(share.wall for share in times.shares)]
+    walls = [0.0, *(share.wall_ms for share in times.shares)]
     for node in reversed(plan.nodes[1:]):
         walls[node.parent] += walls[node.id]
     return walls
@@ -128,14 +128,14 @@ def _row(
     node, share = line.node, line.share
     if not node.executed:
         return _muted(str(node.id), f"{line.name} (never executed)")
-    part = line.wall / times.total if times.total else 0.0
+    part = line.wall_ms / times.total_ms if times.total_ms else 0.0
     buffers = share.buffers.touched if share.buffers and not line.folded else None
     return (
         str(node.id),
         line.name,
         _time(line) if plan.timed else "",
         Styled(f"{part * 100:.0f}", _heat(part)) if plan.timed else "",
-        _bar(line.wall / largest) if plan.timed and largest else "",
+        _bar(line.wall_ms / largest) if plan.timed and largest else "",
         short_count(node.rows),
         _estimate(estimate),
         short_count(node.loops) if node.loops > 1 else "",
@@ -156,11 +156,11 @@ def _muted(number: str, name: str) -> tuple[Cell, ...]:
 
 def _time(line: _Line) -> str:
     share = line.share
-    if line.wall < share.bound and share.bound >= 0.01 and not line.folded:
-        return f"<{milliseconds(share.bound)}"
+    if line.wall_ms < share.bound_ms and share.bound_ms >= 0.01 and not line.folded:
+        return f"<{milliseconds(share.bound_ms)}"
     mark = "≈" if share.approximate else ""
     doubt = "" if share.consistent else "?"
-    return f"{mark}{milliseconds(line.wall)}{doubt}"
+    return f"{mark}{milliseconds(line.wall_ms)}{doubt}"
 
 
 def _heat(part: float) -> Tone:

@@ -20,9 +20,9 @@ class Share:
     differ below a Gather. `bound` is how far rounding in the printed figures may be off.
     """
 
-    wall: float
-    busy: float
-    bound: float
+    wall_ms: float
+    busy_ms: float
+    bound_ms: float
     buffers: Buffers | None
     approximate: bool = False
     consistent: bool = True
@@ -37,7 +37,7 @@ class Times:
     """
 
     shares: tuple[Share, ...]
-    total: float
+    total_ms: float
     users: tuple[tuple[int, tuple[int, ...]], ...] = ()
     detached: tuple[int, ...] = ()
 
@@ -47,7 +47,7 @@ class Times:
 
     def part(self, node: Node) -> float:
         """The node's own time as a fraction of the whole."""
-        return max(self.of(node).wall, 0.0) / self.total if self.total > 0 else 0.0
+        return max(self.of(node).wall_ms, 0.0) / self.total_ms if self.total_ms > 0 else 0.0
 
 
 def measure(plan: Plan) -> Times:
@@ -127,9 +127,9 @@ def _shares(plan: Plan, forest: Forest, wall: _Wall) -> tuple[Share, ...]:
         alone = blocks[number] is forest.blocks[number]
         shares.append(
             Share(
-                wall=_settled(own[number], own_bound[number]),
-                busy=_settled(work, own_bound[number]),
-                bound=own_bound[number],
+                wall_ms=_settled(own[number], own_bound[number]),
+                busy_ms=_settled(work, own_bound[number]),
+                bound_ms=own_bound[number],
                 buffers=node.buffers if alone else Buffers(*blocks[number]),
                 approximate=wall.approximate[number],
                 consistent=own[number] >= -own_bound[number],

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.rows import estimate_table, plan_table
 from dbtool.explain.selftime import Times
-from dbtool.explain.wording import count, duration, label, memory, percent, title
+from dbtool.explain.wording import count, duration, label, memory, title
 from dbtool.finding import Finding, Severity
-from dbtool.report import Cell, Report, Section, Styled, Text
+from dbtool.report import Cell, Report, Section, Styled, Text, facts, percent
 
 _BLOCK_KB = 8
 
@@ -35,11 +35,11 @@ def report(explained: Explained, command: str = "explain") -> Report:
 def _headline(statements: tuple[Examined, ...]) -> str:
     if len(statements) == 1:
         return _verdict(statements[0])
-    slowest = max(statements, key=lambda each: each.plan.execution_time or 0.0)
-    total = sum(each.plan.execution_time or 0.0 for each in statements)
+    slowest = max(statements, key=lambda each: each.plan.execution_ms or 0.0)
+    total = sum(each.plan.execution_ms or 0.0 for each in statements)
     if not total:
         return f"{len(statements)} statements planned, none run"
-    return f"{len(statements)} statements, {duration(total)}; the slowest is on line {slowest.line}"
+    return f"{len(statements)} statements, {duration(total)}; the slowest is {_named(slowest)}"
 
 
 def _verdict(examined: Examined) -> str:
@@ -49,11 +49,11 @@ def _verdict(examined: Examined) -> str:
         return f"not run: the planner expects {rows} rows at a cost of {cost}"
     if not plan.timed:
         return f"{count(plan.root.rows)} rows; the plan carries no times"
-    whole = plan.execution_time if plan.execution_time is not None else times.total
-    if plan.planning_time and plan.planning_time > max(whole, NOTICEABLE):
-        return f"{duration(plan.planning_time)} of planning, {duration(whole)} of running"
-    slowest = max(plan.nodes, key=lambda node: times.of(node).wall)
-    if not times.total:
+    whole = plan.execution_ms if plan.execution_ms is not None else times.total_ms
+    if plan.planning_ms and plan.planning_ms > max(whole, NOTICEABLE):
+        return f"{duration(plan.planning_ms)} of planning, {duration(whole)} of running"
+    slowest = max(plan.nodes, key=lambda node: times.of(node).wall_ms)
+    if not times.total_ms:
         return duration(whole)
     share = percent(times.part(slowest))
     return f"{duration(whole)}: {share} of the time goes into #{slowest.id} {title(slowest)}"
@@ -63,14 +63,16 @@ def _all_sections(explained: Explained) -> Iterator[Section]:
     told = 0
     for examined in explained.statements:
         several = len(explained.statements) > 1
-        name = f"line {examined.line}: {_first_words(examined.sql)}" if several else ""
+        name = _named(examined) if several else ""
         if examined.times is None:
             yield estimate_table(examined.plan, name)
         else:
             marks = _marks(examined.findings, told)
             yield plan_table(examined.plan, examined.times, marks, name)
-        if lines := list(_summary(examined)):
-            yield Text("\n".join(lines))
+        if named := tuple(_facts(examined)):
+            yield facts(named)
+        if remarks := tuple(_remarks(examined)):
+            yield Text("\n".join(remarks))
         told += len(examined.findings)
 
 
@@ -91,21 +93,29 @@ def _marks(findings: tuple[Finding, ...], told: int) -> dict[int, Cell]:
     }
 
 
+def _named(examined: Examined) -> str:
+    return f"line {examined.line}: {_first_words(examined.sql)}"
+
+
 def _first_words(sql: str, width: int = 60) -> str:
     words = " ".join(sql.split())
     return words if len(words) <= width else words[: width - 1] + "…"
 
 
-def _summary(examined: Examined) -> Iterator[str]:
+def _facts(examined: Examined) -> Iterator[tuple[str, str]]:
     plan = examined.plan
-    if plan.planning_time is not None:
-        yield f"planning {duration(plan.planning_time)}{_outside(examined)}"
+    if plan.planning_ms is not None:
+        yield "planning", f"{duration(plan.planning_ms)}{_outside(examined)}"
     if plan.root.buffers is not None and examined.times is not None:
         touched, read = plan.root.buffers.touched, plan.root.buffers.read
         size = memory(touched * _BLOCK_KB)
-        yield f"blocks {count(touched)} ({size}), {count(read)} from outside shared buffers"
+        yield "blocks", f"{count(touched)} ({size}), {count(read)} from outside shared buffers"
     if plan.settings:
-        yield "settings " + ", ".join(f"{key} = {value}" for key, value in plan.settings.items())
+        changed = ", ".join(f"{key} = {value}" for key, value in plan.settings.items())
+        yield "settings", changed
+
+
+def _remarks(examined: Examined) -> Iterator[str]:
     if examined.times is not None:
         yield from _inside(examined, examined.times)
         yield from _doubts(examined.times)
@@ -114,12 +124,12 @@ def _summary(examined: Examined) -> Iterator[str]:
 def _outside(examined: Examined) -> str:
     """What the execution took beyond the plan's nodes: triggers, start and end."""
     plan, times = examined.plan, examined.times
-    if times is None or plan.execution_time is None or not plan.timed:
+    if times is None or plan.execution_ms is None or not plan.timed:
         return ""
-    triggers = sum(trigger.time for trigger in plan.triggers)
+    triggers = sum(trigger.time_ms for trigger in plan.triggers)
     parts = [f", triggers {duration(triggers)}"] if triggers else []
-    rest = plan.execution_time - times.total - triggers
-    if rest >= max(1.0, 0.05 * plan.execution_time):
+    rest = plan.execution_ms - times.total_ms - triggers
+    if rest >= max(1.0, 0.05 * plan.execution_ms):
         parts.append(f", {duration(rest)} outside the plan (start, end, compiling)")
     return "".join(parts)
 

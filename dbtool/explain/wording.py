@@ -89,12 +89,7 @@ def short_count(value: float) -> str:
         if value >= size * 10 or (unit != "k" and value >= size):
             scaled = value / size
             return f"{scaled:.0f}{unit}" if scaled >= 100 else f"{scaled:.3g}{unit}"
-    return f"{value:.0f}"
-
-
-def percent(part: float) -> str:
-    """A share of the whole."""
-    return f"{part * 100:.0f} %"
+    return count(value)
 
 
 def times(amount: float, noun: str) -> str:

@@ -42,7 +42,7 @@ class Driver:
 class Endpoint:
     """What was connected to; `pooler` holds the evidence that a pooler stands before the server."""
 
-    shown: str
+    database: str
     pooler: tuple[str, ...] = ()
     driver: Driver | None = None
 

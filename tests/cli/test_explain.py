@@ -61,8 +61,8 @@ def test_a_slow_query_ends_with_its_index(dbtool: Dbtool, url: str) -> None:
 #  node  self ms    %         rows  blocks
 1  Seq Scan on orders  0.0  100  #####     4     109  [1]
 
-planning 0 ms
-blocks 109 (872kB), 0 from outside shared buffers
+planning  0 ms
+blocks    109 (872kB), 0 from outside shared buffers
 
 [1] warning (measured): orders: 20,000 rows read to keep 4
     rows-discarded at #1 Seq Scan on orders
@@ -100,7 +100,7 @@ def test_json_is_the_whole_plan(dbtool: Dbtool, url: str) -> None:
     (statement,) = found["data"]["statements"]
     assert found["command"] == "explain"
     assert statement["plan"]["nodes"][0]["props"]["Relation Name"] == "orders"
-    assert statement["times"]["shares"][0]["wall"] > 0
+    assert statement["times"]["shares"][0]["wall_ms"] > 0
     assert found["findings"][0]["fix"]["code"].startswith("CREATE INDEX CONCURRENTLY")
 
 

@@ -86,7 +86,7 @@ def test_a_read_is_run_and_judged(target: Target) -> None:
     """One statement, one plan with times, on a server proven to be ours."""
     found = explain(target, "SELECT * FROM t WHERE id = 7")
     (examined,) = found.statements
-    assert (found.target, found.version) == (target.shown, MAJOR)
+    assert (found.database, found.version) == (target.shown, MAJOR)
     assert found.standing is Standing.DEVELOPMENT
     assert examined.sql == "SELECT * FROM t WHERE id = 7"
     assert examined.plan.root.kind == "Index Scan"

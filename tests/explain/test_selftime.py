@@ -56,10 +56,10 @@ PARALLEL_SETTINGS = (
 
 def conserves(found: Plan, times: Times) -> None:
     """Own times sum to the root's, and own blocks to the root's blocks."""
-    bounds = sum(share.bound for share in times.shares)
-    assert sum(share.wall for share in times.shares) == pytest.approx(times.total, abs=bounds)
+    bounds = sum(share.bound_ms for share in times.shares)
+    assert sum(share.wall_ms for share in times.shares) == pytest.approx(times.total_ms, abs=bounds)
     assert all(share.consistent for share in times.shares)
-    assert all(share.wall >= 0 for share in times.shares)
+    assert all(share.wall_ms >= 0 for share in times.shares)
     for name in BLOCK_FIELDS:
         own = [getattr(share.buffers, name) for share in times.shares]
         assert min(own) >= 0
@@ -120,7 +120,7 @@ def test_time_stands_where_it_was_spent(
     """Nodes that sleep for a known time are given that time, and others are not."""
     found = explained(naps, sql)
     share = measure(found).of(find(found, kind, relation))
-    assert slept <= share.wall <= 2 * slept + 8  # a busy machine sleeps longer than asked
+    assert slept <= share.wall_ms <= 2 * slept + 8  # a busy machine sleeps longer than asked
 
 
 def test_elapsed_time_is_that_of_the_slowest_process() -> None:
@@ -132,8 +132,8 @@ def test_elapsed_time_is_that_of_the_slowest_process() -> None:
     append = node("Append", long, short, ms=119.0, loops=2, Workers=[both])
     found = plan(node("Gather", append, ms=160.0))
     times = measure(found)
-    assert [share.wall for share in times.shares] == pytest.approx([1.0, 0.0, 159.0, 0.0])
-    assert [share.busy for share in times.shares] == pytest.approx([1.0, 0.0, 159.0, 79.0])
+    assert [share.wall_ms for share in times.shares] == pytest.approx([1.0, 0.0, 159.0, 0.0])
+    assert [share.busy_ms for share in times.shares] == pytest.approx([1.0, 0.0, 159.0, 79.0])
 
 
 def test_without_worker_detail_time_is_divided_and_marked() -> None:
@@ -141,7 +141,7 @@ def test_without_worker_detail_time_is_divided_and_marked() -> None:
     scan = node("Seq Scan", ms=50.0, loops=2)
     found = plan(node("Gather", scan, ms=60.0, Workers_Planned=2))
     gather, inner = measure(found).shares
-    assert (gather.wall, inner.wall, inner.busy) == pytest.approx((10.0, 50.0, 100.0))
+    assert (gather.wall_ms, inner.wall_ms, inner.busy_ms) == pytest.approx((10.0, 50.0, 100.0))
     assert gather.approximate
     assert inner.approximate
 
@@ -150,7 +150,7 @@ def test_workers_that_outlive_their_gather_are_cut() -> None:
     """Below a LIMIT workers go on for a while; nobody waited for that."""
     scan = node("Seq Scan", ms=30.0, loops=3)
     found = plan(node("Limit", node("Gather", scan, ms=10.0), ms=11.0))
-    assert [share.wall for share in measure(found).shares] == pytest.approx([1.0, 0.0, 10.0])
+    assert [share.wall_ms for share in measure(found).shares] == pytest.approx([1.0, 0.0, 10.0])
 
 
 def test_a_writing_cte_nobody_reads_is_outside() -> None:
@@ -159,8 +159,8 @@ def test_a_writing_cte_nobody_reads_is_outside() -> None:
     found = plan(node("Result", written, ms=1.0))
     times = measure(found)
     assert times.detached == (2,)
-    assert times.total == 1.0
-    assert times.of(found.root).wall == 1.0
+    assert times.total_ms == 1.0
+    assert times.of(found.root).wall_ms == 1.0
 
 
 def test_rounding_hides_and_is_said() -> None:
@@ -168,14 +168,14 @@ def test_rounding_hides_and_is_said() -> None:
     inner = node("Index Scan", ms=0.0, loops=1_000_000)
     found = plan(node("Nested Loop", node("Seq Scan", ms=10.0), inner, ms=400.0))
     times = measure(found)
-    assert times.of(found.nodes[2]).bound == pytest.approx(500.0)
-    assert times.of(found.root).bound == pytest.approx(500.0, abs=0.01)
+    assert times.of(found.nodes[2]).bound_ms == pytest.approx(500.0)
+    assert times.of(found.root).bound_ms == pytest.approx(500.0, abs=0.01)
 
 
 def test_contradictions_are_not_hidden() -> None:
     """A child that took longer than its parent, beyond rounding, stays negative and is marked."""
     times = measure(plan(node("Sort", node("Seq Scan", ms=20.0), ms=10.0)))
-    assert times.shares[0].wall == -10.0
+    assert times.shares[0].wall_ms == -10.0
     assert not times.shares[0].consistent
 
 
@@ -187,7 +187,7 @@ def test_an_init_plan_whose_number_is_part_of_another() -> None:
     found = plan(node("Nested Loop", first, other, user, ms=100.0))
     times = measure(found)
     assert times.users == ((2, (4,)),)
-    assert [share.wall for share in times.shares] == pytest.approx([4.0, 5.0, 90.0, 1.0])
+    assert [share.wall_ms for share in times.shares] == pytest.approx([4.0, 5.0, 90.0, 1.0])
 
 
 def test_plans_without_times_have_rows_and_blocks_only() -> None:
@@ -198,7 +198,7 @@ def test_plans_without_times_have_rows_and_blocks_only() -> None:
     found = plan(tree)
     (share,) = measure(found).shares
     assert not found.timed
-    assert (share.wall, share.buffers) == (0.0, found.root.buffers)
+    assert (share.wall_ms, share.buffers) == (0.0, found.root.buffers)
 
 
 def test_deep_and_wide_plans_take_linear_time() -> None:
@@ -209,4 +209,6 @@ def test_deep_and_wide_plans_take_linear_time() -> None:
     wide = node("Append", *(node("Seq Scan", ms=0.001) for _ in range(5_000)), ms=30.0)
     for tree in (deep, wide):
         found = plan(tree)
-        assert sum(share.wall for share in measure(found).shares) == pytest.approx(found.root.time)
+        assert sum(share.wall_ms for share in measure(found).shares) == pytest.approx(
+            found.root.time
+        )

@@ -64,12 +64,12 @@ def test_one_statement() -> None:
 
 #  node                                              self ms   %         rows  loops  blocks
 1  Nested Loop                                          1.00   2  ▏         2
-2    Seq Scan on orders o                               40.0  89  █████     2           1500  [1]
+2    Seq Scan on orders o                               40.0  89  █████     2          1,500  [1]
 3    Index Scan using customers_pkey on customers c     4.00   9  ▌         2      2       6
 
-planning 0.250 ms, 4.50 ms outside the plan (start, end, compiling)
-blocks 1,506 (12MB), 0 from outside shared buffers
-settings work_mem = 64kB
+planning  0.250 ms, 4.50 ms outside the plan (start, end, compiling)
+blocks    1,506 (12MB), 0 from outside shared buffers
+settings  work_mem = 64kB
 
 [1] warning (measured): orders: 60,000 rows read to keep 2
     rows-discarded at #2 Seq Scan on orders o
@@ -103,7 +103,7 @@ def test_pipes_get_whole_lines() -> None:
     text = render(report(explained(slow())), Screen(None, color=False, drawing=False))
     lines = text.splitlines()
     assert lines[3].split() == ["1", "Nested", "Loop", "1.00", "2", ".", "2"]
-    assert lines[4].split()[-5:] == ["89", "#####", "2", "1500", "[1]"]
+    assert lines[4].split()[-5:] == ["89", "#####", "2", "1,500", "[1]"]
     assert "Index Scan using customers_pkey on customers c" in lines[5]
     assert text.isascii()
 
@@ -153,7 +153,7 @@ def test_several_statements_are_numbered_through() -> None:
     """Each has its title; findings count on from one to the next."""
     quick = plan(node("Result", ms=0.5), Execution_Time=0.6)
     text = shown(slow(), quick, slow())
-    assert text.startswith("3 statements, 99.6 ms; the slowest is on line 1\n")
+    assert text.startswith("3 statements, 99.6 ms; the slowest is line 1: SELECT 1\n")
     titles = [line for line in text.splitlines() if line.startswith("line ")]
     assert titles == ["line 1: SELECT 1", "line 2: SELECT 2", "line 3: SELECT 3"]
     marks = [line.split()[-1] for line in text.splitlines() if line.startswith("2    Seq Scan")]
@@ -170,8 +170,8 @@ def test_a_plan_that_was_not_run_shows_what_is_expected() -> None:
         == """\
 not run: the planner expects 5,000 rows at a cost of 1,234
 
-#  node            cost  rows  width
-1  Seq Scan on t  1,234  5000      8
+#  node            cost   rows  width
+1  Seq Scan on t  1,234  5,000      8
 """
     )
 
@@ -191,7 +191,7 @@ def test_json_carries_the_plan_and_its_times() -> None:
         "Seq Scan",
         "Index Scan",
     ]
-    assert [share["wall"] for share in statement["times"]["shares"]] == [1.0, 40.0, 4.0]
+    assert [share["wall_ms"] for share in statement["times"]["shares"]] == [1.0, 40.0, 4.0]
     assert "findings" not in statement
     finding = found["findings"][0]  # type: ignore[index]
     assert finding["location"]["name"] == "#2 Seq Scan on orders o"

@@ -24,8 +24,9 @@ from collections.abc import Iterator
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.indexes import propose
 from dbtool.explain.plan import Node
-from dbtool.explain.wording import count, duration, percent, where
+from dbtool.explain.wording import count, duration, where
 from dbtool.finding import Certainty, Finding, Severity, rule_name
+from dbtool.report import percent
 
 NAME = rule_name(__name__)
 LEAST_REMOVED = 1_000
@@ -47,7 +48,7 @@ def check(analysis: Analysis) -> Iterator[Finding]:
 def _finding(analysis: Analysis, node: Node, removed: float) -> Finding:
     found_by = node.text("Index Cond") or node.text("Recheck Cond")
     proposal = propose(analysis, node, found_by, node.text("Filter"))
-    share = duration(analysis.times.of(node).wall)
+    share = duration(analysis.times.of(node).wall_ms)
     return Finding(
         rule=NAME,
         severity=Severity.WARNING,

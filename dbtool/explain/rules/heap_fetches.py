@@ -25,8 +25,9 @@ from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node
-from dbtool.explain.wording import count, percent, where
+from dbtool.explain.wording import count, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.report import percent
 from dbtool.sqltext import quoted
 
 NAME = rule_name(__name__)

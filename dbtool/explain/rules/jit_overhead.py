@@ -25,8 +25,9 @@ SELECT shop_id, avg(total), max(placed_at) FROM orders WHERE total > 10 GROUP BY
 from collections.abc import Iterator, Mapping
 
 from dbtool.explain.analysis import Analysis
-from dbtool.explain.wording import count, duration, percent
+from dbtool.explain.wording import count, duration
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.report import percent
 
 NAME = rule_name(__name__)
 LEAST_SHARE = 0.2
@@ -37,12 +38,12 @@ def check(analysis: Analysis) -> Iterator[Finding]:
     """Report compilation that dominates the execution."""
     plan = analysis.plan
     jit = plan.props.get("JIT")
-    if not isinstance(jit, Mapping) or not plan.execution_time:
+    if not isinstance(jit, Mapping) or not plan.execution_ms:
         return
     timing = jit.get("Timing")
     total = float(timing.get("Total", 0)) if isinstance(timing, Mapping) else 0.0
-    if total >= LEAST_TIME and total >= LEAST_SHARE * plan.execution_time:
-        share = percent(total / plan.execution_time)
+    if total >= LEAST_TIME and total >= LEAST_SHARE * plan.execution_ms:
+        share = percent(total / plan.execution_ms)
         yield Finding(
             rule=NAME,
             severity=Severity.WARNING,

@@ -27,8 +27,9 @@ from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node
-from dbtool.explain.wording import count, percent, plenty, where
+from dbtool.explain.wording import count, plenty, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.report import percent
 
 NAME = rule_name(__name__)
 LEAST_SHARE = 0.1

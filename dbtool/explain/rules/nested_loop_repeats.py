@@ -29,8 +29,9 @@ from collections.abc import Iterator
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.indexes import Proposal, propose
 from dbtool.explain.plan import Node
-from dbtool.explain.wording import count, percent, title, where
+from dbtool.explain.wording import count, title, where
 from dbtool.finding import Certainty, Finding, Severity, rule_name
+from dbtool.report import percent
 
 NAME = rule_name(__name__)
 LEAST_LOOPS = 1_000

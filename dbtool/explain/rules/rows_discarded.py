@@ -24,8 +24,9 @@ from collections.abc import Iterator
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.indexes import propose
 from dbtool.explain.plan import Node
-from dbtool.explain.wording import count, duration, percent, times, where
+from dbtool.explain.wording import count, duration, times, where
 from dbtool.finding import Certainty, Finding, Severity, rule_name
+from dbtool.report import percent
 
 NAME = rule_name(__name__)
 LEAST_READ = 10_000
@@ -68,4 +69,4 @@ def _cost(analysis: Analysis, node: Node) -> str:
     if not analysis.plan.timed:
         return "the plan carries no times"
     share = analysis.times.of(node)
-    return f"the scan took {duration(share.wall)}, {percent(analysis.part(node))} of the time"
+    return f"the scan took {duration(share.wall_ms)}, {percent(analysis.part(node))} of the time"

@@ -28,8 +28,9 @@ JOIN shops i USING (id) JOIN shops j USING (id) JOIN shops k USING (id) WHERE a.
 from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
-from dbtool.explain.wording import count, duration, percent
+from dbtool.explain.wording import count, duration
 from dbtool.finding import Certainty, Finding, Severity, rule_name
+from dbtool.report import percent
 
 NAME = rule_name(__name__)
 LEAST_TIME = 30.0
@@ -39,7 +40,7 @@ LEAST_SHARE = 0.5
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report planning that dominates."""
     plan = analysis.plan
-    planning, execution = plan.planning_time or 0.0, plan.execution_time or 0.0
+    planning, execution = plan.planning_ms or 0.0, plan.execution_ms or 0.0
     if planning < LEAST_TIME or planning < LEAST_SHARE * (planning + execution):
         return
     scans = sum(1 for node in plan.nodes if node.relation)

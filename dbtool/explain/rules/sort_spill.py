@@ -26,8 +26,9 @@ from typing import cast
 
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node, Value
-from dbtool.explain.wording import duration, memory, percent, plenty, where
+from dbtool.explain.wording import duration, memory, plenty, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.report import percent
 
 NAME = rule_name(__name__)
 _SORTS = ("Sort", "Incremental Sort")
@@ -66,7 +67,7 @@ def _number(part: Mapping[str, Value], key: str) -> float:
 
 def _finding(analysis: Analysis, node: Node, on_disk: float) -> Finding:
     enough = plenty(on_disk * IN_MEMORY)
-    share = duration(analysis.times.of(node).wall)
+    share = duration(analysis.times.of(node).wall_ms)
     allowed = analysis.facts.work_mem
     keys = ", ".join(node.texts("Sort Key"))
     return Finding(

@@ -55,7 +55,7 @@ def check(pool: Pool) -> Iterator[Finding]:
             f"asyncpg {driver.asyncpg} and SQLAlchemy {driver.sqlalchemy} are installed here",
             "session mode, or PgBouncer 1.21+ with max_prepared_statements > 0, is safe",
         ),
-        location=Location(name=pool.endpoint.shown),
+        location=Location(name=pool.endpoint.database),
         fix=_fix(driver.asyncpg),
     )
 

@@ -57,7 +57,7 @@ def check(pool: Pool) -> Iterator[Finding]:
         title=_title(slots),
         certainty=Certainty.HEURISTIC if slots.hidden else Certainty.MEASURED,
         evidence=tuple(_evidence(pool)),
-        location=Location(name=pool.endpoint.shown),
+        location=Location(name=pool.endpoint.database),
         fix=_fix(pool),
     )
 
