@@ -50,6 +50,7 @@ def explain(
             "--timeout",
             metavar="SECONDS",
             min=0.1,
+            max=86_400,
             help="Stop a statement after this time: by default 30 in development, else 10.",
         ),
     ] = None,

@@ -39,10 +39,11 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class FunctionFacts:
-    """A function that may have side effects."""
+    """A function that may have side effects; `trusted` tells whether its language is."""
 
     schema: str
     name: str
+    trusted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,17 @@ WITH wanted AS (
   JOIN pg_namespace n ON n.nspname = w.schema
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
 ), functions AS (
-  SELECT DISTINCT n.nspname AS schema, p.proname AS name
-  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+  SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted
+  FROM pg_proc p
+  JOIN pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_language l ON l.oid = p.prolang
   WHERE p.provolatile = 'v' AND p.proname = ANY ($3::text[])
+  GROUP BY n.nspname, p.proname
 )
 SELECT json_build_object(
   'work_mem', (SELECT setting::int FROM pg_settings WHERE name = 'work_mem'),
   'hash_mem_multiplier', current_setting('hash_mem_multiplier')::float8,
-  'volatile', (SELECT coalesce(json_agg(json_build_object('schema', schema, 'name', name)
-                                        ORDER BY schema, name), '[]') FROM functions),
+  'volatile', (SELECT coalesce(json_agg(functions ORDER BY schema, name), '[]') FROM functions),
   'tables', (SELECT coalesce(json_agg(json_build_object(
     'schema', t.schema, 'name', t.name, 'kind', t.relkind, 'partition', t.relispartition,
     'rows', t.reltuples, 'pages', t.relpages, 'all_visible', t.relallvisible,

@@ -1,6 +1,7 @@
 """Explain the statements of a text on a server: plan each, run it where that is safe, judge it."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,9 @@ class Limits:
     cost: float
 
 
+LONGEST = 86_400.0
+"""Seconds a user may let a statement run."""
+
 LIMITS = {
     Standing.DEVELOPMENT: Limits(30.0, 10_000_000),
     Standing.UNKNOWN: Limits(10.0, 1_000_000),
@@ -63,6 +67,7 @@ def explain(
 ) -> Explained:
     """Explain each statement of a text, in order; nothing of it stays in the database."""
     chosen = how or How()
+    _check_timeout(chosen.timeout)
     script = prepare(sql, chosen.parameters, analyze=chosen.analyze)
     runner = _Runner(chosen, permission or Permission(), progress or Silent())
     try:
@@ -72,6 +77,24 @@ def explain(
             "interrupted",
             detail="The statement was cancelled on the server and its transaction rolled back.",
         ) from None
+
+
+def _check_timeout(seconds: float | None) -> None:
+    if seconds is not None and not 0 < seconds <= LONGEST:
+        raise UsageError(
+            f"a statement cannot be given {seconds:g} s",
+            hint=f"--timeout takes up to {LONGEST:g} seconds.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A statement before it is run, and the reasons to ask somebody first."""
+
+    text: str
+    plan: Plan
+    known: facts.Facts
+    doubts: tuple[str, ...] = ()
 
 
 class _Runner:
@@ -100,63 +123,70 @@ class _Runner:
     async def _one(
         self, connection: "Connection", statement: Prepared, classified: Classified
     ) -> Examined:
-        limits = LIMITS[classified.standing]
-        seconds = self._how.timeout or limits.seconds
+        seconds = self._how.timeout or LIMITS[classified.standing].seconds
         if statement.line > 1:
             self._progress.step(f"explaining line {statement.line}")
         try:
             async with guarded(connection, seconds) as session:
-                return await self._examine(session, statement, classified, limits)
+                planned = await self._plan(session, statement, classified)
+                if not planned.doubts:
+                    return await self._examine(session, planned, statement.line)
+            # Outside the transaction: its locks would be kept while somebody thinks.
+            self._confirm(planned.doubts)
+            async with guarded(connection, seconds) as session:
+                return await self._examine(session, planned, statement.line)
         except RefusedByServerError as refused:
             raise await tell(refused.error, refused.sent, connection) from refused.error
 
-    async def _examine(
-        self, session: Session, statement: Prepared, classified: Classified, limits: Limits
-    ) -> Examined:
+    async def _plan(
+        self, session: Session, statement: Prepared, classified: Classified
+    ) -> _Planned:
         text, line = statement.text, statement.line
         if statement.values:
             types = await session.parameter_types(text, line)
             text = parameters.bind(text, statement.values, types)
         plan = await session.plan(text, line)
         if not self._how.analyze:
-            return Examined(text, line, plan)
+            return _Planned(text, plan, facts.Facts())
         names = safety.called(plan).union(statement.traits.functions)
         known = await facts.read(session.connection, _tables(plan), names)
         safety.check_functions(known)
-        self._check_consent(known, plan, limits, classified)
-        analysis = analyse(await session.run(text, line), known)
+        return _Planned(text, plan, known, tuple(self._doubts(known, plan, classified)))
+
+    async def _examine(self, session: Session, planned: _Planned, line: int) -> Examined:
+        if not self._how.analyze:
+            return Examined(planned.text, line, planned.plan)
+        analysis = analyse(await session.run(planned.text, line), planned.known)
         findings, unknowns = judge(RULES, analysis)
         findings = tuple(self._placed(finding, line) for finding in findings)
-        return Examined(text, line, analysis.plan, analysis.times, findings, unknowns)
+        return Examined(planned.text, line, analysis.plan, analysis.times, findings, unknowns)
 
     def _placed(self, finding: Finding, line: int) -> Finding:
         """The finding with the place of its statement."""
         node = finding.location.name if finding.location else None
         return replace(finding, location=Location(self._how.file, line, node))
 
-    def _check_consent(
-        self, known: facts.Facts, plan: Plan, limits: Limits, classified: Classified
-    ) -> None:
-        """Ask before what may be heavy, or may do more than read."""
+    def _doubts(self, known: facts.Facts, plan: Plan, classified: Classified) -> Iterator[str]:
+        """Why somebody has to agree: it may be heavy, or may do more than read."""
         if self._permission.covers(Need.YES):
             return
-        if plan.root.total_cost > limits.cost:
-            self._confirm(
-                f"the planner expects it to cost {plan.root.total_cost:,.0f};"
-                f" the limit here is {limits.cost:,.0f}"
+        limit = LIMITS[classified.standing].cost
+        if plan.root.total_cost > limit:
+            yield (
+                f"The planner expects it to cost {plan.root.total_cost:,.0f};"
+                f" the limit here is {limit:,.0f}."
             )
-        unknown = safety.unknown(known)
-        if unknown and classified.standing is not Standing.DEVELOPMENT:
-            self._confirm(f"it calls {safety.listed(unknown)}, which may do more than read")
+        if doubtful := safety.doubtful(known, classified.standing):
+            yield f"It calls {safety.listed(doubtful)}, which may do more than read."
 
-    def _confirm(self, why: str) -> None:
-        if self._permission.ask.confirm(f"{why[0].upper()}{why[1:]}. Run it?"):
-            return
-        raise UsageError(
-            "refused to run the statement",
-            detail=f"{why[0].upper()}{why[1:]}.",
-            hint="--yes runs it; --no-analyze shows the plan without running it.",
-        )
+    def _confirm(self, doubts: tuple[str, ...]) -> None:
+        why = " ".join(doubts)
+        if not self._permission.ask.confirm(f"{why} Run it?"):
+            raise UsageError(
+                "refused to run the statement",
+                detail=why,
+                hint="--yes runs it; --no-analyze shows the plan without running it.",
+            )
 
 
 def _tables(plan: Plan) -> set[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dbtool.errors import UsageError
 from dbtool.explain.facts import Facts, FunctionFacts
 from dbtool.explain.plan import Plan
+from dbtool.guard import Standing
 from dbtool.sql import Kind
 
 RUNNABLE = frozenset({Kind.SELECT})
@@ -38,16 +39,19 @@ _BUILT_IN = re.compile(
 
 _EXTENSIONS = re.compile(
     r"uuid_generate_.*|gen_random_bytes|gen_salt|pg_stat_statements(?:_info)?|pg_buffercache_pages"
-    r"|pg_buffercache_summary|pgstat.*|pg_freespace|pg_visibility.*|bt_.*|pgrowlocks",
+    r"|pg_buffercache_summary|pgstat.*|pg_freespace|pg_visibility.*|bt_metap|bt_page_.*|bt_multi_page_stats",
 )
 """Volatile functions of known extensions that change nothing."""
 
 _LASTING = re.compile(
     r"dblink.*|http.*|.*advisory.*|.*_reset|pg_file_.*|pg_buffercache_(?:evict|mark).*|cron_.*"
+    r"|heap_force_.*|pg_truncate_visibility_map|bt_index_parent_check"
 )
 """Volatile functions of known extensions whose work outlives a rollback."""
 
-_CALL = re.compile(r'((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)\(')
+_CALL = re.compile(r'(?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*(?=\()')
+_QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
+"""A name in quotes, which is kept, or a literal: what looks like a call in there is none."""
 
 
 def check_kind(line: int, kind: Kind, *, analyze: bool) -> None:
@@ -86,7 +90,7 @@ def _names(values: Iterable[object]) -> Iterator[str]:
         if isinstance(value, list):
             yield from _names(value)
         elif isinstance(value, str) and "(" in value:
-            for name in _CALL.findall(value):
+            for name in _CALL.findall(_QUOTED.sub(r"\1", value)):
                 yield name.replace('"', "")
 
 
@@ -95,14 +99,19 @@ def lasting(facts: Facts) -> tuple[FunctionFacts, ...]:
     return tuple(each for each in facts.volatile if _outlives(each))
 
 
-def unknown(facts: Facts) -> tuple[FunctionFacts, ...]:
-    """Volatile functions of which nothing is known."""
+def doubtful(facts: Facts, standing: Standing) -> tuple[FunctionFacts, ...]:
+    """Volatile functions of which nothing is known, and that nothing holds back.
+
+    In a trusted language a function only does what a read-only transaction lets it, which is
+    enough in development; one in C does what it likes.
+    """
     return tuple(
         each
         for each in facts.volatile
         if each.schema != "pg_catalog"
         and not _outlives(each)
         and not _EXTENSIONS.fullmatch(each.name)
+        and not (each.trusted and standing is Standing.DEVELOPMENT)
     )
 
 

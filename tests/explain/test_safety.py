@@ -1,0 +1,151 @@
+"""What must not be refused, what must be asked, and what nobody may find afterwards."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from dbtool.database import SyncConnection, Target
+from dbtool.errors import UsageError
+from dbtool.explain.run import How, explain
+from dbtool.guard import Consent, Permission
+from dbtool.scratch import Server
+from dbtool.settings import Environment
+from tests.pgbouncer import pgbouncer
+
+_SETUP = """
+CREATE TABLE t (id int PRIMARY KEY, v text);
+CREATE FUNCTION bt_charge() RETURNS int LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION in_c() RETURNS float8 LANGUAGE internal VOLATILE AS 'drandom'
+"""
+
+
+@pytest.fixture(scope="module")
+def target(server: Server) -> Target:
+    """A database with a table and functions nobody knows."""
+    created = server.create_database("guarded")
+    with SyncConnection(created) as connection:
+        connection.execute(_SETUP)
+    return created
+
+
+@pytest.fixture
+def watcher(target: Target) -> Iterator[SyncConnection]:
+    """Another session in that database."""
+    with SyncConnection(target) as connection:
+        yield connection
+
+
+@dataclass
+class Looking:
+    """Agrees or not, and notes which sessions of dbtool sit in a transaction meanwhile."""
+
+    watcher: SyncConnection
+    agrees: bool = True
+    questions: list[str] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+
+    def confirm(self, question: str) -> bool:
+        """Look around before answering."""
+        self.questions.append(question)
+        self.waiting.append(
+            int(
+                self.watcher.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+                    " AND datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        )
+        return self.agrees
+
+    def type_name(self, question: str, name: str) -> bool:
+        """Never asked here."""
+        raise AssertionError(f"{question} {name}")
+
+
+def asking(looking: Looking, *, production: bool = False) -> Permission:
+    """Nothing agreed to beforehand."""
+    live = Environment("live", production=True, source="[tool.dbtool] env.live")
+    return Permission(Consent(), looking, lambda _: live if production else None)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM t WHERE v = 'how to use nextval(s)'",
+        "SELECT * FROM t WHERE v = 'it''s pg_advisory_lock(1)'",
+        "SELECT * FROM t WHERE v = E'a\\\\'' dblink(1)'",
+        "SELECT v AS \"it's\", 'setval(1)' FROM t",
+    ],
+)
+def test_a_literal_is_no_call(target: Target, sql: str) -> None:
+    """A statement that only speaks of a dangerous function is run."""
+    assert explain(target, sql).statements[0].times is not None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'SELECT v AS "it\'s", pg_try_advisory_lock(1) FROM t',
+        "SELECT 'a' || pg_try_advisory_lock(1) || 'b'",
+        "SELECT \"it's\".v, pg_try_advisory_lock(1) FROM t \"it's\" WHERE v <> ''''",
+    ],
+)
+def test_quotes_do_not_hide_a_call(target: Target, watcher: SyncConnection, sql: str) -> None:
+    """Also where a view keeps the call out of the text."""
+    watcher.execute(f"CREATE VIEW hiding AS {sql}")
+    try:
+        for text in (sql, "SELECT * FROM hiding"):
+            with pytest.raises(UsageError, match=r"it calls pg_try_advisory_lock\(\)"):
+                explain(target, text)
+    finally:
+        watcher.execute("DROP VIEW hiding")
+
+
+@pytest.mark.parametrize(
+    ("sql", "production", "asked"),
+    [
+        ("SELECT bt_charge()", False, 0),
+        ("SELECT bt_charge()", True, 1),
+        ("SELECT in_c()", False, 1),
+    ],
+)
+def test_what_nothing_holds_back_is_asked(
+    target: Target, watcher: SyncConnection, sql: str, production: bool, asked: int
+) -> None:
+    """A name like an extension's proves nothing, and C is no language a transaction guards."""
+    looking = Looking(watcher)
+    assert explain(target, sql, permission=asking(looking, production=production)).statements
+    assert len(looking.questions) == asked
+
+
+def test_nothing_is_held_while_somebody_thinks(target: Target, watcher: SyncConnection) -> None:
+    """A lock kept behind a question would stop whoever wants to change the table."""
+    looking = Looking(watcher)
+    sql = "SELECT in_c() FROM t"
+    assert explain(target, sql, permission=asking(looking)).statements[0].times is not None
+    looking.agrees = False
+    with pytest.raises(UsageError, match="refused to run the statement"):
+        explain(target, sql, permission=asking(looking))
+    assert looking.waiting == [0, 0]
+
+
+def test_statements_others_left_in_a_pool_are_not_met(target: Target) -> None:
+    """The server has no second statement of a name, and applications on asyncpg leave theirs."""
+    names = [f"__asyncpg_stmt_{number:x}__" for number in range(2000)]
+    with pgbouncer(target, {"default_pool_size": "1"}) as pooler:
+        with SyncConnection(pooler.target) as before:
+            before.execute("; ".join(f"PREPARE {name} AS SELECT 1" for name in names))
+        how = How(parameters=("7",))
+        assert explain(pooler.target, "SELECT * FROM t WHERE id = $1", how=how).statements
+        with SyncConnection(pooler.target) as after:
+            left = after.fetchval("SELECT count(*) FROM pg_prepared_statements")
+    assert left == len(names)
+
+
+@pytest.mark.parametrize("seconds", [1e12, 3e6, math.nan, math.inf, 0.0, -1.0])
+def test_no_endless_timeout(target: Target, seconds: float) -> None:
+    """The server counts milliseconds in 32 bits; what does not fit is told, not sent."""
+    with pytest.raises(UsageError, match="a statement cannot be given"):
+        explain(target, "SELECT 1", how=How(timeout=seconds))
