@@ -1,6 +1,7 @@
 """What libpq reads besides the connection string: service files, password files, PG* variables."""
 
 import configparser
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,9 @@ VARIABLES = {
     "service": "PGSERVICE",
 }
 """The variable that stands in for each parameter a connection string leaves out."""
+
+NAMING = frozenset({*VARIABLES.values(), "PGHOSTADDR", "PGPASSWORD"})
+"""Every variable that has a say in where libpq connects, and as whom."""
 
 _SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")
 
@@ -85,9 +89,14 @@ def read_service(name: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 def _service_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
     chosen = environ.get("PGSERVICEFILE")
-    own = Path(chosen) if chosen else Path.home() / ".pg_service.conf"
+    own = Path(chosen) if chosen else _home() / ".pg_service.conf"
     system = environ.get("PGSYSCONFDIR", "/etc/postgresql-common")
     return own, Path(system, "pg_service.conf")
+
+
+def _home() -> Path:
+    """The home directory; for a user who has none, a name under which nothing is found."""
+    return Path(os.path.expanduser("~"))  # noqa: PTH111
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class Password:
 def read_password_file(target: "Target") -> Password:
     """Look the database up in its password file: the `passfile` parameter, else ~/.pgpass."""
     chosen = target.parameter("passfile")
-    file = Path(chosen) if chosen else Path.home() / ".pgpass"
+    file = Path(chosen) if chosen else _home() / ".pgpass"
     try:
         mode = file.stat().st_mode
         if mode & 0o077:

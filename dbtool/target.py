@@ -1,11 +1,13 @@
 """One database on one server, as the user named it."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 POOLER_PORTS = frozenset({6432, 6543})
+_NOT_OF_LIBPQ = "pgbouncer"
 _ENVIRONMENT = {
     "sslrootcert": "PGSSLROOTCERT",
     "sslcert": "PGSSLCERT",
@@ -94,9 +96,11 @@ class Target:
         return self._identity() == other._identity()
 
     def _identity(self) -> tuple[str, int, str]:
-        host = "localhost" if self.host in LOOPBACK else self.host.lower()
+        if self.host in LOOPBACK:
+            # Another port of this machine may be a tunnel to anywhere.
+            return "localhost", self.port, self.database
         port = 5432 if self.port in POOLER_PORTS else self.port
-        return host.replace("-pooler.", ".", 1), port, self.database
+        return self.host.lower().replace("-pooler.", ".", 1), port, self.database
 
     def sqlalchemy_url(self, driver: str = "asyncpg") -> str:
         """The URL for an engine, with the password."""
@@ -111,7 +115,8 @@ class Target:
         place = {"host": self.host, "port": str(self.port)} if self.is_socket else {}
         if driver != "asyncpg":
             mode = {"sslmode": self.sslmode} if self.sslmode else {}
-            return place | mode | dict(self.parameters)
+            given = {key: value for key, value in self.parameters if key != _NOT_OF_LIBPQ}
+            return place | mode | given
         mode = {"ssl": self.sslmode} if self.sslmode else {}
         return place | mode | self._for_asyncpg()
 
@@ -120,9 +125,12 @@ class Target:
         inner = tls_parameters(self)
         return {"dsn": f"postgresql://?{urlencode(inner)}"} if inner else {}
 
-    def libpq_environment(self) -> dict[str, str]:
-        """The variables that lead psql or pg_dump to this database."""
-        named = {
+    def libpq_environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The same environment, with which psql or pg_dump reach this database and no other."""
+        from dbtool.libpq import NAMING
+
+        kept = {name: value for name, value in environ.items() if name not in NAMING}
+        named = kept | {
             "PGHOST": self.host,
             "PGPORT": str(self.port),
             "PGUSER": self.user,

@@ -59,7 +59,7 @@ def schema(server: Server, target: Target) -> str:
     """The schema as pg_dump writes it."""
     dumped = subprocess.run(
         [server.binaries.path("pg_dump"), "--schema-only", "--no-owner"],
-        env={**os.environ, **target.libpq_environment()},
+        env=target.libpq_environment(os.environ),
         capture_output=True,
         text=True,
         check=True,
@@ -148,7 +148,7 @@ def test_offline_sql_runs(
         command.upgrade(config, "head", sql=True)
     subprocess.run(
         [server.binaries.path("psql"), "-q", "-v", "ON_ERROR_STOP=1", "-f", path],
-        env={**os.environ, **database.libpq_environment()},
+        env=database.libpq_environment(os.environ),
         capture_output=True,
         check=True,
     )

@@ -257,19 +257,30 @@ def test_a_string_that_cannot_be_used(text: str, message: str, detail: str) -> N
 
 
 def test_one_database_through_two_addresses() -> None:
-    """A pooled and a direct address, and the names of the loopback, are one database."""
+    """A pooled and a direct address, and the names of the loopback, are one database.
+
+    Another port of the loopback is not, a pooler's neither: a tunnel may begin there.
+    """
     pooled = read("postgresql://u@ep-a-pooler.neon.tech/d")
     assert pooled.same_database(read("postgresql://other@EP-A.neon.tech/d"))
-    assert read("postgresql://127.0.0.1:6432/d").same_database(read("postgresql://localhost/d"))
+    assert read("postgresql://h:6432/d").same_database(read("postgresql://h/d"))
+    assert read("postgresql://127.0.0.1/d").same_database(read("postgresql://localhost/d"))
+    assert not read("postgresql://localhost:6432/d").same_database(read("postgresql://localhost/d"))
     assert not pooled.same_database(read("postgresql://ep-a.neon.tech/other"))
     assert not pooled.same_database(read("postgresql://ep-b.neon.tech/d"))
     assert not pooled.same_database(read("postgresql://ep-a.neon.tech:5433/d"))
 
 
 def test_what_a_child_process_is_told() -> None:
-    """psql and pg_dump get the whole target through their environment, never as arguments."""
+    """psql and pg_dump get the whole target through their environment, never as arguments.
+
+    What else libpq would connect by is taken out: a service even goes before PGHOST.
+    """
+    inherited = {"HOME": "/h", "PGAPPNAME": "x", "PGSERVICE": "prod", "PGHOSTADDR": "192.0.2.1"}
     text = "postgresql://u:pw@h:5433/d?sslmode=verify-full&sslrootcert=/ca.crt&options=-cjit%3Doff"
-    assert read(text).libpq_environment() == {
+    assert read(text).libpq_environment(inherited | {"PGTARGETSESSIONATTRS": "standby"}) == {
+        "HOME": "/h",
+        "PGAPPNAME": "x",
         "PGHOST": "h",
         "PGPORT": "5433",
         "PGUSER": "u",
@@ -287,6 +298,8 @@ def test_the_url_for_other_drivers() -> None:
     assert target.sqlalchemy_url("psycopg") == (
         "postgresql+psycopg://u:p%40@h:5432/d?sslmode=verify-full&sslrootcert=/ca.crt"
     )
+    marked = read("postgresql://u@h/d?pgbouncer=true&connect_timeout=5")
+    assert marked.sqlalchemy_url("psycopg") == "postgresql+psycopg://u@h:5432/d?connect_timeout=5"
     assert target.sqlalchemy_url() == (
         "postgresql+asyncpg://u:p%40@h:5432/d?ssl=verify-full"
         "&dsn=postgresql%3A//%3Fsslrootcert%3D%252Fca.crt"
@@ -327,6 +340,18 @@ def test_a_password_file_others_can_read_is_ignored(tmp_path: Path) -> None:
         f"{tmp_path}/pgpass is ignored, as libpq does: others may read it "
         f"(chmod 600 {tmp_path}/pgpass)"
     )
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may run under a number that has neither; then there is no password file."""
+    import pwd
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert read("host=h user=u dbname=d").secret() is None
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30)

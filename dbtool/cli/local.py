@@ -121,7 +121,7 @@ def psql(
     root = _root()
     target = local.target(root)
     program = local.psql(root)
-    environment = os.environ | target.libpq_environment()
+    environment = target.libpq_environment(os.environ)
     # Python ignores a closed pipe, and psql would inherit that.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execve(program, [str(program), *(arguments or [])], environment)

@@ -46,7 +46,11 @@ def test_a_day_with_it(dbtool: Dbtool, shop: Path) -> None:
     assert again.out == f"PostgreSQL {MAJOR} was already running.\n\n{running}"
     assert again.err == ""
 
-    elsewhere = {"DATABASE_URL": "postgresql://nobody@192.0.2.1/production"}
+    elsewhere = {
+        "DATABASE_URL": "postgresql://nobody@192.0.2.1/production",
+        "PGHOSTADDR": "192.0.2.1",
+        "PGSERVICE": "production",
+    }
     url = dbtool("local", "url", cwd=shop, env=elsewhere)
     assert url.out == f"postgresql+asyncpg://postgres@/shop?host={home}&port=5432\n"
     plain = dbtool("local", "url", "--libpq", "--json", cwd=shop)
