@@ -14,7 +14,7 @@ from types import ModuleType
 
 from dbtool.errors import UsageError
 
-_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]*@")
+_PASSWORD = re.compile(r"(://[^\s:/@]*:)\S*@")
 _FROZEN = "<frozen importlib"
 
 

@@ -260,7 +260,7 @@ FAILURES = {
         "shopapp/broken.py, line 3: the module ends the program: give me a config",
         "Move that out of the import.",
     ),
-    "raise RuntimeError('cannot reach postgresql://app:s3cret@db/shop')": (
+    "raise RuntimeError('cannot reach postgresql://app:s3@c/ret@db/shop')": (
         "shopapp/broken.py, line 3: RuntimeError: cannot reach postgresql://app:***@db/shop",
         'See the whole traceback with: python -c "import shopapp.broken"',
     ),
