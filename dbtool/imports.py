@@ -142,7 +142,7 @@ def _said(error: BaseException, name: str) -> tuple[str, str]:
         hint = "The module is imported under two names; name it as the application imports it."
     else:
         hint = f'See the whole traceback with: python -c "import {name}"'
-    shown = _PASSWORD.sub(r"\1***@", said)
+    shown = without_passwords(said)
     return f"{type(error).__name__}: {shown}" if shown else type(error).__name__, hint
 
 

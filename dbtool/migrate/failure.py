@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError, MissingGreenlet, NoSuchModuleError, StatementError
 
 from dbtool.errors import DbtoolError, OperationError, UsageError
-from dbtool.imports import failing_line, import_error
+from dbtool.imports import failing_line, import_error, without_passwords
 from dbtool.migrate.record import Record, Step, Table
 from dbtool.migrate.state import shown
 
@@ -59,7 +59,7 @@ def _fields(error: BaseException, statement: str) -> ServerError:
     diagnosis = getattr(source, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or getattr(source, "message", None)
     return ServerError(
-        message=str(message or source).strip().partition("\n")[0],
+        message=without_passwords(str(message or source).strip().partition("\n")[0]),
         sqlstate=_sqlstate(source),
         detail=str(getattr(diagnosis or source, _name(diagnosis, "detail"), None) or ""),
         hint=str(getattr(diagnosis or source, _name(diagnosis, "hint"), None) or ""),
@@ -120,7 +120,7 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
 
 
 def _said(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0]
+    text = without_passwords(str(error).strip().partition("\n")[0])
     kind = type(error).__name__
     return f"{kind}: {text}" if text else kind
 

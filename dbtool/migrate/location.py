@@ -232,9 +232,14 @@ def _parser(ini: Path) -> configparser.ConfigParser:
     try:
         parser.read(ini, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
-        first = str(error).replace("\n", " ")
-        raise UsageError(f"{relative(ini)} cannot be read", detail=first) from error
+        raise UsageError(f"{relative(ini)} cannot be read", detail=_position(error)) from None
     return parser
+
+
+def _position(error: Exception) -> str:
+    """Where the file is wrong, without the line itself: it may hold a password."""
+    line = getattr(error, "lineno", None) or next(iter(getattr(error, "errors", [(None,)])))[0]
+    return f"{type(error).__name__}, line {line}." if line else f"{type(error).__name__}."
 
 
 def _toml_options(toml: Path) -> dict[str, object]:

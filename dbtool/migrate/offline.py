@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 
 from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.imports import without_passwords
 from dbtool.migrate.environment import load, run
 from dbtool.migrate.failure import Scene, explain
 from dbtool.migrate.listener import Offline
@@ -111,7 +112,7 @@ def _failed(error: BaseException, record: Record, env: Path) -> DbtoolError:
     step = record.running.running if record.running else None
     if step is None:
         return explain(error, Scene(record, "", env))
-    said = str(error).strip().partition("\n")[0]
+    said = without_passwords(str(error).strip().partition("\n")[0])
     return OperationError(
         f"revision {step.revision} ({step.message}) cannot be rendered as SQL",
         detail=f"{step.file}: {type(error).__name__}: {said}",

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -32,7 +31,7 @@ class Step:
     message: str
     file: str
     version_table: str
-    duration: timedelta | None = None
+    seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -163,7 +162,7 @@ def follow(
         starting(planned)
         begun = time.monotonic()
         yield step
-        took = timedelta(seconds=time.monotonic() - begun)
+        took = time.monotonic() - begun
         done = Step(planned.revision, planned.message, planned.file, planned.version_table, took)
         table.done.append(done)
         table.running = None

@@ -1,7 +1,6 @@
 """Apply pending revisions: plan, ask, run, check where the database stands."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
@@ -13,6 +12,7 @@ from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
 from dbtool.migrate.state import shown
 from dbtool.ports import Progress, Silent
+from dbtool.report import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,6 @@ class Upgraded:
     before: tuple[str, ...]
     after: tuple[str, ...]
     revisions: tuple[Step, ...]
-
-    @property
-    def duration(self) -> timedelta:
-        """How long all revisions took together."""
-        return sum((each.duration or timedelta() for each in self.revisions), timedelta())
 
 
 def upgrade(
@@ -104,9 +99,8 @@ def planned_by(session: Session, record: Record) -> Plan:
 
 def plan_lines(session: Session, record: Record, verb: str = "run") -> list[str]:
     """The plan as it stands above a question."""
-    count = len(record.planned)
-    many = "revision" if count == 1 else "revisions"
-    head = f"{session.target.shown} is at {shown(record.before)}; {count} {many} to {verb}:"
+    many = counted(len(record.planned), "revision")
+    head = f"{session.target.shown} is at {shown(record.before)}; {many} to {verb}:"
     return [head, *(f"  {each.revision} {each.message}" for each in record.planned)]
 
 

@@ -1,7 +1,6 @@
 """Reports of what was done to a database, and where it stands."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from dbtool.finding import Finding, Unknown, judge
 from dbtool.migrate.current import Current
@@ -16,15 +15,9 @@ from dbtool.migrate.stamp import Ensured, Stamped
 from dbtool.migrate.standing import Standing
 from dbtool.migrate.upgrade import Plan, Upgraded
 from dbtool.migrate.view_history import details
-from dbtool.report import Code, Column, Report, Section, Table, counted
+from dbtool.report import Code, Column, Report, Section, Table, counted, duration
 
 _SHOWN = 30
-
-
-def seconds(duration: timedelta) -> str:
-    """A duration as it is printed."""
-    value = duration.total_seconds()
-    return f"{value:.2f} s" if value < 100 else f"{value / 60:.1f} min"
 
 
 def upgraded(result: Upgraded, command: str) -> Report:
@@ -49,10 +42,10 @@ def _ran(
         at = f"is at {_ids(after)}" if after else "records no revision"
         headline = f"{result.database} {at}; nothing to {verb}"
         return Report(command=command, data=result, headline=headline, notes=_named_by(result))
-    took = sum((each.duration or timedelta() for each in steps), timedelta())
+    took = sum(each.seconds or 0.0 for each in steps)
     headline = (
         f"{result.database} {verb}d from {_ids(before)} to {_ids(after)}:"
-        f" {counted(len(steps), 'revision')} in {seconds(took)}"
+        f" {counted(len(steps), 'revision')} in {duration(took)}"
     )
     return Report(
         command=command,
@@ -78,13 +71,13 @@ def _steps(steps: tuple[Step, ...]) -> tuple[Section, ...]:
     several = len({each.version_table for each in steps}) > 1
     columns = [Column("revision"), Column("message", shrink=True)]
     columns += [Column("version table")] if several else []
-    columns += [Column("time", align="right")] if steps[0].duration is not None else []
+    columns += [Column("seconds", align="right")] if steps[0].seconds is not None else []
     shown = steps
     title = ""
     if len(steps) > _SHOWN:
-        slowest = sorted(steps, key=lambda each: each.duration or timedelta(), reverse=True)[:10]
+        slowest = sorted(steps, key=lambda each: each.seconds or 0.0, reverse=True)[:10]
         shown = tuple(each for each in steps if each in slowest)
-        title = "the ten that took longest" if steps[0].duration is not None else ""
+        title = "the ten that took longest" if steps[0].seconds is not None else ""
         shown = shown if title else steps
     rows = tuple(tuple(_cells(each, several)) for each in shown)
     return (Table(tuple(columns), rows, title=title),)
@@ -95,8 +88,8 @@ def _cells(step: Step, several: bool) -> Iterable[str]:
     yield step.message
     if several:
         yield step.version_table
-    if step.duration is not None:
-        yield seconds(step.duration)
+    if step.seconds is not None:
+        yield f"{step.seconds:,.2f}"
 
 
 def plan(result: Plan, command: str) -> Report:

@@ -1,8 +1,21 @@
 """Reports of the revisions themselves: history, heads, branches, one revision."""
 
+from collections.abc import Iterator
+
 from dbtool.migrate.graph import draw
 from dbtool.migrate.history import Branches, History, Revision
-from dbtool.report import Column, Node, Report, Section, Styled, Table, Text, Tree
+from dbtool.report import (
+    Column,
+    Node,
+    Report,
+    Section,
+    Styled,
+    Table,
+    Text,
+    Tree,
+    counted,
+    facts,
+)
 
 _COLUMNS = (Column("revision"), Column("created", optional=1), Column("message", shrink=True))
 
@@ -22,9 +35,9 @@ def _summary(found: History) -> str:
     count = len(found.revisions)
     if not count:
         return "no revisions"
-    text = f"{count:,} revision{'' if count == 1 else 's'}"
+    text = counted(count, "revision")
     if len(found.heads) > 1:
-        text += f", {len(found.heads)} heads"
+        text += f", {counted(len(found.heads), 'head')}"
     if found.database is not None:
         at = [each.revision for each in found.revisions if each.current]
         text += f"; {found.database} is at {', '.join(at) or 'none of them'}"
@@ -79,7 +92,7 @@ def _marks(revision: Revision, heads: int) -> list[str]:
 
 def details(revisions: tuple[Revision, ...]) -> tuple[Section, ...]:
     """Everything about each revision."""
-    return tuple(Text(_detail(each), title=_title(each)) for each in revisions)
+    return tuple(section for each in revisions for section in _sections(each))
 
 
 def _title(revision: Revision) -> str:
@@ -90,17 +103,23 @@ def _title(revision: Revision) -> str:
     return revision.revision + (f" ({', '.join(marks)})" if marks else "")
 
 
-def _detail(revision: Revision) -> str:
-    lines = [f"after: {', '.join(revision.down_revisions) or 'nothing'}"]
+def _sections(revision: Revision) -> Iterator[Section]:
+    yield facts(_facts(revision), _title(revision))
+    if body := _indented(revision.doc):
+        yield Text("\n".join(body))
+
+
+def _facts(revision: Revision) -> Iterator[tuple[str, str]]:
+    yield "after", ", ".join(revision.down_revisions) or "nothing"
     if revision.children:
-        lines.append(f"before: {', '.join(revision.children)}")
+        yield "before", ", ".join(revision.children)
     if revision.depends_on:
-        lines.append(f"depends on: {', '.join(revision.depends_on)}")
+        yield "depends on", ", ".join(revision.depends_on)
     if revision.branch_labels:
-        lines.append(f"branch: {', '.join(revision.branch_labels)}")
-    lines += [f"created: {revision.created}"] if revision.created else []
-    lines += [f"file: {revision.file}", *_indented(revision.doc)]
-    return "\n".join(lines)
+        yield "branch", ", ".join(revision.branch_labels)
+    if revision.created:
+        yield "created", revision.created
+    yield "file", revision.file
 
 
 def _indented(doc: str) -> list[str]:
@@ -131,7 +150,7 @@ def heads(found: History, command: str, *, verbose: bool = False) -> Report:
     return Report(
         command=command,
         data=found,
-        headline=f"{count} head{'' if count == 1 else 's'}",
+        headline=counted(count, "head") if count else "no heads",
         sections=(_without_empty(Table(_COLUMNS, rows)),) if rows else (),
         next=("dbtool merge heads -m MESSAGE",) if count > 1 else (),
     )
@@ -145,7 +164,7 @@ def _labelled(revision: Revision) -> str:
 def branches(found: Branches, command: str, *, verbose: bool = False) -> Report:
     """The revisions several others follow, each with those."""
     count = len(found.points)
-    headline = f"{count} branch point{'' if count == 1 else 's'}"
+    headline = counted(count, "branch point") if count else "no branch points"
     if verbose:
         sections = details(found.points)
         return Report(command=command, data=found, headline=headline, sections=sections)
