@@ -156,6 +156,11 @@ def _said_of_module(error: ModuleNotFoundError) -> tuple[str, str]:
     return said, f"dbtool runs in {sys.prefix}: install it in the application's environment."
 
 
+def without_passwords(text: str) -> str:
+    """A text without the passwords of the URLs in it."""
+    return _PASSWORD.sub(r"\1***@", text)
+
+
 def _missing_variable(error: BaseException) -> str | None:
     if not isinstance(error, KeyError):
         return None
