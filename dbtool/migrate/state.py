@@ -39,9 +39,14 @@ def verify(connection: SyncConnection, record: Record, database: str) -> None:
     committed.
     """
     for table in record.tables:
-        if table.after == table.before or _stands(connection, table):
+        if table.after == table.before:
             continue
-        found = read_versions(connection, table)
+        try:
+            if _stands(connection, table):
+                continue
+            found = read_versions(connection, table)
+        except Exception as error:
+            raise _unreadable(database, error) from error
         raise OperationError(
             f"the run reported success, and {database} does not stand where it should",
             detail=f"{table.shown} should record {shown(table.after)} and records {shown(found)}."
@@ -50,6 +55,15 @@ def verify(connection: SyncConnection, record: Record, database: str) -> None:
             hint="Let env.py run its migrations inside context.begin_transaction(), on a"
             " connection of its SQLAlchemy engine.",
         )
+
+
+def _unreadable(database: str, error: Exception) -> OperationError:
+    """Our own connection was lost, so that nobody has seen where the run led."""
+    return OperationError(
+        f"the run reported success, and {database} could not be asked where it stands",
+        detail=f"{type(error).__name__}: {error}",
+        hint="Once the server answers: dbtool current.",
+    )
 
 
 def _stands(connection: SyncConnection, table: Table) -> bool:

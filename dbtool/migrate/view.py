@@ -56,7 +56,9 @@ def _ran(
     )
 
 
-def _named_by(result: Upgraded | Downgraded | Plan | Stamped | Ensured | Drift) -> tuple[str, ...]:
+def _named_by(
+    result: Upgraded | Downgraded | Plan | Stamped | Ensured | Current | Drift,
+) -> tuple[str, ...]:
     """Nobody named the database, so say who did."""
     if result.named_by != "env.py":
         return ()
@@ -154,6 +156,7 @@ def current(
         sections=sections,
         findings=findings,
         unknowns=unknowns,
+        notes=_named_by(result),
         next=(_next(result.standings),) if result.pending and not check_heads else (),
         judged=check_heads,
     )

@@ -1,5 +1,6 @@
 """What goes wrong is told by name, place and state, with the exit code that fits."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -473,3 +474,52 @@ def test_disk_that_is_full(
     assert "No space left on device" in ran.err
     assert "hint: The server's disk is full. Free space there, then run it again." in ran.err
     assert tables() == []
+
+
+OUR_SESSION = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'dbtool migrations' AND datname = current_database()"
+)
+
+
+def test_our_own_connection_is_lost(run: Run, project: Small, database: Target) -> None:
+    """Nobody saw where the run led, so that it is no success."""
+    project.revision(THIRD, "aaaa00000002", f'op.execute("{OUR_SESSION}")')
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert f"{database.shown} could not be asked where it stands" in ran.err
+    assert "dbtool current" in ran.err
+    assert f"{database.shown} is at {THIRD} (head)" in run("current").out
+
+
+def test_connection_of_env_is_lost(run: Run, project: Small, database: Target) -> None:
+    """The server ends the session in the middle of a revision."""
+    project.revision(
+        THIRD, "aaaa00000002", 'op.execute("SELECT pg_terminate_backend(pg_backend_pid())")'
+    )
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert f"revision {THIRD} ({THIRD} does something.) failed: " in ran.err
+    assert f"{database.shown} stands at no revision, as before." in ran.err
+
+
+def test_server_of_env_is_down(dbtool: Dbtool, project: Small) -> None:
+    """Where env.py names the database, a failed connection is a failed connection."""
+    project.env(
+        """
+        from sqlalchemy import create_engine
+        create_engine("postgresql+psycopg://app@127.0.0.1:1/app").connect()
+        """
+    )
+    ran = dbtool("upgrade", cwd=project.root)
+    assert ran.code == 3, ran
+    assert "no server listens at 127.0.0.1:1" in ran.err
+
+
+def test_sql_to_a_file_and_as_json(run: Run, tmp_path: Path) -> None:
+    """`--sql` goes where the report would go."""
+    ran = run("upgrade", "--sql", "-o", str(tmp_path / "up.sql"))
+    assert (ran.code, ran.out) == (0, "")
+    text = (tmp_path / "up.sql").read_text()
+    assert text.startswith("BEGIN;\n")
+    assert json.loads(run("upgrade", "--sql", "--json").out)["data"] == {"sql": text}
