@@ -1,5 +1,6 @@
 """The connection parameters dbtool knows, by what it does with them."""
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 
@@ -82,7 +83,11 @@ _NOT_ENFORCED = {"require_auth": "", "requirepeer": "", "gssencmode": "require"}
 """Demands on security that nothing here would check, and the value that makes one."""
 
 _ALIASES = {"database": "dbname", "username": "user", "timeout": "connect_timeout"}
-_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_CHOICES = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+}
+_SECONDS = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _SSL_WORDS = dict.fromkeys(("true", "1", "on", "yes"), "require") | dict.fromkeys(
     ("false", "0", "off", "no"), "disable"
 )
@@ -106,6 +111,9 @@ def check(given: Mapping[str, str], source: str) -> dict[str, str]:
         named.setdefault("sslmode", _SSL_WORDS.get(word.lower(), word))
     for key, value in named.items():
         _check_one(key, value, source)
+    if float(named.get("connect_timeout", "1")) <= 0:
+        # libpq's word for no limit: ours is then the one of the settings.
+        del named["connect_timeout"]
     if "," in named.get("host", "") or "," in named.get("port", ""):
         raise several_hosts(source)
     if "hostaddr" in named and "host" in named:
@@ -120,8 +128,11 @@ def _check_one(key: str, value: str, source: str) -> None:
     if _NOT_ENFORCED.get(key) in ("", value):
         detail = f"It demands {key}={value}, which dbtool cannot check."
         raise wrong(source, detail, f"Remove {key} if you can do without.")
-    if key == "sslmode" and value not in _SSL_MODES:
-        raise wrong(source, f'"{value}" is not an sslmode.', f"One of: {', '.join(_SSL_MODES)}.")
+    if value not in (choices := _CHOICES.get(key, (value,))):
+        detail = f'"{value}" is not an {key}.'
+        raise wrong(source, detail, f"One of: {', '.join(choices)}.")
+    if key == "connect_timeout" and not _SECONDS.fullmatch(value):
+        raise wrong(source, f"Its {key} is not a number of seconds.", f"Correct {key}.")
     if key not in _KNOWN:
         raise _unknown(key, source)
 

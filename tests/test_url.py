@@ -214,6 +214,13 @@ WRONG = "the connection string of --url is not valid"
         ),
         ("postgresql://h:70000/d", WRONG, "Its port is not a number from 1 to 65535."),
         ("postgresql://h/d?sslmode=yes", WRONG, '"yes" is not an sslmode.'),
+        ("postgresql://h/d?sslnegotiation=tls", WRONG, '"tls" is not an sslnegotiation.'),
+        (
+            "postgresql://h/d?connect_timeout=3s",
+            WRONG,
+            "Its connect_timeout is not a number of seconds.",
+        ),
+        ("postgresql://h/d?timeout=nan", WRONG, "Its connect_timeout is not a number of seconds."),
         (
             "postgresql://h/d?sslmod=require",
             WRONG,
@@ -290,6 +297,15 @@ def test_what_a_child_process_is_told() -> None:
         "PGSSLROOTCERT": "/ca.crt",
         "PGOPTIONS": "-cjit=off",
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"), [("10", "10"), ("0.5", "0.5"), ("0", None), ("-1", None)]
+)
+def test_no_limit_is_no_value(seconds: str, kept: str | None) -> None:
+    """Where libpq is told to wait for ever, the limit of the settings holds."""
+    assert read(f"postgresql://h/d?connect_timeout={seconds}").parameter("connect_timeout") == kept
+    assert read("postgresql://h/d", PGCONNECT_TIMEOUT=seconds).parameter("connect_timeout") == kept
 
 
 def test_the_url_for_other_drivers() -> None:
