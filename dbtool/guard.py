@@ -98,7 +98,7 @@ _ELSEWHERE = {
     Action.REFERENCE: Need.YES,
 }
 
-_OWN_SERVERS = ("scratch", "local")
+_OWN_SERVERS = ("scratch", "dbtool local")
 
 
 def environment_of(settings: "Settings", target: Target) -> "Environment | None":

@@ -1,5 +1,6 @@
 """What a server means when it refuses a login."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -94,9 +95,9 @@ def _authorization(answer: Answer, target: Target) -> ConnectError:
             f'"{target.user}" there, or over TCP with a password.'
         )
     elif "does not exist" in told:
-        hint = f"Check the user; a superuser creates it with CREATE ROLE {target.user} LOGIN."
+        hint = f'Check the user; a superuser creates it with CREATE ROLE "{target.user}" LOGIN.'
     elif "not permitted to log in" in told:
-        hint = f"A superuser allows it with ALTER ROLE {target.user} LOGIN."
+        hint = f'A superuser allows it with ALTER ROLE "{target.user}" LOGIN.'
     return ConnectError(f"{target.named} refused the login", detail=told, hint=hint)
 
 
@@ -118,8 +119,8 @@ def _no_entry(answer: Answer, target: Target) -> ConnectError:
 def _no_database(answer: Answer, target: Target) -> ConnectError:
     hint = "Check the name in the connection string."
     if target.is_local:
-        command = f"createdb -h {target.host} -p {target.port} -U {target.user} {target.database}"
-        hint = f"Check the name, or create it: {command}"
+        place = ("-h", target.host, "-p", str(target.port), "-U", target.user)
+        hint = f"Check the name, or create it: {shlex.join(('createdb', *place, target.database))}"
     return ConnectError(
         f'there is no database "{target.database}" at {target.address}',
         detail=f"{answer.text}; the name comes from {target.source}",

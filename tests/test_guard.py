@@ -179,10 +179,9 @@ def test_development_is_what_is_marked_so(on_tcp: Server) -> None:
         )
 
 
-def test_a_server_of_our_own_is_development() -> None:
+def test_a_server_of_our_own_is_development(server: Server) -> None:
     """dbtool started it, so it is known without asking."""
-    target = Target("/tmp/x", 5432, "postgres", "postgres", source="scratch")
-    assert expect(target, None) == Classified(
+    assert expect(server.target(), None) == Classified(
         Standing.DEVELOPMENT, "dbtool started this server itself"
     )
 

@@ -16,6 +16,7 @@ import pytest
 from dbtool import local, workspace
 from dbtool.database import SyncConnection, Target
 from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
+from dbtool.guard import expect
 from dbtool.local import Status
 from dbtool.workspace import Workspace
 from tests.conftest import MAJOR
@@ -98,6 +99,7 @@ def test_data_is_kept_and_nothing_is_open(project: Path) -> None:
     assert started.running
     assert started == dataclasses.replace(local.status(project), changed=True)
     assert target.database == "my_shop"
+    assert expect(target, None).reason == "dbtool started this server itself"
     assert value(target, "show listen_addresses") == ""
     assert value(target, "show fsync") == "on"
     assert value(target, "show shared_preload_libraries") == "pg_stat_statements"

@@ -202,7 +202,7 @@ def test_a_role_that_does_not_exist(strict: Strict) -> None:
     assert refusal(replace(strict.socket, user="ghost")) == said(
         "ghost@SERVER/postgres (test) refused the login",
         'role "ghost" does not exist',
-        "Check the user; a superuser creates it with CREATE ROLE ghost LOGIN.",
+        'Check the user; a superuser creates it with CREATE ROLE "ghost" LOGIN.',
     )
 
 
