@@ -26,12 +26,13 @@ SLOWS_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One command line to time, and the most it may take, in P."""
+    """One command line to time, the most it may take, in P, and how it ends."""
 
     name: str
     words: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
     goal: float | None = None
+    code: int = 0
 
 
 PASS = Case("P: python -c pass", (sys.executable, "-c", "pass"))
@@ -42,9 +43,9 @@ def cases(url: str) -> Iterator[Case]:
     yield Case("dbtool --version", (DBTOOL, "--version"), goal=6.5)
     yield Case("dbtool --help", (DBTOOL, "--help"), goal=13)
     yield Case("dbtool upgrade --help", (DBTOOL, "upgrade", "--help"), goal=13)
-    yield Case("dbtool upgrdae (usage error)", (DBTOOL, "upgrdae"), goal=13)
+    yield Case("dbtool upgrdae (usage error)", (DBTOOL, "upgrdae"), goal=13, code=2)
     refused = (DBTOOL, "pool", "--url", url, "-o", "/")
-    yield Case("dbtool pool, without its work", refused, goal=6.5)
+    yield Case("dbtool pool, without its work", refused, goal=6.5, code=2)
     yield _tab("bash: commands", "bash", "dbtool ", 6.5)
     yield _tab("bash: flags", "bash", "dbtool upgrade --", 6.5)
     yield _tab("zsh: commands", "zsh", "dbtool ", 6.5)
@@ -74,11 +75,11 @@ def _libpq(url: str) -> str:
 
 
 def seconds(case: Case) -> float:
-    """The wall time of one run."""
+    """The wall time of one run; a run that fails would be fast, and is refused."""
     environment = {key: value for key, value in os.environ.items() if key not in SLOWS_PYTHON}
     environment.pop("DATABASE_URL", None)
     began = time.perf_counter()
-    subprocess.run(
+    ran = subprocess.run(
         case.words,
         cwd=ROOT,
         env=environment | dict(case.variables),
@@ -87,7 +88,10 @@ def seconds(case: Case) -> float:
         stderr=subprocess.DEVNULL,
         check=False,
     )
-    return time.perf_counter() - began
+    taken = time.perf_counter() - began
+    if ran.returncode != case.code:
+        raise RuntimeError(f"{case.name} ended with {ran.returncode}, not with {case.code}")
+    return taken
 
 
 def report(taken: dict[str, list[float]], all_cases: list[Case]) -> Iterator[str]:
