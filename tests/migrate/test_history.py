@@ -152,9 +152,10 @@ def test_show(dbtool: Dbtool, branched: Small) -> None:
     ran = dbtool("show", "bbbb", cwd=branched.root)
     assert ran.out == (
         "bbbb00000001 (head)\n"
-        "after: aaaa00000001\n"
-        "branch: contract\n"
-        "file: migrations/versions/bbbb00000001.py\n"
+        "after   aaaa00000001\n"
+        "branch  contract\n"
+        "file    migrations/versions/bbbb00000001.py\n"
+        "\n"
         "    bbbb00000001 does something.\n"
     )
 
@@ -190,7 +191,7 @@ def test_empty_history(dbtool: Dbtool, tmp_path: Path) -> None:
     project = small(tmp_path / "project", revisions=0)
     ran = dbtool("history", cwd=project.root)
     assert (ran.code, ran.out) == (0, "no revisions\n\nnext: dbtool revision -m MESSAGE\n")
-    assert dbtool("heads", cwd=project.root).out == "0 heads\n"
+    assert dbtool("heads", cwd=project.root).out == "no heads\n"
 
 
 def test_history_executes_nothing(dbtool: Dbtool, branched: Small) -> None:
