@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -16,7 +15,7 @@ from sqlalchemy.orm import sessionmaker
 
 from dbtool.database import Target, parse
 from dbtool.errors import UsageError
-from dbtool.imports import import_error, load_module
+from dbtool.imports import follow, import_error, load_module
 
 _SETTING = 'engine = "package.module:engine"'
 _SIMPLE = "It is called without arguments, in the environment dbtool runs in."
@@ -59,7 +58,7 @@ def load(spec: str, directories: Sequence[Path]) -> LoadedEngine:
             hint=f"The setting names module and variable: {_SETTING}",
         )
     module = load_module(name, directories)
-    value = _follow(module, attribute, spec)
+    value = follow(module, attribute, spec, _engines, _ACCEPTED)
     if (engine := _engine_in(value)) is not None:
         return LoadedEngine(engine, spec, made=False)
     if not callable(value) or isinstance(value, type | sessionmaker | async_sessionmaker):
@@ -68,21 +67,6 @@ def load(spec: str, directories: Sequence[Path]) -> LoadedEngine:
     if (engine := _engine_in(made)) is not None:
         return LoadedEngine(engine, spec, made=True)
     raise _no_engine(spec, made, module)
-
-
-def _follow(module: ModuleType, attribute: str, spec: str) -> object:
-    value: object = module
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            near = get_close_matches(part, dir(value), n=2) or _engines(module)
-            listed = " or ".join(f'"{module.__name__}:{each}"' for each in near)
-            raise UsageError(
-                f'"{module.__name__}" has no "{part}" (for "{spec}")',
-                detail=f"The module is {module.__file__}.",
-                hint=f"Did you mean {listed}?" if listed else f"The setting names {_ACCEPTED}.",
-            )
-        value = getattr(value, part)
-    return value
 
 
 def _engine_in(value: object) -> Engine | AsyncEngine | None:

@@ -6,7 +6,7 @@ import pkgutil
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,6 +33,29 @@ def load_module(name: str, directories: Sequence[Path]) -> ModuleType:
             return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise import_error(error, name, directories) from error
+
+
+def follow(
+    module: ModuleType,
+    attribute: str,
+    spec: str,
+    fitting: Callable[[ModuleType], list[str]],
+    accepted: str,
+) -> object:
+    """What a setting names in a module; `fitting` are the names there it may have meant."""
+    value: object = module
+    for part in attribute.split("."):
+        if not hasattr(value, part):
+            public = [name for name in dir(value) if not name.startswith("_")]
+            near = get_close_matches(part, public, n=3) or fitting(module)
+            raise UsageError(
+                f'"{module.__name__}" has no "{part}" (for "{spec}")',
+                detail=f"The module is {module.__file__}.",
+                hint=_did_you_mean(f"{module.__name__}:{name}" for name in near)
+                or f"The setting names {accepted}.",
+            )
+        value = getattr(value, part)
+    return value
 
 
 def import_error(error: BaseException, name: str, directories: Sequence[Path]) -> UsageError:

@@ -5,7 +5,6 @@ import os
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -14,7 +13,7 @@ from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import Mapper, registry
 
 from dbtool.errors import UsageError
-from dbtool.imports import load_module
+from dbtool.imports import follow, load_module
 
 T = TypeVar("T")
 
@@ -127,7 +126,7 @@ def _load_one(spec: str, directories: Sequence[Path]) -> tuple[ModuleType, list[
     module = load_module(name, directories)
     if not attribute:
         return module, _search(module)
-    held = _held(_follow(module, attribute, spec), spec)
+    held = _held(follow(module, attribute, spec, _candidates, _ACCEPTED), spec)
     return module, [*held, *_mapped_beside(module, [metadata for metadata, _ in held])]
 
 
@@ -135,22 +134,6 @@ def _mapped_beside(module: ModuleType, metadatas: Sequence[MetaData]) -> list[He
     """The registries in the same module that map onto a metadata named alone."""
     beside = [_held(getattr(module, name), module.__name__)[0] for name in _candidates(module)]
     return [held for held in beside if any(held[0] is metadata for metadata in metadatas)]
-
-
-def _follow(module: ModuleType, attribute: str, spec: str) -> object:
-    value: object = module
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            public = [name for name in dir(value) if not name.startswith("_")]
-            near = get_close_matches(part, public, n=3) or _candidates(module)
-            listed = " or ".join(f'"{module.__name__}:{name}"' for name in near)
-            raise UsageError(
-                f'"{module.__name__}" has no "{part}" (for "{spec}")',
-                detail=f"The module is {_file_of(module)}.",
-                hint=f"Did you mean {listed}?" if listed else f"The setting names {_ACCEPTED}.",
-            )
-        value = getattr(value, part)
-    return value
 
 
 def _held(value: object, spec: str) -> list[Held]:
