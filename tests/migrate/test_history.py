@@ -166,7 +166,6 @@ def test_show(dbtool: Dbtool, branched: Small) -> None:
         ("aaaa00000001:aaaa00000002", ["aaaa00000002", "aaaa00000001"]),
         (":aaaa00000001", ["aaaa00000001"]),
         ("contract@base:contract@head", ["bbbb00000001", "aaaa00000001"]),
-        ("aaaa00000002-1:aaaa00000002", ["aaaa00000002", "aaaa00000001"]),
     ],
 )
 def test_ranges(dbtool: Dbtool, branched: Small, span: str, found: list[str]) -> None:
