@@ -31,38 +31,37 @@ class Edge:
 
 
 class Forest:
-    """Which node ran inside which."""
+    """Which node ran inside which: all but InitPlans in their parent, those along `shared`."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.edges: list[Edge] = []
+        self.shared: list[Edge] = []
         self.detached: list[int] = []
         self.blocks = ((), *(node.blocks for node in plan.nodes))
-        self._time_inside = [0.0] * (len(plan.nodes) + 1)
-        self._room_for_blocks = [list(blocks) for blocks in self.blocks]
-        self._shared: list[Edge] = []
+        self._time_inside: list[float] = []
+        self._room_for_blocks: list[list[int]] = []
 
     def users(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
         """For each InitPlan and CTE the nodes it ran inside."""
         found: dict[int, list[int]] = defaultdict(list)
-        for edge in self._shared:
+        for edge in self.shared:
             found[edge.inner].append(edge.outer)
         return tuple((inner, tuple(outer)) for inner, outer in found.items())
 
     def place(self) -> None:
         """Put every node inside the one it ran in."""
-        nodes = self.plan.nodes[1:]
-        self.edges += [
-            Edge(node.id, node.parent, 1.0, self.blocks[node.id])
-            for node in nodes
-            if node.relationship != "InitPlan"
-        ]
-        if shared := [node for node in nodes if node.relationship == "InitPlan"]:
+        if shared := [node for node in self.plan.nodes if node.relationship == "InitPlan"]:
             self._place_shared(shared)
 
+    def printed_below(self) -> Iterator[Node]:
+        """The nodes that ran inside their parent."""
+        return (node for node in self.plan.nodes[1:] if node.relationship != "InitPlan")
+
     def _place_shared(self, shared: list[Node]) -> None:
-        for edge in self.edges:
-            self._fill(edge)
+        self._time_inside = [0.0] * len(self.blocks)
+        self._room_for_blocks = [list(blocks) for blocks in self.blocks]
+        for node in self.printed_below():
+            self._fill(node.parent, node.time, self.blocks[node.id])
         mentions = _mentions(self.plan)
         scans = _cte_scans(self.plan)
         ran = [node for node in shared if node.executed]
@@ -75,15 +74,13 @@ class Forest:
 
     def _put(self, node: Node, outer: int, part: float, blocks: tuple[int, ...]) -> None:
         edge = Edge(node.id, outer, part, blocks)
-        self.edges.append(edge)
-        self._shared.append(edge)
-        self._fill(edge)
+        self.shared.append(edge)
+        self._fill(outer, node.time * part, blocks)
 
-    def _fill(self, edge: Edge) -> None:
+    def _fill(self, outer: int, time: float, blocks: tuple[int, ...]) -> None:
         """What ran inside a node leaves that much less room in it."""
-        self._time_inside[edge.outer] += self.plan.node(edge.inner).time * edge.part
-        room = self._room_for_blocks[edge.outer]
-        self._room_for_blocks[edge.outer] = list(map(sub, room, edge.blocks))
+        self._time_inside[outer] += time
+        self._room_for_blocks[outer] = list(map(sub, self._room_for_blocks[outer], blocks))
 
     def _place_init_plan(self, node: Node, mentions: dict[str, list[int]]) -> None:
         mentioned = (number for name in _produced(node) for number in mentions[name])

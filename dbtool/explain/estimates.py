@@ -42,17 +42,20 @@ class Estimates:
 
     def of(self, node: Node) -> Estimate | None:
         """The estimate of a node; None where nothing can be said about it."""
-        if not node.executed or node.actual is None or node.kind in _NO_ROWS:
+        actual = node.actual
+        if actual is None or not actual.loops or node.kind in _NO_ROWS:
             return None
-        expected, seen, half_digit = node.plan_rows, node.actual.rows, self._half_digit
+        expected, seen, half_digit = node.plan_rows, actual.rows, self._half_digit
         if self._partial[node.id]:
             gather = self._plan.node(node.gather)
             expected *= _divisor(gather)
             scale = node.loops / max(gather.loops, 1)
             seen, half_digit = seen * scale, half_digit * scale
-        low, high = max(seen - half_digit, 0.0), seen + half_digit
         # The planner never expects less than one row.
-        expected, low, high = max(expected, 1.0), max(low, 1.0), max(high, 1.0)
+        expected = expected if expected > 1.0 else 1.0
+        if seen == expected:
+            return Estimate(expected, seen, 1.0)
+        low, high = max(seen - half_digit, 1.0), max(seen + half_digit, 1.0)
         if low <= expected <= high:
             return Estimate(expected, seen, 1.0)
         if expected < low:

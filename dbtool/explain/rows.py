@@ -1,7 +1,7 @@
 """A plan as the rows of a table: one node, one line."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbtool.explain.estimates import Estimate, Estimates
 from dbtool.explain.plan import Node, Plan
@@ -25,8 +25,7 @@ _BAR = 5
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """One node that is shown, standing for `folded` nodes below it too."""
 
     node: Node
@@ -62,11 +61,9 @@ def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], title: str =
 
 def _without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], title: str) -> Table:
     """The table without the columns in which no row says anything."""
-    kept = [
-        place
-        for place, _ in enumerate(columns)
-        if any((cell if isinstance(cell, str) else cell.text) for cell in (r[place] for r in rows))
-    ]
+    kept = [place for place in range(len(columns)) if any(_says(row[place]) for row in rows)]
+    if len(kept) == len(columns):
+        return Table(columns, tuple(rows), title)
     return Table(
         columns=tuple(columns[place] for place in kept),
         rows=tuple(tuple(row[place] for place in kept) for row in rows),
@@ -74,23 +71,32 @@ def _without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], ti
     )
 
 
+def _says(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell.text
+
+
 def _lines(plan: Plan, times: Times, marks: Mapping[int, Cell]) -> Iterator[_Line]:
     """The nodes worth a line; cold subtrees are one."""
     walls = _summed(plan, times)
     keep = _kept(plan, marks)
     names = _names(plan)
+    folds = len(plan.nodes) >= FOLD_FROM
     number = 1
     while number <= len(plan.nodes):
         node = plan.node(number)
         below = node.end - node.id - 1
-        cold = walls[number] < COLD * times.total_ms or not node.executed
-        if below and len(plan.nodes) >= FOLD_FROM and cold and not keep[number]:
+        if below and folds and not keep[number] and _cold(node, walls[number], times):
             name = f"{names[number - 1]} (+{below}{_tables(plan, node)})"
             yield _Line(node, name, times.of(node), walls[number], below)
             number = node.end
         else:
-            yield _Line(node, names[number - 1], times.of(node), times.of(node).wall_ms, 0)
+            share = times.of(node)
+            yield _Line(node, names[number - 1], share, share.wall_ms, 0)
             number += 1
+
+
+def _cold(node: Node, wall_ms: float, times: Times) -> bool:
+    return wall_ms < COLD * times.total_ms or not node.executed
 
 
 def _tables(plan: Plan, node: Node) -> str:
@@ -128,17 +134,18 @@ def _row(
     node, share = line.node, line.share
     if not node.executed:
         return _muted(str(node.id), f"{line.name} (never executed)")
+    timed, loops = plan.timed, node.loops
     part = line.wall_ms / times.total_ms if times.total_ms else 0.0
     buffers = share.buffers.touched if share.buffers and not line.folded else None
     return (
         str(node.id),
         line.name,
-        _time(line) if plan.timed else "",
-        Styled(f"{part * 100:.0f}", _heat(part)) if plan.timed else "",
-        _bar(line.wall_ms / largest) if plan.timed and largest else "",
+        _time(line) if timed else "",
+        _percent(part) if timed else "",
+        _bar(line.wall_ms / largest) if timed and largest else "",
         short_count(node.rows),
         _estimate(estimate),
-        short_count(node.loops) if node.loops > 1 else "",
+        short_count(loops) if loops > 1 else "",
         short_count(buffers) if buffers else "",
         marks.get(node.id, ""),
     )
@@ -163,14 +170,17 @@ def _time(line: _Line) -> str:
     return f"{mark}{milliseconds(line.wall_ms)}{doubt}"
 
 
-def _heat(part: float) -> Tone:
-    if part >= 0.4:
-        return "error"
-    return "warning" if part >= 0.1 else "plain"
+def _percent(part: float) -> Cell:
+    text = f"{part * 100:.0f}"
+    if part < 0.1:
+        return text
+    return Styled(text, "error" if part >= 0.4 else "warning")
 
 
 def _bar(part: float) -> str:
     eighths = round(max(part, 0.0) * _BAR * 8)
+    if not eighths:
+        return ""
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 

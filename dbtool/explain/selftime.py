@@ -16,8 +16,8 @@ from dbtool.explain.plan import Buffers, Node, Plan
 class Share:
     """One node's own part of the statement, in milliseconds and blocks.
 
-    `wall` is the part of the elapsed time, `busy` the work of all processes together; they
-    differ below a Gather. `bound` is how far rounding in the printed figures may be off.
+    `wall_ms` is the part of the elapsed time, `busy_ms` the work of all processes together; they
+    differ below a Gather. `bound_ms` is how far rounding in the printed figures may be off.
     """
 
     wall_ms: float
@@ -33,7 +33,7 @@ class Times:
     """The shares of all nodes, in the order of the plan's nodes.
 
     `users` tells for InitPlans and CTEs inside which nodes they ran. `detached` are CTEs that
-    ran after the root had finished; their time is not in `total`.
+    ran after the root had finished; their time is not in `total_ms`.
     """
 
     shares: tuple[Share, ...]
@@ -114,7 +114,14 @@ def _shares(plan: Plan, forest: Forest, wall: _Wall) -> tuple[Share, ...]:
     busy = [0.0, *(node.time for node in plan.nodes)]
     bound = [0.0, *(HALF_DIGIT * node.loops for node in plan.nodes)]
     total, own_bound, blocks = busy.copy(), bound.copy(), list(forest.blocks)
-    for edge in forest.edges:
+    for node in forest.printed_below():
+        inner, outer = node.id, node.parent
+        own[outer] -= wall.inclusive[inner]
+        busy[outer] -= total[inner]
+        own_bound[outer] += bound[inner]
+        if inside := forest.blocks[inner]:
+            blocks[outer] = tuple(map(sub, blocks[outer], inside))
+    for edge in forest.shared:
         own[edge.outer] -= wall.inclusive[edge.inner] * edge.part
         busy[edge.outer] -= total[edge.inner] * edge.part
         own_bound[edge.outer] += bound[edge.inner]

@@ -71,12 +71,9 @@ class Session:
         return build(loads(text)[0])
 
     async def parameter_types(self, statement: str, line: int) -> tuple[str, ...]:
-        """The type the server infers for each `$n`.
-
-        A named statement would outlive the rollback, and behind a pooler also the connection.
-        """
+        """The type the server infers for each `$n`."""
         try:
-            prepared = await self.connection.prepare(statement, name="")
+            prepared = await self.connection.prepare(statement)
         except PostgresError as error:
             raise RefusedByServerError(error, Sent(statement, line, 0, self.seconds)) from error
         return tuple(_type(each) for each in prepared.get_parameters())

@@ -85,6 +85,8 @@ def count(value: float) -> str:
 
 def short_count(value: float) -> str:
     """A count in at most five characters."""
+    if value < 10_000:
+        return count(value)
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= size * 10 or (unit != "k" and value >= size):
             scaled = value / size

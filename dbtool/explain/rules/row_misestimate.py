@@ -53,8 +53,9 @@ def check(analysis: Analysis) -> Iterator[Finding]:
 
 
 def _far_off(node: Node, estimate: Estimate) -> bool:
-    most = max(node.rows, estimate.expected * node.loops)
-    return estimate.off >= LEAST_FACTOR and most >= LEAST_ROWS
+    if estimate.off < LEAST_FACTOR:
+        return False
+    return max(node.rows, estimate.expected * node.loops) >= LEAST_ROWS
 
 
 def _begins_here(analysis: Analysis, node: Node) -> bool:
