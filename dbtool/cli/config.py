@@ -90,28 +90,28 @@ def _reason(expected: "Classified") -> str:
 
 def _headline(read: Config) -> str:
     if read.database is None:
-        return "No database is named."
+        return "no database is named"
     return f"{read.database}, from {read.database_source}: {_WORDS[read.standing or '']}"
 
 
 def _sections(read: Config) -> "tuple[Section, ...]":
-    from dbtool.report import Code, Column, Table, Text
+    from dbtool.report import Code, Column, Table, facts
 
-    facts = [f"Project root: {read.root} ({_found_by(read.root_found_by)})"]
+    named = [("project root", f"{read.root} ({_found_by(read.root_found_by)})")]
     if read.standing_reason:
-        facts.append(f"{read.standing}: {read.standing_reason}.".capitalize())
+        named.append(("standing", f"{read.standing}: {read.standing_reason}"))
     if read.pooled:
-        facts.append(f"Transaction pooler: {read.pooled}.")
+        named.append(("transaction pooler", read.pooled))
     columns = Column("setting"), Column("value"), Column("from")
     rows = tuple((each.key, each.value or "not set", _origin(each)) for each in read.settings)
-    sections: list[Section] = [Text("\n".join(facts)), Table(columns, rows)]
+    sections: list[Section] = [facts(named), Table(columns, rows)]
     if read.environments:
         columns = Column("environment"), Column("database"), Column("marked")
-        named = tuple((each.name, each.database, each.marked) for each in read.environments)
-        sections.append(Table(columns, named))
+        rows = tuple((each.name, each.database, each.marked) for each in read.environments)
+        sections.append(Table(columns, rows))
     if read.settings_line:
         line = read.settings_line.replace("] ", "]\n", 1)
-        title = "To classify it (or production = true):"
+        title = "to classify it (or production = true)"
         sections.append(Code("toml", line, title))
     return tuple(sections)
 

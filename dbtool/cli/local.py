@@ -2,7 +2,7 @@
 
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -73,7 +73,8 @@ def stop(call: Call) -> "Report":
     from dbtool import local
 
     stopped = local.stop(_root())
-    return _report(call, stopped, "is stopped" if stopped.changed else "was not running")
+    report = _report(call, stopped, "is stopped" if stopped.changed else "was not running")
+    return replace(report, next=())
 
 
 def status(call: Call) -> "Report":
@@ -134,23 +135,23 @@ def _root() -> Path:
 
 
 def _report(call: Call, status: "Status", state: str) -> "Report":
-    from dbtool.report import Report, Text
+    from dbtool.report import Report, facts
 
     if status.major is None:
         return Report(
             command=call.command,
             data=status,
-            headline=f"No local server in {status.root}.",
+            headline=f"no local server in {status.root}",
             next=("dbtool local start",),
         )
-    lines = [f"data      {status.data}", f"log       {status.log}"]
+    named = [("data", str(status.data)), ("log", str(status.log))]
     if status.target is not None:
-        lines.insert(0, f"database  {status.target.shown}")
+        named.insert(0, ("database", status.target.shown))
     return Report(
         command=call.command,
         data=status,
-        headline=f"PostgreSQL {status.major} {state}.",
-        sections=(Text("\n".join(lines)),),
+        headline=f"PostgreSQL {status.major} {state}",
+        sections=(facts(named),),
         next=_next(status),
     )
 

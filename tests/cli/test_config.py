@@ -24,8 +24,8 @@ production = true
 SHOWN = """\
 ann@db.example:5432/shop, from .env DATABASE_URL: not known whether production
 
-Project root: {root} (found by pyproject.toml [tool.dbtool])
-Unknown: no setting marks it; development if its server proves to be a local process.
+project root  {root} (found by pyproject.toml [tool.dbtool])
+standing      unknown: no setting marks it; development if its server proves to be a local process
 
 setting          value                     from
 url              ann@db.example:5432/shop  .env DATABASE_URL, over alembic.ini sqlalchemy.url
@@ -39,7 +39,7 @@ environment  database                          marked
 dev          ann@localhost:5433/shop           development
 live         the variable LIVE_URL is not set  production
 
-To classify it (or production = true):
+to classify it (or production = true)
     [tool.dbtool]
     env.dev = {{ url = "postgresql://ann@db.example:5432/shop", development = true }}
 
@@ -47,9 +47,9 @@ info: the database is the one .env DATABASE_URL names
 """
 
 NOTHING = """\
-No database is named.
+no database is named
 
-Project root: {root} (found by .git)
+project root  {root} (found by .git)
 
 setting          value    from
 url              not set

@@ -30,20 +30,20 @@ def shop() -> Iterator[Path]:
 def test_a_day_with_it(dbtool: Dbtool, shop: Path) -> None:
     """Start, look, connect, stop: each says what it did, the URL stands alone."""
     home = shop / ".dbtool/postgres"
-    files = f"data      {home}/data\nlog       {home}/log\n"
-    running = f"database  postgres@{home}:5432/shop\n{files}\n" + (
+    running = (
+        f"database  postgres@{home}:5432/shop\ndata      {home}/data\nlog       {home}/log\n\n"
         'next:\n  export DATABASE_URL="$(dbtool local url)"\n'
         "  dbtool local psql\n  dbtool local stop\n"
     )
-    stopped = f"{files}\nnext: dbtool local start\n"
+    stopped = f"data  {home}/data\nlog   {home}/log\n"
 
     none = dbtool("local", "status", cwd=shop)
-    assert none.out == f"No local server in {shop}.\n\nnext: dbtool local start\n"
+    assert none.out == f"no local server in {shop}\n\nnext: dbtool local start\n"
     first = dbtool("local", "start", "--pg", MAJOR, cwd=shop / "src")
-    assert (first.code, first.out) == (0, f"PostgreSQL {MAJOR} is running.\n\n{running}")
+    assert (first.code, first.out) == (0, f"PostgreSQL {MAJOR} is running\n\n{running}")
     assert first.err == f"creating a PostgreSQL {MAJOR} server in {home}\n"
     again = dbtool("local", "start", cwd=shop)
-    assert again.out == f"PostgreSQL {MAJOR} was already running.\n\n{running}"
+    assert again.out == f"PostgreSQL {MAJOR} was already running\n\n{running}"
     assert again.err == ""
 
     elsewhere = {
@@ -65,9 +65,9 @@ def test_a_day_with_it(dbtool: Dbtool, shop: Path) -> None:
     assert status["target"]["database"] == "shop"
     assert "password" not in json.dumps(status)
 
-    assert dbtool("local", "stop", cwd=shop).out == f"PostgreSQL {MAJOR} is stopped.\n\n{stopped}"
+    assert dbtool("local", "stop", cwd=shop).out == f"PostgreSQL {MAJOR} is stopped\n\n{stopped}"
     over = dbtool("local", "stop", cwd=shop)
-    assert (over.code, over.out) == (0, f"PostgreSQL {MAJOR} was not running.\n\n{stopped}")
+    assert (over.code, over.out) == (0, f"PostgreSQL {MAJOR} was not running\n\n{stopped}")
     for command in ("url", "psql"):
         refused = dbtool("local", command, cwd=shop)
         assert (refused.code, refused.out) == (3, "")

@@ -125,6 +125,14 @@ def test_models_gathered_by_a_package(tmp_path: Path) -> None:
     assert specs(tmp_path) == ("shop.models:Base",)
 
 
+def test_models_of_an_installed_package(tmp_path: Path) -> None:
+    """Models that live elsewhere are found, and nothing is claimed about code nobody read."""
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
+    env = "from dbtool.example import Base\ntarget_metadata = Base.metadata\n"
+    models = look(files(tmp_path, {"migrations/env": env})).models
+    assert (models.specs, models.has_convention) == (("dbtool.example:Base",), True)
+
+
 def test_models_gathered_nowhere(tmp_path: Path) -> None:
     """Where no module imports all models, each of theirs is named."""
     files(
@@ -400,7 +408,7 @@ def test_project_below_the_repository(tmp_path: Path) -> None:
     assert proposal.models == ("storefront.models:Base",)
     assert {each.path for each in proposal.changes} == {"dbtool.toml", ".gitignore"}
     report = View("init", proposal, Checked(), has_database=True).report("written")
-    assert report.headline == "Wrote backend/dbtool.toml, backend/.gitignore."
+    assert report.headline == "wrote backend/dbtool.toml, backend/.gitignore"
     assert report.next[0] == "cd backend"
 
 

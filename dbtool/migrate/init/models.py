@@ -153,8 +153,9 @@ def _preference(code: Code, module: str) -> tuple[bool, int, str]:
 
 
 def _has_convention(code: Code, chosen: Sequence[Name]) -> bool:
+    """Whether constraints are named; models of an installed package get the benefit of doubt."""
     modules = {module for name in chosen for module in _defining(code, name)}
-    return any(code.by_module[each].naming_convention for each in modules)
+    return not modules or any(code.by_module[each].naming_convention for each in modules)
 
 
 def _defining(code: Code, name: Name) -> frozenset[str]:

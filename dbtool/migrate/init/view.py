@@ -7,7 +7,7 @@ from typing import Literal
 
 from dbtool.migrate.init.check import Checked
 from dbtool.migrate.init.propose import DATABASE_URL, Proposal
-from dbtool.report import Column, Diff, Report, Section, Table
+from dbtool.report import Column, Diff, Report, Section, Table, counted
 
 State = Literal["proposed", "written", "declined"]
 
@@ -50,7 +50,7 @@ class View:
     @property
     def files(self) -> str:
         """How many files would be written."""
-        return _count(len(self.proposal.changes), "file")
+        return counted(len(self.proposal.changes), "file")
 
     def report(self, state: State) -> Report:
         """The result of `dbtool init` so far."""
@@ -94,19 +94,19 @@ class View:
 
 def _headline(data: Initialized) -> str:
     if not data.files:
-        return "Nothing to do: the project is set up."
+        return "nothing to do: the project is set up"
     names = ", ".join(each.path for each in data.files)
     if data.state == "written":
-        return f"Wrote {names}."
+        return f"wrote {names}"
     if data.state == "declined":
-        return "Nothing was written."
-    return f"Would write {names}."
+        return "nothing was written"
+    return f"would write {names}"
 
 
 def _sections(proposal: Proposal, data: Initialized) -> Iterator[Section]:
     rows = tuple(_found(proposal, data))
     if rows:
-        columns = (Column("found"), Column("", shrink=True), Column("where", shrink=True))
+        columns = Column("part"), Column("found"), Column("details")
         yield Table(columns, rows)
     if data.state == "proposed":
         for each in data.files:
@@ -118,20 +118,16 @@ def _found(proposal: Proposal, data: Initialized) -> Iterator[tuple[str, str, st
     if survey.settings:
         yield "settings", survey.settings, ""
     if data.alembic_config:
-        count = "" if data.revisions is None else _count(data.revisions, "revision")
+        count = "" if data.revisions is None else counted(data.revisions, "revision")
         yield "Alembic", data.alembic_config, ", ".join(filter(None, (data.directory, count)))
     if survey.models.specs:
-        count = "" if data.tables is None else _count(data.tables, "table")
+        count = "" if data.tables is None else counted(data.tables, "table")
         how = ", ".join(filter(None, (survey.models.how, count)))
         yield "models", ", ".join(survey.models.specs), how
     if survey.engines:
         yield "engine", ", ".join(survey.engines), ""
     if survey.variables:
         yield "database", ", ".join(survey.variables), "environment variable"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _next(proposal: Proposal, data: Initialized, *, has_database: bool) -> tuple[str, ...]:
