@@ -79,7 +79,7 @@ def _copy(connection: SyncConnection, of: Target, name: str, limit: float) -> No
     _refuse_while_in_use(connection, of)
     connection.execute(f"set statement_timeout = {round(limit * 1000)}")
     try:
-        connection.execute(f"create database {name} template {_quoted(of.database)}")
+        connection.execute(f"create database {name} template {quoted(of.database)}")
     except PostgresError as error:
         if getattr(error, "sqlstate", "") == _IN_USE:
             _refuse_while_in_use(connection, of)
@@ -104,7 +104,7 @@ def _explained(error: Exception, of: Target, limit: float) -> OperationError:
     detail, hint = str(error), _INSTEAD
     match getattr(error, "sqlstate", ""):
         case "42501":
-            hint = f"It takes ALTER ROLE {_quoted(of.user)} CREATEDB, and owning the database."
+            hint = f"It takes ALTER ROLE {quoted(of.user)} CREATEDB, and owning the database."
         case "57014":
             detail = f"Copying took longer than {limit:g} s, while nobody could log in to it."
     return OperationError(f"cannot clone {of.shown}", detail=detail, hint=hint)
@@ -124,5 +124,6 @@ def _drop_leftovers(connection: SyncConnection) -> None:
             _drop(connection, name)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as an identifier in SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -16,7 +16,7 @@ from pathlib import Path
 from dbtool import supervisor
 from dbtool.account import Account, runnable, server_account
 from dbtool.binaries import Binaries, find_binaries
-from dbtool.clone import clone
+from dbtool.clone import clone, quoted
 from dbtool.cluster import (
     LONGEST_SOCKET_DIRECTORY,
     SUPERUSER,
@@ -69,9 +69,9 @@ class Server:
 
     def create_database(self, name: str, template: str | None = None) -> Target:
         """Create a database, as a copy of another where a template is named."""
-        statement = f"CREATE DATABASE {_quoted(name)}"
+        statement = f"CREATE DATABASE {quoted(name)}"
         if template is not None:
-            statement += f" TEMPLATE {_quoted(template)}"
+            statement += f" TEMPLATE {quoted(template)}"
             if self.binaries.major >= _FILE_COPY_SINCE:
                 statement += " STRATEGY file_copy"
         self._execute(statement)
@@ -79,7 +79,7 @@ class Server:
 
     def drop_database(self, name: str) -> None:
         """Drop a database and whoever is still connected to it."""
-        self._execute(f"DROP DATABASE IF EXISTS {_quoted(name)} WITH (FORCE)")
+        self._execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
 
     def stop(self) -> None:
         """End the server and remove its files; a second call does nothing, nor one in a fork."""
@@ -245,10 +245,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def sweep() -> None:
