@@ -89,7 +89,7 @@ def _call(function: object, spec: str, directories: Sequence[Path]) -> object:
     try:
         with redirect_stdout(sys.stderr):
             return cast("Callable[[], object]", function)()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = import_error(error, spec, directories)
         raise UsageError(
             f'the function "{spec}" makes no engine', detail=why.detail, hint=_SIMPLE

@@ -47,6 +47,9 @@ def make_with(settings):
 def broken():
     raise RuntimeError("no DATABASE_URL")
 
+def leaves():
+    raise SystemExit("no settings")
+
 
 def wrong():
     return "engine"
@@ -116,6 +119,7 @@ def test_nothing_is_printed_on_stdout(loading: Load, capsys: pytest.CaptureFixtu
         ),
         ("make_with", "makes no engine", None, "It is called without arguments"),
         ("broken", "makes no engine", None, "It is called without arguments"),
+        ("leaves", "makes no engine", None, "It is called without arguments"),
     ],
 )
 def test_what_is_no_engine(
