@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """A table as the planner sees it; `rows` is -1 where it was never analysed."""
+    """A table as the planner sees it; `rows` is -1 where it was never analysed.
+
+    `distinct` are the numbers of different values, of columns that were analysed.
+    """
 
     schema: str
     name: str
@@ -35,6 +38,7 @@ class TableFacts:
     modified: int
     columns: Mapping[str, str]
     indexes: tuple[IndexFacts, ...]
+    distinct: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,11 @@ SELECT json_build_object(
     'columns', (SELECT coalesce(json_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')
                 FROM pg_attribute a
                 WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    'distinct', (SELECT coalesce(json_object_agg(s.attname, CASE WHEN s.n_distinct < 0
+                    THEN -s.n_distinct * greatest(t.reltuples, 1) ELSE s.n_distinct END), '{}')
+                 FROM pg_stats s
+                 WHERE s.schemaname = t.schema AND s.tablename = t.name AND NOT s.inherited
+                   AND s.n_distinct <> 0),
     'indexes', (SELECT coalesce(json_agg(json_build_object(
         'name', i.relname, 'method', am.amname, 'unique', x.indisunique, 'valid', x.indisvalid,
         'predicate', coalesce(pg_get_expr(x.indpred, x.indrelid), ''),

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.facts import IndexFacts, TableFacts
 from dbtool.explain.plan import Node
-from dbtool.explain.predicate import Term, terms
+from dbtool.explain.predicate import Term, complete, terms
 from dbtool.finding import Fix
 from dbtool.sqltext import quoted
 
 _LONGEST_NAME = 63
+_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+
+LEAST_NARROWED = 10
+"""Into how many parts columns must divide a table before an index on them alone is worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class Proposal:
 
 def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
     """The index for the conditions under which a node looks for its rows."""
-    found = [term for each in conditions for term in terms(each, node.alias)]
+    said = [term for each in conditions for term in terms(each, node.alias)]
+    found = [term for term in said if term.column not in _SYSTEM_COLUMNS]
     if not found:
         return Proposal(reason="no part of the condition compares a plain column of the table")
     if cast := next((term for term in found if term.cast), None):
@@ -47,6 +53,10 @@ def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
     table = analysis.table(node)
     if table and (present := _present(table, columns)):
         return Proposal(columns, reason=_unused(present))
+    whole = len(found) == len(said) and all(complete(each, node.alias) for each in conditions)
+    whole = whole and {term.column for term in found} <= set(columns)
+    if not whole and not _narrows(table, node, found):
+        return Proposal(columns, reason=_too_wide(columns))
     if table and (table.partition or table.kind == "p"):
         return Proposal(columns, reason=_partitioned(columns))
     return _written(node, columns)
@@ -67,6 +77,22 @@ def _present(table: TableFacts, columns: tuple[str, ...]) -> IndexFacts | None:
         if index.method == "btree" and set(index.columns[: len(columns)]) == wanted:
             return index
     return None
+
+
+def _narrows(table: TableFacts | None, node: Node, found: Iterable[Term]) -> bool:
+    """Whether the columns are known to, where the rest of the condition may be what selects."""
+    searched = node.text("Index Cond") or node.text("Recheck Cond")
+    known = {term.column for term in terms(searched, node.alias)}
+    fixed = {term.column for term in found if term.equality} - known
+    distinct = table.distinct if table else {}
+    return prod(distinct.get(column, 1.0) for column in fixed) >= LEAST_NARROWED
+
+
+def _too_wide(columns: tuple[str, ...]) -> str:
+    return (
+        f"an index on ({', '.join(columns)}) is not known to leave few rows: what else the"
+        " condition says may need one, on its expression"
+    )
 
 
 def _unused(index: IndexFacts) -> str:

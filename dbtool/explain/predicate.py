@@ -39,6 +39,16 @@ def terms(condition: str, alias: str) -> tuple[Term, ...]:
 
     What is not a plain comparison of such a column with something else is left out.
     """
+    return tuple(term for term in _parts(condition, alias) if term is not None)
+
+
+def complete(condition: str, alias: str) -> bool:
+    """Whether the terms are all that the condition says."""
+    parts = _parts(condition, alias)
+    return None not in parts and (bool(parts) or not condition)
+
+
+def _parts(condition: str, alias: str) -> tuple[Term | None, ...]:
     import postgast
     from google.protobuf.message import DecodeError
 
@@ -48,8 +58,7 @@ def terms(condition: str, alias: str) -> tuple[Term, ...]:
     except (postgast.PgQueryError, DecodeError, UnicodeEncodeError):
         return ()
     where = tree.stmts[0].stmt.select_stmt.where_clause
-    found = (_term(each, alias) for each in _conjuncts(where))
-    return tuple(term for term in found if term is not None)
+    return tuple(_term(each, alias) for each in _conjuncts(where))
 
 
 def _conjuncts(condition: Any) -> Iterator[Any]:

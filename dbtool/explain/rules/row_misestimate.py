@@ -6,7 +6,9 @@ while what feeds it is not.
 
 When: ten times off or more, on at least 100 rows. Estimates that only look wrong are left out:
 rounding of rows per loop, nodes cut short by LIMIT, EXISTS or a merge join, nodes never
-executed, and the share a parallel worker prints. PostgreSQL 14+.
+executed, and the share a parallel worker prints. So are recursion and EXCEPT, which the planner
+can only guess, and estimates on which no join hangs and that no statistics would mend.
+PostgreSQL 14+.
 
 Bad:
 ```sql
@@ -41,6 +43,9 @@ STALE = 0.1
 """Share of a table's rows changed since ANALYZE from which on its statistics are stale."""
 
 _CONDITIONS = ("Filter", "Index Cond", "Recheck Cond")
+_GUESSED = frozenset({"CTE Scan", "WorkTable Scan", "Recursive Union", "SetOp"})
+"""Nodes whose rows nothing tells the planner: they repeat another node's error, or a guess."""
+
 _JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join"})
 
 
@@ -49,7 +54,7 @@ def check(analysis: Analysis) -> Iterator[Finding]:
     for node in analysis.ran:
         estimate = analysis.estimates.of(node)
         if estimate and _far_off(node, estimate) and _begins_here(analysis, node):
-            yield _finding(analysis, node, estimate)
+            yield from _finding(analysis, node, estimate)
 
 
 def _far_off(node: Node, estimate: Estimate) -> bool:
@@ -59,16 +64,21 @@ def _far_off(node: Node, estimate: Estimate) -> bool:
 
 
 def _begins_here(analysis: Analysis, node: Node) -> bool:
+    if node.kind in _GUESSED:
+        return False
     below = (analysis.estimates.of(each) for each in analysis.plan.children(node))
     return all(each is None or each.off < INPUTS_RIGHT for each in below)
 
 
-def _finding(analysis: Analysis, node: Node, estimate: Estimate) -> Finding:
+def _finding(analysis: Analysis, node: Node, estimate: Estimate) -> Iterator[Finding]:
+    """The finding, where the estimate decided something or can be mended."""
     join = _join_above(analysis, node)
     per_loop = " per loop" if node.loops > 1 else ""
     consequence = f"{title(join)} (#{join.id}) was chosen on that estimate" if join else ""
     fix, cause = _fix(analysis, node)
-    return Finding(
+    if not (fix or join):
+        return
+    yield Finding(
         rule=NAME,
         severity=Severity.WARNING if join and fix else Severity.NOTE,
         title=f"{_subject(node)}: {times(estimate.expected, 'row')} expected{per_loop},"

@@ -1,0 +1,85 @@
+"""Advice on a real server: an index only where it finds the rows, and quiet where none would."""
+
+import pytest
+
+from dbtool.database import SyncConnection, Target
+from dbtool.explain.run import explain
+from dbtool.finding import Finding
+from dbtool.scratch import Server
+
+_SETUP = """
+CREATE TABLE t AS
+SELECT g AS id, (ARRAY['new', 'old', 'odd'])[1 + g % 3] AS status, 'User' || g AS email,
+  g % 5000 AS k, g % 100 AS h
+FROM generate_series(1, 60000) g;
+CREATE TABLE author AS SELECT g AS id FROM generate_series(1, 5000) g;
+CREATE TABLE post AS SELECT g AS id, g % 4500 AS author_id FROM generate_series(1, 13000) g;
+CREATE INDEX ix_t_h ON t (h);
+CREATE UNIQUE INDEX pk_author ON author (id);
+VACUUM ANALYZE
+"""
+
+
+@pytest.fixture(scope="module")
+def target(server: Server) -> Target:
+    """A table of which three columns are worth very different indexes."""
+    created = server.create_database("advised")
+    with SyncConnection(created) as connection:
+        connection.execute("SET max_parallel_workers_per_gather = 0")
+        for statement in _SETUP.split(";\n"):
+            connection.execute(statement)
+    return created
+
+
+def found(target: Target, sql: str) -> tuple[Finding, ...]:
+    """What is said of one statement."""
+    (examined,) = explain(target, sql).statements
+    return examined.findings
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        ("k = 7", "ix_t_k"),
+        ("k = 7 AND upper(email) = 'USER7'", "ix_t_k"),
+        ("status = 'none'", "ix_t_status"),
+        ("status = 'new' AND upper(email) = 'USER7'", None),
+        ("status = 'new' AND email ILIKE 'user7'", None),
+        ("h = 7 AND status = 'new' AND upper(email) = 'USER7'", None),
+        ("xmin::text = '7'", None),
+        ("tableoid = 7 AND k = 7", "ix_t_k"),
+        ("tableoid = 7", None),
+    ],
+)
+def test_an_index_is_proposed_where_it_leaves_few_rows(
+    target: Target, condition: str, index: str | None
+) -> None:
+    """Not on a column of three values beside an expression, nor on one of the system's."""
+    fixes = [
+        each.fix.code for each in found(target, f"SELECT * FROM t WHERE {condition}") if each.fix
+    ]
+    named = [code.split()[3] for code in fixes if code.startswith("CREATE INDEX")]
+    assert named == ([index] if index else [])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 20000)"
+        " SELECT sum(n) FROM r",
+        "SELECT id FROM post EXCEPT SELECT id FROM post",
+        "SELECT * FROM generate_series(1, 50000) g WHERE g % 2 = 0",
+        "SELECT count(*) FROM author WHERE id NOT IN (SELECT author_id FROM post)",
+        "WITH c AS MATERIALIZED (SELECT author_id, count(*) AS n FROM post GROUP BY 1)"
+        " SELECT * FROM c x JOIN c y USING (author_id) WHERE x.n > 2",
+        "SELECT status, h, count(*) FROM t GROUP BY ROLLUP (status, h)",
+        "SELECT (SELECT count(*) FROM post), (SELECT count(*) FROM author)",
+        "SELECT * FROM author a CROSS JOIN LATERAL (SELECT * FROM t WHERE t.h = a.id LIMIT 1) l"
+        " WHERE a.id < 20",
+        "SELECT id, row_number() OVER (PARTITION BY author_id ORDER BY id) FROM post",
+        "SELECT id FROM post INTERSECT ALL SELECT id FROM author",
+    ],
+)
+def test_what_nobody_can_mend_is_not_told(target: Target, sql: str) -> None:
+    """Guesses on which nothing hangs, and rows that another table decides on."""
+    assert found(target, sql) == ()
