@@ -75,7 +75,7 @@ def _unresolved(target: Target, error: socket.gaierror) -> ConnectError:
 def _nobody_listens(target: Target, detail: str) -> ConnectError:
     hint = "Is the server running, and are host and port right?"
     if target.is_local:
-        hint = "Start it, or check host and port; `dbtool local start` runs one for development."
+        hint = "Start it, or check host and port; dbtool local start runs one for development."
     return ConnectError(f"no server listens at {target.address}", detail=detail, hint=hint)
 
 

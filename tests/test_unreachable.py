@@ -158,12 +158,12 @@ def test_nobody_there(database: Target) -> None:
     assert refusal(target) == said(
         "no server listens at SERVER",
         "Connection refused.",
-        "Start it, or check host and port; `dbtool local start` runs one for development.",
+        "Start it, or check host and port; dbtool local start runs one for development.",
     )
     assert refusal(replace(target, host="/nope")) == said(
         "no server listens at SERVER",
         f"There is no socket /nope/.s.PGSQL.{target.port}.",
-        "Start it, or check host and port; `dbtool local start` runs one for development.",
+        "Start it, or check host and port; dbtool local start runs one for development.",
     )
     assert refusal(replace(target, host="no-such-host.invalid")).startswith(
         'cannot resolve the host name "no-such-host.invalid"\n'

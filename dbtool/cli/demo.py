@@ -90,7 +90,10 @@ def demo(
 
 
 def _headline(done: Demonstration) -> str:
-    what = f"a PostgreSQL was started, migrated, seeded and queried in {done.seconds:.1f} s"
+    from dbtool.report import duration
+
+    took = duration(done.seconds)
+    what = f"a PostgreSQL was started, migrated, seeded and queried in {took}"
     return f"{what}; the database {done.database} stays" if done.kept else f"{what}, and removed"
 
 

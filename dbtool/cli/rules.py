@@ -59,7 +59,7 @@ def rules(
 
     Connects nowhere.
     """
-    from dbtool.report import Column, Report, Table
+    from dbtool.report import Column, Report, Table, counted
 
     pages = tuple(all_pages())
     if rule is not None:
@@ -71,6 +71,7 @@ def rules(
     return Report(
         command=call.command,
         data=Pages(pages),
+        headline=counted(len(pages), "rule"),
         sections=(Table(columns, rows),),
         next=("dbtool rules RULE",),
     )

@@ -255,5 +255,6 @@ def _models_missing(result: Drift) -> str:
     if result.tables_in_models == 0 and not result.pending:
         return f"the models env.py compares have no tables at all: {advice}"
     if extra:
-        return f"{counted(extra, 'table')} of the database are in no model: {advice}"
+        are = "is" if extra == 1 else "are"
+        return f"{counted(extra, 'table')} of the database {are} in no model: {advice}"
     return ""

@@ -37,7 +37,7 @@ def test_server_down(dbtool: Dbtool, database: Target) -> None:
     assert ran.err == (
         "error: no server listens at /nowhere:5432\n"
         "detail: There is no socket /nowhere/.s.PGSQL.5432.\n"
-        "hint: Start it, or check host and port; `dbtool local start` runs one for development.\n"
+        "hint: Start it, or check host and port; dbtool local start runs one for development.\n"
     )
     ran = dbtool("pool", "--url", down, "--json")
     assert (ran.code, json.loads(ran.out)["error"]["exit"]) == (3, 3)

@@ -65,5 +65,5 @@ def _raise(limit: Limit, pool: Pool) -> Fix:
     return Fix(
         "sql",
         f"ALTER {limit.kind.upper()} {limit.quoted} CONNECTION LIMIT {wanted};",
-        label="Leaves half of the free slots to everybody else",
+        label="leaves half of the free slots to everybody else",
     )

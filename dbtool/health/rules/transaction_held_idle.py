@@ -114,6 +114,6 @@ def _terminate(sessions: list[IdleTransaction]) -> Fix:
         "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity\n"
         f"WHERE (pid, backend_start) IN (\n    {seen})\n"
         "  AND state LIKE 'idle in transaction%';",
-        label="Ends exactly these sessions, if they are still idle"
+        label="ends exactly these sessions, if they are still idle"
         " (same role, pg_signal_backend or superuser)",
     )

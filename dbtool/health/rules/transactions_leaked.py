@@ -70,7 +70,7 @@ def check(pool: Pool) -> Iterator[Finding]:
                 fix=Fix(
                     "python",
                     "async with Session() as session:\n    ...",
-                    label="Let a context manager own the session on the path that runs it",
+                    label="let a context manager own the session on the path that runs it",
                 ),
             )
 
