@@ -228,9 +228,9 @@ class TerminalProgress:
         _say(f"info: {text}\n")
 
     def close(self) -> None:
-        """Leave the redrawn line alone, so that what follows starts on its own."""
+        """Take the redrawn line away: it told what was going on, and that is over."""
         if self._drawn:
-            _say("\n")
+            _say("\r\x1b[K")
             self._drawn = False
 
 

@@ -211,10 +211,10 @@ def test_progress_in_a_log(sample: Sample) -> None:
 
 
 def test_progress_on_a_terminal(sample: Sample) -> None:
-    """On a terminal one line is redrawn, and what follows starts on its own."""
+    """On a terminal one line is redrawn, and gone when something else is to be said."""
     assert at_terminal(sample, "progress") == (
         "Loading\r\n"
-        "\r  1 of 2 (50 %) tables\x1b[K\r  2 of 2 (100 %) tables\x1b[K\r\n"
+        "\r  1 of 2 (50 %) tables\x1b[K\r  2 of 2 (100 %) tables\x1b[K\r\x1b[K"
         "info: the second one was empty\r\n"
         "\x1b[1mLoaded 2 tables: é表\x1b[0m\r\n"
     )
