@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rich.color import ColorSystem
 from rich.console import Console
+from rich.segment import Segment
 from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 
@@ -13,7 +14,6 @@ _THEME = ANSISyntaxTheme(
     {
         ("Keyword",): Style(bold=True),
         ("Literal", "String"): Style(color="green"),
-        ("Literal", "Number"): Style(color="cyan"),
         ("Comment",): Style(dim=True),
     }
 )
@@ -25,9 +25,12 @@ def highlighted(code: str, language: str) -> Iterator[str]:
     syntax = Syntax("", _LEXERS.get(language, language), theme=_THEME, tab_size=0)
     console = Console()
     for line in syntax.highlight(code).split("\n"):
-        yield "".join(
-            part.style.render(part.text, color_system=ColorSystem.STANDARD)
-            if part.style
-            else part.text
-            for part in line.render(console)
-        )
+        yield "".join(_shown(part, language) for part in line.render(console))
+
+
+def _shown(part: Segment, language: str) -> str:
+    """A piece of a line; small letters in SQL are most often a name, even where a keyword fits."""
+    text, style, _ = part
+    if not style or (language == "sql" and style.bold and text.islower()):
+        return text
+    return style.render(text, color_system=ColorSystem.STANDARD)

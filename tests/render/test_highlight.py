@@ -35,9 +35,10 @@ def test_a_long_line_stays_one() -> None:
 @pytest.mark.parametrize(
     ("language", "code", "shown"),
     [
-        ("sql", "SELECT 1 -- one", "<1>SELECT<0> <36>1<0> <2>-- one<0>"),
+        ("sql", "SELECT 1 -- one", "<1>SELECT<0> 1 <2>-- one<0>"),
         ("sql", "SELECT 'a\nb'", "<1>SELECT<0> <32>'<0><32>a<0>\n<32>b<0><32>'<0>"),
-        ("python", "return 1  # one", "<1>return<0> <36>1<0>  <2># one<0>"),
+        ("sql", "ANALYZE public.comments;", "<1>ANALYZE<0> public.comments;"),
+        ("python", "return 1  # one", "<1>return<0> 1  <2># one<0>"),
         ("toml", "production = true", "production = <1>true<0>"),
         ("shell", "dbtool init  # once", "dbtool init  <2># once<0>"),
         ("cobol-77", "MOVE 1", "MOVE 1"),

@@ -86,7 +86,7 @@ head
 └─ <2>c<0>
 
 <1>Statement<0>
-    <1>SELECT<0> <36>1<0>
+    <1>SELECT<0> 1
     <1>FROM<0> a;
 
 <1>Difference<0>
