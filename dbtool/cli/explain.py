@@ -26,7 +26,7 @@ def explain(
     call: Call,
     sql: Annotated[
         str | None,
-        typer.Argument(metavar="[SQL]", help="The statement; without it, stdin is read."),
+        typer.Argument(metavar="SQL", help="The statement; without it, stdin is read."),
     ] = None,
     file: Annotated[
         Path | None,

@@ -63,6 +63,12 @@ class _Panels:
 class HelpCommand(_Panels, TyperCommand):
     """A command whose help page is grouped by panel; a word like `-1` is a value to it."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words of the usage line, the same under every version of typer."""
+        arguments = [each for each in self.get_params(ctx) if each.param_type_name == "argument"]
+        named = ((each.required, _argument(each)) for each in arguments)
+        return ["[OPTIONS]", *(name if required else f"[{name}]" for required, name in named)]
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Take `downgrade -1` as Alembic does."""
         ctx.ignore_unknown_options = any(word[1:].isdigit() and word[0] == "-" for word in args)
@@ -76,10 +82,18 @@ class HelpGroup(_Panels, TyperGroup):
 def _option_panels(ctx: Any) -> dict[str, list[Row]]:
     panels: dict[str, list[Row]] = {"Arguments": [], "Options": []}
     for parameter in ctx.command.get_params(ctx):
-        title = parameter.rich_help_panel or f"{parameter.param_type_name.capitalize()}s"
+        kind = parameter.param_type_name
         if row := parameter.get_help_record(ctx):
-            panels.setdefault(title, []).append(row)
+            name, text = row
+            shown = _argument(parameter) if kind == "argument" else name
+            title = parameter.rich_help_panel or f"{kind.capitalize()}s"
+            panels.setdefault(title, []).append((shown, text))
     return {title: rows for title, rows in panels.items() if rows}
+
+
+def _argument(parameter: Any) -> str:
+    name = (parameter.metavar or parameter.name).upper()
+    return name if parameter.nargs == 1 else f"{name}..."
 
 
 def _command_panels(ctx: Any) -> dict[str, list[Row]]:

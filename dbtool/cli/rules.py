@@ -52,7 +52,7 @@ def rules(
     call: Call,
     rule: Annotated[
         str | None,
-        typer.Argument(metavar="[RULE]", help="One rule.", autocompletion=_complete_rule),
+        typer.Argument(metavar="RULE", help="One rule.", autocompletion=_complete_rule),
     ] = None,
 ) -> "Report":
     """List the rules behind the findings, or explain one: what, why, bad and good.

@@ -21,9 +21,13 @@ _OURS = (
     (re.compile(r"is not a valid float( range)?$"), "is not a number"),
     (re.compile(r"is not in the range x>=(\S+)$"), r"is below \1"),
     (re.compile(r"is not in the range (\S+)<=x<=(\S+)$"), r"is not between \1 and \2"),
+    (re.compile(r"Input should be a valid integer\b.*$"), "this is not a whole number"),
+    (re.compile(r"Input should be a valid number\b.*$"), "this is not a number"),
+    (re.compile(r"Input should be greater than or equal to (\S+)$"), r"this is below \1"),
+    (re.compile(r"Input should be less than or equal to (\S+)$"), r"this is above \1"),
     (re.compile(r'does not match the formats? "%Y-%m-%d"$'), "is not a date (YYYY-MM-DD)"),
 )
-"""What the library says about values, and how it is said here."""
+"""What typer says about values, from 0.29 on in pydantic's words, and how it is said here."""
 
 
 def help_instead(error: Any) -> str | None:
