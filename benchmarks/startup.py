@@ -7,11 +7,13 @@ server.
 
 import os
 import platform
+import pty
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,13 +28,14 @@ SLOWS_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One command line to time, the most it may take, in P, and how it ends."""
+    """One command line to time, the most it may take, in P, how it ends, and where it prints."""
 
     name: str
     words: tuple[str, ...]
     variables: Mapping[str, str] = field(default_factory=dict)
     goal: float | None = None
     code: int = 0
+    terminal: bool = False
 
 
 PASS = Case("P: python -c pass", (sys.executable, "-c", "pass"))
@@ -42,6 +45,8 @@ def cases(url: str) -> Iterator[Case]:
     """Ours and the peers'."""
     yield Case("dbtool --version", (DBTOOL, "--version"), goal=6.5)
     yield Case("dbtool --help", (DBTOOL, "--help"), goal=13)
+    screen = {"TERM": "xterm", "COLUMNS": "80"}
+    yield Case("dbtool --help, in panels", (DBTOOL, "--help"), screen, 13, terminal=True)
     yield Case("dbtool upgrade --help", (DBTOOL, "upgrade", "--help"), goal=13)
     yield Case("dbtool upgrdae (usage error)", (DBTOOL, "upgrdae"), goal=13, code=2)
     refused = (DBTOOL, "pool", "--url", url, "-o", "/")
@@ -78,20 +83,31 @@ def seconds(case: Case) -> float:
     """The wall time of one run; a run that fails would be fast, and is refused."""
     environment = {key: value for key, value in os.environ.items() if key not in SLOWS_PYTHON}
     environment.pop("DATABASE_URL", None)
+    ours, theirs = pty.openpty() if case.terminal else (None, subprocess.DEVNULL)
     began = time.perf_counter()
-    ran = subprocess.run(
+    with subprocess.Popen(
         case.words,
         cwd=ROOT,
         env=environment | dict(case.variables),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=theirs,
         stderr=subprocess.DEVNULL,
-        check=False,
-    )
+    ) as running:
+        if ours is not None:
+            os.close(theirs)
+            _read_out(ours)
     taken = time.perf_counter() - began
-    if ran.returncode != case.code:
-        raise RuntimeError(f"{case.name} ended with {ran.returncode}, not with {case.code}")
+    if running.returncode != case.code:
+        raise RuntimeError(f"{case.name} ended with {running.returncode}, not with {case.code}")
     return taken
+
+
+def _read_out(terminal: int) -> None:
+    """Take what a terminal is told, until nobody tells it anything any more."""
+    with suppress(OSError):
+        while os.read(terminal, 65536):
+            pass
+    os.close(terminal)
 
 
 def report(taken: dict[str, list[float]], all_cases: list[Case]) -> Iterator[str]:
