@@ -37,6 +37,7 @@ _CORE_KEYS = (
     "Plans",
     *BLOCK_KEYS,
 )
+_EXPECTED = ("Startup Cost", "Total Cost", "Plan Rows", "Plan Width")
 _PLAN_KEYS = frozenset({"Plan", "Planning Time", "Execution Time", "Triggers", "Settings"})
 
 
@@ -104,6 +105,7 @@ def _gather(tree: Tree, parent: int, places: list[_Place]) -> int:
 def _node(number: int, place: _Place) -> Node:
     tree = place.tree
     get = tree.get
+    startup, total, rows, width = map(_number, map(get, _EXPECTED))
     return Node(
         id=number,
         parent=place.parent,
@@ -112,10 +114,10 @@ def _node(number: int, place: _Place) -> Node:
         kind=str(tree["Node Type"]),
         relationship=str(get("Parent Relationship", "")),
         subplan=str(get("Subplan Name", "")),
-        startup_cost=_number(get("Startup Cost")),
-        total_cost=_number(get("Total Cost")),
-        plan_rows=_number(get("Plan Rows")),
-        plan_width=int(_number(get("Plan Width"))),
+        startup_cost=startup,
+        total_cost=total,
+        plan_rows=rows,
+        plan_width=int(width),
         actual=_actual(tree),
         buffers=_buffers(tree),
         workers=_workers(tree),

@@ -1,4 +1,8 @@
-"""A plan as PostgreSQL explained it: typed, flat, in the order it is printed."""
+"""A plan as PostgreSQL explained it: typed, flat, in the order it is printed.
+
+What exists once per node is not frozen, though nothing changes it: a frozen dataclass takes
+three times as long to make, which is a seventh of the time for a plan of 10,000 nodes.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -11,7 +15,7 @@ GATHERS = frozenset({"Gather", "Gather Merge"})
 """Nodes that start parallel workers."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Buffers:
     """Blocks a node touched, in all its loops and processes, its children included."""
 
@@ -41,7 +45,7 @@ BLOCK_FIELDS = tuple(each.name for each in fields(Buffers))
 _BLOCK_VALUES = attrgetter(*BLOCK_FIELDS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Actual:
     """What happened, per loop as PostgreSQL prints it; no times under `TIMING OFF`."""
 
@@ -65,7 +69,7 @@ class Worker:
         return (self.actual.total_ms or 0.0) * self.actual.loops if self.actual else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Node:
     """One node of a plan.
 

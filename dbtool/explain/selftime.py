@@ -12,12 +12,13 @@ from dbtool.explain.containment import HALF_DIGIT, Forest, gathered, participant
 from dbtool.explain.plan import Buffers, Node, Plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Share:
     """One node's own part of the statement, in milliseconds and blocks.
 
     `wall_ms` is the part of the elapsed time, `busy_ms` the work of all processes together; they
     differ below a Gather. `bound_ms` is how far rounding in the printed figures may be off.
+    Not frozen, as what a plan has once per node.
     """
 
     wall_ms: float

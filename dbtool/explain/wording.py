@@ -59,9 +59,10 @@ def _join(node: Node) -> str:
 def _source(node: Node) -> str:
     """What the node reads, and the query's name for it where that differs."""
     name = node.relation or node.text("CTE Name") or node.text("Function Name")
+    alias = node.text("Alias")
     if not name and node.kind == "Subquery Scan":
-        return node.alias
-    return f"{name} {node.alias}" if name and node.alias not in ("", name) else name
+        return alias
+    return f"{name} {alias}" if name and alias not in ("", name) else name
 
 
 def milliseconds(value: float) -> str:

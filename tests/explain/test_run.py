@@ -112,10 +112,10 @@ def test_statements_are_explained_in_order(target: Target) -> None:
 
 def test_findings_name_file_and_line(target: Target) -> None:
     """A finding is placed in the file its statement came from."""
-    sql = "SELECT 1;\nSELECT count(*) FROM generate_series(1, 90000) g WHERE g = 1"
+    sql = "SELECT 1;\nSELECT * FROM generate_series(1, 5000) g OFFSET 4999"
     found = explain(target, sql, how=How(file="q.sql"))
     places = {finding.location for each in found.statements for finding in each.findings}
-    assert Location("q.sql", 2, "#2 Function Scan on generate_series g") in places
+    assert Location("q.sql", 2, "#1 Limit") in places
 
 
 WRITES = [

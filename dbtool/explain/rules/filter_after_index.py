@@ -37,11 +37,10 @@ _KINDS = frozenset({"Index Scan", "Index Only Scan", "Bitmap Heap Scan"})
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report index scans that find far more rows than the filter keeps."""
     for node in analysis.ran:
-        if node.kind in _KINDS and analysis.matters(node):
-            per_loop = node.number("Rows Removed by Filter")
-            rows_per_loop = node.rows / node.loops
-            removed = per_loop * node.loops
-            if removed >= LEAST_REMOVED and per_loop >= LEAST_RATIO * max(rows_per_loop, 1):
+        if node.kind in _KINDS and (per_loop := node.number("Rows Removed by Filter")):
+            kept, removed = max(node.rows / node.loops, 1), per_loop * node.loops
+            enough = removed >= LEAST_REMOVED and per_loop >= LEAST_RATIO * kept
+            if enough and analysis.matters(node):
                 yield from _finding(analysis, node, removed)
 
 

@@ -1,0 +1,155 @@
+"""What `explain` costs beside psql, and large plans: `python -m benchmarks.explain [RUNS]`.
+
+Whole processes in turns, medians, as ratios to P (`python -c pass`, run before each) and to
+psql's EXPLAIN of the same query; then plans of 5,000 to 20,000 nodes parsed, analysed and
+rendered in one process without the garbage collector, as the command runs.
+"""
+
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dbtool.database import SyncConnection, Target
+from dbtool.explain import offline, view
+from dbtool.render.screen import Screen
+from dbtool.render.terminal import render
+from dbtool.report import Report
+from dbtool.scratch import find_binaries, throwaway
+
+DBTOOL = str(Path(sys.executable).parent / "dbtool")
+QUERY = "SELECT count(*) FROM t JOIN u ON u.id = t.u_id WHERE t.v > 10"
+EXPLAIN = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {QUERY}"
+SETUP = """
+CREATE TABLE u AS SELECT g AS id FROM generate_series(1, 100) g;
+CREATE TABLE t AS SELECT g AS id, g % 100 AS u_id, g % 50 AS v FROM generate_series(1, 2000) g;
+ANALYZE
+"""
+GOAL_P = 32
+GOAL_MS = 200
+SIZES = (5_000, 10_000, 20_000)
+SCREEN = Screen(120, color=False, drawing=True)
+
+
+def timed(words: tuple[str, ...], variables: Mapping[str, str]) -> float:
+    """Milliseconds of one whole process."""
+    begin = time.perf_counter()
+    subprocess.run(words, stdout=subprocess.DEVNULL, env={**os.environ, **variables}, check=True)
+    return (time.perf_counter() - begin) * 1000
+
+
+def processes(target: Target, runs: int) -> None:
+    """The command and psql, each right after a P of its own."""
+    psql = str(find_binaries().path("psql"))
+    url = {"DATABASE_URL": target.sqlalchemy_url()}
+    cases: dict[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
+        "dbtool explain": ((DBTOOL, "explain", QUERY), url),
+        "dbtool explain --no-analyze": ((DBTOOL, "explain", "--no-analyze", QUERY), url),
+        "psql": ((psql, "-X", "-c", EXPLAIN), target.libpq_environment(os.environ)),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in cases}
+    ratios: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(runs):
+        for name, (words, variables) in cases.items():
+            nothing = timed((sys.executable, "-c", "pass"), {})
+            taken[name].append(timed(words, variables))
+            ratios[name].append(taken[name][-1] / nothing)
+    peer = statistics.median(taken["psql"])
+    print(f"{'':28}{'ms':>8}{'P':>8}{'psql':>8}   goal: {GOAL_P} P")
+    for name in cases:
+        median = statistics.median(taken[name])
+        print(f"{name:28}{median:8.1f}{statistics.median(ratios[name]):8.1f}{median / peer:8.1f}")
+
+
+def plan_of(size: int) -> str:
+    """A scan of partitions as EXPLAIN prints it, with everything that VERBOSE and BUFFERS add."""
+    blocks = {
+        f"{kind} {what} Blocks": 0
+        for kind, named in {
+            "Shared": ("Hit", "Read", "Dirtied", "Written"),
+            "Local": ("Hit", "Read", "Dirtied", "Written"),
+            "Temp": ("Read", "Written"),
+        }.items()
+        for what in named
+    }
+
+    def node(kind: str, ms: float, hit: int, **more: object) -> dict[str, object]:
+        common = {"Node Type": kind, "Parallel Aware": False, "Async Capable": False}
+        cost = {"Startup Cost": 0.29, "Total Cost": 8.31, "Plan Rows": 1, "Plan Width": 36}
+        actual = {"Actual Startup Time": 0.0, "Actual Total Time": ms, "Actual Rows": 1.0}
+        named = {key.replace("_", " "): value for key, value in more.items()}
+        counted = {"Actual Loops": 1, "Output": ["p.id", "p.v"], **blocks}
+        return {**common, **cost, **actual, **counted, "Shared Hit Blocks": hit, **named}
+
+    scans = [
+        node(
+            "Index Scan",
+            0.005 + place % 7 / 1000,
+            1 + place % 3,
+            Parent_Relationship="Member",
+            Relation_Name=f"part_{place}",
+            Schema="public",
+            Alias=f"p_{place}",
+            Index_Name=f"ix_part_{place}",
+            Index_Cond=f"(p_{place}.id = 7)",
+            Scan_Direction="Forward",
+        )
+        for place in range(size - 2)
+    ]
+    hits = sum(1 + place % 3 for place in range(size - 2))
+    append = node("Append", size * 0.009, hits, Parent_Relationship="Outer", Plans=scans)
+    root = node("Aggregate", size * 0.0091, hits, Plans=[append])
+    return json.dumps([{"Plan": root, "Planning Time": 1.0, "Execution Time": size * 0.0092}])
+
+
+def median_of(work: Callable[[], object], runs: int) -> float:
+    """Milliseconds of one call; its result is let go afterwards, as the command never does."""
+    taken = []
+    for _ in range(runs):
+        begin = time.perf_counter()
+        result = work()
+        taken.append((time.perf_counter() - begin) * 1000)
+        del result
+        gc.collect()
+    return statistics.median(taken)
+
+
+def large_plans(runs: int) -> None:
+    """Read, attributed, judged and printed."""
+    gc.disable()
+    print(f"\n{'nodes':>8}{'ms':>8}{'us/node':>9}{'json.loads':>12}   goal: {GOAL_MS} ms at 10,000")
+    for size in SIZES:
+        whole, parse = large_plan(plan_of(size), runs)
+        print(f"{size:8,}{whole:8.0f}{whole * 1000 / size:9.1f}{parse:12.0f}")
+
+
+def printed(text: str) -> tuple[Report, str]:
+    """What `dbtool explain --from-plan` does with a file it has read."""
+    report = view.report(offline.examine(text, "plan"))
+    return report, render(report, SCREEN)
+
+
+def large_plan(text: str, runs: int) -> tuple[float, float]:
+    """Milliseconds of everything, and of the part that is the standard library's."""
+    whole = median_of(lambda: printed(text), runs)
+    return whole, median_of(lambda: json.loads(text), runs)
+
+
+def main() -> None:
+    """Run both on a throwaway server."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    with throwaway() as server:
+        target = server.create_database("explained")
+        with SyncConnection(target) as connection:
+            connection.execute(SETUP)
+        processes(target, runs)
+    large_plans(runs)
+
+
+if __name__ == "__main__":
+    main()
