@@ -55,7 +55,7 @@ _RUN = re.compile(
   | \$?[0-9]+
   | --[^\n\r]*+
   | -(?!-) | /(?!\*)
-)++""",
+)+""",
     re.VERBOSE | re.DOTALL,
 )
 _TOKEN = re.compile(

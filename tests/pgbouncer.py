@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dbtool.account import server_account
 from dbtool.database import Target
+from tests.processes import absent
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 _START_LIMIT = 10.0
@@ -41,7 +42,8 @@ def pgbouncer(
     before: Target, settings: Mapping[str, str] | None = None, port: int = 0
 ) -> Iterator[Pooler]:
     """Run PgBouncer before a server, by default in transaction mode with two connections."""
-    assert PROGRAM is not None, "apt-get install pgbouncer"
+    if PROGRAM is None:
+        absent("PgBouncer", "apt-get install pgbouncer")
     account = server_account()
     directory = Path(tempfile.mkdtemp(prefix="dbtool-pooler-", dir="/tmp"))
     port = port or _free_port()

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -68,6 +68,13 @@ def _runs(command: list[str], switch: dict[str, Any]) -> bool:
     except OSError:
         return False
     return ran.returncode == 0
+
+
+def absent(what: str, remedy: str) -> NoReturn:
+    """Skip what this machine cannot run; fail where everything has to run."""
+    if os.environ.get("EVERY_SERVER"):
+        pytest.fail(f"{what} is not on this machine: {remedy}")
+    pytest.skip(f"{what} is not on this machine: {remedy}")
 
 
 def line(process: "subprocess.Popen[str]") -> str:

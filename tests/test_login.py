@@ -12,10 +12,11 @@ import pytest
 
 from dbtool.account import server_account
 from dbtool.database import SyncConnection, Target
-from dbtool.errors import UsageError
-from dbtool.scratch import Server, throwaway
+from dbtool.errors import DbtoolError, UsageError
+from dbtool.scratch import Server, find_binaries, throwaway
 from tests.conftest import Dbtool
 from tests.logins import login, refusal, said
+from tests.processes import absent
 from tests.proxy import proxy
 
 HBA = """\
@@ -48,6 +49,10 @@ class Strict:
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Strict]:
     """A server with TLS and passwords; Debian's, since the embedded one has no TLS."""
+    try:
+        find_binaries(15)
+    except DbtoolError as error:
+        absent("PostgreSQL 15", error.hint)
     with throwaway(15, port=0) as running:
         tcp = replace(running.target(), sslmode=None, source="test")
         with SyncConnection(tcp) as admin:
