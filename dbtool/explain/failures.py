@@ -51,7 +51,7 @@ async def tell(error: PostgresError, sent: Sent, connection: "Connection") -> Db
             return LockNotObtained(
                 "a table of the statement is locked by another session",
                 detail=f"{message}. Nothing was run.",
-                hint="dbtool locks shows who holds it.",
+                hint="dbtool pool shows sessions that sit in a transaction.",
             )
         case "25006":
             return UsageError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, MissingGreenlet, NoSuchModuleError, StatementError
 
-from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
 from dbtool.imports import failing_line, import_error, without_passwords
 from dbtool.migrate.record import Record, Step, Table
 from dbtool.migrate.state import shown
@@ -112,7 +112,8 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     said = server.message if server else _said(error)
     place = _place(error, Path(step.file)) or _place(error, scene.env)
     parts = [_statement(server), _server_detail(server), place and f"at {place}", state_of(scene)]
-    return OperationError(
+    locked = server is not None and server.sqlstate == "55P03"
+    return (LockNotObtained if locked else OperationError)(
         f"{name} failed: {said}",
         detail="\n".join(part for part in parts if part),
         hint=_hint(server, scene),

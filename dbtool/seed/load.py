@@ -187,7 +187,7 @@ def _told(error: PostgresError, table: str) -> DbtoolError:
         return LockNotObtained(
             f'"{table}" is locked by another session',
             detail=_NOTHING,
-            hint="See who holds it with dbtool locks, then run this again.",
+            hint="dbtool pool shows who sits in a transaction; run this again when it ended.",
         )
     if isinstance(error, DiskFullError):
         return OperationError(

@@ -34,7 +34,7 @@ async def survey(
         raise LockNotObtained(
             "a table of the models is locked by another session",
             detail=f"{error}. Nothing was loaded.",
-            hint="See who holds it with dbtool locks, then run this again.",
+            hint="dbtool pool shows who sits in a transaction; run this again when it ended.",
         ) from error
 
 
