@@ -59,6 +59,8 @@ def _check_scheme(scheme: re.Match[str], source: str) -> str | None:
 def _read_url(rest: str, source: str) -> dict[str, str]:
     login, rest = _cut_login(rest, source)
     before_query, _, query = rest.partition("?")
+    if "://" in before_query:
+        raise wrong(source, "A second URL begins inside it; is a line break missing?")
     place, _, path = before_query.partition("/")
     user, _, password = login.partition(":")
     given = _read_place(place, source)

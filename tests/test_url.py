@@ -468,3 +468,13 @@ def test_no_secret_is_ever_shown(form: str, secret: str) -> None:
         assume(target.user == "ann" and target.host == "db.example")
         shown = [str(target), repr(target), target.shown, target.named, str(plain(target))]
     assert not [each for each in shown if secret in each or quote(secret, safe="") in each]
+
+
+def test_two_lines_run_together() -> None:
+    """A second URL inside the first is no database name, and its password is not shown."""
+    text = "postgresql://u:p@hostDATABASE_URL=postgresql://shop:s3cret@other/db"
+    with pytest.raises(UsageError) as caught:
+        parse(text, ".env DATABASE_URL")
+    said = f"{caught.value.message} {caught.value.detail} {caught.value.hint}"
+    assert "A second URL begins inside it" in said
+    assert "s3cret" not in said
