@@ -189,12 +189,16 @@ def _private_directory(account: Account) -> tuple[Path, int]:
         if account.foreign and not account.reaches(root):
             continue
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-        lock = os.open(directory / "lock.new", os.O_RDWR | os.O_CREAT, 0o600)
-        flock(lock, LOCK_EX)
-        (directory / "lock.new").rename(directory / "lock")
-        (directory / _RUN).mkdir(mode=0o700)
-        account.own(directory / _RUN)
-        directory.chmod(0o711 if account.foreign else 0o700)
+        try:
+            lock = os.open(directory / "lock.new", os.O_RDWR | os.O_CREAT, 0o600)
+            flock(lock, LOCK_EX)
+            (directory / "lock.new").rename(directory / "lock")
+            (directory / _RUN).mkdir(mode=0o700)
+            account.own(directory / _RUN)
+            directory.chmod(0o711 if account.foreign else 0o700)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
         return directory, lock
     raise OperationError(
         "no temporary directory is fit for a throwaway server",

@@ -2,9 +2,10 @@
 
 import string
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
+import sqlalchemy
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
@@ -397,7 +398,9 @@ def test_a_target_survives_its_own_url(target: Target) -> None:
     written = target.sqlalchemy_url(target.driver or "")
     assert read(written) == target
     url = make_url(written)
-    assert (url.username, url.password, url.database) == (
+    # SQLAlchemy 2.0 leaves the database part encoded; 2.1 decodes it.
+    database = unquote(url.database or "") if sqlalchemy.__version__ < "2.1" else url.database
+    assert (url.username, url.password, database) == (
         target.user,
         target.password,
         target.database,
