@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.explain import offline, view
 from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
 from dbtool.report import Report
-from dbtool.scratch import find_binaries, throwaway
+from dbtool.scratch.binaries import find_binaries
+from dbtool.scratch.server import throwaway
 
 DBTOOL = str(Path(sys.executable).parent / "dbtool")
 QUERY = "SELECT count(*) FROM t JOIN u ON u.id = t.u_id WHERE t.v > 10"

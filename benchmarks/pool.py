@@ -11,10 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-from dbtool.connection import Connection
-from dbtool.database import Target, connect
+from dbtool.database.connect import connect
+from dbtool.database.connection import Connection
+from dbtool.database.target import Target
 from dbtool.health.pool import SQL
-from dbtool.scratch import throwaway
+from dbtool.scratch.server import throwaway
 from tests.proxy import proxy
 
 DBTOOL = str(Path(sys.executable).parent / "dbtool")

@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbtool.scratch import find_binaries, throwaway
+from dbtool.scratch.binaries import find_binaries
+from dbtool.scratch.server import throwaway
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTALLED = Path(sys.executable).parent

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlalchemy.orm import sessionmaker
 
-from dbtool.database import Target, parse
+from dbtool.database.target import Target
+from dbtool.database.url import parse
 from dbtool.errors import UsageError
 from dbtool.imports import follow, import_error, load_module
 

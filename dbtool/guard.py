@@ -6,13 +6,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dbtool import locality
+from dbtool.database.target import Target
 from dbtool.errors import UsageError
 from dbtool.ports import Ask, Nobody
-from dbtool.target import Target
 
 if TYPE_CHECKING:
-    from dbtool.connection import Connection
-    from dbtool.settings import Environment, Settings
+    from dbtool.database.connection import Connection
+    from dbtool.settings.environments import Environment
+    from dbtool.settings.values import Settings
 
 
 class Standing(StrEnum):

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dbtool.database import Target
+from dbtool.database.target import Target
 from dbtool.errors import DbtoolError
-from dbtool.scratch import Server, find_binaries, throwaway
+from dbtool.scratch.binaries import find_binaries
+from dbtool.scratch.server import Server, throwaway
 
 if TYPE_CHECKING:
-    from dbtool.database import SyncConnection
+    from dbtool.database.sync import SyncConnection
 
 ROOT = Path(__file__).resolve().parent.parent
 MAJOR = int(os.environ.get("DBTOOL_TEST_PG", "18"))
@@ -111,7 +112,7 @@ def _fresh(server: Server, template: str | None) -> Iterator[Target]:
 @pytest.fixture
 def connection(database: Target) -> Iterator["SyncConnection"]:
     """A connection to `database`."""
-    from dbtool.database import SyncConnection
+    from dbtool.database.sync import SyncConnection
 
     with SyncConnection(database) as opened:
         yield opened

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.account import server_account
+from dbtool.scratch.account import server_account
 
 
 @contextmanager

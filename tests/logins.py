@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dbtool.database import Target, connect
+from dbtool.database.connect import connect
+from dbtool.database.target import Target
 from dbtool.errors import ConnectError, DbtoolError
 
 LIMITS = {"lock_timeout": "100ms", "statement_timeout": "2s"}

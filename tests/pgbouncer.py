@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dbtool.account import server_account
-from dbtool.database import Target
+from dbtool.database.target import Target
+from dbtool.scratch.account import server_account
 from tests.processes import absent
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbtool.database import Target
+from dbtool.database.target import Target
 
 HOST = "127.0.0.1"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from dbtool.cli.program import program
 from dbtool.cli.rules import all_pages
-from dbtool.keys import Keys, variables_of
+from dbtool.settings.keys import Keys, variables_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(

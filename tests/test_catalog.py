@@ -27,7 +27,8 @@ from dbtool.catalog import (
     Table,
     Trigger,
 )
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from tests.conftest import MAJOR
 from tests.proxy import proxy
 

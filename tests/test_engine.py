@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from dbtool.database import Target
+from dbtool.database.target import Target
 from dbtool.engine import LoadedEngine, load
 from dbtool.errors import UsageError
 

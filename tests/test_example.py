@@ -23,7 +23,8 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import NullPool
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.example import (
     Base,
     Category,
@@ -40,8 +41,7 @@ from dbtool.example import (
     UserRole,
 )
 from dbtool.example.history import script_location
-from dbtool.scratch import Server
-from dbtool.target import Target
+from dbtool.scratch.server import Server
 
 T = TypeVar("T")
 HEAD = "6e0b7d93c24f"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from dbtool.database import Target, connect
-from dbtool.environments import Environment
+from dbtool.database.connect import connect
+from dbtool.database.target import Target
 from dbtool.errors import UsageError
 from dbtool.guard import (
     Action,
@@ -25,7 +25,8 @@ from dbtool.guard import (
     need,
     permit,
 )
-from dbtool.scratch import Server, throwaway
+from dbtool.scratch.server import Server, throwaway
+from dbtool.settings.environments import Environment
 from tests.conftest import MAJOR
 from tests.pgbouncer import pgbouncer
 from tests.proxy import proxy

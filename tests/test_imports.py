@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.target import Target
+from dbtool.database.target import Target
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "dbtool"

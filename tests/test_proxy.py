@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from dbtool.database import connect
-from dbtool.scratch import Server
+from dbtool.database.connect import connect
+from dbtool.scratch.server import Server
 from tests.proxy import Proxy, proxy
 
 

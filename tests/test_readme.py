@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.cli.rules import all_pages
-from dbtool.keys import Keys, variables_of
+from dbtool.settings.keys import Keys, variables_of
 from tests.readme import PART, ROOT, commands, documents, refreshed
 
 

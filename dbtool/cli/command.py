@@ -17,10 +17,10 @@ from dbtool.errors import DbtoolError, Interrupted, UsageError
 from dbtool.severity import FailOn
 
 if TYPE_CHECKING:
-    from dbtool.database import Target
+    from dbtool.database.target import Target
     from dbtool.guard import Permission
     from dbtool.report import Report
-    from dbtool.settings import Settings
+    from dbtool.settings.values import Settings
 
 
 class Call:
@@ -36,7 +36,7 @@ class Call:
     @cached_property
     def settings(self) -> "Settings":
         """The settings of the project around the current directory."""
-        from dbtool.settings import load
+        from dbtool.settings.values import load
 
         chosen = self.options
         return load(chosen.url, chosen.env, chosen.config, section=chosen.name or "alembic")

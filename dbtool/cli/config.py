@@ -11,7 +11,7 @@ from dbtool.cli.options import ALEMBIC, DATABASE
 if TYPE_CHECKING:
     from dbtool.guard import Classified
     from dbtool.report import Report, Section
-    from dbtool.settings import NamedDatabase, Settings, Value
+    from dbtool.settings.values import NamedDatabase, Settings, Value
 
 
 _WORDS = {
@@ -62,8 +62,8 @@ def config(call: Call) -> "Report":
 
 
 def _read(settings: "Settings") -> Config:
+    from dbtool.database.target import pooled
     from dbtool.guard import environment_of, expect
-    from dbtool.target import pooled
 
     target = settings.target() if settings.has_target() else None
     expected = expect(target, environment_of(settings, target)) if target else None

@@ -12,7 +12,7 @@ import typer
 from dbtool.cli.command import Call, command
 
 if TYPE_CHECKING:
-    from dbtool.database import Target
+    from dbtool.database.target import Target
     from dbtool.report import Report, Section
 
 PANEL = "Set-up"
@@ -106,19 +106,20 @@ def _jobs(call: Call, target: "Target") -> Iterator[tuple[str, "Callable[[], Rep
 
 @contextmanager
 def _database(call: Call, keep: bool) -> "Iterator[Target]":
-    from dbtool import local, scratch
+    from dbtool.scratch import local
+    from dbtool.scratch.server import throwaway
 
     if keep:
         started = local.start(Path.cwd(), progress=call.progress)
         yield _created(started.target or local.target(Path.cwd()))
         return
     call.progress.step("starting a PostgreSQL of our own")
-    with scratch.throwaway() as server:
+    with throwaway() as server:
         yield server.create_database(DATABASE)
 
 
 def _created(server: "Target") -> "Target":
-    from dbtool.database import SyncConnection
+    from dbtool.database.sync import SyncConnection
     from dbtool.errors import OperationError
 
     with SyncConnection(server) as connection:

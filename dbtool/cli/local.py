@@ -13,8 +13,8 @@ from dbtool.cli.command import Call, command
 from dbtool.cli.help import HelpGroup
 
 if TYPE_CHECKING:
-    from dbtool.local import Status
     from dbtool.report import Report
+    from dbtool.scratch.local import Status
 
 PANEL = "Set-up"
 SERVER_PANEL = "Commands"
@@ -62,7 +62,7 @@ def start(
     ] = None,
 ) -> "Report":
     """Start the server; the first start creates it. Does nothing when it runs."""
-    from dbtool import local
+    from dbtool.scratch import local
 
     started = local.start(_root(), major=pg, port=port, progress=call.progress)
     return _report(call, started, "was already running" if not started.changed else "is running")
@@ -70,7 +70,7 @@ def start(
 
 def stop(call: Call) -> "Report":
     """Stop the server and end its sessions; the data stays."""
-    from dbtool import local
+    from dbtool.scratch import local
 
     stopped = local.stop(_root())
     report = _report(call, stopped, "is stopped" if stopped.changed else "was not running")
@@ -79,7 +79,7 @@ def stop(call: Call) -> "Report":
 
 def status(call: Call) -> "Report":
     """Show whether the server runs and where it keeps what."""
-    from dbtool import local
+    from dbtool.scratch import local
 
     found = local.status(_root())
     return _report(call, found, "is running" if found.running else "is not running")
@@ -95,8 +95,8 @@ def url(
     ] = False,
 ) -> "Report | None":
     """Print the URL of the development database and nothing else."""
-    from dbtool import local
     from dbtool.report import Report
+    from dbtool.scratch import local
 
     target = local.target(_root())
     if database is not None:
@@ -117,7 +117,7 @@ def psql(
     ] = None,
 ) -> NoReturn:
     """Open psql on the development database."""
-    from dbtool import local
+    from dbtool.scratch import local
 
     root = _root()
     target = local.target(root)
@@ -129,7 +129,7 @@ def psql(
 
 
 def _root() -> Path:
-    from dbtool.project import find
+    from dbtool.settings.project import find
 
     return find(Path.cwd()).root
 

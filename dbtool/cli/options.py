@@ -80,7 +80,7 @@ def _judged(
 
 def _environments(incomplete: str) -> list[tuple[str, str]]:
     """The environments of the project, for the shell."""
-    from dbtool.project import find
+    from dbtool.settings.project import find
 
     known = find(Path.cwd()).table.get("env", {})
     return [

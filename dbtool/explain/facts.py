@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dbtool.connection import Connection
+    from dbtool.database.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from asyncpg.exceptions import InterfaceError, PostgresError
 
 from dbtool.errors import ConnectError, DbtoolError, LockNotObtained, OperationError, UsageError
-from dbtool.sqltext import excerpt
+from dbtool.sql.text import excerpt
 
 if TYPE_CHECKING:
-    from dbtool.connection import Connection
+    from dbtool.database.connection import Connection
 
 _NAME = re.compile(r'"([^"]+)"')
 _RELATIONS = """

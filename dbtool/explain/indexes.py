@@ -9,7 +9,7 @@ from dbtool.explain.facts import IndexFacts, TableFacts
 from dbtool.explain.plan import Node
 from dbtool.explain.predicate import Term, complete, terms
 from dbtool.finding import Fix
-from dbtool.sqltext import quoted
+from dbtool.sql.text import quoted
 
 _LONGEST_NAME = 63
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})

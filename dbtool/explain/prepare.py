@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from dbtool.errors import UsageError
 from dbtool.explain import parameters, safety
-from dbtool.psql import Piece, Role, split
-from dbtool.sql import Kind, Traits, inside_explain, traits
+from dbtool.sql.classify import Kind, Traits, inside_explain, traits
+from dbtool.sql.script import Piece, Role, split
 
 
 @dataclass(frozen=True, slots=True)

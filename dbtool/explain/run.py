@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from asyncpg.exceptions import InterfaceError
 
-from dbtool.database import connect
+from dbtool.database.connect import connect
+from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, UsageError
 from dbtool.explain import facts, parameters, safety
 from dbtool.explain.analysis import analyse
@@ -20,10 +21,9 @@ from dbtool.explain.session import RefusedByServerError, Session, guarded
 from dbtool.finding import Finding, Location, judge
 from dbtool.guard import Classified, Need, Permission, Standing, classify
 from dbtool.ports import Progress, Silent
-from dbtool.target import Target
 
 if TYPE_CHECKING:
-    from dbtool.connection import Connection
+    from dbtool.database.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)

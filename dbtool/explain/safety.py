@@ -7,7 +7,7 @@ from dbtool.errors import UsageError
 from dbtool.explain.facts import Facts, FunctionFacts
 from dbtool.explain.plan import Plan
 from dbtool.guard import Standing
-from dbtool.sql import Kind
+from dbtool.sql.classify import Kind
 
 RUNNABLE = frozenset({Kind.SELECT})
 """Kinds that only read."""

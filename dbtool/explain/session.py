@@ -13,10 +13,10 @@ from dbtool.explain.build import build
 from dbtool.explain.deepjson import loads
 from dbtool.explain.failures import Sent
 from dbtool.explain.plan import Plan
-from dbtool.sqltext import quoted
+from dbtool.sql.text import quoted
 
 if TYPE_CHECKING:
-    from dbtool.connection import Connection
+    from dbtool.database.connection import Connection
 
 LOCK_TIMEOUT = 2.0
 IDLE_TIMEOUT = 30.0

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from dbtool.database import Target
+from dbtool.database.target import Target
 from dbtool.health.lockmodes import conflict_rows
 from dbtool.health.redact import redact
 from dbtool.health.session import Endpoint, session

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dbtool.database import Target, connect
+from dbtool.database.connect import connect
+from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError
 
 if TYPE_CHECKING:
-    from dbtool.connection import Connection
+    from dbtool.database.connection import Connection
 
 STATEMENT_SECONDS = 2
 GRACE_SECONDS = 1.0

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import make_url
 from sqlalchemy.engine.interfaces import Dialect
 
-from dbtool import libpq
-from dbtool.database import Target, parse
+from dbtool.database import libpq
+from dbtool.database.target import Target
+from dbtool.database.url import parse
 from dbtool.errors import UsageError
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -20,7 +20,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
-from dbtool.database import Target, parse
+from dbtool.database.target import Target
+from dbtool.database.url import parse
 from dbtool.errors import UsageError
 from dbtool.migrate.listener import Listener, Stop
 from dbtool.migrate.location import script_directory

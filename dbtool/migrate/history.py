@@ -49,7 +49,7 @@ def revision_ids(
 ) -> list[tuple[str, str]]:
     """Every revision with its message, for shell completion: fast, and silent on any error."""
     from dbtool.errors import DbtoolError
-    from dbtool.project import find as find_project
+    from dbtool.settings.project import find as find_project
 
     try:
         headers = _headers(find(config, section, find_project(start).root))

@@ -3,11 +3,12 @@
 import secrets
 from typing import TYPE_CHECKING
 
-from dbtool.database import SyncConnection, Target, pooled
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target, pooled
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
-    from dbtool.connection import Connection
+    from dbtool.database.connection import Connection
 
 _NAME = "dbtool migrations"
 _TRIES = 3

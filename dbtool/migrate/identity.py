@@ -36,7 +36,7 @@ from sqlalchemy import Connection, exc
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
-from dbtool.database import Target
+from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.migrate.destination import Destination, arguments_for, read_arguments, target_of
 from dbtool.migrate.holder import Holder, behind_pooler

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbtool.database import Target
+from dbtool.database.target import Target
 from dbtool.guard import environment_of, unmarked
 from dbtool.migrate.location import Place, find
 
 if TYPE_CHECKING:
-    from dbtool.settings import Environment, Settings
+    from dbtool.settings.environments import Environment
+    from dbtool.settings.values import Settings
 
 
 @dataclass(frozen=True, slots=True)

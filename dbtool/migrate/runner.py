@@ -9,7 +9,8 @@ from typing import Self
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, Interrupted, OperationError, UsageError
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, Project, load, run

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
 from dbtool.errors import OperationError
 from dbtool.migrate.record import Record, Table
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from dbtool import catalog
 from dbtool.catalog import Catalog, Column, Constraint, Index, Name, Named, Reader, Table, View
-from dbtool.connection import Connection
-from dbtool.sqltext import quoted
+from dbtool.database.connection import Connection
+from dbtool.sql.text import quoted
 
 KINDS = ("check", "exclusion", "foreign key", "primary key", "unique")
 """The kinds of constraints that limit which rows a table takes."""

@@ -15,7 +15,7 @@ from asyncpg.exceptions import (
 )
 from asyncpg.transaction import Transaction
 
-from dbtool.connection import Connection
+from dbtool.database.connection import Connection
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError
 from dbtool.ports import Progress
 from dbtool.report import counted

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.types import JSON, TypeEngine
 
 from dbtool.metadata import Models
-from dbtool.sqltext import quoted
+from dbtool.sql.text import quoted
 
 
 @dataclass(frozen=True, slots=True)

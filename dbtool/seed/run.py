@@ -8,8 +8,9 @@ from datetime import date
 
 from dbtool import guard
 from dbtool.catalog import SETTINGS
-from dbtool.connection import Connection
-from dbtool.database import SyncConnection
+from dbtool.database.connection import Connection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import Interrupted, OperationError
 from dbtool.guard import Action, Permission
 from dbtool.metadata import Models
@@ -18,7 +19,6 @@ from dbtool.seed.build import Found, build
 from dbtool.seed.load import Loaded, Outcome, analyze, load
 from dbtool.seed.plan import Planned, Request, SeedPlan, Skipped
 from dbtool.seed.survey import survey
-from dbtool.target import Target
 
 _NAME = "dbtool seed"
 _SAMPLE = 200

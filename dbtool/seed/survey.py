@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from asyncpg.exceptions import LockNotAvailableError
 
-from dbtool.connection import Connection
+from dbtool.database.connection import Connection
 from dbtool.errors import LockNotObtained, OperationError, UsageError
 from dbtool.metadata import Models
 from dbtool.seed import live
@@ -17,7 +17,7 @@ from dbtool.seed.plan import Request
 from dbtool.seed.rows import Population
 from dbtool.seed.stream import BLOCK
 from dbtool.seed.values import escaped
-from dbtool.sqltext import quoted
+from dbtool.sql.text import quoted
 
 
 async def survey(

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
-from dbtool.scratch import Server
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
 
 _SETUP = """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.target import Target
+from dbtool.database.target import Target
 from tests.conftest import Dbtool
 from tests.projects.build import plain_url
 

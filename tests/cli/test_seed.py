@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.seed.plan import AS_OF
-from dbtool.target import Target
 from tests.conftest import Dbtool, Ran
 
 

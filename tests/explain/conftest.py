@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
-from dbtool.psql import Role, split
-from dbtool.scratch import Server
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server
+from dbtool.sql.script import Role, split
 
 _SHOP = Path(__file__).with_name("shop.sql").read_text(encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
 import json
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
 from dbtool.explain.build import build
 from dbtool.explain.plan import BLOCK_FIELDS, Node, Plan
 

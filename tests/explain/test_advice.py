@@ -2,10 +2,11 @@
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.explain.run import explain
 from dbtool.finding import Finding
-from dbtool.scratch import Server
+from dbtool.scratch.server import Server
 
 _SETUP = """
 CREATE TABLE t AS

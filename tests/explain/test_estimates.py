@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
 from dbtool.explain.estimates import Estimates
 from tests.explain.plans import explained, find, node, plan
 

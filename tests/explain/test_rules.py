@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.explain.analysis import Analysis, analyse
 from dbtool.explain.facts import Facts, IndexFacts, TableFacts
 from dbtool.explain.rules import (
@@ -27,7 +28,7 @@ from dbtool.explain.rules import (
 )
 from dbtool.explain.run import explain
 from dbtool.finding import Finding, Severity, judge, rule_name
-from dbtool.psql import Role, split
+from dbtool.sql.script import Role, split
 from tests.explain.plans import node, plan
 
 _BLOCK = re.compile(r"^(Bad|Good):\n```sql\n(.*?)```", re.S | re.M)

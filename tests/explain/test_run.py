@@ -10,7 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from dbtool.database import SyncConnection, Target, connect
+from dbtool.database.connect import connect
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import (
     ConnectError,
     DbtoolError,
@@ -24,8 +26,8 @@ from dbtool.explain.run import How, explain
 from dbtool.explain.session import RefusedByServerError, guarded
 from dbtool.finding import Location
 from dbtool.guard import Consent, Permission, Standing
-from dbtool.scratch import Server
-from dbtool.settings import Environment
+from dbtool.scratch.server import Server
+from dbtool.settings.environments import Environment
 from tests.conftest import MAJOR
 from tests.pgbouncer import pgbouncer
 from tests.proxy import proxy

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import UsageError
 from dbtool.explain.run import How, explain
 from dbtool.guard import Consent, Permission
-from dbtool.scratch import Server
-from dbtool.settings import Environment
+from dbtool.scratch.server import Server
+from dbtool.settings.environments import Environment
 from tests.pgbouncer import pgbouncer
 
 _SETUP = """

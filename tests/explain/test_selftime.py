@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
 from dbtool.explain.plan import BLOCK_FIELDS, Plan
 from dbtool.explain.selftime import Times, measure
 from tests.explain.plans import ZERO_BLOCKS, explained, find, node, plan

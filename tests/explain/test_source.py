@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
 from dbtool.errors import UsageError
 from dbtool.explain.deepjson import _loads_without_recursion
 from dbtool.explain.offline import examine

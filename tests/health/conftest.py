@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dbtool.database import Target
-from dbtool.scratch import Server, throwaway
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR
 from tests.health.crowd import Crowd, crowd
 

@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 
 LIMIT = 10.0
 

@@ -3,7 +3,8 @@
 import asyncpg
 import pytest
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.health.lockmodes import CONFLICTS
 
 

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import ConnectError
 from dbtool.health.pool import Pool, read
-from dbtool.scratch import Server
+from dbtool.scratch.server import Server
 from tests.conftest import MAJOR
 from tests.health.crowd import Crowd, alone
 from tests.health.waiting import waiting

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import LockNotObtained, OperationError
 from dbtool.health.pool import read
 from dbtool.health.session import Session, session

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.database import SyncConnection
-from dbtool.scratch import Server, throwaway
-from dbtool.target import Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR, Dbtool, Ran
 from tests.migrate.projects import FROM_CONFIG, Small, small
 

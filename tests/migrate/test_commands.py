@@ -10,9 +10,9 @@ from shutil import copytree
 
 import pytest
 
-from dbtool.database import SyncConnection
-from dbtool.scratch import Server
-from dbtool.target import Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server
 from tests.conftest import Dbtool, Ran
 from tests.migrate.conftest import plain, url
 from tests.migrate.projects import FROM_CONFIG, INI, Small, small

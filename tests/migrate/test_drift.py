@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dbtool.database import SyncConnection
-from dbtool.target import Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from tests.migrate.conftest import Run
 from tests.migrate.projects import Small
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.database import SyncConnection
-from dbtool.target import Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from tests.conftest import Dbtool
 from tests.disks import small_disk
 from tests.migrate.conftest import Run, plain

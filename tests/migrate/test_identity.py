@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from dbtool.database import SyncConnection
-from dbtool.scratch import Server
-from dbtool.target import Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
 from tests.migrate.conftest import Decoy, Run, plain, url
 from tests.migrate.projects import MIGRATE, Small

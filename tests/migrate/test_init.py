@@ -7,13 +7,13 @@ from textwrap import dedent
 
 import pytest
 
+from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
 from dbtool.migrate.init import Proposal, Wishes, look, propose, write
 from dbtool.migrate.init.check import Checked, check
 from dbtool.migrate.init.draft import appended_table
 from dbtool.migrate.init.models import find_models
 from dbtool.migrate.init.view import View
-from dbtool.target import Target
 from tests.projects.build import Shape, build
 from tests.projects.shapes import OTHERS, PROJECTS
 

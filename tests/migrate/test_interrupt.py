@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.database import SyncConnection
-from dbtool.target import Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from tests.migrate.conftest import plain
 from tests.migrate.projects import FROM_CONFIG, MIGRATE, Small
 from tests.processes import eventually

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from dbtool.database.target import Target
 from dbtool.migrate.holder import behind_pooler
-from dbtool.target import Target
 from tests.conftest import Dbtool
 from tests.migrate.conftest import plain
 from tests.migrate.projects import Small
@@ -33,7 +33,7 @@ def test_transaction_pooler_is_recognised_by_what_it_does(
 
 def test_pooler_leaves_no_lock_behind(dbtool: Dbtool, project: Small, database: Target) -> None:
     """The lock is taken only where a session keeps it."""
-    from dbtool.database import SyncConnection
+    from dbtool.database.sync import SyncConnection
 
     with pgbouncer(database) as pooler:
         dbtool("--url", plain(pooler.target), "upgrade", "--yes", cwd=project.root)

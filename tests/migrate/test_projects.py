@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.scratch import Server, throwaway
-from dbtool.target import Target
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR, Dbtool
 from tests.projects.build import Built, Shape, build, plain_url
 from tests.projects.runner import Ran, Runner, running

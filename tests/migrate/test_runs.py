@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.guard import Permission
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import upgrade
-from dbtool.scratch import Server, throwaway
-from dbtool.settings import Environment
-from dbtool.target import Target
+from dbtool.scratch.server import Server, throwaway
+from dbtool.settings.environments import Environment
 from tests.conftest import MAJOR, Dbtool
 from tests.migrate.conftest import Run, plain, url
 from tests.migrate.projects import MIGRATE, Small

@@ -8,13 +8,13 @@ from types import ModuleType
 import pytest
 from sqlalchemy import Engine, NullPool, StaticPool, create_engine
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import Upgraded, plan, upgrade
-from dbtool.scratch import Server
-from dbtool.target import Target
+from dbtool.scratch.server import Server
 from tests.migrate.conftest import Decoy, url
 from tests.migrate.projects import MIGRATE, Small, small
 

@@ -11,7 +11,7 @@ from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbtool.target import Target
+from dbtool.database.target import Target
 
 HERE = Path(__file__).parent
 _DRIVERS = {"@URL@": "", "@URL:psycopg@": "psycopg", "@URL:asyncpg@": "asyncpg"}

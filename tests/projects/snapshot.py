@@ -3,7 +3,7 @@
 import psycopg
 from psycopg import sql
 
-from dbtool.target import Target
+from dbtool.database.target import Target
 
 _SCHEMAS = "NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
 _DEFINITIONS = f"""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dbtool.target import Target
+from dbtool.database.target import Target
 from tests.projects.build import Built, Shape, build, plain_url
 from tests.projects.runner import Ran, Runner
 from tests.projects.snapshot import execute, sessions, snapshot

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.metadata import Models
 from dbtool.seed.build import build
 from dbtool.seed.plan import Planned, Request
 from dbtool.seed.rows import blocks
 from dbtool.seed.survey import survey
-from dbtool.target import Target
 from tests.conftest import ROOT
 
 T = TypeVar("T")

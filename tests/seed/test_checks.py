@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
 from dbtool.seed.checks import (
     Bounds,
     Different,

@@ -6,11 +6,11 @@ from datetime import date
 import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, Text
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.metadata import Models
 from dbtool.seed.plan import Request
 from dbtool.seed.stream import GENERATOR_VERSION, Stream, consistent_pick
-from dbtool.target import Target
 from tests.seed.conftest import digest, planned, texts, with_connection
 
 SMALL = Request(rows=120)

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
 from dbtool.seed.plan import Request
 from dbtool.seed.run import plan, seed
-from dbtool.target import Target
 from tests.seed.conftest import planned, texts, with_connection
 
 SMALL = Request(rows=150)
@@ -152,7 +152,7 @@ def test_distributions(seeded: Target) -> None:
 @pytest.fixture(scope="module")
 def seeded(server: object, migrated_template: str, example: Models) -> Iterator[Target]:
     """A filled database that tests only read."""
-    from dbtool.scratch import Server
+    from dbtool.scratch.server import Server
 
     assert isinstance(server, Server)
     target = server.create_database("seeded_for_reading", migrated_template)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from dbtool.database import SyncConnection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.errors import LockNotObtained, OperationError
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.seed import survey
 from dbtool.seed.plan import Request
 from dbtool.seed.run import plan, seed
-from dbtool.target import Target
 from tests.conftest import Dbtool
 from tests.disks import small_disk
 from tests.pgbouncer import pgbouncer

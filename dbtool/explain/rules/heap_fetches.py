@@ -28,7 +28,7 @@ from dbtool.explain.plan import Node
 from dbtool.explain.wording import count, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.report import percent
-from dbtool.sqltext import quoted
+from dbtool.sql.text import quoted
 
 NAME = rule_name(__name__)
 LEAST_FETCHES = 1_000

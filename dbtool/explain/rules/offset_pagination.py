@@ -24,7 +24,7 @@ from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node
 from dbtool.explain.wording import count, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
-from dbtool.sqltext import quoted
+from dbtool.sql.text import quoted
 
 NAME = rule_name(__name__)
 LEAST_SKIPPED = 1_000

@@ -31,7 +31,7 @@ from dbtool.explain.plan import Node
 from dbtool.explain.predicate import terms
 from dbtool.explain.wording import count, times, title, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
-from dbtool.sqltext import quoted
+from dbtool.sql.text import quoted
 
 NAME = rule_name(__name__)
 LEAST_FACTOR = 10

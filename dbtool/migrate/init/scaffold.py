@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dbtool.errors import UsageError
 from dbtool.migrate.init.draft import Draft
-from dbtool.project import ALEMBIC_INI, PYPROJECT
+from dbtool.settings.project import ALEMBIC_INI, PYPROJECT
 
 TEMPLATES = ("generic", "async", "multidb", "pyproject", "pyproject_async")
 """Alembic's own templates."""

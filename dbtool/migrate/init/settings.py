@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from dbtool.inifile import read_url
 from dbtool.migrate.init.draft import Draft, appended
 from dbtool.migrate.init.survey import Survey
-from dbtool.project import ALEMBIC_INI, OWN_FILE, PYPROJECT
+from dbtool.settings.inifile import read_url
+from dbtool.settings.project import ALEMBIC_INI, OWN_FILE, PYPROJECT
 
 IGNORED = ".dbtool/"
 _COMMENT = "# What dbtool must know of this project; `dbtool config` shows every setting.\n"

@@ -12,8 +12,8 @@ from dbtool.migrate.init.models import FoundModels, find_models
 from dbtool.migrate.init.source import Source
 from dbtool.migrate.init.source import read as read_source
 from dbtool.migrate.location import Place, find, script_directory, version_directories
-from dbtool.project import ALEMBIC_INI, PYPROJECT
-from dbtool.project import find as find_project
+from dbtool.settings.project import ALEMBIC_INI, PYPROJECT
+from dbtool.settings.project import find as find_project
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import dataclasses
 from importlib.metadata import version
 
-from dbtool.database import Target
+from dbtool.database.target import Target
 from dbtool.finding import Certainty, Severity
 from dbtool.health.pool import read
 from dbtool.health.rules import asyncpg_through_pooler

@@ -7,7 +7,8 @@ from itertools import count
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.finding import Finding, Severity
 from dbtool.health.pool import read
 from dbtool.health.rules import connection_limit_near

@@ -7,7 +7,7 @@ import pytest
 from dbtool.finding import Certainty, Finding, Severity
 from dbtool.health.pool import Pool, Slots, read
 from dbtool.health.rules import few_free_slots
-from dbtool.scratch import Server
+from dbtool.scratch.server import Server
 from tests.conftest import MAJOR
 from tests.health.crowd import alone, crowd
 

@@ -5,7 +5,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from dbtool.database import SyncConnection, Target
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
 from dbtool.finding import Finding, Severity, Unknown
 from dbtool.health.pool import Pool, read
 from dbtool.health.rules import transaction_held_idle

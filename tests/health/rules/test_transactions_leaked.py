@@ -5,7 +5,7 @@ from time import sleep
 
 import pytest
 
-from dbtool.database import Target
+from dbtool.database.target import Target
 from dbtool.finding import Certainty, Finding, Severity
 from dbtool.health.pool import Pool, read
 from dbtool.health.rules import transactions_leaked

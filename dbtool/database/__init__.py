@@ -1,0 +1,1 @@
+"""The one database that is named: how it is written, how it is reached, what it answers."""

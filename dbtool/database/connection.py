@@ -1,0 +1,150 @@
+"""One asyncpg connection that knows which of its settings still have to be set per transaction."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from dbtool.database.target import Target, tls_parameters
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+_SYSTEM_AUTHORITIES = "system"
+READ_ONLY = "default_transaction_read_only"
+
+
+class Connection(asyncpg.Connection):
+    """An asyncpg connection to one target.
+
+    `refused` says why start-up options are not in force, and is empty where they are.
+    `local_settings` are those options: they hold only inside `limits()`.
+    """
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.refused = ""
+        self.local_settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def socket(self) -> "socket.socket | None":
+        """Our end of the connection; for asking the kernel about it, never for reading."""
+        found: socket.socket | None = self._transport.get_extra_info("socket")
+        return found
+
+    @property
+    def begin(self) -> str:
+        """What begins a transaction that holds the refused options; empty where none were."""
+        if not self.local_settings:
+            return ""
+        settings = dict(self.local_settings)
+        start = "BEGIN READ ONLY" if settings.pop(READ_ONLY, "") == "on" else "BEGIN"
+        return "; ".join([start, *(_set_local(*setting) for setting in settings.items())])
+
+    @asynccontextmanager
+    async def limits(self) -> AsyncIterator[None]:
+        """Run the block with the requested settings in force.
+
+        Where the endpoint refused them at start-up the block is one transaction, rolled back
+        at its end unless the block ended it; elsewhere nothing is sent.
+        """
+        if not self.begin:
+            yield
+            return
+        await self.execute(self.begin)
+        try:
+            yield
+        finally:
+            if not self.is_closed() and self.is_in_transaction():
+                await self.execute("ROLLBACK")
+
+
+def _set_local(name: str, value: str) -> str:
+    literal = value.replace("'", "''")
+    return f"SET LOCAL {name} = '{literal}'"
+
+
+async def open_connection(
+    target: Target, timeout: float, application_name: str, options: Mapping[str, str]
+) -> Connection:
+    """Connect once; options travel as start-up parameters."""
+    server_settings = {"application_name": application_name, **options}
+    if given := target.parameter("options"):
+        server_settings["options"] = given
+    connection: Connection = await asyncpg.connect(
+        _tls_dsn(target),
+        host=target.host,
+        port=target.port,
+        user=target.user,
+        database=target.database,
+        password=target.secret() or "",
+        ssl=_tls(target),
+        direct_tls=target.parameter("sslnegotiation") == "direct",
+        target_session_attrs=target.parameter("target_session_attrs") or "any",
+        timeout=timeout,
+        # A named statement may meet another session's of the same name behind a pooler.
+        statement_cache_size=0,
+        server_settings=server_settings,
+        connection_class=Connection,
+    )
+    return connection
+
+
+def _tls(target: Target) -> "bool | str | ssl.SSLContext":
+    if target.is_socket:
+        return False
+    if target.parameter("sslrootcert") == _SYSTEM_AUTHORITIES:
+        import ssl
+
+        return ssl.create_default_context()
+    return target.sslmode or "prefer"
+
+
+def _tls_dsn(target: Target) -> str | None:
+    """Certificates reach asyncpg by a DSN only."""
+    from urllib.parse import urlencode
+
+    inner = tls_parameters(target)
+    inner.pop("sslnegotiation", None)
+    if inner.get("sslrootcert") == _SYSTEM_AUTHORITIES:
+        del inner["sslrootcert"]
+    return f"postgresql://?{urlencode(inner)}" if inner else None
+
+
+async def connect_with_options(
+    target: Target, timeout: float, application_name: str, options: Mapping[str, str], pooler: str
+) -> Connection:
+    """Connect; where a pooler refuses start-up options, once more without them."""
+    refused = pooler
+    if options and not pooler:
+        try:
+            connection = await open_connection(target, timeout, application_name, options)
+        except asyncpg.ProtocolViolationError as error:
+            refused = _refusal(error)
+        else:
+            if _in_force(connection, options):
+                return connection
+            return _marked(connection, options, "the endpoint ignored a start-up option")
+    connection = await open_connection(target, timeout, application_name, {})
+    return _marked(connection, options, refused) if options else connection
+
+
+def _marked(connection: Connection, options: Mapping[str, str], refused: str) -> Connection:
+    connection.refused = refused
+    connection.local_settings = tuple(options.items())
+    return connection
+
+
+def _refusal(error: asyncpg.ProtocolViolationError) -> str:
+    if "startup parameter" in str(error):
+        return f"the endpoint refused a start-up option: {error}"
+    raise error
+
+
+def _in_force(connection: Connection, options: Mapping[str, str]) -> bool:
+    """Whether read-only took effect, as far as the server reports it (14 and later)."""
+    if options.get(READ_ONLY) != "on":
+        return True
+    return getattr(connection.get_settings(), READ_ONLY, "on") == "on"

@@ -1,0 +1,210 @@
+"""What a server means when it refuses a login."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asyncpg.exceptions import ConnectionDoesNotExistError, PostgresError
+
+from dbtool.database.libpq import read_password_file
+from dbtool.database.target import Target
+from dbtool.errors import ConnectError
+
+_MASKED = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said."""
+
+    state: str
+    message: str
+    detail: str
+    hint: str
+
+    @property
+    def text(self) -> str:
+        """Message and detail."""
+        return f"{self.message}\n{self.detail}".strip()
+
+
+def explain(error: PostgresError, target: Target) -> ConnectError:
+    """The refusal in words a user can act on."""
+    if isinstance(error, ConnectionDoesNotExistError):
+        return closed(target)
+    if isinstance(error.__cause__, PostgresError):
+        # Without sslmode TLS is tried first; what was said there tells more.
+        error = error.__cause__
+    answer = _read(error)
+    return _BY_STATE.get(answer.state, _other)(answer, target)
+
+
+def _read(error: PostgresError) -> Answer:
+    parts = (getattr(error, name, None) or "" for name in ("sqlstate", "detail", "hint"))
+    state, detail, hint = parts
+    return Answer(state, str(error.args[0]), detail, hint)
+
+
+def closed(target: Target) -> ConnectError:
+    """The other side hung up during the login."""
+    return ConnectError(
+        f"{target.address} closed the connection during the login",
+        detail="A server that is stopping does so, and so does one that is not PostgreSQL.",
+        hint="sslnegotiation=direct needs PostgreSQL 17 or later there."
+        if target.parameter("sslnegotiation") == "direct"
+        else "Check host and port, then the server's log.",
+    )
+
+
+def _other(answer: Answer, target: Target) -> ConnectError:
+    return ConnectError(f"{target.named} refused the login", detail=answer.text, hint=answer.hint)
+
+
+def _password(answer: Answer, target: Target) -> ConnectError:
+    if target.secret() is None:
+        return _no_password(answer, target)
+    hint = f"Check user and password of {target.source}."
+    if target.password == _MASKED:
+        hint = f'The password is "{_MASKED}", as str(engine.url) prints it: use the real one.'
+    return ConnectError(
+        f"wrong password for {target.named}",
+        detail=f"{answer.text}\nThe server says the same where the role does not exist.",
+        hint=hint,
+    )
+
+
+def _no_password(answer: Answer, target: Target) -> ConnectError:
+    ignored = read_password_file(target).ignored
+    entry = f"{'localhost' if target.is_socket else target.host}:{target.port}"
+    return ConnectError(
+        f"no password is given for {target.named}",
+        detail=f"The server asks for one: {answer.text}\n{ignored}".strip(),
+        hint="Put it into the connection string, PGPASSWORD, or ~/.pgpass as "
+        f"{entry}:{target.database}:{target.user}:PASSWORD",
+    )
+
+
+def _authorization(answer: Answer, target: Target) -> ConnectError:
+    told = answer.message
+    if "pg_hba.conf" in told:
+        return _no_entry(answer, target)
+    hint = "Give the user in the connection string."
+    if "Peer authentication" in told or "Ident authentication" in told:
+        hint = (
+            "The server compares the user with the one of the operating system. Connect as "
+            f'"{target.user}" there, or over TCP with a password.'
+        )
+    elif "does not exist" in told:
+        hint = f'Check the user; a superuser creates it with CREATE ROLE "{target.user}" LOGIN.'
+    elif "not permitted to log in" in told:
+        hint = f'A superuser allows it with ALTER ROLE "{target.user}" LOGIN.'
+    return ConnectError(f"{target.named} refused the login", detail=told, hint=hint)
+
+
+def _no_entry(answer: Answer, target: Target) -> ConnectError:
+    told = answer.text
+    if ("no encryption" in told or "SSL off" in told) and target.sslmode in ("disable", "allow"):
+        return ConnectError(
+            f"the server does not let {target.named} in without TLS",
+            detail=told,
+            hint="Use sslmode=require in the connection string.",
+        )
+    return ConnectError(
+        f"the server does not let {target.named} in from this address",
+        detail=told,
+        hint="Its pg_hba.conf has to allow this login.",
+    )
+
+
+def _no_database(answer: Answer, target: Target) -> ConnectError:
+    hint = "Check the name in the connection string."
+    if target.is_local:
+        place = ("-h", target.host, "-p", str(target.port), "-U", target.user)
+        hint = f"Check the name, or create it: {shlex.join(('createdb', *place, target.database))}"
+    return ConnectError(
+        f'there is no database "{target.database}" at {target.address}',
+        detail=f"{answer.text}; the name comes from {target.source}",
+        hint=hint,
+    )
+
+
+def _no_privilege(answer: Answer, target: Target) -> ConnectError:
+    return ConnectError(
+        f"{target.named} refused the login",
+        detail=answer.text,
+        hint=f'Its owner allows it with GRANT CONNECT ON DATABASE "{target.database}" '
+        f'TO "{target.user}".',
+    )
+
+
+def _full(answer: Answer, target: Target) -> ConnectError:
+    told = answer.message
+    if "connections for role" in told:
+        what = f'role "{target.user}" has used all its connections'
+        hint = f'The server itself is not full: ALTER ROLE "{target.user}" CONNECTION LIMIT …'
+    elif "connections for database" in told:
+        name = target.database
+        what = f'database "{name}" has used all its connections'
+        hint = f'The server itself is not full: ALTER DATABASE "{name}" CONNECTION LIMIT …'
+    elif "reserved" in told:
+        what = f"all connection slots for applications are used at {target.address}"
+        hint = "A superuser, or from 16 on a member of pg_use_reserved_connections, still gets in."
+    else:
+        what = f"all connection slots are used at {target.address}, the reserved ones too"
+        hint = "End sessions on the host itself, or stop an application."
+    return ConnectError(what, detail=f"The server is up. It says: {told}.", hint=hint)
+
+
+def _not_now(answer: Answer, target: Target) -> ConnectError:
+    told = answer.message
+    doing = "is not accepting connections"
+    hint = "Look at its log."
+    if "starting up" in told:
+        doing, hint = "is starting up", "Try again in a moment."
+    elif "shutting down" in told:
+        doing, hint = "is shutting down", "Start it again, or wait for the restart to end."
+    elif "recovery" in told or "not yet accepting" in told:
+        doing, hint = "is recovering after a crash or as a standby", "Try again when it is done."
+    elif "standby" in answer.detail.lower():
+        doing, hint = "is a standby that takes no connections", "Connect to the primary."
+    return ConnectError(f"the server at {target.address} {doing}", detail=answer.text, hint=hint)
+
+
+def _protocol(answer: Answer, target: Target) -> ConnectError:
+    if answer.message == "unsupported startup parameter: options":
+        return ConnectError(
+            f'{target.address} is a pooler that refuses "options"',
+            detail=answer.text,
+            hint="Remove options from the connection string, or name the server itself.",
+        )
+    told = answer.message
+    if "too many clients" in told or "slots are reserved" in told:
+        return _full(answer, target)
+    return ConnectError(
+        f"{target.named} refused the login",
+        detail=f"Most likely a pooler answers there. It says: {told}",
+        hint="Check database and user in the pooler's configuration, and the server behind it.",
+    )
+
+
+def _option(answer: Answer, target: Target) -> ConnectError:
+    return ConnectError(
+        f"{target.named} refused a start-up option",
+        detail=answer.text,
+        hint=f"Check options in the connection string of {target.source}."
+        if target.parameter("options")
+        else "",
+    )
+
+
+_BY_STATE: dict[str, Callable[[Answer, Target], ConnectError]] = {
+    "28P01": _password,
+    "28000": _authorization,
+    "3D000": _no_database,
+    "42501": _no_privilege,
+    "53300": _full,
+    "57P03": _not_now,
+    "08P01": _protocol,
+    "22023": _option,
+    "42704": _option,
+}

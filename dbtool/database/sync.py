@@ -1,0 +1,126 @@
+"""The same connection for code that is not asynchronous."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from dbtool.database.connect import connect
+from dbtool.database.target import Target
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+    from dbtool.database.connection import Connection
+
+T = TypeVar("T")
+
+_FAREWELL = 2.0
+
+
+class SyncConnection:
+    """One connection on its own event loop in its own thread.
+
+    KeyboardInterrupt in the caller cancels the running statement on the server.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        timeout: float | None = None,
+        read_only: bool = False,
+        settings: Mapping[str, str] | None = None,
+        application_name: str = "dbtool",
+    ) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        opening = connect(
+            target,
+            timeout=timeout,
+            read_only=read_only,
+            settings=settings,
+            application_name=application_name,
+        )
+        try:
+            self.connection = self._wait(opening)
+        except BaseException:
+            self._stop()
+            raise
+
+    def fetch(self, sql: str, *args: object) -> "list[Record]":
+        """All rows of a statement."""
+        return self.run(lambda connection: connection.fetch(sql, *args))
+
+    def fetchrow(self, sql: str, *args: object) -> "Record | None":
+        """The first row of a statement."""
+        row: Record | None = self.run(lambda connection: connection.fetchrow(sql, *args))
+        return row
+
+    def fetchval(self, sql: str, *args: object) -> Any:
+        """The first value of the first row."""
+        return self.run(lambda connection: connection.fetchval(sql, *args))
+
+    def execute(self, sql: str, *args: object) -> str:
+        """Run one statement, or several without arguments; returns the last command tag."""
+        return self.run(lambda connection: connection.execute(sql, *args))
+
+    def run(self, function: "Callable[[Connection], Awaitable[T]]") -> T:
+        """Run a coroutine function with the asyncpg connection on its loop."""
+
+        async def call() -> T:
+            return await function(self.connection)
+
+        return self._wait(call())
+
+    def close(self) -> None:
+        """Log out; a statement cancelled before is awaited until the server has ended it."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._wait(_close(self.connection))
+        finally:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            if future.cancel():
+                asyncio.run_coroutine_threadsafe(_settle(), self._loop).result()
+            raise
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _settle() -> None:
+    """Wait until what was cancelled has ended, and the server has been told to cancel it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL):
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)
+
+
+async def _close(connection: "Connection") -> None:
+    try:
+        await connection.close(timeout=_FAREWELL)
+    except (OSError, TimeoutError):
+        connection.terminate()

@@ -1,0 +1,106 @@
+"""The databases the settings name, each with its guard: `[tool.dbtool.env.NAME]`."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from dbtool.database.target import Target
+from dbtool.database.url import parse
+from dbtool.errors import UsageError
+from dbtool.settings.project import Project
+
+if TYPE_CHECKING:
+    from dbtool.settings.keys import EnvironmentKeys
+
+_INDIRECT = "env:"
+_PLACE = frozenset({"PGHOST", "PGPORT", "PGDATABASE", "PGSERVICE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A database the settings name, and whether it is production or for development."""
+
+    name: str
+    url: str | None = field(default=None, repr=False, metadata={"json": False})
+    production: bool = False
+    development: bool = False
+    source: str = ""
+
+    def target(self, variables: Mapping[str, str]) -> Target:
+        """The database; no PG* variable moves it elsewhere."""
+        text, source = resolve(self.named_url(), self.source, variables)
+        libpq = {key: value for key, value in os.environ.items() if key not in _PLACE}
+        return parse(text, source, libpq)
+
+    def named_url(self) -> str:
+        """The URL as written; raises UsageError where there is none."""
+        if self.url:
+            return self.url
+        raise UsageError(
+            f'environment "{self.name}" names no database',
+            hint=f'Write url = "env:DATABASE_URL" (or a URL) in {self.source}.',
+        )
+
+    def holds(self, target: Target, variables: Mapping[str, str]) -> bool:
+        """Whether a database is the one of this environment, reached directly or pooled."""
+        try:
+            return self.target(variables).same_database(target)
+        except UsageError:
+            return False
+
+
+def resolve(text: str, source: str, variables: Mapping[str, str]) -> tuple[str, str]:
+    """A connection string and its source; `env:NAME` stands for the variable NAME."""
+    if text.startswith("$"):
+        name = text.strip("${}")
+        raise UsageError(
+            f"{source} does not expand variables", hint=f'Write "{_INDIRECT}{name}" for {name}.'
+        )
+    if not text.startswith(_INDIRECT):
+        return text, source
+    name = text.removeprefix(_INDIRECT).strip()
+    if value := variables.get(name):
+        return value, f"{source}, from {name}"
+    raise UsageError(
+        f"the variable {name} is not set",
+        detail=f"{source} takes the database from it.",
+        hint=f"Set {name} to a connection string.",
+    )
+
+
+def named(tables: Mapping[str, "EnvironmentKeys"], table: str) -> Iterator[Environment]:
+    """The environments of the settings file; `table` is what its table is called."""
+    for name, keys in tables.items():
+        source = section(table, name)
+        if keys.production and keys.development:
+            raise UsageError(f"{source} is marked both production and development")
+        url = keys.url.get_secret_value() if keys.url else None
+        yield Environment(name, url, keys.production, keys.development, source)
+
+
+def section(table: str, name: str) -> str:
+    """What the table of an environment is called."""
+    return f"{table[:-1]}.env.{name}]" if table.endswith("]") else f"{table} [env.{name}]"
+
+
+def choose(
+    name: str | None, project: Project, known: tuple[Environment, ...]
+) -> Environment | None:
+    """The environment of that name; None where no name is given."""
+    if not name:
+        return None
+    for environment in known:
+        if environment.name == name:
+            return environment
+    names = [each.name for each in known]
+    near = get_close_matches(name, names, n=1)
+    if near:
+        hint = f'Did you mean "{near[0]}"?'
+    elif names:
+        hint = f"Known: {', '.join(names)}."
+    else:
+        hint = f'Add it to pyproject.toml:\n[tool.dbtool.env.{name}]\nurl = "env:DATABASE_URL"'
+    where = project.table_source or f"any settings file (project root: {project.root})"
+    raise UsageError(f'no environment "{name}" in {where}', hint=hint)

@@ -1,0 +1,216 @@
+"""What the user set, where each value came from, and which database that names."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
+
+from dbtool.database.target import Target
+from dbtool.database.url import parse
+from dbtool.errors import UsageError
+from dbtool.settings import environments
+from dbtool.settings.environments import Environment, choose, resolve
+from dbtool.settings.inifile import AlembicUrl, read_url
+from dbtool.settings.keys import Keys, variables_of
+from dbtool.settings.project import ALEMBIC_INI, PYPROJECT, Project, find
+from dbtool.settings.provenance import DOTENV, Place, Source, places, read, unknown_variables
+from dbtool.severity import FailOn
+
+_PLACE = ("PGHOST", "PGSERVICE", "PGDATABASE")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One setting as `dbtool config` shows it: never a secret."""
+
+    key: str
+    value: str | None
+    source: str
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDatabase:
+    """One environment as `dbtool config` shows it: never a secret."""
+
+    name: str
+    database: str
+    marked: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force, and which places set each of them."""
+
+    project: Project
+    keys: Keys = field(repr=False, metadata={"json": False})
+    set_by: Mapping[str, tuple[str, ...]]
+    environments: tuple[Environment, ...]
+    chosen: Environment | None
+    notes: tuple[str, ...]
+    variables: Mapping[str, str] = field(repr=False, metadata={"json": False})
+
+    @property
+    def root(self) -> Path:
+        """The project root."""
+        return self.project.root
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Where the models are, as "package.module:name"."""
+        return self.keys.models
+
+    @property
+    def engine(self) -> str | None:
+        """Where the application's engine is, as "package.module:name"."""
+        return self.keys.engine
+
+    @property
+    def fail_on(self) -> FailOn:
+        """The least severity that makes a judging command exit 1."""
+        return self.keys.fail_on
+
+    @property
+    def alembic_config(self) -> Path | None:
+        """Alembic's configuration file; None where there is none to be found."""
+        named = self.keys.alembic_config
+        return None if named is None else self.root / named
+
+    def has_target(self) -> bool:
+        """Whether a database is named."""
+        return bool(self.set_by["url"])
+
+    def target(self) -> Target:
+        """The database the user named; raises UsageError when none is."""
+        if self.chosen is not None:
+            return self._limited(self.chosen.target(self.variables))
+        if self.keys.url is None:
+            raise self._no_database()
+        text = self.keys.url.get_secret_value()
+        return self._limited(parse(*resolve(text, self.set_by["url"][0], self.variables)))
+
+    def _limited(self, target: Target) -> Target:
+        if not self.set_by["connect_timeout"] or target.parameter("connect_timeout"):
+            return target
+        limit = ("connect_timeout", str(self.keys.connect_timeout))
+        return replace(target, parameters=tuple(sorted((*target.parameters, limit))))
+
+    def _no_database(self) -> UsageError:
+        hint = "Give --url, set DATABASE_URL, or write url under [tool.dbtool] in pyproject.toml."
+        if present := [name for name in _PLACE if os.environ.get(name)]:
+            hint += f"\nFor the one PG* variables name ({', '.join(present)}): --url postgresql://"
+        if self.environments:
+            names = ", ".join(each.name for each in self.environments)
+            hint += f"\nOr choose an environment with --env: {names}."
+        detail = " ".join(f"{note}." for note in self.notes)
+        return UsageError("no database is named", detail=detail, hint=hint)
+
+    def values(self) -> tuple[Value, ...]:
+        """Every setting, the value in force and where it came from."""
+        return tuple(self._value(key) for key in Keys.model_fields if key != "env")
+
+    def named_databases(self) -> tuple[NamedDatabase, ...]:
+        """Every environment, and why one leads nowhere where that is so."""
+        return tuple(self._named(each) for each in self.environments)
+
+    def _named(self, environment: Environment) -> NamedDatabase:
+        try:
+            database = environment.target(self.variables).shown
+        except UsageError as error:
+            database = error.message
+        marks = "production" if environment.production else "development"
+        marked = marks if environment.production or environment.development else "not marked"
+        return NamedDatabase(environment.name, database, marked, environment.source)
+
+    def _value(self, key: str) -> Value:
+        value = getattr(self.keys, key)
+        if key == "url":
+            value = self.target().shown if self.has_target() else None
+        text = ", ".join(value) if isinstance(value, tuple) else str(value or "")
+        first, *rest = self.set_by[key] or ("default" if text else "",)
+        return Value(key, text or None, first, tuple(rest))
+
+
+def load(
+    url: str | None,
+    env: str | None,
+    config: Path | None,
+    start: Path | None = None,
+    section: str = "alembic",
+) -> Settings:
+    """Read the settings of the project around `start`, by default the current directory.
+
+    `url`, `env`, `config` and `section` are the flags of those names (`--name` for the last).
+    """
+    project = find((start or Path.cwd()).absolute())
+    if config is not None:
+        project = _check_config(config, project)
+    dotenv = _read_dotenv(project.root)
+    ini = ALEMBIC_INI if (project.root / ALEMBIC_INI).exists() else None
+    sources: tuple[Source, ...] = (
+        Place("--url", {"url": url}),
+        Place("--config", {"alembic_config": config and config.absolute()}),
+        EnvSettingsSource(Keys),
+        dotenv,
+        Place(project.table_source, project.table),
+        Place("found in the project root", {"alembic_config": ini}),
+    )
+    alembic = _alembic_url(read(sources).alembic_config, project, section)
+    sources = (*sources, Place(alembic.source, {"url": alembic.url}))
+    keys = read(sources)
+    variables = {name: value for name, value in dotenv.env_vars.items() if value} | dict(os.environ)
+    known = tuple(environments.named(keys.env, project.table_source))
+    selected = choose(env or variables.get("DBTOOL_ENV"), project, known)
+    set_by = {key: tuple(places(key, sources)) for key in Keys.model_fields}
+    if selected is not None:
+        _refuse_conflict(selected, url, variables)
+        set_by["url"] = (selected.source, *set_by["url"])
+    notes = tuple(_notes(set_by["url"], alembic, variables))
+    return Settings(project, keys, set_by, known, selected, notes, variables)
+
+
+def _check_config(config: Path, project: Project) -> Project:
+    if not config.exists():
+        raise UsageError(f'there is no file "{config}"', detail="It was named by --config.")
+    return project if project.found_by else Project(config.absolute().parent, str(config))
+
+
+def _read_dotenv(root: Path) -> DotEnvSettingsSource:
+    path = root / DOTENV
+    try:
+        return DotEnvSettingsSource(Keys, env_file=path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f'cannot read "{path}"', detail=str(error)) from error
+
+
+def _alembic_url(config: Path | None, project: Project, section: str) -> AlembicUrl:
+    ini = project.root / config if config and config.name != PYPROJECT else None
+    return read_url(ini, section, project.alembic_table, project.root)
+
+
+def _notes(
+    url_places: tuple[str, ...], alembic: AlembicUrl, variables: Mapping[str, str]
+) -> Iterator[str]:
+    if not url_places and alembic.note:
+        yield alembic.note
+    if url_places and url_places[0].startswith(DOTENV):
+        yield f"the database is the one {url_places[0]} names"
+    for name in unknown_variables(variables):
+        yield f"{name} is set, but dbtool has no such setting"
+
+
+def _refuse_conflict(selected: Environment, url: str | None, variables: Mapping[str, str]) -> None:
+    """A URL of the command line or the process environment must lead to the same database."""
+    mine = selected.target(variables)
+    named = {"--url": url} | {name: os.environ.get(name) for name in variables_of("url")}
+    for place, text in named.items():
+        other = parse(*resolve(text, place, variables)) if text else mine
+        if not mine.same_database(other):
+            raise UsageError(
+                f'{place} and environment "{selected.name}" name different databases',
+                detail=f"{place}: {other.shown}\n{mine.source}: {mine.shown}",
+                hint="Give only one of them." if place == "--url" else f"Unset {place}.",
+            )

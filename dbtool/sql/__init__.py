@@ -1,0 +1,1 @@
+"""SQL as text and as PostgreSQL's own parser sees it."""

@@ -1,0 +1,133 @@
+"""Connecting through a pooler: real PgBouncer, and addresses that give one away."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from dbtool.database.connect import connect
+from dbtool.database.target import pooled
+from dbtool.database.url import parse
+from dbtool.scratch.server import Server
+from tests.logins import IN_FORCE, LIMITS, login, refusal, said
+from tests.pgbouncer import Pooler, pgbouncer
+from tests.proxy import proxy
+
+
+@pytest.fixture(scope="module")
+def pooler(server: Server) -> Iterator[Pooler]:
+    """A PgBouncer in transaction mode before the test server."""
+    with pgbouncer(server.target()) as running:
+        yield running
+
+
+def test_a_pooler_that_refuses_options(pooler: Pooler) -> None:
+    """The settings hold inside `limits()` and nowhere else."""
+
+    async def run() -> tuple[str, tuple[str, ...]]:
+        connection = await connect(pooler.target, read_only=True, settings=LIMITS)
+        async with connection.limits():
+            inside = await connection.fetchval(IN_FORCE)
+        outside = await connection.fetchval(IN_FORCE)
+        await connection.close()
+        return connection.refused, (inside, outside)
+
+    assert asyncio.run(run()) == (
+        "the endpoint refused a start-up option:"
+        " unsupported startup parameter: default_transaction_read_only",
+        ("on 100ms 2s", "off 0 0"),
+    )
+
+
+def test_a_pooler_that_ignores_options(server: Server) -> None:
+    """PgBouncer can be told to drop options silently; read-only that did not arrive is seen."""
+    ignore = {"ignore_startup_parameters": ", ".join(("default_transaction_read_only", *LIMITS))}
+    with pgbouncer(server.target(), ignore) as running:
+
+        async def run() -> tuple[str, str]:
+            connection = await connect(running.target, read_only=True, settings=LIMITS)
+            async with connection.limits():
+                found: str = await connection.fetchval(IN_FORCE)
+            await connection.close()
+            return connection.refused, found
+
+        assert asyncio.run(run()) == ("the endpoint ignored a start-up option", "on 100ms 2s")
+
+
+def test_a_pooler_known_by_name_is_not_asked_twice(pooler: Pooler) -> None:
+    """Where the address says pooler the options are not tried at start-up at all."""
+    target = replace(pooler.target, parameters=(("pgbouncer", "true"),))
+    with proxy(target) as between:
+        assert login(between.target, read_only=True, settings=LIMITS) == "on 100ms 2s"
+        assert len(between.connections) == 1
+
+
+def test_an_error_inside_the_limits_ends_the_transaction(pooler: Pooler) -> None:
+    """A failed statement leaves no open transaction on the pooled server."""
+
+    async def run() -> int:
+        connection = await connect(pooler.target, read_only=True, settings=LIMITS)
+        with pytest.raises(Exception, match="division by zero"):
+            async with connection.limits():
+                await connection.fetchval("SELECT 1 / 0")
+        found: int = await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+        )
+        await connection.close()
+        return found
+
+    assert asyncio.run(run()) == 0
+
+
+def test_statements_of_many_clients_do_not_mix(pooler: Pooler) -> None:
+    """Over two pooled servers twenty clients get their own answers."""
+
+    async def client(number: int) -> list[int]:
+        connection = await connect(pooler.target)
+        found = [await connection.fetchval(f"SELECT {number} + $1", turn) for turn in range(20)]
+        await connection.close()
+        return found
+
+    async def run() -> list[list[int]]:
+        return await asyncio.gather(*(client(number * 100) for number in range(20)))
+
+    assert asyncio.run(run()) == [
+        [number * 100 + turn for turn in range(20)] for number in range(20)
+    ]
+
+
+def test_options_of_the_connection_string_are_never_dropped(pooler: Pooler) -> None:
+    """A pooler that refuses them is an error: without search_path it would be another schema."""
+    target = replace(pooler.target, parameters=(("options", "-csearch_path=x"),))
+    assert refusal(target, read_only=True) == said(
+        'SERVER is a pooler that refuses "options"',
+        "unsupported startup parameter: options",
+        "Remove options from the connection string, or name the server itself.",
+    )
+
+
+def test_what_a_pooler_says_about_its_server(pooler: Pooler) -> None:
+    """PgBouncer passes a server's complaint on under a code of its own."""
+    assert refusal(replace(pooler.target, database="nope")) == said(
+        f"{pooler.target.user}@SERVER/nope (test) refused the login",
+        'Most likely a pooler answers there. It says: database "nope" does not exist',
+        "Check database and user in the pooler's configuration, and the server behind it.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "evidence"),
+    [
+        ("postgresql://ep-a-pooler.neon.tech/d", '"ep-a-pooler.neon.tech" has "-pooler" in it'),
+        ("postgresql://x.pooler.supabase.com/d", '"x.pooler.supabase.com" has "pooler" in it'),
+        ("postgresql://h:6432/d", "port 6432 is a pooler's"),
+        ("postgresql://h:6543/d", "port 6543 is a pooler's"),
+        ("postgresql://h/d?pgbouncer=true", "the connection string says pgbouncer=true"),
+        ("postgresql://h/d", None),
+    ],
+)
+def test_a_pooler_known_by_its_address(url: str, evidence: str | None) -> None:
+    """Host, port or the URL itself may give a pooler away."""
+    found = pooled(parse(url, "--url", {}))
+    assert found == evidence or (found or "").endswith(evidence or "nothing")

@@ -1,0 +1,232 @@
+"""Servers that are full, stopping, frozen, not ready, or not there at all."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import ConnectError
+from dbtool.scratch.account import runnable, server_account
+from dbtool.scratch.binaries import find_binaries
+from dbtool.scratch.server import throwaway
+from tests.conftest import MAJOR
+from tests.logins import login, refusal, said
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A server with five slots, and its postmaster."""
+
+    target: Target
+    postmaster: int
+
+
+@pytest.fixture
+def small() -> Iterator[Small]:
+    """A server of its own, with few slots."""
+    slots = {"max_connections": "5", "superuser_reserved_connections": "1", "max_wal_senders": "0"}
+    with throwaway(MAJOR, settings=slots) as running:
+        target = replace(running.target(), source="test")
+        with SyncConnection(target) as admin:
+            pidfile = Path(admin.fetchval("SHOW data_directory"), "postmaster.pid")
+        yield Small(target, int(pidfile.read_text().split()[0]))
+
+
+def test_a_full_server(small: Small) -> None:
+    """First the slots of applications are gone, then all of them."""
+    with SyncConnection(small.target) as admin:
+        admin.execute("CREATE ROLE app LOGIN")
+    app = replace(small.target, user="app")
+    held = [SyncConnection(app) for _ in range(4)]
+    told = "remaining connection slots are reserved for " + (
+        "roles with the SUPERUSER attribute"
+        if MAJOR >= 16
+        else "non-replication superuser connections"
+    )
+    assert refusal(app) == said(
+        "all connection slots for applications are used at SERVER",
+        f"The server is up. It says: {told}.",
+        "A superuser, or from 16 on a member of pg_use_reserved_connections, still gets in.",
+    )
+    held.append(SyncConnection(small.target))
+    assert refusal(small.target) == said(
+        "all connection slots are used at SERVER, the reserved ones too",
+        "The server is up. It says: sorry, too many clients already.",
+        "End sessions on the host itself, or stop an application.",
+    )
+    for connection in held:
+        connection.close()
+
+
+def test_a_server_that_stops(small: Small) -> None:
+    """Between the order to stop and the end of the last session nobody gets in."""
+    with SyncConnection(small.target):
+        os.kill(small.postmaster, signal.SIGTERM)
+        found = ""
+        end = time.monotonic() + 5
+        while "shutting down" not in found and time.monotonic() < end:
+            try:
+                login(small.target)
+            except ConnectError as error:
+                found = f"{error.message}\n{error.detail}\n{error.hint}"
+    assert found.replace(small.target.address, "SERVER") == said(
+        "the server at SERVER is shutting down",
+        "the database system is shutting down",
+        "Start it again, or wait for the restart to end.",
+    )
+
+
+def test_a_server_that_froze(small: Small) -> None:
+    """The kernel accepts, the stopped postmaster never replies."""
+    os.kill(small.postmaster, signal.SIGSTOP)
+    try:
+        found = refusal(small.target, timeout=0.3)
+    finally:
+        os.kill(small.postmaster, signal.SIGCONT)
+    assert found == said(
+        "SERVER accepts connections but did not reply within 0.3 s",
+        "The host is there; the server process is stalled, overloaded, or no PostgreSQL.",
+        "Look at the host: CPU, memory, disk, a stopped process.",
+    )
+
+
+@contextmanager
+def unready(*settings: str) -> Iterator[Target]:
+    """A server that runs and does not become ready: a standby without a primary."""
+    account = server_account()
+    binaries = runnable(find_binaries(MAJOR), account)
+    directory = Path(tempfile.mkdtemp(prefix="dbtool-unready-", dir="/tmp"))
+    account.own(directory)
+    data = directory / "data"
+    place = ["-D", str(data)]
+    initdb = [str(binaries.path("initdb")), *place, "-U", "postgres", "-A", "trust", "-N"]
+    server = [str(binaries.path("postgres")), *place, "-k", str(directory)]
+    server += ["-c", "listen_addresses="]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
+    subprocess.run([*account.prefix, *initdb], check=True, **quiet, **account.switch)
+    (data / "standby.signal").touch()
+    account.own(data / "standby.signal")
+    options = [word for setting in settings for word in ("-c", setting)]
+    process = subprocess.Popen([*account.prefix, *server, *options], **quiet, **account.switch)
+    try:
+        _until(lambda: (directory / ".s.PGSQL.5432").exists())
+        yield Target(str(directory), 5432, "postgres", "postgres", source="test")
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(10)
+        shutil.rmtree(directory)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_server_that_is_not_ready() -> None:
+    """Starting up is worth waiting for, a standby without hot_standby is not."""
+    with unready("restore_command=sleep 2; false") as target:
+        assert refusal(target) == said(
+            "the server at SERVER is starting up",
+            "the database system is starting up",
+            "Try again in a moment.",
+        )
+    with unready("hot_standby=off") as target:
+        _until(lambda: "starting up" not in refusal(target))
+        assert refusal(target) == said(
+            "the server at SERVER is a standby that takes no connections",
+            "the database system is not accepting connections\nHot standby mode is disabled.",
+            "Connect to the primary.",
+        )
+
+
+def test_nobody_there(database: Target) -> None:
+    """Name, port and socket each fail with their own words."""
+    target = replace(database, host="127.0.0.1", port=_closed_port(), source="test")
+    assert refusal(target) == said(
+        "no server listens at SERVER",
+        "Connection refused.",
+        "Start it, or check host and port; dbtool local start runs one for development.",
+    )
+    assert refusal(replace(target, host="/nope")) == said(
+        "no server listens at SERVER",
+        f"There is no socket /nope/.s.PGSQL.{target.port}.",
+        "Start it, or check host and port; dbtool local start runs one for development.",
+    )
+    assert refusal(replace(target, host="no-such-host.invalid")).startswith(
+        'cannot resolve the host name "no-such-host.invalid"\n'
+    )
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def listening(reply: bytes | None) -> Iterator[Target]:
+    """Something that is no PostgreSQL: it never replies, or replies this and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                with client:
+                    client.recv(1024)
+                    client.sendall(reply or b"")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        if reply is not None:
+            thread.start()
+        yield Target("127.0.0.1", listener.getsockname()[1], "u", "d", source="test")
+        listener.shutdown(socket.SHUT_RDWR)
+    if reply is not None:
+        thread.join()
+
+
+def test_something_else_listens_there() -> None:
+    """A web server, a port that hangs up, and one that keeps silent."""
+    with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as target:
+        assert refusal(target) == said(
+            "SERVER does not answer as a PostgreSQL server does",
+            "Another program listens there.",
+            "Check host and port in the connection string of test.",
+        )
+    with listening(b"") as target:
+        assert refusal(replace(target, sslmode="disable")) == said(
+            "SERVER closed the connection during the login",
+            "A server that is stopping does so, and so does one that is not PostgreSQL.",
+            "Check host and port, then the server's log.",
+        )
+    with listening(None) as target:
+        assert refusal(target, timeout=0.2) == said(
+            "SERVER accepts connections but did not reply within 0.2 s",
+            "The host is there; the server process is stalled, overloaded, or no PostgreSQL.",
+            "Look at the host: CPU, memory, disk, a stopped process.",
+        )
+
+
+def test_the_timeout_of_the_connection_string_counts() -> None:
+    """`connect_timeout` in the URL is in force when nothing else is said."""
+    with listening(None) as target:
+        began = time.monotonic()
+        refusal(replace(target, parameters=(("connect_timeout", "0.2"),)))
+    assert time.monotonic() - began < 2.5
