@@ -47,6 +47,9 @@ REVISION = typer.Argument(
     show_default=False,
 )
 SQL = typer.Option("--sql", help="Print the SQL instead; nothing is connected to.")
+FROM_SCRATCH = typer.Option(
+    "--from-scratch", help="With --sql: record what really runs, in a throwaway server."
+)
 TAG = typer.Option("--tag", metavar="TEXT", help="A word for env.py (get_tag_argument).")
 YES = typer.Option("--yes", "-y", help="Run without asking where a yes is enough.")
 NAME = typer.Option(
@@ -71,6 +74,26 @@ def checked(revision: str) -> str:
     return revision
 
 
+def written(call: Call, verb: str, revision: str, tag: str | None, scratch: bool) -> "Script":
+    """An upgrade or downgrade as SQL, rendered or recorded."""
+    project = opened(call, offline=True)
+    if scratch:
+        from dbtool.migrate import from_scratch
+
+        record = from_scratch.upgrade_sql if verb == "upgrade" else from_scratch.downgrade_sql
+        return record(project, checked(revision), call.progress, tag)
+    from dbtool.migrate import offline
+
+    render = offline.upgrade_sql if verb == "upgrade" else offline.downgrade_sql
+    return render(project, checked(revision), tag)
+
+
+def refuse_from_scratch(sql: bool, from_scratch: bool) -> None:
+    """Where SQL is not wanted nothing is recorded."""
+    if from_scratch and not sql:
+        raise UsageError("--from-scratch is a way to write --sql", hint="Give both.")
+
+
 def print_sql(call: Call, script: "Script") -> "Report | None":
     """Plain SQL, so that it can be piped; an envelope where a format asks for one."""
     from dbtool.cli.output import Format
@@ -87,6 +110,7 @@ def upgrade(
     call: Call,
     revision: Annotated[str, REVISION] = "head",
     sql: Annotated[bool, SQL] = False,
+    from_scratch: Annotated[bool, FROM_SCRATCH] = False,
     plan: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Show what would run and stop.")
     ] = False,
@@ -101,11 +125,10 @@ def upgrade(
     a name, the database is the one env.py connects to. With --sql a range a:b says where
     to begin.
     """
+    refuse_from_scratch(sql, from_scratch)
     with output.reserved():
         if sql:
-            from dbtool.migrate.offline import upgrade_sql
-
-            script = upgrade_sql(opened(call, offline=True), checked(revision), tag)
+            script = written(call, "upgrade", revision, tag, from_scratch)
         else:
             from dbtool.migrate import upgrade as family
             from dbtool.migrate import view
@@ -126,6 +149,7 @@ def downgrade(
     call: Call,
     revision: Annotated[str, REVISION],
     sql: Annotated[bool, SQL] = False,
+    from_scratch: Annotated[bool, FROM_SCRATCH] = False,
     plan: Annotated[
         bool, typer.Option("--dry-run", "--plan", help="Show what would be undone and stop.")
     ] = False,
@@ -138,11 +162,10 @@ def downgrade(
     Asks first; where the database is not known to be for development, its name has to be
     typed. With --sql a range a:b is needed.
     """
+    refuse_from_scratch(sql, from_scratch)
     with output.reserved():
         if sql:
-            from dbtool.migrate.offline import downgrade_sql
-
-            script = downgrade_sql(opened(call, offline=True), checked(revision), tag)
+            script = written(call, "downgrade", revision, tag, from_scratch)
         else:
             from dbtool.migrate import downgrade as family
             from dbtool.migrate import view

@@ -20,6 +20,7 @@ from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, follow
 from dbtool.migrate.upgrade import tagged
 
+_WAY_OUT = "--sql --from-scratch runs it in a throwaway server and records the statements."
 Steps = Callable[[ScriptDirectory, tuple[str, ...]], Iterable[RevisionStep]]
 
 
@@ -32,7 +33,7 @@ class Script:
 
 def upgrade_sql(project: Project, revision: str, tag: str | None = None) -> Script:
     """The SQL of an upgrade from the base, or of a range `from:to`."""
-    start, _, end = revision.rpartition(":")
+    start, end = split_range(revision)
     words = ("upgrade", "--sql", *tagged(tag), "--", revision)
     options = {"starting_rev": start or None, "destination_rev": end, "tag": tag}
     return _render(project, words, lambda script, at: script._upgrade_revs(end, at), options)  # type: ignore[arg-type]
@@ -40,16 +41,22 @@ def upgrade_sql(project: Project, revision: str, tag: str | None = None) -> Scri
 
 def downgrade_sql(project: Project, revision: str, tag: str | None = None) -> Script:
     """The SQL of a downgrade over a range `from:to`."""
+    start, end = split_range(revision, needed=True)
+    words = ("downgrade", "--sql", *tagged(tag), "--", revision)
+    options = {"starting_rev": start or None, "destination_rev": end, "tag": tag}
+    return _render(project, words, lambda script, at: script._downgrade_revs(end, at), options)  # type: ignore[arg-type]
+
+
+def split_range(revision: str, *, needed: bool = False) -> tuple[str, str]:
+    """Both ends of `from:to`; the first is empty where nobody gave one."""
     start, colon, end = revision.rpartition(":")
-    if not colon:
+    if needed and not colon:
         raise UsageError(
             "downgrade --sql needs a range",
             detail="Without a database nobody says where to begin.",
             hint=f"Give both ends, for example dbtool downgrade head:{revision} --sql.",
         )
-    words = ("downgrade", "--sql", *tagged(tag), "--", revision)
-    options = {"starting_rev": start or None, "destination_rev": end, "tag": tag}
-    return _render(project, words, lambda script, at: script._downgrade_revs(end, at), options)  # type: ignore[arg-type]
+    return start, end
 
 
 def stamp_sql(project: Project, revisions: tuple[str, ...], tag: str | None = None) -> Script:
@@ -99,18 +106,19 @@ def _render(
 
     try:
         run(loaded, work, listener, as_sql=True, **options)
-    except DbtoolError:
+    except UsageError:
         raise
     except (Exception, SystemExit) as error:
         with chdir(project.place.base):
-            raise _failed(error, record, Path(loaded.script.env_py_location)) from error
+            told = _failed(error, record, Path(loaded.script.env_py_location))
+            raise _with_way_out(told, words[0]) from error
     return Script(buffer.getvalue())
 
 
 def _failed(error: BaseException, record: Record, env: Path) -> DbtoolError:
     """Rendering changes nothing, so only the revision and the place matter."""
     step = record.running.running if record.running else None
-    if step is None:
+    if step is None or isinstance(error, DbtoolError):
         return explain(error, Scene(record, "", env))
     said = without_passwords(str(error).strip().partition("\n")[0])
     return OperationError(
@@ -118,3 +126,10 @@ def _failed(error: BaseException, record: Record, env: Path) -> DbtoolError:
         detail=f"{step.file}: {type(error).__name__}: {said}",
         hint="A revision that reads from the database cannot run offline.",
     )
+
+
+def _with_way_out(error: DbtoolError, verb: str) -> DbtoolError:
+    """What cannot be rendered may still be run, and recorded."""
+    if verb in ("upgrade", "downgrade") and isinstance(error, OperationError):
+        error.hint = f"{error.hint} {_WAY_OUT}".lstrip()
+    return error

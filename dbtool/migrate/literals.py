@@ -1,0 +1,104 @@
+"""Write a statement that a driver was given with parameters as plain SQL."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Protocol, cast
+from uuid import UUID
+
+import postgast
+from postgast import pg_query_pb2 as pb
+
+from dbtool.errors import OperationError
+
+
+class _Mogrifies(Protocol):
+    def mogrify(self, statement: str, parameters: object, /) -> str | bytes:
+        """The statement with its parameters put in."""
+
+
+def rendered(driver: str, connection: object, statement: str, parameters: object) -> str:
+    """The statement with its parameters as literals, in the way of the driver that ran it.
+
+    Drivers that can write literals are asked: they know which types they would have sent.
+    asyncpg sends text forms whose types the server infers, as it does for quoted literals.
+    """
+    if driver == "asyncpg":
+        return _numbered(statement, cast("Sequence[object]", parameters or ()))
+    if driver in ("psycopg", "psycopg_async"):
+        psycopg: Any = importlib.import_module("psycopg")
+        kind = psycopg.AsyncClientCursor if driver == "psycopg_async" else psycopg.ClientCursor
+        return _mogrified(kind(connection), statement, parameters)
+    if driver == "psycopg2":
+        return _mogrified(cast("Any", connection).cursor(), statement, parameters)
+    if not parameters:
+        return statement
+    raise OperationError(
+        f"parameters of the driver {driver} cannot be written as SQL",
+        detail=statement,
+        hint="psycopg and asyncpg can.",
+    )
+
+
+def _mogrified(cursor: _Mogrifies, statement: str, parameters: object) -> str:
+    text = cursor.mogrify(statement, parameters)
+    return text if isinstance(text, str) else text.decode()
+
+
+def _numbered(statement: str, parameters: Sequence[object]) -> str:
+    """Put literals where the parser sees `$1`, and nowhere else."""
+    if not parameters:
+        return statement
+    encoded, parts, at = statement.encode(), [], 0
+    for token in postgast.scan(statement).tokens:
+        if token.token == pb.PARAM:
+            number = int(encoded[token.start + 1 : token.end])
+            parts += [encoded[at : token.start].decode(), literal(parameters[number - 1])]
+            at = token.end
+    return "".join([*parts, encoded[at:].decode()])
+
+
+def literal(value: object) -> str:
+    """A value as a quoted literal, whose type the server infers."""
+    return "NULL" if value is None else quoted(_text(value))
+
+
+def quoted(text: str) -> str:
+    """A text as a literal; standard_conforming_strings is on everywhere."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _text(value: object) -> str:
+    """The text form that PostgreSQL reads for a Python value."""
+    match value:
+        case Enum():
+            return _text(value.value)
+        case bool():
+            return "true" if value else "false"
+        case str() | int() | float() | Decimal() | UUID():
+            return str(value)
+        case bytes() | bytearray() | memoryview():
+            return "\\x" + bytes(value).hex()
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            parts = (value.days, value.seconds, value.microseconds)
+            return "{} days {} seconds {} microseconds".format(*parts)
+        case list() | tuple():
+            return "{" + ",".join(map(_element, value)) + "}"
+        case Mapping():
+            import json
+
+            return json.dumps(value)
+    return str(value)
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, list | tuple):
+        return _text(value)
+    escaped = _text(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
