@@ -65,6 +65,8 @@ def _differing(one: SyncConnection, other: SyncConnection, run: Record) -> Itera
         if state.read_versions(one, table) != state.read_versions(other, table):
             yield table.shown
     for each in ours.tables:
+        if theirs.table(each.name, each.schema) is None:
+            continue
         count = f"SELECT count(*) FROM {quoted(each.schema)}.{quoted(each.name)}"
         if one.fetchval(count) != other.fetchval(count):
             yield f"the rows of {each.schema}.{each.name}"

@@ -1,0 +1,243 @@
+"""`--sql --from-scratch` prints what really ran: psql makes the same database of it."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server, throwaway
+from tests.conftest import MAJOR, Dbtool, Ran
+from tests.migrate.conftest import Decoy, plain, url
+from tests.migrate.projects import FROM_CONFIG, Small
+from tests.projects.build import build
+from tests.projects.runner import Runner, running
+from tests.projects.shapes import PROJECTS
+from tests.projects.snapshot import execute, sessions, snapshot
+
+SHAPES = {shape.name: shape for shape in PROJECTS}
+UNUSUAL = (
+    *("template_async", "tenants", "tenant_loop", "second_connection", "two_engines"),
+    *("per_migration", "noisy", "merged", "app_in_revisions", "worker_thread"),
+)
+_numbers = count(1)
+
+READS = """
+rows = op.get_bind().execute(sa.text("SELECT id FROM t1")).fetchall()
+op.execute("CREATE TABLE read_%d (id int)" % len(rows))
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """Runs a command line."""
+    with running(tmp_path_factory.mktemp("runner")) as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Target]:
+    """The database the projects believe to be theirs."""
+    with throwaway(MAJOR, port=0) as started:
+        yield started.create_database("shop")
+
+
+@pytest.fixture
+def databases(server: Server) -> Iterator[tuple[Target, Target]]:
+    """Two empty databases."""
+    names = [f"scratched_{next(_numbers)}" for _ in range(2)]
+    yield server.create_database(names[0]), server.create_database(names[1])
+    for name in names:
+        server.drop_database(name)
+
+
+def psql(target: Target, script: str) -> None:
+    """Run a script as people do; the first error ends it."""
+    words = ["psql", "-v", "ON_ERROR_STOP=1", "-q", "-o", "/dev/null", "-f", "-"]
+    environment = target.libpq_environment({"PATH": "/usr/bin:/bin"})
+    ran = subprocess.run(
+        words, input=script, text=True, capture_output=True, env=environment, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, ""), script
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_leads_where_alembic_leads(
+    run: Runner,
+    databases: tuple[Target, Target],
+    elsewhere: Target,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    """The recorded SQL of a whole history, and no session where the project believes to be."""
+    migrated, scripted = databases
+    shape = SHAPES[name]
+    theirs = build(shape, tmp_path / "theirs", migrated)
+    words = (*shape.arguments, "upgrade", shape.head)
+    ran = run("alembic", *words, cwd=theirs.directory, env=theirs.environment)
+    assert ran.code == 0, ran
+    ours, seen = build(shape, tmp_path / "ours", elsewhere), sessions(elsewhere)
+    words = (*words, "--sql", "--from-scratch")
+    ran = run("dbtool", *words, cwd=ours.directory, env=ours.environment)
+    assert (ran.code, sessions(elsewhere)) == (0, seen), ran
+    execute(scripted, shape.before)
+    psql(scripted, ran.out)
+    assert snapshot(scripted) == snapshot(migrated)
+
+
+Scratch = Callable[..., Ran]
+
+
+@pytest.fixture
+def scratch(dbtool: Dbtool, project: Small) -> Scratch:
+    """Run `upgrade --sql --from-scratch` or another verb in the small project."""
+
+    def run(*words: str, **named: object) -> Ran:
+        return dbtool(*words, "--sql", "--from-scratch", cwd=project.root, **named)
+
+    return run
+
+
+def test_whole_output(scratch: Scratch, project: Small) -> None:
+    """Transactions, blocks outside of them, literals and what depends on rows."""
+    project.revision(
+        "aaaa00000003",
+        "aaaa00000002",
+        """
+        people = op.create_table("people", sa.Column("name", sa.Text), sa.Column("at", sa.Date))
+        op.bulk_insert(people, [{"name": "O'Brien 100%", "at": sa.func.current_date()}][:0])
+        op.get_bind().execute(sa.text("INSERT INTO t1 VALUES (:n)"), {"n": 7})
+        op.get_bind().execute(sa.text("SELECT count(*) FROM t1")).scalar()
+        with op.get_context().autocommit_block():
+            op.execute("CREATE INDEX CONCURRENTLY i ON people (name)")
+        op.execute("COMMENT ON TABLE people IS '100% -- all'")
+        """,
+    )
+    ran = scratch("upgrade", "aaaa00000001:head")
+    assert ran.code == 0, ran
+    assert ran.out == (
+        f"-- recorded by dbtool from a run on a throwaway PostgreSQL {_scratch_major(ran)}\n"
+        "-- the run read from t1: what it would do for rows that the history itself does not"
+        " write is missing\n"
+        "\n"
+        "BEGIN;\n\n"
+        "-- Running upgrade aaaa00000002 aaaa00000002 does something.\n\n"
+        "CREATE TABLE t2 (id int);\n\n"
+        "UPDATE alembic_version SET version_num='aaaa00000002' WHERE alembic_version.version_num"
+        " = 'aaaa00000001';\n\n"
+        "-- Running upgrade aaaa00000003 aaaa00000003 does something.\n\n"
+        "CREATE TABLE people (\n\tname TEXT, \n\tat DATE\n);\n\n"
+        "INSERT INTO t1 VALUES (7);\n\n"
+        "COMMIT;\n\n"
+        "CREATE INDEX CONCURRENTLY i ON people (name);\n\n"
+        "BEGIN;\n\n"
+        "COMMENT ON TABLE people IS '100% -- all'\n;\n\n"
+        "UPDATE alembic_version SET version_num='aaaa00000003' WHERE alembic_version.version_num"
+        " = 'aaaa00000002';\n\n"
+        "COMMIT;\n\n"
+    )
+
+
+def _scratch_major(ran: Ran) -> str:
+    return ran.out.partition("PostgreSQL ")[2].split()[0]
+
+
+def test_downgrade(
+    scratch: Scratch, dbtool: Dbtool, project: Small, databases: tuple[Target, Target]
+) -> None:
+    """A downgrade begins where its range begins."""
+    migrated, scripted = databases
+    for target in databases:
+        assert dbtool("--url", plain(target), "upgrade", cwd=project.root).code == 0
+    words = ("--url", plain(migrated), "downgrade", "base", "--yes")
+    assert dbtool(*words, cwd=project.root).code == 0
+    psql(scripted, scratch("downgrade", "head:base").out)
+    assert snapshot(scripted) == snapshot(migrated)
+
+
+def test_hint_where_rendering_fails(dbtool: Dbtool, project: Small) -> None:
+    """A revision that cannot be rendered names the way out, and the way out works."""
+    project.revision("aaaa00000003", "aaaa00000002", READS)
+    ran = dbtool("upgrade", "--sql", cwd=project.root)
+    assert (ran.code, ran.out) == (4, "")
+    assert "--sql --from-scratch" in ran.err
+    ran = dbtool("upgrade", "--sql", "--from-scratch", cwd=project.root)
+    assert "CREATE TABLE read_0 (id int);" in ran.out, ran
+    assert "info: the run read from t1" in ran.err
+
+
+def test_env_without_an_offline_branch(scratch: Scratch, dbtool: Dbtool, project: Small) -> None:
+    """An env.py that always connects cannot render, and can be recorded."""
+    project.env(FROM_CONFIG.replace("context.is_offline_mode()", "False"))
+    ran = dbtool("upgrade", "--sql", cwd=project.root)
+    assert (ran.code, ran.out) == (4, "")
+    assert "--sql --from-scratch" in ran.err
+    assert scratch("upgrade").code == 0
+
+
+def test_never_looks_at_the_named_database(scratch: Scratch, project: Small, decoy: Decoy) -> None:
+    """Neither DATABASE_URL nor --url nor what env.py computes is connected to."""
+    project.env(
+        FROM_CONFIG.replace(
+            "section = ", "import os\n    section = {'sqlalchemy.url': os.environ['OWN']} or "
+        )
+    )
+    environment = {"DATABASE_URL": plain(decoy.target), "OWN": url(decoy.target)}
+    ran = scratch("upgrade", "--url", plain(decoy.target), env=environment)
+    assert ran.code == 0, ran
+    assert decoy.statements() == []
+    nowhere = scratch("upgrade", env={**environment, "DATABASE_URL": "nonsense://:::"})
+    assert (nowhere.code, nowhere.out) == (0, ran.out)
+
+
+def test_work_past_sqlalchemy_is_noticed(scratch: Scratch, project: Small) -> None:
+    """What the driver's own cursor does is not in the script, so the script is refused."""
+    project.revision(
+        "aaaa00000003",
+        "aaaa00000002",
+        'op.get_bind().connection.cursor().execute("CREATE TABLE hidden (id int)")',
+    )
+    ran = scratch("upgrade")
+    assert (ran.code, ran.out) == (4, ""), ran
+    assert "does not lead where the run led" in ran.err
+    assert "table public.hidden" in ran.err
+
+
+def test_statements_that_were_taken_back(scratch: Scratch, project: Small) -> None:
+    """What a savepoint or a transaction undid leaves no trace that fails in psql."""
+    project.revision(
+        "aaaa00000003",
+        "aaaa00000002",
+        """
+        for statement in ("CREATE TABLE t1 (id int)", "CREATE TABLE t3 (id int)"):
+            try:
+                with op.get_bind().begin_nested():
+                    op.execute(statement)
+            except sa.exc.DBAPIError:
+                pass
+        """,
+    )
+    ran = scratch("upgrade")
+    assert ran.code == 0, ran
+    assert ran.out.count("CREATE TABLE t1") == 1
+    assert "CREATE TABLE t3 (id int);" in ran.out
+
+
+def test_roles_are_not_proven(scratch: Scratch, project: Small) -> None:
+    """A role belongs to the whole server and cannot be made twice there; that is said."""
+    project.revision("aaaa00000003", "aaaa00000002", 'op.execute("CREATE ROLE reporting")')
+    ran = scratch("upgrade", "--json")
+    assert ran.code == 0, ran
+    assert "all databases of a server share" in json.loads(ran.out)["data"]["unproven"]
+    assert "info: not proven" in ran.err
+
+
+def test_needs_sql(dbtool: Dbtool, project: Small) -> None:
+    """Recording without asking for SQL is a mistake, and runs nothing."""
+    for words in (("upgrade", "--from-scratch"), ("downgrade", "base", "--from-scratch")):
+        ran = dbtool(*words, cwd=project.root)
+        assert ran.code == 2
+        assert ran.err == "error: --from-scratch is a way to write --sql\nhint: Give both.\n"
