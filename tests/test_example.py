@@ -41,6 +41,7 @@ from dbtool.example import (
     UserRole,
 )
 from dbtool.example.history import script_location
+from dbtool.scratch.binaries import client
 from dbtool.scratch.server import Server
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ def history(target: Target) -> Config:
 def schema(server: Server, target: Target) -> str:
     """The schema as pg_dump writes it."""
     dumped = subprocess.run(
-        [server.binaries.path("pg_dump"), "--schema-only", "--no-owner"],
+        [client("pg_dump", server.binaries.major), "--schema-only", "--no-owner"],
         env=target.libpq_environment(os.environ),
         capture_output=True,
         text=True,
@@ -147,7 +148,7 @@ def test_offline_sql_runs(
         config.output_buffer = file
         command.upgrade(config, "head", sql=True)
     subprocess.run(
-        [server.binaries.path("psql"), "-q", "-v", "ON_ERROR_STOP=1", "-f", path],
+        [client("psql", server.binaries.major), "-q", "-v", "ON_ERROR_STOP=1", "-f", path],
         env=database.libpq_environment(os.environ),
         capture_output=True,
         check=True,

@@ -55,6 +55,32 @@ def installed() -> tuple[Binaries, ...]:
     return tuple(binaries for binaries in inspected if binaries is not None)
 
 
+def client(program: str, major: int) -> Path:
+    """A client program that understands a server of this version: its own, else a newer one's.
+
+    Raises UsageError where there is none; client programs may come without a server beside them.
+    """
+    sets = sorted(installed(), key=lambda each: each.major)
+    places = [each.path(program) for each in sets if each.major >= major]
+    on_path = shutil.which(program)
+    if on_path is not None and _version_of(on_path) >= major:
+        places.append(Path(on_path))
+    for place in places:
+        if os.access(place, os.X_OK):
+            return place
+    raise UsageError(
+        f"there is no {program} of PostgreSQL {major} or newer on this machine",
+        detail="Looked beside the server programs of this machine and in PATH.",
+        hint="Install PostgreSQL's client programs (Debian: postgresql-client).",
+    )
+
+
+def _version_of(program: str) -> int:
+    """The major version a client program tells; 0 where it tells none."""
+    told = re.search(r"\(PostgreSQL\) (\d+)", _answer(program, "--version"))
+    return int(told.group(1)) if told else 0
+
+
 def _candidates() -> Iterator[tuple[Path, str]]:
     seen: set[Path] = set()
     for directory, source in _places():

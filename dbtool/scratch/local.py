@@ -14,7 +14,7 @@ from dbtool.errors import ConnectError, OperationError, UsageError
 from dbtool.ports import Progress, Silent
 from dbtool.scratch import cluster
 from dbtool.scratch.account import Account, runnable
-from dbtool.scratch.binaries import Binaries, find_binaries
+from dbtool.scratch.binaries import OLDEST, Binaries, client, find_binaries
 from dbtool.scratch.workspace import Memory, Workspace
 
 _START_LIMIT = 60
@@ -97,14 +97,8 @@ def stop(root: Path) -> Status:
 
 
 def psql(root: Path) -> Path:
-    """The psql that belongs to the server."""
-    found = find_binaries(Workspace(root).major()).path("psql")
-    if not found.exists():
-        raise UsageError(
-            f"there is no psql in {found.parent}",
-            hint="Install PostgreSQL's client programs.",
-        )
-    return found
+    """A psql that understands the server."""
+    return client("psql", Workspace(root).major() or OLDEST)
 
 
 def _status(work: Workspace, *, changed: bool) -> Status:

