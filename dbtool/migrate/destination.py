@@ -1,5 +1,6 @@
 """Where a connection that SQLAlchemy is about to open would lead, and how to lead it elsewhere."""
 
+import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from dbtool.database.target import Target
 from dbtool.database.url import parse
 from dbtool.errors import UsageError
 
+_SYNC_DRIVERS = ("psycopg", "psycopg2", "pg8000")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAINTENANCE = frozenset({"postgres", "template1", "defaultdb"})
 _OPAQUE = frozenset({"service", "async_creator_fn"})
@@ -129,3 +131,9 @@ def target_of(place: Destination, named: Mapping[str, object]) -> Target:
         parameters=tuple((key, text[key]) for key in sorted(_KEPT & text.keys())),
         source="env.py",
     )
+
+
+def synchronous_driver() -> str:
+    """The driver a synchronous engine can use here."""
+    installed = (each for each in _SYNC_DRIVERS if importlib.util.find_spec(each))
+    return next(installed, _SYNC_DRIVERS[0])

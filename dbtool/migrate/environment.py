@@ -1,7 +1,6 @@
 """Run a team's own env.py, as Alembic's command line would."""
 
 import ast
-import importlib.util
 import io
 import re
 import sys
@@ -23,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from dbtool.database.target import Target
 from dbtool.database.url import parse
 from dbtool.errors import UsageError
+from dbtool.migrate.destination import synchronous_driver
 from dbtool.migrate.listener import Listener, Stop
 from dbtool.migrate.location import script_directory
 from dbtool.migrate.project import Project, open_project
@@ -36,7 +36,6 @@ _BUILDERS = frozenset(
     {"create_engine", "create_async_engine", "engine_from_config", "async_engine_from_config"}
 )
 _ASYNC = re.compile(r"\b(?:async_engine_from_config|create_async_engine|AsyncEngine|run_sync)\b")
-_SYNC_DRIVERS = ("psycopg", "psycopg2", "pg8000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +143,7 @@ def _likely_driver(project: Project) -> str:
     directory = script_directory(project.place)
     if directory is not None and _ASYNC.search((directory / "env.py").read_text("utf-8")):
         return "asyncpg"
-    installed = (each for each in _SYNC_DRIVERS if importlib.util.find_spec(each))
-    return next(installed, _SYNC_DRIVERS[0])
+    return synchronous_driver()
 
 
 def run(loaded: Loaded, work: Work, listener: Listener, **options: Any) -> None:

@@ -1,5 +1,6 @@
 """Listen to every engine of the process while a team's code runs, and refuse what must not be."""
 
+import importlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -10,7 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from dbtool.errors import DbtoolError, OperationError, UsageError
-from dbtool.migrate.destination import read_arguments
+from dbtool.migrate.destination import read_arguments, synchronous_driver
 
 Events = tuple[tuple[Any, str, Callable[..., object]], ...]
 
@@ -60,6 +61,8 @@ class Listener:
         arguments: list[object],
         named: dict[str, object],
     ) -> DBAPIConnection | None:
+        if dialect.is_async and not _in_async_engine():
+            self.refuse(mixed(dialect))
         return self.opening(dialect, arguments, named)
 
     def _connected(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -113,6 +116,28 @@ class Offline(Listener):
                 hint="Let env.py ask context.is_offline_mode() before it connects.",
             )
         )
+
+
+def _in_async_engine() -> bool:
+    """Whether whoever connects can wait for a coroutine, as an AsyncEngine does."""
+    current = importlib.import_module("greenlet").getcurrent()
+    marked = getattr(current, "__sqlalchemy_greenlet_provider__", False)
+    return bool(marked) or type(current).__name__ == "_AsyncIoGreenlet"
+
+
+def mixed(dialect: Dialect) -> DbtoolError:
+    """An engine of the one kind was given a driver of the other.
+
+    The driver would only make a coroutine that nobody waits for.
+    """
+    driver = synchronous_driver()
+    return OperationError(
+        "env.py builds a synchronous engine with an asynchronous driver",
+        detail=f"{dialect.driver} works with create_async_engine only.",
+        hint=f"Name a synchronous driver in the same URL: postgresql+{driver}:// instead of"
+        f" postgresql+{dialect.driver}://. For the local server that is"
+        f" dbtool local url --driver {driver}.",
+    )
 
 
 def make_read_only(connection: DBAPIConnection) -> None:

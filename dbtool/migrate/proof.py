@@ -48,7 +48,8 @@ def _run(connection: SyncConnection, script: Iterable[str]) -> str:
         try:
             connection.execute(statement)
         except PostgresError as error:
-            if getattr(error, "sqlstate", "") == _DUPLICATE and " ROLE " in f" {statement.upper()} ":
+            is_role = " ROLE " in statement.upper()
+            if is_role and getattr(error, "sqlstate", "") == _DUPLICATE:
                 return f"it creates what all databases of a server share: {error}"
             raise OperationError(
                 f"the SQL that was recorded does not run: {error}",

@@ -249,8 +249,13 @@ def test_synchronous_engine_with_an_asynchronous_driver(
         """
     )
     ran = run("upgrade")
-    assert ran.code == 4
-    assert "error: env.py builds a synchronous engine with an asynchronous driver" in ran.err
+    assert (ran.code, ran.err) == (
+        4,
+        "error: env.py builds a synchronous engine with an asynchronous driver\n"
+        "detail: asyncpg works with create_async_engine only.\n"
+        "hint: Name a synchronous driver in the same URL: postgresql+psycopg:// instead of"
+        " postgresql+asyncpg://. For the local server that is dbtool local url --driver psycopg.\n",
+    )
 
 
 def test_env_that_raises(run: Run, project: Small) -> None:
