@@ -40,7 +40,7 @@ from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.migrate.destination import Destination, arguments_for, read_arguments, target_of
 from dbtool.migrate.holder import Holder, behind_pooler
-from dbtool.migrate.listener import Events, Listener, make_read_only, other_kind
+from dbtool.migrate.listener import Events, Listener, make_read_only, other_kind, set_for_session
 from dbtool.ports import Progress
 
 _PROVEN = "dbtool proved this connection against the lock"
@@ -59,8 +59,11 @@ class Seen:
 class Watch(Listener):
     """Leads every connection to the named database and lets none through unproven."""
 
-    def __init__(self, target: Target | None, progress: Progress) -> None:
+    def __init__(
+        self, target: Target | None, progress: Progress, search_path: str | None = None
+    ) -> None:
         super().__init__()
+        self._search_path = search_path
         self.holder = None if target is None else Holder(target)
         self.backends: list[int] = []
         self._progress = progress
@@ -140,6 +143,8 @@ class Watch(Listener):
             connection.rollback()
             if not seen.same_database:
                 make_read_only(connection)
+            elif self._search_path is not None:
+                set_for_session(connection, f"SET search_path TO {self._search_path}")
         record.info[_PROVEN] = self._token
 
     def configured(self, connection: Connection | None) -> None:

@@ -142,9 +142,14 @@ def mixed(dialect: Dialect) -> DbtoolError:
 
 def make_read_only(connection: DBAPIConnection) -> None:
     """Have a session that only looks around change nothing."""
+    set_for_session(connection, "SET default_transaction_read_only = on")
+
+
+def set_for_session(connection: DBAPIConnection, statement: str) -> None:
+    """Run a SET on a connection that is in no transaction, for as long as the session lasts."""
     cursor = connection.cursor()
     try:
-        cursor.execute("SET default_transaction_read_only = on")
+        cursor.execute(statement)
     finally:
         cursor.close()
     connection.commit()

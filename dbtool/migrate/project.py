@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One Alembic environment and how it is run; `target` is None where env.py decides."""
+    """One Alembic environment and how it is run; `target` is None where env.py decides.
+
+    `schema` is the tenant's, where tenants share a database: the version table must prove to
+    be there. `search_path` is given to env.py's connections.
+    """
 
     place: Place
     x: tuple[str, ...] = ()
     target: Target | None = None
     models: tuple[str, ...] = ()
     root: Path = Path()
+    schema: str | None = None
+    search_path: str | None = None
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
 
 

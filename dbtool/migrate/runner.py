@@ -37,7 +37,7 @@ class Runner:
     def __init__(self, project: Project, progress: Progress) -> None:
         self.project = project
         self.progress = progress
-        self.watch = Watch(project.target, progress)
+        self.watch = Watch(project.target, progress, project.search_path)
         self.interruption = Interruption()
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ from dbtool.migrate.environment import Loaded, builds_several_engines
 from dbtool.migrate.listener import Stop
 from dbtool.migrate.logs import alembic_reports, quiet_alembic
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
-from dbtool.migrate.record import Record, Step, follow
+from dbtool.migrate.record import Record, Step, Table, follow
 from dbtool.migrate.runner import Options, Runner
 
 Plan = Callable[["Session", Record], Iterable[str]]
@@ -88,6 +88,7 @@ class Session(Runner):
         ) -> Iterable[RevisionStep]:
             steps = self._steps(command, loaded.script, heads)
             table = record.begin(context, heads, steps)
+            self._refuse_other_schema(table)
             if agreed is not None and not record.begins_as(agreed):
                 raise _changed_meanwhile(self.target.shown)
             if not (steps or command.always) or not may_run():
@@ -100,6 +101,18 @@ class Session(Runner):
         with quiet_alembic() if quietly else nullcontext():
             self.run(command.words, work, record, lambda _: options)
         return record
+
+    def _refuse_other_schema(self, table: Table) -> None:
+        """Where tenants share a database, each has its own version table, in its own schema."""
+        wanted = self.project.schema
+        if wanted is not None and table.schema != wanted:
+            raise OperationError(
+                f"the version table is {table.shown}, not one of schema {wanted}",
+                detail="What was given for the schema does not lead env.py to its version table."
+                " Nothing was run.",
+                hint="Let env.py pass version_table_schema, or give --search-path without a"
+                " schema that holds another version table.",
+            )
 
     def look(self, words: tuple[str, ...], look: Look, options: Options = lambda _: {}) -> Record:
         """Run env.py and look at what it has configured; nothing is changed."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import OperationError
 from dbtool.migrate.record import Record, Table
+from dbtool.sql.names import identifier
 
 _TABLES = """
     SELECT n.nspname, c.relname
@@ -24,12 +25,8 @@ def read_versions(connection: SyncConnection, table: Table) -> tuple[str, ...]:
 
 
 def _versions(connection: SyncConnection, schema: str, name: str) -> tuple[str, ...]:
-    rows = connection.fetch(f"SELECT version_num FROM {_quoted(schema)}.{_quoted(name)}")
+    rows = connection.fetch(f"SELECT version_num FROM {identifier(schema)}.{identifier(name)}")
     return tuple(sorted(row[0] for row in rows))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def verify(connection: SyncConnection, record: Record, database: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target, pooled
 from dbtool.errors import ConnectError, DbtoolError, OperationError, UsageError
+from dbtool.sql.names import identifier
 
 _PREFIX = "dbtool_clone_"
 _MAINTENANCE = ("postgres", "template1")
@@ -80,7 +81,7 @@ def _copy(connection: SyncConnection, of: Target, name: str, limit: float) -> No
     _refuse_while_in_use(connection, of)
     connection.execute(f"set statement_timeout = {round(limit * 1000)}")
     try:
-        connection.execute(f"create database {name} template {quoted(of.database)}")
+        connection.execute(f"create database {name} template {identifier(of.database)}")
     except PostgresError as error:
         if getattr(error, "sqlstate", "") == _IN_USE:
             _refuse_while_in_use(connection, of)
@@ -105,7 +106,7 @@ def _explained(error: Exception, of: Target, limit: float) -> OperationError:
     detail, hint = str(error), _INSTEAD
     match getattr(error, "sqlstate", ""):
         case "42501":
-            hint = f"It takes ALTER ROLE {quoted(of.user)} CREATEDB, and owning the database."
+            hint = f"It takes ALTER ROLE {identifier(of.user)} CREATEDB, and owning the database."
         case "57014":
             detail = f"Copying took longer than {limit:g} s, while nobody could log in to it."
     return OperationError(f"cannot clone {of.shown}", detail=detail, hint=hint)
@@ -123,8 +124,3 @@ def _drop_leftovers(connection: SyncConnection) -> None:
         # Another run may be dropping the same one.
         with suppress(PostgresError):
             _drop(connection, name)
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier in SQL."""
-    return '"' + name.replace('"', '""') + '"'

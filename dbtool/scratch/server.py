@@ -19,7 +19,6 @@ from dbtool.errors import OperationError
 from dbtool.scratch import supervisor
 from dbtool.scratch.account import Account, runnable, server_account
 from dbtool.scratch.binaries import Binaries, find_binaries
-from dbtool.scratch.clone import quoted
 from dbtool.scratch.cluster import (
     LONGEST_SOCKET_DIRECTORY,
     SUPERUSER,
@@ -30,6 +29,7 @@ from dbtool.scratch.cluster import (
     statistics,
     why_it_failed,
 )
+from dbtool.sql.names import identifier
 
 _PREFIX = "dbtool-scratch-"
 _RUN = "run"
@@ -68,9 +68,9 @@ class Server:
 
     def create_database(self, name: str, template: str | None = None) -> Target:
         """Create a database, as a copy of another where a template is named."""
-        statement = f"CREATE DATABASE {quoted(name)}"
+        statement = f"CREATE DATABASE {identifier(name)}"
         if template is not None:
-            statement += f" TEMPLATE {quoted(template)}"
+            statement += f" TEMPLATE {identifier(template)}"
             if self.binaries.major >= _FILE_COPY_SINCE:
                 statement += " STRATEGY file_copy"
         self._execute(statement)
@@ -78,7 +78,7 @@ class Server:
 
     def drop_database(self, name: str) -> None:
         """Drop a database and whoever is still connected to it."""
-        self._execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
+        self._execute(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
 
     def stop(self) -> None:
         """End the server and remove its files; a second call does nothing, nor one in a fork."""

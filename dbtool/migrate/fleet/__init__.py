@@ -1,0 +1,1 @@
+"""The same upgrade over many databases, or over many schemas of one."""

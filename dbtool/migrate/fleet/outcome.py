@@ -1,0 +1,52 @@
+"""What became of one target, and of the fleet."""
+
+from dataclasses import dataclass
+
+from dbtool.errors import DbtoolError
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a target failed, with the exit code its own run would have had."""
+
+    message: str
+    detail: str
+    hint: str
+    exit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One target: where it stood, where it stands, and what went wrong."""
+
+    target: str
+    schema: str | None
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    revisions: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All targets in the order in which they ended; `not_started` is what a stop left out."""
+
+    outcomes: tuple[Outcome, ...]
+    not_started: tuple[str, ...]
+    planned: bool
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The targets that failed."""
+        return tuple(each for each in self.outcomes if each.error is not None)
+
+    @property
+    def changed(self) -> tuple[Outcome, ...]:
+        """The targets that were upgraded, or would be."""
+        return tuple(each for each in self.outcomes if each.error is None and each.revisions)
+
+
+def failure(error: DbtoolError) -> Failure:
+    """An error as it is kept."""
+    return Failure(error.message, error.detail, error.hint, error.exit)

@@ -1,0 +1,85 @@
+"""Reports of a fleet: one line a target while it runs, one table at the end."""
+
+from dbtool.errors import OperationError
+from dbtool.migrate.fleet.outcome import Fleet, Outcome
+from dbtool.report import Column, Report, Table, counted, duration
+
+_SHOWN = 30
+
+
+def one(outcome: Outcome, command: str) -> Report:
+    """One target, as soon as it ended."""
+    return Report(command=command, data=outcome, headline=_line(outcome))
+
+
+def _line(outcome: Outcome) -> str:
+    where = outcome.target + (f" schema {outcome.schema}" if outcome.schema is not None else "")
+    return f"{where}: {_became(outcome)}"
+
+
+def _became(outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return outcome.error.message
+    if not outcome.revisions:
+        return f"at {_ids(outcome.after)}, nothing pending"
+    return f"{_ids(outcome.before)} → {_ids(outcome.after)}"
+
+
+def _ids(revisions: tuple[str, ...]) -> str:
+    return ", ".join(revisions) or "no revision"
+
+
+def summary(fleet: Fleet, command: str) -> Report:
+    """All targets; of a large fleet, the failed ones and the slowest."""
+    return Report(command=command, data=fleet, headline=_headline(fleet), sections=_tables(fleet))
+
+
+def _headline(fleet: Fleet) -> str:
+    changed, failed = len(fleet.changed), len(fleet.failed)
+    idle = len(fleet.outcomes) - changed - failed
+    total = len(fleet.outcomes) + len(fleet.not_started)
+    parts = [
+        f"{changed} would be upgraded" if fleet.planned else f"{changed} upgraded",
+        f"{idle} had nothing pending" if idle else "",
+        f"{failed} failed" if failed else "",
+        f"{len(fleet.not_started)} not started" if fleet.not_started else "",
+    ]
+    return f"{counted(total, 'target')}: {', '.join(part for part in parts if part)}"
+
+
+def _tables(fleet: Fleet) -> tuple[Table, ...]:
+    shown, title = fleet.outcomes, ""
+    if len(shown) > _SHOWN:
+        slowest = sorted(fleet.changed, key=lambda each: each.seconds, reverse=True)
+        shown = (*fleet.failed, *slowest[: max(_SHOWN - len(fleet.failed), 5)])
+        title = "the failed and the slowest" if fleet.failed else "the slowest"
+    if not shown:
+        return ()
+    has_schemas = any(each.schema is not None for each in shown)
+    columns = [Column("target", shrink=True)]
+    columns += [Column("schema")] if has_schemas else []
+    columns += [Column("result", shrink=True), Column("took", align="right")]
+    return (Table(tuple(columns), tuple(_row(each, has_schemas) for each in shown), title),)
+
+
+def _row(outcome: Outcome, has_schemas: bool) -> tuple[str, ...]:
+    schema = (outcome.schema or "",) if has_schemas else ()
+    result = _became(outcome)
+    if outcome.error is not None:
+        result = f"failed: {result}"
+    return (outcome.target, *schema, result, duration(outcome.seconds))
+
+
+def failed(fleet: Fleet) -> OperationError:
+    """A fleet with any failed target has failed; the first reason is told in full."""
+    first = fleet.failed[0]
+    assert first.error is not None
+    left = (
+        f" {counted(len(fleet.not_started), 'target')} had not begun." if fleet.not_started else ""
+    )
+    return OperationError(
+        f"{len(fleet.failed)} of {counted(len(fleet.outcomes), 'target')} failed",
+        detail=f"{_line(first)}\n{first.error.detail}".rstrip() + left,
+        hint=first.error.hint
+        or "Run the same command again when it is mended: a target at head is left alone.",
+    )

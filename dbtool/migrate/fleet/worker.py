@@ -1,0 +1,96 @@
+"""A process that upgrades one target after the other; Alembic and the models load once."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from dbtool.errors import BUG_EXIT, DbtoolError, Interrupted
+from dbtool.guard import Consent, Permission
+from dbtool.migrate import upgrade as family
+from dbtool.migrate.fleet.outcome import Failure, Outcome, failure
+from dbtool.migrate.fleet.targets import Item
+from dbtool.migrate.fleet.way import project_for
+from dbtool.migrate.project import Project
+from dbtool.migrate.upgrade import Plan, Upgraded
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is done to every target."""
+
+    project: Project
+    revision: str
+    tag: str | None
+    search_path: str | None
+    plan_only: bool
+
+
+class Relayed:
+    """A Progress whose notes and steps travel to the process that leads the fleet."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def step(self, text: str) -> None:
+        """Tell what is going on."""
+        self._tell(text)
+
+    def advance(self, done: float, total: float | None = None, unit: str = "") -> None:
+        """The fleet counts targets, not steps of one."""
+
+    def note(self, text: str) -> None:
+        """Tell what is worth knowing."""
+        self._tell(text)
+
+
+def serve(pipe: Connection, job: Job) -> None:
+    """Work until the leader closes the pipe; a leader that died closes it too.
+
+    The terminal's Ctrl-C goes to the leader alone, which passes it on once.
+    """
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    while True:
+        try:
+            item: Item | None = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        if item is None:
+            return
+        outcome = _one(item, job, lambda text: pipe.send(text))
+        pipe.send(outcome)
+
+
+def _one(item: Item, job: Job, tell: Callable[[str], None]) -> Outcome:
+    begun = time.monotonic()
+    try:
+        done = _run(item, job, tell)
+    except KeyboardInterrupt:
+        return _failed(item, begun, failure(Interrupted("interrupted")))
+    except DbtoolError as error:
+        return _failed(item, begun, failure(error))
+    except Exception as error:
+        told = Failure(f"{type(error).__name__}: {error}", "", "", BUG_EXIT)
+        return _failed(item, begun, told)
+    revisions = tuple(each.revision for each in done.revisions)
+    after = done.after if isinstance(done, Upgraded) else done.before
+    took = time.monotonic() - begun
+    return Outcome(item.target.shown, item.schema, done.before, after, revisions, took)
+
+
+def _run(item: Item, job: Job, tell: Callable[[str], None]) -> Plan | Upgraded:
+    project = project_for(job.project, item, job.search_path)
+    if job.plan_only:
+        return family.plan(project, job.revision, progress=Relayed(tell), tag=job.tag)
+    allowed = Permission(Consent(yes=True))
+    return family.upgrade(
+        project, job.revision, permission=allowed, progress=Relayed(tell), tag=job.tag
+    )
+
+
+def _failed(item: Item, begun: float, error: Failure) -> Outcome:
+    took = time.monotonic() - begun
+    return Outcome(item.target.shown, item.schema, seconds=took, error=error)
