@@ -174,7 +174,7 @@ class Collected:
                 case None:
                     self._workers -= 1
                 case str(text):
-                    self._progress.step(text)
+                    self._progress.note(text)
                 case Outcome() as outcome:
                     self.outcomes.append(outcome)
                     self._told(outcome)

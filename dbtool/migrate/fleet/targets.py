@@ -57,7 +57,7 @@ def from_query(named: Target, sql: str, parse: Parse) -> tuple[Item, ...]:
         except PostgresError as error:
             raise OperationError(
                 "the query of --query failed",
-                detail=f"{error} (SQLSTATE {getattr(error, "sqlstate", "unknown")})",
+                detail=f"{error} (SQLSTATE {getattr(error, 'sqlstate', 'unknown')})",
                 hint="It runs in a read-only session, for at most 30 s.",
             ) from error
     items = [_item(dict(row), named, parse) for row in rows]

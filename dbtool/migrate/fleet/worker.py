@@ -29,17 +29,16 @@ class Job:
 
 
 class Relayed:
-    """A Progress whose notes and steps travel to the process that leads the fleet."""
+    """A Progress whose notes travel to the process that leads the fleet."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
 
     def step(self, text: str) -> None:
-        """Tell what is going on."""
-        self._tell(text)
+        """The fleet tells of targets, not of the revisions of one."""
 
     def advance(self, done: float, total: float | None = None, unit: str = "") -> None:
-        """The fleet counts targets, not steps of one."""
+        """The fleet counts targets, not the steps of one."""
 
     def note(self, text: str) -> None:
         """Tell what is worth knowing."""
@@ -49,9 +48,11 @@ class Relayed:
 def serve(pipe: Connection, job: Job) -> None:
     """Work until the leader closes the pipe; a leader that died closes it too.
 
-    The terminal's Ctrl-C goes to the leader alone, which passes it on once.
+    The terminal's Ctrl-C goes to the leader alone, which passes it on once. What a team's
+    code prints goes to stderr: stdout is the report's.
     """
     os.setsid()
+    os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     while True:
         try:

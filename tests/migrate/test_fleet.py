@@ -1,0 +1,313 @@
+"""One upgrade over many databases or schemas: who is upgraded, who is left, and what is said."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server
+from tests.conftest import Dbtool, Ran
+from tests.migrate.conftest import plain
+from tests.migrate.projects import FROM_CONFIG, Small, small
+from tests.processes import eventually
+
+TENANT = """
+from alembic import context
+from sqlalchemy import engine_from_config, pool, text
+
+tenant = context.get_x_argument(as_dictionary=True)["tenant"]
+section = context.config.get_section(context.config.config_ini_section)
+with engine_from_config(section, poolclass=pool.NullPool).connect() as connection:
+    connection.execute(text(f'SET search_path TO "{tenant}"'))
+    connection.commit()
+    context.configure(connection=connection, version_table_schema=tenant)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+HEAD = "aaaa00000002"
+
+
+@pytest.fixture
+def tenants(database: Target) -> tuple[str, ...]:
+    """Schemas of six tenants, and one that is none."""
+    names = tuple(f"tenant_{number}" for number in range(1, 7))
+    with SyncConnection(database) as connection:
+        for name in (*names, "other"):
+            connection.execute(f"CREATE SCHEMA {name}")
+    return names
+
+
+def recorded(database: Target) -> dict[str, str]:
+    """The revision each schema records."""
+    with SyncConnection(database) as connection:
+        rows = connection.fetch(
+            "SELECT relnamespace::regnamespace::text FROM pg_class"
+            " WHERE relname = 'alembic_version' ORDER BY 1"
+        )
+        return {
+            each[0]: connection.fetchval(f"SELECT version_num FROM {each[0]}.alembic_version")
+            for each in rows
+        }
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Small:
+    """A project whose env.py is told the tenant by -x."""
+    return small(tmp_path / "project", TENANT)
+
+
+Run = Callable[..., Ran]
+
+
+def test_every_schema_is_upgraded(run: Run, database: Target, tenants: tuple[str, ...]) -> None:
+    """All that match, several at a time, each in its own version table; none is done twice."""
+    fleet = ("upgrade", "--schemas", "tenant_*", "-x", "tenant={schema}", "--parallel", "3", "-y")
+    ran = run(*fleet)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == "6 targets: 6 upgraded"
+    assert recorded(database) == dict.fromkeys(tenants, HEAD)
+    again = run(*fleet)
+    assert again.out.splitlines()[0] == "6 targets: 0 upgraded, 6 had nothing pending"
+
+
+def test_a_line_of_json_for_every_target(
+    run: Run, database: Target, tenants: tuple[str, ...]
+) -> None:
+    """Each is an envelope of its own, as soon as it ended; the summary comes last."""
+    ran = run("upgrade", "--schemas", "tenant_*", "-x", "tenant={schema}", "-y", "--json")
+    *lines, last = [json.loads(line) for line in ran.out.splitlines()]
+    assert [each["data"]["schema"] for each in lines] == list(tenants)
+    assert {tuple(each["data"]["after"]) for each in lines} == {(HEAD,)}
+    assert {each["command"] for each in (*lines, last)} == {"upgrade"}
+    assert len(last["data"]["outcomes"]) == 6
+    assert "password" not in ran.out
+
+
+def test_a_plan_changes_nothing(run: Run, database: Target, tenants: tuple[str, ...]) -> None:
+    """--plan says for each what would run."""
+    ran = run("upgrade", "--schemas", "tenant_*", "-x", "tenant={schema}", "--plan")
+    assert (ran.code, ran.out.splitlines()[0]) == (
+        0,
+        f"{len(tenants)} targets: 6 would be upgraded",
+    )
+    assert recorded(database) == {}
+
+
+def test_the_search_path(
+    run: Run, project: Small, database: Target, tenants: tuple[str, ...]
+) -> None:
+    """An env.py that knows nothing of tenants is led by the search path of its connection."""
+    project.env(FROM_CONFIG)
+    ran = run("upgrade", "--schemas", "tenant_*", "--search-path", "{schema}", "-y")
+    assert (ran.code, ran.err) == (0, "")
+    assert recorded(database) == dict.fromkeys(tenants, HEAD)
+
+
+def test_another_version_table_is_refused(
+    run: Run, project: Small, database: Target, tenants: tuple[str, ...]
+) -> None:
+    """What -x says reaches nobody where env.py does not read it: nothing runs."""
+    project.env(FROM_CONFIG)
+    ran = run("upgrade", "--schemas", "tenant_*", "-x", "tenant={schema}", "-y")
+    assert ran.code == 4
+    assert ran.out.splitlines()[0] == "6 targets: 0 upgraded, 1 failed, 5 not started"
+    assert ran.err.splitlines()[:2] == [
+        "error: 1 of 1 target failed",
+        f"detail: {database.shown} schema tenant_1: the version table is public.alembic_version,"
+        " not one of schema tenant_1",
+    ]
+    assert recorded(database) == {}
+
+
+def test_no_way_for_the_schema(run: Run, tenants: tuple[str, ...]) -> None:
+    """A schema that cannot reach env.py is a mistake of the command line."""
+    ran = run("upgrade", "--schemas", "tenant_*", "-y")
+    assert ran.code == 2
+    assert ran.err.splitlines()[0] == "error: how a schema reaches env.py is not stated"
+
+
+BROKEN = """
+op.execute("CREATE TABLE t2 (id int)")
+if op.get_bind().exec_driver_sql("SELECT current_schema()").scalar() == "tenant_2":
+    raise ValueError("not here")
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "headline", "upgraded"),
+    [
+        ((), "6 targets: 1 upgraded, 1 failed, 4 not started", 1),
+        (("--keep-going",), "6 targets: 5 upgraded, 1 failed", 5),
+    ],
+)
+def test_one_fails(
+    run: Run,
+    project: Small,
+    database: Target,
+    tenants: tuple[str, ...],
+    flags: tuple[str, ...],
+    headline: str,
+    upgraded: int,
+) -> None:
+    """The rest is not begun, unless wanted; the same command goes on where it ended."""
+    project.revision(HEAD, "aaaa00000001", BROKEN)
+    fleet = ("upgrade", "--schemas", "tenant_*", "-x", "tenant={schema}", "-y", *flags)
+    ran = run(*fleet)
+    assert (ran.code, ran.out.splitlines()[0]) == (4, headline)
+    assert f"revision {HEAD}" in ran.err
+    assert len(recorded(database)) == upgraded
+    project.revision(HEAD, "aaaa00000001", 'op.execute("CREATE TABLE t2 (id int)")')
+    again = run(*fleet)
+    assert again.code == 0
+    assert recorded(database) == dict.fromkeys(tenants, HEAD)
+
+
+@pytest.fixture
+def databases(server: Server) -> Iterator[tuple[Target, ...]]:
+    """Two empty databases."""
+    names = ("fleet_a", "fleet_b")
+    yield tuple(server.create_database(name) for name in names)
+    for name in names:
+        server.drop_database(name)
+
+
+def test_databases_of_a_file(
+    dbtool: Dbtool, project: Small, databases: tuple[Target, ...], tmp_path: Path
+) -> None:
+    """One URL a line; a database named twice is one target; the named one plays no part."""
+    project.env(FROM_CONFIG)
+    file = tmp_path / "targets"
+    lines = [plain(each) for each in databases]
+    file.write_text("\n".join(["# customers", *lines, "", lines[0]]) + "\n")
+    ran = dbtool("upgrade", "--targets", str(file), "-y", "--parallel", "2", cwd=project.root)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == "2 targets: 2 upgraded"
+    assert [recorded(each) for each in databases] == [{"public": HEAD}] * 2
+
+
+def test_databases_of_a_query(run: Run, project: Small, databases: tuple[Target, ...]) -> None:
+    """The name of its column says what the rows are."""
+    project.env(FROM_CONFIG)
+    sql = "SELECT datname AS database FROM pg_database WHERE datname LIKE 'fleet__' ORDER BY 1"
+    ran = run("upgrade", "--query", sql, "-y")
+    assert ran.out.splitlines()[0] == "2 targets: 2 upgraded"
+    assert [recorded(each) for each in databases] == [{"public": HEAD}] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--query", "SELECT 1 AS one"), "the query of --query returns one"),
+        (("--query", "SELECT '' AS schema"), "the query of --query returns a row without a schema"),
+        (("--query", "SELECT 1 AS url WHERE false"), "the query of --query returns no row"),
+        (("--schemas", "nobody_*"), 'no schema of {shown} matches "nobody_*"'),
+        (("--schemas", "*", "--targets", "x"), "--targets and --schemas name two fleets"),
+        (("--parallel", "4"), "--search-path, --parallel and --keep-going are for a fleet"),
+        (("--targets", "/nowhere/x"), 'cannot read "/nowhere/x"'),
+        (("--targets", "/dev/null"), "/dev/null names no database"),
+    ],
+)
+def test_what_is_no_fleet(
+    run: Run, database: Target, arguments: tuple[str, ...], message: str
+) -> None:
+    """Each mistake is exit 2 and names itself; nothing runs."""
+    ran = run("upgrade", *arguments, "-y")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[0] == "error: " + message.format(shown=database.shown)
+
+
+def test_a_query_may_not_write(run: Run, database: Target) -> None:
+    """It runs in a read-only session."""
+    ran = run("upgrade", "--query", "CREATE TABLE x (i int)", "-y")
+    assert ran.code == 4
+    assert "read-only transaction" in ran.err
+
+
+SLEEPS = """
+op.execute("CREATE TABLE t2 (id int)")
+op.execute("SELECT pg_sleep(60)")
+"""
+
+
+def started(project: Small, database: Target, *flags: str) -> "subprocess.Popen[str]":
+    """A fleet of three at a time whose second revision takes a minute."""
+    project.revision(HEAD, "aaaa00000001", SLEEPS)
+    fleet = ("--schemas", "tenant_*", "-x", "tenant={schema}", "--parallel", "3", "-y", *flags)
+    return subprocess.Popen(
+        [sys.executable, "-m", "dbtool", "upgrade", "--url", plain(database), *fleet],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def sleeping(database: Target) -> list[int]:
+    """The backends that run the long statement."""
+    with SyncConnection(database) as connection:
+        return [
+            row[0]
+            for row in connection.fetch(
+                "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
+                " AND state = 'active' AND datname = current_database()"
+            )
+        ]
+
+
+def test_an_interrupt_cancels_on_the_server(
+    project: Small, database: Target, tenants: tuple[str, ...]
+) -> None:
+    """Exit 130; no statement goes on, no target is half done, and the rest was not begun."""
+    fleet = started(project, database)
+    assert eventually(lambda: len(sleeping(database)) == 3, 20)
+    os.killpg(fleet.pid, signal.SIGINT)
+    _, err = fleet.communicate(timeout=30)
+    assert fleet.returncode == 130
+    assert "0 targets ended well, 3 were cancelled or had failed, 3 had not begun." in err
+    assert sleeping(database) == []
+    assert recorded(database) == {}
+
+
+def test_a_worker_that_dies_fails_its_target_alone(
+    project: Small, database: Target, tenants: tuple[str, ...]
+) -> None:
+    """The others go on, and the death is told."""
+    fleet = started(project, database, "--keep-going")
+    assert eventually(lambda: len(sleeping(database)) == 3, 20)
+    children = Path(f"/proc/{fleet.pid}/task").glob("*/children")
+    workers = [int(pid) for each in children for pid in each.read_text().split()]
+    first = next(
+        pid for pid in workers if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    os.kill(first, signal.SIGKILL)
+    project.revision(HEAD, "aaaa00000001", "pass")
+    with SyncConnection(database) as connection:
+        for pid in sleeping(database):
+            connection.execute("SELECT pg_cancel_backend($1::int)", pid)
+    out, err = fleet.communicate(timeout=60)
+    assert fleet.returncode == 4
+    assert out.splitlines()[0] == "6 targets: 3 upgraded, 3 failed"
+    assert re.search(r"ended before its time \(signal 9\)", out + err)
+
+
+def test_a_question_before_a_fleet(dbtool: Dbtool, project: Small, tmp_path: Path) -> None:
+    """Databases that may be production are asked for once, and nobody is there to answer."""
+    file = tmp_path / "targets"
+    file.write_text("postgresql://u:s3cret@db.example.com/a\n")
+    ran = dbtool("upgrade", "--targets", str(file), cwd=project.root)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[:2] == [
+        "  u@db.example.com:5432/a",
+        "error: this needs a yes, and nobody is there to ask",
+    ]
+    assert "s3cret" not in ran.err
