@@ -29,6 +29,11 @@ def report(error: BaseException, argv: Sequence[str]) -> str:
     return masked(text, argv, os.environ)
 
 
+def trace(error: BaseException, argv: Sequence[str]) -> str:
+    """The whole traceback, without a password."""
+    return masked("".join(traceback.format_exception(error)), argv, os.environ)
+
+
 def masked(text: str, argv: Sequence[str], environ: Mapping[str, str]) -> str:
     """The text without any password in it, or that the command line or environment gives away."""
     for secret in sorted(_secrets(argv, environ), key=len, reverse=True):

@@ -30,7 +30,7 @@ class Call:
         self.command = command
         self.options = options
         self._judges = judges
-        self.progress = output.TerminalProgress()
+        self.progress = output.TerminalProgress(quiet=options.quiet)
         self.ask = output.TerminalAsk()
 
     @cached_property
@@ -43,10 +43,15 @@ class Call:
 
     @cached_property
     def target(self) -> "Target":
-        """The database the user named; raises UsageError when none is."""
+        """The database the user named, once it is up; raises UsageError when none is."""
         for note in self.settings.notes:
             self.progress.note(note)
-        return self.settings.target()
+        target = self.settings.target()
+        if self.options.wait_db:
+            from dbtool.database.waiting import wait_for_server
+
+            wait_for_server(target, self.options.wait_db, self.progress)
+        return target
 
     def permission(self, yes: bool, confirm_database: str | None = None) -> "Permission":
         """What the flags allow, the terminal to ask for the rest, and what the settings mark."""
@@ -153,5 +158,7 @@ def _failed(call: Call, error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         error = Interrupted("interrupted")
     if isinstance(error, DbtoolError):
+        if call.options.raiseerr:
+            output.trace(error)
         return output.fail(call.command, error, json=json, path=path)
     return output.fail_as_bug(call.command, error, json=json, path=path)

@@ -1,6 +1,7 @@
 """`dbtool upgrade` and the other commands that ask or change a database through env.py."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,18 @@ import typer
 
 from dbtool.cli import output
 from dbtool.cli.command import Call, command
-from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED
+from dbtool.cli.fleet import (
+    KEEP_GOING,
+    PARALLEL,
+    QUERY,
+    SCHEMAS,
+    SEARCH_PATH,
+    TARGETS,
+    Order,
+    Wish,
+    upgrade_fleet,
+)
+from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, WAITING, without
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,13 +33,14 @@ PANEL = "Migrations"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    command(app, PANEL, DATABASE, ALEMBIC)(upgrade)
-    command(app, PANEL, DATABASE, ALEMBIC)(downgrade)
-    command(app, PANEL, DATABASE, ALEMBIC, JUDGED)(current)
-    command(app, PANEL, DATABASE, ALEMBIC, JUDGED)(check)
-    command(app, PANEL, DATABASE, ALEMBIC)(stamp)
-    command(app, PANEL, DATABASE, ALEMBIC)(ensure_version)
-    command(app, PANEL, DATABASE, ALEMBIC, name="ensure_version", hidden=True)(ensure_version)
+    shared = (DATABASE, WAITING, ALEMBIC)
+    command(app, PANEL, *shared)(upgrade)
+    command(app, PANEL, *shared)(downgrade)
+    command(app, PANEL, DATABASE, WAITING, without("-c", ALEMBIC), JUDGED)(current)
+    command(app, PANEL, *shared, JUDGED)(check)
+    command(app, PANEL, *shared)(stamp)
+    command(app, PANEL, *shared)(ensure_version)
+    command(app, PANEL, *shared, name="ensure_version", hidden=True)(ensure_version)
 
 
 def complete_revision(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -35,8 +48,8 @@ def complete_revision(ctx: typer.Context, incomplete: str) -> list[tuple[str, st
     from dbtool.migrate.history import revision_ids
 
     before = ctx.find_root().params
-    config, section = (ctx.params.get(key) or before.get(key) for key in ("config", "name"))
-    known = revision_ids(Path.cwd(), config, section)
+    configs, section = (ctx.params.get(key) or before.get(key) for key in ("configs", "name"))
+    known = revision_ids(Path.cwd(), configs, section)
     return [(name, message) for name, message in known if name.startswith(incomplete)]
 
 
@@ -64,7 +77,8 @@ def opened(call: Call, *, offline: bool = False) -> "Project":
     chosen, settings = call.options, call.settings
     named = not offline and settings.has_target()
     target = call.target if named else None
-    return open_project(settings, chosen.config, chosen.name, chosen.x, target)
+    project = open_project(settings, chosen.configs, chosen.name, chosen.x, target)
+    return replace(project, wait_db=chosen.wait_db or 0.0)
 
 
 def checked(revision: str) -> str:
@@ -117,14 +131,24 @@ def upgrade(
     tag: Annotated[str | None, TAG] = None,
     yes: Annotated[bool, YES] = False,
     confirm_database: Annotated[str | None, NAME] = None,
+    targets: Annotated[Path | None, TARGETS] = None,
+    query: Annotated[str | None, QUERY] = None,
+    schemas: Annotated[str | None, SCHEMAS] = None,
+    search_path: Annotated[str | None, SEARCH_PATH] = None,
+    parallel: Annotated[int, PARALLEL] = 1,
+    keep_going: Annotated[bool, KEEP_GOING] = False,
 ) -> "Report | None":
     """Apply pending revisions, up to head or the revision given.
 
     Runs your own env.py and revisions unchanged, on the database named and on no other:
     each connection env.py opens proves where it leads before it runs a statement. Without
     a name, the database is the one env.py connects to. With --sql a range a:b says where
-    to begin.
+    to begin. With --targets, --query or --schemas it upgrades many databases or schemas.
     """
+    wish = Wish(targets, query, schemas, search_path, parallel, keep_going)
+    if wish.named:
+        order = Order(checked(revision), tag, plan_only=plan, yes=yes)
+        return upgrade_fleet(call, opened(call, offline=targets is not None), wish, order)
     refuse_from_scratch(sql, from_scratch)
     with output.reserved():
         if sql:
@@ -185,7 +209,7 @@ def downgrade(
 def current(
     call: Call,
     check_heads: Annotated[
-        bool, typer.Option("--check-heads", help="Exit 1 unless all heads are applied.")
+        bool, typer.Option("--check-heads", "-c", help="Exit 1 unless all heads are applied.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more of each.")] = False,
 ) -> "Report":

@@ -1,13 +1,14 @@
 """The options many commands share, spelled once."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Option
+from typer import BadParameter, Option
 
 from dbtool.cli.output import Format
 from dbtool.severity import FailOn
@@ -27,14 +28,22 @@ class Options:
     fail_on: FailOn | None = None
     url: str | None = None
     env: str | None = None
-    config: Path | None = None
+    configs: tuple[Path, ...] = ()
     name: str | None = None
     x: tuple[str, ...] = ()
+    quiet: bool = False
+    raiseerr: bool = False
+    wait_db: float | None = None
 
     @property
     def wanted(self) -> Format:
         """The format in force; `--json` is short for `--format json`."""
         return Format.JSON if self.json else self.format or Format.TERMINAL
+
+    @property
+    def config(self) -> Path | None:
+        """The configuration file; the .ini where a pyproject.toml is given too."""
+        return min(self.configs, key=lambda each: each.suffix == ".toml", default=None)
 
 
 def _output(
@@ -114,13 +123,13 @@ def _database(
 
 
 def _alembic(
-    config: Annotated[
-        Path | None,
+    configs: Annotated[
+        list[Path] | None,
         Option(
             "--config",
             "-c",
             metavar="FILE",
-            help="The Alembic configuration file.",
+            help="The Alembic configuration file; an .ini and a pyproject.toml may both be given.",
             rich_help_panel=ALEMBIC_PANEL,
         ),
     ] = None,
@@ -143,6 +152,48 @@ def _alembic(
             rich_help_panel=ALEMBIC_PANEL,
         ),
     ] = None,
+    quiet: Annotated[
+        bool,
+        Option(
+            "--quiet",
+            "-q",
+            help="Say nothing of progress, only results, questions and errors.",
+            rich_help_panel=ALEMBIC_PANEL,
+        ),
+    ] = False,
+    raiseerr: Annotated[
+        bool,
+        Option(
+            "--raiseerr",
+            help="Also print the Python traceback of a failure.",
+            rich_help_panel=ALEMBIC_PANEL,
+        ),
+    ] = False,
+) -> None: ...
+
+
+def seconds(text: str | float) -> float:
+    """A length of time in seconds: `500ms`, `2s`, `10min`, `1h`, or a plain number of seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|m|min|h)?", str(text).strip())
+    if found is None:
+        raise BadParameter(f'"{text}" is no length of time; write 500ms, 30s, 2min or 1h')
+    return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+_UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def _waiting(
+    wait_db: Annotated[
+        float | None,
+        Option(
+            "--wait-db",
+            metavar="DURATION",
+            parser=seconds,
+            help="Wait this long for a server that is still starting: 30s, 2min.",
+            rich_help_panel=DATABASE_PANEL,
+        ),
+    ] = None,
 ) -> None: ...
 
 
@@ -158,6 +209,7 @@ OUTPUT = _parameters(_output)
 JUDGED = _parameters(_judged)
 DATABASE = _parameters(_database)
 ALEMBIC = _parameters(_alembic)
+WAITING = _parameters(_waiting)
 
 SHARED_NAMES = frozenset(field.name for field in fields(Options))
 
@@ -165,7 +217,7 @@ SHARED_NAMES = frozenset(field.name for field in fields(Options))
 def split(values: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
     """Part what typer parsed into the shared options and the command's own."""
     shared = {key: value for key, value in values.items() if key in SHARED_NAMES}
-    shared["x"] = tuple(shared.get("x") or ())
+    shared |= {key: tuple(shared.get(key) or ()) for key in ("x", "configs")}
     return Options(**shared), {
         key: value for key, value in values.items() if key not in SHARED_NAMES
     }
@@ -182,8 +234,9 @@ def merge(outer: Options, inner: Options) -> Options:
 
 def given(options: Options) -> dict[str, str]:
     """The options that were given, by field, as they are spelled on the command line."""
+    spelled = {"x": "-x", "configs": "--config"}
     names = (field.name for field in fields(Options) if getattr(options, field.name))
-    return {name: "-x" if name == "x" else f"--{name.replace('_', '-')}" for name in names}
+    return {name: spelled.get(name, f"--{name.replace('_', '-')}") for name in names}
 
 
 def hidden(share: Share) -> Share:
@@ -191,7 +244,18 @@ def hidden(share: Share) -> Share:
     return tuple(_hide(parameter) for parameter in share)
 
 
+def without(spelling: str, share: Share) -> Share:
+    """The same options where one spelling means something else to the command."""
+    return tuple(_despell(spelling, parameter) for parameter in share)
+
+
 def _hide(parameter: inspect.Parameter) -> inspect.Parameter:
     option = copy(parameter.annotation.__metadata__[0])
     option.hidden = True
+    return parameter.replace(annotation=Annotated[parameter.annotation.__origin__, option])
+
+
+def _despell(spelling: str, parameter: inspect.Parameter) -> inspect.Parameter:
+    option = copy(parameter.annotation.__metadata__[0])
+    option.param_decls = tuple(each for each in option.param_decls if each != spelling)
     return parameter.replace(annotation=Annotated[parameter.annotation.__origin__, option])

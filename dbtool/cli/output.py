@@ -145,6 +145,13 @@ def fail(command: str, error: DbtoolError, *, json: bool = False, path: Path | N
     return error.exit
 
 
+def trace(error: BaseException) -> None:
+    """Show where in the code an error comes from, and what it came from."""
+    from dbtool.cli import bug
+
+    _say(bug.trace(error, sys.argv[1:]))
+
+
 def fail_as_bug(
     command: str, error: BaseException, *, json: bool = False, path: Path | None = None
 ) -> int:
@@ -193,7 +200,15 @@ def leave(code: int) -> NoReturn:
         sys.stdout.flush()
     except OSError:
         _quiet(sys.stdout)
+    _close_report()
     sys.exit(code)
+
+
+def _close_report() -> None:
+    """What a team's code still prints on its way out is no part of the report."""
+    if sys.stdout.mode == "w":
+        with suppress(OSError):
+            os.dup2(2, 1)
 
 
 def _quiet(stream: TextIO) -> None:
@@ -204,14 +219,16 @@ def _quiet(stream: TextIO) -> None:
 class TerminalProgress:
     """Progress as plain lines on stderr; one line is redrawn where stderr is a terminal."""
 
-    def __init__(self) -> None:
-        self._live = os.isatty(2) and os.environ.get("TERM") != "dumb"
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live = not quiet and os.isatty(2) and os.environ.get("TERM") != "dumb"
         self._drawn = False
 
     def step(self, text: str) -> None:
         """Begin a stage that may take a while."""
         self.close()
-        _say(f"{text}\n")
+        if not self._quiet:
+            _say(f"{text}\n")
 
     def advance(self, done: float, total: float | None = None, unit: str = "") -> None:
         """Say how far the current stage is; only where it can be redrawn in place."""
@@ -225,7 +242,8 @@ class TerminalProgress:
     def note(self, text: str) -> None:
         """Say something worth knowing that is neither a result nor an error."""
         self.close()
-        _say(f"info: {text}\n")
+        if not self._quiet:
+            _say(f"info: {text}\n")
 
     def close(self) -> None:
         """Take the redrawn line away: it told what was going on, and that is over."""

@@ -11,7 +11,7 @@ from dbtool import __version__
 from dbtool.cli import output
 from dbtool.cli.command import take_parameters
 from dbtool.cli.help import HelpCommand, HelpGroup
-from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, OUTPUT, hidden, split
+from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, OUTPUT, WAITING, hidden, split
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "migrate": (
@@ -31,8 +31,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 """Each module of `dbtool.cli` that holds commands, and which ones."""
 
 EPILOG = (
-    "The options -c, -n, -x, --url, --env, --format, --json, -o and --fail-on may also stand "
-    "before the command, as Alembic users type them."
+    "The options -c, -n, -x, -q, --raiseerr, --url, --env, --wait-db, --format, --json, -o and "
+    "--fail-on may also stand before the command, as Alembic users type them."
 )
 
 
@@ -97,7 +97,7 @@ def program() -> Any:
     return typer.main.get_command(app)
 
 
-SHARED = (DATABASE, ALEMBIC, JUDGED, OUTPUT)
+SHARED = (DATABASE, WAITING, ALEMBIC, JUDGED, OUTPUT)
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,7 +7,7 @@ import typer
 from dbtool.cli import output
 from dbtool.cli.command import Call, command
 from dbtool.cli.migrate import PANEL, REVISION, checked, complete_revision, opened
-from dbtool.cli.options import ALEMBIC, DATABASE
+from dbtool.cli.options import ALEMBIC, DATABASE, WAITING
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ BRANCH_LABEL = typer.Option("--branch-label", metavar="LABEL", help="A label for
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for body in (history, heads, branches, show, revision, merge, edit):
-        command(app, PANEL, DATABASE, ALEMBIC)(body)
+        command(app, PANEL, DATABASE, WAITING, ALEMBIC)(body)
 
 
 def history(

@@ -3,7 +3,7 @@
 A straight history is read from the headers alone, without Alembic.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,14 +45,14 @@ class History:
 
 
 def revision_ids(
-    start: Path, config: Path | None = None, section: str | None = None
+    start: Path, configs: Sequence[Path] | None = None, section: str | None = None
 ) -> list[tuple[str, str]]:
     """Every revision with its message, for shell completion: fast, and silent on any error."""
     from dbtool.errors import DbtoolError
     from dbtool.settings.project import find as find_project
 
     try:
-        headers = _headers(find(config, section, find_project(start).root))
+        headers = _headers(find(configs, section, find_project(start).root))
     except (DbtoolError, OSError):
         return []
     return [(each.revision, each.message) for each in headers or ()]

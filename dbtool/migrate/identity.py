@@ -37,6 +37,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from dbtool.database.target import Target
+from dbtool.database.waiting import wait_for_server
 from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.migrate.destination import Destination, arguments_for, read_arguments, target_of
 from dbtool.migrate.holder import Holder, behind_pooler
@@ -64,6 +65,7 @@ class Watch(Listener):
     ) -> None:
         super().__init__()
         self._search_path = search_path
+        self.wait_db = 0.0
         self.holder = None if target is None else Holder(target)
         self.backends: list[int] = []
         self._progress = progress
@@ -101,6 +103,8 @@ class Watch(Listener):
     def _hold(self, target: Target) -> Holder:
         """What env.py asks for is the named database from now on."""
         try:
+            if self.wait_db:
+                wait_for_server(target, self.wait_db, self._progress)
             self.holder = Holder(target)
         except DbtoolError as error:
             self.refuse(error)

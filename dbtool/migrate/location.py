@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,26 +66,27 @@ class Place:
 
 
 def find(
-    config: Path | None, section: str | None, root: Path, preferred: Path | None = None
+    config: Path | Sequence[Path] | None,
+    section: str | None,
+    root: Path,
+    preferred: Path | None = None,
 ) -> Place:
     """The Alembic configuration: the file named, else the nearest one up to the project root.
 
-    `preferred` is what the project's own settings say, which is less than the command line.
+    An .ini and a pyproject.toml may be named together. `preferred` is what the project's own
+    settings say, which is less than the command line.
     """
     here = Path.cwd()
-    named = config or _from_environment() or preferred
-    if named is None:
+    given = (config,) if isinstance(config, Path) else tuple(config or ())
+    fallback = _from_environment() or preferred
+    named = given or ((fallback,) if fallback is not None else ())
+    if not named:
         ini, toml = _nearest(here, root)
         return _placed(ini, toml, section, (ini or toml or here).parent, root, here)
-    file = (here / named).absolute()
-    if not file.is_file():
-        raise UsageError(
-            f'the Alembic configuration "{named}" does not exist',
-            hint="Name an existing alembic.ini or pyproject.toml with -c.",
-        )
-    ini, toml = _beside(file, here)
-    first = here if config is not None else root
-    return _placed(ini, toml, section, first, file.parent, root, named=(str(named),))
+    ini, toml = _paired([_existing(here / each, each) for each in named], here)
+    first = here if given else root
+    beside = (here / named[0]).absolute().parent
+    return _placed(ini, toml, section, first, beside, root, named=tuple(map(str, named)))
 
 
 def _from_environment() -> Path | None:
@@ -93,13 +94,30 @@ def _from_environment() -> Path | None:
     return Path(value) if value else None
 
 
-def _beside(file: Path, here: Path) -> tuple[Path | None, Path | None]:
-    """The .ini and the pyproject.toml that work together when one of them is named."""
-    if file.name != _PYPROJECT:
-        tomls = (directory / _PYPROJECT for directory in (here, file.parent))
-        return file, next((each for each in tomls if _toml_options(each)), None)
-    inis = (directory / "alembic.ini" for directory in (here, file.parent))
-    return next((each for each in inis if each.is_file()), None), file
+def _existing(file: Path, named: Path) -> Path:
+    if file.is_file():
+        return file.absolute()
+    raise UsageError(
+        f'the Alembic configuration "{named}" does not exist',
+        hint="Name an existing alembic.ini or pyproject.toml with -c.",
+    )
+
+
+def _paired(files: list[Path], here: Path) -> tuple[Path | None, Path | None]:
+    """The .ini and the pyproject.toml that work together, when both or one of them is named."""
+    inis = [each for each in files if each.name != _PYPROJECT]
+    tomls = [each for each in files if each.name == _PYPROJECT]
+    if len(inis) > 1 or len(tomls) > 1:
+        raise UsageError(
+            "-c names two Alembic configurations of one kind",
+            detail=", ".join(str(each) for each in (inis if len(inis) > 1 else tomls)),
+            hint="Give one .ini file, one pyproject.toml, or one of each.",
+        )
+    places = (here, files[0].parent)
+    likely = [*tomls, *(directory / _PYPROJECT for directory in places)]
+    toml = next((each for each in likely if each in tomls or _toml_options(each)), None)
+    likely = [*inis, *(directory / "alembic.ini" for directory in places)]
+    return next((each for each in likely if each.is_file()), None), toml
 
 
 def _nearest(here: Path, root: Path) -> tuple[Path | None, Path | None]:

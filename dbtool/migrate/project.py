@@ -1,6 +1,6 @@
 """A team's migrations: their configuration, what env.py is told, and the database named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ class Project:
     target: Target | None = None
     models: tuple[str, ...] = ()
     root: Path = Path()
+    wait_db: float = 0.0
     schema: str | None = None
     search_path: str | None = None
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
@@ -35,13 +36,13 @@ class Project:
 
 def open_project(
     settings: "Settings",
-    config: Path | None,
+    configs: Sequence[Path],
     name: str | None,
     x: tuple[str, ...],
     target: Target | None,
 ) -> Project:
     """The project around the current directory; raises UsageError where there is none."""
-    place = find(config, name, settings.root, settings.alembic_config)
+    place = find(configs, name, settings.root, settings.alembic_config)
     named = None if target is not None and _is_input_of_env(target) else target
     return Project(
         place=place,

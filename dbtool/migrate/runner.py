@@ -38,6 +38,7 @@ class Runner:
         self.project = project
         self.progress = progress
         self.watch = Watch(project.target, progress, project.search_path)
+        self.watch.wait_db = project.wait_db
         self.interruption = Interruption()
 
     def __enter__(self) -> Self:

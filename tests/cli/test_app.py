@@ -195,9 +195,12 @@ def test_options_before_the_command(sample: Sample) -> None:
         "fail_on": "note",
         "url": "postgresql://two/b",
         "env": None,
-        "config": "a.ini",
+        "configs": ["a.ini"],
         "name": "crm",
         "x": ["tenant=a", "tenant=b"],
+        "quiet": False,
+        "raiseerr": False,
+        "wait_db": None,
     }
 
 
