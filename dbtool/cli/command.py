@@ -42,11 +42,16 @@ class Call:
         return load(chosen.url, chosen.env, chosen.config, section=chosen.name or "alembic")
 
     @cached_property
-    def target(self) -> "Target":
-        """The database the user named, once it is up; raises UsageError when none is."""
+    def named(self) -> "Target":
+        """The database the user named; raises UsageError when none is."""
         for note in self.settings.notes:
             self.progress.note(note)
-        target = self.settings.target()
+        return self.settings.target()
+
+    @cached_property
+    def target(self) -> "Target":
+        """The database the user named, once it is up where the user waits for that."""
+        target = self.named
         if self.options.wait_db:
             from dbtool.database.waiting import wait_for_server
 

@@ -76,7 +76,7 @@ def opened(call: Call, *, offline: bool = False) -> "Project":
 
     chosen, settings = call.options, call.settings
     named = not offline and settings.has_target()
-    target = call.target if named else None
+    target = call.named if named else None
     project = open_project(settings, chosen.configs, chosen.name, chosen.x, target)
     return replace(project, wait_db=chosen.wait_db or 0.0)
 

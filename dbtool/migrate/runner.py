@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.database.waiting import wait_for_server
 from dbtool.errors import DbtoolError, Interrupted, OperationError, UsageError
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, Project, load, run
@@ -37,6 +38,8 @@ class Runner:
     def __init__(self, project: Project, progress: Progress) -> None:
         self.project = project
         self.progress = progress
+        if project.target is not None and project.wait_db:
+            wait_for_server(project.target, project.wait_db, progress)
         self.watch = Watch(project.target, progress, project.search_path)
         self.watch.wait_db = project.wait_db
         self.interruption = Interruption()

@@ -150,9 +150,8 @@ def test_command_waits_and_then_runs(dbtool: Dbtool, database: Target, tmp_path:
     """`--wait-db` of a migration command, where the database is named and where it is not."""
     project = small(tmp_path / "project", FROM_CONFIG)
     with listening(forwarding(database), delay=1.5) as port:
-        ran = dbtool(
-            "upgrade", "--url", plain(at(database, port)), "--wait-db", "30s", cwd=project.root
-        )
+        words = ("--url", plain(at(database, port)), "--wait-db", "30s", "--yes")
+        ran = dbtool("upgrade", *words, cwd=project.root)
     assert ran.code == 0, ran
     assert f": no server listens at 127.0.0.1:{port}\n" in ran.err
     with listening(forwarding(database), delay=1.5) as port:
