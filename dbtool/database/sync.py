@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -35,6 +36,7 @@ class SyncConnection:
         settings: Mapping[str, str] | None = None,
         application_name: str = "dbtool",
     ) -> None:
+        self._task: asyncio.Task[Any] | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -97,26 +99,33 @@ class SyncConnection:
         self.close()
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        future: Future[T] | None = None
         try:
+            future = asyncio.run_coroutine_threadsafe(self._noted(work), self._loop)
             return future.result()
         except BaseException:
-            if future.cancel():
-                asyncio.run_coroutine_threadsafe(_settle(), self._loop).result()
+            # An interrupt may come while the work runs and its future is not yet known here.
+            if future is None or not future.done():
+                asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result()
             raise
+
+    async def _noted(self, work: Coroutine[Any, Any, T]) -> T:
+        self._task = asyncio.current_task()
+        return await work
+
+    async def _settle(self) -> None:
+        """Cancel the work, and wait until the server has been told to cancel it too."""
+        if self._task is not None:
+            self._task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                    await asyncio.wait(others)
 
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-
-async def _settle() -> None:
-    """Wait until what was cancelled has ended, and the server has been told to cancel it."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_FAREWELL):
-            while others := asyncio.all_tasks() - {asyncio.current_task()}:
-                await asyncio.wait(others)
 
 
 async def _close(connection: "Connection") -> None:

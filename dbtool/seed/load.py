@@ -7,10 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from asyncpg.exceptions import (
+    AdminShutdownError,
     DiskFullError,
     IntegrityConstraintViolationError,
     InterfaceError,
     LockNotAvailableError,
+    PostgresConnectionError,
     PostgresError,
 )
 from asyncpg.transaction import Transaction
@@ -130,7 +132,7 @@ async def _copy(connection: Connection, each: Load, advance: Callable[[int], Non
             each.table.bare_name,
             schema_name=each.table.schema,
             columns=list(each.population.generators),
-            source=_chunks(each, advance),
+            source=_chunks(connection, each, advance),
             format="text",
             timeout=None,
         )
@@ -138,9 +140,18 @@ async def _copy(connection: Connection, each: Load, advance: Callable[[int], Non
         raise _told(error, each.table.shown) from error
 
 
-async def _chunks(each: Load, advance: Callable[[int], None]) -> AsyncIterator[bytes]:
+async def _chunks(
+    connection: Connection, each: Load, advance: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    """The rows; between two blocks an interrupt gets through, and the loss of the connection.
+
+    A copy to a socket that takes everything never waits for anything by itself.
+    """
     done = 0
     for rows in blocks(each.population):
+        await asyncio.sleep(0)
+        if connection.is_closed():
+            return
         yield rows.lines().encode()
         done += rows.size
         advance(done)
@@ -195,6 +206,12 @@ def _told(error: PostgresError, table: str) -> DbtoolError:
             detail=f"{error}\n{_NOTHING}",
             hint="Free some space, or load fewer rows with --rows. What the rows rolled back took"
             " is free again after VACUUM.",
+        )
+    if isinstance(error, PostgresConnectionError | AdminShutdownError):
+        return OperationError(
+            f'the connection was lost while "{table}" was filled',
+            detail=f"{error}\n{_NOTHING}",
+            hint="The server's log says why.",
         )
     if isinstance(error, IntegrityConstraintViolationError):
         name = getattr(error, "constraint_name", None) or "a constraint"

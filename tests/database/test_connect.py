@@ -5,8 +5,10 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -15,6 +17,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError
 from tests.logins import LIMITS, login
+from tests.processes import eventually
 from tests.proxy import proxy
 
 
@@ -138,3 +141,27 @@ def test_the_connection_is_asyncpgs_own(connection: SyncConnection) -> None:
     assert isinstance(connection.connection, Connection)
     assert connection.connection.refused == ""
     assert connection.connection.begin == ""
+
+
+def test_an_interrupt_while_the_work_is_handed_over(
+    database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement that runs already is cancelled, although its future is not known yet."""
+    hand_over = asyncio.run_coroutine_threadsafe
+    with SyncConnection(database) as session, SyncConnection(database) as onlooker:
+        pid = session.fetchval("SELECT pg_backend_pid()")
+        runs = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state = 'active'"
+
+        def interrupted(
+            work: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop
+        ) -> NoReturn:
+            monkeypatch.undo()
+            hand_over(work, loop)
+            assert eventually(lambda: bool(onlooker.fetchval(runs)))
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.execute("SELECT pg_sleep(60)")
+        assert not onlooker.fetchval(runs)
+        assert session.fetchval("SELECT 1") == 1

@@ -1,20 +1,23 @@
 """Seeding where something is in the way: a full disk, a pooler, a lock, another run."""
 
+import asyncio
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import LockNotObtained, OperationError
+from dbtool.errors import Interrupted, LockNotObtained, OperationError
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
+from dbtool.ports import Silent
 from dbtool.seed import survey
 from dbtool.seed.plan import Request
 from dbtool.seed.run import plan, seed
@@ -186,3 +189,65 @@ def test_looking_costs_few_round_trips(migrated: Target, example: Models) -> Non
 
     assert turns(SMALL) == 4
     assert turns(Request(rows=50, tables=("posts",))) == 6
+
+
+class Watched(Silent):
+    """Counts the blocks of rows that went out, and calls a function after the first."""
+
+    def __init__(self, after_first: Callable[[], None] = lambda: None) -> None:
+        self.blocks = 0
+        self._after_first = after_first
+
+    def advance(self, done: float, total: float | None = None, unit: str = "") -> None:  # noqa: ARG002
+        """Count one block."""
+        self.blocks += 1
+        if self.blocks == 1:
+            self._after_first()
+
+
+def test_an_interrupt_between_handing_over_and_waiting(
+    migrated: Target,
+    example: Models,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The copy that has begun ends: it does not go on writing to a connection that is closed."""
+    hand_over, began = asyncio.run_coroutine_threadsafe, threading.Event()
+    watched = Watched(began.set)
+
+    def interrupted(work: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
+        future = hand_over(work, loop)
+        while not future.done():
+            if began.wait(0.01):
+                monkeypatch.undo()
+                raise KeyboardInterrupt
+        return future
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
+    with pytest.raises(Interrupted):
+        seed(migrated, example, Request(rows=300_000, tables=("users",)), progress=watched)
+    assert watched.blocks < 20
+    assert "socket.send()" not in caplog.text
+    assert users(migrated) == 0
+
+
+def test_a_connection_lost_in_the_middle_of_a_copy(
+    migrated: Target, example: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The load stops there and says so; it makes no more rows for nobody."""
+
+    def lose() -> None:
+        with SyncConnection(migrated) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE application_name = 'dbtool seed' AND datname = current_database()"
+            )
+
+    watched = Watched(lose)
+    with pytest.raises(OperationError) as caught:
+        seed(migrated, example, Request(rows=50_000), progress=watched)
+    assert caught.value.message == 'the connection was lost while "categories" was filled'
+    assert caught.value.detail.endswith("The transaction is rolled back: no row was loaded.")
+    assert watched.blocks == 1
+    assert "socket.send()" not in caplog.text
+    assert users(migrated) == 0
