@@ -20,7 +20,7 @@ from dbtool.cli.fleet import (
     Wish,
     upgrade_fleet,
 )
-from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, WAITING, without
+from dbtool.cli.options import ALEMBIC, DATABASE, DIRECT, JUDGED, WAITING, without
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,13 +34,14 @@ PANEL = "Migrations"
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     shared = (DATABASE, WAITING, ALEMBIC)
-    command(app, PANEL, *shared)(upgrade)
-    command(app, PANEL, *shared)(downgrade)
+    changing = (DATABASE, WAITING, DIRECT, ALEMBIC)
+    command(app, PANEL, *changing)(upgrade)
+    command(app, PANEL, *changing)(downgrade)
     command(app, PANEL, DATABASE, WAITING, without("-c", ALEMBIC), JUDGED)(current)
     command(app, PANEL, *shared, JUDGED)(check)
-    command(app, PANEL, *shared)(stamp)
-    command(app, PANEL, *shared)(ensure_version)
-    command(app, PANEL, *shared, name="ensure_version", hidden=True)(ensure_version)
+    command(app, PANEL, *changing)(stamp)
+    command(app, PANEL, *changing)(ensure_version)
+    command(app, PANEL, *changing, name="ensure_version", hidden=True)(ensure_version)
 
 
 def complete_revision(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -78,7 +79,7 @@ def opened(call: Call, *, offline: bool = False) -> "Project":
     named = not offline and settings.has_target()
     target = call.named if named else None
     project = open_project(settings, chosen.configs, chosen.name, chosen.x, target)
-    return replace(project, wait_db=chosen.wait_db or 0.0)
+    return replace(project, wait_db=chosen.wait_db or 0.0, direct=chosen.direct)
 
 
 def checked(revision: str) -> str:

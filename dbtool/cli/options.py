@@ -34,6 +34,7 @@ class Options:
     quiet: bool = False
     raiseerr: bool = False
     wait_db: float | None = None
+    direct: bool = False
 
     @property
     def wanted(self) -> Format:
@@ -197,6 +198,18 @@ def _waiting(
 ) -> None: ...
 
 
+def _direct(
+    direct: Annotated[
+        bool,
+        Option(
+            "--direct",
+            help="The endpoint is no transaction pooler, though its name says so.",
+            rich_help_panel=DATABASE_PANEL,
+        ),
+    ] = False,
+) -> None: ...
+
+
 Share = tuple[inspect.Parameter, ...]
 
 
@@ -210,6 +223,7 @@ JUDGED = _parameters(_judged)
 DATABASE = _parameters(_database)
 ALEMBIC = _parameters(_alembic)
 WAITING = _parameters(_waiting)
+DIRECT = _parameters(_direct)
 
 SHARED_NAMES = frozenset(field.name for field in fields(Options))
 

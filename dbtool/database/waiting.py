@@ -65,6 +65,4 @@ def _limit(until: float) -> float:
 
 def _over(error: ConnectError, seconds: float) -> ConnectError:
     waited = f"Waited {duration(seconds)} for it."
-    return ConnectError(
-        error.message, detail=f"{error.detail} {waited}".lstrip(), hint=error.hint
-    )
+    return ConnectError(error.message, detail=f"{error.detail} {waited}".lstrip(), hint=error.hint)

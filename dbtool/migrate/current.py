@@ -32,7 +32,7 @@ class Current:
 
 def current(project: Project, progress: Progress | None = None) -> Current:
     """Ask the database through env.py."""
-    with Session(project, progress or Silent()) as session:
+    with Session(project, progress or Silent(), reading=True) as session:
         found: dict[str, Revision] = {}
         standings: list[Standing] = []
 
@@ -66,7 +66,7 @@ def history_at(
 
     `current` stands for those revisions in the range.
     """
-    with Session(project, progress or Silent()) as session:
+    with Session(project, progress or Silent(), reading=True) as session:
         found: list[History] = []
 
         def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
@@ -84,7 +84,7 @@ def history_at(
 
 def revisions_at(project: Project, progress: Progress | None = None) -> History:
     """The revisions the database records."""
-    with Session(project, progress or Silent()) as session:
+    with Session(project, progress or Silent(), reading=True) as session:
         found: list[History] = []
 
         def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:

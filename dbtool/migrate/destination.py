@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -137,3 +138,18 @@ def synchronous_driver() -> str:
     """The driver a synchronous engine can use here."""
     installed = (each for each in _SYNC_DRIVERS if importlib.util.find_spec(each))
     return next(installed, _SYNC_DRIVERS[0])
+
+
+def unprepared(dialect: Dialect) -> dict[str, object]:
+    """Connection arguments without prepared statements of fixed names.
+
+    Behind a transaction pooler such a name may be another client's, or be on another server
+    process.
+    """
+    if dialect.driver == "asyncpg":
+        return {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: f"dbtool_{secrets.token_hex(8)}",
+        }
+    return {"prepare_threshold": None} if dialect.driver in ("psycopg", "psycopg_async") else {}

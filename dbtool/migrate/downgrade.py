@@ -46,7 +46,7 @@ def plan(
 ) -> Plan:
     """What `downgrade` would undo; no revision runs."""
     command = downgrading(revision, tag)
-    with Session(project, progress or Silent()) as session:
+    with Session(project, progress or Silent(), reading=True) as session:
         return planned_by(session, session.survey(command))
 
 

@@ -47,7 +47,7 @@ def check(project: Project, progress: Progress | None = None) -> Drift:
     """Compare through env.py's own configuration, filters and comparators."""
     if project.models:
         load_models(project.models, project.root, project.place.ini)
-    with Session(project, progress or Silent()) as session:
+    with Session(project, progress or Silent(), reading=True) as session:
         comparisons: list[RevisionContext] = []
         contexts: list[MigrationContext] = []
         standings: list[Standing] = []

@@ -1,32 +1,36 @@
 """Our own connection to the named database, and the lock by which others can recognise it."""
 
 import secrets
-from typing import TYPE_CHECKING
 
 from dbtool.database.sync import SyncConnection
-from dbtool.database.target import Target, pooled
-from dbtool.errors import UsageError
-
-if TYPE_CHECKING:
-    from dbtool.database.connection import Connection
+from dbtool.database.target import Target
+from dbtool.migrate import pooler
 
 _NAME = "dbtool migrations"
-_TRIES = 3
 
 
 class Holder:
-    """Holds an advisory lock under a random number until it is closed."""
+    """Holds an advisory lock under a random number until it is closed.
 
-    def __init__(self, target: Target) -> None:
-        if evidence := pooled(target):
-            raise behind_pooler(target, evidence)
+    Behind a transaction pooler, where only `reading` may go, an open transaction holds it.
+    `pooled` says by what such a pooler was recognised; `direct` lets its name alone pass.
+    """
+
+    def __init__(self, target: Target, *, reading: bool = False, direct: bool = False) -> None:
+        if (named := pooler.certain_by_name(target)) and not (reading or direct):
+            raise pooler.refusal(target, named)
         self.target = target
         self.key = secrets.randbits(63)
         self.connection = SyncConnection(target, application_name=_NAME)
         try:
-            self.backend = _backend(self.connection)
-            self._refuse_shared_backend()
-            self.connection.fetchval("SELECT pg_try_advisory_lock($1)", self.key)
+            self.backend = pooler.process_of(self.connection)
+            self.pooled = pooler.transaction_pooling(self.connection, target, self.backend)
+            if self.pooled and not reading:
+                raise pooler.refusal(target, self.pooled, direct=direct)
+            if self.pooled:
+                self.backend = pooler.pin(self.connection, target)
+            lock = "pg_try_advisory_xact_lock" if self.pooled else "pg_try_advisory_lock"
+            self.connection.fetchval(f"SELECT {lock}($1)", self.key)
         except BaseException:
             self.connection.close()
             raise
@@ -54,40 +58,3 @@ class Holder:
                     AND l.objid::pg_catalog.int8 = {self.key & 0xFFFFFFFF}
               LEFT JOIN pg_catalog.pg_database d ON d.oid = l.database
         """
-
-    def _refuse_shared_backend(self) -> None:
-        """Two sessions that are open at once must not be given one server process.
-
-        A pooler of any kind invents the process number it reports at login; only then is it
-        worth looking.
-        """
-        if self.connection.run(_reported_backend) == self.backend:
-            return
-        for _ in range(_TRIES):
-            with SyncConnection(self.target, application_name=_NAME) as second:
-                if _backend(second) == _backend(self.connection):
-                    raise behind_pooler(self.target, "two sessions share one server process")
-
-
-def _backend(connection: SyncConnection) -> int:
-    return int(connection.fetchval("SELECT pg_backend_pid()"))
-
-
-def behind_pooler(target: Target, evidence: str) -> UsageError:
-    """The target is a transaction pooler, and migrations cannot go through one."""
-    host = target.host.replace("-pooler.", ".", 1)
-    direct = f"{target.user}@{host}:{target.port}/{target.database}"
-    found = host != target.host
-    return UsageError(
-        f"{target.shown} is reached through a transaction pooler",
-        detail=f"{evidence[0].upper()}{evidence[1:]}. Migrations need a session of their own;"
-        " the locks and settings of a session do not survive such a pooler.",
-        hint=f"Name the direct endpoint: {direct}."
-        if found
-        else "Name the server itself, not its pooler.",
-    )
-
-
-async def _reported_backend(connection: "Connection") -> int:
-    pid: int = connection.get_server_pid()
-    return pid

@@ -39,8 +39,15 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from dbtool.database.target import Target
 from dbtool.database.waiting import wait_for_server
 from dbtool.errors import DbtoolError, OperationError, UsageError
-from dbtool.migrate.destination import Destination, arguments_for, read_arguments, target_of
-from dbtool.migrate.holder import Holder, behind_pooler
+from dbtool.migrate import pooler
+from dbtool.migrate.destination import (
+    Destination,
+    arguments_for,
+    read_arguments,
+    target_of,
+    unprepared,
+)
+from dbtool.migrate.holder import Holder
 from dbtool.migrate.listener import Events, Listener, make_read_only, other_kind, set_for_session
 from dbtool.ports import Progress
 
@@ -61,14 +68,21 @@ class Watch(Listener):
     """Leads every connection to the named database and lets none through unproven."""
 
     def __init__(
-        self, target: Target | None, progress: Progress, search_path: str | None = None
+        self,
+        target: Target | None,
+        progress: Progress,
+        search_path: str | None = None,
+        *,
+        reading: bool = False,
+        direct: bool = False,
     ) -> None:
         super().__init__()
         self._search_path = search_path
+        self._reading, self._direct = reading, direct
         self.wait_db = 0.0
-        self.holder = None if target is None else Holder(target)
         self.backends: list[int] = []
         self._progress = progress
+        self.holder = None if target is None else self._made(target)
         self._asked: Destination | None = None
         self._provisional: Target | None = None
         self._maintenance: set[str] = set()
@@ -105,10 +119,16 @@ class Watch(Listener):
         try:
             if self.wait_db:
                 wait_for_server(target, self.wait_db, self._progress)
-            self.holder = Holder(target)
+            self.holder = self._made(target)
         except DbtoolError as error:
             self.refuse(error)
         return self.holder
+
+    def _made(self, target: Target) -> Holder:
+        holder = Holder(target, reading=self._reading, direct=self._direct)
+        if holder.pooled:
+            self._progress.note(pooler.note(target, holder.pooled))
+        return holder
 
     def _led(
         self, place: Destination, dialect: Dialect, named: dict[str, object]
@@ -119,10 +139,18 @@ class Watch(Listener):
             self._maintenance.add(place.database)
         else:
             self._count(place)
-        if place.reaches(target):
+        if self._held.pooled:
+            self._refuse_settings(target)
+            named = {**named, **unprepared(dialect)}
+        elif place.reaches(target):
             return None
         ours, ours_named = arguments_for(target, dialect, named)
         return dialect.connect(*ours, **ours_named)
+
+    def _refuse_settings(self, target: Target) -> None:
+        """A SET of ours would stay on a server process that others use next."""
+        if target.database != self._held.target.database or self._search_path is not None:
+            self.refuse(pooler.refusal(self._held.target, self._held.pooled))
 
     @property
     def _held(self) -> Holder:
@@ -182,7 +210,7 @@ class Watch(Listener):
         holder = self._held
         seen = _ask(connection, holder.question)
         if seen.holder == seen.backend:
-            self.refuse(behind_pooler(holder.target, "env.py's session shares ours on the server"))
+            self.refuse(pooler.refusal(holder.target, "env.py's session shares ours on the server"))
         maintenance = seen.name.rpartition("/")[2] in self._maintenance
         if seen.holder != holder.backend or not (seen.same_database or maintenance):
             self.refuse(self._elsewhere(seen))

@@ -29,6 +29,7 @@ class Project:
     models: tuple[str, ...] = ()
     root: Path = Path()
     wait_db: float = 0.0
+    direct: bool = False
     schema: str | None = None
     search_path: str | None = None
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)

@@ -125,7 +125,7 @@ def _through_env(
     *,
     autogenerate: bool,
 ) -> Created:
-    with Session(project, progress or Silent()) as session:
+    with Session(project, progress or Silent(), reading=True) as session:
         held: list[tuple[Loaded, RevisionContext]] = []
         contexts: list[MigrationContext] = []
 

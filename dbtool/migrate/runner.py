@@ -35,12 +35,18 @@ class Runner:
     Where the user named none, it is the one env.py connects to.
     """
 
-    def __init__(self, project: Project, progress: Progress) -> None:
+    def __init__(self, project: Project, progress: Progress, *, reading: bool = False) -> None:
         self.project = project
         self.progress = progress
         if project.target is not None and project.wait_db:
             wait_for_server(project.target, project.wait_db, progress)
-        self.watch = Watch(project.target, progress, project.search_path)
+        self.watch = Watch(
+            project.target,
+            progress,
+            project.search_path,
+            reading=reading,
+            direct=project.direct,
+        )
         self.watch.wait_db = project.wait_db
         self.interruption = Interruption()
 

@@ -61,7 +61,7 @@ def plan(
 ) -> Plan:
     """What `upgrade` would do; no revision runs."""
     command = upgrading(revision, tag)
-    with Session(project, progress or Silent()) as session:
+    with Session(project, progress or Silent(), reading=True) as session:
         return planned_by(session, session.survey(command))
 
 

@@ -201,6 +201,7 @@ def test_options_before_the_command(sample: Sample) -> None:
         "quiet": False,
         "raiseerr": False,
         "wait_db": None,
+        "direct": False,
     }
 
 

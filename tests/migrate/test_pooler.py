@@ -1,17 +1,53 @@
-"""Migrations need a session of their own: transaction poolers are refused, others are not."""
+"""Migrations need a session of their own: transaction poolers are refused, reads go through."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
+from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.migrate.holder import behind_pooler
-from tests.conftest import Dbtool
+from dbtool.migrate import pooler as family
+from tests.conftest import Dbtool, Ran
 from tests.migrate.conftest import plain
-from tests.migrate.projects import Small
-from tests.pgbouncer import pgbouncer
+from tests.migrate.projects import MIGRATE, Small
+from tests.pgbouncer import Pooler, pgbouncer
 
 Tables = Callable[[], list[str]]
+Through = Callable[..., Ran]
+
+ASYNC = f"""
+import asyncio
+from alembic import context
+from sqlalchemy.ext.asyncio import async_engine_from_config
+from sqlalchemy import pool
+{MIGRATE}
+async def main():
+    section = context.config.get_section(context.config.config_ini_section)
+    engine = async_engine_from_config(section, poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def pooler(database: Target) -> Iterator[Pooler]:
+    """A PgBouncer in transaction mode before the database."""
+    with pgbouncer(database) as running:
+        yield running
+
+
+@pytest.fixture
+def through(dbtool: Dbtool, project: Small, pooler: Pooler) -> Through:
+    """Run dbtool through the pooler."""
+
+    def run(*words: str) -> Ran:
+        return dbtool("--url", plain(pooler.target), *words, cwd=project.root)
+
+    return run
 
 
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
@@ -24,22 +60,21 @@ def test_transaction_pooler_is_recognised_by_what_it_does(
     assert ran.code == 2, ran
     assert ran.err == (
         f"error: {pooler.target.shown} is reached through a transaction pooler\n"
-        "detail: Two sessions share one server process. Migrations need a session of their own;"
+        "detail: Two sessions share one server process, it refuses start-up options, its database"
+        ' "pgbouncer" is the console of PgBouncer. Migrations need a session of their own;'
         " the locks and settings of a session do not survive such a pooler.\n"
         "hint: Name the server itself, not its pooler.\n"
     )
     assert tables() == []
 
 
-def test_pooler_leaves_no_lock_behind(dbtool: Dbtool, project: Small, database: Target) -> None:
-    """The lock is taken only where a session keeps it."""
-    from dbtool.database.sync import SyncConnection
-
-    with pgbouncer(database) as pooler:
-        dbtool("--url", plain(pooler.target), "upgrade", "--yes", cwd=project.root)
+def test_pooler_leaves_no_lock_behind(through: Through, database: Target) -> None:
+    """The lock is taken only where a session, or a transaction, keeps it."""
+    for words in (("upgrade", "--yes"), ("current",)):
+        through(*words)
         with SyncConnection(database) as connection:
             locks = connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
-    assert locks == 0
+        assert locks == 0, words
 
 
 def test_session_pooler_works(
@@ -52,11 +87,12 @@ def test_session_pooler_works(
     assert (ran.code, tables()) == (0, ["alembic_version", "t1", "t2"]), ran
 
 
+NEON = "postgresql://app@ep-cool-rain-1-pooler.eu-central-1.aws.example.invalid/app"
+
+
 def test_direct_host_of_a_pooled_one_is_named(dbtool: Dbtool, project: Small) -> None:
     """A pooled host name leads to the direct one, before anything is connected to."""
-    url = "postgresql://app@ep-cool-rain-1.eu-central-1-pooler.aws.example.invalid/app"
-    url = url.replace("-1.eu-central-1-pooler", "-1-pooler.eu-central-1")
-    ran = dbtool("--url", url, "upgrade", cwd=project.root)
+    ran = dbtool("--url", NEON, "upgrade", cwd=project.root)
     assert ran.code == 2
     assert (
         "hint: Name the direct endpoint:"
@@ -64,7 +100,124 @@ def test_direct_host_of_a_pooled_one_is_named(dbtool: Dbtool, project: Small) ->
     ) in ran.err
 
 
-def test_evidence_is_stated() -> None:
-    """The refusal says what it rests on."""
-    told = behind_pooler(Target("db", 6432, "app", "app"), "port 6432 is a pooler's")
-    assert told.detail.startswith("Port 6432 is a pooler's.")
+def test_direct_lets_a_name_pass(dbtool: Dbtool, project: Small) -> None:
+    """`--direct` overrides what only the name says: it is then connected to."""
+    ran = dbtool("--url", NEON, "upgrade", "--direct", cwd=project.root)
+    assert ran.code == 3
+    assert "cannot resolve the host name" in ran.err
+
+
+def test_parameter_that_says_pgbouncer(
+    dbtool: Dbtool, project: Small, database: Target, tables: Tables
+) -> None:
+    """A server named with pgbouncer=true is refused, and with --direct found to be none."""
+    url = plain(database) + ("&" if "?" in plain(database) else "?") + "pgbouncer=true"
+    ran = dbtool("--url", url, "upgrade", cwd=project.root)
+    assert (ran.code, tables()) == (2, [])
+    assert "detail: The connection string says pgbouncer=true." in ran.err
+    ran = dbtool("--url", url, "upgrade", "--direct", cwd=project.root)
+    assert (ran.code, tables()) == (0, ["alembic_version", "t1", "t2"]), ran
+
+
+def test_direct_cannot_override_what_was_seen(through: Through, tables: Tables) -> None:
+    """A lock that does not stay cannot be wished to stay."""
+    ran = through("upgrade", "--yes", "--direct")
+    assert (ran.code, tables()) == (2, [])
+    assert "--direct does not help against what was seen.\n" in ran.err
+
+
+def test_port_alone_proves_nothing(
+    dbtool: Dbtool, project: Small, database: Target, tables: Tables
+) -> None:
+    """A pooler's usual port is weak evidence: what answers there decides."""
+    settings = {"pool_mode": "session", "default_pool_size": "5"}
+    with pgbouncer(database, settings, port=6432) as pooler:
+        ran = dbtool("--url", plain(pooler.target), "upgrade", "--yes", cwd=project.root)
+    assert (ran.code, tables()) == (0, ["alembic_version", "t1", "t2"]), ran
+
+
+@pytest.mark.parametrize("env", ["sync", "async"])
+def test_reads_go_through(
+    dbtool: Dbtool, project: Small, database: Target, through: Through, pooler: Pooler, env: str
+) -> None:
+    """What only reads is recognised by a lock that an open transaction holds, and says so."""
+    if env == "async":
+        project.env(ASYNC)
+    assert dbtool("--url", plain(database), "upgrade", "aaaa00000001", cwd=project.root).code == 0
+    for words, shown in (
+        (("current",), "aaaa00000001"),
+        (("check",), "aaaa00000002"),
+        (("history", "-i"), "aaaa00000001"),
+        (("show", "current"), "aaaa00000001"),
+        (("upgrade", "--plan"), "aaaa00000002"),
+        (("heads",), "aaaa00000002"),
+    ):
+        ran = through(*words)
+        assert ran.code in (0, 1), ran
+        assert shown in ran.out, ran
+        note = f"info: {pooler.target.shown} is read through a transaction pooler: two sessions"
+        assert (note in ran.err) == (words != ("heads",)), ran
+
+
+def test_nothing_of_a_read_stays_behind(
+    dbtool: Dbtool, database: Target, through: Through, pooler: Pooler
+) -> None:
+    """Other clients of the same server processes find their settings as they were."""
+    through("current")
+    through("check")
+    with SyncConnection(pooler.target) as one, SyncConnection(pooler.target) as other:
+        other.execute("BEGIN")
+        for each in (one, other):
+            found = each.fetch("SELECT name FROM pg_settings WHERE source = 'session'")
+            assert {row[0] for row in found} <= {"application_name", "client_encoding"}, found
+
+
+def test_another_database_is_noticed_through_a_pooler(
+    dbtool: Dbtool, project: Small, database: Target, through: Through, server_neighbour: Target
+) -> None:
+    """An env.py that reads elsewhere is recognised there, too."""
+    project.env(
+        f"""
+        import psycopg
+        from alembic import context
+        from sqlalchemy import create_engine
+        {MIGRATE.replace(chr(10), chr(10) + " " * 8)}
+        def connect():
+            return psycopg.connect("{plain(server_neighbour)}")
+        with create_engine("postgresql+psycopg://", creator=connect).connect() as connection:
+            migrate(connection)
+        """
+    )
+    ran = through("current")
+    assert ran.code == 4, ran
+    assert "env.py connects to another database than the one that is named" in ran.err
+
+
+@pytest.fixture
+def server_neighbour(database: Target) -> Target:
+    """Another database of the same server."""
+    return database.with_database("postgres")
+
+
+def test_pool_of_one(dbtool: Dbtool, project: Small, database: Target) -> None:
+    """Where env.py could never get a server connection, the read is refused in seconds."""
+    with pgbouncer(database, {"default_pool_size": "1"}) as pooler:
+        ran = dbtool("--url", plain(pooler.target), "current", cwd=project.root)
+    assert (ran.code, ran.out) == (2, "")
+    assert "has no second server connection free\n" in ran.err
+
+
+def test_statement_pooling(dbtool: Dbtool, project: Small, database: Target) -> None:
+    """Where not even a transaction is allowed, a read is refused with that reason."""
+    with pgbouncer(database, {"pool_mode": "statement"}) as pooler:
+        ran = dbtool("--url", plain(pooler.target), "current", cwd=project.root)
+    assert (ran.code, ran.out) == (2, "")
+    assert "cannot be recognised through its pooler\n" in ran.err
+
+
+def test_hint_names_what_can_be_told() -> None:
+    """The direct host of Neon, the usual port where the port is a pooler's, else the fact."""
+    target = Target("db", 6432, "app", "app")
+    assert family.certain_by_name(target) == ""
+    assert "port 5432" in family.direct_endpoint(target)
+    assert family.direct_endpoint(replace(target, port=5433)).endswith("not its pooler.")

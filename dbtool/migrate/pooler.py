@@ -1,0 +1,133 @@
+"""Whether a pooler stands before the server, what shows it, and what that rules out."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from asyncpg.exceptions import PostgresError
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import POOLER_PORTS, Target, pooled
+from dbtool.errors import DbtoolError, UsageError
+from dbtool.report import listed
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+
+_ROUNDS = 6
+_CONSOLE = "pgbouncer"
+_LIMIT = 3.0
+
+
+def certain_by_name(target: Target) -> str:
+    """What in the name leaves no doubt, or nothing: a port or a word in a host name may deceive."""
+    certain = "-pooler." in target.host or target.parameter("pgbouncer") == "true"
+    return (pooled(target) or "") if certain else ""
+
+
+def transaction_pooling(connection: SyncConnection, target: Target, backend: int) -> str:
+    """What shows that sessions do not keep a server process of their own, or nothing.
+
+    A pooler of any kind invents the process number it reports at login; only then is it worth
+    looking. One that gives every session a process of its own is no obstacle.
+    """
+    if connection.run(_reported_backend) == backend:
+        return ""
+    seen = _shared(connection, target, backend)
+    return listed([seen, *_more(target)], 9) if seen else ""
+
+
+async def _reported_backend(connection: "Connection") -> int:
+    pid: int = connection.get_server_pid()
+    return pid
+
+
+def _shared(connection: SyncConnection, target: Target, backend: int) -> str:
+    """Ask two open sessions in turn: in other hands each would keep its own process."""
+    with SyncConnection(target, application_name="dbtool migrations") as second:
+        for _ in range(_ROUNDS):
+            if process_of(second) == process_of(connection):
+                return "two sessions share one server process"
+            if process_of(connection) != backend:
+                return "a session is moved from one server process to another"
+    return ""
+
+
+def _more(target: Target) -> list[str]:
+    found = [pooled(target) or ""]
+    with suppress(DbtoolError):
+        with SyncConnection(target, read_only=True) as careful:
+            refused = careful.connection.refused
+        found.append("it refuses start-up options" if "refused" in refused else "")
+    if _has_console(target):
+        found.append(f'its database "{_CONSOLE}" is the console of PgBouncer')
+    return [each for each in found if each]
+
+
+def _has_console(target: Target) -> bool:
+    with suppress(DbtoolError, PostgresError, OSError):
+        with SyncConnection(target.with_database(_CONSOLE), timeout=1.0) as console:
+            console.execute("SHOW VERSION")
+        return True
+    return False
+
+
+def process_of(connection: SyncConnection) -> int:
+    """The server process a session has at the moment."""
+    return int(connection.fetchval("SELECT pg_catalog.pg_backend_pid()"))
+
+
+def pin(connection: SyncConnection, target: Target) -> int:
+    """Begin a transaction, which keeps a server process for itself until it ends.
+
+    The pooler must have another one for env.py: waiting for our own would never end.
+    """
+    try:
+        connection.execute("BEGIN")
+        backend = process_of(connection)
+    except (PostgresError, OSError) as error:
+        raise UsageError(
+            f"{target.shown} cannot be recognised through its pooler",
+            detail=f"That takes a transaction, and the pooler allows none: {error}",
+            hint=direct_endpoint(target),
+        ) from error
+    try:
+        with SyncConnection(target, timeout=_LIMIT) as second:
+            second.run(lambda opened: opened.fetchval("SELECT 1", timeout=_LIMIT))
+    except (DbtoolError, PostgresError, OSError) as error:
+        raise UsageError(
+            f"the pooler before {target.shown} has no second server connection free",
+            detail="Reading through it takes two for a moment: one that dbtool holds, by which"
+            f" env.py's is recognised. Waited {_LIMIT:g} s.",
+            hint=direct_endpoint(target),
+        ) from error
+    return backend
+
+
+def direct_endpoint(target: Target) -> str:
+    """How the server itself is named, where that can be told."""
+    host = target.host.replace("-pooler.", ".", 1)
+    if host != target.host:
+        return f"Name the direct endpoint: {target.user}@{host}:{target.port}/{target.database}."
+    if target.port in POOLER_PORTS:
+        return (
+            "Name the server itself, not its pooler: it often listens at the same host, port 5432."
+        )
+    return "Name the server itself, not its pooler."
+
+
+def refusal(target: Target, evidence: str, *, direct: bool = False) -> UsageError:
+    """The target is a transaction pooler, and migrations cannot go through one."""
+    insisted = " --direct does not help against what was seen." if direct else ""
+    return UsageError(
+        f"{target.shown} is reached through a transaction pooler",
+        detail=f"{evidence[0].upper()}{evidence[1:]}. Migrations need a session of their own;"
+        f" the locks and settings of a session do not survive such a pooler.{insisted}",
+        hint=direct_endpoint(target),
+    )
+
+
+def note(target: Target, evidence: str) -> str:
+    """What is to be said where only reading goes through a pooler."""
+    return f"{target.shown} is read through a transaction pooler: {evidence}; to migrate: " + (
+        direct_endpoint(target)[0].lower() + direct_endpoint(target)[1:].rstrip(".")
+    )
