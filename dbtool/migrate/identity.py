@@ -139,12 +139,15 @@ class Watch(Listener):
             self._maintenance.add(place.database)
         else:
             self._count(place)
+        kept = dict(named)
         if self._held.pooled:
             self._refuse_settings(target)
-            named = {**named, **unprepared(dialect)}
+            kept |= unprepared(dialect)
         elif place.reaches(target):
             return None
-        ours, ours_named = arguments_for(target, dialect, named)
+        if place.reaches(target):
+            return dialect.connect(**kept)
+        ours, ours_named = arguments_for(target, dialect, kept)
         return dialect.connect(*ours, **ours_named)
 
     def _refuse_settings(self, target: Target) -> None:
