@@ -1,10 +1,12 @@
 """One asyncpg connection that knows which of its settings still have to be set per transaction."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+from asyncpg.exceptions import PostgresError
 
 from dbtool.database.target import Target, tls_parameters
 
@@ -26,6 +28,7 @@ class Connection(asyncpg.Connection):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self.refused = ""
+        self.target: Target | None = None
         self.local_settings: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -44,21 +47,37 @@ class Connection(asyncpg.Connection):
         return "; ".join([start, *(_set_local(*setting) for setting in settings.items())])
 
     @asynccontextmanager
-    async def limits(self) -> AsyncIterator[None]:
+    async def limits(self, wait: float = 10.0) -> AsyncIterator[None]:
         """Run the block with the requested settings in force.
 
         Where the endpoint refused them at start-up the block is one transaction, rolled back
-        at its end unless the block ended it; elsewhere nothing is sent.
+        at its end unless the block ended it; elsewhere nothing is sent. A pooler that has no
+        server connection for it within `wait` seconds is a ConnectError.
         """
         if not self.begin:
             yield
             return
-        await self.execute(self.begin)
+        await self._begin(wait)
         try:
             yield
         finally:
             if not self.is_closed() and self.is_in_transaction():
                 await self.execute("ROLLBACK")
+
+    async def _begin(self, wait: float) -> None:
+        from dbtool.database.pooler import refused_to_wait, unanswered
+
+        assert self.target is not None
+        try:
+            async with asyncio.timeout(wait):
+                await self.execute(self.begin)
+        except TimeoutError as error:
+            self.terminate()
+            raise await unanswered(self.target, wait) from error
+        except PostgresError as error:
+            if told := refused_to_wait(error, self.target):
+                raise told from error
+            raise
 
 
 def _set_local(name: str, value: str) -> str:
@@ -89,6 +108,7 @@ async def open_connection(
         server_settings=server_settings,
         connection_class=Connection,
     )
+    connection.target = target
     return connection
 
 
@@ -124,7 +144,7 @@ async def connect_with_options(
         except asyncpg.ProtocolViolationError as error:
             refused = _refusal(error)
         else:
-            if _in_force(connection, options):
+            if in_force(connection, options):
                 return connection
             return _marked(connection, options, "the endpoint ignored a start-up option")
     connection = await open_connection(target, timeout, application_name, {})
@@ -143,7 +163,7 @@ def _refusal(error: asyncpg.ProtocolViolationError) -> str:
     raise error
 
 
-def _in_force(connection: Connection, options: Mapping[str, str]) -> bool:
+def in_force(connection: Connection, options: Mapping[str, str]) -> bool:
     """Whether read-only took effect, as far as the server reports it (14 and later)."""
     if options.get(READ_ONLY) != "on":
         return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from asyncpg.exceptions import InterfaceError
 
 from dbtool.database.connect import connect
+from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, UsageError
 from dbtool.explain import facts, parameters, safety
@@ -108,10 +109,14 @@ class _Runner:
     async def run(self, target: Target, script: Script) -> Explained:
         """Log in, explain each statement in a transaction of its own, log out."""
         connection = await connect(target)
+        marked, patience = self._permission.environment(target), Patience(target, self._progress)
         try:
-            classified = await classify(connection, target, self._permission.environment(target))
+            classified = await patience.first(classify(connection, target, marked))
             statements = tuple(
-                [await self._one(connection, each, classified) for each in script.statements]
+                [
+                    await self._one(connection, each, classified, patience)
+                    for each in script.statements
+                ]
             )
             version = int(connection.get_server_version().major)
         except (OSError, InterfaceError) as error:
@@ -121,19 +126,23 @@ class _Runner:
         return Explained(statements, target.shown, version, classified.standing, script.notes)
 
     async def _one(
-        self, connection: "Connection", statement: Prepared, classified: Classified
+        self,
+        connection: "Connection",
+        statement: Prepared,
+        classified: Classified,
+        patience: Patience,
     ) -> Examined:
         seconds = self._how.timeout or LIMITS[classified.standing].seconds
         if statement.line > 1:
             self._progress.step(f"explaining line {statement.line}")
         try:
-            async with guarded(connection, seconds) as session:
+            async with guarded(connection, seconds, patience) as session:
                 planned = await self._plan(session, statement, classified)
                 if not planned.doubts:
                     return await self._examine(session, planned, statement.line)
             # Outside the transaction: its locks would be kept while somebody thinks.
             self._confirm(planned.doubts)
-            async with guarded(connection, seconds) as session:
+            async with guarded(connection, seconds, patience) as session:
                 return await self._examine(session, planned, statement.line)
         except RefusedByServerError as refused:
             raise await tell(refused.error, refused.sent, connection) from refused.error

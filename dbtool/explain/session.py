@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 from asyncpg.exceptions import PostgresError
 
+from dbtool.database.pooler import Patience
 from dbtool.errors import ConnectError
 from dbtool.explain.build import build
 from dbtool.explain.deepjson import loads
@@ -86,10 +87,13 @@ def _type(parameter: asyncpg.Type) -> str:
 
 
 @asynccontextmanager
-async def guarded(connection: "Connection", seconds: float) -> AsyncIterator[Session]:
+async def guarded(
+    connection: "Connection", seconds: float, patience: Patience | None = None
+) -> AsyncIterator[Session]:
     """The transaction; whatever happens inside, nothing of it stays."""
     session = Session(connection, seconds)
-    await connection.execute(_begin(session))
+    begins = connection.execute(_begin(session))
+    await (patience.first(begins) if patience else begins)
     try:
         yield session
     finally:

@@ -64,11 +64,18 @@ class Session:
             async with asyncio.timeout(STATEMENT_SECONDS + GRACE_SECONDS):
                 answer: dict[str, Any] = json.loads(await self._fetch(sql))
                 return answer
+        except TimeoutError as error:
+            raise await self._silence() from error
         except Exception as error:
             raise _explained(error, self._target) from error
 
+    async def _silence(self) -> DbtoolError:
+        from dbtool.database.pooler import unanswered
+
+        return await unanswered(self._target, STATEMENT_SECONDS + GRACE_SECONDS)
+
     async def _fetch(self, sql: str) -> str:
-        async with self._connection.limits():
+        async with self._connection.limits(STATEMENT_SECONDS):
             try:
                 text: str = await self._connection.fetchval(sql)
             except BaseException:
@@ -117,13 +124,6 @@ def _explained(error: Exception, target: Target) -> DbtoolError:
     match error:
         case DbtoolError():
             return error
-        case TimeoutError():
-            return OperationError(
-                f"{target.shown} accepted the login and then stopped answering",
-                detail=f"No reply within {STATEMENT_SECONDS + GRACE_SECONDS:g} s, although the"
-                f" server was told to give up after {STATEMENT_SECONDS} s.",
-                hint="The host or its disk may be stalled: look at the machine itself.",
-            )
         case asyncpg.QueryCanceledError():
             return OperationError(
                 f"the server did not answer within {STATEMENT_SECONDS} s",

@@ -1,6 +1,7 @@
 """Every way a command may fail to reach its database, as the user meets it."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,3 +95,27 @@ def test_a_pooled_endpoint(dbtool: Dbtool, server: Server) -> None:
     with pgbouncer(server.target()) as pooler:
         ran = dbtool("pool", "--url", url(pooler.target))
     assert (ran.code, ran.out != "") == (0, True), ran.err
+
+
+def test_no_server_connection_free(dbtool: Dbtool, database: Target) -> None:
+    """Exit 3 within seconds where a pooler has nothing to give; explain says that it waits."""
+    alone = {"default_pool_size": "1"}
+    with pgbouncer(database, alone) as pooler, SyncConnection(pooler.target) as holder:
+        holder.execute("BEGIN; SELECT 1")
+        began = time.monotonic()
+        pool = dbtool("pool", "--url", url(pooler.target))
+        assert time.monotonic() - began < 6
+        explain = dbtool("explain", "SELECT 1", "--url", url(pooler.target))
+        assert time.monotonic() - began < 20
+    message = (
+        f"error: PgBouncer at {pooler.target.address} accepted the login, no server connection"
+        " is free\n"
+        "detail: Nothing answered within {} s, although PgBouncer itself does. All connections"
+        " of its pool are taken, or the server behind is down.\n"
+        "hint: SHOW POOLS on its console tells: clients wait (cl_waiting) where all of pool_size"
+        "\n      are active. dbtool pool on the server itself shows who sits in a transaction.\n"
+    )
+    assert (pool.code, pool.out, pool.err) == (3, "", message.replace("{}", "2"))
+    waits = f"waiting for {pooler.target.shown} to answer\n"
+    assert (explain.code, explain.out) == (3, "")
+    assert explain.err == waits + message.replace("{}", "10")

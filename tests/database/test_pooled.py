@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
 
 from dbtool.database.connect import connect
+from dbtool.database.pooler import Patience
+from dbtool.database.sync import SyncConnection
 from dbtool.database.target import pooled
 from dbtool.database.url import parse
+from dbtool.errors import ConnectError
+from dbtool.ports import Silent
 from dbtool.scratch.server import Server
 from tests.logins import IN_FORCE, LIMITS, login, refusal, said
 from tests.pgbouncer import Pooler, pgbouncer
@@ -131,3 +136,115 @@ def test_a_pooler_known_by_its_address(url: str, evidence: str | None) -> None:
     """Host, port or the URL itself may give a pooler away."""
     found = pooled(parse(url, "--url", {}))
     assert found == evidence or (found or "").endswith(evidence or "nothing")
+
+
+@contextmanager
+def taken(pooler: Pooler, count: int) -> Iterator[None]:
+    """Clients that sit in a transaction and so keep that many server connections."""
+    with ExitStack() as opened:
+        for _ in range(count):
+            opened.enter_context(SyncConnection(pooler.target)).execute("BEGIN; SELECT 1")
+        yield
+
+
+NOT_FREE = "PgBouncer at SERVER accepted the login, no server connection is free"
+TAKEN = "All connections of its pool are taken, or the server behind is down."
+
+
+def test_a_pooler_without_a_free_server_connection(pooler: Pooler) -> None:
+    """It is not waited for as long as the pooler would, and the pooler is not called stalled."""
+
+    async def run() -> ConnectError:
+        connection = await connect(pooler.target, read_only=True, settings=LIMITS)
+        with pytest.raises(ConnectError) as caught:
+            async with connection.limits(0.5):
+                pytest.fail("no server connection was free")
+        assert connection.is_closed()
+        return caught.value
+
+    with taken(pooler, 2):
+        error = asyncio.run(run())
+    assert error.message == NOT_FREE.replace("SERVER", pooler.target.address)
+    assert error.detail == (
+        f"Nothing answered within 0.5 s, although PgBouncer itself does. {TAKEN}"
+    )
+
+
+def test_a_pooler_that_gives_up_first(server: Server) -> None:
+    """Its own query_wait_timeout is told as the same thing."""
+    with pgbouncer(server.target(), {"query_wait_timeout": "1"}) as running, taken(running, 2):
+
+        async def run() -> ConnectError:
+            connection = await connect(running.target, read_only=True, settings=LIMITS)
+            with pytest.raises(ConnectError) as caught:
+                async with connection.limits():
+                    pytest.fail("no server connection was free")
+            return caught.value
+
+        error = asyncio.run(run())
+    assert error.message == NOT_FREE.replace("SERVER", running.target.address)
+    assert error.detail == f"It gave up after its query_wait_timeout. {TAKEN}"
+
+
+def test_a_pooler_whose_host_stalls(pooler: Pooler) -> None:
+    """Where the pooler itself answers no more, nothing is said about its connections."""
+    with proxy(pooler.target) as between:
+
+        async def run() -> ConnectError:
+            connection = await connect(between.target, read_only=True, settings=LIMITS)
+            between.go_silent()
+            with pytest.raises(ConnectError) as caught:
+                async with connection.limits(0.5):
+                    pytest.fail("nobody answered")
+            return caught.value
+
+        error = asyncio.run(run())
+    assert error.message == (
+        f"{between.target.shown} accepted the login and then stopped answering"
+    )
+
+
+class Said(Silent):
+    """Keeps the stages it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def step(self, text: str) -> None:
+        """Keep one."""
+        self.steps.append(text)
+
+
+def test_patience_says_that_it_waits(pooler: Pooler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody at a terminal is told after a moment, and gets the reason in the end."""
+    monkeypatch.setattr("dbtool.database.pooler._TOLD_AFTER", 0.2)
+    monkeypatch.setattr("dbtool.database.pooler._GIVEN_UP_AFTER", 0.6)
+    said = Said()
+
+    async def run() -> ConnectError:
+        connection = await connect(pooler.target)
+        with pytest.raises(ConnectError) as caught:
+            await Patience(pooler.target, said).first(connection.fetchval("SELECT 1"))
+        connection.terminate()
+        return caught.value
+
+    with taken(pooler, 2):
+        error = asyncio.run(run())
+    assert error.message == NOT_FREE.replace("SERVER", pooler.target.address)
+    assert said.steps == [f"waiting for {pooler.target.shown} to answer"]
+
+
+def test_patience_ends_with_the_answer(pooler: Pooler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server connection that becomes free in time is used."""
+    monkeypatch.setattr("dbtool.database.pooler._TOLD_AFTER", 0.1)
+    said = Said()
+
+    async def run() -> object:
+        connection = await connect(pooler.target)
+        patience = Patience(pooler.target, said)
+        answer = await patience.first(connection.fetchval("SELECT pg_sleep(0.3)::text || 'x'"))
+        await connection.close()
+        return answer
+
+    assert asyncio.run(run()) == "x"
+    assert len(said.steps) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import LockNotObtained, OperationError
+from dbtool.errors import ConnectError, LockNotObtained, OperationError
 from dbtool.health.pool import read
 from dbtool.health.session import Session, session
 from tests.pgbouncer import pgbouncer
@@ -128,10 +128,22 @@ def test_a_server_that_froze_after_the_login_is_given_up(
             through.go_silent()
             await opened.read(SETTINGS)
 
-        with pytest.raises(OperationError) as caught:
+        with pytest.raises(ConnectError) as caught:
             ask(through.target, freeze)
     assert caught.value.message == (
         f"{through.target.shown} accepted the login and then stopped answering"
+    )
+
+
+def test_a_pooler_without_a_free_server_connection(database: Target) -> None:
+    """The pooler is named, not the host it stands on; the answer comes within seconds."""
+    alone = {"default_pool_size": "1"}
+    with pgbouncer(database, alone) as pooler, SyncConnection(pooler.target) as holder:
+        holder.execute("BEGIN; SELECT 1")
+        with pytest.raises(ConnectError) as caught:
+            read(pooler.target)
+    assert caught.value.message == (
+        f"PgBouncer at {pooler.target.address} accepted the login, no server connection is free"
     )
 
 
