@@ -13,10 +13,15 @@ if TYPE_CHECKING:
     from dbtool.report import Report
 
 
+PANEL = "Set-up"
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     config_only = ALEMBIC[:1]
-    command(app, "Set-up", config_only)(init)
+    command(app, PANEL, config_only)(init)
+    command(app, PANEL)(list_templates)
+    command(app, PANEL, name="list_templates", hidden=True)(list_templates)
 
 
 def init(
@@ -45,6 +50,10 @@ def init(
             "or pyproject_async.",
         ),
     ] = "",
+    package: Annotated[
+        bool,
+        typer.Option("--package", help="Make the environment and its revisions packages."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")
@@ -65,7 +74,7 @@ def init(
     from dbtool.migrate.init.view import View
 
     survey = look(Path.cwd(), call.options.config)
-    proposal = propose(survey, Wishes(directory, template, tuple(models or ())))
+    proposal = propose(survey, Wishes(directory, template, tuple(models or ()), package))
     view = View(call.command, proposal, check(proposal), call.settings.has_target())
     if dry_run or not proposal.changes:
         return view.report("proposed")
@@ -85,3 +94,10 @@ def _refuse_unseen(call: Call) -> None:
             "the changes would not be on the screen before the question",
             hint="Give --dry-run to see them, then --yes to write them.",
         )
+
+
+def list_templates(call: Call) -> "Report":
+    """List the templates of Alembic that init can begin with."""
+    from dbtool.migrate.init.available import available, report
+
+    return report(available(), call.command)

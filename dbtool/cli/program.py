@@ -23,7 +23,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "pool": ("pool",),
     "seed": ("seed",),
     "demo": ("demo",),
-    "init": ("init",),
+    "init": ("init", "list-templates", "list_templates"),
     "local": ("local",),
     "config": ("config",),
     "rules": ("rules",),

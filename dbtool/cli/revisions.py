@@ -183,7 +183,8 @@ def merge(
 
     wish = family.Wish(message, splice=splice, branch_label=branch_label, rev_id=rev_id)
     with output.reserved():
-        created = family.merge(opened(call, offline=True), tuple(map(checked, revisions)), wish)
+        names = tuple(map(checked, revisions))
+        created = family.merge(opened(call), names, wish, call.progress)
     return view.created(created, call.command)
 
 

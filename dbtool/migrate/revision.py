@@ -166,11 +166,17 @@ def _write(loaded: Loaded, comparison: RevisionContext) -> Created:
     return _writing(loaded, lambda: list(comparison.generate_scripts()))
 
 
-def merge(project: Project, revisions: tuple[str, ...], wish: Wish) -> Created:
-    """Write a revision in which several heads meet."""
+def merge(
+    project: Project, revisions: tuple[str, ...], wish: Wish, progress: Progress | None = None
+) -> Created:
+    """Write a revision in which several heads meet; env.py runs where the configuration says so."""
     words = ("merge", *wish.words(), "--", *revisions)
     loaded = load(project, words)
     given = list(revisions) if len(revisions) > 1 else revisions[0]
+    arguments: dict[str, Any] = {"config": loaded.config}
+    if runs_env(project):
+        with Session(project, progress or Silent(), reading=True) as session:
+            session.look(words, lambda *_: None, lambda _: {"template_args": arguments})
 
     def generate() -> list[Script | None]:
         return [
@@ -181,7 +187,7 @@ def merge(project: Project, revisions: tuple[str, ...], wish: Wish) -> Created:
                 branch_labels=wish.branch_label,
                 splice=wish.splice,
                 refresh=True,
-                config=loaded.config,
+                **arguments,
             )
         ]
 

@@ -25,6 +25,7 @@ class Wishes:
     directory: str = ""
     template: str = ""
     models: tuple[str, ...] = ()
+    package: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def _refuse_contradiction(survey: Survey, wishes: Wishes) -> None:
             hint=f"Say which one: dbtool init -c {survey.others[0]}",
         )
     found = survey.environment
-    if found is not None and (wishes.template or wishes.directory not in ("", found.directory)):
+    elsewhere = found is not None and wishes.directory not in ("", found.directory)
+    if found is not None and (wishes.template or wishes.package or elsewhere):
         raise UsageError(
             f"the project has an Alembic environment already ({found.config})",
             detail=f"Its script_location is {found.directory or 'known to Alembic only'}.",
@@ -118,6 +120,8 @@ def _create(survey: Survey, wishes: Wishes) -> Proposal:
         scaffold.configuration(draft, plan)
     else:
         scaffold.environment(draft, plan)
+    for name in (directory, f"{directory}/versions") if wishes.package else ():
+        draft.create(f"{name}/__init__.py", "")
     propose_settings(draft, survey, specs)
     ignore_own_files(draft)
     return Proposal(
