@@ -144,7 +144,7 @@ async def connect_with_options(
         except asyncpg.ProtocolViolationError as error:
             refused = _refusal(error)
         else:
-            if in_force(connection, options):
+            if in_force(connection, options) and await _arrived(connection, options):
                 return connection
             return _marked(connection, options, "the endpoint ignored a start-up option")
     connection = await open_connection(target, timeout, application_name, {})
@@ -168,3 +168,17 @@ def in_force(connection: Connection, options: Mapping[str, str]) -> bool:
     if options.get(READ_ONLY) != "on":
         return True
     return getattr(connection.get_settings(), READ_ONLY, "on") == "on"
+
+
+async def _arrived(connection: Connection, options: Mapping[str, str]) -> bool:
+    """Whether the options are in force where none of them is one the server reports by itself.
+
+    PgBouncer drops those that its ignore_startup_parameters lists, and says nothing.
+    """
+    if READ_ONLY in options:
+        return True
+    names = ", ".join(f"'{name}'" for name in options)
+    arrived = await connection.fetchval(
+        f"SELECT count(*) FROM pg_catalog.pg_settings WHERE source = 'client' AND name IN ({names})"
+    )
+    return bool(arrived == len(options))

@@ -186,7 +186,10 @@ async def analyze(connection: Connection, planned: Planned, progress: Progress) 
         return
     progress.step("analyzing the tables")
     try:
-        await connection.execute(f"ANALYZE {names}")
+        async with connection.limits():
+            await connection.execute(f"ANALYZE {names}")
+            if connection.is_in_transaction():
+                await connection.execute("COMMIT")
     except PostgresError as error:
         progress.note(f"ANALYZE failed, the rows are loaded: {error}")
 

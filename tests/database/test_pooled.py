@@ -45,19 +45,24 @@ def test_a_pooler_that_refuses_options(pooler: Pooler) -> None:
     )
 
 
-def test_a_pooler_that_ignores_options(server: Server) -> None:
-    """PgBouncer can be told to drop options silently; read-only that did not arrive is seen."""
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_pooler_that_ignores_options(server: Server, *, read_only: bool) -> None:
+    """PgBouncer can be told to drop options silently; what did not arrive is seen."""
     ignore = {"ignore_startup_parameters": ", ".join(("default_transaction_read_only", *LIMITS))}
     with pgbouncer(server.target(), ignore) as running:
 
         async def run() -> tuple[str, str]:
-            connection = await connect(running.target, read_only=True, settings=LIMITS)
+            connection = await connect(running.target, read_only=read_only, settings=LIMITS)
             async with connection.limits():
                 found: str = await connection.fetchval(IN_FORCE)
             await connection.close()
             return connection.refused, found
 
-        assert asyncio.run(run()) == ("the endpoint ignored a start-up option", "on 100ms 2s")
+        begun = "on" if read_only else "off"
+        assert asyncio.run(run()) == (
+            "the endpoint ignored a start-up option",
+            f"{begun} 100ms 2s",
+        )
 
 
 def test_a_pooler_known_by_name_is_not_asked_twice(pooler: Pooler) -> None:

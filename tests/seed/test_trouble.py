@@ -178,6 +178,26 @@ def test_a_table_that_is_locked_while_it_is_looked_at(migrated: Target, example:
     assert caught.value.message == "a table of the models is locked by another session"
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_lock_timeouts_hold_where_a_pooler_drops_them(
+    migrated: Target, example: Models, *, dry_run: bool
+) -> None:
+    """PgBouncer may drop start-up options without a word; a locked table is not waited for."""
+    drop = {"ignore_startup_parameters": "jit,lock_timeout,default_transaction_read_only"}
+    with pgbouncer(migrated, drop) as pooler, SyncConnection(migrated) as other:
+        other.execute("BEGIN; LOCK users IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(LockNotObtained):
+            seed(pooler.target, example, SMALL, named(migrated), dry_run=dry_run)
+
+
+def test_statistics_are_fresh_through_a_pooler(migrated: Target, example: Models) -> None:
+    """ANALYZE runs within the limits and is kept."""
+    with pgbouncer(migrated) as pooler:
+        seed(pooler.target, example, SMALL, named(migrated))
+    with SyncConnection(migrated) as session:
+        assert session.fetchval("SELECT reltuples FROM pg_class WHERE relname = 'users'") == 50
+
+
 def test_looking_costs_few_round_trips(migrated: Target, example: Models) -> None:
     """One statement for the catalogue, one for the rows; parents not filled add their keys only."""
 
