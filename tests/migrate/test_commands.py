@@ -2,22 +2,19 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 
-from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.scratch.server import Server
-from tests.conftest import Dbtool, Ran
-from tests.migrate.conftest import plain, url
+from tests.conftest import Dbtool
+from tests.migrate.conftest import plain
 from tests.migrate.projects import FROM_CONFIG, INI, Small, small
-
-PLACEHOLDER = "driver://user:pass@localhost/dbname"
+from tests.projects.pair import Pair, paired
+from tests.projects.runner import Runner, running
+from tests.projects.snapshot import snapshot
 
 
 @pytest.fixture
@@ -42,66 +39,25 @@ def branched(tmp_path: Path) -> Small:
     return project
 
 
-class Pair:
-    """The same project twice: one is Alembic's, one is ours, each with its own database."""
-
-    def __init__(self, ours: Small, theirs: Small, databases: tuple[Target, Target], run: Dbtool):
-        self.ours, self.theirs = ours, theirs
-        self.databases = databases
-        self._dbtool = run
-
-    def both(self, *words: str) -> tuple[Ran, "subprocess.CompletedProcess[str]"]:
-        """Run one command line with both programs."""
-        program = Path(sys.executable).parent / "alembic"
-        theirs = subprocess.run(
-            [program, *words], cwd=self.theirs.root, capture_output=True, text=True, check=False
-        )
-        flags = ("--yes",) if words[0] == "downgrade" and "--sql" not in words else ()
-        named = ("--url", plain(self.databases[0]))
-        return self._dbtool(*named, *words, *flags, cwd=self.ours.root), theirs
-
-    def same_database(self) -> bool:
-        """Whether both databases hold the same tables and versions."""
-        one, other = (state(each) for each in self.databases)
-        assert one == other
-        return True
-
-    def same_files(self) -> bool:
-        """Whether both projects hold the same revisions, but for dates."""
-        one, other = (files(each.root) for each in (self.ours, self.theirs))
-        assert one == other
-        return True
-
-
-def state(target: Target) -> tuple[list[str], list[str]]:
-    """The tables and the recorded versions."""
-    with SyncConnection(target) as connection:
-        rows = connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        tables = sorted(row[0] for row in rows)
-        versions = []
-        if "alembic_version" in tables:
-            versions = [row[0] for row in connection.fetch("SELECT * FROM alembic_version")]
-    return tables, sorted(versions)
-
-
-def files(root: Path) -> dict[str, str]:
-    """The revisions and what they say, without the dates."""
-    return {
-        path.name: re.sub(r"Create Date: .*", "", path.read_text())
-        for path in sorted((root / "migrations").rglob("*.py"))
-    }
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """Runs a command line."""
+    with running(tmp_path_factory.mktemp("runner")) as runner:
+        yield runner
 
 
 @pytest.fixture
-def pair(branched: Small, server: Server, database: Target, dbtool: Dbtool) -> Iterator[Pair]:
-    """Two copies of the branched project."""
+def databases(server: Server, database: Target) -> Iterator[tuple[Target, Target]]:
+    """Two empty databases."""
     name = f"{database.database}_alembic"
-    other = server.create_database(name)
-    copytree(branched.root, branched.root.parent / "theirs")
-    theirs = Small(branched.root.parent / "theirs")
-    theirs.write("alembic.ini", INI.replace(PLACEHOLDER, url(other).replace("%", "%%")))
-    yield Pair(branched, theirs, (database, other), dbtool)
+    yield database, server.create_database(name)
     server.drop_database(name)
+
+
+@pytest.fixture
+def pair(branched: Small, databases: tuple[Target, Target], warm: Runner, tmp_path: Path) -> Pair:
+    """Two copies of the branched project."""
+    return paired(lambda _: None, tmp_path, databases, warm)
 
 
 JOURNEYS = {
@@ -133,7 +89,7 @@ def test_same_effect_on_the_database(pair: Pair, journey: list[str]) -> None:
     """The database is what plain Alembic makes of it, and success is success."""
     for line in journey:
         ours, theirs = pair.both(*line.split())
-        assert (ours.code == 0) == (theirs.returncode == 0), (ours, theirs)
+        assert (ours.code == 0) == (theirs.code == 0), (ours, theirs)
         assert pair.same_database()
 
 
@@ -154,8 +110,8 @@ SCRIPTS = [
 def test_same_sql(pair: Pair, line: str) -> None:
     """`--sql` prints what Alembic prints, and nothing else."""
     ours, theirs = pair.both(*line.split())
-    assert (ours.code, theirs.returncode) == (0, 0), (ours, theirs)
-    assert ours.out == theirs.stdout
+    assert (ours.code, theirs.code) == (0, 0), (ours, theirs)
+    assert ours.out == theirs.out
     assert ours.err == ""
 
 
@@ -182,7 +138,7 @@ REVISIONS = [
 def test_same_files(pair: Pair, line: str) -> None:
     """A new revision is the file Alembic writes, or is refused where Alembic refuses it."""
     ours, theirs = pair.both(*line.split())
-    assert (ours.code == 0) == (theirs.returncode == 0), (ours, theirs)
+    assert (ours.code == 0) == (theirs.code == 0), (ours, theirs)
     assert pair.same_files()
 
 
@@ -201,10 +157,10 @@ LISTS = [
 def test_same_revisions_are_listed(pair: Pair, line: str) -> None:
     """The revisions listed are those Alembic lists."""
     ours, theirs = pair.both(*line.split(), *([] if "show" in line else ["-v"]))
-    ran = pair._dbtool(*line.split(), "--json", cwd=pair.ours.root)
-    assert (ours.code, theirs.returncode) == (0, 0), (ours, theirs)
+    ran = pair.dbtool(*line.split(), "--json")
+    assert (ours.code, theirs.code) == (0, 0), (ours, theirs)
     named = [each["revision"] for each in json.loads(ran.out)["data"]["revisions"]]
-    assert named == re.findall(r"^Rev: (\S+)", theirs.stdout, re.MULTILINE)
+    assert named == re.findall(r"^Rev: (\S+)", theirs.out, re.MULTILINE)
 
 
 def test_current_marks_what_alembic_marks(pair: Pair) -> None:
@@ -212,7 +168,7 @@ def test_current_marks_what_alembic_marks(pair: Pair) -> None:
     pair.both("upgrade", "contract@head")
     pair.both("upgrade", "reports@head")
     current, theirs = pair.both("current")
-    named = re.findall(r"^(\w{12})", theirs.stdout, re.MULTILINE)
+    named = re.findall(r"^(\w{12})", theirs.out, re.MULTILINE)
     for name in named:
         assert name in current.out
     marked, theirs = pair.both("history", "-i")
@@ -221,7 +177,7 @@ def test_current_marks_what_alembic_marks(pair: Pair) -> None:
         for line in marked.out.splitlines()
         if "(current" in line.replace("| ", "")
     ]
-    assert len(ours) == len(re.findall(r"\(current\)", theirs.stdout))
+    assert len(ours) == len(re.findall(r"\(current\)", theirs.out))
     assert pair.both("show", "current")[0].code == 0
 
 
@@ -231,7 +187,7 @@ def test_check_heads(pair: Pair) -> None:
         pair.both(*words)
         ours, theirs = pair.both("current", "--check-heads")
         assert ours.code == code, ours
-        assert (theirs.returncode == 0) == (code == 0)
+        assert (theirs.code == 0) == (code == 0)
 
 
 def test_several_version_locations(dbtool: Dbtool, tmp_path: Path, database: Target) -> None:
@@ -284,7 +240,7 @@ def test_plan_changes_nothing(dbtool: Dbtool, project: Small, database: Target) 
             "aaaa00000001  aaaa00000001 does something.\n"
             "aaaa00000002  aaaa00000002 does something.\n"
         )
-    assert state(database) == ([], [])
+    assert snapshot(database) == ("schema public",)
 
 
 def test_record_of_an_upgrade(dbtool: Dbtool, project: Small, database: Target) -> None:
