@@ -82,6 +82,11 @@ def opened(call: Call, *, offline: bool = False) -> "Project":
     return replace(project, wait_db=chosen.wait_db or 0.0, direct=chosen.direct)
 
 
+def as_flags(**flags: bool) -> tuple[str, ...]:
+    """The flags that were given, as env.py may look for them."""
+    return tuple(name for name, value in flags.items() if value)
+
+
 def checked(revision: str) -> str:
     """A revision, not an option that was let through because another word looks like -1."""
     if revision.startswith("-") and not re.fullmatch(r"-\d+", revision):
@@ -219,7 +224,8 @@ def current(
     from dbtool.migrate.current import current as read
 
     with output.reserved():
-        found = read(opened(call), call.progress)
+        flags = as_flags(**{"--check-heads": check_heads, "--verbose": verbose})
+        found = read(opened(call), call.progress, flags)
     return view.current(found, call.command, check_heads=check_heads, verbose=verbose)
 
 

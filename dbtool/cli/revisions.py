@@ -6,7 +6,7 @@ import typer
 
 from dbtool.cli import output
 from dbtool.cli.command import Call, command
-from dbtool.cli.migrate import PANEL, REVISION, checked, complete_revision, opened
+from dbtool.cli.migrate import PANEL, REVISION, as_flags, checked, complete_revision, opened
 from dbtool.cli.options import ALEMBIC, DATABASE, WAITING
 from dbtool.errors import UsageError
 
@@ -52,7 +52,9 @@ def history(
         if asks:
             from dbtool.migrate.current import history_at
 
-            found = history_at(opened(call), base, head, call.progress)
+            flags = as_flags(**{"--indicate-current": indicate_current, "--verbose": verbose})
+            flags += (f"--rev-range={rev_range}",) if rev_range else ()
+            found = history_at(opened(call), base, head, call.progress, flags)
         elif base or head:
             found = family.walk(opened(call, offline=True), base, head)
         else:

@@ -30,8 +30,10 @@ class Current:
         return sum(len(each.pending) for each in self.standings)
 
 
-def current(project: Project, progress: Progress | None = None) -> Current:
-    """Ask the database through env.py."""
+def current(
+    project: Project, progress: Progress | None = None, flags: tuple[str, ...] = ()
+) -> Current:
+    """Ask the database through env.py, which may look at the flags of the command line."""
     with Session(project, progress or Silent(), reading=True) as session:
         found: dict[str, Revision] = {}
         standings: list[Standing] = []
@@ -41,7 +43,7 @@ def current(project: Project, progress: Progress | None = None) -> Current:
             found.update((each.revision, of_script(each)) for each in scripts)
             standings.append(standing_of("", script, at))
 
-        record = session.look(_WORDS, look)
+        record = session.look((*_WORDS, *flags), look)
         named = zip(standings, record.tables, strict=True)
         return Current(
             session.target.shown,
@@ -60,7 +62,11 @@ def _all_current(script: ScriptDirectory, at: tuple[str, ...]) -> list[Script]:
 
 
 def history_at(
-    project: Project, base: str | None, head: str | None, progress: Progress | None = None
+    project: Project,
+    base: str | None,
+    head: str | None,
+    progress: Progress | None = None,
+    flags: tuple[str, ...] = (),
 ) -> History:
     """The history with the revisions marked that the database records.
 
@@ -78,12 +84,12 @@ def history_at(
             )
             found.append(marked(of_scripts(script, walked), at, session.target.shown))
 
-        session.look(("history",), look)
+        session.look(("history", *flags), look)
         return found[0]
 
 
-def revisions_at(project: Project, progress: Progress | None = None) -> History:
-    """The revisions the database records."""
+def revisions_at(project: Project, progress: Progress | None = None, verb: str = "show") -> History:
+    """The revisions the database records; `verb` is the command that asks."""
     with Session(project, progress or Silent(), reading=True) as session:
         found: list[History] = []
 
@@ -91,5 +97,5 @@ def revisions_at(project: Project, progress: Progress | None = None) -> History:
             scripts = resolve(script, lambda: script.get_revisions(at))
             found.append(marked(of_scripts(script, scripts), at, session.target.shown))
 
-        session.look(("show", "current"), look)
+        session.look((verb, "current"), look)
         return found[0]

@@ -12,7 +12,7 @@ from dbtool.ports import Progress
 
 def edit(project: Project, name: str, progress: Progress) -> None:
     """Open the files of the revisions a name stands for, one after the other."""
-    found = revisions_at(project, progress) if name == "current" else show(project, name)
+    found = revisions_at(project, progress, "edit") if name == "current" else show(project, name)
     if not found.revisions:
         raise UsageError(f'"{name}" stands for no revision')
     for revision in found.revisions:

@@ -34,17 +34,15 @@ class Pair:
         named = ("--url", plain(self.databases[0]))
         return self._run("dbtool", *named, *words, cwd=self.ours.root, env=env)
 
-    def same_database(self) -> bool:
-        """Whether both databases hold the same objects, rows and versions."""
-        one, other = map(snapshot, self.databases)
-        assert one == other
-        return True
+    def databases_differ(self) -> list[str]:
+        """What only one of the databases holds: objects, rows and versions."""
+        one, other = ({*snapshot(each)} for each in self.databases)
+        return sorted(one ^ other)
 
-    def same_files(self) -> bool:
-        """Whether both projects hold the same files, but for dates and the URL."""
-        one, other = (files(each.root) for each in (self.ours, self.theirs))
-        assert one == other
-        return True
+    def files_differ(self) -> list[str]:
+        """What only one of the projects has, file by file, but for dates and the URL."""
+        one, other = ({*files(each.root).items()} for each in (self.ours, self.theirs))
+        return [f"ours {each}" for each in one - other] + [f"theirs {each}" for each in other - one]
 
 
 def paired(
@@ -67,6 +65,7 @@ def files(root: Path) -> dict[str, str]:
     for path in sorted(root.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             text = path.read_text(encoding="utf-8", errors="replace")
+            text = "" if path.suffix == ".pyc" else text
             text = re.sub(r"Create Date: .*", "Create Date:", text)
             text = re.sub(r"sqlalchemy\.url.*", "sqlalchemy.url", text)
             found[path.relative_to(root).as_posix()] = text.replace(str(root), "ROOT")
