@@ -79,13 +79,16 @@ def reserved() -> Iterator[None]:
 
     A log handler that env.py sets up on stdout keeps writing to stderr afterwards.
     """
-    sys.stdout.flush()
+    stream = sys.stdout
+    stream.flush()
     stdout = os.dup(1)
     os.dup2(2, 1)
     try:
         with redirect_stdout(sys.stderr):
             yield
     finally:
+        with suppress(OSError):  # what sys.__stdout__ still holds was never for the report
+            stream.flush()
         os.dup2(stdout, 1)
         os.close(stdout)
 

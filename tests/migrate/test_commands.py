@@ -266,13 +266,44 @@ def test_record_of_an_upgrade(dbtool: Dbtool, project: Small, database: Target) 
     }
 
 
+NOISY = """
+import atexit, logging, os, subprocess, sys
+print("NOISE print")
+print("NOISE held back", file=sys.__stdout__)
+os.write(1, b"NOISE write\\n")
+os.system("echo NOISE child")
+subprocess.Popen(["sh", "-c", "sleep 0.3; echo NOISE late child"])
+logging.basicConfig(stream=sys.stdout, level=logging.DEBUG)
+logging.getLogger("app").warning("NOISE log")
+atexit.register(print, "NOISE at exit")
+atexit.register(os.system, "echo NOISE child at exit")
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("upgrade", "--sql"),
+        ("downgrade", "head:base", "--sql"),
+        ("stamp", "head", "--sql"),
+        ("ensure_version", "--sql"),
+        ("upgrade", "--json"),
+        ("current",),
+        ("check",),
+        ("upgrade", "--sql", "--from-scratch"),
+    ],
+    ids=" ".join,
+)
 def test_prints_and_logs_stay_out_of_the_report(
-    dbtool: Dbtool, project: Small, database: Target
+    dbtool: Dbtool, project: Small, database: Target, words: tuple[str, ...]
 ) -> None:
-    """What env.py, a revision or a program they start writes to stdout goes to stderr."""
-    project.env(f"import os\nprint('NOISE')\nos.system('echo NOISE')\n{FROM_CONFIG}")
-    project.revision("aaaa00000003", "aaaa00000002", "print('NOISE')")
-    for words in (("upgrade", "--json"), ("upgrade", "--sql"), ("current",), ("check",)):
-        ran = dbtool("--url", plain(database), *words, cwd=project.root)
-        assert "NOISE" not in ran.out, words
-        assert "NOISE" in ran.err, words
+    """What env.py, a revision, its imports or a program they start say goes to stderr."""
+    project.env(f"{NOISY}\n{FROM_CONFIG}")
+    revision = project.revision("aaaa00000003", "aaaa00000002", "print('NOISE in upgrade')")
+    revision.write_text(revision.read_text().replace("import op\n", "import op\nimport noisy\n"))
+    project.write("noisy.py", "print('NOISE of an import')\n")
+    ran = dbtool("--url", plain(database), *words, cwd=project.root)
+    assert ran.code in (0, 1), ran
+    assert "NOISE" not in ran.out
+    for each in ("print", "held back", "write", "child", "log", "at exit", "child at exit"):
+        assert f"NOISE {each}\n" in ran.err, each
