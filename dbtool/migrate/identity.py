@@ -213,7 +213,8 @@ class Watch(Listener):
         holder = self._held
         seen = _ask(connection, holder.question)
         if seen.holder == seen.backend:
-            self.refuse(pooler.refusal(holder.target, "env.py's session shares ours on the server"))
+            seen_here = pooler.Evidence("env.py's session shares ours on the server")
+            self.refuse(pooler.refusal(holder.target, seen_here))
         maintenance = seen.name.rpartition("/")[2] in self._maintenance
         if seen.holder != holder.backend or not (seen.same_database or maintenance):
             self.refuse(self._elsewhere(seen))

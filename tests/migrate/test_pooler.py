@@ -8,7 +8,8 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate import pooler as family
-from tests.conftest import Dbtool, Ran
+from dbtool.scratch.server import throwaway
+from tests.conftest import MAJOR, Dbtool, Ran
 from tests.migrate.conftest import plain
 from tests.migrate.projects import MIGRATE, Small
 from tests.pgbouncer import Pooler, pgbouncer
@@ -155,7 +156,7 @@ def test_reads_go_through(
         ran = through(*words)
         assert ran.code in (0, 1), ran
         assert shown in ran.out, ran
-        note = f"info: {pooler.target.shown} is read through a transaction pooler: two sessions"
+        note = f"info: {pooler.target.shown} is read through a transaction pooler (two sessions"
         assert (note in ran.err) == (words != ("heads",)), ran
 
 
@@ -215,9 +216,30 @@ def test_statement_pooling(dbtool: Dbtool, project: Small, database: Target) -> 
     assert "cannot be recognised through its pooler\n" in ran.err
 
 
-def test_hint_names_what_can_be_told() -> None:
-    """The direct host of Neon, the usual port where the port is a pooler's, else the fact."""
-    target = Target("db", 6432, "app", "app")
-    assert family.certain_by_name(target) == ""
-    assert "port 5432" in family.direct_endpoint(target)
-    assert family.direct_endpoint(replace(target, port=5433)).endswith("not its pooler.")
+def test_session_pool_of_one(dbtool: Dbtool, project: Small, database: Target) -> None:
+    """A session pooler with one server connection could never serve env.py beside dbtool."""
+    settings = {"pool_mode": "session", "default_pool_size": "1"}
+    with pgbouncer(database, settings) as pooler:
+        ran = dbtool("--url", plain(pooler.target), "upgrade", "--yes", cwd=project.root)
+    assert (ran.code, ran.out) == (2, "")
+    assert "has no second server connection free\n" in ran.err
+
+
+def test_server_behind_is_named(dbtool: Dbtool, project: Small) -> None:
+    """The server says where it listens, which is in nobody's URL."""
+    with throwaway(MAJOR, port=0) as server, pgbouncer(server.target()) as pooler:
+        ran = dbtool("--url", plain(pooler.target), "upgrade", "--yes", cwd=project.root)
+        where = server.target().address
+    assert f"hint: Name the server itself, not its pooler; it says it listens at {where}.\n" in (
+        ran.err
+    )
+
+
+def test_hint_names_the_direct_host_of_neon() -> None:
+    """What can be told from the name alone."""
+    target = Target("ep-a-1-pooler.eu.aws.neon.tech", 5432, "app", "app")
+    assert family.certain_by_name(target).text.startswith("the host name")
+    assert family.direct_endpoint(target) == (
+        "Name the direct endpoint: app@ep-a-1.eu.aws.neon.tech:5432/app."
+    )
+    assert not family.certain_by_name(replace(target, host="db", port=6432))
