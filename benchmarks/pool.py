@@ -14,7 +14,7 @@ from pathlib import Path
 from dbtool.database.connect import connect
 from dbtool.database.connection import Connection
 from dbtool.database.target import Target
-from dbtool.health.pool import SQL
+from dbtool.health.statement import SQL
 from dbtool.scratch.server import throwaway
 from tests.proxy import proxy
 

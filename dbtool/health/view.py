@@ -56,10 +56,15 @@ def _wrong_rows_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 def _headline(pool: Pool) -> str:
     slots = pool.slots
-    used = f"at most {slots.used:,}" if slots.hidden else f"{slots.used:,}"
+    taken = min(slots.used, slots.usable)
+    used = f"at most {taken:,}" if slots.hidden else f"{taken:,}"
     free = f"{slots.free:,} free" if slots.free else "none free"
-    share = percent(slots.used / slots.usable)
-    return f"{used} of {slots.usable:,} usable slots in use ({share}), {free}"
+    line = (
+        f"{used} of {slots.usable:,} usable slots in use ({percent(taken / slots.usable)}), {free}"
+    )
+    reserved = slots.superuser_reserved + slots.role_reserved
+    over = min(slots.used - taken, reserved)
+    return f"{line}; {over:,} of {reserved:,} reserved ones too" if over else line
 
 
 def _sections(pool: Pool, applications: dict[str, list[Group]]) -> Iterator[Section]:

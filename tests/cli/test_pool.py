@@ -39,7 +39,7 @@ def test_the_first_line_answers(dbtool: Dbtool, database: Target, people: Crowd)
     first, *rest = ran.out.splitlines()
     assert (ran.code, ran.err) == (0, "")
     used, _, words = first.partition(" ")
-    assert int(used) >= 4
+    assert int(used) >= 3
     assert words.startswith("of 97 usable slots in use (")
     assert any(line.split()[:2] == ["api", "3"] for line in rest)
     assert ran.out.endswith("\n\nno findings\n")
@@ -72,6 +72,8 @@ def test_json_is_the_pool_itself(dbtool: Dbtool, database: Target) -> None:
         "idle_transactions",
         "idle_transaction_count",
         "lock_waiters",
+        "queue",
+        "blockers",
         "oldest_transaction",
         "ages",
         "limits",
@@ -145,7 +147,7 @@ def test_a_full_server_is_a_finding_for_who_gets_in_and_an_error_for_who_does_no
         outside = dbtool("pool", "--url", url(replace(small.target(), user="late")))
         admin.execute("DROP ROLE late")
     assert inside.code == 1
-    assert f"{USABLE + 1} of {USABLE} usable slots in use" in inside.out.splitlines()[0]
+    assert f"{USABLE} of {USABLE} usable slots in use (100 %), none free" in inside.out.splitlines()[0]
     assert "few-free-slots" in inside.out
     assert outside.code == 3
     assert outside.out == ""

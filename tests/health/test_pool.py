@@ -38,7 +38,6 @@ def test_counts_client_backends_by_application_and_state(database: Target, peopl
         ("api", "idle in transaction"): 1,
         ("worker", "idle in transaction"): 1,
         ("@odd name@h:1", "idle"): 1,
-        ("dbtool", "active"): 1,
     }
     assert sum(group.count for group in pool.groups) == pool.slots.used
     assert {group.client for group in pool.groups} == {"local"}
@@ -54,8 +53,8 @@ def test_usable_slots_leave_out_every_reserved_tier(small: Server) -> None:
         "superuser_reserved": 3,
         "role_reserved": reserved,
         "usable": 17 - reserved,
-        "used": 2,
-        "free": 15 - reserved,
+        "used": 1,
+        "free": 16 - reserved,
         "hidden": 0,
     }
 
@@ -67,9 +66,9 @@ def test_usable_slots_are_those_the_server_grants(small: Server) -> None:
         admin.execute("CREATE ROLE plain LOGIN")
         granted = _log_in_until_refused(plain, stack)
         full = read(small.target()).slots
-    # Of the usable slots one is the onlooker's; dbtool, a superuser, came on top.
+    # Of the usable slots one is the onlooker's.
     assert granted == full.usable - 1
-    assert (full.free, full.used - full.usable) == (0, 1)
+    assert (full.free, full.used) == (0, full.usable)
 
 
 def _log_in_until_refused(target: Target, stack: ExitStack) -> int:
@@ -182,7 +181,7 @@ def test_limits_of_roles_and_databases(database: Target, people: Crowd) -> None:
         admin.execute('DROP ROLE "Odd role"')
     assert [dataclasses.astuple(limit) for limit in limits] == [
         ("role", "Odd role", '"Odd role"', 5, 2),
-        ("database", database.database, database.database, 50, 4),
+        ("database", database.database, database.database, 50, 3),
     ]
 
 
@@ -194,7 +193,7 @@ def test_a_plain_role_sees_an_upper_bound_and_says_what_it_lacks(
     people.idle(3)
     plain = dataclasses.replace(database, user="on call")
     pool = read(plain)
-    assert of(pool, database) == {("admin", None): 1, ("api", None): 3, ("dbtool", "active"): 1}
+    assert of(pool, database) == {("admin", None): 1, ("api", None): 3}
     assert pool.slots.hidden >= 4
     assert dataclasses.asdict(pool.rights) == {
         "role": "on call",
@@ -232,7 +231,7 @@ def test_an_access_exclusive_lock_on_every_user_table_does_not_hold_it_up(
         for table in tables:
             holder.execute(f"LOCK {table} IN ACCESS EXCLUSIVE MODE")
         pool = read(migrated)
-    assert pool.slots.used >= 2
+    assert pool.slots.used >= 1
 
 
 def test_the_session_is_read_only_and_limited(database: Target, people: Crowd) -> None:

@@ -33,6 +33,8 @@ CALM = Pool(
     idle_transactions=(),
     idle_transaction_count=0,
     lock_waiters=0,
+    queue=(),
+    blockers=(),
     oldest_transaction=Transaction(4711, "api@web2:17", "app", "active", 0.25),
     ages=Ages(12.0, 300.0, 90000.0),
     limits=(),
@@ -119,12 +121,12 @@ warning (measured): api: 1 transaction held idle for up to 40 s
     transaction-held-idle
     pid 4242: idle 40 s, transaction open 41 s, last ran: SELECT * FROM orders WHERE id = $1
     vacuum cannot remove rows that died since they first read
-    fix: ends exactly these sessions, if they are still idle (same role, pg_signal_backend or
-    superuser)
+    fix: ends exactly these sessions, if they have done nothing since (same role, pg_signal_backend
+    or superuser)
         SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE (pid, backend_start) IN (
-            (4242, '2026-11-21T02:00:00+00:00'))
-          AND state LIKE 'idle in transaction%';
+        WHERE pid IN (
+            4242)
+          AND state LIKE 'idle in transaction%' AND state_change < '2026-11-21T03:00:00+00:00';
 
 unknown: role app may not see the state of 2 of 14 connections
     transaction-held-idle

@@ -1,4 +1,4 @@
-"""A statement that waits for a lock while the test looks on."""
+"""A statement that waits for a lock, or runs, while the test looks on."""
 
 import threading
 from collections.abc import Iterator
@@ -17,6 +17,19 @@ def waiting(target: Target, statement: str, application: str = "waiter") -> Iter
 
     The session is ended with the block, whatever it waits for.
     """
+    with _until(target, statement, application, "wait_event_type = 'Lock'") as pid:
+        yield pid
+
+
+@contextmanager
+def running(target: Target, statement: str, application: str = "runner") -> Iterator[int]:
+    """Run a statement that ends in a sleep, in a session of its own; gives its pid."""
+    with _until(target, statement, application, "wait_event = 'PgSleep'") as pid:
+        yield pid
+
+
+@contextmanager
+def _until(target: Target, statement: str, application: str, condition: str) -> Iterator[int]:
     with (
         SyncConnection(target, application_name=application) as connection,
         SyncConnection(target, application_name="onlooker") as onlooker,
@@ -25,9 +38,9 @@ def waiting(target: Target, statement: str, application: str = "waiter") -> Iter
         runs = threading.Thread(target=_run, args=(connection, statement), daemon=True)
         runs.start()
         until = monotonic() + LIMIT
-        asks = f"SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = {pid}"
+        asks = f"SELECT {condition} FROM pg_stat_activity WHERE pid = {pid}"
         while not onlooker.fetchval(asks):
-            assert monotonic() < until, f"{statement} does not wait"
+            assert monotonic() < until, f"{statement} is not there yet"
             sleep(0.01)
         try:
             yield pid

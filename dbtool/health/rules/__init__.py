@@ -6,6 +6,7 @@ from dbtool.health.rules import (
     asyncpg_through_pooler,
     connection_limit_near,
     few_free_slots,
+    lock_queue,
     transaction_held_idle,
     transactions_leaked,
 )
@@ -14,6 +15,7 @@ POOL: tuple[Rule[Pool], ...] = (
     asyncpg_through_pooler,
     few_free_slots,
     connection_limit_near,
+    lock_queue,
     transaction_held_idle,
     transactions_leaked,
 )

@@ -13,8 +13,10 @@ Thresholds: a warning from 80 % of the usable slots on; an error from 90 % on, o
 than 5 left once half are taken. check_postgres uses 90 and 95 % of max_connections, pgdoctor
 70 and 85 %; they count reserved slots as usable, so that these numbers come earlier.
 
-Now: look at the applications and states of the report. Idle connections are pool size that
-is not needed; sessions idle in transaction are leaks or slow code between two statements.
+Now: where a quarter of the slots are held by sessions that have sat in an open transaction
+for a second and run nothing, the statement given ends them: they are leaks, or slow code
+between two statements. Else look at the applications of the report: idle connections are pool
+size that is not needed.
 
 For good: let the sum over all processes of pool_size + max_overflow, doubled for a rolling
 deployment, stay below the usable slots, or put a pooler in between.
@@ -34,7 +36,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
-from dbtool.health.pool import Pool, Slots
+from dbtool.health.ending import terminate
+from dbtool.health.pool import IdleTransaction, Pool, Slots
 from dbtool.health.wording import service
 from dbtool.report import counted, listed
 
@@ -43,6 +46,10 @@ WARNING_SHARE = 0.8
 ERROR_SHARE = 0.9
 ERROR_FREE = 5
 """Fewer free slots than this are an error, where at least half of the slots are taken."""
+LEAST_HELD = 3
+HELD_SHARE = 0.25
+"""Part of the slots in use from which on idle transactions are told as the cause."""
+UNTOUCHED_SECONDS = 1.0
 
 
 def check(pool: Pool) -> Iterator[Finding]:
@@ -51,14 +58,15 @@ def check(pool: Pool) -> Iterator[Finding]:
     severity = _severity(slots)
     if severity is None:
         return
+    held = _held(pool)
     yield Finding(
         rule=NAME,
         severity=severity,
-        title=_title(slots),
+        title=_title(slots, held),
         certainty=Certainty.HEURISTIC if slots.hidden else Certainty.MEASURED,
         evidence=tuple(_evidence(pool)),
         location=Location(name=pool.endpoint.database),
-        fix=_fix(pool),
+        fix=terminate(held, pool.server.taken_at) if held else _smaller_pool(pool),
     )
 
 
@@ -69,10 +77,19 @@ def _severity(slots: Slots) -> Severity | None:
     return Severity.WARNING if share >= WARNING_SHARE else None
 
 
-def _title(slots: Slots) -> str:
+def _held(pool: Pool) -> tuple[IdleTransaction, ...]:
+    """The sessions that sit in an open transaction, where they take much of the slots."""
+    held = tuple(each for each in pool.idle_transactions if each.idle_seconds >= UNTOUCHED_SECONDS)
+    return held if len(held) >= max(LEAST_HELD, HELD_SHARE * pool.slots.used) else ()
+
+
+def _title(slots: Slots, held: tuple[IdleTransaction, ...]) -> str:
+    title = f"only {slots.free:,} of {counted(slots.usable, 'usable slot')} left"
     if slots.free == 0:
-        return f"no slot is free: all {slots.usable:,} that ordinary roles can use are taken"
-    return f"only {slots.free:,} of {counted(slots.usable, 'usable slot')} left"
+        title = f"no slot is free: all {slots.usable:,} that ordinary roles can use are taken"
+    if held:
+        title += f"; {len(held):,} sessions sit in an open transaction and run nothing"
+    return title
 
 
 def _evidence(pool: Pool) -> Iterator[str]:
@@ -94,7 +111,7 @@ def _consumers(pool: Pool) -> Counter[str]:
     return consumers
 
 
-def _fix(pool: Pool) -> Fix:
+def _smaller_pool(pool: Pool) -> Fix:
     (name, count), *_ = _consumers(pool).most_common(1)
     return Fix(
         "python",

@@ -36,7 +36,8 @@ await payment.charge(order)
 
 from collections.abc import Iterator
 
-from dbtool.finding import Certainty, Finding, Fix, Severity, Unknown, rule_name
+from dbtool.finding import Certainty, Finding, Severity, Unknown, rule_name
+from dbtool.health.ending import terminate
 from dbtool.health.pool import IdleTransaction, Pool
 from dbtool.health.sight import hidden_states
 from dbtool.health.wording import service
@@ -57,11 +58,11 @@ def check(pool: Pool) -> Iterator[Finding | Unknown]:
         if each.idle_seconds >= least:
             held.setdefault(service(each.application), []).append(each)
     for application, sessions in held.items():
-        yield _finding(application, sessions, pool.lock_waiters)
+        yield _finding(application, sessions, pool)
     yield from hidden_states(NAME, pool)
 
 
-def _finding(application: str, sessions: list[IdleTransaction], waiters: int) -> Finding:
+def _finding(application: str, sessions: list[IdleTransaction], pool: Pool) -> Finding:
     blocked = {pid for each in sessions for pid in each.blocked}
     longest = max(each.idle_seconds for each in sessions)
     error = blocked or longest >= ERROR_SECONDS
@@ -75,8 +76,8 @@ def _finding(application: str, sessions: list[IdleTransaction], waiters: int) ->
         severity=Severity.ERROR if error else Severity.WARNING,
         title=title,
         certainty=Certainty.MEASURED,
-        evidence=(*_evidence(sessions), *_queue(len(blocked), waiters)),
-        fix=_terminate(sessions[:LISTED]),
+        evidence=(*_evidence(sessions), *_queue(len(blocked), pool.lock_waiters)),
+        fix=terminate(sessions, pool.server.taken_at),
     )
 
 
@@ -105,15 +106,3 @@ def _blocked(session: IdleTransaction) -> str:
     if session.blocks == 1:
         return f"pid {session.blocked[0]}"
     return counted(session.blocks, "session")
-
-
-def _terminate(sessions: list[IdleTransaction]) -> Fix:
-    seen = ",\n    ".join(f"({each.pid}, '{each.backend_start}')" for each in sessions)
-    return Fix(
-        "sql",
-        "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity\n"
-        f"WHERE (pid, backend_start) IN (\n    {seen})\n"
-        "  AND state LIKE 'idle in transaction%';",
-        label="ends exactly these sessions, if they are still idle"
-        " (same role, pg_signal_backend or superuser)",
-    )

@@ -70,7 +70,7 @@ def test_names_and_quotes_what_is_limited(
 def test_a_database_near_its_limit(database: Target) -> None:
     """A database has limits too; the one without stays quiet."""
     assert list(connection_limit_near.check(read(database))) == []
-    with alone(database) as admin, SyncConnection(database):
+    with alone(database) as admin, SyncConnection(database), SyncConnection(database):
         admin.execute(f"ALTER DATABASE {database.database} CONNECTION LIMIT 3")
         (found,) = connection_limit_near.check(read(database))
     assert found.severity is Severity.ERROR

@@ -1,6 +1,7 @@
 """few-free-slots on a server that fills up."""
 
 import dataclasses
+from time import sleep
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_server_filling_up(small: Server) -> None:
     tier = " - 2 for pg_use_reserved_connections" if MAJOR >= 16 else ""
     assert full.evidence == (
         f"usable: 20 max_connections - 3 for superusers{tier} = {USABLE}",
-        f"taken by api {USABLE - 1}, dbtool 1, onlooker 1",
+        f"taken by api {USABLE - 1}, onlooker 1",
     )
     assert full.fix is not None
     assert full.fix.label.startswith(f"api holds {USABLE - 1}: ")
@@ -54,14 +55,63 @@ def test_a_server_filling_up(small: Server) -> None:
 def test_thresholds(small: Server, usable: int, used: int, severity: Severity | None) -> None:
     """80 and 90 % of the usable slots, or fewer than five free once half are taken."""
     slots = Slots(usable + 3, 3, 0, usable, used, usable - used, 0)
-    found = judged(dataclasses.replace(read(small.target()), slots=slots))
+    with alone(small.target()):
+        found = judged(dataclasses.replace(read(small.target()), slots=slots))
     assert [finding.severity for finding in found] == ([severity] if severity else [])
 
 
 def test_an_upper_bound_is_said_to_be_one(small: Server) -> None:
     """Where parallel workers may hide in the count the finding is heuristic and says why."""
-    pool = read(small.target())
+    with alone(small.target()):
+        pool = read(small.target())
     slots = Slots(20, 3, 0, 17, 17, 0, 5)
     (found,) = judged(dataclasses.replace(pool, slots=slots))
     assert found.certainty is Certainty.HEURISTIC
     assert found.evidence[-1] == "5 of them may be parallel workers: postgres cannot tell"
+
+
+def test_transactions_that_hold_the_slots_are_the_cause(small: Server) -> None:
+    """At once, and not after half a minute; the statement given ends every one that is counted."""
+    target = small.target()
+    with alone(target) as admin, crowd(target) as people:
+        for number in range(USABLE - 3):
+            people.session(f"api@web{number}:1", "BEGIN", "SELECT 1")
+        young = judged(read(target))
+        sleep(1.05)
+        busy = people.session("api@web0:2", "BEGIN", "SELECT 1")
+        (found,) = judged(read(target))
+        assert found.fix is not None
+        ended = admin.fetch(found.fix.code)
+        assert busy.fetchval("SELECT 1") == 1
+    assert [each.title for each in young] == [f"only 2 of {USABLE} usable slots left"]
+    assert found.title == (
+        f"only 1 of {USABLE} usable slots left;"
+        f" {USABLE - 3} sessions sit in an open transaction and run nothing"
+    )
+    assert found.fix.label.startswith("ends exactly these sessions")
+    assert [row["pg_terminate_backend"] for row in ended] == [True] * (USABLE - 3)
+
+
+def test_a_session_that_moved_on_is_not_ended(small: Server) -> None:
+    """The statement given spares a session that has done something since it was seen."""
+    target = small.target()
+    with alone(target) as admin, crowd(target) as people:
+        opened = [people.session("api", "BEGIN", "SELECT 1") for _ in range(USABLE - 3)]
+        sleep(1.05)
+        (found,) = judged(read(target))
+        opened[0].execute("SELECT 2")
+        assert found.fix is not None
+        assert len(admin.fetch(found.fix.code)) == USABLE - 4
+
+
+def test_a_few_idle_transactions_are_not_the_cause(small: Server) -> None:
+    """Where most connections rest in their pools, the pools are too large."""
+    target = small.target()
+    with alone(target), crowd(target) as people:
+        people.idle(USABLE - 4)
+        people.session("api", "BEGIN", "SELECT 1")
+        sleep(1.05)
+        (found,) = judged(read(target))
+    assert found.title == f"only 2 of {USABLE} usable slots left"
+    assert found.fix is not None
+    assert found.fix.language == "python"

@@ -102,11 +102,14 @@ def test_thresholds(
 
 
 def test_one_finding_per_application(database: Target, people: Crowd) -> None:
-    """A leak of many sessions is one finding with the first five of them."""
+    """A leak of many sessions is one finding: five of them are told, and all of them ended."""
     for number in range(7):
         people.session(f"api@web{number}:1", "BEGIN", "SELECT 1")
     people.session("worker", "BEGIN", "SELECT 1")
     found = judged(aged(read(database), 60))
+    with SyncConnection(database) as admin:
+        assert found[0].fix is not None
+        assert len(admin.fetch(found[0].fix.code)) == 7
     assert [each.title for each in found] == [
         "api: 7 transactions held idle for up to 60 s",
         "worker: 1 transaction held idle for up to 60 s",

@@ -1,0 +1,198 @@
+"""lock-queue on real queues: the right culprit, and quiet where there is none."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack
+from time import sleep
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.finding import Finding, Severity
+from dbtool.health.pool import Pool, Waiter, read
+from dbtool.health.rules import lock_queue
+from dbtool.scratch.server import Server, throwaway
+from tests.conftest import MAJOR
+from tests.health.crowd import Crowd
+from tests.health.waiting import running, waiting
+
+ALTER = "ALTER TABLE t ADD c int"
+
+
+@pytest.fixture
+def table(database: Target) -> Target:
+    """A database with one table of one row."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t VALUES (1, 1)")
+    return database
+
+
+def judged(pool: Pool, waited: float = 2.0) -> list[Finding]:
+    """What the rule finds, had everybody waited so long."""
+    queue = tuple(dataclasses.replace(each, seconds=waited) for each in pool.queue)
+    return list(lock_queue.check(dataclasses.replace(pool, queue=queue)))
+
+
+def test_a_queue_behind_a_running_statement(table: Target, people: Crowd) -> None:
+    """Reader, then ALTER, then readers: the reader that runs is named, the ALTER as what it is."""
+    people.session("bystander", "BEGIN", "SELECT 1")
+    with (
+        running(table, "SELECT a, pg_sleep(60) FROM t WHERE b = 1", "report") as reader,
+        waiting(table, ALTER, "migration") as alter,
+        waiting(table, "SELECT * FROM t") as first,
+        waiting(table, "SELECT * FROM t") as second,
+    ):
+        (found,) = judged(read(table))
+        assert found.fix is not None
+        with SyncConnection(table) as admin:
+            assert [tuple(row) for row in admin.fetch(found.fix.code)] == [(reader, True)]
+    assert found.severity is Severity.WARNING
+    assert found.title == (
+        f"3 sessions wait for a lock, up to 2.0 s: pid {reader} (report) holds it"
+    )
+    doing, *waits, amplifier = found.evidence
+    assert doing.startswith(f"pid {reader}: active, transaction open ")
+    assert doing.endswith(", runs: SELECT a, pg_sleep(?) FROM t WHERE b = ?")
+    assert {each.split(" waits ")[0] for each in waits} == {
+        f"pid {alter} (migration)",
+        f"pid {first} (waiter)",
+        f"pid {second} (waiter)",
+    }
+    assert f"pid {alter} (migration) waits 2.0 s for AccessExclusiveLock on t: {ALTER}" in waits
+    assert amplifier == (
+        f"2 of them wait only behind pid {alter}, which waits itself: ending it lets them go on"
+    )
+
+
+def test_a_chain_of_rows(table: Target) -> None:
+    """Each waits for the one before: the last of them is the one that is named."""
+    update = "UPDATE t SET b = 2"
+    holds = f"BEGIN; {update}; SELECT pg_sleep(60)"
+    with (
+        running(table, holds, "first") as root,
+        waiting(table, update),
+        waiting(table, update),
+    ):
+        (found,) = judged(read(table))
+    assert found.title == f"2 sessions wait for a lock, up to 2.0 s: pid {root} (first) holds it"
+
+
+def test_an_idle_holder_is_left_to_its_own_rule(table: Target, people: Crowd) -> None:
+    """transaction-held-idle tells of it, once it has idled for a second; until then this does."""
+    people.session("api", "BEGIN", "SELECT * FROM t")
+    with waiting(table, ALTER):
+        young = read(table)
+        sleep(1.05)
+        old = read(table)
+    (found,) = judged(young)
+    assert "(api) holds it" in found.title
+    assert found.fix is not None
+    assert "pg_terminate_backend" in found.fix.code
+    assert judged(old) == []
+
+
+@pytest.fixture(scope="module")
+def preparing() -> Iterator[Server]:
+    """A server that allows prepared transactions."""
+    with throwaway(MAJOR, settings={"max_prepared_transactions": "5"}) as running_server:
+        yield running_server
+
+
+@pytest.mark.parametrize("waits", ["UPDATE t SET b = 3", ALTER])
+def test_a_prepared_transaction(preparing: Server, waits: str) -> None:
+    """It has no process; the name is that of the one that holds the lock, not of its neighbour."""
+    target = preparing.create_database(f"prepared_{len(waits)}")
+    with SyncConnection(target) as session:
+        session.execute("CREATE TABLE t (b int); INSERT INTO t VALUES (1); CREATE TABLE u ()")
+        for statement, name in (
+            ("LOCK u", "innocent"),
+            ("UPDATE t SET b = 2", "it''s left"),
+        ):
+            session.execute(f"BEGIN; {statement}; PREPARE TRANSACTION '{name}'")
+    with SyncConnection(target) as session, waiting(target, waits):
+        (found,) = judged(read(target))
+        assert found.fix is not None
+        assert [row["gid"] for row in session.fetch(found.fix.code)] == ["it's left"]
+    assert found.title == (
+        '1 session waits for a lock, up to 2.0 s: the prepared transaction "it\'s left" holds it'
+    )
+    with SyncConnection(target) as session:
+        session.execute("ROLLBACK PREPARED 'it''s left'")
+        session.execute("ROLLBACK PREPARED 'innocent'")
+    preparing.drop_database(target.database)
+
+
+def test_an_advisory_lock(table: Target, people: Crowd) -> None:
+    """A pooled session that kept one is idle and in no transaction, and is found all the same."""
+    holder = people.session("worker", "SELECT pg_advisory_lock(7)")
+    pid = holder.fetchval("SELECT pg_backend_pid()")
+    with waiting(table, "SELECT pg_advisory_lock(7)"):
+        (found,) = judged(read(table))
+    assert found.title.endswith(f": pid {pid} (worker) holds it")
+    assert f"pid {pid}: idle, last ran: SELECT pg_backend_pid()" in found.evidence
+    assert found.fix is None
+
+
+def test_a_plain_role_sees_the_culprit_and_not_what_it_does(table: Target) -> None:
+    """Locks are there for all to see; states and statements are not."""
+    with SyncConnection(table) as admin:
+        admin.execute("CREATE ROLE watcher LOGIN")
+    with running(table, "SELECT pg_sleep(60) FROM t", "report") as root, waiting(table, ALTER):
+        (found,) = judged(read(dataclasses.replace(table, user="watcher")))
+    with SyncConnection(table) as admin:
+        admin.execute("DROP ROLE watcher")
+    assert f"pid {root} (" in found.title
+    assert found.evidence[0] == f"pid {root}: what it does is hidden: GRANT pg_monitor"
+    assert found.fix is None
+
+
+@pytest.mark.parametrize(
+    ("count", "waited", "severity"),
+    [
+        (1, 0.9, None),
+        (1, 1.0, Severity.WARNING),
+        (4, 29.0, Severity.WARNING),
+        (5, 1.0, Severity.ERROR),
+        (1, 30.0, Severity.ERROR),
+    ],
+)
+def test_thresholds(table: Target, count: int, waited: float, severity: Severity | None) -> None:
+    """One second is a warning; half a minute, or five sessions, an error."""
+    with running(table, "SELECT pg_sleep(60) FROM t") as root, ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(waiting(table, "ALTER TABLE t ADD d int"))
+        found = judged(read(table), waited)
+    assert [each.severity for each in found] == ([severity] if severity else [])
+    assert all(f"pid {root} " in each.title for each in found)
+
+
+def waiter(pid: int, *blockers: int, session: int | None = None) -> Waiter:
+    """A process that waits for others."""
+    return Waiter(pid, session or pid, "api", 9.0, "ShareLock", "t", blockers, None, "SELECT ?")
+
+
+def test_a_circle_names_nobody(database: Target) -> None:
+    """Two that wait for each other are a deadlock, which the server ends itself."""
+    pool = read(database)
+    circle = dataclasses.replace(pool, queue=(waiter(1, 2), waiter(2, 1)))
+    assert list(lock_queue.check(circle)) == []
+
+
+def test_a_parallel_worker_that_waits_makes_its_leader_no_culprit(database: Target) -> None:
+    """The worker of 5 waits for 9; who waits for 5 waits for 9 in the end."""
+    pool = read(database)
+    queue = (waiter(51, 9, session=5), waiter(7, 5))
+    (found,) = lock_queue.check(dataclasses.replace(pool, queue=queue))
+    assert found.title == (
+        "2 sessions wait for a lock, up to 9.0 s: pid 9 holds it, which has ended since"
+    )
+
+
+def test_quiet_where_nobody_waits(table: Target, people: Crowd) -> None:
+    """Long statements and open transactions that disturb nobody are no queue."""
+    people.session("api", "BEGIN", "SELECT * FROM t")
+    with running(table, "SELECT pg_sleep(60) FROM t"):
+        pool = read(table)
+    assert (pool.queue, pool.blockers, pool.lock_waiters) == ((), (), 0)
+    assert judged(pool) == []
