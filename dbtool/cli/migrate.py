@@ -118,6 +118,8 @@ def print_sql(call: Call, script: "Script") -> "Report | None":
     """Plain SQL, so that it can be piped; an envelope where a format asks for one."""
     from dbtool.cli.output import Format
 
+    if script.note:
+        call.progress.note(script.note)
     if call.options.wanted is Format.TERMINAL:
         output.write(script.sql, call.options.output)
         return None

@@ -94,7 +94,13 @@ def _capture(
     for note in filter(None, (_about_rows(rows), unproven and f"not proven: {unproven}")):
         progress.note(note)
     text = _text(server.binaries.major, entries, rows)
-    return Captured(text, server.binaries.major, run.record.done, rows, unproven)
+    return Captured(
+        text,
+        major=server.binaries.major,
+        revisions=run.record.done,
+        depends_on_rows=rows,
+        unproven=unproven,
+    )
 
 
 @contextmanager

@@ -10,6 +10,9 @@ from uuid import UUID
 
 import postgast
 from postgast import pg_query_pb2 as pb
+from sqlalchemy import ClauseElement, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.schema import DDLElement
 
 from dbtool.errors import OperationError
 
@@ -43,8 +46,8 @@ def rendered(driver: str, connection: object, statement: str, parameters: object
 
 
 def _mogrified(cursor: _Mogrifies, statement: str, parameters: object) -> str:
-    text = cursor.mogrify(statement, parameters)
-    return text if isinstance(text, str) else text.decode()
+    said = cursor.mogrify(statement, parameters)
+    return said if isinstance(said, str) else said.decode()
 
 
 def _numbered(statement: str, parameters: Sequence[object]) -> str:
@@ -60,14 +63,24 @@ def _numbered(statement: str, parameters: Sequence[object]) -> str:
     return "".join([*parts, encoded[at:].decode()])
 
 
+def holds_parameters(construct: object, dialect: Dialect) -> bool:
+    """Whether a statement, rendered without literals, leaves placeholders for its values."""
+    if isinstance(construct, str):
+        construct = text(construct)
+    if not isinstance(construct, ClauseElement) or isinstance(construct, DDLElement):
+        return False
+    binds: Mapping[str, object] = getattr(construct.compile(dialect=dialect), "binds", {})
+    return bool(binds)
+
+
 def literal(value: object) -> str:
     """A value as a quoted literal, whose type the server infers."""
     return "NULL" if value is None else quoted(_text(value))
 
 
-def quoted(text: str) -> str:
+def quoted(value: str) -> str:
     """A text as a literal; standard_conforming_strings is on everywhere."""
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _text(value: object) -> str:

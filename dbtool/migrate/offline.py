@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
@@ -15,10 +15,12 @@ from dbtool.imports import without_passwords
 from dbtool.migrate.environment import load, run
 from dbtool.migrate.failure import Scene, explain
 from dbtool.migrate.listener import Offline
+from dbtool.migrate.literals import holds_parameters
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
-from dbtool.migrate.record import Record, follow
+from dbtool.migrate.record import Record, Table, follow
 from dbtool.migrate.upgrade import tagged
+from dbtool.report import listed
 
 _WAY_OUT = "--sql --from-scratch runs it in a throwaway server and records the statements."
 Steps = Callable[[ScriptDirectory, tuple[str, ...]], Iterable[RevisionStep]]
@@ -26,9 +28,23 @@ Steps = Callable[[ScriptDirectory, tuple[str, ...]], Iterable[RevisionStep]]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Migrations as SQL."""
+    """Migrations as SQL; `with_parameters` are revisions whose statements lack their values."""
 
     sql: str
+    with_parameters: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What whoever runs it has to know."""
+        if not self.sql.strip():
+            return "env.py wrote no SQL to the standard output; perhaps to files of its own"
+        if not self.with_parameters:
+            return ""
+        return (
+            f"the SQL of {listed(self.with_parameters)} has placeholders where values belong, and"
+            " no database takes it so; let env.py pass literal_binds=True to context.configure,"
+            " or add --from-scratch"
+        )
 
 
 def upgrade_sql(project: Project, revision: str, tag: str | None = None) -> Script:
@@ -93,6 +109,7 @@ def _render(
 ) -> Script:
     buffer, record = io.StringIO(), Record()
     loaded, listener = load(project, words, buffer), Offline()
+    unrendered: list[str] = []
 
     def work(heads: tuple[str, ...], context: MigrationContext) -> Iterable[RevisionStep]:
         if create:
@@ -102,6 +119,8 @@ def _render(
         except DbtoolError as error:
             listener.refuse(error)
         table = record.begin(context, heads, found)
+        if not context.impl.literal_binds:
+            _notice_parameters(context, table, unrendered)
         return follow(table, context, found, lambda _: None)
 
     try:
@@ -112,7 +131,19 @@ def _render(
         with chdir(project.place.base):
             told = _failed(error, record, Path(loaded.script.env_py_location))
             raise _with_way_out(told, words[0]) from error
-    return Script(buffer.getvalue())
+    return Script(buffer.getvalue(), tuple(dict.fromkeys(unrendered)))
+
+
+def _notice_parameters(context: MigrationContext, table: Table, found: list[str]) -> None:
+    """Note which revisions leave placeholders in the SQL; Alembic says nothing of it."""
+    render = context.impl._exec
+
+    def noticed(construct: Any, *arguments: Any, **named: Any) -> Any:
+        if table.running is not None and holds_parameters(construct, context.dialect):
+            found.append(table.running.revision)
+        return render(construct, *arguments, **named)
+
+    context.impl._exec = noticed  # type: ignore[method-assign]
 
 
 def _failed(error: BaseException, record: Record, env: Path) -> DbtoolError:

@@ -241,3 +241,20 @@ def test_needs_sql(dbtool: Dbtool, project: Small) -> None:
         ran = dbtool(*words, cwd=project.root)
         assert ran.code == 2
         assert ran.err == "error: --from-scratch is a way to write --sql\nhint: Give both.\n"
+
+
+def test_placeholders_are_noticed(dbtool: Dbtool, project: Small) -> None:
+    """Alembic prints SQL that nothing can run, and says nothing; here the revision is named."""
+    project.env(FROM_CONFIG.replace(", literal_binds=True", ""))
+    values = 'op.execute(sa.table("t1", sa.column("id")).insert().values(id=7))'
+    project.revision("aaaa00000003", "aaaa00000002", values)
+    ran = dbtool("upgrade", "aaaa00000002:head", "--sql", cwd=project.root)
+    assert ran.code == 0, ran
+    assert "INSERT INTO t1 (id) VALUES (%(id)s);" in ran.out
+    assert ran.err == (
+        "info: the SQL of aaaa00000003 has placeholders where values belong, and no database"
+        " takes it so; let env.py pass literal_binds=True to context.configure, or add"
+        " --from-scratch\n"
+    )
+    ran = dbtool("upgrade", "aaaa00000002:head", "--sql", "--from-scratch", cwd=project.root)
+    assert "INSERT INTO t1 (id) VALUES (7" in ran.out, ran
