@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from dbtool.database.sync import SyncConnection
+from dbtool.errors import DbtoolError
 from dbtool.guard import Action, Consent, Permission
 from dbtool.migrate.capture import Capture, Comment, Entry, Seen
 from dbtool.migrate.downgrade import downgrading
@@ -113,10 +114,22 @@ def _server(progress: Progress) -> Iterator[Server]:
 def _run(project: Project, command: Command, action: Action, progress: Progress) -> _Run:
     allowed = Permission(Consent(yes=True, confirm_database=_RUN))
     run = _Run()
-    with run.capture, _Recorded(project, progress) as session:
-        session.capture, session.verb = run.capture, command.words[0]
-        run.record = session.carry_out(command, action, allowed, lambda _, __: ())
+    try:
+        with run.capture, _Recorded(project, progress) as session:
+            session.capture, session.verb = run.capture, command.words[0]
+            run.record = session.carry_out(command, action, allowed, lambda _, __: ())
+    except DbtoolError as error:
+        _without_the_server(error)
+        raise
     return run
+
+
+def _without_the_server(error: DbtoolError) -> None:
+    """Nobody can look where a throwaway database stands."""
+    lines = (each for each in error.detail.splitlines() if f"/{_RUN} stands at" not in each)
+    error.detail = "\n".join(lines)
+    if "does not build from an empty database" in error.hint:
+        error.hint = "This history does not build from an empty database, and a throwaway one is."
 
 
 def _copy(server: Server) -> None:

@@ -25,6 +25,7 @@ from dbtool.migrate.location import relative
 T = TypeVar("T")
 
 _LISTED = 8
+_NOTHING_TO_UNDO = "Nothing to drop"
 _TOO_FAR = re.compile(r"Relative revision (\S+) didn't produce|Walked too far")
 
 
@@ -152,6 +153,12 @@ def _near(known: list[Script], argument: str) -> str:
 def _no_path(cause: RangeNotAncestorError, said: str) -> UsageError:
     lower, upper = cause.lower or "base", cause.upper or "base"
     shown = [each if isinstance(each, str) else ", ".join(each) for each in (lower, upper)]
+    if _NOTHING_TO_UNDO in shown:
+        return UsageError(
+            "there is nothing to undo on the way there",
+            detail=said.rstrip("."),
+            hint="See dbtool current and dbtool history; to go up use dbtool upgrade.",
+        )
     return UsageError(
         said.rstrip("."),
         detail=f"{shown[1]} does not come after {shown[0]}.",

@@ -66,6 +66,8 @@ def downgrade_sql(project: Project, revision: str, tag: str | None = None) -> Sc
 def split_range(revision: str, *, needed: bool = False) -> tuple[str, str]:
     """Both ends of `from:to`; the first is empty where nobody gave one."""
     start, colon, end = revision.rpartition(":")
+    if ":" in start:
+        raise UsageError(f'"{revision}" is not a range', hint="Give both ends, from:to.")
     if needed and not colon:
         raise UsageError(
             "downgrade --sql needs a range",

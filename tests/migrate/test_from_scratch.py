@@ -258,3 +258,45 @@ def test_placeholders_are_noticed(dbtool: Dbtool, project: Small) -> None:
     )
     ran = dbtool("upgrade", "aaaa00000002:head", "--sql", "--from-scratch", cwd=project.root)
     assert "INSERT INTO t1 (id) VALUES (7" in ran.out, ran
+
+
+def test_failure_names_the_revision(scratch: Scratch, project: Small) -> None:
+    """The error is that of an upgrade, without a database nobody can look at."""
+    project.revision("aaaa00000003", "aaaa00000002", 'op.execute("ALTER TABLE x ADD y int")')
+    ran = scratch("upgrade", "-q")
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err == (
+        "error: revision aaaa00000003 (aaaa00000003 does something.) failed:"
+        ' relation "x" does not exist\n'
+        "detail: ALTER TABLE x ADD y int\n"
+        "        SQLSTATE 42P01\n"
+        "        at migrations/versions/aaaa00000003.py:9\n"
+    )
+
+
+def test_history_that_does_not_build_from_empty(scratch: Scratch, project: Small) -> None:
+    """A throwaway database is empty, and that is the reason."""
+    project.revision("aaaa00000001", None, 'op.execute("ALTER TABLE x ADD y int")')
+    ran = scratch("upgrade", "-q")
+    assert ran.code == 4
+    assert ran.err.endswith(
+        "hint: This history does not build from an empty database, and a throwaway one is.\n"
+    )
+
+
+def test_range_with_three_ends(scratch: Scratch) -> None:
+    """A range has two ends."""
+    ran = scratch("upgrade", "a:b:c")
+    assert (ran.code, ran.err) == (
+        2,
+        'error: "a:b:c" is not a range\nhint: Give both ends, from:to.\n',
+    )
+
+
+def test_range_in_the_wrong_direction(dbtool: Dbtool, project: Small) -> None:
+    """A downgrade that would have to go up undoes nothing, rendered or recorded."""
+    for more in ((), ("--from-scratch", "-q")):
+        words = ("downgrade", "aaaa00000001:aaaa00000002", "--sql", *more)
+        ran = dbtool(*words, cwd=project.root)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith("error: there is nothing to undo on the way there\n")
