@@ -105,7 +105,16 @@ def _text(value: object) -> str:
             import json
 
             return json.dumps(value)
-    return str(value)
+    return _range(value) if hasattr(value, "lower_inc") else str(value)
+
+
+def _range(value: Any) -> str:
+    """A range, whichever driver's class it is."""
+    if getattr(value, "isempty", False):
+        return "empty"
+    ends = ("" if each is None else _element(each) for each in (value.lower, value.upper))
+    opening, closing = "[" if value.lower_inc else "(", "]" if value.upper_inc else ")"
+    return f"{opening}{','.join(ends)}{closing}"
 
 
 def _element(value: object) -> str:

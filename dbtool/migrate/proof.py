@@ -54,7 +54,7 @@ def _run(connection: SyncConnection, script: Iterable[str]) -> str:
             raise OperationError(
                 f"the SQL that was recorded does not run: {error}",
                 detail=statement,
-                hint=_PAST_SQLALCHEMY,
+                hint="It ran with values that travelled apart from it; write them into the statement.",
             ) from error
     return ""
 

@@ -12,7 +12,7 @@ from dbtool.database.target import Target
 from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR, Dbtool, Ran
 from tests.migrate.conftest import Decoy, plain, url
-from tests.migrate.projects import FROM_CONFIG, Small
+from tests.migrate.projects import FROM_CONFIG, MIGRATE, Small
 from tests.projects.build import build
 from tests.projects.runner import Runner, running
 from tests.projects.shapes import PROJECTS
@@ -25,6 +25,62 @@ UNUSUAL = (
 )
 _numbers = count(1)
 
+ASYNC = f"""
+import asyncio
+from alembic import context
+from sqlalchemy import pool
+from sqlalchemy.ext.asyncio import create_async_engine
+{MIGRATE}
+async def main():
+    engine = create_async_engine(context.config.get_main_option("sqlalchemy.url"))
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
+
+asyncio.run(main())
+"""
+VALUES = r"""
+    import datetime as dt, decimal, enum, uuid
+    from sqlalchemy.dialects import postgresql as pg
+    class Colour(enum.Enum):
+        red = "red"
+        odd = "it's odd"
+    kinds = {
+        "text": sa.Text(), "number": sa.Integer(), "big": sa.BigInteger(), "flag": sa.Boolean(),
+        "real": sa.Float(), "exact": sa.Numeric(12, 4), "raw": sa.LargeBinary(),
+        "day": sa.Date(), "clock": sa.Time(), "moment": sa.DateTime(timezone=True),
+        "naive": sa.DateTime(), "span": sa.Interval(), "key": sa.Uuid(), "doc": sa.JSON(),
+        "docb": pg.JSONB(none_as_null=True), "words": pg.ARRAY(sa.Text()),
+        "grid": pg.ARRAY(sa.Integer(), dimensions=2), "colour": sa.Enum(Colour, name="colour"),
+        "within": pg.INT4RANGE(), "address": pg.INET(), "sums": pg.ARRAY(sa.Numeric()),
+    }
+    table = op.create_table("kept", *(sa.Column(name, kind) for name, kind in kinds.items()))
+    zone = dt.timezone(dt.timedelta(hours=-3, minutes=-30))
+    rows = [
+        dict(text=text, number=-5, big=2**62, flag=False, real=number,
+             exact=decimal.Decimal("-12.3400"), raw=b"\x00\xff'\\", day=dt.date(1, 2, 3),
+             clock=dt.time(23, 59, 59, 999999), moment=dt.datetime(2024, 2, 29, 1, 2, tzinfo=zone),
+             naive=dt.datetime(1999, 1, 1), span=dt.timedelta(days=-3, seconds=7, microseconds=1),
+             key=uuid.UUID(int=7), doc={"a": ["it's", None, 1.5, "\\"]}, docb=[1, "$1"],
+             words=["a,b", 'c"d', None, "", "NULL", "{x}", "back\\slash"],
+             grid=[[1, 2], [3, 4]], colour=Colour.odd, within=pg.Range(1, None), address="10.0.0.0/8",
+             sums=[decimal.Decimal("1.10"), None])
+        for text, number in (("O'Brien \\ 100% $1 :x %(y)s ?", 0.1), ("\u00e9\n\t", float("nan")),
+                             ("", float("-inf")))
+    ]
+    rows += [dict.fromkeys(kinds)]
+    op.bulk_insert(table, rows)
+    bind = op.get_bind()
+    bind.execute(table.insert().values(rows[0]))
+    bind.execute(table.update().where(table.c.number.in_([-5, 6, 7])).values(big=1))
+    bind.execute(sa.text("INSERT INTO kept (number, text) VALUES (:n, :t || '$1 %')"),
+                 {"n": 3, "t": "x"})
+    bind.execute(sa.text("INSERT INTO kept (docb) SELECT jsonb_build_object('a', cast(:n AS int))"),
+                 {"n": 3})
+    bare = bind.execution_options(no_parameters=True)
+    bare.exec_driver_sql("INSERT INTO kept (text) VALUES ('100% $1')")
+    op.execute(sa.text("UPDATE kept SET text = text || '%'"))
+"""
 READS = """
 rows = op.get_bind().execute(sa.text("SELECT id FROM t1")).fetchall()
 op.execute("CREATE TABLE read_%d (id int)" % len(rows))
@@ -300,3 +356,25 @@ def test_range_in_the_wrong_direction(dbtool: Dbtool, project: Small) -> None:
         ran = dbtool(*words, cwd=project.root)
         assert (ran.code, ran.out) == (2, "")
         assert ran.err.startswith("error: there is nothing to undo on the way there\n")
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_values_survive(
+    run: Runner,
+    project: Small,
+    databases: tuple[Target, Target],
+    driver: str,
+) -> None:
+    """Every kind of value that a revision binds stands in the script as what it was."""
+    migrated, scripted = databases
+    ini = project.root / "alembic.ini"
+    ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", "URL"))
+    project.env(ASYNC if driver == "asyncpg" else FROM_CONFIG)
+    project.revision("aaaa00000003", "aaaa00000002", VALUES)
+    ini.write_text(ini.read_text().replace("URL", url(migrated, driver).replace("%", "%%")))
+    ran = run("alembic", "upgrade", "head", cwd=project.root)
+    assert ran.code == 0, ran
+    ran = run("dbtool", "upgrade", "--sql", "--from-scratch", cwd=project.root)
+    assert ran.code == 0, ran
+    psql(scripted, ran.out)
+    assert snapshot(scripted) == snapshot(migrated)
