@@ -54,7 +54,7 @@ def _run(connection: SyncConnection, script: Iterable[str]) -> str:
             raise OperationError(
                 f"the SQL that was recorded does not run: {error}",
                 detail=statement,
-                hint="It ran with values that travelled apart from it; write them into the statement.",
+                hint="It ran with values that travelled apart from it; write them into it.",
             ) from error
     return ""
 
