@@ -13,12 +13,13 @@ def terminate(sessions: Iterable[IdleTransaction], seen: str) -> Fix:
     """End sessions that have been idle in a transaction since they were seen."""
     pids = sorted(each.pid for each in sessions)
     lines = [pids[start : start + _PER_LINE] for start in range(0, len(pids), _PER_LINE)]
-    listed = ",\n    ".join(", ".join(map(str, line)) for line in lines)
+    listed = ",\n              ".join(", ".join(map(str, line)) for line in lines)
     return Fix(
         "sql",
         "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity\n"
-        f"WHERE pid IN (\n    {listed})\n"
-        f"  AND state LIKE 'idle in transaction%' AND state_change < '{seen}';",
+        f"WHERE pid IN ({listed})\n"
+        "  AND state LIKE 'idle in transaction%'\n"
+        f"  AND state_change < '{seen}';",
         label=f"ends exactly these sessions, if they have done nothing since {_RIGHTS}",
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbtool.database.connect import connect
 from dbtool.database.target import Target
-from dbtool.errors import DbtoolError, LockNotObtained, OperationError
+from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -117,6 +117,18 @@ async def _close(connection: "Connection") -> None:
         connection.terminate()
 
 
+def _console(target: Target) -> UsageError:
+    """The database that PgBouncer, and whoever speaks like it, has for its own commands."""
+    import shlex
+
+    words = ("-h", target.host, "-p", str(target.port), "-U", target.user, target.database)
+    return UsageError(
+        f"{target.shown} is a pooler's console, not a database",
+        detail="It takes SHOW commands and no SQL; connections are counted on the server behind.",
+        hint=f"Name a database behind it. The pooler's own queue: psql {shlex.join(words)} -c 'SHOW POOLS'",
+    )
+
+
 def _explained(error: Exception, target: Target) -> DbtoolError:
     """The error a user can act on, for a statement that failed after the login."""
     import asyncpg
@@ -136,11 +148,13 @@ def _explained(error: Exception, target: Target) -> DbtoolError:
                 detail=str(error),
                 hint="Find who runs VACUUM FULL, CLUSTER or REINDEX on a system catalogue.",
             )
+        case asyncpg.ProtocolViolationError() if "invalid command" in str(error):
+            return _console(target)
         case asyncpg.ProtocolViolationError():
             return OperationError(
                 f"{target.shown} does not answer as a PostgreSQL database does",
                 detail=str(error),
-                hint="The console of a pooler is none: name a database behind it.",
+                hint="Is another program than PostgreSQL listening there?",
             )
         case asyncpg.PostgresConnectionError() | asyncpg.exceptions.InterfaceError() | OSError():
             return OperationError(

@@ -68,8 +68,9 @@ def _headline(pool: Pool) -> str:
 
 
 def _sections(pool: Pool, applications: dict[str, list[Group]]) -> Iterator[Section]:
-    yield Bars(tuple(_bars(pool)))
-    yield _table(applications)
+    if pool.groups:
+        yield Bars(tuple(_bars(pool)))
+        yield _table(applications)
     yield facts(_facts(pool))
 
 
@@ -144,9 +145,10 @@ def _count(state: str, count: int) -> Cell:
 
 def _facts(pool: Pool) -> Iterator[tuple[str, str]]:
     slots, ages, oldest = pool.slots, pool.ages, pool.oldest_transaction
-    yield "roles", _top(pool, lambda group: group.role)
-    yield "databases", _top(pool, lambda group: group.database)
-    yield "clients", _top(pool, lambda group: group.client or "hidden")
+    if pool.groups:
+        yield "roles", _top(pool, lambda group: group.role)
+        yield "databases", _top(pool, lambda group: group.database)
+        yield "clients", _top(pool, lambda group: group.client or "hidden")
     if ages:
         yield (
             "connected",

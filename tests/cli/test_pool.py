@@ -147,7 +147,9 @@ def test_a_full_server_is_a_finding_for_who_gets_in_and_an_error_for_who_does_no
         outside = dbtool("pool", "--url", url(replace(small.target(), user="late")))
         admin.execute("DROP ROLE late")
     assert inside.code == 1
-    assert f"{USABLE} of {USABLE} usable slots in use (100 %), none free" in inside.out.splitlines()[0]
+    assert (
+        f"{USABLE} of {USABLE} usable slots in use (100 %), none free" in inside.out.splitlines()[0]
+    )
     assert "few-free-slots" in inside.out
     assert outside.code == 3
     assert outside.out == ""

@@ -9,7 +9,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import ConnectError, LockNotObtained, OperationError
+from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 from dbtool.health.pool import read
 from dbtool.health.session import Session, session
 from tests.pgbouncer import pgbouncer
@@ -87,11 +87,13 @@ def test_a_pooler_is_told_from_a_server(database: Target) -> None:
 
 
 def test_the_console_of_a_pooler_is_no_database(database: Target) -> None:
-    """PgBouncer's own console speaks the protocol and no SQL; that is told, not a bug."""
-    with pgbouncer(database) as pooler, pytest.raises(OperationError) as caught:
+    """PgBouncer's own console speaks the protocol and no SQL: it is recognised, and exit 2."""
+    with pgbouncer(database) as pooler, pytest.raises(UsageError) as caught:
         read(pooler.console)
-    assert caught.value.message == (
-        f"{pooler.console.shown} does not answer as a PostgreSQL database does"
+    place = f"-h 127.0.0.1 -p {pooler.console.port} -U {pooler.console.user} pgbouncer"
+    assert (caught.value.message, caught.value.hint) == (
+        f"{pooler.console.shown} is a pooler's console, not a database",
+        f"Name a database behind it. The pooler's own queue: psql {place} -c 'SHOW POOLS'",
     )
 
 

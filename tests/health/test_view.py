@@ -124,9 +124,9 @@ warning (measured): api: 1 transaction held idle for up to 40 s
     fix: ends exactly these sessions, if they have done nothing since (same role, pg_signal_backend
     or superuser)
         SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE pid IN (
-            4242)
-          AND state LIKE 'idle in transaction%' AND state_change < '2026-11-21T03:00:00+00:00';
+        WHERE pid IN (4242)
+          AND state LIKE 'idle in transaction%'
+          AND state_change < '2026-11-21T03:00:00+00:00';
 
 unknown: role app may not see the state of 2 of 14 connections
     transaction-held-idle
@@ -164,4 +164,33 @@ def test_a_standby_and_its_reserved_tier() -> None:
     assert (
         "server       PostgreSQL 18.6, standby: 100 slots - 3 for superusers - 5 reserved\n"
         in shown(standby)
+    )
+
+
+def test_a_server_that_nobody_else_uses() -> None:
+    """Nothing is shown of connections where there is none but our own."""
+    empty = replace(
+        CALM,
+        slots=replace(CALM.slots, used=0, free=97),
+        groups=(),
+        ages=None,
+        oldest_transaction=None,
+    )
+    assert (
+        shown(empty)
+        == """\
+0 of 97 usable slots in use (0 %), 97 free
+
+server  PostgreSQL 18.6, primary: 100 slots - 3 for superusers
+
+no findings
+"""
+    )
+
+
+def test_more_than_the_usable_slots_are_told_as_reserved_ones() -> None:
+    """A superuser's session takes a reserved slot: the share never exceeds the whole."""
+    full = replace(CALM, slots=replace(CALM.slots, used=98, free=0))
+    assert shown(full).startswith(
+        "97 of 97 usable slots in use (100 %), none free; 1 of 3 reserved ones too\n"
     )
