@@ -1,5 +1,6 @@
 """What a server means when it refuses a login."""
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from dbtool.database.target import Target
 from dbtool.errors import ConnectError
 
 _MASKED = "***"
+_NO_SLOT = re.compile(
+    "sorry, too many clients already"
+    "|remaining connection slots are reserved.*|too many connections for (role|database) .*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,12 @@ def _no_privilege(answer: Answer, target: Target) -> ConnectError:
     )
 
 
+def full(told: str, target: Target) -> ConnectError | None:
+    """The same for what any driver passes on; None where it is not that slots are used up."""
+    found = _NO_SLOT.search(told)
+    return _full(Answer("53300", found[0], "", ""), target) if found else None
+
+
 def _full(answer: Answer, target: Target) -> ConnectError:
     told = answer.message
     if "connections for role" in told:
@@ -178,9 +189,7 @@ def _protocol(answer: Answer, target: Target) -> ConnectError:
             hint="Remove options from the connection string, or name the server itself.",
         )
     told = answer.message
-    if "too many clients" in told or "slots are reserved" in told:
-        return _full(answer, target)
-    return ConnectError(
+    return full(told, target) or ConnectError(
         f"{target.named} refused the login",
         detail=f"Most likely a pooler answers there. It says: {told}",
         hint="Check database and user in the pooler's configuration, and the server behind it.",

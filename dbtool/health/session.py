@@ -125,7 +125,8 @@ def _console(target: Target) -> UsageError:
     return UsageError(
         f"{target.shown} is a pooler's console, not a database",
         detail="It takes SHOW commands and no SQL; connections are counted on the server behind.",
-        hint=f"Name a database behind it. The pooler's own queue: psql {shlex.join(words)} -c 'SHOW POOLS'",
+        hint="Name a database behind it. The pooler's own queue:"
+        f" psql {shlex.join(words)} -c 'SHOW POOLS'",
     )
 
 

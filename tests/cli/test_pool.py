@@ -81,8 +81,11 @@ def test_json_is_the_pool_itself(dbtool: Dbtool, database: Target) -> None:
     assert said["data"]["slots"]["usable"] == 97
 
 
-def test_markdown_to_a_file(dbtool: Dbtool, database: Target, tmp_path: Path) -> None:
+def test_markdown_to_a_file(
+    dbtool: Dbtool, database: Target, people: Crowd, tmp_path: Path
+) -> None:
     """A report for a pull request or an incident channel."""
+    people.idle(1)
     page = tmp_path / "pool.md"
     ran = dbtool("pool", "--format", "markdown", "-o", page, "--url", url(database))
     assert (ran.code, ran.out) == (0, "")

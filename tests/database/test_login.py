@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from dbtool.database.refusal import full
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, UsageError
@@ -255,6 +257,21 @@ def test_limits_of_a_role_and_of_a_database(strict: Strict) -> None:
         'The server is up. It says: too many connections for database "full_one".',
         'The server itself is not full: ALTER DATABASE "full_one" CONNECTION LIMIT …',
     )
+
+
+def test_a_full_server_in_the_words_of_another_driver(strict: Strict) -> None:
+    """What psycopg passes on reads as what asyncpg was told; anything else is left alone."""
+    target = strict.over_tcp("limited")
+    with pytest.raises(psycopg.OperationalError) as raised:
+        psycopg.connect(target.sqlalchemy_url("psycopg").replace("+psycopg", "", 1))
+    error = full(str(raised.value), target)
+    assert error is not None
+    assert "\n".join((error.message, error.detail, error.hint)) == said(
+        'role "limited" has used all its connections',
+        'The server is up. It says: too many connections for role "limited".',
+        'The server itself is not full: ALTER ROLE "limited" CONNECTION LIMIT …',
+    )
+    assert full('password authentication failed for user "limited"', target) is None
 
 
 def test_start_up_options_a_server_does_not_take(strict: Strict) -> None:
