@@ -143,3 +143,26 @@ def test_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="does not exist"):
         find(Path("nope.ini"), None, tmp_path)
+
+
+def test_both_files_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An .ini and a pyproject.toml work together wherever they lie, in either order."""
+    toml = '[tool.alembic]\nscript_location = "%(here)s/../migrations"\n'
+    write(tmp_path, {"one/app.ini": "[alembic]\nsqlalchemy.url = x\n", "two/pyproject.toml": toml})
+    environment(tmp_path, "migrations")
+    monkeypatch.chdir(tmp_path)
+    names = [Path("one/app.ini"), Path("two/pyproject.toml")]
+    for named in (names, names[::-1]):
+        place = find(named, None, tmp_path)
+        assert (place.ini, place.toml) == (tmp_path / names[0], tmp_path / names[1])
+        assert place.named == tuple(map(str, named))
+        assert script_directory(place) is not None
+
+
+@pytest.mark.parametrize("name", ["a.ini", "pyproject.toml"])
+def test_two_of_one_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Which one is meant cannot be told."""
+    write(tmp_path, {name: INI, f"other/{name}": INI})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="-c names two Alembic configurations of one kind"):
+        find([Path(name), Path("other") / name], None, tmp_path)
