@@ -19,7 +19,7 @@ HEAVY = {"alembic", "asyncio", "asyncpg", "postgast", "pydantic", "rich", "sqlal
 LOADED = """
 import atexit, sys
 sys.argv = ["dbtool", *sys.argv[1:]]
-atexit.register(lambda: print("\\0", *filter(sys.modules.get, sys.modules)))
+atexit.register(lambda: print("\\0", *filter(sys.modules.get, sys.modules), file=sys.stderr))
 from dbtool.cli.app import main
 main()
 """
@@ -35,7 +35,7 @@ def loaded(tmp_path: Path, *arguments: str, env: dict[str, str] | None = None) -
         text=True,
         check=False,
     )
-    _, _, modules = ran.stdout.rpartition("\0")
+    _, _, modules = ran.stderr.rpartition("\0")
     assert modules, ran.stderr
     return {name.partition(".")[0] for name in modules.split()}
 

@@ -20,12 +20,13 @@ from dbtool.cli.fleet import (
     Wish,
     upgrade_fleet,
 )
-from dbtool.cli.options import ALEMBIC, DATABASE, DIRECT, JUDGED, WAITING, without
+from dbtool.cli.options import ALEMBIC, DATABASE, DIRECT, JUDGED, LOCKING, WAITING, without
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.migrate.offline import Script
     from dbtool.migrate.project import Project
+    from dbtool.migrate.waits import Limits
     from dbtool.report import Report
 
 PANEL = "Migrations"
@@ -34,7 +35,7 @@ PANEL = "Migrations"
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     shared = (DATABASE, WAITING, ALEMBIC)
-    changing = (DATABASE, WAITING, DIRECT, ALEMBIC)
+    changing = (DATABASE, WAITING, DIRECT, LOCKING, ALEMBIC)
     command(app, PANEL, *changing)(upgrade)
     command(app, PANEL, *changing)(downgrade)
     command(app, PANEL, DATABASE, WAITING, without("-c", ALEMBIC), JUDGED)(current)
@@ -79,7 +80,21 @@ def opened(call: Call, *, offline: bool = False) -> "Project":
     named = not offline and settings.has_target()
     target = call.named if named else None
     project = open_project(settings, chosen.configs, chosen.name, chosen.x, target)
-    return replace(project, wait_db=chosen.wait_db or 0.0, direct=chosen.direct)
+    return replace(
+        project, wait_db=chosen.wait_db or 0.0, direct=chosen.direct, limits=limits(call)
+    )
+
+
+def limits(call: Call) -> "Limits":
+    """How long to wait for other runs and for locks: the options, else the settings."""
+    from dbtool.migrate.waits import Limits
+
+    keys, chosen = call.settings.keys, call.options
+    wait, timeout = chosen.wait_lock, chosen.lock_timeout
+    return Limits(
+        lock_timeout=float(keys.lock_timeout) if timeout is None else timeout,
+        wait_lock=float(keys.wait_lock) if wait is None else wait,
+    )
 
 
 def as_flags(**flags: bool) -> tuple[str, ...]:

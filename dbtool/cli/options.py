@@ -15,6 +15,7 @@ from dbtool.severity import FailOn
 
 OUTPUT_PANEL = "Output"
 DATABASE_PANEL = "Database"
+LOCKS_PANEL = "Locks"
 ALEMBIC_PANEL = "Alembic"
 
 
@@ -34,6 +35,8 @@ class Options:
     quiet: bool = False
     raiseerr: bool = False
     wait_db: float | None = None
+    wait_lock: float | None = None
+    lock_timeout: float | None = None
     direct: bool = False
 
     @property
@@ -198,6 +201,32 @@ def _waiting(
 ) -> None: ...
 
 
+def _locking(
+    wait_lock: Annotated[
+        float | None,
+        Option(
+            "--wait-lock",
+            metavar="DURATION",
+            parser=seconds,
+            help="Give up when another run, or locks, have held this one up for so long "
+            "(10min); 0 never waits.",
+            rich_help_panel=LOCKS_PANEL,
+        ),
+    ] = None,
+    lock_timeout: Annotated[
+        float | None,
+        Option(
+            "--lock-timeout",
+            metavar="DURATION",
+            parser=seconds,
+            help="Let nobody queue behind a migration that waits for locks for longer than "
+            "this (2s): it is rolled back and tried again.",
+            rich_help_panel=LOCKS_PANEL,
+        ),
+    ] = None,
+) -> None: ...
+
+
 def _direct(
     direct: Annotated[
         bool,
@@ -223,6 +252,7 @@ JUDGED = _parameters(_judged)
 DATABASE = _parameters(_database)
 ALEMBIC = _parameters(_alembic)
 WAITING = _parameters(_waiting)
+LOCKING = _parameters(_locking)
 DIRECT = _parameters(_direct)
 
 SHARED_NAMES = frozenset(field.name for field in fields(Options))
@@ -240,16 +270,22 @@ def split(values: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
 def merge(outer: Options, inner: Options) -> Options:
     """Options may stand before or behind the command; the nearer one wins, `-x` adds up."""
     chosen = {
-        field.name: getattr(inner, field.name) or getattr(outer, field.name)
+        field.name: getattr(inner if _is_given(inner, field.name) else outer, field.name)
         for field in fields(Options)
     }
     return Options(**{**chosen, "x": outer.x + inner.x})
 
 
+def _is_given(options: Options, name: str) -> bool:
+    """Whether an option was used; 0 is a length of time like any other."""
+    value = getattr(options, name)
+    return value is not None and value is not False and value != ()
+
+
 def given(options: Options) -> dict[str, str]:
     """The options that were given, by field, as they are spelled on the command line."""
     spelled = {"x": "-x", "configs": "--config"}
-    names = (field.name for field in fields(Options) if getattr(options, field.name))
+    names = (field.name for field in fields(Options) if _is_given(options, field.name))
     return {name: spelled.get(name, f"--{name.replace('_', '-')}") for name in names}
 
 

@@ -37,6 +37,8 @@ class SyncConnection:
         application_name: str = "dbtool",
     ) -> None:
         self._task: asyncio.Task[Any] | None = None
+        self._background: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -74,16 +76,35 @@ class SyncConnection:
         """Run a coroutine function with the asyncpg connection on its loop."""
 
         async def call() -> T:
-            return await function(self.connection)
+            async with self._turn:
+                return await function(self.connection)
 
         return self._wait(call())
+
+    def repeat(self, function: "Callable[[Connection], Awaitable[float]]") -> None:
+        """Run a coroutine function in the background, again after the seconds it returns.
+
+        Between two runs others use the connection; it ends with the connection, or when it raises.
+        """
+
+        async def again() -> None:
+            while True:
+                async with self._turn:
+                    pause = await function(self.connection)
+                await asyncio.sleep(pause)
+
+        async def begin() -> None:
+            self._background = asyncio.create_task(again())
+            self._background.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+        asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
 
     def close(self) -> None:
         """Log out; a statement cancelled before is awaited until the server has ended it."""
         if self._loop.is_closed():
             return
         try:
-            self._wait(_close(self.connection))
+            self._wait(self._end())
         finally:
             self._stop()
 
@@ -119,8 +140,14 @@ class SyncConnection:
             self._task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL):
-                while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                while others := asyncio.all_tasks() - {asyncio.current_task(), self._background}:
                     await asyncio.wait(others)
+
+    async def _end(self) -> None:
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait([self._background], timeout=_FAREWELL)
+        await _close(self.connection)
 
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

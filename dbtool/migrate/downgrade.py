@@ -11,6 +11,7 @@ from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
 from dbtool.migrate.upgrade import Plan, plan_lines, planned_by, refuse_range, tagged
+from dbtool.migrate.waits import Waited
 from dbtool.ports import Progress, Silent
 
 
@@ -23,6 +24,7 @@ class Downgraded:
     before: tuple[str, ...]
     after: tuple[str, ...]
     revisions: tuple[Step, ...]
+    waited: Waited
 
 
 def downgrade(
@@ -63,4 +65,11 @@ def downgrading(revision: str, tag: str | None) -> Command:
 
 def _downgraded(session: Session, record: Record) -> Downgraded:
     target = session.target
-    return Downgraded(target.shown, target.source, record.before, record.after, record.done)
+    return Downgraded(
+        target.shown,
+        target.source,
+        record.before,
+        record.after,
+        record.done,
+        session.safety.waited,
+    )

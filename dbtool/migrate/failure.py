@@ -42,6 +42,12 @@ def server_error(error: BaseException) -> ServerError | None:
     return None
 
 
+def sqlstate_of(error: BaseException) -> str | None:
+    """The server's code for an error, wherever in the chain of exceptions it is."""
+    server = server_error(error)
+    return server.sqlstate if server else None
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
@@ -112,7 +118,7 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     said = server.message if server else _said(error)
     place = _place(error, Path(step.file)) or _place(error, scene.env)
     parts = [_statement(server), _server_detail(server), place and f"at {place}", state_of(scene)]
-    locked = server is not None and server.sqlstate == "55P03"
+    locked = server is not None and server.sqlstate in ("55P03", "40P01")
     return (LockNotObtained if locked else OperationError)(
         f"{name} failed: {said}",
         detail="\n".join(part for part in parts if part),

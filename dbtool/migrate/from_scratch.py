@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError
 from dbtool.guard import Action, Consent, Permission
@@ -61,9 +63,9 @@ class _Recorded(Session):
     capture: Capture
     verb = "upgrade"
 
-    def _starting(self, step: Step) -> None:
+    def _starting(self, step: Step, driver: DBAPIConnection) -> None:
         self.capture.comment(f"Running {self.verb} {step.revision} {step.message}")
-        super()._starting(step)
+        super()._starting(step, driver)
 
 
 @dataclass(slots=True)

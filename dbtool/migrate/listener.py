@@ -36,6 +36,7 @@ class Listener:
         self.error: DbtoolError | None = None
 
     def __enter__(self) -> Self:
+        self.error = None
         for target, name, function in self._events():
             event.listen(target, name, function, insert=True)
         return self

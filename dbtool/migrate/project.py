@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dbtool.database.target import Target
 from dbtool.guard import environment_of, unmarked
 from dbtool.migrate.location import Place, find
+from dbtool.migrate.waits import Limits
 
 if TYPE_CHECKING:
     from dbtool.settings.environments import Environment
@@ -30,6 +31,7 @@ class Project:
     root: Path = Path()
     wait_db: float = 0.0
     direct: bool = False
+    limits: Limits = field(default_factory=Limits)
     schema: str | None = None
     search_path: str | None = None
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)

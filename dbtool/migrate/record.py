@@ -8,6 +8,7 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import OperationError
 from dbtool.migrate.location import relative_name
@@ -88,10 +89,15 @@ class Record:
         """Every revision that ran."""
         return tuple(step for each in self.tables for step in each.done)
 
-    def begins_as(self, other: "Record") -> bool:
-        """Whether the version tables so far have the plans they have in another record."""
-        mine = [each.planned for each in self.tables]
-        return mine == [each.planned for each in other.tables[: len(mine)]]
+    @property
+    def left_half_done(self) -> bool:
+        """Whether a revision ended in the middle with some of its work committed."""
+        return self.running is not None and self.running.left_transaction
+
+    def asks_no_more_than(self, other: "Record") -> bool:
+        """Whether every revision planned so far is planned in another record too."""
+        agreed = {(each.version_table, each.revision) for each in other.planned}
+        return all((each.version_table, each.revision) in agreed for each in self.planned)
 
     def begin(
         self, context: MigrationContext, heads: tuple[str, ...], steps: Iterable[RevisionStep]
@@ -119,6 +125,14 @@ class Record:
                     hint="Run the databases one by one, each with an -x argument or a setting"
                     " that leads env.py to it alone.",
                 )
+
+
+def driver_connection(context: MigrationContext) -> DBAPIConnection:
+    """The driver's own connection that Alembic works on."""
+    assert context.connection is not None
+    driver = context.connection.connection.dbapi_connection
+    assert driver is not None
+    return driver
 
 
 def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

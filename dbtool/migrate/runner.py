@@ -12,14 +12,17 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.database.waiting import wait_for_server
-from dbtool.errors import DbtoolError, Interrupted, OperationError, UsageError
+from dbtool.errors import DbtoolError, Interrupted, LockNotObtained, OperationError, UsageError
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, explain, state_of
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
-from dbtool.migrate.record import Record
+from dbtool.migrate.record import Record, Table
+from dbtool.migrate.safety import Safety
+from dbtool.migrate.statements import Statements
 from dbtool.ports import Progress
+from dbtool.report import duration
 
 Options = Callable[[Loaded], Mapping[str, object]]
 Work = Callable[[Loaded, tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
@@ -48,6 +51,7 @@ class Runner:
             direct=project.direct,
         )
         self.watch.wait_db = project.wait_db
+        self.safety = Safety(self.watch, project.limits, progress)
         self.interruption = Interruption()
 
     def __enter__(self) -> Self:
@@ -98,7 +102,8 @@ class Runner:
                 self.watch.refuse(error)
 
         failure: BaseException | None = None
-        with cancelling(self._cancel) as self.interruption:
+        heard = Statements(lambda: record.running, self.safety)
+        with cancelling(self._cancel) as self.interruption, heard:
             try:
                 run(loaded, guarded, self.watch, **options(loaded))
             except BaseException as error:
@@ -122,15 +127,33 @@ class Runner:
             shown = self.target.shown if self.watch.holder else "the database"
             scene = Scene(record, shown, Path(loaded.script.env_py_location))
             if scene.table is not None:
-                with suppress(Exception):
-                    scene.now = state.read_versions(self.connection, scene.table)
+                scene.now = self._recorded_now(scene.table)
             if self.interruption or isinstance(error, KeyboardInterrupt):
                 return self._interrupted(scene)
             if isinstance(error, DbtoolError):
                 return _with_state(error, scene)
             if isinstance(error, Exception | SystemExit):
-                return explain(error, scene)
+                told = explain(error, scene)
+                return self._waited_too_long(told) if self.safety.cancelled else told
         return error
+
+    def _recorded_now(self, table: Table) -> tuple[str, ...] | None:
+        """What is recorded; our own connection may be what was lost."""
+        with suppress(Exception):
+            return state.read_versions(self.connection, table)
+        with suppress(Exception), SyncConnection(self.target) as another:
+            return state.read_versions(another, table)
+        return None
+
+    def _waited_too_long(self, told: DbtoolError) -> LockNotObtained:
+        """The statement that was cancelled is not to blame: its transaction waited too often."""
+        during = told.message.partition(" failed: ")[0]
+        limit = duration(self.project.limits.lock_timeout)
+        return LockNotObtained(
+            f"{during} failed: its transaction waited for locks for more than {limit} in all",
+            detail=told.detail,
+            hint="Run it again when the sessions that hold them have ended.",
+        )
 
     def _interrupted(self, scene: Scene) -> Interrupted:
         ended = {

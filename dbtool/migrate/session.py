@@ -7,16 +7,17 @@ from functools import cached_property
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool import guard
-from dbtool.errors import OperationError
+from dbtool.errors import DbtoolError, OperationError
 from dbtool.guard import Action, Permission
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, builds_several_engines
 from dbtool.migrate.listener import Stop
 from dbtool.migrate.logs import alembic_reports, quiet_alembic
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
-from dbtool.migrate.record import Record, Step, Table, follow
+from dbtool.migrate.record import Record, Step, Table, driver_connection, follow
 from dbtool.migrate.runner import Options, Runner
 
 Plan = Callable[["Session", Record], Iterable[str]]
@@ -41,6 +42,8 @@ class Command:
 class Session(Runner):
     """The database a command is about, and what the command does with it."""
 
+    _record = Record()
+
     def survey(self, command: Command) -> Record:
         """Learn what a command would do; env.py runs, no revision does."""
         return self._attempt(command, lambda: False, quietly=True)
@@ -62,14 +65,18 @@ class Session(Runner):
             held_back.append(not allowed)
             return allowed
 
-        record = self._attempt(command, may_run, quietly=rehearsed)
+        record = self._persist(lambda: self._attempt(command, may_run, quietly=rehearsed))
         if any(held_back):
             agreed = record
             self._permit(action, permission, plan(self, agreed))
-            record = self._attempt(command, lambda: True, agreed=agreed)
+            record = self._persist(lambda: self._attempt(command, lambda: True, agreed=agreed))
             record.purged = agreed.before if command.purge else None
         state.verify(self.connection, record, self.target.shown)
         return record
+
+    def _persist(self, attempt: Callable[[], Record]) -> Record:
+        """What another session holds up is tried again; what is committed is not repeated."""
+        return self.safety.persist(attempt, lambda: not self._record.left_half_done)
 
     def _attempt(
         self,
@@ -80,7 +87,7 @@ class Session(Runner):
         agreed: Record | None = None,
     ) -> Record:
         """One run of env.py; what may not run is only planned, what was agreed may not change."""
-        record = Record()
+        record = self._record = Record()
         purging = command.purge and not quietly
 
         def work(
@@ -89,13 +96,15 @@ class Session(Runner):
             steps = self._steps(command, loaded.script, heads)
             table = record.begin(context, heads, steps)
             self._refuse_other_schema(table)
-            if agreed is not None and not record.begins_as(agreed):
+            if agreed is not None and not record.asks_no_more_than(agreed):
                 raise _changed_meanwhile(self.target.shown)
             if not (steps or command.always) or not may_run():
                 return ()
+            driver = driver_connection(context)
+            self.safety.take(table, None if command.purge else heads, driver)
             if not heads and not purging:
                 context._ensure_version_table()
-            return follow(table, context, steps, self._starting)
+            return follow(table, context, steps, lambda step: self._starting(step, driver))
 
         options = {**command.options, "dont_mutate": True, "purge": purging}
         with quiet_alembic() if quietly else nullcontext():
@@ -169,16 +178,20 @@ class Session(Runner):
             if head not in known:
                 raise unknown_in_database(head, self.target.shown, scripts)
 
-    def _starting(self, step: Step) -> None:
+    def _starting(self, step: Step, driver: DBAPIConnection) -> None:
         if self.interruption:
             raise Stop
+        try:
+            self.safety.before_revision(driver)
+        except DbtoolError as error:
+            self.watch.refuse(error)
         if not alembic_reports():
             self.progress.step(f"{step.revision} {step.message}".rstrip())
 
 
 def _changed_meanwhile(database: str) -> OperationError:
     return OperationError(
-        f"somebody else migrated {database} in the meantime",
-        detail="What would run now is not what was agreed to. Nothing was run.",
+        f"the plan for {database} changed while it was being agreed to",
+        detail="What would run now is more than what was agreed to. Nothing was run.",
         hint="Run it again to see the new plan.",
     )

@@ -11,6 +11,7 @@ from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
 from dbtool.migrate.state import shown
+from dbtool.migrate.waits import Waited
 from dbtool.ports import Progress, Silent
 from dbtool.report import counted
 
@@ -34,6 +35,7 @@ class Upgraded:
     before: tuple[str, ...]
     after: tuple[str, ...]
     revisions: tuple[Step, ...]
+    waited: Waited
 
 
 def upgrade(
@@ -106,4 +108,11 @@ def plan_lines(session: Session, record: Record, verb: str = "run") -> list[str]
 
 def _upgraded(session: Session, record: Record) -> Upgraded:
     target = session.target
-    return Upgraded(target.shown, target.source, record.before, record.after, record.done)
+    return Upgraded(
+        target.shown,
+        target.source,
+        record.before,
+        record.after,
+        record.done,
+        session.safety.waited,
+    )

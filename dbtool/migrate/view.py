@@ -1,6 +1,6 @@
 """Reports of what was done to a database, and where it stands."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from dbtool.finding import Finding, Unknown, judge
 from dbtool.migrate.current import Current
@@ -15,6 +15,7 @@ from dbtool.migrate.stamp import Ensured, Stamped
 from dbtool.migrate.standing import Standing
 from dbtool.migrate.upgrade import Plan, Upgraded
 from dbtool.migrate.view_history import details
+from dbtool.migrate.waits import Waited
 from dbtool.report import Code, Column, Report, Section, Table, counted, duration
 
 _SHOWN = 30
@@ -41,7 +42,8 @@ def _ran(
     if not steps:
         at = f"is at {_ids(after)}" if after else "records no revision"
         headline = f"{result.database} {at}; nothing to {verb}"
-        return Report(command=command, data=result, headline=headline, notes=_named_by(result))
+        notes = (*_named_by(result), *_waits(result.waited))
+        return Report(command=command, data=result, headline=headline, notes=notes)
     took = sum(each.seconds or 0.0 for each in steps)
     headline = (
         f"{result.database} {verb}d from {_ids(before)} to {_ids(after)}:"
@@ -52,8 +54,17 @@ def _ran(
         data=result,
         headline=headline,
         sections=_steps(steps),
-        notes=_named_by(result),
+        notes=(*_named_by(result), *_waits(result.waited)),
     )
+
+
+def _waits(waited: Waited) -> Iterator[str]:
+    """What a run waited for, where it had to wait."""
+    if waited.for_run:
+        yield f"waited {duration(waited.for_run)} for another run"
+    if waited.for_locks:
+        attempts = counted(waited.attempts, "attempt")
+        yield f"{attempts}; waited {duration(waited.for_locks)} for locks"
 
 
 def _named_by(

@@ -71,6 +71,22 @@ class Keys(BaseSettings):
         validation_alias=AliasChoices("DBTOOL_CONNECT_TIMEOUT"),
         description="How long a connection may take, in seconds.",
     )
+    lock_timeout: Decimal = Field(
+        Decimal(2),
+        gt=0,
+        lt=3600,
+        validation_alias=AliasChoices("DBTOOL_LOCK_TIMEOUT"),
+        description="How long a migration may wait for locks, and others queue behind it, before "
+        "it is rolled back and tried again, in seconds.",
+    )
+    wait_lock: Decimal = Field(
+        Decimal(600),
+        ge=0,
+        lt=86_400,
+        validation_alias=AliasChoices("DBTOOL_WAIT_LOCK"),
+        description="How long a migration may be held up by another run or by locks in all, in "
+        "seconds.",
+    )
     env: dict[str, EnvironmentKeys] = Field(
         {},
         # Only a table can hold tables; no variable has this name.

@@ -23,6 +23,7 @@ _MUST_BE = {
     "enum": f"one of {', '.join(FailOn)}",
     "finite_number": "a number of seconds",
     "greater_than": "a number of seconds",
+    "greater_than_equal": "a number of seconds",
     "less_than": "a number of seconds",
     "model_type": "a table",
     "tuple_type": "a text or a list of texts",

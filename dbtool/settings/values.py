@@ -129,7 +129,8 @@ class Settings:
         value = getattr(self.keys, key)
         if key == "url":
             value = self.target().shown if self.has_target() else None
-        text = ", ".join(value) if isinstance(value, tuple) else str(value or "")
+        plain = "" if value is None else str(value)
+        text = ", ".join(value) if isinstance(value, tuple) else plain
         first, *rest = self.set_by[key] or ("default" if text else "",)
         return Value(key, text or None, first, tuple(rest))
 

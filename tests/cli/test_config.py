@@ -34,6 +34,8 @@ engine           not set
 alembic_config   alembic.ini               found in the project root
 fail_on          warning                   pyproject.toml [tool.dbtool]
 connect_timeout  3                         default
+lock_timeout     2                         default
+wait_lock        600                       default
 
 environment  database                          marked
 dev          ann@localhost:5433/shop           development
@@ -58,6 +60,8 @@ engine           not set
 alembic_config   not set
 fail_on          error    default
 connect_timeout  3        default
+lock_timeout     2        default
+wait_lock        600      default
 
 next:
   export DATABASE_URL="postgresql://user@host:5432/database"

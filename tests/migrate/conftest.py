@@ -1,5 +1,7 @@
 """Fixtures of the migration tests: a small project, and a server that nothing may touch."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -95,3 +97,47 @@ def tables(database: Target) -> Callable[[], list[str]]:
         return [row[0] for row in rows]
 
     return read
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(project: Small, database: Target) -> Iterator[Start]:
+    """Starts upgrades in the background; none outlives the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str) -> "subprocess.Popen[str]":
+        words = ("upgrade", "-y", "--url", plain(database), *arguments)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dbtool", *words],
+            cwd=project.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def watch(database: Target) -> Iterator[SyncConnection]:
+    """A connection that looks on."""
+    with SyncConnection(database) as connection:
+        yield connection
+
+
+def running(watch: SyncConnection, text: str) -> list[int]:
+    """The sessions that run a statement with this text."""
+    rows = watch.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state = 'active' AND pid <> pg_backend_pid() AND strpos(query, $1) > 0",
+        text,
+    )
+    return [row[0] for row in rows]

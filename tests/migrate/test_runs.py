@@ -170,10 +170,11 @@ def test_ci_is_refused_without_yes(
         tunnel.drop_database("pipeline")
 
 
+@pytest.mark.parametrize("new_revision", [False, True])
 def test_plan_that_changed_while_somebody_thought(
-    dbtool: Dbtool, project: Small, tunnel: Server, tmp_path: Path
+    dbtool: Dbtool, project: Small, tunnel: Server, new_revision: bool
 ) -> None:
-    """What was agreed to is what runs; anything else is not run."""
+    """What another run has done meanwhile is left out; what nobody agreed to is not run."""
     target = tunnel.create_database("raced")
 
     class Slow:
@@ -181,6 +182,8 @@ def test_plan_that_changed_while_somebody_thought(
 
         def confirm(self, question: str) -> bool:
             other = dbtool("--url", plain(target), "upgrade", "+1", "--yes", cwd=project.root)
+            if new_revision:
+                project.revision("aaaa00000003", "aaaa00000002")
             return "raced" in question and other.code == 0
 
         def type_name(self, question: str, name: str) -> bool:
@@ -190,9 +193,13 @@ def test_plan_that_changed_while_somebody_thought(
     try:
         with contextlib.chdir(project.root):
             opened = Project(find(None, None, project.root), target=target, marked=lambda _: live)
-            with pytest.raises(OperationError, match="somebody else migrated"):
+            if new_revision:
+                with pytest.raises(OperationError, match="changed while it was being agreed to"):
+                    upgrade(opened, permission=Permission(ask=Slow()))
+            else:
                 upgrade(opened, permission=Permission(ask=Slow()))
         with SyncConnection(target) as connection:
-            assert connection.fetchval("SELECT version_num FROM alembic_version") == "aaaa00000001"
+            stands = connection.fetchval("SELECT version_num FROM alembic_version")
+        assert stands == ("aaaa00000001" if new_revision else "aaaa00000002")
     finally:
         tunnel.drop_database("raced")

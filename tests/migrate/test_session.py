@@ -14,6 +14,7 @@ from dbtool.errors import OperationError, UsageError
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import Upgraded, plan, upgrade
+from dbtool.migrate.waits import Waited
 from dbtool.scratch.server import Server
 from tests.migrate.conftest import Decoy, url
 from tests.migrate.projects import MIGRATE, Small, small
@@ -184,7 +185,7 @@ def test_second_run_has_nothing_to_do(at: Open, application: ModuleType, databas
     assert [step.revision for step in first.revisions] == ["aaaa00000001", "aaaa00000002"]
     assert (first.before, first.after) == ((), ("aaaa00000002",))
     assert again == Upgraded(
-        database.shown, database.source, ("aaaa00000002",), ("aaaa00000002",), ()
+        database.shown, database.source, ("aaaa00000002",), ("aaaa00000002",), (), Waited()
     )
 
 

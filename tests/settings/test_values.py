@@ -98,6 +98,7 @@ def test_every_setting_and_where_it_came_from(
     root = project(
         dbtool='models = ["shop.models:Base", "shop.more"]\nengine = "shop.db:engine"\n'
         'alembic_config = "db/alembic.ini"\nfail_on = "warning"\nconnect_timeout = 7\n'
+        "lock_timeout = 0.5\nwait_lock = 0\n"
         'url = "postgresql://ann:secret@h/shop"\n'
     )
     settings = read(root)
@@ -113,6 +114,8 @@ def test_every_setting_and_where_it_came_from(
         "alembic_config": ("db/alembic.ini", "dbtool.toml"),
         "fail_on": ("warning", "dbtool.toml"),
         "connect_timeout": ("7", "dbtool.toml"),
+        "lock_timeout": ("0.5", "dbtool.toml"),
+        "wait_lock": ("0", "dbtool.toml"),
     }
     monkeypatch.setenv("DBTOOL_MODELS", "a:Base, b")
     monkeypatch.setenv("DBTOOL_ENGINE", "a:engine")
@@ -345,7 +348,8 @@ def test_an_unknown_key_has_near_names(project: Write) -> None:
     with pytest.raises(UsageError) as raised:
         read(root)
     assert raised.value.hint == (
-        "Known keys: url, models, engine, alembic_config, fail_on, connect_timeout, env."
+        "Known keys: url, models, engine, alembic_config, fail_on, connect_timeout,"
+        " lock_timeout, wait_lock, env."
     )
 
 
@@ -360,7 +364,7 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
     """Scripts have variables called url and env that are not meant for dbtool."""
     for name in ("url", "URL", "models", "engine", "env", "ENV", "database_url", "dbtool_url"):
         monkeypatch.setenv(name, "staging")
-    assert [each.source for each in read(project()).values()] == ["", "", "", "", *["default"] * 2]
+    assert [each.source for each in read(project()).values()] == ["", "", "", "", *["default"] * 4]
 
 
 @pytest.mark.parametrize(
@@ -377,6 +381,8 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
             "dbtool.toml: fail_on must be one of note, warning, error, unknown, never",
         ),
         ("connect_timeout = 0", "dbtool.toml: connect_timeout must be a number of seconds"),
+        ("wait_lock = -1", "dbtool.toml: wait_lock must be a number of seconds"),
+        ("lock_timeout = 0", "dbtool.toml: lock_timeout must be a number of seconds"),
         ("connect_timeout = true", "dbtool.toml: connect_timeout must be a number of seconds"),
         ("connect_timeout = '3s'", "dbtool.toml: connect_timeout must be a number of seconds"),
     ],

@@ -1,0 +1,106 @@
+"""Who stands in the way of a session that waits for a lock: the one at the end of the queue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dbtool.report import counted, duration
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+
+# Whoever waits itself is no culprit, so the chain is followed to those who wait for nobody. A
+# prepared transaction has no session; pg_blocking_pids calls it 0.
+_ROOTS = """
+    WITH RECURSIVE chain(pid, path) AS (
+        SELECT b, ARRAY[$1::int4, b]
+          FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids($1)) b
+        UNION ALL
+        SELECT b, c.path || b
+          FROM chain c, LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(c.pid)) b
+         WHERE c.pid <> 0 AND b <> ALL (c.path) AND pg_catalog.cardinality(c.path) < 12
+    )
+    SELECT DISTINCT c.pid, a.application_name, a.state,
+           extract(epoch FROM pg_catalog.clock_timestamp()
+                   - coalesce(a.xact_start, a.backend_start))::float8 AS age,
+           pg_catalog.left(a.query, 120) AS query
+      FROM chain c LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = c.pid
+     WHERE c.pid = 0 OR pg_catalog.cardinality(pg_catalog.pg_blocking_pids(c.pid)) = 0
+     ORDER BY age DESC NULLS LAST
+"""
+_WANTED = """
+    SELECT l.relation::pg_catalog.regclass::text AS relation, l.mode, l.locktype
+      FROM pg_catalog.pg_locks l WHERE l.pid = $1 AND NOT l.granted LIMIT 1
+"""
+
+
+Row = tuple[int, str | None, str | None, float | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session others wait for, or a prepared transaction, whose `pid` is 0."""
+
+    pid: int
+    application: str
+    state: str
+    age: float | None
+    query: str
+
+    @property
+    def shown(self) -> str:
+        """The session as it is printed."""
+        if self.pid == 0:
+            return "a prepared transaction (see pg_prepared_xacts)"
+        since = f" for {duration(self.age)}" if self.age is not None else ""
+        doing = f"{self.state}{since}" if self.state else f"open{since}"
+        query = f": {' '.join(self.query.split())}" if self.query else ""
+        return f"pid {self.pid} ({self.application or 'no name'}, {doing}{query})"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a session waits for, and those it waits for in the end."""
+
+    wanted: str
+    blockers: tuple[Blocker, ...]
+
+    def same_as(self, other: "Waiting") -> bool:
+        """Whether both wait for the same lock and the same sessions."""
+        mine, theirs = ([each.pid for each in some.blockers] for some in (self, other))
+        return (self.wanted, mine) == (other.wanted, theirs)
+
+    @property
+    def shown(self) -> str:
+        """The wait as it is printed."""
+        if not self.blockers:
+            return f"waits for {self.wanted}"
+        first, *more = self.blockers
+        others = f" and {counted(len(more), 'other session')}" if more else ""
+        return f"waits for {self.wanted}, held up by {first.shown}{others}"
+
+
+async def find(connection: "Connection", pid: int) -> Waiting | None:
+    """What holds up the session with this process number; None where nothing does any more."""
+    wanted = await connection.fetchrow(_WANTED, pid)
+    if wanted is None:
+        return None
+    rows = await connection.fetch(_ROOTS, pid)
+    return Waiting(_lock(wanted), _blockers(rows))
+
+
+def _lock(row: "Sequence[str | None]") -> str:
+    relation, mode, kind = row
+    name = (mode or "").removesuffix("Lock")
+    if relation is not None:
+        return f"{name} on {relation}"
+    if kind in ("transactionid", "tuple"):
+        return "a row that another transaction has changed"
+    return "transactions that began before it" if kind == "virtualxid" else f"a lock ({kind})"
+
+
+def _blockers(rows: "Sequence[Row]") -> tuple[Blocker, ...]:
+    return tuple(
+        Blocker(pid, application or "", state or "", age, query or "")
+        for pid, application, state, age, query in rows
+    )

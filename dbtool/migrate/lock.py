@@ -1,0 +1,164 @@
+"""One run at a time: an advisory lock for each version table, and whoever else holds it.
+
+Two locks belong to a version table. Our own connection holds the first for as long as a run
+lasts. The connection Alembic works on holds the second, shared: it may outlive the run, since
+the server ends a statement whose client was killed only when it notices. A new run needs the
+first, and nobody else holding the second.
+
+Both are taken by trying again and again, never by waiting in the server: whoever waits there
+holds a snapshot, on which CREATE INDEX CONCURRENTLY of the other run would wait in turn.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from dbtool.database.sync import SyncConnection
+from dbtool.errors import LockNotObtained, OperationError
+from dbtool.migrate.statements import setting
+from dbtool.report import duration
+
+RUN, WORK = 0x6462_7475, 0x6462_7477
+
+_TAKE = "SELECT pg_catalog.pg_try_advisory_lock($1, $2)"
+_GIVE = "SELECT pg_catalog.pg_advisory_unlock($1, $2)"
+_HELD = """
+    SELECT count(*) FROM pg_catalog.pg_locks
+     WHERE locktype = 'advisory' AND granted AND objsubid = 2
+       AND pid = pg_catalog.pg_backend_pid() AND classid::pg_catalog.int8 = $1
+"""
+_OTHERS = """
+    SELECT l.classid::pg_catalog.int8 = $1 AS leads, l.pid, a.application_name,
+           pg_catalog.host(a.client_addr) AS address,
+           extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8 AS age,
+           CASE WHEN a.state = 'active' THEN pg_catalog.left(a.query, 200) END AS runs
+      FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+       AND l.database = (SELECT oid FROM pg_catalog.pg_database
+                          WHERE datname = pg_catalog.current_database())
+       AND l.classid::pg_catalog.int8 IN ($1, $2) AND l.objid::pg_catalog.int8 = $3
+       AND l.pid <> ALL ($4::pg_catalog.int4[])
+     ORDER BY 1 DESC, age DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A session of another run; `leads` is false for one whose run was killed."""
+
+    pid: int
+    application: str
+    address: str
+    age: float | None
+    runs: str
+    leads: bool
+
+    @property
+    def shown(self) -> str:
+        """The session as it is printed."""
+        where = f", from {self.address}" if self.address else ""
+        since = f", connected {duration(self.age)} ago" if self.age is not None else ""
+        what = f", runs: {' '.join(self.runs.split())}" if self.runs else ""
+        left = "" if self.leads else ", left behind by a run that was killed"
+        return f"pid {self.pid} ({self.application or 'no name'}{where}{since}{what}{left})"
+
+
+class AnotherRun(LockNotObtained):
+    """Another run is at work on the version table."""
+
+
+def number(version_table: str) -> int:
+    """The second half of the lock's key: 32 bits of the version table's name, signed."""
+    checksum = zlib.crc32(version_table.encode())
+    return checksum - (1 << 32) if checksum >= 1 << 31 else checksum
+
+
+def others(connection: SyncConnection, version_table: str, ours: list[int]) -> tuple[Other, ...]:
+    """Who else is at work on a version table, those that lead a run first."""
+    key = number(version_table) & 0xFFFF_FFFF
+    rows = connection.fetch(_OTHERS, RUN, WORK, key, ours)
+    return tuple(
+        Other(
+            pid=row["pid"],
+            application=row["application_name"] or "",
+            address=row["address"] or "",
+            age=row["age"],
+            runs=row["runs"] or "",
+            leads=row["leads"],
+        )
+        for row in rows
+    )
+
+
+class RunLock:
+    """The locks a run holds on its own connection until that is closed."""
+
+    def __init__(self, connection: SyncConnection, backend: int) -> None:
+        self._connection = connection
+        self._backend = backend
+        self._held: set[str] = set()
+
+    def holds(self, version_table: str) -> bool:
+        """Whether the run has it already."""
+        return version_table in self._held
+
+    def take(self, version_table: str, ours: list[int]) -> tuple[Other, ...]:
+        """Try once; whoever stands in the way is returned, nobody where it was obtained.
+
+        `ours` are the sessions of this run's own env.py.
+        """
+        if self.holds(version_table):
+            return ()
+        key = number(version_table)
+        mine = [self._backend, *ours]
+        if not self._connection.fetchval(_TAKE, RUN, key):
+            # The other run may have ended between the two statements: then nobody is named.
+            return others(self._connection, version_table, mine) or (_GONE,)
+        if left := others(self._connection, version_table, mine):
+            self._connection.fetchval(_GIVE, RUN, key)
+            return left
+        self._held.add(version_table)
+        return ()
+
+    def verify(self) -> None:
+        """Raise OperationError where the lock was lost: then another run may have begun."""
+        if not self._held:
+            return
+        try:
+            held = self._connection.fetchval(_HELD, RUN)
+        except Exception as error:
+            raise _lost(f"Our session on the server ended: {error}") from error
+        if held != len(self._held):
+            raise _lost("Somebody released it on the server.")
+
+
+_GONE = Other(0, "another run", "", None, "", leads=True)
+
+
+def hold_while_working(connection: DBAPIConnection, version_table: str) -> None:
+    """Have Alembic's connection hold the second lock until its session ends.
+
+    Through the driver, since SQLAlchemy would begin a transaction that autocommit_block() then
+    finds open.
+    """
+    key = number(version_table)
+    setting(connection, f"SELECT pg_catalog.pg_try_advisory_lock_shared({WORK}, {key})")
+
+
+def _lost(detail: str) -> OperationError:
+    return OperationError(
+        "the lock that keeps other runs away was lost",
+        detail=f"{detail} Another run may have begun, so this one goes no further.",
+        hint="Run the same command again: what is recorded is not run twice.",
+    )
+
+
+def refusal(version_table: str, standing: tuple[Other, ...], waited: float) -> AnotherRun:
+    """Another run did not end in the time there was."""
+    return AnotherRun(
+        "another run is at work on this database",
+        detail=f"{standing[0].shown} works on {version_table}; waited {duration(waited)}."
+        " Nothing was run.",
+        hint="Run it again when that one has ended, or wait longer: --wait-lock 30min.",
+    )

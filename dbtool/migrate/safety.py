@@ -1,0 +1,182 @@
+"""What keeps a run from colliding with another one, and traffic from queueing behind it."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from dbtool.errors import DbtoolError, LockNotObtained
+from dbtool.migrate import lock, state
+from dbtool.migrate.identity import Watch
+from dbtool.migrate.lock import AnotherRun, Other, RunLock
+from dbtool.migrate.record import Record, Table
+from dbtool.migrate.statements import Execute, may_try_again, setting
+from dbtool.migrate.waits import Limits, Patience, Waited
+from dbtool.migrate.watcher import Watcher
+from dbtool.ports import Progress
+from dbtool.report import counted, duration
+
+_NOTICE_DEAD_CLIENTS = (
+    "SELECT pg_catalog.set_config('client_connection_check_interval', '5s', false)"
+    " WHERE pg_catalog.current_setting('client_connection_check_interval') = '0'"
+    " AND pg_catalog.version() LIKE '%linux%'"
+)
+
+
+class StalePlan(LockNotObtained):
+    """Another run changed what is recorded between the plan and the lock."""
+
+
+class Safety:
+    """The lock, the limits and the waits of one run, over all its attempts."""
+
+    def __init__(self, watch: Watch, limits: Limits, progress: Progress) -> None:
+        self.waited = Waited()
+        self._watch = watch
+        self._limits = limits
+        self._progress = progress
+        self._patience = Patience(limits.wait_lock)
+        self._watcher = Watcher(limits.lock_timeout, lambda: watch.backends, progress.note)
+        self._lock: RunLock | None = None
+        self._table = ""
+        self._ours = "0"
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this attempt was cancelled because it waited for locks too long in all."""
+        return self._watcher.cancelled
+
+    def persist(self, attempt: Callable[[], Record], may_repeat: Callable[[], bool]) -> Record:
+        """Attempt it until it is done; raises LockNotObtained when the time is over.
+
+        Between two attempts nothing is held but the lock against other runs.
+        """
+        while True:
+            self._watcher.begin()
+            try:
+                return attempt()
+            except StalePlan:
+                pass
+            except AnotherRun:
+                self._wait_for_other_run()
+            except LockNotObtained as error:
+                if not may_repeat():
+                    raise
+                self._pause(error)
+            self.waited.attempts += 1
+
+    def take(
+        self, table: Table, heads: tuple[str, ...] | None, connection: DBAPIConnection
+    ) -> None:
+        """Keep other runs away; raises AnotherRun, or StalePlan where one has just ended.
+
+        `heads` is what the plan was made from, None where it was made from nothing.
+        """
+        held, self._table = self._run_lock(), table.shown
+        if not held.holds(table.shown):
+            if held.take(table.shown, self._watch.backends):
+                raise AnotherRun("another run is at work on this database")
+            recorded = None if heads is None else _recorded(self._watch, table)
+            if recorded not in (None, tuple(sorted(heads or ()))):
+                raise StalePlan("another run has just ended")
+        lock.hold_while_working(connection, table.shown)
+        setting(connection, _NOTICE_DEAD_CLIENTS)
+
+    def before_revision(self, connection: DBAPIConnection) -> None:
+        """The lock must still be ours, and locks must not be waited for too long."""
+        self._run_lock().verify()
+        self.limit(connection)
+
+    def limit(self, connection: DBAPIConnection) -> None:
+        """Set lock_timeout, unless the team has set one itself."""
+        milliseconds = round(self._limits.lock_timeout * 1000)
+        ours = setting(
+            connection,
+            f"SELECT pg_catalog.set_config('lock_timeout', '{milliseconds}ms', false)"
+            f" WHERE pg_catalog.current_setting('lock_timeout') IN ('0', '{self._ours}')",
+        )
+        self._ours = ours or self._ours
+
+    def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:  # noqa: ARG002
+        """Run a statement that commits by itself; one that got no lock is tried again."""
+        while True:
+            self._verify_or_end()
+            self._watcher.begin()
+            self._watcher.exempt = concurrently
+            try:
+                execute()
+            except Exception as error:
+                # A failed concurrent build leaves an invalid index behind, which is in the way.
+                if concurrently or not (may_try_again(error) or self._watcher.cancelled):
+                    raise
+                if self._patience.is_over():
+                    raise
+                self._patience.pause(self._tell_pause)
+            else:
+                return
+
+    def _verify_or_end(self) -> None:
+        try:
+            self._run_lock().verify()
+        except DbtoolError as error:
+            self._watch.refuse(error)
+
+    def _run_lock(self) -> RunLock:
+        """The lock of the run; from its first use on, its waits are watched too."""
+        if self._lock is None:
+            holder = self._watch.holder
+            assert holder is not None
+            self._lock = RunLock(holder.connection, holder.backend)
+            holder.connection.repeat(self._watcher.look)
+        return self._lock
+
+    def _wait_for_other_run(self) -> None:
+        begun, told = time.monotonic(), False
+        while standing := self._run_lock().take(self._table, self._watch.backends):
+            if self._patience.is_over():
+                raise lock.refusal(self._table, standing, self.waited.for_run)
+            if not told:
+                told = True
+                self._progress.note(f"waiting for another run: {_first(standing)}")
+            self._patience.poll()
+            self.waited.for_run = time.monotonic() - begun
+
+    def _pause(self, error: LockNotObtained) -> None:
+        self.waited.for_locks = self._watcher.waited
+        waiting = self._watcher.last
+        if waiting is not None and waiting.shown not in self.waited.blockers:
+            self.waited.blockers.append(waiting.shown)
+        if self._patience.is_over():
+            raise self._gave_up(error)
+        self._patience.pause(self._tell_pause)
+
+    def _tell_pause(self, seconds: float) -> None:
+        limit, waiting = duration(self._limits.lock_timeout), self._watcher.untold()
+        why = f"the migration {waiting.shown}; " if waiting is not None else ""
+        self._progress.note(
+            f"{why}no lock within {limit}: rolled back, next attempt in {duration(seconds)}"
+        )
+
+    def _gave_up(self, error: LockNotObtained) -> LockNotObtained:
+        waiting, hint = self._watcher.last, error.hint
+        who = f"The migration {waiting.shown}.\n" if waiting is not None else ""
+        if waiting is not None and waiting.blockers and waiting.blockers[0].pid:
+            hint = (
+                "Run it again when that session has ended its transaction; SELECT"
+                f" pg_terminate_backend({waiting.blockers[0].pid}) ends it by force."
+            )
+        tried = f"Given up after {counted(self.waited.attempts, 'attempt')}."
+        return LockNotObtained(error.message, detail=f"{who}{error.detail}\n{tried}", hint=hint)
+
+
+def _first(standing: tuple[Other, ...]) -> str:
+    return standing[0].shown
+
+
+def _recorded(watch: Watch, table: Table) -> tuple[str, ...] | None:
+    """What is recorded now; None where it cannot be read from outside."""
+    assert watch.holder is not None
+    with suppress(Exception):
+        return state.read_versions(watch.holder.connection, table)
+    return None

@@ -1,0 +1,121 @@
+"""The one place every statement of a running revision passes on its way to the driver."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine, ExecutionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+
+from dbtool.migrate.failure import sqlstate_of
+from dbtool.migrate.record import Table
+
+_CONCURRENTLY = re.compile(
+    r"^\s*(?:/\*.*?\*/\s*)*(?:CREATE|DROP|REINDEX|ALTER|REFRESH|DETACH)\b"
+    r"[^;]*?\bCONCURRENTLY\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
+
+Execute = Callable[[], object]
+
+
+class Step(Protocol):
+    """What the run does around a statement that commits by itself."""
+
+    def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
+        """Run it, and do what has to be done before, after and instead."""
+
+
+class Statements:
+    """Hears of each statement of env.py's engines while a revision runs.
+
+    A statement inside a transaction goes its way: the transaction as a whole succeeds or
+    fails. One outside (autocommit_block, or an env.py on AUTOCOMMIT) goes through `step`.
+    """
+
+    def __init__(self, running: Callable[[], Table | None], step: Step) -> None:
+        self._running = running
+        self._step = step
+
+    def __enter__(self) -> Self:
+        for name, function in self._events():
+            event.listen(Engine, name, function)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for name, function in self._events():
+            event.remove(Engine, name, function)
+
+    def _events(self) -> tuple[tuple[str, Callable[..., bool]], ...]:
+        return ("do_execute", self._execute), ("do_execute_no_params", self._execute_no_params)
+
+    def _execute(
+        self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext
+    ) -> bool:
+        dialect = context.dialect
+        return self._heard(
+            statement, context, lambda: dialect.do_execute(cursor, statement, parameters, context)
+        )
+
+    def _execute_no_params(
+        self, cursor: DBAPICursor, statement: str, context: ExecutionContext
+    ) -> bool:
+        dialect = context.dialect
+        return self._heard(
+            statement, context, lambda: dialect.do_execute_no_params(cursor, statement, context)
+        )
+
+    def _heard(self, statement: str, context: ExecutionContext, execute: Execute) -> bool:
+        """Whether the statement was run here; else SQLAlchemy runs it."""
+        connection = context.root_connection.connection.dbapi_connection
+        table = self._running()
+        if table is None or connection is None or not commits_alone(connection):
+            return False
+        table.left_transaction = True
+        concurrently = _CONCURRENTLY.match(statement) is not None
+        with without_lock_timeout(connection) if concurrently else nullcontext():
+            self._step.alone(statement, execute, concurrently=concurrently)
+        return True
+
+
+def commits_alone(connection: DBAPIConnection) -> bool:
+    """Whether each statement on the connection is a transaction of its own."""
+    return bool(getattr(connection, "autocommit", False))
+
+
+@contextmanager
+def without_lock_timeout(connection: DBAPIConnection) -> Iterator[None]:
+    """CONCURRENTLY waits for transactions that read, holding up none of them."""
+    before = setting(connection, "SELECT pg_catalog.current_setting('lock_timeout')")
+    setting(connection, "SELECT pg_catalog.set_config('lock_timeout', '0', false)")
+    try:
+        yield
+    finally:
+        with suppress(Exception):
+            setting(connection, f"SELECT pg_catalog.set_config('lock_timeout', '{before}', false)")
+
+
+def setting(connection: DBAPIConnection, sql: str) -> str:
+    """Ask for a setting or set one, past SQLAlchemy; empty where the query has no row."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+        row = cursor.fetchone()
+        return "" if row is None else str(row[0])
+    finally:
+        cursor.close()
+
+
+def may_try_again(error: BaseException) -> bool:
+    """Whether the server gave up waiting for a lock, and nothing else is wrong."""
+    return sqlstate_of(error) in (LOCK_NOT_AVAILABLE, DEADLOCK)

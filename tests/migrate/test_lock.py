@@ -1,0 +1,234 @@
+"""Several runs at once, runs that were killed, and a lock that is lost in the middle."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from tests.migrate.conftest import Run, Start, running
+from tests.migrate.projects import FROM_CONFIG, Small
+from tests.processes import eventually
+
+HEAD = "aaaa00000002"
+
+ASYNC = """
+import asyncio
+from alembic import context
+from sqlalchemy.ext.asyncio import async_engine_from_config
+
+def migrate(connection):
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def main():
+    engine = async_engine_from_config(context.config.get_section("alembic"))
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+        await connection.commit()
+
+asyncio.run(main())
+"""
+
+PER_MIGRATION = FROM_CONFIG.replace(
+    "configure(connection=connection)",
+    "configure(connection=connection, transaction_per_migration=True)",
+)
+
+
+def leads(watch: SyncConnection) -> list[int]:
+    """The sessions that hold the lock of a run."""
+    rows = watch.fetch(
+        "SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted"
+        " AND a.application_name = 'dbtool migrations' AND a.datname = current_database()"
+    )
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION])
+def test_three_at_once(project: Small, start: Start, watch: SyncConnection, env: str) -> None:
+    """One applies, two wait, and all succeed."""
+    project.env(env)
+    project.revision(
+        "aaaa00000001",
+        None,
+        'op.execute("CREATE TABLE t1 (id int)")\nop.execute("SELECT pg_sleep(1)")',
+    )
+    ended = [(each.communicate(), each.returncode) for each in [start("--json") for _ in range(3)]]
+    assert [code for _, code in ended] == [0, 0, 0]
+    done = [json.loads(out)["data"] for (out, _), _ in ended]
+    assert sorted(len(each["revisions"]) for each in done) == [0, 0, 2]
+    waited = [each["waited"]["for_run"] for each in done if not each["revisions"]]
+    assert min(waited) > 0
+    assert watch.fetchval("SELECT version_num FROM alembic_version") == HEAD
+    assert sum("waiting for another run: pid " in err for (_, err), _ in ended) == 2
+
+
+def test_a_run_with_nothing_to_do_waits_for_nobody(
+    run: Run, project: Small, start: Start, watch: SyncConnection
+) -> None:
+    """Reading commands, and an upgrade that finds itself at head, do not ask for the lock."""
+    assert run("upgrade", "-y").code == 0
+    project.revision("aaaa00000003", HEAD, 'op.execute("SELECT pg_sleep(60)")')
+    first = start()
+    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
+    assert run("upgrade", HEAD, "--wait-lock", "0").code == 0
+    assert run("current").code == 0
+    assert run("stamp", "aaaa00000001", "-y", "--wait-lock", "0").code == 5
+    first.send_signal(signal.SIGINT)
+    assert first.wait(20) == 130
+
+
+def test_giving_up(run: Run, project: Small, start: Start, watch: SyncConnection) -> None:
+    """Exit 5 names who is at work, when the time allowed is over."""
+    project.revision(HEAD, "aaaa00000001", 'op.execute("SELECT pg_sleep(60)")')
+    first = start()
+    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
+    (leader,) = leads(watch)
+    ran = run("upgrade", "-y", "--wait-lock", "300ms")
+    assert (ran.code, ran.out) == (5, "")
+    lines = ran.err.splitlines()
+    assert lines[0].startswith(f"info: waiting for another run: pid {leader} (dbtool migrations")
+    assert lines[1] == "error: another run is at work on this database"
+    assert lines[2].startswith(f"detail: pid {leader} (dbtool migrations")
+    assert "works on public.alembic_version; waited 0.3" in ran.err
+    first.send_signal(signal.SIGINT)
+    assert first.wait(20) == 130
+
+
+def test_interrupted_while_waiting(project: Small, start: Start, watch: SyncConnection) -> None:
+    """Ctrl-C ends the wait at once and leaves nothing behind."""
+    project.revision(HEAD, "aaaa00000001", 'op.execute("SELECT pg_sleep(60)")')
+    first = start()
+    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
+    second = start()
+    assert second.stderr is not None
+    assert second.stderr.readline().startswith("info: waiting for another run")
+    second.send_signal(signal.SIGINT)
+    assert second.wait(5) == 130
+    assert len(leads(watch)) == 1
+    first.send_signal(signal.SIGINT)
+    assert first.wait(20) == 130
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION])
+def test_lost_lock(
+    run: Run, project: Small, start: Start, watch: SyncConnection, tmp_path: Path, env: str
+) -> None:
+    """When the session that holds the lock ends, no further revision begins."""
+    project.env(env)
+    project.revision("aaaa00000001", None, 'op.execute("SELECT pg_sleep(1.5)")')
+    first = start()
+    assert eventually(lambda: bool(running(watch, "pg_sleep(1.5)")), 10)
+    (leader,) = leads(watch)
+    watch.execute("SELECT pg_terminate_backend($1::int)", leader)
+    out, err = first.communicate(timeout=20)
+    assert (first.returncode, out) == (4, "")
+    assert "error: the lock that keeps other runs away was lost" in err
+    assert watch.fetchval("SELECT to_regclass('t2')") is None
+    assert run("upgrade", "-y").code == 0
+
+
+def test_lost_lock_in_an_autocommit_block(
+    project: Small, start: Start, watch: SyncConnection
+) -> None:
+    """Each statement that commits by itself asks first."""
+    project.revision(
+        HEAD,
+        "aaaa00000001",
+        """
+        with op.get_context().autocommit_block():
+            op.execute("SELECT pg_sleep(1.5)")
+            op.execute("CREATE TABLE after_the_loss (id int)")
+        """,
+    )
+    first = start()
+    assert eventually(lambda: bool(running(watch, "pg_sleep(1.5)")), 10)
+    (leader,) = leads(watch)
+    watch.execute("SELECT pg_terminate_backend($1::int)", leader)
+    _, err = first.communicate(timeout=20)
+    assert first.returncode == 4
+    assert "error: the lock that keeps other runs away was lost" in err
+    assert "had left its transaction (autocommit_block)" in err
+    assert watch.fetchval("SELECT to_regclass('after_the_loss')") is None
+
+
+TRANSACTIONAL = """
+op.execute("CREATE TABLE late (id int)")
+op.execute("SELECT pg_sleep(2.5)")
+"""
+
+IN_BLOCK = """
+with op.get_context().autocommit_block():
+    op.execute("SELECT pg_sleep(2.5)")
+    op.execute("CREATE TABLE IF NOT EXISTS late (id int)")
+"""
+
+
+@pytest.mark.parametrize("up", [TRANSACTIONAL, IN_BLOCK])
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC])
+def test_killed_in_a_revision(
+    run: Run, project: Small, start: Start, watch: SyncConnection, up: str, env: str
+) -> None:
+    """What a killed run left on the server ends before the next one begins."""
+    project.env(env)
+    project.revision(HEAD, "aaaa00000001", up)
+    first = start()
+    assert eventually(lambda: bool(running(watch, "pg_sleep(2.5)")), 10)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    (orphan,) = running(watch, "pg_sleep(2.5)")
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert f"waiting for another run: pid {orphan} (" in ran.err
+    assert "left behind by a run that was killed" in ran.err
+    assert watch.fetchval("SELECT version_num FROM alembic_version") == HEAD
+    assert watch.fetchval("SELECT count(*) FROM late") == 0
+
+
+def test_killed_in_a_concurrent_build(
+    run: Run, project: Small, start: Start, watch: SyncConnection, database: Target
+) -> None:
+    """The build a killed run left on the server is waited for too."""
+    project.revision(
+        HEAD,
+        "aaaa00000001",
+        """
+        with op.get_context().autocommit_block():
+            op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS t1_id ON t1 (id)")
+        """,
+    )
+    with SyncConnection(database) as reader:
+        assert run("upgrade", "aaaa00000001", "-y").code == 0
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t1")
+        first = start()
+        assert eventually(lambda: bool(running(watch, "CREATE INDEX CONCURRENTLY")), 10)
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        second = start()
+        assert second.stderr is not None
+        assert "left behind by a run that was killed" in second.stderr.readline()
+        reader.execute("COMMIT")
+    assert second.wait(20) == 0
+    assert watch.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 't1_id'::regclass")
+
+
+def test_projects_with_version_tables_of_their_own(
+    run: Run, project: Small, start: Start, watch: SyncConnection
+) -> None:
+    """Two applications may migrate one database at the same time."""
+    project.revision(HEAD, "aaaa00000001", 'op.execute("SELECT pg_sleep(60)")')
+    first = start()
+    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
+    own = 'configure(connection=connection, version_table="other")'
+    project.env(FROM_CONFIG.replace("configure(connection=connection)", own))
+    project.revision(HEAD, "aaaa00000001", 'op.execute("CREATE TABLE u2 (id int)")')
+    project.revision("aaaa00000001", None, 'op.execute("CREATE TABLE u1 (id int)")')
+    assert run("upgrade", "-y", "--wait-lock", "0").code == 0
+    first.send_signal(signal.SIGINT)
+    assert first.wait(20) == 130

@@ -1,0 +1,298 @@
+"""Migrations behind open transactions: how long others queue, who is named, what is repeated."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from tests.migrate.conftest import Run, Start, running
+from tests.migrate.projects import FROM_CONFIG, Small
+from tests.migrate.test_lock import ASYNC, PER_MIGRATION
+from tests.processes import eventually
+
+HEAD = "aaaa00000002"
+LIMIT = 0.4
+LIMITS = ("-y", "--lock-timeout", "400ms")
+MARGIN = 0.35
+"""What a reader may wait beyond the limit: the watcher's period, its cancel, and a slow machine."""
+
+
+@dataclass
+class Reader:
+    """Reads tables again and again, as an application does; `longest` is its longest wait."""
+
+    target: Target
+    sql: str
+    longest: float = 0.0
+    count: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def read(self) -> None:
+        """Read until told to stop."""
+        with SyncConnection(self.target, application_name="application") as connection:
+            while not self._stop.is_set():
+                begun = time.monotonic()
+                connection.execute(self.sql)
+                self.longest = max(self.longest, time.monotonic() - begun)
+                self.count += 1
+                time.sleep(0.01)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read in the background."""
+        thread = threading.Thread(target=self.read)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join(30)
+
+
+@pytest.fixture
+def reader(database: Target) -> Callable[[str], Reader]:
+    """A reader of the database."""
+    return lambda sql: Reader(database, sql)
+
+
+@contextmanager
+def blocking(target: Target, sql: str, seconds: float | None = None) -> Iterator[SyncConnection]:
+    """An open transaction that has read a table; it ends by itself after a while."""
+    with SyncConnection(target, application_name="report") as connection:
+        connection.execute(f"BEGIN; {sql}")
+        timer = threading.Timer(seconds or 3600, lambda: connection.execute("COMMIT"))
+        timer.start()
+        try:
+            yield connection
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def prepared(run: Run, project: Small, sql: str, up: str) -> None:
+    """A database with tables, one statement a line, and a revision that alters them."""
+    lines = [f'op.execute("{each}")' for each in sql.split(";")]
+    project.revision("aaaa00000001", None, "\n".join(lines))
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    project.revision(HEAD, "aaaa00000001", up)
+
+
+PLAIN = ("CREATE TABLE busy (id int)", 'op.execute("ALTER TABLE busy ADD c int")', "busy")
+PARTITIONED = (
+    "CREATE TABLE busy (id int) PARTITION BY LIST (id)"
+    + "".join(f";CREATE TABLE busy_{n} PARTITION OF busy FOR VALUES IN ({n})" for n in range(4)),
+    'op.execute("ALTER TABLE busy ADD c int")',
+    "busy_0",
+)
+SEVERAL = (
+    "CREATE TABLE quick (id int); CREATE TABLE busy (id int)",
+    'op.execute("ALTER TABLE quick ADD c int")\nop.execute("ALTER TABLE busy ADD c int")',
+    "quick",
+)
+
+
+@pytest.mark.parametrize("case", [PLAIN, PARTITIONED, SEVERAL], ids=["plain", "parts", "several"])
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION], ids=["sync", "async", "each"])
+def test_readers_are_not_held_up(
+    run: Run,
+    project: Small,
+    database: Target,
+    reader: Callable[[str], Reader],
+    case: tuple[str, str, str],
+    env: str,
+) -> None:
+    """Behind an open transaction a reader waits for the limit at most; then it is done."""
+    tables, up, read = case
+    project.env(env)
+    prepared(run, project, tables, up)
+    reading = reader(f"SELECT count(*) FROM {read}")
+    with reading.reading(), blocking(database, "SELECT count(*) FROM busy", 3):
+        ran = run("upgrade", *LIMITS, "--json")
+    assert ran.code == 0, ran.err
+    assert reading.longest < LIMIT + MARGIN
+    assert reading.count > 50
+    waited = json.loads(ran.out)["data"]["waited"]
+    assert waited["attempts"] > 1
+    assert "busy" in waited["blockers"][0]
+    assert "(report, idle in transaction" in ran.err
+
+
+def test_the_waits_of_one_transaction_add_up(
+    run: Run, project: Small, database: Target, reader: Callable[[str], Reader]
+) -> None:
+    """Four partitions, each held a little: lock_timeout alone would let readers wait four times."""
+    tables, up, _ = PARTITIONED
+    prepared(run, project, tables, up)
+    reading = reader("SELECT count(*) FROM busy")
+    blockers = [
+        blocking(database, f"SELECT count(*) FROM busy_{n}", 0.5 + 0.35 * n) for n in range(4)
+    ]
+    with reading.reading(), blockers[0], blockers[1], blockers[2], blockers[3]:
+        ran = run("upgrade", *LIMITS)
+    assert ran.code == 0, ran.err
+    assert reading.longest < LIMIT + MARGIN
+
+
+def test_several_revisions_in_one_transaction(
+    run: Run, project: Small, database: Target, reader: Callable[[str], Reader]
+) -> None:
+    """What the first holds is given up while the second has to wait."""
+    prepared(run, project, SEVERAL[0], 'op.execute("ALTER TABLE quick ADD c int")')
+    project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE busy ADD c int")')
+    reading = reader("SELECT count(*) FROM quick")
+    with reading.reading(), blocking(database, "SELECT count(*) FROM busy", 2.5):
+        ran = run("upgrade", *LIMITS, "--json")
+    assert ran.code == 0, ran.err
+    assert reading.longest < LIMIT + MARGIN
+    assert len(json.loads(ran.out)["data"]["revisions"]) == 2
+
+
+def test_given_up(run: Run, project: Small, database: Target) -> None:
+    """Exit 5 says who holds what, since when, and that nothing stayed."""
+    prepared(run, project, *PLAIN[:2])
+    with blocking(database, "SELECT count(*) FROM busy") as blocker:
+        pid = blocker.fetchval("SELECT pg_backend_pid()")
+        ran = run("upgrade", *LIMITS, "--wait-lock", "1s")
+    assert (ran.code, ran.out) == (5, "")
+    assert f"error: revision {HEAD} ({HEAD} does something.) failed: " in ran.err
+    assert (
+        f"detail: The migration waits for AccessExclusive on busy, held up by pid {pid}"
+        " (report, idle in transaction for "
+    ) in ran.err
+    assert f"{database.shown} stands at aaaa00000001, as before." in ran.err
+    assert f"pg_terminate_backend({pid})" in ran.err
+
+
+def test_the_culprit_is_at_the_end_of_the_queue(run: Run, project: Small, database: Target) -> None:
+    """Somebody who waits too, in front of us, is not blamed."""
+    prepared(run, project, *PLAIN[:2])
+    with blocking(database, "SELECT count(*) FROM busy") as blocker:
+        pid = blocker.fetchval("SELECT pg_backend_pid()")
+        with SyncConnection(database, application_name="vacuum") as waiting:
+            queued = threading.Thread(
+                target=lambda: waiting.execute("SET lock_timeout = '5s'; LOCK TABLE busy"),
+                daemon=True,
+            )
+            queued.start()
+            assert eventually(lambda: bool(running(blocker, "LOCK TABLE busy")), 5)
+            ran = run("upgrade", *LIMITS, "--wait-lock", "0")
+            blocker.execute("COMMIT")
+            queued.join(10)
+    assert ran.code == 5
+    assert f"held up by pid {pid} (report" in ran.err
+
+
+def test_deadlock(run: Run, project: Small, database: Target) -> None:
+    """The server ends one of two; if that is the migration, it runs again."""
+    up = """
+    op.execute("LOCK TABLE quick")
+    op.execute("SELECT pg_sleep(0.5)")
+    op.execute("LOCK TABLE busy")
+    """
+    prepared(run, project, SEVERAL[0], up)
+    with SyncConnection(database) as other:
+        other.execute("SET deadlock_timeout = '30s'")
+        other.execute("BEGIN; LOCK TABLE busy IN ACCESS SHARE MODE")
+        crossing = threading.Timer(
+            0.8, lambda: other.execute("LOCK TABLE quick IN ACCESS SHARE MODE; COMMIT")
+        )
+        crossing.start()
+        ran = run("upgrade", "-y", "--lock-timeout", "30s", "--json")
+        crossing.join()
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["data"]["waited"]["attempts"] == 2
+
+
+def test_a_statement_in_an_autocommit_block_is_repeated_alone(
+    run: Run, project: Small, database: Target
+) -> None:
+    """What came before it in the block is committed and not run again."""
+    block = """
+    with op.get_context().autocommit_block():
+        op.execute("INSERT INTO busy VALUES (1)")
+        op.execute("ALTER TABLE busy ADD c int")
+    """
+    prepared(run, project, PLAIN[0], block)
+    with blocking(database, "SELECT count(*) FROM busy", 1.5) as watching:
+        ran = run("upgrade", *LIMITS)
+        assert ran.code == 0, ran.err
+    with SyncConnection(database) as connection:
+        assert connection.fetchval("SELECT count(*) FROM busy") == 1
+    assert watching is not None
+
+
+def test_concurrently_may_wait(run: Run, project: Small, database: Target) -> None:
+    """CREATE INDEX CONCURRENTLY waits for old transactions, holds up nobody, and says for whom."""
+    block = """
+    with op.get_context().autocommit_block():
+        op.execute("CREATE INDEX CONCURRENTLY busy_id ON busy (id)")
+    """
+    prepared(run, project, PLAIN[0], block)
+    snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM busy"
+    with blocking(database, snapshot, 2) as other:
+        ran = run("upgrade", *LIMITS)
+        assert other is not None
+    assert ran.code == 0, ran.err
+    assert "waits for transactions that began before it, held up by pid" in ran.err
+
+
+def test_own_lock_timeout_stays(run: Run, project: Small) -> None:
+    """What the team sets for itself is not overruled."""
+    note = "op.execute(\"CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS t\")"
+    project.revision("aaaa00000001", None, f"op.execute(\"SET lock_timeout = '7s'\")\n{note}")
+    up = note.replace("CREATE TABLE seen AS", "INSERT INTO seen")
+    project.revision(HEAD, "aaaa00000001", up)
+    check = """
+    rows = [row[0] for row in op.get_bind().exec_driver_sql("SELECT t FROM seen")]
+    assert rows == ["7s", "7s"], rows
+    """
+    project.revision("aaaa00000003", HEAD, check)
+    assert run("upgrade", *LIMITS).code == 0
+
+
+def test_interrupted_between_attempts(
+    run: Run,
+    project: Small,
+    database: Target,
+    start: Start,
+    watch: SyncConnection,
+) -> None:
+    """Ctrl-C during a pause ends it at once; no lock and no session is left."""
+    prepared(run, project, *PLAIN[:2])
+    with blocking(database, "SELECT count(*) FROM busy"):
+        waiting = start("--lock-timeout", "100ms")
+        assert waiting.stderr is not None
+        while "next attempt" not in waiting.stderr.readline():
+            assert waiting.poll() is None
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.wait(5) == 130
+        left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dbtool mig%'"
+        assert eventually(lambda: watch.fetchval(left) == 0)
+    assert isinstance(waiting, subprocess.Popen)
+
+
+@pytest.mark.parametrize("words", [("--lock-timeout", "soon"), ("--wait-lock", "-1")])
+def test_no_length_of_time(run: Run, words: tuple[str, str]) -> None:
+    """A wrong length is exit 2 and says how one is written."""
+    ran = run("upgrade", *words)
+    assert ran.code == 2
+    assert f'"{words[1]}" is no length of time; write 500ms, 30s, 2min or 1h' in ran.err
+
+
+def test_settings(run: Run, project: Small, database: Target) -> None:
+    """Both limits may stand in the settings."""
+    prepared(run, project, *PLAIN[:2])
+    project.write("pyproject.toml", "[tool.dbtool]\nlock_timeout = 0.1\nwait_lock = 0\n")
+    with blocking(database, "SELECT count(*) FROM busy"):
+        begun = time.monotonic()
+        ran = run("upgrade", "-y")
+    assert ran.code == 5
+    assert time.monotonic() - begun < 5
