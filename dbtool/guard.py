@@ -35,6 +35,7 @@ class Action(StrEnum):
     DOWNGRADE = "downgrade"
     GENERATE_EMPTY = "fill the empty tables of"
     GENERATE = "add generated rows to the data of"
+    GENERATE_SAMPLE = "load a sample, to be rolled back, into"
     REFERENCE = "write the reference rows to"
 
 
@@ -96,6 +97,7 @@ _ELSEWHERE = {
     Action.DOWNGRADE: Need.NAME,
     Action.GENERATE_EMPTY: Need.NAME_AS_FLAG,
     Action.GENERATE: Need.NAME_AS_FLAG,
+    Action.GENERATE_SAMPLE: Need.NAME,
     Action.REFERENCE: Need.YES,
 }
 

@@ -230,6 +230,7 @@ def test_the_table() -> None:
         "DOWNGRADE": ("YES", "NAME"),
         "GENERATE_EMPTY": ("NOTHING", "NAME_AS_FLAG"),
         "GENERATE": ("YES", "NAME_AS_FLAG"),
+        "GENERATE_SAMPLE": ("NOTHING", "NAME"),
         "REFERENCE": ("NOTHING", "YES"),
     }
     for action in Action:

@@ -1,6 +1,6 @@
 """Turn tables as they stand, and what the models say, into a plan with rows behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dbtool.seed import order
@@ -232,4 +232,17 @@ def _drift(found: Found) -> list[str]:
                 text for name, text in zip(known, only_models, strict=True) if name not in live
             ]
             said += [text for name, text in zip(live, only_live, strict=True) if name not in known]
+            said += _missing_labels(table, found.meanings[table.name])
     return said
+
+
+def _missing_labels(table: LiveTable, meaning: Meaning) -> Iterator[str]:
+    """Labels of enum types that the models have and the database has not."""
+    for column in table.columns:
+        meant = meaning.labels.get(column.name, ()) if column.labels else ()
+        if missing := [label for label in meant if label not in column.labels]:
+            listed = ", ".join(f'"{label}"' for label in missing)
+            yield (
+                f"{table.shown}.{column.name}: the enum of the database lacks {listed};"
+                f" a revision has to ALTER TYPE {column.element or column.type} ADD VALUE"
+            )

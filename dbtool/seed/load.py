@@ -1,6 +1,7 @@
 """Copy planned rows into the database: all of them in one transaction, or none."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -26,6 +27,9 @@ from dbtool.seed.plan import Load, Planned
 from dbtool.seed.rows import blocks
 
 _LOCK = int.from_bytes(b"db seed")
+_COLUMN = re.compile(r"^COPY .*, column (\w+)", re.MULTILINE)
+"""How the server says at which value a COPY stopped."""
+
 _NOTHING = "The transaction is rolled back: no row was loaded."
 
 
@@ -137,7 +141,7 @@ async def _copy(connection: Connection, each: Load, advance: Callable[[int], Non
             timeout=None,
         )
     except PostgresError as error:
-        raise _told(error, each.table.shown) from error
+        raise told(error, each.table.shown) from error
 
 
 async def _chunks(
@@ -162,7 +166,7 @@ async def _check_deferred(connection: Connection) -> None:
     try:
         await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     except PostgresError as error:
-        raise _told(error, getattr(error, "table_name", "") or "a table") from error
+        raise told(error, getattr(error, "table_name", "") or "a table") from error
 
 
 async def _set_sequences(connection: Connection, loads: Sequence[Load]) -> None:
@@ -176,7 +180,7 @@ async def _set_sequences(connection: Connection, loads: Sequence[Load]) -> None:
                     sequence.last,
                 )
             except PostgresError as error:
-                raise _told(error, sequence.name) from error
+                raise told(error, sequence.name) from error
 
 
 async def analyze(connection: Connection, planned: Planned, progress: Progress) -> None:
@@ -194,7 +198,7 @@ async def analyze(connection: Connection, planned: Planned, progress: Progress) 
         progress.note(f"ANALYZE failed, the rows are loaded: {error}")
 
 
-def _told(error: PostgresError, table: str) -> DbtoolError:
+def told(error: PostgresError, table: str) -> DbtoolError:
     """What the server refused, in its own words, and what that leaves behind."""
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, LockNotAvailableError):
@@ -223,4 +227,9 @@ def _told(error: PostgresError, table: str) -> DbtoolError:
             detail=f"{error}\n{getattr(error, 'detail', '') or ''}".strip() + f"\n{_NOTHING}",
             hint="Leave the table out by naming the others with --tables.",
         )
-    return OperationError(f'cannot fill "{table}"', detail=f"{said}\n{_NOTHING}")
+    column = _COLUMN.search(getattr(error, "context", None) or "")
+    return OperationError(
+        f'cannot fill "{table}"' + (f', column "{column[1]}"' if column else ""),
+        detail=f"{said}\n{_NOTHING}",
+        hint="dbtool seed plan shows how each column is made; --tables can leave this one out.",
+    )

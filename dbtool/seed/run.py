@@ -38,6 +38,7 @@ class Seeded:
     fingerprint: str
     skipped: tuple[Skipped, ...] = ()
     triggers: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
     dry_run: bool = False
     would_load: int = 0
 
@@ -68,8 +69,10 @@ def seed(
         found = session.run(lambda connection: survey(connection, models, wanted))
         planned = build(found, wanted)
         _refuse_nothing(planned, wanted)
-        _warn_of_rows(found, shown)
-        _permitted(session, target, found, allowed)
+        if not dry_run:
+            _warn_of_rows(found, shown)
+        filling = Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
+        _permitted(session, target, Action.GENERATE_SAMPLE if dry_run else filling, allowed)
         began = time.perf_counter()
         if dry_run:
             sample = build(found, _sample(wanted))
@@ -129,7 +132,7 @@ def _warn_of_rows(found: Found, progress: Progress) -> None:
 
 
 def _permitted(
-    session: SyncConnection, target: Target, found: Found, permission: Permission
+    session: SyncConnection, target: Target, action: Action, permission: Permission
 ) -> None:
     """Return when the guard lets generated rows into this database."""
     marked = permission.environment(target)
@@ -139,7 +142,6 @@ def _permitted(
             return await guard.classify(connection, target, marked)
 
     classified = session.run(classify)
-    action = Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
     guard.permit(action, classified, target.database, permission.consent, permission.ask)
 
 
@@ -158,6 +160,7 @@ def _seeded(
         fingerprint=plan.fingerprint,
         skipped=plan.skipped,
         triggers=tuple(f"{table.name}.{name}" for table in plan.tables for name in table.triggers),
+        drift=plan.drift,
         dry_run=dry_run,
         would_load=plan.rows if dry_run else 0,
     )

@@ -66,7 +66,8 @@ class Subject:
             if isinstance(fact, OneOf) and fact.column == column.name:
                 return fact.values
         if column.labels and column.element is None:
-            return self.meaning.labels.get(column.name, column.labels)
+            meant = self.meaning.labels.get(column.name, ())
+            return tuple(label for label in meant if label in column.labels) or column.labels
         return self.meaning.labels.get(column.name, ())
 
     def lengths(self, column: LiveColumn) -> tuple[int, int | None]:

@@ -22,7 +22,7 @@ def seeded(done: Seeded, command: str) -> Report:
         headline=headline,
         sections=(_loaded(done),),
         notes=tuple(_notes_of_run(done)),
-        next=("dbtool seed run",) if done.dry_run else ("dbtool seed plan",),
+        next=("dbtool seed run",) if done.dry_run else (),
     )
 
 
@@ -43,6 +43,7 @@ def _notes_of_run(done: Seeded) -> Iterator[str]:
         yield f"{skipped.name} was skipped: {skipped.reason}"
     if done.triggers:
         yield f"triggers that fired: {', '.join(done.triggers)}"
+    yield from done.drift
 
 
 def _same_again(random_seed: int, as_of: str, version: int) -> str:

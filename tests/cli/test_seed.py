@@ -56,8 +56,6 @@ profiles       72     0.00
 user_roles    145     0.00
 
 info: the same rows again: --random-seed 1 --as-of 2026-11-01 (generators of version 1)
-
-next: dbtool seed plan
 """
 
 

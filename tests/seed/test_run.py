@@ -426,3 +426,22 @@ def test_triggers_are_named(migrated: Target, example: Models) -> None:
             "CREATE TRIGGER watch BEFORE INSERT ON tags FOR EACH ROW EXECUTE FUNCTION noop()"
         )
     assert seed(migrated, example, SMALL).triggers == ("tags.watch",)
+
+
+def test_a_label_the_database_lacks(migrated: Target, example: Models) -> None:
+    """The database is the law: the label is left out, and it is said which revision is missing."""
+    with SyncConnection(migrated) as session:
+        session.execute("ALTER TYPE order_status RENAME VALUE 'refunded' TO 'given_back'")
+    lacks = (
+        'orders.status: the enum of the database lacks "refunded";'
+        " a revision has to ALTER TYPE order_status ADD VALUE"
+    )
+    assert plan(migrated, example, SMALL).drift == (lacks,)
+    assert seed(migrated, example, SMALL).drift == (lacks,)
+    assert count(migrated, "SELECT count(*) FROM orders") > 0
+
+
+def test_a_dry_run_asks_nobody_where_rows_are(migrated: Target, example: Models) -> None:
+    """It is rolled back: a development database needs no yes for it, nor a note that rows stay."""
+    seed(migrated, example, SMALL)
+    assert seed(migrated, example, SMALL, dry_run=True).dry_run

@@ -5,20 +5,22 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncpg.exceptions import PostgresError
 
+from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import Interrupted, LockNotObtained, OperationError
+from dbtool.errors import DbtoolError, Interrupted, LockNotObtained, OperationError
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
-from dbtool.seed import survey
+from dbtool.seed import load, survey
 from dbtool.seed.plan import Request
 from dbtool.seed.run import plan, seed
 from tests.conftest import Dbtool
@@ -176,6 +178,28 @@ def test_a_table_that_is_locked_while_it_is_looked_at(migrated: Target, example:
         with pytest.raises(LockNotObtained) as caught:
             plan(migrated, example, SMALL)
     assert caught.value.message == "a table of the models is locked by another session"
+
+
+def test_a_value_that_the_server_refuses(database: Target) -> None:
+    """The column is named, which the server only says in passing."""
+
+    async def copied(connection: Connection) -> DbtoolError:
+        await connection.execute("CREATE TABLE t (a int, size int)")
+
+        async def rows() -> AsyncIterator[bytes]:
+            yield b"1\tlarge\n"
+
+        with pytest.raises(PostgresError) as caught:
+            await connection.copy_to_table("t", source=rows(), format="text")
+        return load.told(caught.value, "t")
+
+    with SyncConnection(database) as session:
+        error = session.run(copied)
+    assert (error.message, error.exit) == ('cannot fill "t", column "size"', 4)
+    assert error.detail == (
+        'InvalidTextRepresentationError: invalid input syntax for type integer: "large"\n'
+        "The transaction is rolled back: no row was loaded."
+    )
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
