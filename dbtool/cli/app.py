@@ -3,7 +3,10 @@
 import gc
 import os
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from dbtool.cli.output import Format
 
 _COMPLETING = "_DBTOOL_COMPLETE"
 """The variable by which a shell asks what a line may go on with."""
@@ -35,15 +38,20 @@ def _run(argv: list[str]) -> int:
     except output.ReaderGone:
         return 0
     except SystemExit as end:  # typer ends the process itself after completion
-        return int(end.code or 0)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
-        return output.fail("", Interrupted("interrupted"), json=_wants_json(argv))
+        from dbtool.cli import failing
+
+        return failing.fail("", Interrupted("interrupted"), _wanted(argv))
     except Exception as error:
         if _COMPLETING in os.environ:  # whoever presses Tab is in the middle of a line
             return 1
+        from dbtool.cli import failing
+
+        error = failing.without_directory(error) or error
         if isinstance(error, DbtoolError):
-            return output.fail("", error, json=_wants_json(argv))
-        return output.fail_as_bug("", error, json=_wants_json(argv))
+            return failing.fail("", error, _wanted(argv))
+        return failing.fail_as_bug("", error, _wanted(argv))
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -60,7 +68,9 @@ def _dispatch(argv: list[str]) -> int:
         if (help_text := usage.help_instead(error)) is not None:
             output.write(help_text)
             return usage.EXIT
-        return output.fail("", usage.explained(error), json=_wants_json(argv))
+        from dbtool.cli import failing
+
+        return failing.fail("", usage.explained(error), _wanted(argv))
     return int(code or 0) if argv else usage.EXIT
 
 
@@ -73,5 +83,10 @@ def _interrupt_on_signals() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _wants_json(argv: list[str]) -> bool:
-    return "--json" in argv or "--format json" in " ".join(argv).replace("=", " ")
+def _wanted(argv: list[str]) -> "Format":
+    """The format as the words ask for it, where typer could not make sense of them."""
+    from dbtool.cli.output import Format
+
+    line = " ".join(argv).replace("=", " ")
+    named = (each for each in Format if f"--format {each}" in line)
+    return Format.JSON if "--json" in argv else next(named, Format.TERMINAL)

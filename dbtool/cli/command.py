@@ -13,7 +13,7 @@ import typer
 from dbtool.cli import formats, output
 from dbtool.cli.help import HelpCommand
 from dbtool.cli.options import JUDGED, OUTPUT, SHARED_NAMES, Options, Share, given, merge, split
-from dbtool.errors import DbtoolError, Interrupted, UsageError
+from dbtool.errors import DbtoolError, Interrupted, OperationError, UsageError
 from dbtool.severity import FailOn
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _execute(call: Call, body: Body, own: dict[str, Any], unwanted: list[str]) -
         return 0
     except typer.Exit:
         raise
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
         call.progress.close()
         return _failed(call, error)
 
@@ -159,11 +159,27 @@ def _deliver(call: Call, report: "Report") -> int:
 
 
 def _failed(call: Call, error: BaseException) -> int:
-    json, path = call.options.wanted is output.Format.JSON, call.options.output
+    from dbtool.cli import failing
+
+    wanted, path = call.options.wanted, call.options.output
     if isinstance(error, KeyboardInterrupt):
         error = Interrupted("interrupted")
+    elif isinstance(error, SystemExit):
+        error = _left(error)
+    error = failing.without_directory(error) or error
     if isinstance(error, DbtoolError):
         if call.options.raiseerr:
-            output.trace(error)
-        return output.fail(call.command, error, json=json, path=path)
-    return output.fail_as_bug(call.command, error, json=json, path=path)
+            failing.trace(error)
+        return failing.fail(call.command, error, wanted, path)
+    return failing.fail_as_bug(call.command, error, wanted, path)
+
+
+def _left(end: SystemExit) -> OperationError:
+    """Code of a project that ends the process must not pass for a command that is done."""
+    error = OperationError(
+        "the project's code ended the process before the command was done",
+        detail=f"It raised SystemExit({end.code!r}).",
+        hint="Run it again with --raiseerr to see where, and let that code raise an exception.",
+    )
+    error.__cause__ = end
+    return error

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from dbtool.errors import BUG_EXIT, DbtoolError, OperationError, UsageError
+from dbtool.errors import OperationError, UsageError
 
 
 class Format(StrEnum):
@@ -140,55 +140,7 @@ def _unwritten(name: str, error: OSError) -> OperationError:
     )
 
 
-def fail(command: str, error: DbtoolError, *, json: bool = False, path: Path | None = None) -> int:
-    """Report a failure on stderr, and with `json` as an envelope too; returns its exit code."""
-    if json:
-        _write_envelope(command, error, path)
-    _show(error)
-    return error.exit
-
-
-def trace(error: BaseException) -> None:
-    """Show where in the code an error comes from, and what it came from."""
-    from dbtool.cli import bug
-
-    _say(bug.trace(error, sys.argv[1:]))
-
-
-def fail_as_bug(
-    command: str, error: BaseException, *, json: bool = False, path: Path | None = None
-) -> int:
-    """Print what a bug report needs; returns the exit code of a bug."""
-    from dbtool.cli import bug
-
-    told = DbtoolError("this is a bug of dbtool; please report what follows")
-    told.exit = BUG_EXIT
-    _show(told)
-    told.detail = bug.report(error, sys.argv[1:])
-    _say(told.detail)
-    if json:
-        _write_envelope(command, told, path)
-    return told.exit
-
-
-def _write_envelope(command: str, error: DbtoolError, path: Path | None) -> None:
-    from dbtool.render.json import dumps
-    from dbtool.report import error_envelope
-
-    with suppress(ReaderGone, DbtoolError):
-        write(dumps(error_envelope(command, error)), path)
-
-
-def _show(error: DbtoolError) -> None:
-    color = wants_color(2)
-    for label, text in (("error", error.message), ("detail", error.detail), ("hint", error.hint)):
-        if text:
-            head = f"\x1b[1;31m{label}:\x1b[0m" if color and label == "error" else f"{label}:"
-            below = "\n" + " " * (len(label) + 2)
-            _say(f"{head} {text.replace(chr(10), below)}\n")
-
-
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Tell the user on stderr; a reader that went away must not stop the work."""
     try:
         sys.stderr.write(text)
@@ -231,35 +183,57 @@ class TerminalProgress:
         """Begin a stage that may take a while."""
         self.close()
         if not self._quiet:
-            _say(f"{text}\n")
+            say(_told("", text))
 
     def advance(self, done: float, total: float | None = None, unit: str = "") -> None:
         """Say how far the current stage is; only where it can be redrawn in place."""
         if not self._live:
             return
         share = f" of {total:,.0f} ({done / total * 100:.0f} %)" if total else ""
-        line = f"  {done:,.0f}{share} {unit}".rstrip()
-        _say(f"\r{line[: _columns_of_stderr() - 1]}\x1b[K")
+        line = _clean(f"  {done:,.0f}{share} {unit}".rstrip())
+        say(f"\r{line[: (width_of_stderr() or 80) - 1]}\x1b[K")
         self._drawn = True
 
     def note(self, text: str) -> None:
         """Say something worth knowing that is neither a result nor an error."""
         self.close()
         if not self._quiet:
-            _say(f"info: {text}\n")
+            say(_told("info: ", text))
 
     def close(self) -> None:
         """Take the redrawn line away: it told what was going on, and that is over."""
         if self._drawn:
-            _say("\r\x1b[K")
+            say("\r\x1b[K")
             self._drawn = False
 
 
-def _columns_of_stderr() -> int:
+def width_of_stderr() -> int | None:
+    """Columns of the terminal behind stderr; None, without limit, where there is none."""
+    if not os.isatty(2):
+        return None
     try:
         return os.get_terminal_size(2).columns or 80
     except OSError:
         return 80
+
+
+def folded(label: str, text: str, columns: int | None) -> str:
+    """Lines of text broken between words, all but the first set in below the label."""
+    from dbtool.render.words import clean, wrapped
+
+    room, hang = columns and max(20, columns - len(label)), " " * len(label)
+    lines = [each for line in clean(text).split("\n") for each in wrapped(line, room)]
+    return label + f"\n{hang}".join(lines)
+
+
+def _told(label: str, text: str) -> str:
+    return f"{folded(label, text, width_of_stderr())}\n"
+
+
+def _clean(text: str) -> str:
+    from dbtool.render.words import clean
+
+    return clean(text)
 
 
 class TerminalAsk:
@@ -280,5 +254,9 @@ class TerminalAsk:
                 detail=prompt.strip(),
                 hint=f"Run it at a terminal, or give {flag}.",
             )
-        _say(prompt)
+        *above, question = prompt.splitlines()
+        above = [folded("", line, width_of_stderr()) for line in above]
+        # The question stands apart from the plan above it and from what it rests on.
+        say("\n".join(["", *above, *([""] if above else []), ""]))
+        say(f"{folded('', question.rstrip(), width_of_stderr())} ")
         return sys.stdin.readline().strip()

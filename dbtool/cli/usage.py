@@ -54,7 +54,7 @@ def explained(error: Any) -> UsageError:
 def _hint(error: Any, message: str) -> str:
     context = getattr(error, "ctx", None)
     page = f"See {context.command_path if context else 'dbtool'} --help."
-    meant = _near(message, context) or sorted(getattr(error, "possibilities", None) or ())
+    meant = _near(message, context) or _near_option(message, error)
     return f"Did you mean {' or '.join(meant)}? {page}" if meant else page
 
 
@@ -63,6 +63,13 @@ def _near(message: str, context: Any) -> list[str]:
     if wrong is None or context is None:
         return []
     return near(wrong[1], context.command.list_commands(context))
+
+
+def _near_option(message: str, error: Any) -> list[str]:
+    """The dashes say nothing about what was meant."""
+    wrong = re.search(r"--?([\w-]+)$", message)
+    names = {name.lstrip("-"): name for name in getattr(error, "possibilities", None) or ()}
+    return [names[each] for each in near(wrong[1], names)] if wrong else []
 
 
 def near(wrong: str, names: Iterable[str]) -> list[str]:

@@ -1,13 +1,19 @@
 """Findings as GitHub workflow commands, which show them beside the lines of a pull request."""
 
 import os
+import re
 
+from dbtool.errors import DbtoolError
 from dbtool.finding import Finding, Location, Unknown
 from dbtool.render.counts import count_line
+from dbtool.render.words import clean
 from dbtool.report import Report
 from dbtool.severity import Severity
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+_PLACE = re.compile(r"(?:^|(?<=[\s\"(]))([^\s\"(:]+\.\w+)(?::|\"?, line )(\d+)")
+"""How a detail names a line of a file: `migrations/env.py:12`, `migrations/env.py, line 12`."""
 
 
 def render(report: Report, workspace: str = "") -> str:
@@ -21,6 +27,15 @@ def annotations(report: Report, workspace: str = "") -> str:
     lines = [_finding(finding, workspace) for finding in report.findings]
     lines += [_unknown(unknown) for unknown in report.unknowns]
     return "".join(f"{line}\n" for line in lines)
+
+
+def failure(command: str, error: DbtoolError, workspace: str = "") -> str:
+    """A run that failed as one annotation, beside the line of the file it names."""
+    parts = (error.message, error.detail, error.hint and f"hint: {error.hint}")
+    found = _PLACE.search(f"{error.message}\n{error.detail}")
+    place = Location(found[1], int(found[2])) if found else None
+    properties = {**_place(place, workspace), "title": f"dbtool {command}".rstrip()}
+    return f"{_command('error', properties, chr(10).join(filter(None, parts)))}\n"
 
 
 def _finding(finding: Finding, workspace: str) -> str:
@@ -57,7 +72,7 @@ def _command(level: str, properties: dict[str, str], message: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return clean(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _escaped_property(text: str) -> str:

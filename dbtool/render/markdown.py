@@ -3,6 +3,7 @@
 import html
 import re
 
+from dbtool.errors import DbtoolError
 from dbtool.finding import Finding, Unknown
 from dbtool.render.counts import count_line
 from dbtool.render.screen import PAPER, words_of
@@ -26,6 +27,17 @@ def render(report: Report) -> str:
     blocks += [f"> {escaped(note)}" for note in report.notes]
     blocks += [f"Next:\n\n{fenced(chr(10).join(report.next), 'shell')}"] if report.next else []
     blocks += [f"**{line}**"] if (line := count_line(report)) else []
+    return "\n\n".join(blocks) + "\n"
+
+
+def failure(command: str, error: DbtoolError) -> str:
+    """A run that failed."""
+    blocks = [f"## dbtool {escaped(command)}".rstrip(), f"**error**: {escaped(error.message)}"]
+    for label, text in (("detail", error.detail), ("hint", error.hint)):
+        if "\n" in text:
+            blocks += [f"**{label}**:", fenced(text)]
+        elif text:
+            blocks.append(f"**{label}**: {escaped(text)}")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -32,7 +32,7 @@ ERRORS: dict[str, type[DbtoolError]] = {
 
 COMMANDS = (
     *("options", "judge", "fail", "crash", "broken-pipe", "wait"),
-    *("rows", "stream", "progress", "question"),
+    *("rows", "stream", "progress", "question", "leave", "raw"),
 )
 
 
@@ -41,7 +41,8 @@ def register(app: typer.Typer) -> None:
     command(app, "Queries", DATABASE, ALEMBIC, JUDGED)(options)
     for body in (judge, fail, crash, broken_pipe, wait, rows, stream, progress):
         command(app, "Data", JUDGED)(body)
-    command(app, "Data")(question)
+    for plain in (question, leave, raw):
+        command(app, "Data")(plain)
 
 
 def options(
@@ -68,6 +69,18 @@ def judge(call: Call, severity: Annotated[str, typer.Argument(metavar="SEVERITY"
 def fail(call: Call, kind: str) -> None:
     """Fail with an error of the tree."""
     raise ERRORS[kind]("it went wrong", detail="line one\nline two", hint="Try again.")
+
+
+def leave(call: Call, how: str) -> None:
+    """End the process as careless code of a project may."""
+    raise SystemExit(0 if how == "well" else how)
+
+
+def raw(call: Call) -> None:
+    """Say things with control characters in them."""
+    call.progress.step("step \x1b[31m")
+    call.progress.note("note \x1b[31m")
+    raise OperationError("name \x1b[31m", detail="at env.py, line 70: \x1b[2J", hint="\x9b1m")
 
 
 def crash(call: Call, text: str) -> None:
@@ -109,7 +122,7 @@ def progress(call: Call) -> Report:
 
 def question(call: Call) -> Report:
     """Ask both kinds of questions."""
-    agreed = call.ask.confirm("Drop it?")
+    agreed = call.ask.confirm('"shop" may be production: no setting marks it.\nDrop it?')
     typed = call.ask.type_name("Type the name of the database", "shop")
     return Report(command=call.command, data=None, headline=f"agreed {agreed}, typed {typed}")
 

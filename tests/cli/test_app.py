@@ -65,6 +65,18 @@ def test_help_is_grouped_in_order(dbtool: "Dbtool") -> None:
     assert titles == ["Options", *(panel for panel in PANELS if panel in titles)]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("--jsn", "--json"), ("--ouptut", "--output"), ("--quite", "--quiet")]
+)
+def test_only_options_that_are_near_are_offered(dbtool: "Dbtool", wrong: str, right: str) -> None:
+    """Only options that are spelt alike are offered."""
+    ran = dbtool("check", wrong)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        f"error: no such option: {wrong}\nhint: Did you mean {right}? See dbtool check --help.\n"
+    )
+
+
 def test_help_fits_80_columns() -> None:
     """No line of any help page is wider than 80 columns."""
     wide = [(name, line) for name, page in pages() for line in page.split("\n") if len(line) > 80]

@@ -4,11 +4,13 @@ import json
 import os
 import pty
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dbtool.cli.output import folded
 from tests.cli.conftest import Sample
 
 if TYPE_CHECKING:
@@ -226,7 +228,8 @@ def test_question_nobody_can_answer(sample: Sample) -> None:
     assert ran.returncode == 2
     assert ran.stderr == (
         "error: this needs a yes, and nobody is there to ask\n"
-        "detail: Drop it? [y/N]\n"
+        'detail: "shop" may be production: no setting marks it.\n'
+        "        Drop it? [y/N]\n"
         "hint: Run it at a terminal, or give --yes.\n"
     )
 
@@ -235,6 +238,86 @@ def test_questions_on_a_terminal(sample: Sample) -> None:
     """A yes counts only when it is said, and a name only when it is typed exactly."""
     assert "agreed True, typed True" in at_terminal(sample, "question", typed="yes\nshop\n")
     assert "agreed False, typed False" in at_terminal(sample, "question", typed="\nshop2\n")
+
+
+def test_a_question_stands_apart(sample: Sample) -> None:
+    """What a question rests on and the question itself are paragraphs of their own."""
+    assert at_terminal(sample, "question", typed="yes\nshop\n").replace("\r\n", "\n") == (
+        'yes\nshop\n\n"shop" may be production: no setting marks it.\n\nDrop it? [y/N] '
+        "\nType the name of the database: \x1b[1magreed True, typed True\x1b[0m\n"
+    )
+
+
+def test_stderr_is_wrapped_between_words() -> None:
+    """On a narrow terminal notes, errors and questions break where words end."""
+    assert folded("info: ", "one two three four five six", 26) == (
+        "info: one two three four\n      five six"
+    )
+    assert folded("", "as long as it gets", None) == "as long as it gets"
+
+
+def test_control_characters_never_reach_the_terminal(sample: Sample) -> None:
+    """Names and messages of others cannot steer the terminal, on stderr either."""
+    ran = sample.run("raw")
+    assert ran.stderr == (
+        "step \\x1b[31m\ninfo: note \\x1b[31m\n"
+        "error: name \\x1b[31m\ndetail: at env.py, line 70: \\x1b[2J\nhint: \\x9b1m\n"
+    )
+
+
+def test_failure_in_github_actions(sample: Sample) -> None:
+    """On GitHub a failing run is one annotation on stdout, beside the line it names."""
+    actions = {"GITHUB_ACTIONS": "true"}
+    line = (
+        "::error file=env.py,line=70,title=dbtool raw::name \\x1b[31m%0A"
+        "at env.py, line 70: \\x1b[2J%0Ahint: \\x9b1m\n"
+    )
+    assert sample.run("raw", env=actions).stdout == line
+    assert sample.run("raw", "--format", "github").stdout == line
+    assert sample.run("raw", "-o", "report.txt", env=actions).stdout == line
+    assert "::" not in sample.run("raw", "--json", env=actions).stdout
+    unknown = sample.run("nosuch", env=actions)
+    assert unknown.stdout.startswith('::error title=dbtool::no such command "nosuch"%0Ahint: See')
+    assert unknown.returncode == 2
+
+
+def test_failure_in_the_format_asked_for(sample: Sample) -> None:
+    """Markdown, and the summary of a GitHub step, tell a failure too."""
+    page = (
+        "## dbtool fail\n\n**error**: it went wrong\n\n**detail**:\n\n"
+        "```\nline one\nline two\n```\n\n**hint**: Try again.\n"
+    )
+    assert sample.run("fail", "lock", "--format", "markdown").stdout == page
+    ran = sample.run("fail", "lock", "--format", "markdown", "-o", "page.md")
+    assert (ran.returncode, ran.stdout) == (5, "")
+    assert (sample.directory / "page.md").read_text() == page
+    summary = sample.directory / "summary.md"
+    sample.run("fail", "lock", "--format", "github", env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert summary.read_text() == page
+
+
+@pytest.mark.parametrize("how", ["well", "text"])
+def test_code_that_ends_the_process(sample: Sample, how: str) -> None:
+    """SystemExit out of a project's code is a failure, whatever it carries."""
+    ran = sample.run("leave", how)
+    assert (ran.returncode, ran.stdout) == (4, "")
+    shown = {"well": "0", "text": "'text'"}[how]
+    assert ran.stderr.startswith(
+        "error: the project's code ended the process before the command was done\n"
+        f"detail: It raised SystemExit({shown}).\n"
+    )
+
+
+def test_a_directory_that_has_gone(dbtool: "Dbtool", sample: Sample) -> None:
+    """A shell left in a removed directory is told so; it is no bug."""
+    program = Path(sys.executable).parent / "dbtool"
+    for words in ("config", "pool", "local status", "upgrade", "init", "demo --keep"):
+        ran = sample.shell(f"mkdir gone; cd gone; rmdir ../gone; {program} {words}")
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr == (
+            "error: the current directory does not exist any more\n"
+            "hint: Change to a directory that does: cd DIRECTORY\n"
+        ), words
 
 
 def test_installed_command_reads_no_setting_it_does_not_need(

@@ -44,7 +44,7 @@ def test_signs_of_the_protocol() -> None:
         BARE, title="50%\r\n::error::x", location=Location(file="a,b:c%.py", line=None)
     )
     assert annotations(Report(command="x", data=None, findings=(finding,))) == (
-        "::error file=a%2Cb%3Ac%25.py,title=big-table::50%25%0D%0A::error::x (heuristic)\n"
+        "::error file=a%2Cb%3Ac%25.py,title=big-table::50%25%0A::error::x (heuristic)\n"
     )
 
 

@@ -1,0 +1,94 @@
+"""How a failure is told: on stderr for people, on stdout in the format the caller asked for."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from dbtool.cli import output
+from dbtool.cli.output import Format
+from dbtool.errors import BUG_EXIT, DbtoolError, UsageError
+
+
+def fail(
+    command: str, error: DbtoolError, wanted: Format = Format.TERMINAL, path: Path | None = None
+) -> int:
+    """Report a failure on stderr, and in the format wanted where programs read it."""
+    _write(command, error, wanted, path)
+    _show(error)
+    return error.exit
+
+
+def fail_as_bug(
+    command: str, error: BaseException, wanted: Format = Format.TERMINAL, path: Path | None = None
+) -> int:
+    """Print what a bug report needs; returns the exit code of a bug."""
+    from dbtool.cli import bug
+
+    told = DbtoolError("this is a bug of dbtool; please report what follows")
+    told.exit = BUG_EXIT
+    _show(told)
+    told.detail = bug.report(error, sys.argv[1:])
+    output.say(told.detail)
+    _write(command, told, wanted, path)
+    return told.exit
+
+
+def trace(error: BaseException) -> None:
+    """Show where in the code an error comes from, and what it came from."""
+    from dbtool.cli import bug
+
+    output.say(bug.trace(error, sys.argv[1:]))
+
+
+def without_directory(error: BaseException) -> UsageError | None:
+    """What a missing file means where the current directory itself has gone."""
+    if isinstance(error, FileNotFoundError):
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            return UsageError(
+                "the current directory does not exist any more",
+                hint="Change to a directory that does: cd DIRECTORY",
+            )
+    return None
+
+
+def _write(command: str, error: DbtoolError, wanted: Format, path: Path | None) -> None:
+    """Let programs know too; where they cannot be told, the failure itself still counts."""
+    with suppress(output.ReaderGone, DbtoolError):
+        if text := _rendered(command, error, wanted):
+            output.write(text, None if wanted is Format.TERMINAL else path)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if wanted is Format.GITHUB and summary:
+        with suppress(OSError), open(summary, "a", encoding="utf-8") as page:
+            page.write(_rendered(command, error, Format.MARKDOWN))
+
+
+def _rendered(command: str, error: DbtoolError, wanted: Format) -> str:
+    if wanted is Format.JSON:
+        from dbtool.render.json import dumps
+        from dbtool.report import error_envelope
+
+        return dumps(error_envelope(command, error))
+    if wanted is Format.MARKDOWN:
+        from dbtool.render.markdown import failure
+
+        return failure(command, error)
+    if wanted is Format.GITHUB or os.environ.get("GITHUB_ACTIONS") == "true":
+        from dbtool.render.github import failure as annotation
+
+        return annotation(command, error, os.environ.get("GITHUB_WORKSPACE", ""))
+    return ""
+
+
+def _show(error: DbtoolError) -> None:
+    color, columns = output.wants_color(2), output.width_of_stderr()
+    for label, text in (("error", error.message), ("detail", error.detail), ("hint", error.hint)):
+        if text:
+            # A command to paste stays on one line.
+            width = None if label == "hint" and "dbtool " in text else columns
+            told = output.folded(f"{label}: ", text, width)
+            if color and label == "error":
+                told = told.replace("error:", "\x1b[1;31merror:\x1b[0m", 1)
+            output.say(f"{told}\n")
