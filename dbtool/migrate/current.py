@@ -1,18 +1,26 @@
 """Where a database stands in the history."""
 
+from contextlib import chdir
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import Script, ScriptDirectory
-
-from dbtool.migrate.history import History, Revision, marked, of_script, of_scripts
-from dbtool.migrate.lookup import resolve
+from dbtool.migrate import shortcut
+from dbtool.migrate.history import (
+    History,
+    Revision,
+    marked,
+    of_header,
+    of_lineage,
+    of_script,
+    of_scripts,
+)
 from dbtool.migrate.project import Project
-from dbtool.migrate.session import Session
 from dbtool.migrate.standing import Standing, standing_of
 from dbtool.ports import Progress, Silent
 
-_WORDS = ("current",)
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import Script, ScriptDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +34,42 @@ class Current:
 
     @property
     def pending(self) -> int:
-        """How many revisions are to come, everywhere."""
+        """How many revisions are pending, everywhere."""
         return sum(len(each.pending) for each in self.standings)
 
 
 def current(
     project: Project, progress: Progress | None = None, flags: tuple[str, ...] = ()
 ) -> Current:
+    """Where the database stands; env.py is asked unless its source says where to look."""
+    found = shortcut.position(project, progress or Silent())
+    if found is not None and found.lineage.named_only and not found.versions.pooled:
+        return _of_position(project, found)
+    return asked(project, progress or Silent(), flags)
+
+
+def _of_position(project: Project, found: shortcut.Position) -> Current:
+    versions, line = found.versions, found.lineage
+    standing = Standing(versions.table, versions.recorded, line.heads, found.pending)
+    with chdir(project.place.base):
+        at = tuple(of_header(line, each) for each in versions.recorded)
+    return Current(found.target.shown, found.target.source, at, (standing,))
+
+
+def asked(project: Project, progress: Progress, flags: tuple[str, ...] = ()) -> Current:
     """Ask the database through env.py, which may look at the flags of the command line."""
-    with Session(project, progress or Silent(), reading=True) as session:
+    from dbtool.migrate.session import Session
+
+    with Session(project, progress, reading=True) as session:
         found: dict[str, Revision] = {}
         standings: list[Standing] = []
 
-        def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
+        def look(script: "ScriptDirectory", at: tuple[str, ...], _: "MigrationContext") -> None:
             scripts = _all_current(script, at)
             found.update((each.revision, of_script(each)) for each in scripts)
             standings.append(standing_of("", script, at))
 
-        record = session.look((*_WORDS, *flags), look)
+        record = session.look(("current", *flags), look)
         named = zip(standings, record.tables, strict=True)
         return Current(
             session.target.shown,
@@ -53,8 +79,10 @@ def current(
         )
 
 
-def _all_current(script: ScriptDirectory, at: tuple[str, ...]) -> list[Script]:
+def _all_current(script: "ScriptDirectory", at: tuple[str, ...]) -> "list[Script]":
     """Alembic also names the heads of branches that are only depended on."""
+    from dbtool.migrate.lookup import resolve
+
     scripts = resolve(script, lambda: script.get_revisions(at))
     if any(each.dependencies for each in script.walk_revisions()):
         scripts = tuple(resolve(script, lambda: script.get_all_current(at)))
@@ -72,10 +100,19 @@ def history_at(
 
     `current` stands for those revisions in the range.
     """
+    if base is None and head is None:
+        known = shortcut.position(project, progress or Silent())
+        if known is not None and known.lineage.named_only and not known.versions.pooled:
+            with chdir(project.place.base):
+                whole = of_lineage(known.lineage)
+            return marked(whole, known.versions.recorded, known.target.shown)
+    from dbtool.migrate.lookup import resolve
+    from dbtool.migrate.session import Session
+
     with Session(project, progress or Silent(), reading=True) as session:
         found: list[History] = []
 
-        def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
+        def look(script: "ScriptDirectory", at: tuple[str, ...], _: "MigrationContext") -> None:
             lower = at if base == "current" else base or "base"
             upper = at if head == "current" else head or "heads"
             walked = resolve(
@@ -90,10 +127,13 @@ def history_at(
 
 def revisions_at(project: Project, progress: Progress | None = None, verb: str = "show") -> History:
     """The revisions the database records; `verb` is the command that asks."""
+    from dbtool.migrate.lookup import resolve
+    from dbtool.migrate.session import Session
+
     with Session(project, progress or Silent(), reading=True) as session:
         found: list[History] = []
 
-        def look(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
+        def look(script: "ScriptDirectory", at: tuple[str, ...], _: "MigrationContext") -> None:
             scripts = resolve(script, lambda: script.get_revisions(at))
             found.append(marked(of_scripts(script, scripts), at, session.target.shown))
 

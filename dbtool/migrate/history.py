@@ -1,6 +1,6 @@
 """The revisions of a project as data: the whole history, its heads, and where a database stands.
 
-A straight history is read from the headers alone, without Alembic.
+A history without labels and dependencies is read from the headers alone, without Alembic.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbtool.migrate.headers import Header, created, message, read_all
+from dbtool.migrate.lineage import Lineage, lineage
 from dbtool.migrate.location import Place, find, relative_name, version_directories
 
 if TYPE_CHECKING:
@@ -67,53 +68,33 @@ def _headers(place: Place) -> tuple[Header, ...] | None:
 
 def history(project: "Project") -> History:
     """All revisions, the newest first."""
-    place = project.place
-    with chdir(place.base):
-        line = _straight(_headers(place) or ())
-        if line:
-            return _of_headers(line)
+    with chdir(project.place.base):
+        line = lineage(_headers(project.place) or ())
+        if line is not None and line.headers and line.named_only:
+            return of_lineage(line)
     return walk(project, None, None)
 
 
-def _straight(headers: Iterable[Header]) -> list[Header]:
-    """The headers as one line from the head to the base; empty where they are anything else."""
-    child_of: dict[str | None, Header] = {}
-    count = 0
-    for header in headers:
-        count += 1
-        if header.branch_labels or header.depends_on or len(header.down_revisions) > 1:
-            return []
-        parent = header.down_revisions[0] if header.down_revisions else None
-        if child_of.setdefault(parent, header) is not header:
-            return []
-    line: list[Header] = []
-    at: str | None = None
-    while (header_after := child_of.get(at)) is not None and len(line) <= count:
-        line.append(header_after)
-        at = header_after.revision
-    return line[::-1] if len(line) == count else []
+def of_lineage(line: Lineage) -> History:
+    """Revisions that no label and no dependency relates any further, as data."""
+    return History(tuple(of_header(line, each) for each in line.newest_first()), line.heads)
 
 
-def _of_headers(line: list[Header]) -> History:
-    revisions: list[Revision] = []
-    child = ""
-    for header in line:
-        revisions.append(
-            Revision(
-                revision=header.revision,
-                down_revisions=header.down_revisions,
-                branch_labels=(),
-                depends_on=(),
-                message=header.message,
-                created=created(header.doc),
-                file=relative_name(header.path),
-                head=not child,
-                children=(child,) if child else (),
-                doc=header.doc.strip(),
-            )
-        )
-        child = header.revision
-    return History(tuple(revisions), (line[0].revision,))
+def of_header(line: Lineage, revision: str) -> Revision:
+    """One revision as data, from its header."""
+    header, children = line.headers[revision], line.children[revision]
+    return Revision(
+        revision=revision,
+        down_revisions=header.down_revisions,
+        branch_labels=(),
+        depends_on=(),
+        message=header.message,
+        created=created(header.doc),
+        file=relative_name(header.path),
+        head=not children,
+        children=tuple(sorted(children)),
+        doc=header.doc.strip(),
+    )
 
 
 def walk(project: "Project", base: str | None, head: str | None) -> History:
@@ -179,7 +160,7 @@ class Branches:
 
 def branches(project: "Project") -> Branches:
     """Where the history branches."""
-    whole = walk(project, None, None)
+    whole = history(project)
     points = tuple(each for each in whole.revisions if len(each.children) > 1)
     return Branches(points, tuple((each.revision, each.message) for each in whole.revisions))
 

@@ -1,10 +1,10 @@
-"""What a version table records, and what is still to come."""
+"""What a version table records, and what is pending."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from alembic.script import ScriptDirectory
-
-from dbtool.migrate.lookup import resolve
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,10 @@ class Standing:
     pending: tuple[str, ...] = ()
 
 
-def standing_of(version_table: str, script: ScriptDirectory, at: tuple[str, ...]) -> Standing:
+def standing_of(version_table: str, script: "ScriptDirectory", at: tuple[str, ...]) -> Standing:
     """Where a version table stands that records these revisions."""
+    from dbtool.migrate.lookup import resolve
+
     steps = resolve(script, lambda: script._upgrade_revs("heads", at))  # type: ignore[arg-type]
     pending = tuple(each.revision.revision for each in steps)
     return Standing(version_table, at, tuple(script.get_heads()), pending)

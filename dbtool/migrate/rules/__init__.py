@@ -1,11 +1,15 @@
 """Rules over models, revisions and what a database records, one file each."""
 
+from typing import TYPE_CHECKING
+
 from dbtool.finding import Rule
-from dbtool.migrate.drift import Drift
 from dbtool.migrate.rules import drift, revisions_pending
 from dbtool.migrate.standing import Standing
 
-COMPARED: tuple[Rule[Drift], ...] = (drift,)
+if TYPE_CHECKING:
+    from dbtool.migrate.drift import Drift
+
+COMPARED: "tuple[Rule[Drift], ...]" = (drift,)
 """What `check` judges once models and database are compared."""
 
 STANDING: tuple[Rule[Standing], ...] = (revisions_pending,)

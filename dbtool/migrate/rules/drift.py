@@ -26,14 +26,17 @@ def upgrade() -> None:
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
-from dbtool.migrate.drift import Drift
+
+if TYPE_CHECKING:
+    from dbtool.migrate.drift import Drift
 
 NAME = rule_name(__name__)
 
 
-def check(drift: Drift) -> Iterator[Finding]:
+def check(drift: "Drift") -> Iterator[Finding]:
     """One finding for each difference."""
     for each in drift.differences:
         yield Finding(

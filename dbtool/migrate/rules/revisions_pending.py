@@ -1,4 +1,4 @@
-"""The database does not record the heads of the history: revisions are still to be applied.
+"""The database does not record the heads of the history: revisions are pending.
 
 What it means: the files hold revisions that this database has not seen, or it records others
 than the heads. Code that expects the newest tables meets older ones, and comparing models
@@ -39,7 +39,7 @@ def check(standing: Standing) -> Iterator[Finding]:
         severity=Severity.ERROR,
         title=f"{recorded} is recorded, the {'head is' if one else 'heads are'} {heads}",
         certainty=Certainty.MEASURED,
-        evidence=(f"to come: {listed(standing.pending, _NAMED)}",),
+        evidence=(f"pending: {listed(standing.pending, _NAMED)}",),
         location=Location(name=standing.version_table),
         fix=Fix("shell", "dbtool upgrade" if one else "dbtool upgrade heads"),
     )

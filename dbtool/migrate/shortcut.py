@@ -1,0 +1,135 @@
+"""Where a database stands, without env.py, Alembic or SQLAlchemy, wherever that is certain.
+
+It is where the source of env.py says in plain words which version table it uses, the revisions
+say in plain words how they follow each other, and the database is named. In every other case
+the answer is None, and env.py has to run. `upgrade` asks for more: everything env.py does must
+be known, since a team may rely on what else happens in it.
+"""
+
+import asyncio
+from contextlib import chdir
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asyncpg.exceptions import PostgresError
+
+from dbtool.database.connect import connect
+from dbtool.database.waiting import wait_for_server
+from dbtool.migrate import envfile
+from dbtool.migrate.envfile import EnvFile
+from dbtool.migrate.headers import read_all
+from dbtool.migrate.lineage import Lineage, lineage
+from dbtool.migrate.location import Place, script_directory, version_directories
+from dbtool.migrate.project import Project
+from dbtool.ports import Progress
+from dbtool.sql.names import identifier
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+    from dbtool.database.target import Target
+
+_TABLES = """
+    SELECT n.nspname AS schema, c.oid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AS seen,
+           pg_catalog.obj_description(c.oid, 'pg_class') AS comment
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+_SCHEMA = "SELECT pg_catalog.current_schema()"
+_BACKEND = "SELECT pg_catalog.pg_backend_pid()"
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a version table records; `pooled` where a pooler hands the session from one to another.
+
+    An interrupted run leaves what it must not forget in the comment.
+    """
+
+    table: str
+    recorded: tuple[str, ...]
+    pooled: bool
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a database stands in a history."""
+
+    target: "Target"
+    versions: Versions
+    lineage: Lineage
+    pending: tuple[str, ...]
+
+
+def files(place: Place) -> Lineage | None:
+    """The history, where every revision says in plain words where it belongs."""
+    with chdir(place.base):
+        directories = version_directories(place)
+        if directories is None:
+            return None
+        headers = read_all(directories, place.flag("recursive_version_locations"))
+        return lineage(headers) if headers is not None else None
+
+
+def environment(project: Project) -> EnvFile | None:
+    """What env.py is known to do; None where it has to run to tell."""
+    if project.target is None or project.x or project.search_path or project.schema:
+        return None
+    directory = script_directory(project.place)
+    if directory is None:
+        return None
+    return envfile.read(directory / "env.py", project.place.options)
+
+
+def position(project: Project, progress: Progress, *, inert: bool = False) -> Position | None:
+    """Where the named database stands; None where only env.py can tell.
+
+    With `inert` also where env.py may do more than run the migrations.
+    """
+    said = environment(project)
+    if said is None or (inert and not said.inert) or project.target is None:
+        return None
+    history = files(project.place)
+    if history is None:
+        return None
+    if project.wait_db:
+        wait_for_server(project.target, project.wait_db, progress)
+    versions = asyncio.run(_ask(project.target, said))
+    if versions is None or (inert and (versions.pooled or versions.comment)):
+        return None
+    pending = history.pending(versions.recorded)
+    return Position(project.target, versions, history, pending) if pending is not None else None
+
+
+async def _ask(target: "Target", said: EnvFile) -> Versions | None:
+    connection = await connect(target, read_only=True, application_name="dbtool migrations")
+    try:
+        async with connection.limits():
+            return await read_versions(connection, said)
+    except PostgresError:
+        return None
+    finally:
+        await connection.close(timeout=2.0)
+
+
+async def read_versions(connection: "Connection", said: EnvFile) -> Versions | None:
+    """What the version table records; None where it may be another than env.py's.
+
+    A table without a schema must be the only one of its name, and where our session sees it:
+    the search path of env.py may be another.
+    """
+    pooled = connection.get_server_pid() != await connection.fetchval(_BACKEND)
+    tables = await connection.fetch(_TABLES, said.version_table)
+    if said.schema is not None:
+        tables = [each for each in tables if each["schema"] == said.schema]
+    elif len(tables) > 1 or (tables and not tables[0]["seen"]):
+        return None
+    if not tables:
+        schema = said.schema or await connection.fetchval(_SCHEMA)
+        return Versions(f"{schema}.{said.version_table}", (), pooled)
+    schema, comment = tables[0]["schema"], tables[0]["comment"] or ""
+    name = f"{identifier(schema)}.{identifier(said.version_table)}"
+    rows = await connection.fetch(f"SELECT version_num FROM {name}")
+    recorded = tuple(sorted(row[0] for row in rows))
+    return Versions(f"{schema}.{said.version_table}", recorded, pooled, comment)
