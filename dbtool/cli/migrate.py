@@ -81,7 +81,11 @@ def opened(call: Call, *, offline: bool = False) -> "Project":
     target = call.named if named else None
     project = open_project(settings, chosen.configs, chosen.name, chosen.x, target)
     return replace(
-        project, wait_db=chosen.wait_db or 0.0, direct=chosen.direct, limits=limits(call)
+        project,
+        wait_db=chosen.wait_db or 0.0,
+        direct=chosen.direct,
+        flags=as_flags(**{"--quiet": chosen.quiet, "--raiseerr": chosen.raiseerr}),
+        limits=limits(call),
     )
 
 

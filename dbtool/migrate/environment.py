@@ -95,7 +95,7 @@ def command_options(project: Project, words: tuple[str, ...]) -> Namespace:
     options = [part for file in place.named for part in ("-c", file)]
     options += ["-n", place.section] if place.section != "alembic" else []
     options += [f"-x{each}" for each in project.x]
-    return CommandLine(prog="alembic").parser.parse_args([*options, *words])
+    return CommandLine(prog="alembic").parser.parse_args([*options, *project.flags, *words])
 
 
 def _name_database(project: Project, config: Config, *, offline: bool) -> None:

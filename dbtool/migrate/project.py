@@ -31,6 +31,7 @@ class Project:
     root: Path = Path()
     wait_db: float = 0.0
     direct: bool = False
+    flags: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     schema: str | None = None
     search_path: str | None = None

@@ -30,7 +30,7 @@ SHAPES = {shape.name: shape for shape in OTHERS}
 SEEN = """
 from pathlib import Path
 told = {key: value for key, value in vars(context.config.cmd_opts).items()
-        if key not in ("cmd", "config", "quiet", "raiseerr")}
+        if key not in ("cmd", "config")}
 told["cmd"] = [context.config.cmd_opts.cmd[0].__name__, *context.config.cmd_opts.cmd[1:]]
 Path("seen.txt").write_text(repr((
     sorted(told.items(), key=str), context.get_tag_argument(),
