@@ -132,6 +132,8 @@ def _without_the_server(error: DbtoolError) -> None:
     error.detail = "\n".join(lines)
     if "does not build from an empty database" in error.hint:
         error.hint = "This history does not build from an empty database, and a throwaway one is."
+    if 'extension "' in error.message and "is not available" in error.message:
+        error.hint = "DBTOOL_PG_BIN can name the programs of a server that has the extension."
 
 
 def _copy(server: Server) -> None:

@@ -340,6 +340,17 @@ def test_history_that_does_not_build_from_empty(scratch: Scratch, project: Small
     )
 
 
+def test_extension_that_the_throwaway_server_lacks(scratch: Scratch, project: Small) -> None:
+    """Other programs may have it, and the hint says how to name them."""
+    project.revision("aaaa00000003", "aaaa00000002", 'op.execute("CREATE EXTENSION no_such")')
+    ran = scratch("upgrade", "-q")
+    assert ran.code == 4
+    assert 'failed: extension "no_such" is not available\n' in ran.err
+    assert ran.err.endswith(
+        "hint: DBTOOL_PG_BIN can name the programs of a server that has the extension.\n"
+    )
+
+
 def test_range_with_three_ends(scratch: Scratch) -> None:
     """A range has two ends."""
     ran = scratch("upgrade", "a:b:c")
