@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
@@ -14,18 +13,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from dbtool.errors import OperationError
+from dbtool.migrate.difference import Difference
 from dbtool.migrate.environment import Loaded
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One difference: what it concerns, who has what, and the operation that would end it."""
-
-    kind: str
-    name: str
-    text: str
-    operation: str
-
+from dbtool.migrate.logs import quiet_alembic
 
 NO_MODELS = OperationError(
     "env.py gives Alembic no models to compare",
@@ -78,9 +68,10 @@ def is_at_heads(script: ScriptDirectory, at: tuple[str, ...]) -> bool:
 def differences(comparison: RevisionContext, context: MigrationContext | None) -> list[Difference]:
     """Every difference found; a hook of env.py may have removed them all."""
     found: list[Difference] = []
-    for revision in comparison.generated_revisions:
-        for upgrade in revision.upgrade_ops_list:
-            found.extend(_difference(each, context) for each in _leaves(upgrade.ops))
+    with quiet_alembic():
+        for revision in comparison.generated_revisions:
+            for upgrade in revision.upgrade_ops_list:
+                found.extend(_difference(each, context) for each in _leaves(upgrade.ops))
     return found
 
 
@@ -94,7 +85,8 @@ def _leaves(operations: Iterable[ops.MigrateOperation]) -> Iterator[ops.MigrateO
 
 def _difference(operation: ops.MigrateOperation, context: MigrationContext | None) -> Difference:
     kind, name, text = _told(operation)
-    return Difference(kind, name, text, _code(operation, context))
+    drops = isinstance(operation, ops.DropTableOp | ops.DropColumnOp)
+    return Difference(kind, name, text, _code(operation, context), drops)
 
 
 def _code(operation: ops.MigrateOperation, context: MigrationContext | None) -> str:

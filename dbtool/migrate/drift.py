@@ -7,9 +7,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 
+from dbtool import catalog
 from dbtool.metadata import load as load_models
 from dbtool.migrate.compare import (
-    Difference,
     arguments,
     compare,
     differences,
@@ -17,11 +17,15 @@ from dbtool.migrate.compare import (
     options_for,
     prepared,
 )
+from dbtool.migrate.difference import Difference
 from dbtool.migrate.environment import Loaded
+from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
 from dbtool.migrate.standing import Standing, standing_of
+from dbtool.migrate.unseen import Uncompared, Unseen
+from dbtool.migrate.unseen import look as look_beyond
 from dbtool.ports import Progress, Silent
 
 _WORDS = ("check",)
@@ -36,6 +40,7 @@ class Drift:
     differences: tuple[Difference, ...]
     standings: tuple[Standing, ...]
     tables_in_models: int
+    uncompared: tuple[Uncompared, ...] = ()
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -64,13 +69,24 @@ def check(project: Project, progress: Progress | None = None) -> Drift:
 
         record = session.look(_WORDS, look, options)
         named = zip(standings, record.tables, strict=True)
+        found = differences(comparisons[0], contexts[-1])
+        pending = any(each.pending for each in standings)
+        beyond = Unseen() if pending else _beyond(session, contexts)
         return Drift(
             database=session.target.shown,
             named_by=session.target.source,
-            differences=tuple(differences(comparisons[0], contexts[-1])),
+            differences=(*found, *beyond.differences),
+            uncompared=tuple(beyond.uncompared),
             standings=tuple(replace(each, version_table=table.shown) for each, table in named),
             tables_in_models=len(tables_of(contexts)),
         )
+
+
+def _beyond(session: Session, contexts: list[MigrationContext]) -> Unseen:
+    """What Alembic leaves out; the catalogue is read once over our own connection."""
+    live = session.connection.run(catalog.read)
+    with quiet_alembic():
+        return look_beyond(contexts, live)
 
 
 def tables_of(contexts: list[MigrationContext]) -> set[str]:

@@ -14,7 +14,6 @@ from alembic.util import CommandError, rev_id
 from dbtool.errors import OperationError, UsageError
 from dbtool.metadata import load as load_models
 from dbtool.migrate.compare import (
-    Difference,
     arguments,
     compare,
     differences,
@@ -22,6 +21,7 @@ from dbtool.migrate.compare import (
     options_for,
     prepared,
 )
+from dbtool.migrate.difference import Difference
 from dbtool.migrate.environment import Loaded, load, run
 from dbtool.migrate.history import Revision, of_script
 from dbtool.migrate.listener import Offline

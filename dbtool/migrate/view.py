@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
-from dbtool.finding import Finding, Unknown, judge
-from dbtool.migrate.current import Current
+from dbtool.finding import judge
 from dbtool.migrate.downgrade import Downgraded
 from dbtool.migrate.drift import Drift
 from dbtool.migrate.history import Revision
 from dbtool.migrate.offline import Script
 from dbtool.migrate.record import Step
 from dbtool.migrate.revision import Created
-from dbtool.migrate.rules import COMPARED, STANDING
+from dbtool.migrate.rules import COMPARED
 from dbtool.migrate.stamp import Ensured, Stamped
-from dbtool.migrate.standing import Standing
 from dbtool.migrate.upgrade import Plan, Upgraded
-from dbtool.migrate.view_history import details
+from dbtool.migrate.view_current import at, ids, judged, named_by
 from dbtool.migrate.waits import Waited
 from dbtool.report import Code, Column, Report, Section, Table, counted, duration
 
@@ -40,13 +38,12 @@ def _ran(
     steps: tuple[Step, ...],
 ) -> Report:
     if not steps:
-        at = f"is at {_ids(after)}" if after else "records no revision"
-        headline = f"{result.database} {at}; nothing to {verb}"
-        notes = (*_named_by(result), *_waits(result.waited))
+        headline = f"{result.database} {at(after)}; nothing to {verb}"
+        notes = (*named_by(result), *_waits(result.waited))
         return Report(command=command, data=result, headline=headline, notes=notes)
     took = sum(each.seconds or 0.0 for each in steps)
     headline = (
-        f"{result.database} {verb}d from {_ids(before)} to {_ids(after)}:"
+        f"{result.database} {verb}d from {ids(before)} to {ids(after)}:"
         f" {counted(len(steps), 'revision')} in {duration(took)}"
     )
     return Report(
@@ -54,7 +51,7 @@ def _ran(
         data=result,
         headline=headline,
         sections=_steps(steps),
-        notes=(*_named_by(result), *_waits(result.waited)),
+        notes=(*named_by(result), *_waits(result.waited)),
     )
 
 
@@ -65,19 +62,6 @@ def _waits(waited: Waited) -> Iterator[str]:
     if waited.for_locks:
         attempts = counted(waited.attempts, "attempt")
         yield f"{attempts}; waited {duration(waited.for_locks)} for locks"
-
-
-def _named_by(
-    result: Upgraded | Downgraded | Plan | Stamped | Ensured | Current | Drift,
-) -> tuple[str, ...]:
-    """Nobody named the database, so say who did."""
-    if result.named_by != "env.py":
-        return ()
-    return (f"env.py named the database, {result.database}; --url or DATABASE_URL goes first",)
-
-
-def _ids(revisions: Iterable[str], none: str = "base") -> str:
-    return ", ".join(revisions) or none
 
 
 def _steps(steps: tuple[Step, ...]) -> tuple[Section, ...]:
@@ -107,104 +91,39 @@ def _cells(step: Step, several: bool) -> Iterable[str]:
 
 def plan(result: Plan, command: str) -> Report:
     """What an upgrade or downgrade would do."""
-    at = f"is at {_ids(result.before)}" if result.before else "records no revision"
+    stands = f"{result.database} {at(result.before)}"
     if not result.revisions:
-        headline = f"{result.database} {at}; nothing would run"
+        headline = f"{stands}; nothing would run"
     else:
-        headline = f"{result.database} {at}; {counted(len(result.revisions), 'revision')} would run"
+        headline = f"{stands}; {counted(len(result.revisions), 'revision')} would run"
     return Report(
         command=command,
         data=result,
         headline=headline,
         sections=_steps(result.revisions) if result.revisions else (),
-        notes=_named_by(result),
+        notes=named_by(result),
     )
 
 
 def stamped(result: Stamped, command: str) -> Report:
     """What the version table records now."""
     headline = (
-        f"{result.database} records {_ids(result.after, 'no revision')}"
-        f" in {result.version_table}; before: {_ids(result.before, 'no revision')}"
+        f"{result.database} records {ids(result.after, 'no revision')}"
+        f" in {result.version_table}; before: {ids(result.before, 'no revision')}"
     )
-    return Report(command=command, data=result, headline=headline, notes=_named_by(result))
+    return Report(command=command, data=result, headline=headline, notes=named_by(result))
 
 
 def ensured(result: Ensured, command: str) -> Report:
     """Whether the version table had to be created."""
     said = "was created" if result.created else "exists"
     headline = f"{result.version_table} {said} in {result.database}"
-    return Report(command=command, data=result, headline=headline, notes=_named_by(result))
+    return Report(command=command, data=result, headline=headline, notes=named_by(result))
 
 
 def script(result: Script, command: str) -> Report:
     """Migrations as SQL, for the formats that are not plain text."""
     return Report(command=command, data=result, sections=(Code("sql", result.sql),))
-
-
-def current(
-    result: Current, command: str, *, check_heads: bool = False, verbose: bool = False
-) -> Report:
-    """Where the database stands."""
-    several = len(result.standings) > 1
-    headline = result.database + _stands(result)
-    if result.pending:
-        heads = _ids(dict.fromkeys(each for one in result.standings for each in one.heads))
-        headline += f"; {counted(result.pending, 'revision')} to come, up to {heads}"
-    findings, unknowns = _judged(result.standings) if check_heads else ((), ())
-    if verbose:
-        sections = details(result.revisions)
-    elif several:
-        sections = (_positions(result),)
-    else:
-        columns = (Column("revision"), Column("message", shrink=True))
-        rows = tuple((each.revision, each.message) for each in result.revisions)
-        sections = (Table(columns, rows),) if rows else ()
-    return Report(
-        command=command,
-        data=result,
-        headline=headline,
-        sections=sections,
-        findings=findings,
-        unknowns=unknowns,
-        notes=_named_by(result),
-        next=(_next(result.standings),) if result.pending and not check_heads else (),
-        judged=check_heads,
-    )
-
-
-def _stands(result: Current) -> str:
-    if len(result.standings) > 1:
-        behind = sum(bool(each.pending) for each in result.standings)
-        said = f"{behind} not at the heads" if behind else "all at the heads"
-        return f" has {len(result.standings)} version tables, {said}"
-    named = ", ".join(_marked(each) for each in result.revisions)
-    return f" is at {named}" if named else " records no revision"
-
-
-def _next(standings: tuple[Standing, ...]) -> str:
-    return "dbtool upgrade" + (" heads" if len(standings[0].heads) > 1 else "")
-
-
-def _judged(
-    standings: tuple[Standing, ...],
-) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
-    judged = [judge(STANDING, each) for each in standings]
-    findings = tuple(finding for found, _ in judged for finding in found)
-    return findings, tuple(unknown for _, found in judged for unknown in found)
-
-
-def _positions(result: Current) -> Table:
-    rows = tuple(
-        (each.version_table, _ids(each.recorded, "no revision"), f"{len(each.pending):,}")
-        for each in result.standings
-    )
-    columns = (Column("version table"), Column("revision"), Column("to come", align="right"))
-    return Table(columns, rows)
-
-
-def _marked(revision: Revision) -> str:
-    return f"{revision.revision} (head)" if revision.head else revision.revision
 
 
 def created(result: Created, command: str) -> Report:
@@ -230,13 +149,13 @@ def created(result: Created, command: str) -> Report:
 
 
 def _written(revision: Revision) -> str:
-    return f"{revision.file} written, after {_ids(revision.down_revisions)}"
+    return f"{revision.file} written, after {ids(revision.down_revisions)}"
 
 
 def drift(result: Drift, command: str) -> Report:
     """How models and database differ."""
     if result.pending:
-        findings, unknowns = _judged(result.standings)
+        findings, unknowns = judged(result.standings)
         behind = counted(len(result.pending), "revision")
         headline = f"{result.database} is {behind} behind, so it was not compared"
     else:
@@ -250,10 +169,17 @@ def drift(result: Drift, command: str) -> Report:
         headline=headline,
         findings=findings,
         unknowns=unknowns,
-        notes=(*_named_by(result), *([hint] if hint else [])),
-        next=("dbtool revision --autogenerate -m MESSAGE",) if result.differences else (),
+        notes=(*named_by(result), *([hint] if hint else [])),
+        next=_end_of(result),
         judged=True,
     )
+
+
+def _end_of(result: Drift) -> tuple[str, ...]:
+    """Autogenerate ends a drift; where it would drop something, nobody should run it unread."""
+    if not result.differences or any(each.drops for each in result.differences):
+        return ()
+    return ("dbtool revision --autogenerate -m MESSAGE",)
 
 
 def _models_missing(result: Drift) -> str:
@@ -265,7 +191,10 @@ def _models_missing(result: Drift) -> str:
     )
     if result.tables_in_models == 0 and not result.pending:
         return f"the models env.py compares have no tables at all: {advice}"
-    if extra:
-        are = "is" if extra == 1 else "are"
-        return f"{counted(extra, 'table')} of the database {are} in no model: {advice}"
+    if extra > result.tables_in_models:
+        return f"{counted(extra, 'table')} of the database {_are(extra)} in no model: {advice}"
     return ""
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

@@ -1,5 +1,6 @@
 """`check` and `revision --autogenerate`: what differs, in words and as an operation."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -119,6 +120,164 @@ def test_differences_in_words(
     models = f'Table("t", metadata, Column("id", Integer{key}), {column})'
     lines = compared(models, f"CREATE TABLE t ({sql})", ", compare_server_default=True")
     assert f"[1] error (measured): {said}" in lines
+
+
+ENUM = 'Column("s", Enum("new", "paid", {more}name="status"))'
+
+
+@pytest.mark.parametrize(
+    ("column", "sql", "said"),
+    [
+        (
+            ENUM.format(more='"refunded", '),
+            "CREATE TYPE status AS ENUM ('new', 'paid'); CREATE TABLE t (s status)",
+            'enum status has "refunded" in the models, not in the database',
+        ),
+        (
+            ENUM.format(more=""),
+            "CREATE TYPE status AS ENUM ('new', 'paid', 'lost'); CREATE TABLE t (s status)",
+            'enum status has "lost" in the database, not in the models',
+        ),
+        (
+            ENUM.format(more=""),
+            "CREATE TYPE status AS ENUM ('paid', 'new'); CREATE TABLE t (s status)",
+            "enum status sorts paid, new in the database, new, paid in the models",
+        ),
+        (
+            'Column("s", ARRAY(Enum("new", "paid", "more", name="status")))',
+            "CREATE TYPE status AS ENUM ('new', 'paid'); CREATE TABLE t (s status[])",
+            'enum status has "more" in the models, not in the database',
+        ),
+        (
+            'Column("s", String(100))',
+            "CREATE TABLE t (s varchar)",
+            "column t.s: its type is VARCHAR without a limit in the database, VARCHAR(100) in the"
+            " models",
+        ),
+        (
+            'Column("s", String)',
+            "CREATE TABLE t (s varchar(9))",
+            "column t.s: its type is VARCHAR(9) in the database, VARCHAR without a limit in the"
+            " models",
+        ),
+        (
+            'Column("s", Integer), CheckConstraint("s > 0", name="positive")',
+            "CREATE TABLE t (s int)",
+            "check constraint positive on t is in the models, not in the database",
+        ),
+        (
+            'Column("s", Integer)',
+            "CREATE TABLE t (s int CONSTRAINT positive CHECK (s > 0))",
+            "check constraint positive on t is in the database, not in the models",
+        ),
+    ],
+)
+def test_what_alembic_does_not_see(
+    compared: Callable[..., list[str]], column: str, sql: str, said: str
+) -> None:
+    """The catalogue decides what Alembic's comparison leaves out."""
+    lines = compared(f'Table("t", metadata, {column})', sql)
+    assert any(line.endswith(said) for line in lines), lines
+    assert lines[0] == "models and DB differ in 1 place"
+
+
+def test_a_label_is_added_outside_a_transaction(
+    compared: Callable[..., list[str]], run: Run, project: Small
+) -> None:
+    """The operation shown ends the difference when it runs as a revision."""
+    sql = "CREATE TYPE status AS ENUM ('new', 'paid'); CREATE TABLE t (s status)"
+    column = ENUM.format(more='"it\'s", ')
+    lines = compared(f'Table("t", metadata, {column})', sql)
+    begin = next(n for n, line in enumerate(lines) if "autocommit_block" in line)
+    up = "\n".join(line.removeprefix("        ") for line in lines[begin : begin + 2])
+    project.revision("aaaa00000003", "aaaa00000002", up)
+    assert run("upgrade").code == 0
+    assert run("check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "sql", "options", "unknowns"),
+    [
+        (
+            'Column("s", Integer, server_default="1")',
+            "CREATE TABLE t (s int DEFAULT 2)",
+            "",
+            ["server defaults of 1 column: env.py does not ask for it"],
+        ),
+        (
+            'Column("s", Integer, server_default="1")',
+            "CREATE TABLE t (s int DEFAULT 1)",
+            ", compare_server_default=True",
+            [],
+        ),
+        (
+            'Column("s", Integer), CheckConstraint("s > 0", name="positive")',
+            "CREATE TABLE t (s int CONSTRAINT positive CHECK (s > 10))",
+            "",
+            ["expressions of 1 CHECK constraint; only that they exist"],
+        ),
+        (
+            'Column("s", Integer), Index("part", "s", postgresql_where=text("s > 0"))',
+            "CREATE TABLE t (s int); CREATE INDEX part ON t (s) WHERE s > 5",
+            "",
+            ["predicate, method or options of 1 index"],
+        ),
+    ],
+)
+def test_what_nobody_compared_is_unknown(
+    compared: Callable[..., list[str]],
+    run: Run,
+    column: str,
+    sql: str,
+    options: str,
+    unknowns: list[str],
+) -> None:
+    """A clean answer names what it does not cover, and counts it."""
+    lines = compared(f'Table("t", metadata, {column})', sql, options, code=0)
+    said = json.loads(run("check", "--json").out)["unknown"]
+    assert [each["reason"] for each in said] == [f"not compared: {each}" for each in unknowns]
+    assert lines[-1] == ("no findings" if not unknowns else "no findings, 1 unknown")
+    assert run("check", "--fail-on", "unknown").code == bool(unknowns)
+
+
+def test_a_filter_of_env_py_holds(compared: Callable[..., list[str]]) -> None:
+    """What include_object leaves out is not compared with the catalogue either."""
+    models = f'Table("t", metadata, {ENUM.format(more="")})'
+    sql = "CREATE TYPE status AS ENUM ('other'); CREATE TABLE t (s status)"
+    options = ", include_object=lambda o, name, kind, *_: name != 't'"
+    assert compared(models, sql, options, code=0)[0] == "models and DB do not differ"
+
+
+def test_a_drop_is_called_one(compared: Callable[..., list[str]]) -> None:
+    """A column of the database alone: what is at stake is named, and nothing proposes to run it."""
+    lines = compared(
+        'Table("t", metadata, Column("id", Integer))', "CREATE TABLE t (id int, name text)"
+    )
+    assert "    revision --autogenerate would write a DROP: the data of t.name would go" in lines, (
+        lines
+    )
+    assert "    fix: in a revision, if nobody needs its data" in lines
+    assert not any(line.startswith("next:") for line in lines)
+
+
+def test_a_likely_rename(compared: Callable[..., list[str]], run: Run, project: Small) -> None:
+    """One column too many and one too few: the operation that keeps the data is shown."""
+    models = 'Table("t", metadata, Column("id", Integer), Column("name", Text))'
+    lines = compared(models, "CREATE TABLE t (id int, full_name text)")
+    rename = "op.alter_column('t', 'full_name', new_column_name='name')"
+    assert f"        {rename}" in lines
+    project.revision("aaaa00000003", "aaaa00000002", rename)
+    assert run("upgrade").code == 0
+    assert run("check").code == 0
+
+
+def test_no_log_of_plugins(compared: Callable[..., list[str]], run: Run, project: Small) -> None:
+    """A team's logging of INFO does not bury the answer."""
+    compared('Table("t", metadata, Column("id", Integer))')
+    env = (project.root / "migrations/env.py").read_text()
+    project.env(f"import logging\nlogging.basicConfig(level=logging.INFO)\n{env}")
+    for words in (("check",), ("revision", "--autogenerate", "-m", "x", "--rev-id", "n1")):
+        assert "INFO" not in run(*words).err
 
 
 def test_metadata_without_tables(compared: Callable[..., list[str]]) -> None:

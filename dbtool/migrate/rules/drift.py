@@ -6,9 +6,12 @@ only a part of the models. The finding names the object, who has it, and the ope
 would bring the database to the models; where the database is right, change the model instead.
 
 Compares what env.py configures: its target_metadata, include_object, include_name,
-compare_type, compare_server_default and plugins. What Alembic cannot compare is not seen
-here: labels of enumerations, CHECK expressions, predicates of partial indexes and, unless
-env.py asks for them, server defaults.
+compare_type, compare_server_default and plugins; and beyond Alembic the labels of enumerations,
+limits of VARCHAR columns and named CHECKs. What stays uncompared (expressions, predicates of
+partial indexes and, unless env.py asks for them, server defaults) is counted as unknown.
+
+Where ending a difference would drop a table or column, the finding says so, and names the
+rename that would keep the data where one looks likely.
 
 Bad:
 ```python
@@ -28,7 +31,8 @@ def upgrade() -> None:
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
+from dbtool.finding import Certainty, Finding, Fix, Location, Severity, Unknown, rule_name
+from dbtool.migrate.difference import Difference, Rename, renames
 
 if TYPE_CHECKING:
     from dbtool.migrate.drift import Drift
@@ -36,16 +40,37 @@ if TYPE_CHECKING:
 NAME = rule_name(__name__)
 
 
-def check(drift: "Drift") -> Iterator[Finding]:
-    """One finding for each difference."""
+def check(drift: "Drift") -> Iterator[Finding | Unknown]:
+    """One finding for each difference, and one unknown for each thing nobody compared."""
+    likely = {each.old: each for each in renames(drift.differences)}
     for each in drift.differences:
+        rename = likely.get(each.name) if each.drops else None
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR,
             title=each.text,
             certainty=Certainty.MEASURED,
+            evidence=_losses(each, rename),
             location=Location(name=each.name),
-            fix=Fix("python", each.operation, "in a revision, if the models are right")
-            if each.operation
-            else None,
+            fix=_fix(each, rename),
         )
+    for left in drift.uncompared:
+        yield Unknown(rule=NAME, reason=f"not compared: {left.what}", decide=left.decide)
+
+
+def _losses(difference: Difference, rename: Rename | None) -> tuple[str, ...]:
+    if not difference.drops:
+        return ()
+    loss = f"revision --autogenerate would write a DROP: the data of {difference.name} would go"
+    if rename is None:
+        return (loss,)
+    return loss, f"renamed to {rename.new}? Then the operation below keeps its data"
+
+
+def _fix(difference: Difference, rename: Rename | None) -> Fix | None:
+    if rename is not None:
+        return Fix("python", rename.operation, "in a revision, if it was renamed")
+    if not difference.operation:
+        return None
+    label = "if nobody needs its data" if difference.drops else "if the models are right"
+    return Fix("python", difference.operation, f"in a revision, {label}")
