@@ -21,10 +21,10 @@ from dbtool.cli.fleet import (
     upgrade_fleet,
 )
 from dbtool.cli.options import ALEMBIC, DATABASE, DIRECT, JUDGED, LOCKING, WAITING, without
+from dbtool.cli.script import Range, print_sql, refuse_from_scratch, written
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
-    from dbtool.migrate.offline import Script
     from dbtool.migrate.project import Project
     from dbtool.migrate.waits import Limits
     from dbtool.report import Report
@@ -113,40 +113,6 @@ def checked(revision: str) -> str:
     return revision
 
 
-def written(call: Call, verb: str, revision: str, tag: str | None, scratch: bool) -> "Script":
-    """An upgrade or downgrade as SQL, rendered or recorded."""
-    project = opened(call, offline=True)
-    if scratch:
-        from dbtool.migrate import from_scratch
-
-        record = from_scratch.upgrade_sql if verb == "upgrade" else from_scratch.downgrade_sql
-        return record(project, checked(revision), call.progress, tag)
-    from dbtool.migrate import offline
-
-    render = offline.upgrade_sql if verb == "upgrade" else offline.downgrade_sql
-    return render(project, checked(revision), tag)
-
-
-def refuse_from_scratch(sql: bool, from_scratch: bool) -> None:
-    """Where SQL is not wanted nothing is recorded."""
-    if from_scratch and not sql:
-        raise UsageError("--from-scratch is a way to write --sql", hint="Give both.")
-
-
-def print_sql(call: Call, script: "Script") -> "Report | None":
-    """Plain SQL, so that it can be piped; an envelope where a format asks for one."""
-    from dbtool.cli.output import Format
-
-    if script.note:
-        call.progress.note(script.note)
-    if call.options.wanted is Format.TERMINAL:
-        output.write(script.sql, call.options.output)
-        return None
-    from dbtool.migrate import view
-
-    return view.script(script, call.command)
-
-
 def upgrade(
     call: Call,
     revision: Annotated[str, REVISION] = "head",
@@ -179,7 +145,8 @@ def upgrade(
     refuse_from_scratch(sql, from_scratch)
     with output.reserved():
         if sql:
-            script = written(call, "upgrade", revision, tag, from_scratch)
+            wanted = Range("upgrade", checked(revision), tag, from_scratch)
+            script = written(call, opened(call, offline=True), wanted)
         else:
             from dbtool.migrate import upgrade as family
             from dbtool.migrate import view
@@ -216,7 +183,8 @@ def downgrade(
     refuse_from_scratch(sql, from_scratch)
     with output.reserved():
         if sql:
-            script = written(call, "downgrade", revision, tag, from_scratch)
+            wanted = Range("downgrade", checked(revision), tag, from_scratch)
+            script = written(call, opened(call, offline=True), wanted)
         else:
             from dbtool.migrate import downgrade as family
             from dbtool.migrate import view

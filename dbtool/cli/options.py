@@ -1,15 +1,15 @@
 """The options many commands share, spelled once."""
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import BadParameter, Option
+from typer import Option
 
+from dbtool.cli.durations import seconds
 from dbtool.cli.output import Format
 from dbtool.severity import FailOn
 
@@ -174,17 +174,6 @@ def _alembic(
         ),
     ] = False,
 ) -> None: ...
-
-
-def seconds(text: str | float) -> float:
-    """A length of time in seconds: `500ms`, `2s`, `10min`, `1h`, or a plain number of seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|m|min|h)?", str(text).strip())
-    if found is None:
-        raise BadParameter(f'"{text}" is no length of time; write 500ms, 30s, 2min or 1h')
-    return float(found[1]) * _UNITS[found[2] or "s"]
-
-
-_UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def _waiting(

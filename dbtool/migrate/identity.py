@@ -162,10 +162,11 @@ class Watch(Listener):
 
     def _count(self, place: Destination) -> None:
         """One destination is redirected, and that is said once; a second is refused."""
-        if self._asked not in (None, place):
-            self.refuse(self._second(place))
-        if self._asked is None and not place.reaches(self._held.target):
-            self._progress.note(self._redirected(place))
+        target = self._held.target
+        if self._asked is not None and self._asked != place:
+            self.refuse(_second(self._asked, place, target))
+        if self._asked is None and not place.reaches(target):
+            self._progress.note(_redirected(place, target))
         self._asked = place
 
     def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -217,37 +218,38 @@ class Watch(Listener):
             self.refuse(pooler.refusal(holder.target, seen_here))
         maintenance = seen.name.rpartition("/")[2] in self._maintenance
         if seen.holder != holder.backend or not (seen.same_database or maintenance):
-            self.refuse(self._elsewhere(seen))
+            self.refuse(_elsewhere(seen, holder.target))
         self.backends.append(seen.backend)
         return seen
 
-    def _redirected(self, place: Destination) -> str:
-        return (
-            f"env.py asks for {place.shown}; its connections go to {self._held.target.shown}"
-            f" instead, as {self._held.target.source} says"
-        )
 
-    def _second(self, place: Destination) -> DbtoolError:
-        asked, target = self._asked.shown if self._asked is not None else "", self._held.target
-        return OperationError(
-            "the project connects to two databases, and one is named",
-            detail=f"It asked for {asked}, then for {place.shown};"
-            f" {target.source} names {target.shown}."
-            " The second connection was refused.",
-            hint="Run the databases one by one, each with an -x argument or a setting that"
-            " leads env.py to it alone.",
-        )
+def _redirected(place: Destination, target: Target) -> str:
+    return (
+        f"env.py asks for {place.shown}; its connections go to {target.shown} instead,"
+        f" as {target.source} says"
+    )
 
-    def _elsewhere(self, seen: Seen) -> DbtoolError:
-        target = self._held.target
-        return OperationError(
-            "env.py connects to another database than the one that is named",
-            detail=f"{target.source} names {target.shown}; this connection leads to"
-            f" {seen.name}. A function of env.py opened it (creator=), so it could not be led"
-            " elsewhere. Nothing was run there.",
-            hint="Let env.py build its engine from config's sqlalchemy.url, or name the"
-            " database it connects to.",
-        )
+
+def _second(asked: Destination, place: Destination, target: Target) -> DbtoolError:
+    return OperationError(
+        "the project connects to two databases, and one is named",
+        detail=f"It asked for {asked.shown}, then for {place.shown};"
+        f" {target.source} names {target.shown}."
+        " The second connection was refused.",
+        hint="Run the databases one by one, each with an -x argument or a setting that"
+        " leads env.py to it alone.",
+    )
+
+
+def _elsewhere(seen: Seen, target: Target) -> DbtoolError:
+    return OperationError(
+        "env.py connects to another database than the one that is named",
+        detail=f"{target.source} names {target.shown}; this connection leads to"
+        f" {seen.name}. A function of env.py opened it (creator=), so it could not be led"
+        " elsewhere. Nothing was run there.",
+        hint="Let env.py build its engine from config's sqlalchemy.url, or name the"
+        " database it connects to.",
+    )
 
 
 def _ask(connection: DBAPIConnection, question: str) -> Seen:

@@ -214,6 +214,8 @@ def test_options_before_the_command(sample: Sample) -> None:
         "raiseerr": False,
         "wait_db": None,
         "direct": False,
+        "wait_lock": None,
+        "lock_timeout": None,
     }
 
 
