@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     types,
 )
+from sqlalchemy.sql import ClauseElement
 
 from dbtool import catalog as cat
 from dbtool.catalog import Catalog
@@ -252,7 +253,9 @@ def _has_default(column: "Column[object]") -> bool:
 
 
 def _is_special(options: Mapping[str, object]) -> bool:
-    return any(options.get(f"postgresql_{key}") for key in ("where", "using", "include", "ops"))
+    """Whether an index has more than columns; a predicate is no truth value to Python."""
+    given = [options.get(f"postgresql_{key}") for key in ("where", "using", "include", "ops")]
+    return any(each is not None and (isinstance(each, ClauseElement) or each) for each in given)
 
 
 def _many(number: int, noun: str, nouns: str = "") -> str:
