@@ -18,6 +18,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         *("upgrade", "downgrade", "current", "check", "stamp"),
         *("ensure-version", "ensure_version"),
     ),
+    "status": ("status",),
     "revisions": ("history", "heads", "branches", "show", "revision", "merge", "edit"),
     "explain": ("explain",),
     "pool": ("pool",),

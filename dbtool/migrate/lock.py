@@ -11,13 +11,14 @@ holds a snapshot, on which CREATE INDEX CONCURRENTLY of the other run would wait
 
 import zlib
 from dataclasses import dataclass
-
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from typing import TYPE_CHECKING
 
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import LockNotObtained, OperationError
-from dbtool.migrate.statements import setting
 from dbtool.report import duration
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 RUN, WORK = 0x6462_7475, 0x6462_7477
 
@@ -136,12 +137,14 @@ class RunLock:
 _GONE = Other(0, "another run", "", None, "", leads=True)
 
 
-def hold_while_working(connection: DBAPIConnection, version_table: str) -> None:
+def hold_while_working(connection: "DBAPIConnection", version_table: str) -> None:
     """Have Alembic's connection hold the second lock until its session ends.
 
     Through the driver, since SQLAlchemy would begin a transaction that autocommit_block() then
     finds open.
     """
+    from dbtool.migrate.statements import setting
+
     key = number(version_table)
     setting(connection, f"SELECT pg_catalog.pg_try_advisory_lock_shared({WORK}, {key})")
 

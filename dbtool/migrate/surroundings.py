@@ -1,0 +1,134 @@
+"""What an upgrade of a database would meet: other runs, open transactions, broken indexes."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dbtool.migrate.lock import RUN, WORK, number
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+
+_LISTED = 20
+_LONG_SECONDS = 2.0
+_SQL = """
+WITH me AS MATERIALIZED (
+    SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
+), held AS MATERIALIZED (
+    SELECT l.pid, l.virtualtransaction AS transaction,
+           pg_catalog.array_agg(DISTINCT l.relation::pg_catalog.regclass::pg_catalog.text) AS tables
+      FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
+     WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT oid FROM me)
+       AND l.relation >= 16384 AND c.relkind IN ('r', 'p', 'm', 'f')
+     GROUP BY 1, 2
+), runs AS (
+    SELECT l.pid, coalesce(a.application_name, '') AS application,
+           coalesce(pg_catalog.host(a.client_addr), '') AS address,
+           extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8 AS seconds,
+           l.classid::pg_catalog.int8 = $1 AS leads
+      FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+       AND l.database = (SELECT oid FROM me) AND l.classid::pg_catalog.int8 IN ($1, $2)
+       AND l.objid::pg_catalog.int8 = ANY ($3::pg_catalog.int8[])
+       AND l.pid <> pg_catalog.pg_backend_pid()
+     ORDER BY 5 DESC, 4 DESC
+), transactions AS (
+    SELECT a.pid, coalesce(a.application_name, '') AS application, coalesce(a.usename, '') AS role,
+           coalesce(a.state, 'hidden') AS state,
+           extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::float8 AS seconds,
+           coalesce(h.tables, '{}') AS tables, '' AS prepared
+      FROM pg_catalog.pg_stat_activity a LEFT JOIN held h USING (pid)
+     WHERE a.datid = (SELECT oid FROM me) AND a.pid <> pg_catalog.pg_backend_pid()
+       AND (a.backend_type = 'client backend' OR a.backend_type IS NULL)
+       AND CASE WHEN a.xact_start IS NULL THEN h.tables IS NOT NULL
+                WHEN a.state LIKE 'idle in transaction%' THEN true
+                ELSE pg_catalog.clock_timestamp() - a.xact_start
+                     >= pg_catalog.make_interval(secs => $4) END
+    UNION ALL
+    SELECT 0, '', owner, 'prepared',
+           extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::float8,
+           coalesce((SELECT h.tables FROM held h
+                      WHERE h.transaction = '-1/' || p.transaction LIMIT 1), '{}'), gid
+      FROM pg_catalog.pg_prepared_xacts p WHERE database = pg_catalog.current_database()
+), indexes AS (
+    SELECT i.indexrelid::pg_catalog.regclass::pg_catalog.text AS name,
+           i.indrelid::pg_catalog.regclass::pg_catalog.text AS on_table,
+           (SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
+             WHERE p.index_relid = i.indexrelid LIMIT 1) AS built_by
+      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+     WHERE NOT i.indisvalid AND c.relkind = 'i' AND i.indexrelid >= 16384
+     ORDER BY 2, 1
+)
+SELECT pg_catalog.json_build_object(
+    'runs', (SELECT pg_catalog.json_agg(r) FROM runs r),
+    'indexes', (SELECT pg_catalog.json_agg(i) FROM indexes i),
+    'transaction_count', (SELECT count(*) FROM transactions),
+    'transactions', (SELECT pg_catalog.json_agg(t) FROM (
+        SELECT * FROM transactions
+         ORDER BY state LIKE 'idle in%' OR state = 'prepared' DESC, seconds DESC NULLS LAST
+         LIMIT $5) t)
+)::pg_catalog.text
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A session of another run; `leads` is false for what a killed run left behind."""
+
+    pid: int
+    application: str
+    address: str
+    seconds: float | None
+    leads: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransaction:
+    """A transaction that idles, or has run for two seconds, and the tables it holds locks on.
+
+    The state of other roles' sessions is `hidden` from a role without pg_read_all_stats. A
+    transaction prepared for a two-phase commit has no process; `prepared` is its name.
+    """
+
+    pid: int
+    application: str
+    role: str
+    state: str
+    seconds: float | None
+    tables: tuple[str, ...]
+    prepared: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidIndex:
+    """An index no query uses; `built_by` is the process that is still at it."""
+
+    name: str
+    on_table: str
+    built_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What goes on in a database beside us; `transaction_count` counts also those not listed."""
+
+    runs: tuple[Run, ...]
+    invalid_indexes: tuple[InvalidIndex, ...]
+    transactions: tuple[OpenTransaction, ...]
+    transaction_count: int
+
+
+async def look(connection: "Connection", version_tables: tuple[str, ...]) -> Surroundings:
+    """Ask once; takes no lock on any table."""
+    keys = [number(each) & 0xFFFF_FFFF for each in version_tables]
+    answer = await connection.fetchval(_SQL, RUN, WORK, keys, _LONG_SECONDS, _LISTED)
+    said: dict[str, Any] = json.loads(answer)
+    return Surroundings(
+        runs=tuple(Run(**each) for each in said["runs"] or ()),
+        invalid_indexes=tuple(InvalidIndex(**each) for each in said["indexes"] or ()),
+        transactions=tuple(
+            OpenTransaction(**{**each, "tables": tuple(each["tables"])})
+            for each in said["transactions"] or ()
+        ),
+        transaction_count=said["transaction_count"],
+    )

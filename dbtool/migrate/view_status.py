@@ -1,0 +1,147 @@
+"""Report of where a database is, and of what an upgrade of it would meet."""
+
+from collections.abc import Iterator
+
+from dbtool.migrate.status import Status
+from dbtool.migrate.surroundings import OpenTransaction, Run
+from dbtool.migrate.view_current import at, judged, named_by, next_step
+from dbtool.report import Column, Report, Section, Table, counted, duration, facts, listed
+
+_SHOWN = 30
+
+
+def status(found: Status, command: str, *, check_heads: bool = False) -> Report:
+    """One screen; the first line says whether an upgrade has something to do and may run."""
+    findings, unknowns = judged(found.standings) if check_heads else ((), ())
+    return Report(
+        command=command,
+        data=found,
+        headline=_headline(found),
+        sections=tuple(_sections(found)),
+        findings=findings,
+        unknowns=unknowns,
+        notes=named_by(found),
+        next=(next_step(found.standings),) if found.pending and not check_heads else (),
+        judged=check_heads,
+    )
+
+
+def _headline(found: Status) -> str:
+    stands = at(found.recorded)
+    pending = sum(len(each.pending) for each in found.standings)
+    if pending:
+        stands += f"; {counted(pending, 'revision')} pending, up to {listed(found.heads)}"
+    else:
+        stands += "; nothing is pending"
+    met = "; ".join(_obstacles(found))
+    return f"{found.database} {stands}" + (f"; {met}" if met else "")
+
+
+def _obstacles(found: Status) -> Iterator[str]:
+    around = found.surroundings
+    if around.runs:
+        yield "another run is at work"
+    if locking := [each for each in around.transactions if each.tables]:
+        yield f"{counted(len(locking), 'open transaction')} may hold it up"
+    if found.pooler:
+        yield "it goes through a pooler"
+
+
+def _sections(found: Status) -> Iterator[Section]:
+    yield facts(_facts(found))
+    if len(found.standings) > 1:
+        yield _standings(found)
+    if found.pending:
+        yield _pending(found)
+    if found.surroundings.transactions:
+        yield _transactions(found.surroundings.transactions)
+    if found.surroundings.invalid_indexes:
+        yield _indexes(found)
+
+
+def _facts(found: Status) -> Iterator[tuple[str, str]]:
+    around = found.surroundings
+    if len(found.standings) == 1:
+        standing = found.standings[0]
+        recorded = ", ".join(standing.recorded) or "no revision"
+        yield "recorded", f"{recorded}, in {standing.version_table}"
+    else:
+        yield "version tables", f"{len(found.standings):,}"
+    yield "pending", counted(len(found.pending), "revision") if found.pending else "none"
+    yield "other runs", "; ".join(map(_run, around.runs)) or "none"
+    yield "open transactions", _open(found)
+    invalid = len(around.invalid_indexes)
+    yield "invalid indexes", f"{invalid:,}" if invalid else "none"
+    yield "endpoint", f"a pooler: {found.pooler}" if found.pooler else "direct"
+
+
+def _run(run: Run) -> str:
+    where = f" from {run.address}" if run.address else ""
+    since = f", for {duration(run.seconds)}" if run.seconds is not None else ""
+    left = "" if run.leads else ", left behind by a run that was killed"
+    return f"pid {run.pid} ({run.application or 'no name'}{where}{since}{left})"
+
+
+def _open(found: Status) -> str:
+    around = found.surroundings
+    if not around.transaction_count:
+        return "none that idles or runs for long"
+    ages = [each.seconds for each in around.transactions if each.seconds is not None]
+    return f"{around.transaction_count:,}" + (f", one for {duration(max(ages))}" if ages else "")
+
+
+def _standings(found: Status) -> Table:
+    columns = (Column("version table"), Column("revision"), Column("pending", align="right"))
+    rows = tuple(
+        (each.version_table, ", ".join(each.recorded) or "no revision", f"{len(each.pending):,}")
+        for each in found.standings
+    )
+    return Table(columns, rows, title="version tables")
+
+
+def _pending(found: Status) -> Table:
+    shown = found.pending[:_SHOWN]
+    more = len(found.pending) - len(shown)
+    rows = [(each.revision, (each.created or "")[:10], each.message) for each in shown]
+    columns = [Column("revision"), Column("created", optional=1), Column("message", shrink=True)]
+    if not any(created for _, created, _ in rows):
+        del columns[1]
+        rows = [(revision, message) for revision, _, message in rows]  # type: ignore[misc]
+    title = f"pending, the first {_SHOWN} of {len(found.pending):,}" if more else "pending"
+    return Table(tuple(columns), tuple(rows), title=title)
+
+
+def _transactions(found: tuple[OpenTransaction, ...]) -> Table:
+    columns = (
+        Column("pid", align="right"),
+        Column("application", shrink=True, least=12),
+        Column("role", optional=1),
+        Column("state"),
+        Column("open for", align="right"),
+        Column("locks on", shrink=True, least=12),
+    )
+    rows = tuple(
+        (
+            str(each.pid) if each.pid else "-",
+            each.prepared or each.application,
+            each.role,
+            each.state,
+            duration(each.seconds) if each.seconds is not None else "",
+            listed(each.tables),
+        )
+        for each in found
+    )
+    return Table(columns, rows, title="open transactions")
+
+
+def _indexes(found: Status) -> Table:
+    columns = (Column("index"), Column("table"), Column("", shrink=True))
+    rows = tuple(
+        (
+            each.name,
+            each.on_table,
+            f"being built by pid {each.built_by}" if each.built_by else "left behind",
+        )
+        for each in found.surroundings.invalid_indexes
+    )
+    return Table(columns, rows, title="invalid indexes")

@@ -1,0 +1,138 @@
+"""`dbtool status`: where a database is and what an upgrade would meet, on a real server."""
+
+import json
+import os
+from collections.abc import Callable
+from textwrap import dedent
+
+import pytest
+from asyncpg.exceptions import UniqueViolationError
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.migrate.lock import RUN, number
+from tests.conftest import Ran
+from tests.migrate.conftest import Run
+from tests.migrate.projects import FROM_CONFIG, Small
+
+COMPUTED = FROM_CONFIG.replace(
+    "configure(connection=connection)",
+    'configure(connection=connection, version_table="alembic" + "_version")',
+)
+
+
+def masked(ran: Ran, database: Target) -> str:
+    """The report without the name of the database, which differs from run to run."""
+    return ran.out.replace(database.shown, "DB").replace(" \n", "\n")
+
+
+def lines(ran: Ran) -> list[str]:
+    """The words of each line."""
+    return [" ".join(line.split()) for line in ran.out.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, COMPUTED])
+def test_empty_database(run: Run, project: Small, database: Target, env: str) -> None:
+    """Nothing is recorded, everything is pending, nothing stands in the way."""
+    project.env(env)
+    assert masked(run("status"), database) == dedent(
+        """\
+        DB records no revision; 2 revisions pending, up to aaaa00000002
+
+        recorded           no revision, in public.alembic_version
+        pending            2 revisions
+        other runs         none
+        open transactions  none that idles or runs for long
+        invalid indexes    none
+        endpoint           direct
+
+        pending
+        revision      message
+        aaaa00000001  aaaa00000001 does something.
+        aaaa00000002  aaaa00000002 does something.
+
+        next: dbtool upgrade
+        """
+    )
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, COMPUTED])
+def test_nothing_pending(run: Run, project: Small, database: Target, env: str) -> None:
+    """The first line says that there is nothing to do."""
+    project.env(env)
+    assert run("upgrade", "-y").code == 0
+    found = run("status", "--check-heads")
+    headline = f"{database.shown} is at aaaa00000002; nothing is pending"
+    assert (found.code, found.out.splitlines()[0]) == (0, headline)
+
+
+def test_pending_fails_only_where_that_is_asked(run: Run) -> None:
+    """Before a deploy pending revisions are what one expects."""
+    assert [run("status").code, run("status", "--check-heads").code] == [0, 1]
+    assert run("status", "--check-heads", "--fail-on", "never").code == 0
+
+
+def test_another_run(run: Run, database: Target) -> None:
+    """Whoever holds the lock of the version table is named."""
+    with SyncConnection(database, application_name="deploy 7") as other:
+        key = number("public.alembic_version")
+        other.fetchval("SELECT pg_advisory_lock($1, $2)", RUN, key)
+        pid = other.fetchval("SELECT pg_backend_pid()")
+        found = lines(run("status"))
+    assert found[0].endswith("pending, up to aaaa00000002; another run is at work")
+    assert found[3].startswith(f"other runs pid {pid} (deploy 7, for ")
+
+
+def test_what_would_block(run: Run, database: Target) -> None:
+    """Transactions that hold locks, those that idle first, and what a failed build left."""
+    with SyncConnection(database, application_name="app") as idle:
+        idle.execute("CREATE TABLE t (a int)")
+        idle.execute("INSERT INTO t VALUES (1), (1)")
+        with pytest.raises(UniqueViolationError):
+            idle.execute("CREATE UNIQUE INDEX CONCURRENTLY unusable ON t (a)")
+        idle.execute("BEGIN; SELECT * FROM t")
+        found = json.loads(run("status", "--json").out)["data"]["surroundings"]
+        shown = lines(run("status"))
+    (transaction,) = found["transactions"]
+    assert transaction.pop("seconds") > 0
+    assert transaction == {
+        "pid": transaction["pid"],
+        "application": "app",
+        "role": "postgres",
+        "state": "idle in transaction",
+        "tables": ["t"],
+        "prepared": "",
+    }
+    assert found["invalid_indexes"] == [{"name": "unusable", "on_table": "t", "built_by": None}]
+    assert shown[0].endswith("; 1 open transaction may hold it up")
+    assert "unusable t left behind" in shown
+
+
+def test_a_short_transaction_is_not_shown(run: Run, database: Target) -> None:
+    """A session that runs nothing, and one that has just begun, hold up nobody."""
+    with SyncConnection(database):
+        found = json.loads(run("status", "--json").out)["data"]["surroundings"]
+    assert (found["transactions"], found["transaction_count"]) == ([], 0)
+
+
+def test_no_orm_is_imported(run: Run) -> None:
+    """Where the source of env.py says enough, neither Alembic nor SQLAlchemy is loaded."""
+    for words in (("status",), ("current",)):
+        found = run(*words, env={"PYTHONPROFILEIMPORTTIME": "1"})
+        assert "asyncpg" in found.err
+        assert "sqlalchemy" not in found.err
+        assert "alembic.script" not in found.err
+
+
+def test_nothing_is_written(run: Run, tables: Callable[[], list[str]]) -> None:
+    """Looking creates no version table."""
+    assert run("status").code == 0
+    assert tables() == []
+
+
+def test_no_server(run: Run, project: Small) -> None:
+    """A server that is down is an error of the connection."""
+    found = run("status", "--url", "postgresql://nobody@127.0.0.1:1/none")
+    assert found.code == 3
+    assert found.err.startswith("error: ")
+    assert os.linesep + "detail:" in found.err
