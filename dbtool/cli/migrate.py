@@ -148,10 +148,16 @@ def upgrade(
             wanted = Range("upgrade", checked(revision), tag, from_scratch)
             script = written(call, opened(call, offline=True), wanted)
         else:
+            from dbtool.migrate.uptodate import up_to_date
+
+            project, progress = opened(call), call.progress
+            if not plan and (idle := up_to_date(project, revision, tag, progress)):
+                from dbtool.migrate.view_current import nothing_to_do
+
+                return nothing_to_do(idle, call.command)
             from dbtool.migrate import upgrade as family
             from dbtool.migrate import view
 
-            project, progress = opened(call), call.progress
             if plan:
                 planned = family.plan(project, checked(revision), progress=progress, tag=tag)
                 return view.plan(planned, call.command)
@@ -208,14 +214,14 @@ def current(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show more of each.")] = False,
 ) -> "Report":
-    """Show the revision the database is at, and how many are to come."""
-    from dbtool.migrate import view
+    """Show the revision the database is at, and how many are pending."""
+    from dbtool.migrate import view_current
     from dbtool.migrate.current import current as read
 
     with output.reserved():
         flags = as_flags(**{"--check-heads": check_heads, "--verbose": verbose})
         found = read(opened(call), call.progress, flags)
-    return view.current(found, call.command, check_heads=check_heads, verbose=verbose)
+    return view_current.current(found, call.command, check_heads=check_heads, verbose=verbose)
 
 
 def check(call: Call) -> "Report":
