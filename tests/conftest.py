@@ -1,10 +1,12 @@
 """Real servers and databases, and the program as a user runs it."""
 
 import itertools
+import json
 import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ import pytest
 
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError
+from dbtool.scratch import workspace
 from dbtool.scratch.binaries import find_binaries
 from dbtool.scratch.server import Server, throwaway
 
@@ -107,6 +110,17 @@ def _fresh(server: Server, template: str | None) -> Iterator[Target]:
     name = f"test_{next(_numbers)}"
     yield server.create_database(name, template)
     server.drop_database(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take away what root's servers kept outside of temporary projects out of their reach."""
+    yield
+    base = tmp_path_factory.getbasetemp()
+    for note in workspace.OUTSIDE.glob("*.json"):
+        if Path(json.loads(note.read_text())["link"]).is_relative_to(base):
+            shutil.rmtree(note.with_suffix(""), ignore_errors=True)
+            note.unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import typer
 from dbtool.cli import formats, output
 from dbtool.cli.help import HelpCommand
 from dbtool.cli.options import JUDGED, OUTPUT, SHARED_NAMES, Options, Share, given, merge, split
-from dbtool.errors import DbtoolError, Interrupted, OperationError, UsageError
+from dbtool.errors import ConnectError, DbtoolError, Interrupted, OperationError, UsageError
 from dbtool.severity import FailOn
 
 if TYPE_CHECKING:
@@ -167,11 +167,29 @@ def _failed(call: Call, error: BaseException) -> int:
     elif isinstance(error, SystemExit):
         error = _left(error)
     error = failing.without_directory(error) or error
+    if isinstance(error, ConnectError) and "dbtool local start" in error.hint:
+        error.hint = _hint_of_local(call) or error.hint
     if isinstance(error, DbtoolError):
         if call.options.raiseerr:
             failing.trace(error)
         return failing.fail(call.command, error, wanted, path)
     return failing.fail_as_bug(call.command, error, wanted, path)
+
+
+def _hint_of_local(call: Call) -> str:
+    """Where nobody listens although the project's own server runs: how to get there."""
+    from dbtool.scratch import local
+
+    with suppress(DbtoolError, OSError):
+        source = call.settings.target().source
+        own = local.status(call.settings.root).target
+        if own is None or local.owns(call.settings.root, call.settings.target()):
+            return ""
+        runs = f"The server of dbtool local runs; {source} names another one."
+        if call.options.url or call.options.env:
+            return f"{runs} dbtool local url prints its URL."
+        return f'{runs}\nexport DATABASE_URL="$(dbtool local url)"'
+    return ""
 
 
 def _left(end: SystemExit) -> OperationError:

@@ -1,5 +1,6 @@
 """`dbtool config`: every setting, where it came from, and which database it leads to."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,8 +8,10 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import ALEMBIC, DATABASE
+from dbtool.errors import DbtoolError
 
 if TYPE_CHECKING:
+    from dbtool.database.target import Target
     from dbtool.guard import Classified
     from dbtool.report import Report, Section
     from dbtool.settings.values import NamedDatabase, Settings, Value
@@ -63,10 +66,12 @@ def config(call: Call) -> "Report":
 
 def _read(settings: "Settings") -> Config:
     from dbtool.database.target import pooled
-    from dbtool.guard import environment_of, expect
+    from dbtool.guard import Standing, environment_of, expect
 
     target = settings.target() if settings.has_target() else None
     expected = expect(target, environment_of(settings, target)) if target else None
+    if target and expected and expected.standing is Standing.UNKNOWN:
+        expected = _if_own(settings, target) or expected
     return Config(
         root=str(settings.root),
         root_found_by=settings.project.found_by,
@@ -80,6 +85,17 @@ def _read(settings: "Settings") -> Config:
         environments=settings.named_databases(),
         notes=settings.notes,
     )
+
+
+def _if_own(settings: "Settings", target: "Target") -> "Classified | None":
+    """The project's own server is for development, however its URL came into the settings."""
+    from dbtool.guard import Classified, Standing
+    from dbtool.scratch import local
+
+    with suppress(DbtoolError, OSError):
+        if local.owns(settings.root, target):
+            return Classified(Standing.DEVELOPMENT, "it is on the server of dbtool local")
+    return None
 
 
 def _reason(expected: "Classified") -> str:

@@ -62,7 +62,7 @@ def demo(
     """Migrate, seed, explain and check a PostgreSQL that dbtool starts and removes itself.
 
     Needs no configuration and looks at none: no other database is ever touched. With --keep
-    the database stays, in .dbtool/ of the current directory.
+    the database stays, on the server of dbtool local.
     """
     from dbtool.report import Report
 
@@ -108,10 +108,11 @@ def _jobs(call: Call, target: "Target") -> Iterator[tuple[str, "Callable[[], Rep
 def _database(call: Call, keep: bool) -> "Iterator[Target]":
     from dbtool.scratch import local
     from dbtool.scratch.server import throwaway
+    from dbtool.settings.project import root_here
 
     if keep:
-        started = local.start(Path.cwd(), progress=call.progress)
-        yield _created(started.target or local.target(Path.cwd()))
+        started = local.start(root := root_here(), progress=call.progress)
+        yield _created(started.target or local.target(root))
         return
     call.progress.step("starting a PostgreSQL of our own")
     with throwaway() as server:

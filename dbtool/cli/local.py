@@ -2,7 +2,9 @@
 
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -11,13 +13,25 @@ import typer
 from dbtool.cli import output
 from dbtool.cli.command import Call, command
 from dbtool.cli.help import HelpGroup
+from dbtool.errors import DbtoolError, UsageError
 
 if TYPE_CHECKING:
+    from dbtool.database.target import Target
     from dbtool.report import Report
     from dbtool.scratch.local import Status
 
 PANEL = "Set-up"
+EXPORT = 'export DATABASE_URL="$(dbtool local url)"'
 SERVER_PANEL = "Commands"
+
+
+class Driver(StrEnum):
+    """The drivers of SQLAlchemy that a server's socket can be told to in a URL."""
+
+    ASYNCPG = "asyncpg"
+    PSYCOPG = "psycopg"
+    PSYCOPG_ASYNC = "psycopg_async"
+    PSYCOPG2 = "psycopg2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +77,18 @@ def start(
 ) -> "Report":
     """Start the server; the first start creates it. Does nothing when it runs."""
     from dbtool.scratch import local
+    from dbtool.settings.project import root_here
 
-    started = local.start(_root(), major=pg, port=port, progress=call.progress)
+    started = local.start(root_here(), major=pg, port=port, progress=call.progress)
     return _report(call, started, "was already running" if not started.changed else "is running")
 
 
 def stop(call: Call) -> "Report":
     """Stop the server and end its sessions; the data stays."""
     from dbtool.scratch import local
+    from dbtool.settings.project import root_here
 
-    stopped = local.stop(_root())
+    stopped = local.stop(root_here(), call.progress)
     report = _report(call, stopped, "is stopped" if stopped.changed else "was not running")
     return replace(report, next=())
 
@@ -80,15 +96,26 @@ def stop(call: Call) -> "Report":
 def status(call: Call) -> "Report":
     """Show whether the server runs and where it keeps what."""
     from dbtool.scratch import local
+    from dbtool.settings.project import root_here
 
-    found = local.status(_root())
-    return _report(call, found, "is running" if found.running else "is not running")
+    found = local.status(root_here(), ask=True)
+    return _report(call, found, _state(found))
 
 
 def url(
     call: Call,
     database: Annotated[
         str | None, typer.Argument(help="Another database of this server.", show_default=False)
+    ] = None,
+    driver: Annotated[
+        Driver | None,
+        typer.Option(
+            "--driver",
+            metavar="NAME",
+            help="For this driver of SQLAlchemy: asyncpg, psycopg, psycopg_async or psycopg2. "
+            "By default the URL begins as the project's own do, else as env.py's engine needs it.",
+            show_default=False,
+        ),
     ] = None,
     libpq: Annotated[
         bool, typer.Option("--libpq", help="As psql and pg_dump take it, not SQLAlchemy.")
@@ -97,13 +124,17 @@ def url(
     """Print the URL of the development database and nothing else."""
     from dbtool.report import Report
     from dbtool.scratch import local
+    from dbtool.settings.driver import BARE, scheme
+    from dbtool.settings.project import find
 
-    target = local.target(_root())
+    if driver and libpq:
+        raise UsageError("--driver and --libpq exclude each other")
+    project = find(Path.cwd())
+    target = local.target(project.root)
     if database is not None:
         target = target.with_database(database)
-    text = target.sqlalchemy_url()
-    if libpq:
-        text = text.replace("postgresql+asyncpg://", "postgresql://", 1)
+    named = f"{BARE}+{driver}" if driver else BARE if libpq else scheme(project)
+    text = _url(target, named)
     if call.options.wanted is output.Format.JSON:
         return Report(command=call.command, data=Url(text))
     output.write(f"{text}\n", call.options.output)
@@ -118,20 +149,15 @@ def psql(
 ) -> NoReturn:
     """Open psql on the development database."""
     from dbtool.scratch import local
+    from dbtool.settings.project import root_here
 
-    root = _root()
+    root = root_here()
     target = local.target(root)
     program = local.psql(root)
     environment = target.libpq_environment(os.environ)
     # Python ignores a closed pipe, and psql would inherit that.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execve(program, [str(program), *(arguments or [])], environment)
-
-
-def _root() -> Path:
-    from dbtool.settings.project import find
-
-    return find(Path.cwd()).root
 
 
 def _report(call: Call, status: "Status", state: str) -> "Report":
@@ -146,7 +172,7 @@ def _report(call: Call, status: "Status", state: str) -> "Report":
         )
     named = [("data", str(status.data)), ("log", str(status.log))]
     if status.target is not None:
-        named.insert(0, ("database", status.target.shown))
+        named = [*_place(status.root, status.target), *named]
     return Report(
         command=call.command,
         data=status,
@@ -156,7 +182,42 @@ def _report(call: Call, status: "Status", state: str) -> "Report":
     )
 
 
-def _next(status: "Status") -> tuple[str, ...]:
+def _state(status: "Status") -> str:
     if not status.running:
+        return "is not running"
+    return "is running" if status.answers else "runs and does not answer"
+
+
+def _place(root: Path, target: "Target") -> list[tuple[str, str]]:
+    """The URL to paste; one with a password in it is printed only by the command made for it."""
+    from dbtool.settings.driver import scheme
+    from dbtool.settings.project import find
+
+    database = ("database", target.shown)
+    return [database] if target.password else [database, ("url", _url(target, scheme(find(root))))]
+
+
+def _url(target: "Target", scheme: str) -> str:
+    name, _, driver = scheme.partition("+")
+    if driver:
+        return target.sqlalchemy_url(driver)
+    return target.sqlalchemy_url("psycopg").replace(f"{name}+psycopg://", f"{name}://", 1)
+
+
+def _next(status: "Status") -> tuple[str, ...]:
+    if status.target is None:
         return ("dbtool local start",)
-    return ('export DATABASE_URL="$(dbtool local url)"', "dbtool local psql", "dbtool local stop")
+    if status.answers is False:
+        return ("dbtool local stop",)
+    export = () if _is_named(status.target) else (EXPORT,)
+    return (*export, "dbtool local psql", "dbtool local stop")
+
+
+def _is_named(target: "Target") -> bool:
+    """Whether the other commands find the server without being told."""
+    from dbtool.settings.values import load
+
+    with suppress(DbtoolError):
+        settings = load(None, None, None)
+        return settings.has_target() and settings.target().same_database(target)
+    return False

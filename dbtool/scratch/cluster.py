@@ -155,6 +155,17 @@ def why_it_failed(log: Path) -> str:
     return _complaints(text) or "It said nothing."
 
 
+def complaints_since(log: Path, position: int) -> str:
+    """The complaints written behind a position in a server log; empty where there are none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(position)
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([found[0] for found in _COMPLAINT.finditer(text)][-6:])
+
+
 def _complaints(text: str) -> str:
     """The last of them without their time and process, else the last lines."""
     lines = text.splitlines()[-60:]

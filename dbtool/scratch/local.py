@@ -1,16 +1,17 @@
 """The project's own development server, kept in `.dbtool/` from one day to the next."""
 
+import math
 import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import ConnectError, OperationError, UsageError
+from dbtool.errors import ConnectError, DbtoolError, OperationError, UsageError
 from dbtool.ports import Progress, Silent
 from dbtool.scratch import cluster
 from dbtool.scratch.account import Account, runnable
@@ -19,6 +20,8 @@ from dbtool.scratch.workspace import Memory, Workspace
 
 _START_LIMIT = 60
 _STOP_LIMIT = 30.0
+_STOP_PATIENCE = 2.0
+_ANSWER_LIMIT = 2
 _OVERRIDES = "dbtool.conf"
 
 
@@ -26,12 +29,13 @@ _OVERRIDES = "dbtool.conf"
 class Status:
     """The development server of a project; `major` is None while it has none.
 
-    `changed` says that this call started or stopped it.
+    `changed` says that this call started or stopped it, `answers` that it lets us in.
     """
 
     root: Path
     running: bool
     changed: bool = False
+    answers: bool | None = None
     major: int | None = None
     target: Target | None = None
     pid: int | None = None
@@ -40,9 +44,30 @@ class Status:
     log: Path | None = None
 
 
-def status(root: Path) -> Status:
-    """Whether the project has a server, and whether it runs."""
-    return _status(Workspace(root), changed=False)
+def status(root: Path, *, ask: bool = False) -> Status:
+    """Whether the project has a server, and whether it runs; with `ask` whether it answers."""
+    found = _status(Workspace(root), changed=False)
+    if not ask or found.target is None:
+        return found
+    return replace(found, answers=_answers(found.target))
+
+
+def _answers(target: Target) -> bool:
+    limited = replace(target, parameters=(("connect_timeout", str(_ANSWER_LIMIT)),))
+    try:
+        with SyncConnection(limited) as connection:
+            return connection.fetchval("select true") is True
+    except DbtoolError:
+        return False
+
+
+def owns(root: Path, target: Target) -> bool:
+    """Whether a database is on the project's own server."""
+    work = Workspace(root)
+    if target.is_socket:
+        return Path(target.host) in (work.home, work.short_directory())
+    own = status(root).target
+    return own is not None and target.is_local and target.port == own.port and not own.is_socket
 
 
 def target(root: Path) -> Target:
@@ -84,14 +109,14 @@ def start(
         return _status(work, changed=changed)
 
 
-def stop(root: Path) -> Status:
+def stop(root: Path, progress: Progress | None = None) -> Status:
     """Stop the server, ending its sessions; does nothing when it is stopped."""
     work = Workspace(root)
     if not work.directory.is_dir():
         return _status(work, changed=False)
     with work.exclusive():
         changed = work.running() is not None
-        _stop(work)
+        _stop(work, progress or Silent())
         work.remove_short_directory()
         return _status(work, changed=changed)
 
@@ -155,7 +180,7 @@ def _require_port(memory: Memory, port: int | None) -> None:
 
 def _start(work: Workspace, major: int | None, memory: Memory, progress: Progress) -> None:
     binaries = _binaries(work, major)
-    account = work.prepare()
+    account = work.prepare(progress)
     binaries = runnable(binaries, account)
     if work.major() is None:
         progress.step(f"creating a PostgreSQL {binaries.major} server in {work.home}")
@@ -167,7 +192,7 @@ def _start(work: Workspace, major: int | None, memory: Memory, progress: Progres
         memory.write(work.memory)
         _complete(work, memory)
     except KeyboardInterrupt:
-        _stop(work)
+        _stop(work, progress)
         raise
 
 
@@ -257,20 +282,35 @@ def _wait_until_ready(work: Workspace) -> cluster.Pidfile:
     )
 
 
-def _stop(work: Workspace) -> None:
+def _stop(work: Workspace, progress: Progress) -> None:
     """Ask for a fast shutdown, until no process of the server is left."""
-    until = time.monotonic() + _STOP_LIMIT
-    ask_at = 0.0
+    began = time.monotonic()
+    logged = work.log.stat().st_size if work.log.exists() else 0
+    ask_at, tell_at = 0.0, began + _STOP_PATIENCE
     while work.alive():
         now = time.monotonic()
         note = work.running()
         if note is not None and now > ask_at:
             os.kill(note.pid, signal.SIGINT)
             ask_at = now + 1
-        if now > until:
-            raise OperationError(
-                "the local server does not stop",
-                detail=cluster.why_it_failed(work.log),
-                hint=f"Its whole log is {work.log}.",
-            )
+        if now > tell_at:
+            tell_at = math.inf
+            progress.note(f"the server has not ended yet; waiting for up to {_STOP_LIMIT:g} s")
+        if now > began + _STOP_LIMIT:
+            raise _unstoppable(work, note.pid if note else None, logged)
         time.sleep(0.01)
+
+
+def _unstoppable(work: Workspace, pid: int | None, logged: int) -> OperationError:
+    process = f"Process {pid}" if pid else "One of its processes"
+    said = cluster.complaints_since(work.log, logged)
+    hint = f"Its whole log is {work.log}."
+    if pid:
+        hint = f"kill -QUIT {pid} ends it at once, and kill -KILL {pid} where even that does not;"
+        hint += f" it recovers at its next start. {work.log} is its log."
+    asked = f"{process} has been asked to end for {_STOP_LIMIT:g} s and is still there."
+    return OperationError(
+        "the local server does not stop",
+        detail=f"{asked}\n{said}".strip(),
+        hint=hint,
+    )

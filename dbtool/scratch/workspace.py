@@ -16,11 +16,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from dbtool.errors import LockNotObtained, UsageError
+from dbtool.ports import Progress, Silent
+from dbtool.scratch import leftovers
 from dbtool.scratch.account import Account, account_of, server_account
 from dbtool.scratch.cluster import LONGEST_SOCKET_DIRECTORY, Pidfile, read_pidfile, serves
 
 _LOCK_LIMIT = 60.0
-_OUTSIDE = Path("/var/lib/dbtool")
+OUTSIDE = Path("/var/lib/dbtool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Workspace:
             for note in (self.data / "postmaster.pid", *self.home.glob(".s.PGSQL.*")):
                 note.unlink(missing_ok=True)
 
-    def prepare(self) -> Account:
+    def prepare(self, progress: Progress | None = None) -> Account:
         """Make the server's directory and hand it to the account the server will run as."""
         account = self._account()
         link = self.directory / "postgres"
@@ -149,8 +151,12 @@ class Workspace:
             if account.reaches(self.directory):
                 link.mkdir(mode=0o700)
             else:
+                for gone in leftovers.sweep(OUTSIDE):
+                    (progress or Silent()).note(f"removed {gone}, whose project is gone")
                 link.symlink_to(self._outside())
             account.own(self.home)
+        if link.is_symlink() and os.geteuid() == 0 and self.home.parent == OUTSIDE:
+            leftovers.register(self.home, link)
         if self.home.stat().st_uid != account.uid:
             raise belongs_to_another(self.home)
         return account
@@ -170,7 +176,7 @@ class Workspace:
         """The home, or where its path is too long for a socket a private directory in /tmp."""
         if len(os.fsencode(self.home)) <= LONGEST_SOCKET_DIRECTORY:
             return self.home
-        short, owner = self._short_directory(), self.home.stat()
+        short, owner = self.short_directory(), self.home.stat()
         try:
             short.mkdir(mode=0o700)
             os.chown(short, owner.st_uid, owner.st_gid)
@@ -183,9 +189,10 @@ class Workspace:
     def remove_short_directory(self) -> None:
         """Leave nothing outside the project while no server runs."""
         with suppress(OSError):
-            self._short_directory().rmdir()
+            self.short_directory().rmdir()
 
-    def _short_directory(self) -> Path:
+    def short_directory(self) -> Path:
+        """Where the socket goes if the home's path is too long for one."""
         name = sha256(os.fsencode(self.home)).hexdigest()[:12]
         return Path("/tmp") / f"dbtool-{self.home.stat().st_uid}-{name}"
 
@@ -217,8 +224,8 @@ class Workspace:
 
     def _outside(self) -> Path:
         """A place for root's servers where the project is out of their account's reach."""
-        _OUTSIDE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{self.root.name}-", dir=_OUTSIDE))
+        OUTSIDE.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{self.root.name}-", dir=OUTSIDE))
 
     def _open_lock(self, name: str) -> int:
         path = self.directory / name

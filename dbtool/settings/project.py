@@ -44,6 +44,11 @@ def find(start: Path) -> Project:
     return Project(plain, PYPROJECT) if plain else Project(start, "")
 
 
+def root_here() -> Path:
+    """The root of the project around the current directory, where its server is kept."""
+    return find(Path.cwd()).root
+
+
 def _read(directory: Path) -> Project:
     tool = read_toml(directory / PYPROJECT).get("tool", {})
     alembic = tool.get("alembic", {})

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(
 def empty() -> Iterator[Path]:
     """An empty directory with a short name, below which nothing runs in the end."""
     with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as name:
+        Path(name).chmod(0o755)  # so that the server's account reaches it
         yield Path(name)
         assert eventually(lambda: not using(Path(name)))
 
@@ -54,9 +55,12 @@ def test_its_json(dbtool: Dbtool, empty: Path) -> None:
 
 
 def test_what_is_kept_can_be_played_with(dbtool: Dbtool, empty: Path) -> None:
-    """--keep leaves the database on the local server, and a second one is refused by name."""
-    assert dbtool("demo", "--keep", cwd=empty).code == 0
-    url = dbtool("local", "url", "demo", cwd=empty).out.strip()
+    """--keep leaves it on the project's local server, and a second one is refused by name."""
+    below = empty / "src"
+    below.mkdir()
+    (empty / "alembic.ini").touch()
+    assert dbtool("demo", "--keep", cwd=below).code == 0
+    url = dbtool("local", "url", "demo", cwd=below).out.strip()
     there = {"DATABASE_URL": url}
     count = dbtool(
         "explain", "SELECT count(*) FROM comments WHERE id > 0", "--json", cwd=empty, env=there

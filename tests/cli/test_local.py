@@ -1,6 +1,7 @@
 """`dbtool local` as a user types it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.settings import driver
+from dbtool.settings.project import find
 from tests.conftest import MAJOR, Dbtool
 from tests.processes import eventually, using
 
@@ -31,7 +34,9 @@ def test_a_day_with_it(dbtool: Dbtool, shop: Path) -> None:
     """Start, look, connect, stop: each says what it did, the URL stands alone."""
     home = shop / ".dbtool/postgres"
     running = (
-        f"database  postgres@{home}:5432/shop\ndata      {home}/data\nlog       {home}/log\n\n"
+        f"database  postgres@{home}:5432/shop\n"
+        f"url       postgresql+asyncpg://postgres@/shop?host={home}&port=5432\n"
+        f"data      {home}/data\nlog       {home}/log\n\n"
         'next:\n  export DATABASE_URL="$(dbtool local url)"\n'
         "  dbtool local psql\n  dbtool local stop\n"
     )
@@ -60,7 +65,10 @@ def test_a_day_with_it(dbtool: Dbtool, shop: Path) -> None:
     assert (named.code, named.out, named.err) == (0, "shop\n", "")
     read = dbtool("local", "psql", "--", "-At", cwd=shop, stdin="select 2;\n", env=elsewhere)
     assert read.out == "2\n"
+    known = dbtool("local", "status", cwd=shop, env={"DATABASE_URL": libpq})
+    assert known.out.endswith("next:\n  dbtool local psql\n  dbtool local stop\n")
     status = json.loads(dbtool("local", "status", "--json", cwd=shop).out)["data"]
+    assert status["answers"] is True
     assert (status["running"], status["major"], status["root"]) == (True, MAJOR, str(shop))
     assert status["target"]["database"] == "shop"
     assert "password" not in json.dumps(status)
@@ -76,6 +84,101 @@ def test_a_day_with_it(dbtool: Dbtool, shop: Path) -> None:
             f"detail: It belongs to the project in {shop}.\n"
             "hint: Start it with: dbtool local start\n"
         )
+
+
+ENGINES = {
+    "synchronous": "engine = engine_from_config(config)\n",
+    "asynchronous": "engine = async_engine_from_config(config)\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "scheme"),
+    [
+        ({}, "postgresql+asyncpg"),
+        ({".env": "DATABASE_URL=postgresql://shop@db/shop\n"}, "postgresql"),
+        ({".env": "DATABASE_URL=postgres://shop@db/shop\n"}, "postgresql"),
+        (
+            {"alembic.ini": "[alembic]\nsqlalchemy.url = postgresql+psycopg2://db/x\n"},
+            "postgresql+psycopg2",
+        ),
+        ({"migrations/env.py": ENGINES["synchronous"]}, "postgresql+psycopg"),
+        ({"migrations/env.py": ENGINES["asynchronous"]}, "postgresql+asyncpg"),
+        (
+            {
+                "alembic.ini": "[alembic]\nscript_location = %(here)s/db\n"
+                "sqlalchemy.url = driver://user:pass@localhost/dbname\n",
+                "db/env.py": ENGINES["synchronous"],
+            },
+            "postgresql+psycopg",
+        ),
+        (
+            {
+                "pyproject.toml": '[tool.dbtool]\nurl = "postgresql+psycopg://db/x"\n',
+                "migrations/env.py": ENGINES["asynchronous"],
+            },
+            "postgresql+psycopg",
+        ),
+    ],
+)
+def test_the_scheme_of_the_project(tmp_path: Path, files: dict[str, str], scheme: str) -> None:
+    """A URL begins as the project's own do, else as the engine of env.py needs it."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert driver.scheme(find(tmp_path)) == scheme
+
+
+@pytest.fixture
+def running(dbtool: Dbtool, shop: Path) -> Iterator[Path]:
+    """The project with its server running."""
+    assert dbtool("local", "start", "--pg", MAJOR, cwd=shop).code == 0
+    yield shop
+    assert dbtool("local", "stop", cwd=shop).code == 0
+
+
+def test_driver(dbtool: Dbtool, running: Path) -> None:
+    """--driver names another one than the project's; it and --libpq exclude each other."""
+    place = f"postgres@/shop?host={running}/.dbtool/postgres&port=5432\n"
+    for name in ("asyncpg", "psycopg", "psycopg_async", "psycopg2"):
+        ran = dbtool("local", "url", "--driver", name, cwd=running)
+        assert (ran.code, ran.out) == (0, f"postgresql+{name}://{place}")
+    both = dbtool("local", "url", "--driver", "psycopg", "--libpq", cwd=running)
+    assert (both.code, both.err) == (2, "error: --driver and --libpq exclude each other\n")
+    assert dbtool("local", "url", "--driver", "oracle", cwd=running).code == 2
+
+
+def test_what_others_say_of_it(dbtool: Dbtool, running: Path) -> None:
+    """It is for development, and named where the settings lead to a server that is not there."""
+    url = dbtool("local", "url", cwd=running).out.strip()
+    shown = dbtool("config", cwd=running, env={"DATABASE_URL": url}).out
+    assert shown.splitlines()[0].endswith("/shop, from DATABASE_URL: development")
+    assert "standing      development: it is on the server of dbtool local\n" in shown
+    assert "to classify it" not in shown
+    nobody = "postgresql://shop@localhost:1/shop"
+    ran = dbtool("pool", cwd=running, env={"DATABASE_URL": nobody})
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.endswith(
+        "hint: The server of dbtool local runs; DATABASE_URL names another one.\n"
+        '      export DATABASE_URL="$(dbtool local url)"\n'
+    )
+    given = dbtool("pool", "--url", nobody, cwd=running)
+    assert given.err.endswith(
+        "hint: The server of dbtool local runs; --url names another one."
+        " dbtool local url prints its URL.\n"
+    )
+
+
+def test_a_server_that_hangs(dbtool: Dbtool, running: Path) -> None:
+    """Status tells a server that does not answer from one that runs."""
+    pid = json.loads(dbtool("local", "status", "--json", cwd=running).out)["data"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        ran = dbtool("local", "status", cwd=running)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert ran.out.startswith(f"PostgreSQL {MAJOR} runs and does not answer\n")
+    assert ran.out.endswith("next: dbtool local stop\n")
 
 
 def test_a_version_nobody_has(dbtool: Dbtool, tmp_path: Path) -> None:

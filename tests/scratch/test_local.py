@@ -1,6 +1,7 @@
 """The development server: kept across starts, shared by processes, and sound after a crash."""
 
 import dataclasses
+import json
 import os
 import re
 import signal
@@ -18,13 +19,26 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 from dbtool.guard import expect
-from dbtool.scratch import local, workspace
+from dbtool.ports import Silent
+from dbtool.scratch import leftovers, local, workspace
 from dbtool.scratch.local import Status
 from dbtool.scratch.workspace import Workspace
 from tests.conftest import MAJOR
 from tests.processes import eventually, finish, line, python, using
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+
+
+@dataclasses.dataclass
+class Told(Silent):
+    """A Progress that remembers its notes."""
+
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Remember it."""
+        self.notes.append(text)
+
 
 START = """
 import sys
@@ -285,6 +299,77 @@ def test_a_server_that_fails_shows_its_log(made: Path) -> None:
     assert 'invalid value for parameter "shared_buffers": "nonsense"' in caught.value.detail
 
 
+def test_stopping_a_server_that_hangs(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits is told, and then which process it is; old complaints are no cause."""
+    monkeypatch.setattr(local, "_STOP_PATIENCE", 0.1)
+    monkeypatch.setattr(local, "_STOP_LIMIT", 0.5)
+    pid = start(made).pid
+    assert pid is not None
+    with pytest.raises(Exception, match="nothere"):
+        value(local.target(made), "select 1 from nothere")
+    told = Told()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(OperationError) as raised:
+            local.stop(made, told)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert told.notes == ["the server has not ended yet; waiting for up to 0.5 s"]
+    assert raised.value.message == "the local server does not stop"
+    assert (
+        raised.value.detail == f"Process {pid} has been asked to end for 0.5 s and is still there."
+    )
+    assert raised.value.hint.startswith(f"kill -QUIT {pid} ends it at once")
+
+
+@needs_root
+def test_what_outlives_its_project_goes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data outside is swept when its project is long gone, and never while there is any doubt."""
+    outside, day = project / "lib", 86_400
+    monkeypatch.setattr(workspace, "OUTSIDE", outside)
+    outside.mkdir()
+    homes = {name: outside / name for name in ("gone", "moved", "kept", "fresh", "unmounted")}
+    for name, home in homes.items():
+        home.mkdir()
+        (project / f"{name}.link").symlink_to(home)
+        leftovers.register(home, project / f"{name}.link")
+        long_ago = time.time() - (1 if name == "fresh" else 30) * day
+        for path in (home, outside / f"{name}.json"):
+            os.utime(path, (long_ago, long_ago))
+    note = outside / "unmounted.json"
+    note.write_text(note.read_text().replace('"device": ', '"device": 99'))
+    os.utime(note, (0, 0))
+    for name in ("gone", "fresh", "unmounted", "moved"):
+        (project / f"{name}.link").unlink()
+    (project / "elsewhere").symlink_to(homes["moved"])
+    leftovers.register(homes["moved"], project / "elsewhere")
+    assert list(leftovers.sweep(outside)) == [homes["gone"]]
+    assert sorted(path.name for path in outside.iterdir() if path.is_dir()) == [
+        *("fresh", "kept", "moved", "unmounted")
+    ]
+    assert not (outside / "gone.json").exists()
+
+
+@needs_root
+def test_data_outside_belongs_to_its_project(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the project is out of reach its data is registered, also after a move."""
+    monkeypatch.setattr(workspace, "OUTSIDE", project / "lib")
+    closed = tmp_path / "home" / "shop"
+    closed.mkdir(parents=True)
+    closed.parent.chmod(0o700)
+    with Workspace(closed).exclusive():
+        Workspace(closed).prepare()
+    home = Workspace(closed).home
+    note = home.with_name(f"{home.name}.json")
+    assert json.loads(note.read_text())["link"] == str(closed / ".dbtool/postgres")
+    closed.rename(closed.with_name("moved"))
+    Workspace(closed.with_name("moved")).prepare()
+    assert json.loads(note.read_text())["link"] == str(tmp_path / "home/moved/.dbtool/postgres")
+    assert note.stat().st_uid == 0
+
+
 @needs_root
 def test_a_normal_user_and_root_share_it(project: Path) -> None:
     """A user's server is the user's; root, starting it again, acts for that user."""
@@ -314,7 +399,7 @@ def test_a_project_in_a_closed_home(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the server's account cannot reach root's project, a link leads to where it can."""
-    monkeypatch.setattr(workspace, "_OUTSIDE", project / "lib")
+    monkeypatch.setattr(workspace, "OUTSIDE", project / "lib")
     closed = tmp_path / "home" / "shop"
     closed.mkdir(parents=True)
     closed.parent.chmod(0o700)
