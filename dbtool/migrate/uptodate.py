@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from dbtool.migrate import shortcut
+from dbtool.migrate.pooler import certain_by_name
 from dbtool.migrate.project import Project
 from dbtool.migrate.waits import Waited
 from dbtool.ports import Progress
@@ -31,6 +32,8 @@ def up_to_date(
     """
     if revision not in ("head", "heads") or tag is not None or project.direct:
         return None
+    if project.target is not None and certain_by_name(project.target):
+        return None  # to be refused, before anything is connected to
     found = shortcut.position(project, progress, inert=True)
     if found is None or found.pending or not found.versions.recorded:
         return None

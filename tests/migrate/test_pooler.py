@@ -152,6 +152,7 @@ def test_reads_go_through(
         (("show", "current"), "aaaa00000001"),
         (("upgrade", "--plan"), "aaaa00000002"),
         (("heads",), "aaaa00000002"),
+        (("status",), "pool"),
     ):
         ran = through(*words)
         assert ran.code in (0, 1), ran
