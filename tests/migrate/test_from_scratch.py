@@ -63,8 +63,8 @@ VALUES = r"""
              naive=dt.datetime(1999, 1, 1), span=dt.timedelta(days=-3, seconds=7, microseconds=1),
              key=uuid.UUID(int=7), doc={"a": ["it's", None, 1.5, "\\"]}, docb=[1, "$1"],
              words=["a,b", 'c"d', None, "", "NULL", "{x}", "back\\slash"],
-             grid=[[1, 2], [3, 4]], colour=Colour.odd, within=pg.Range(1, None), address="10.0.0.0/8",
-             sums=[decimal.Decimal("1.10"), None])
+             grid=[[1, 2], [3, 4]], colour=Colour.odd, within=pg.Range(1, None),
+             address="10.0.0.0/8", sums=[decimal.Decimal("1.10"), None])
         for text, number in (("O'Brien \\ 100% $1 :x %(y)s ?", 0.1), ("\u00e9\n\t", float("nan")),
                              ("", float("-inf")))
     ]
