@@ -138,7 +138,10 @@ def _upwards(here: Path, root: Path) -> Iterator[Path]:
 
 
 def _nothing(root: Path) -> UsageError:
-    others = [*root.glob("*/alembic.ini"), *root.glob("*/*/alembic.ini")][:1]
+    others = []
+    # Below a directory that is no project, what is found belongs to somebody else.
+    if any((root / name).exists() for name in (".git", _PYPROJECT, "dbtool.toml")):
+        others = [*root.glob("*/alembic.ini"), *root.glob("*/*/alembic.ini")][:1]
     hint = "Name it with -c FILE, or run dbtool init to set up migrations here."
     if others:
         hint = f"Did you mean -c {relative(others[0])}?"

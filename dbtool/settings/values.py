@@ -197,8 +197,8 @@ def _notes(
 ) -> Iterator[str]:
     if not url_places and alembic.note:
         yield alembic.note
-    if url_places and url_places[0].startswith(DOTENV):
-        yield f"the database is the one {url_places[0]} names"
+    if len(url_places) > 1 and url_places[0].startswith(DOTENV):
+        yield f"the database is the one {url_places[0]} names, not {url_places[1]}"
     for name in unknown_variables(variables):
         yield f"{name} is set, but dbtool has no such setting"
 

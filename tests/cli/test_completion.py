@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMANDS = [name for names in FAMILIES.values() for name in names]
+PROMPT = "ready> "
 SETTINGS = """
 [env.staging]
 url = "env:STAGING_URL"
@@ -136,24 +137,26 @@ def installed() -> str:
 
 
 def interactive(command: list[str], home: Path, lines: str) -> str:
-    """What an interactive shell shows for some typed lines."""
+    """What an interactive shell shows for some typed lines, each typed once it prompts for one."""
     ours, theirs = pty.openpty()
-    environment = {"PATH": installed(), "HOME": str(home), "TERM": "dumb", "PS1": "$ "}
+    environment = {"PATH": installed(), "HOME": str(home), "TERM": "dumb"}
+    typed = lines.splitlines(keepends=True)
     with subprocess.Popen(
         command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, cwd=home
     ) as process:
         os.close(theirs)
-        shown = b""
-        for line in lines.splitlines(keepends=True):
-            time.sleep(0.5)
-            os.write(ours, line.encode())
-        until = time.monotonic() + 20
-        while time.monotonic() < until and process.poll() is None:
-            if select.select([ours], [], [], 0.2)[0]:
-                try:
-                    shown += os.read(ours, 4096)
-                except OSError:
-                    break
+        shown, answered = b"", 0
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if not select.select([ours], [], [], 0.2)[0]:
+                continue
+            try:
+                shown += os.read(ours, 4096)
+            except OSError:
+                break
+            if typed and shown.count(PROMPT.encode(), answered):
+                answered = len(shown)
+                os.write(ours, typed.pop(0).encode())
         process.kill()
     os.close(ours)
     return shown.decode(errors="replace")
@@ -162,7 +165,8 @@ def interactive(command: list[str], home: Path, lines: str) -> str:
 def test_in_a_real_bash(dbtool: "Dbtool", tmp_path: Path) -> None:
     """Bash with the script loaded completes a command and runs it."""
     script = tmp_path / "dbtool.bash"
-    script.write_text(dbtool(env={"_DBTOOL_COMPLETE": "source_bash"}).out)
+    source = dbtool(env={"_DBTOOL_COMPLETE": "source_bash"}).out
+    script.write_text(f"PS1='{PROMPT}'\n{source}")
     shown = interactive(
         ["bash", "--noprofile", "--rcfile", str(script), "-i"],
         tmp_path,
@@ -176,7 +180,9 @@ def test_in_a_real_bash(dbtool: "Dbtool", tmp_path: Path) -> None:
 def test_in_a_real_zsh(dbtool: "Dbtool", tmp_path: Path) -> None:
     """zsh with the script loaded completes a command and runs it."""
     script = dbtool(env={"_DBTOOL_COMPLETE": "source_zsh"}).out
-    (tmp_path / ".zshrc").write_text(f"autoload -Uz compinit; compinit -u\n{script}")
+    (tmp_path / ".zshrc").write_text(
+        f"PS1='{PROMPT}'; autoload -Uz compinit; compinit -u\n{script}"
+    )
     shown = interactive(["zsh", "-i"], tmp_path, "dbtool rul\tfew-fr\t\nexit\n")
     assert "Nearly all connection slots are taken" in shown
 

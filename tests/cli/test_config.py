@@ -45,7 +45,7 @@ to classify it (or production = true)
     [tool.dbtool]
     env.dev = {{ url = "postgresql://ann@db.example:5432/shop", development = true }}
 
-info: the database is the one .env DATABASE_URL names
+info: the database is the one .env DATABASE_URL names, not alembic.ini sqlalchemy.url
 """
 
 NOTHING = """\

@@ -68,12 +68,16 @@ def test_tls_not_offered(dbtool: Dbtool, database: Target) -> None:
 
 
 def test_dotenv_decides(dbtool: Dbtool, database: Target, tmp_path: Path) -> None:
-    """It works, and stderr says that .env chose the database."""
+    """It works without a word, and says so where .env prevails over another place."""
     (tmp_path / ".git").mkdir()
     (tmp_path / ".env").write_text(f"DATABASE_URL={url(database)}\n")
     ran = dbtool("pool")
     assert ran.code == 0
-    assert ran.err == "info: the database is the one .env DATABASE_URL names\n"
+    assert ran.err == ""
+    (tmp_path / "dbtool.toml").write_text('url = "postgresql://db.example/live"\n')
+    ran = dbtool("pool")
+    assert ran.code == 0
+    assert ran.err == "info: the database is the one .env DATABASE_URL names, not dbtool.toml\n"
 
 
 @pytest.fixture
@@ -119,3 +123,18 @@ def test_no_server_connection_free(dbtool: Dbtool, database: Target) -> None:
     waits = f"waiting for {pooler.target.shown} to answer\n"
     assert (explain.code, explain.out) == (3, "")
     assert explain.err == waits + message.replace("{}", "10")
+
+
+def test_no_configuration_of_somebody_else(dbtool: Dbtool, tmp_path: Path) -> None:
+    """In a directory that is no project, what lies below it is not offered."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/alembic.ini").touch()
+    ran = dbtool("history", cwd=tmp_path)
+    assert ran.code == 2
+    assert ran.err.endswith(
+        "hint: Name it with -c FILE, or run dbtool init to set up migrations here.\n"
+    )
+    (tmp_path / ".git").mkdir()
+    assert dbtool("history", cwd=tmp_path).err.endswith(
+        "hint: Did you mean -c theirs/alembic.ini?\n"
+    )

@@ -299,6 +299,7 @@ def test_no_configuration(dbtool: Dbtool, tmp_path: Path) -> None:
 
 def test_configuration_in_a_subdirectory_is_proposed(dbtool: Dbtool, tmp_path: Path) -> None:
     """A configuration further down is named."""
+    (tmp_path / ".git").mkdir()
     (tmp_path / "backend").mkdir()
     (tmp_path / "backend/alembic.ini").write_text("[alembic]\n")
     ran = dbtool("heads", cwd=tmp_path)

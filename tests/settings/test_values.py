@@ -158,9 +158,13 @@ def test_variables_of_libpq_alone_name_nothing(
 
 
 def test_the_use_of_dotenv_is_noted(project: Write) -> None:
-    """A database that only .env names is never used without a word."""
+    """Where .env prevails over another place that is said; alone it surprises nobody."""
     root = project(env="export DATABASE_URL='postgresql://h/d'  # mine\n")
-    assert read(root).notes == ("the database is the one .env DATABASE_URL names",)
+    assert read(root).notes == ()
+    (root / "alembic.ini").write_text("[alembic]\nsqlalchemy.url = postgresql://h/other\n")
+    assert read(root).notes == (
+        "the database is the one .env DATABASE_URL names, not alembic.ini sqlalchemy.url",
+    )
     assert read(root, url="postgresql://h/other").notes == ()
 
 
