@@ -16,6 +16,19 @@ _FIRST_BLOCK = re.compile(r"^(?:async def|def|class|if|for|while|try|with|@)\b",
 _LATER = re.compile(
     r"\b(?:revision|down_revision|branch_labels|depends_on|globals|__doc__|exec|setattr)\b"
 )
+_NAME = r"(?:revision|down_revision|branch_labels|depends_on)"
+_TEXT = r"""(?:"[\w.\- ]*"|'[\w.\- ]*')"""
+_VALUE = rf"(?:None|{_TEXT}|[(\[](?:{_TEXT}, ?)*{_TEXT},?[)\]])"
+_REMARK = r"[ \t]*(?:#[^\n\0]*)?"
+_MODULES = r"[^\W\d][\w.]*(?:,? [^\W\d][\w.]*)*"
+_IMPORT = rf"(?![^\n]*(?:\b{_NAME}\b|__doc__))(?:from [^\W\d][\w.]* )?import {_MODULES}"
+_LINE = rf"(?:(?:{_IMPORT}|{_NAME}(?:: [\w\[\], |.]+)? = {_VALUE})?{_REMARK})"
+_PLAIN = re.compile(
+    rf'\A(?:{_REMARK}\n)*+(?:"""([^"\\\0]*)"""{_REMARK}\n)?((?:{_LINE}\n)*+{_LINE})\Z'
+)
+_ASSIGNED = re.compile(rf"^({_NAME})\b[^=\n]*= ({_VALUE})", re.MULTILINE)
+"""What nearly every revision is made of before its functions; anything else is parsed."""
+
 _CREATED = re.compile(r"^Create Date:\s*(\S+(?: \S+)?)", re.MULTILINE)
 _ID = re.compile(r"[^@:+\-]+\Z")
 
@@ -61,7 +74,7 @@ def read_all(directories: Iterable[Path], recursive: bool = False) -> tuple[Head
 
 def _files(directories: Iterable[Path], recursive: bool) -> Iterator[Path]:
     for directory in directories:
-        yield from _python_files(directory, recursive)
+        yield from _python_files(Path(os.path.realpath(directory)), recursive)
 
 
 def _python_files(directory: Path, recursive: bool) -> Iterator[Path]:
@@ -72,19 +85,36 @@ def _python_files(directory: Path, recursive: bool) -> Iterator[Path]:
     for entry in entries:
         name = entry.name
         if name.endswith(".py") and not name.startswith(("__init__", ".#")):
-            yield Path(os.path.realpath(entry.path))
+            yield Path(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
         elif recursive and entry.is_dir() and name != "__pycache__":
-            yield from _python_files(Path(entry.path), recursive)
+            below = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            yield from _python_files(Path(below), recursive)
 
 
 def read(path: Path) -> Header | None:
     """The header of one revision file; None where it cannot be read off the source."""
     try:
-        text = path.read_text(encoding="utf-8")
-        tree = ast.parse(_head(text))
+        with open(path, encoding="utf-8") as file:
+            head = _head(file.read())
+        if plain := _PLAIN.match(head):
+            return _of_plain(plain, path)
+        tree = ast.parse(head)
     except (OSError, SyntaxError, ValueError):
         return None
     return _header(tree, path)
+
+
+def _of_plain(found: re.Match[str], path: Path) -> Header | None:
+    assigned = _ASSIGNED.findall(found[2])
+    values = {name: _literal(text) for name, text in assigned}
+    return _checked(values, found[1] or "", path) if len(values) == len(assigned) else None
+
+
+def _literal(text: str) -> object:
+    if text[0] in "([":
+        value: object = ast.literal_eval(text)
+        return value
+    return None if text == "None" else text[1:-1]
 
 
 def _head(text: str) -> str:

@@ -139,6 +139,10 @@ def _several(value: str | Iterable[str] | None) -> tuple[str, ...]:
 def heads(project: "Project", *, resolve_dependencies: bool = False) -> History:
     """The heads; those other revisions depend on only where dependencies are not resolved."""
     if not resolve_dependencies:
+        with chdir(project.place.base):
+            line = lineage(_headers(project.place) or ())
+            if line is not None and line.headers and line.named_only:
+                return History(tuple(of_header(line, each) for each in line.heads), line.heads)
         whole = history(project)
         named = {each.revision: each for each in whole.revisions}
         return History(tuple(named[each] for each in whole.heads), whole.heads)

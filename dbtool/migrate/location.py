@@ -288,10 +288,8 @@ def _filled(value: object, here: dict[str, str]) -> object:
 
 def relative(path: Path) -> str:
     """The path as a user would type it from here."""
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    here, named = f"{os.getcwd()}{os.sep}", str(path)  # noqa: PTH109  (thousands ask for it)
+    return named[len(here) :] if named.startswith(here) else named
 
 
 def relative_name(path: str | Path) -> str:

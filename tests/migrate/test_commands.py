@@ -308,3 +308,16 @@ def test_prints_and_logs_stay_out_of_the_report(
     assert "NOISE" not in ran.out
     for each in ("print", "held back", "write", "child", "log", "at exit", "child at exit"):
         assert f"NOISE {each}\n" in ran.err, each
+
+
+@pytest.mark.parametrize("editor", ["", "vim", "/usr/bin/nano"])
+def test_edit_without_a_terminal(dbtool: Dbtool, project: Small, editor: str) -> None:
+    """An editor that draws on the terminal is not started into a pipe."""
+    ran = dbtool("edit", "head", cwd=project.root, env={"EDITOR": editor} if editor else {})
+    named = f"$EDITOR is {editor}." if editor else "$EDITOR is not set."
+    assert (ran.code, ran.err) == (
+        2,
+        "error: this is not a terminal, so no editor was started\n"
+        f"detail: {named}\n"
+        "hint: Run it at a terminal, or set $EDITOR to an editor with a window of its own.\n",
+    )
