@@ -8,6 +8,7 @@ import typer
 from dbtool.cli.command import Call, command
 from dbtool.cli.help import HelpGroup
 from dbtool.cli.options import DATABASE
+from dbtool.cli.tables import complete_tables
 
 if TYPE_CHECKING:
     from dbtool.metadata import Models
@@ -48,6 +49,7 @@ Tables = Annotated[
     typer.Option(
         "--tables",
         metavar="NAMES",
+        autocompletion=complete_tables,
         help="Fill these tables only (commas between them); may be repeated.",
         rich_help_panel=ROWS_PANEL,
     ),

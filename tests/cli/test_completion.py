@@ -86,6 +86,17 @@ def test_environments(dbtool: "Dbtool", tmp_path: Path) -> None:
     assert tab(dbtool, "fish", line).out == "staging\nshop-production\tproduction\n"
 
 
+def test_tables(dbtool: "Dbtool", tmp_path: Path) -> None:
+    """--tables offers the tables of the models, also behind a comma, and nothing without any."""
+    line = "dbtool seed run --tables "
+    assert tab(dbtool, "bash", line, tmp_path).out == ""
+    (tmp_path / "dbtool.toml").write_text('models = "dbtool.example:Base"\n')
+    assert {"users", "posts", "orders"} <= set(offered(dbtool, line, tmp_path))
+    behind = offered(dbtool, f"{line}users,post", tmp_path)
+    assert "users,posts" in behind
+    assert all(each.startswith("users,post") for each in behind)
+
+
 def test_revisions(dbtool: "Dbtool") -> None:
     """Revision arguments offer the ids of the project around, with what each does."""
     assert "3f1c8a52d907" in offered(dbtool, "dbtool upgrade ", cwd=ROOT)
