@@ -33,6 +33,8 @@ class Action(StrEnum):
     EXPLAIN_WRITE = "run the writing statement, to be rolled back, on"
     KILL = "end the session on"
     DOWNGRADE = "downgrade"
+    STAMP = "record another revision in"
+    FORGET = "forget the revisions recorded in"
     GENERATE_EMPTY = "fill the empty tables of"
     GENERATE = "add generated rows to the data of"
     GENERATE_SAMPLE = "load a sample, to be rolled back, into"
@@ -95,6 +97,8 @@ _ELSEWHERE = {
     Action.EXPLAIN_WRITE: Need.NAME,
     Action.KILL: Need.YES,
     Action.DOWNGRADE: Need.NAME,
+    Action.STAMP: Need.YES,
+    Action.FORGET: Need.NAME,
     Action.GENERATE_EMPTY: Need.NAME_AS_FLAG,
     Action.GENERATE: Need.NAME_AS_FLAG,
     Action.GENERATE_SAMPLE: Need.NAME,

@@ -228,6 +228,8 @@ def test_the_table() -> None:
         "EXPLAIN_WRITE": ("YES", "NAME"),
         "KILL": ("YES", "YES"),
         "DOWNGRADE": ("YES", "NAME"),
+        "STAMP": ("NOTHING", "YES"),
+        "FORGET": ("NOTHING", "NAME"),
         "GENERATE_EMPTY": ("NOTHING", "NAME_AS_FLAG"),
         "GENERATE": ("YES", "NAME_AS_FLAG"),
         "GENERATE_SAMPLE": ("NOTHING", "NAME"),
@@ -264,6 +266,12 @@ LIVE = Classified(Standing.PRODUCTION, "[tool.dbtool.env.live] is marked product
     ("action", "standing", "question"),
     [
         (Action.DOWNGRADE, HERE, 'Downgrade "shop"?'),
+        (
+            Action.FORGET,
+            LIVE,
+            '"shop" is production: [tool.dbtool.env.live] is marked production.\n'
+            'Forget the revisions recorded in "shop"? Type its name [shop]',
+        ),
         (
             Action.UPGRADE,
             THERE,

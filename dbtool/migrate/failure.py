@@ -2,87 +2,20 @@
 
 import importlib.metadata
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, MissingGreenlet, NoSuchModuleError, StatementError
+from sqlalchemy.exc import MissingGreenlet, NoSuchModuleError
 
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
 from dbtool.imports import failing_line, import_error, without_passwords
+from dbtool.migrate.advice import advice, missing_import
 from dbtool.migrate.record import Record, Step, Table
+from dbtool.migrate.servererror import ServerError, chain, server_error
 from dbtool.migrate.state import shown
 
 _DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "pg8000", "psycopg_c", "psycopg_binary"})
 _LINES = 12
-_ABSENT = frozenset({"42P01", "42703", "3F000", "42704", "42883"})
-_PRESENT = frozenset({"42P07", "42701", "42710", "42P06"})
-
-
-@dataclass(frozen=True, slots=True)
-class ServerError:
-    """What PostgreSQL said, in its own fields."""
-
-    message: str
-    sqlstate: str | None
-    detail: str = ""
-    hint: str = ""
-    statement: str = ""
-
-
-def server_error(error: BaseException) -> ServerError | None:
-    """What the server said, wherever in the chain of exceptions it is."""
-    for each in _chain(error):
-        if isinstance(each, DBAPIError) and each.orig is not None:
-            return _fields(each.orig, (each.statement or "").strip())
-        if isinstance(each, StatementError):
-            continue
-        if _sqlstate(each) is not None:
-            return _fields(each, "")
-    return None
-
-
-def sqlstate_of(error: BaseException) -> str | None:
-    """The server's code for an error, wherever in the chain of exceptions it is."""
-    server = server_error(error)
-    return server.sqlstate if server else None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _fields(error: BaseException, statement: str) -> ServerError:
-    source: object = error
-    for each in (getattr(error, "driver_exception", None), error.__cause__, error):
-        if each is not None and _sqlstate(each) is not None:
-            source = each
-            break
-    diagnosis = getattr(source, "diag", None)
-    message = getattr(diagnosis, "message_primary", None) or getattr(source, "message", None)
-    return ServerError(
-        message=without_passwords(str(message or source).strip().partition("\n")[0]),
-        sqlstate=_sqlstate(source),
-        detail=str(getattr(diagnosis or source, _name(diagnosis, "detail"), None) or ""),
-        hint=str(getattr(diagnosis or source, _name(diagnosis, "hint"), None) or ""),
-        statement=statement,
-    )
-
-
-def _name(diagnosis: object, field: str) -> str:
-    return field if diagnosis is None else f"message_{field}"
-
-
-def _sqlstate(error: object) -> str | None:
-    for name in ("sqlstate", "pgcode"):
-        value = getattr(error, name, None)
-        if isinstance(value, str) and len(value) == 5:
-            return value
-    return None
 
 
 @dataclass(slots=True)
@@ -122,7 +55,7 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     return (LockNotObtained if locked else OperationError)(
         f"{name} failed: {said}",
         detail="\n".join(part for part in parts if part),
-        hint=_hint(server, scene),
+        hint=_hint(server, scene) or missing_import(error),
     )
 
 
@@ -152,7 +85,7 @@ def _place(error: BaseException, file: Path) -> str:
     path = file.absolute()
     lines = [
         frame.lineno
-        for each in _chain(error)
+        for each in chain(error)
         for frame in traceback.extract_tb(each.__traceback__)
         if Path(frame.filename) == path
     ]
@@ -181,42 +114,11 @@ def state_of(scene: Scene) -> str:
 
 
 def _hint(server: ServerError | None, scene: Scene) -> str:
-    code = server.sqlstate if server else None
-    if server is not None and server.statement.upper().startswith("CREATE DATABASE"):
-        return (
-            "env.py may look for its database on the server that was named, and create none"
-            " there. Give env.py the same URL as dbtool, or leave the creation out."
-        )
+    if server is None:
+        return ""
     table = scene.table
     from_empty = table is not None and not table.before and not table.done
-    match code:
-        case "42501":
-            return (
-                "Run it as the role that owns these objects (--url), or grant what is missing,"
-                " for example GRANT USAGE, CREATE ON SCHEMA public TO the role."
-            )
-        case "25006":
-            return "The session is read-only: a standby, or a role with read-only as its default."
-        case "53100":
-            return "The server's disk is full. Free space there, then run it again."
-        case "55P03":
-            return (
-                "Another session holds a lock it needs; run it again when that session has ended."
-            )
-        case "40P01":
-            return "Two sessions waited for each other; run it again."
-    if code in _ABSENT and from_empty:
-        return (
-            "This history does not build from an empty database. If its tables are made"
-            " otherwise (create_all, a dump), make them, then record the revision they"
-            " correspond to: dbtool stamp REVISION."
-        )
-    if code in _PRESENT and from_empty:
-        return (
-            "The objects are there and no revision is recorded. If the database already"
-            " corresponds to a revision, record it: dbtool stamp REVISION."
-        )
-    return ""
+    return advice(server, from_empty=from_empty)
 
 
 def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) -> DbtoolError:

@@ -3,7 +3,8 @@
 import io
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
@@ -24,6 +25,7 @@ from dbtool.migrate.compare import (
 from dbtool.migrate.difference import Difference
 from dbtool.migrate.environment import Loaded, load, run
 from dbtool.migrate.history import Revision, of_script
+from dbtool.migrate.importing import complete
 from dbtool.migrate.listener import Offline
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
@@ -72,11 +74,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The revision files that were written, and the differences they are meant to end."""
+    """The revision files that were written, and the differences they are meant to end.
+
+    `imported` are the modules whose import the template lacks.
+    """
 
     revisions: tuple[Revision, ...]
     differences: tuple[Difference, ...] = ()
     compared_with: str | None = None
+    imported: tuple[str, ...] = ()
 
 
 def create(
@@ -147,7 +153,7 @@ def _through_env(
         loaded, comparison = held[0]
         found = tuple(differences(comparison, contexts[-1])) if autogenerate else ()
         created = _write(loaded, comparison)
-        return Created(created.revisions, found, session.target.shown)
+        return replace(created, differences=found, compared_with=session.target.shown)
 
 
 def _behind(database: str, script: ScriptDirectory, at: tuple[str, ...]) -> OperationError:
@@ -202,7 +208,9 @@ def _writing(loaded: Loaded, generate: Callable[[], list[Script | None]]) -> Cre
             written = resolve(loaded.script, generate)
         except UsageError as error:
             raise _from_hook(error) from error
-        return Created(tuple(of_script(each) for each in written if each is not None))
+        scripts = [each for each in written if each is not None]
+        imported = [module for each in scripts for module in complete(Path(each.path))]
+        return Created(tuple(map(of_script, scripts)), imported=tuple(dict.fromkeys(imported)))
 
 
 def _from_hook(error: UsageError) -> UsageError | OperationError:

@@ -9,10 +9,18 @@ from typing import Self
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
+from dbtool.database.refusal import full
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.database.waiting import wait_for_server
-from dbtool.errors import DbtoolError, Interrupted, LockNotObtained, OperationError, UsageError
+from dbtool.errors import (
+    ConnectError,
+    DbtoolError,
+    Interrupted,
+    LockNotObtained,
+    OperationError,
+    UsageError,
+)
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, explain, state_of
@@ -20,6 +28,7 @@ from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
 from dbtool.migrate.record import Record, Table
 from dbtool.migrate.safety import Safety
+from dbtool.migrate.servererror import chain
 from dbtool.migrate.statements import Statements
 from dbtool.ports import Progress
 from dbtool.report import duration
@@ -133,9 +142,16 @@ class Runner:
             if isinstance(error, DbtoolError):
                 return _with_state(error, scene)
             if isinstance(error, Exception | SystemExit):
-                told = explain(error, scene)
+                told = self._no_slot_left(error) or explain(error, scene)
                 return self._waited_too_long(told) if self.safety.cancelled else told
         return error
+
+    def _no_slot_left(self, error: BaseException) -> ConnectError | None:
+        """Our own connection may be the last one a server had; then env.py gets none."""
+        if self.watch.holder is None:
+            return None
+        refused = (full(str(each), self.target) for each in chain(error))
+        return next(filter(None, refused), None)
 
     def _recorded_now(self, table: Table) -> tuple[str, ...] | None:
         """What is recorded; our own connection may be what was lost."""

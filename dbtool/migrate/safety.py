@@ -17,11 +17,14 @@ from dbtool.migrate.watcher import Watcher
 from dbtool.ports import Progress
 from dbtool.report import counted, duration
 
-_NOTICE_DEAD_CLIENTS = (
-    "SELECT pg_catalog.set_config('client_connection_check_interval', '5s', false)"
-    " WHERE pg_catalog.current_setting('client_connection_check_interval') = '0'"
-    " AND pg_catalog.version() LIKE '%linux%'"
-)
+_INTRODUCE = """
+    SELECT CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
+                 AND pg_catalog.version() LIKE '%linux%'
+           THEN pg_catalog.set_config('client_connection_check_interval', '5s', false) END,
+           CASE WHEN pg_catalog.current_setting('application_name') = ''
+           THEN pg_catalog.set_config('application_name', 'dbtool revisions', false) END
+"""
+"""The server notices a client that was killed, and others see whose session it is."""
 
 
 class StalePlan(LockNotObtained):
@@ -81,7 +84,7 @@ class Safety:
             if recorded not in (None, tuple(sorted(heads or ()))):
                 raise StalePlan("another run has just ended")
         lock.hold_while_working(connection, table.shown)
-        setting(connection, _NOTICE_DEAD_CLIENTS)
+        setting(connection, _INTRODUCE)
 
     def before_revision(self, connection: DBAPIConnection) -> None:
         """The lock must still be ours, and locks must not be waited for too long."""

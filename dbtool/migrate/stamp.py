@@ -1,6 +1,7 @@
 """Write what the version table records, without running any revision."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -39,13 +40,16 @@ def stamp(
     command = stamping(revisions, tag, purge)
     with Session(project, progress or Silent()) as session:
         allowed = permission or Permission()
-        record = session.carry_out(command, Action.UPGRADE, allowed, _recorded)
+        forgets = purge or "base" in revisions
+        action = Action.FORGET if forgets else Action.STAMP
+        record = session.carry_out(command, action, allowed, partial(_recorded, revisions))
         target, tables = session.target, ", ".join(each.shown for each in record.tables)
         return Stamped(target.shown, target.source, tables, record.before, record.after)
 
 
-def _recorded(session: Session, record: Record) -> list[str]:
-    return [f"{session.target.shown} records {state.shown(record.before)}"]
+def _recorded(revisions: tuple[str, ...], session: Session, record: Record) -> list[str]:
+    before = f"{session.target.shown} records {state.shown(record.before)}"
+    return [f"{before}; it would record {', '.join(revisions)}, and no revision would run"]
 
 
 def stamping(revisions: tuple[str, ...], tag: str | None, purge: bool) -> Command:
@@ -71,6 +75,10 @@ class Ensured:
     created: bool
 
 
+def _missing(session: Session, _: Record) -> list[str]:
+    return [f"{session.target.shown} has no version table; it would be created"]
+
+
 def ensure_version(
     project: Project, *, permission: Permission | None = None, progress: Progress | None = None
 ) -> Ensured:
@@ -85,6 +93,6 @@ def ensure_version(
         record = session.look(command.words, look)
         if any(missing):
             allowed = permission or Permission()
-            record = session.carry_out(command, Action.UPGRADE, allowed, _recorded)
+            record = session.carry_out(command, Action.UPGRADE, allowed, _missing)
         tables = ", ".join(each.shown for each in record.tables)
         return Ensured(session.target.shown, session.target.source, tables, any(missing))

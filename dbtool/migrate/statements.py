@@ -10,8 +10,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine, ExecutionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
-from dbtool.migrate.failure import sqlstate_of
 from dbtool.migrate.record import Table
+from dbtool.migrate.servererror import sqlstate_of
 
 _CONCURRENTLY = re.compile(
     r"^\s*(?:/\*.*?\*/\s*)*(?:CREATE|DROP|REINDEX|ALTER|REFRESH|DETACH)\b"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from dbtool.finding import judge
+from dbtool.migrate.difference import Difference, renames
 from dbtool.migrate.downgrade import Downgraded
 from dbtool.migrate.drift import Drift
 from dbtool.migrate.history import Revision
@@ -134,18 +135,39 @@ def created(result: Created, command: str) -> Report:
             data=result,
             headline="no file written: env.py's process_revision_directives left nothing to write",
         )
-    columns = (Column("operation", shrink=True),)
-    rows = tuple((each.text,) for each in result.differences)
-    compared = result.compared_with is not None
-    notes = [f"models and {result.compared_with} do not differ: the file is empty"]
+    rows = tuple((_operation(each), each.text) for each in result.differences)
+    columns = (Column("operation", shrink=True), Column("because", shrink=True))
     return Report(
         command=command,
         data=result,
         headline="; ".join(_written(each) for each in result.revisions),
-        sections=(Table(columns, rows, title="differences it ends"),) if rows else (),
-        notes=tuple(notes) if compared and not result.differences else (),
+        sections=(Table(columns, rows, title="operations"),) if rows else (),
+        notes=tuple(_about(result)),
         next=("dbtool upgrade",) if result.differences else (),
     )
+
+
+_VERBS = {"missing": "create", "extra": "drop", "different": "alter"}
+
+
+def _operation(difference: Difference) -> str:
+    """An operation in SQL's words; what takes data away stands out."""
+    side, _, what = difference.kind.partition("-")
+    verb = "add" if difference.kind == "missing-column" else _VERBS.get(side, side)
+    return f"{verb.upper() if difference.drops else verb} {what} {difference.name}"
+
+
+def _about(result: Created) -> Iterator[str]:
+    """What to know about a file before it runs."""
+    if result.compared_with is not None and not result.differences:
+        yield f"models and {result.compared_with} do not differ: the file is empty"
+    if result.imported:
+        names = ", ".join(result.imported)
+        yield f"import {names} was added; in script.py.mako it would stand in every revision"
+    for each in renames(result.differences):
+        yield f"was {each.old} renamed to {each.new}? Then write {each.operation} instead"
+    if lost := [each.name for each in result.differences if each.drops]:
+        yield f"it drops {', '.join(lost)} and the data there; read it before it runs"
 
 
 def _written(revision: Revision) -> str:
@@ -156,8 +178,8 @@ def drift(result: Drift, command: str) -> Report:
     """How models and database differ."""
     if result.pending:
         findings, unknowns = judged(result.standings)
-        behind = counted(len(result.pending), "revision")
-        headline = f"{result.database} is {behind} behind, so it was not compared"
+        pending = counted(len(result.pending), "revision")
+        headline = f"{result.database} has {pending} pending, so it was not compared"
     else:
         findings, unknowns = judge(COMPARED, result)
         differ = f"differ in {counted(len(findings), 'place')}" if findings else "do not differ"

@@ -321,7 +321,7 @@ def test_pending_revisions_are_not_compared(run: Run) -> None:
     """A database that is behind is told so, not compared."""
     ran = run("check")
     assert ran.code == 1
-    assert "is 2 revisions behind, so it was not compared" in ran.out
+    assert "has 2 revisions pending, so it was not compared" in ran.out
     assert "no revision is recorded, the head is aaaa00000002" in ran.out
 
 
@@ -341,9 +341,9 @@ def test_autogenerate_writes_the_difference(
         0,
         "migrations/versions/n1_add_t.py written, after aaaa00000002\n"
         "\n"
-        "differences it ends\n"
-        "operation\n"
-        "table t is in the models, not in the database\n"
+        "operations\n"
+        "operation       because\n"
+        "create table t  table t is in the models, not in the database\n"
         "\n"
         "next: dbtool upgrade\n",
     ), ran
@@ -352,6 +352,35 @@ def test_autogenerate_writes_the_difference(
     assert run("check").code == 0
     ran = run("revision", "--autogenerate", "-m", "again", "--rev-id", "n2")
     assert f"info: models and {database.shown} do not differ: the file is empty" in ran.out
+
+
+def test_autogenerate_completes_the_imports(
+    compared: Callable[..., list[str]], run: Run, project: Small
+) -> None:
+    """A type of a library or of the team's own is imported where the template does not do it."""
+    project.write("app/kinds.py", "from sqlalchemy import *\nclass Money(Numeric):\n    pass\n")
+    models = """
+from app.kinds import Money
+from sqlmodel.sql.sqltypes import AutoString
+Table("t", metadata, Column("a", Money()), Column("b", AutoString()))
+"""
+    compared(models)
+    ran = run("revision", "--autogenerate", "-m", "x", "--rev-id", "n1")
+    assert "info: import app.kinds, sqlmodel.sql.sqltypes was added; in script.py.mako" in ran.out
+    text = (project.root / "migrations/versions/n1_x.py").read_text()
+    assert "import sqlalchemy as sa\nimport app.kinds\nimport sqlmodel.sql.sqltypes\n" in text
+    assert run("upgrade").code == 0
+
+
+def test_autogenerate_says_what_it_drops(compared: Callable[..., list[str]], run: Run) -> None:
+    """A column to be dropped stands out, and a likely rename is named."""
+    models = 'Table("t", metadata, Column("id", Integer), Column("name", Text))'
+    compared(models, "CREATE TABLE t (id int, full_name text)")
+    ran = run("revision", "--autogenerate", "-m", "x", "--rev-id", "n1")
+    assert "DROP column t.full_name" in ran.out
+    rename = "op.alter_column('t', 'full_name', new_column_name='name')"
+    assert f"was t.full_name renamed to t.name? Then write {rename} instead" in ran.out
+    assert "it drops t.full_name and the data there; read it before it runs" in ran.out
 
 
 def test_autogenerate_on_a_database_that_is_behind(run: Run, project: Small) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from tests.conftest import Dbtool
+from dbtool.scratch.server import throwaway
+from tests.conftest import MAJOR, Dbtool
 from tests.disks import small_disk
 from tests.migrate.conftest import Run, plain
 from tests.migrate.projects import Small
@@ -542,4 +543,47 @@ def test_sql_to_a_file_and_as_json(run: Run, tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (0, "")
     text = (tmp_path / "up.sql").read_text()
     assert text.startswith("BEGIN;\n")
-    assert json.loads(run("upgrade", "--sql", "--json").out)["data"] == {"sql": text}
+    data = json.loads(run("upgrade", "--sql", "--json").out)["data"]
+    assert data == {"sql": text, "with_parameters": []}
+
+
+def test_type_left_by_a_downgrade(run: Run, project: Small) -> None:
+    """The hint names the type, and proposes no false record."""
+    up = """op.execute("CREATE TYPE status AS ENUM ('new')")"""
+    project.revision("aaaa00000001", None, up, "pass")
+    assert run("upgrade", "aaaa00000001").code == 0
+    assert run("downgrade", "base", "-y").code == 0
+    ran = run("upgrade")
+    assert ran.code == 4
+    assert "an earlier downgrade left it behind: DROP TYPE status." in ran.err
+    assert "stamp" not in ran.err
+
+
+def test_not_null_over_rows(run: Run, project: Small, database: Target) -> None:
+    """The hint names the two ways."""
+    assert run("upgrade").code == 0
+    with SyncConnection(database) as connection:
+        connection.execute("INSERT INTO t1 VALUES (1)")
+    project.revision(
+        THIRD, "aaaa00000002", 'op.add_column("t1", sa.Column("c", sa.Text, nullable=False))'
+    )
+    assert "give the column a server_default, or add it nullable" in run("upgrade").err
+
+
+def test_name_nobody_imported(run: Run, project: Small) -> None:
+    """A type autogenerate wrote, of a library the template does not import."""
+    project.revision(THIRD, "aaaa00000002", "sqlmodel.sql.sqltypes.AutoString()")
+    assert "Add import sqlmodel to the revision, and to script.py.mako" in run("upgrade").err
+
+
+def test_no_slot_left_for_env_py(project: Small, dbtool: Dbtool) -> None:
+    """Our own connection took the last one: that is a full server, not a broken env.py."""
+    limits = {"max_connections": "5", "superuser_reserved_connections": "0"}
+    with throwaway(MAJOR, settings=limits) as server:
+        target = server.target()
+        others = [SyncConnection(target) for _ in range(4)]
+        ran = dbtool("--url", plain(target), "upgrade", "-y", cwd=project.root)
+        for other in others:
+            other.close()
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("error: all connection slots are used at ")

@@ -1,0 +1,58 @@
+"""What to do about an error of a revision: the next step, in the user's own names."""
+
+import importlib.util
+import re
+
+from dbtool.migrate.servererror import ServerError
+
+_TYPE_EXISTS = re.compile(r'^type "(.+)" already exists$')
+_UNDEFINED = re.compile(r"^name '(\w+)' is not defined$")
+_ABSENT = frozenset({"42P01", "42703", "3F000", "42704", "42883"})
+_PRESENT = frozenset({"42P07", "42701", "42710", "42P06"})
+_BY_CODE = {
+    "42501": "Run it as the role that owns these objects (--url), or grant what is missing, for"
+    " example GRANT USAGE, CREATE ON SCHEMA public TO the role.",
+    "25006": "The session is read-only: a standby, or a role with read-only as its default.",
+    "53100": "The server's disk is full. Free space there, then run it again.",
+    "55P03": "Another session holds a lock it needs; run it again when that session has ended.",
+    "40P01": "Two sessions waited for each other; run it again.",
+}
+
+
+def advice(server: ServerError, *, from_empty: bool) -> str:
+    """The next step; `from_empty` says that the first revision failed on an empty database."""
+    if server.statement.upper().startswith("CREATE DATABASE"):
+        return (
+            "env.py may look for its database on the server that was named, and create none"
+            " there. Give env.py the same URL as dbtool, or leave the creation out."
+        )
+    if server.sqlstate == "42710" and (left := _TYPE_EXISTS.search(server.message)):
+        return (
+            f"Where no table uses it, an earlier downgrade left it behind: DROP TYPE {left[1]}."
+            f' For the next time, let that downgrade() end with op.execute("DROP TYPE {left[1]}").'
+        )
+    if server.sqlstate == "23502" and "contains null values" in server.message:
+        return (
+            "Rows are there already: give the column a server_default, or add it nullable, fill"
+            " it, and set NOT NULL in a revision after that."
+        )
+    if from_empty and server.sqlstate in _ABSENT:
+        return (
+            "This history does not build from an empty database. If its tables are made"
+            " otherwise (create_all, a dump), make them, then record the revision they"
+            " correspond to: dbtool stamp REVISION."
+        )
+    if from_empty and server.sqlstate in _PRESENT:
+        return (
+            "The objects are there and no revision is recorded. If the database already"
+            " corresponds to a revision, record it: dbtool stamp REVISION."
+        )
+    return _BY_CODE.get(server.sqlstate or "", "")
+
+
+def missing_import(error: BaseException) -> str:
+    """Autogenerate writes the types of a library; whoever wrote the template knew none of them."""
+    found = _UNDEFINED.match(str(error)) if isinstance(error, NameError) else None
+    if found is None or importlib.util.find_spec(found[1]) is None:
+        return ""
+    return f"Add import {found[1]} to the revision, and to script.py.mako for those to come."
