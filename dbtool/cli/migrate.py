@@ -20,7 +20,16 @@ from dbtool.cli.fleet import (
     Wish,
     upgrade_fleet,
 )
-from dbtool.cli.options import ALEMBIC, DATABASE, DIRECT, JUDGED, LOCKING, WAITING, without
+from dbtool.cli.options import (
+    ALEMBIC,
+    DATABASE,
+    DIRECT,
+    JUDGED,
+    LOCKING,
+    RESUMING,
+    WAITING,
+    without,
+)
 from dbtool.cli.script import Range, print_sql, refuse_from_scratch, written
 from dbtool.errors import UsageError
 
@@ -36,8 +45,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     shared = (DATABASE, WAITING, ALEMBIC)
     changing = (DATABASE, WAITING, DIRECT, LOCKING, ALEMBIC)
-    command(app, PANEL, *changing)(upgrade)
-    command(app, PANEL, *changing)(downgrade)
+    running = (DATABASE, WAITING, DIRECT, LOCKING, RESUMING, ALEMBIC)
+    command(app, PANEL, *running)(upgrade)
+    command(app, PANEL, *running)(downgrade)
     command(app, PANEL, DATABASE, WAITING, without("-c", ALEMBIC), JUDGED)(current)
     command(app, PANEL, *shared, JUDGED)(check)
     command(app, PANEL, *changing)(stamp)
@@ -75,6 +85,7 @@ NAME = typer.Option(
 def opened(call: Call, *, offline: bool = False) -> "Project":
     """The project around the current directory, and the database named for it."""
     from dbtool.migrate.project import open_project
+    from dbtool.migrate.waits import How
 
     chosen, settings = call.options, call.settings
     named = not offline and settings.has_target()
@@ -86,6 +97,7 @@ def opened(call: Call, *, offline: bool = False) -> "Project":
         direct=chosen.direct,
         flags=as_flags(**{"--quiet": chosen.quiet, "--raiseerr": chosen.raiseerr}),
         limits=limits(call),
+        resume=How(chosen.resume or How.AUTO),
     )
 
 

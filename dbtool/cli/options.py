@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from typer import Option
 
@@ -15,7 +15,7 @@ from dbtool.severity import FailOn
 
 OUTPUT_PANEL = "Output"
 DATABASE_PANEL = "Database"
-LOCKS_PANEL = "Locks"
+LOCKS_PANEL = "Locks and recovery"
 ALEMBIC_PANEL = "Alembic"
 
 
@@ -37,6 +37,7 @@ class Options:
     wait_db: float | None = None
     wait_lock: float | None = None
     lock_timeout: float | None = None
+    resume: Literal["auto", "skip", "rerun"] | None = None
     direct: bool = False
 
     @property
@@ -216,6 +217,20 @@ def _locking(
 ) -> None: ...
 
 
+def _resuming(
+    resume: Annotated[
+        Literal["auto", "skip", "rerun"] | None,
+        Option(
+            "--resume",
+            metavar="HOW",
+            help="How to go on with a revision that ended in the middle: auto (the catalogue "
+            "decides, the default), skip what is committed, or rerun all of it.",
+            rich_help_panel=LOCKS_PANEL,
+        ),
+    ] = None,
+) -> None: ...
+
+
 def _direct(
     direct: Annotated[
         bool,
@@ -242,6 +257,7 @@ DATABASE = _parameters(_database)
 ALEMBIC = _parameters(_alembic)
 WAITING = _parameters(_waiting)
 LOCKING = _parameters(_locking)
+RESUMING = _parameters(_resuming)
 DIRECT = _parameters(_direct)
 
 SHARED_NAMES = frozenset(field.name for field in fields(Options))

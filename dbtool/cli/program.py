@@ -11,7 +11,17 @@ from dbtool import __version__
 from dbtool.cli import output
 from dbtool.cli.command import take_parameters
 from dbtool.cli.help import HelpCommand, HelpGroup
-from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, LOCKING, OUTPUT, WAITING, hidden, split
+from dbtool.cli.options import (
+    ALEMBIC,
+    DATABASE,
+    JUDGED,
+    LOCKING,
+    OUTPUT,
+    RESUMING,
+    WAITING,
+    hidden,
+    split,
+)
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "migrate": (
@@ -98,7 +108,7 @@ def program() -> Any:
     return typer.main.get_command(app)
 
 
-SHARED = (DATABASE, WAITING, LOCKING, ALEMBIC, JUDGED, OUTPUT)
+SHARED = (DATABASE, WAITING, LOCKING, RESUMING, ALEMBIC, JUDGED, OUTPUT)
 
 
 def _print_version(wanted: bool) -> None:

@@ -26,6 +26,7 @@ class Scene:
     database: str
     env: Path
     now: tuple[str, ...] | None = None
+    resumable: bool = False
 
     @property
     def table(self) -> Table | None:
@@ -108,7 +109,13 @@ def state_of(scene: Scene) -> str:
     if table.left_transaction and table.running is not None:
         text += (
             f" {table.running.revision} had left its transaction (autocommit_block): what it"
-            " did up to there stays, and running it again may find it done."
+            " did up to there stays"
+        )
+        text += (
+            ", and the next dbtool upgrade or downgrade goes on behind it; plain Alembic would"
+            " run it again."
+            if scene.resumable
+            else ", and running it again may find it done."
         )
     return text
 

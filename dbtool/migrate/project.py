@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dbtool.database.target import Target
 from dbtool.guard import environment_of, unmarked
 from dbtool.migrate.location import Place, find
-from dbtool.migrate.waits import Limits
+from dbtool.migrate.waits import How, Limits
 
 if TYPE_CHECKING:
     from dbtool.settings.environments import Environment
@@ -33,6 +33,7 @@ class Project:
     direct: bool = False
     flags: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    resume: How = How.AUTO
     schema: str | None = None
     search_path: str | None = None
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
@@ -10,9 +11,10 @@ from dbtool.errors import DbtoolError, LockNotObtained
 from dbtool.migrate import lock, state
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.lock import AnotherRun, Other, RunLock
-from dbtool.migrate.record import Record, Table
-from dbtool.migrate.statements import Execute, may_try_again, setting
-from dbtool.migrate.waits import Limits, Patience, Waited
+from dbtool.migrate.record import Record, Step, Table
+from dbtool.migrate.resume import Resume
+from dbtool.migrate.statements import Execute, commits_alone, may_try_again, setting
+from dbtool.migrate.waits import How, Limits, Patience, Waited
 from dbtool.migrate.watcher import Watcher
 from dbtool.ports import Progress
 from dbtool.report import counted, duration
@@ -25,6 +27,9 @@ _INTRODUCE = """
            THEN pg_catalog.set_config('application_name', 'dbtool revisions', false) END
 """
 """The server notices a client that was killed, and others see whose session it is."""
+
+
+T = TypeVar("T")
 
 
 class StalePlan(LockNotObtained):
@@ -42,6 +47,8 @@ class Safety:
         self._patience = Patience(limits.wait_lock)
         self._watcher = Watcher(limits.lock_timeout, lambda: watch.backends, progress.note)
         self._lock: RunLock | None = None
+        self._resumes: dict[str, Resume] = {}
+        self._resume: Resume | None = None
         self._table = ""
         self._ours = "0"
 
@@ -49,6 +56,11 @@ class Safety:
     def cancelled(self) -> bool:
         """Whether this attempt was cancelled because it waited for locks too long in all."""
         return self._watcher.cancelled
+
+    @property
+    def resumable(self) -> bool:
+        """Whether what the running revision has committed is noted, for the next attempt."""
+        return self._resume is not None and self._resume.is_noted
 
     def persist(self, attempt: Callable[[], Record], may_repeat: Callable[[], bool]) -> Record:
         """Attempt it until it is done; raises LockNotObtained when the time is over.
@@ -86,10 +98,40 @@ class Safety:
         lock.hold_while_working(connection, table.shown)
         setting(connection, _INTRODUCE)
 
-    def before_revision(self, connection: DBAPIConnection) -> None:
+    def open_notes(self, table: Table, how: How) -> None:
+        """Read what an earlier run has left half done."""
+        holder = self._watch.holder
+        assert holder is not None
+        resume = Resume(holder.connection, table, how, self._progress.note)
+        self._resumes[table.shown] = resume
+
+    def close_notes(self) -> None:
+        """Everything is recorded; no revision is half done any more."""
+        for resume in self._resumes.values():
+            resume.forget()
+
+    def before_revision(self, step: Step, connection: DBAPIConnection, *, down: bool) -> None:
         """The lock must still be ours, and locks must not be waited for too long."""
         self._run_lock().verify()
         self.limit(connection)
+        self._resume = self._resumes.get(step.version_table)
+        if self._resume is not None:
+            self._resume.begin(step.revision, down=down)
+
+    def leaving(self, connection: DBAPIConnection) -> None:
+        """The revision leaves its transaction, which commits what it has done so far."""
+        if self._resume is not None and not commits_alone(connection):
+            self._resume.leaving(connection)
+
+    def inside(self, statement: str) -> bool:
+        """A statement in a transaction; whether an earlier run has committed it."""
+        resume = self._resume
+        if resume is None:
+            return False
+        if self._or_end(lambda: resume.is_done(statement)):
+            return True
+        resume.inside(statement)
+        return False
 
     def limit(self, connection: DBAPIConnection) -> None:
         """Set lock_timeout, unless the team has set one itself."""
@@ -101,27 +143,34 @@ class Safety:
         )
         self._ours = ours or self._ours
 
-    def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:  # noqa: ARG002
+    def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
         """Run a statement that commits by itself; one that got no lock is tried again."""
+        resume = self._resume
+        if resume is not None and self._or_end(lambda: resume.is_done(statement)):
+            return
         while True:
-            self._verify_or_end()
+            self._or_end(self._run_lock().verify)
             self._watcher.begin()
             self._watcher.exempt = concurrently
+            if resume is not None:
+                self._or_end(lambda: resume.beginning(statement))
             try:
                 execute()
             except Exception as error:
-                # A failed concurrent build leaves an invalid index behind, which is in the way.
-                if concurrently or not (may_try_again(error) or self._watcher.cancelled):
+                if not (may_try_again(error) or self._watcher.cancelled):
                     raise
                 if self._patience.is_over():
                     raise
                 self._patience.pause(self._tell_pause)
             else:
-                return
+                break
+        if resume is not None:
+            resume.ended(statement)
 
-    def _verify_or_end(self) -> None:
+    def _or_end(self, check: Callable[[], T]) -> T:
+        """A refusal ends env.py, whatever that makes of exceptions."""
         try:
-            self._run_lock().verify()
+            return check()
         except DbtoolError as error:
             self._watch.refuse(error)
 

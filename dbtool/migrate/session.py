@@ -1,7 +1,7 @@
 """What a command does with a database through env.py: look, plan, ask, carry out."""
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -38,11 +38,22 @@ class Command:
     always: bool = False
     purge: bool = False
 
+    @property
+    def resumes(self) -> bool:
+        """Whether it runs revisions, one of which may have ended in the middle before."""
+        return self.words[0] in ("upgrade", "downgrade")
+
+    @property
+    def down(self) -> bool:
+        """Whether it undoes."""
+        return self.words[0] == "downgrade"
+
 
 class Session(Runner):
     """The database a command is about, and what the command does with it."""
 
     _record = Record()
+    _down = False
 
     def survey(self, command: Command) -> Record:
         """Learn what a command would do; env.py runs, no revision does."""
@@ -72,11 +83,14 @@ class Session(Runner):
             record = self._persist(lambda: self._attempt(command, lambda: True, agreed=agreed))
             record.purged = agreed.before if command.purge else None
         state.verify(self.connection, record, self.target.shown)
+        self.safety.close_notes()
         return record
 
     def _persist(self, attempt: Callable[[], Record]) -> Record:
         """What another session holds up is tried again; what is committed is not repeated."""
-        return self.safety.persist(attempt, lambda: not self._record.left_half_done)
+        return self.safety.persist(
+            attempt, lambda: not self._record.left_half_done or self.safety.resumable
+        )
 
     def _attempt(
         self,
@@ -104,6 +118,8 @@ class Session(Runner):
             self.safety.take(table, None if command.purge else heads, driver)
             if not heads and not purging:
                 context._ensure_version_table()
+            if command.resumes:
+                self._resume(command, table, context, driver)
             return follow(table, context, steps, lambda step: self._starting(step, driver))
 
         options = {**command.options, "dont_mutate": True, "purge": purging}
@@ -178,11 +194,27 @@ class Session(Runner):
             if head not in known:
                 raise unknown_in_database(head, self.target.shown, scripts)
 
+    def _resume(
+        self, command: Command, table: Table, context: MigrationContext, driver: DBAPIConnection
+    ) -> None:
+        """Go on where an earlier run ended, and note where this one leaves its transaction."""
+        self._down = command.down
+        self.safety.open_notes(table, self.project.resume)
+        block = context.autocommit_block
+
+        @contextmanager
+        def noted() -> Iterator[None]:
+            self.safety.leaving(driver)
+            with block():
+                yield
+
+        context.autocommit_block = noted  # type: ignore[method-assign]
+
     def _starting(self, step: Step, driver: DBAPIConnection) -> None:
         if self.interruption:
             raise Stop
         try:
-            self.safety.before_revision(driver)
+            self.safety.before_revision(step, driver, down=self._down)
         except DbtoolError as error:
             self.watch.refuse(error)
         if not alembic_reports():

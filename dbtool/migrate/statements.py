@@ -25,7 +25,10 @@ Execute = Callable[[], object]
 
 
 class Step(Protocol):
-    """What the run does around a statement that commits by itself."""
+    """What the run does around a statement."""
+
+    def inside(self, statement: str) -> bool:
+        """A statement in a transaction; whether it is to be left out."""
 
     def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
         """Run it, and do what has to be done before, after and instead."""
@@ -34,8 +37,9 @@ class Step(Protocol):
 class Statements:
     """Hears of each statement of env.py's engines while a revision runs.
 
-    A statement inside a transaction goes its way: the transaction as a whole succeeds or
-    fails. One outside (autocommit_block, or an env.py on AUTOCOMMIT) goes through `step`.
+    A statement inside a transaction goes its way, unless an earlier run has committed it: the
+    transaction as a whole succeeds or fails. One outside (autocommit_block, or an env.py on
+    AUTOCOMMIT) is run by `step`.
     """
 
     def __init__(self, running: Callable[[], Table | None], step: Step) -> None:
@@ -57,7 +61,11 @@ class Statements:
             event.remove(Engine, name, function)
 
     def _events(self) -> tuple[tuple[str, Callable[..., bool]], ...]:
-        return ("do_execute", self._execute), ("do_execute_no_params", self._execute_no_params)
+        return (
+            ("do_execute", self._execute),
+            ("do_execute_no_params", self._execute_no_params),
+            ("do_executemany", self._execute_many),
+        )
 
     def _execute(
         self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext
@@ -66,6 +74,12 @@ class Statements:
         return self._heard(
             statement, context, lambda: dialect.do_execute(cursor, statement, parameters, context)
         )
+
+    def _execute_many(
+        self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext
+    ) -> bool:
+        many = context.dialect.do_executemany
+        return self._heard(statement, context, lambda: many(cursor, statement, parameters, context))
 
     def _execute_no_params(
         self, cursor: DBAPICursor, statement: str, context: ExecutionContext
@@ -79,8 +93,10 @@ class Statements:
         """Whether the statement was run here; else SQLAlchemy runs it."""
         connection = context.root_connection.connection.dbapi_connection
         table = self._running()
-        if table is None or connection is None or not commits_alone(connection):
+        if table is None or connection is None:
             return False
+        if not commits_alone(connection):
+            return self._step.inside(statement)
         table.left_transaction = True
         concurrently = _CONCURRENTLY.match(statement) is not None
         with without_lock_timeout(connection) if concurrently else nullcontext():

@@ -1,15 +1,24 @@
-"""How long a run waits for others, and how it waits: in short, growing pauses with nothing held."""
+"""How long a run waits for others and how, and how it goes on after one that ended early."""
 
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 DEFAULT_LOCK_TIMEOUT = 2.0
 DEFAULT_WAIT_LOCK = 600.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 _FIRST_TRY, _LONGEST_TRY = 0.025, 1.0
+
+
+class How(StrEnum):
+    """What to do about a half-applied revision: decide by the catalogue, or as the user says."""
+
+    AUTO = "auto"
+    SKIP = "skip"
+    RERUN = "rerun"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,171 @@
+"""Whether a schema change stands in the catalogue: true, false, or not to be told."""
+
+from collections.abc import Iterator
+
+import postgast
+from google.protobuf.message import DecodeError
+from postgast import pg_query_pb2 as pb
+
+from dbtool.database.sync import SyncConnection
+from dbtool.sql.names import identifier
+
+_INDEX = """
+    SELECT i.indisvalid FROM pg_catalog.pg_index i
+     WHERE i.indexrelid = pg_catalog.to_regclass($1)
+"""
+_COLUMN = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute
+                    WHERE attrelid = pg_catalog.to_regclass($1) AND attname = $2
+                      AND NOT attisdropped)
+"""
+_CONSTRAINT = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint
+                    WHERE conrelid = pg_catalog.to_regclass($1) AND conname = $2)
+"""
+_LABEL = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_enum
+                    WHERE enumtypid = pg_catalog.to_regtype($1) AND enumlabel = $2)
+"""
+
+
+class Catalogue:
+    """Looks things up; names without a schema are first sought in the version table's."""
+
+    def __init__(self, connection: SyncConnection, schema: str | None) -> None:
+        self._connection = connection
+        self._schema = schema
+
+    def stands(self, statement: str) -> bool | None:
+        """Whether what the statement does is done."""
+        node = _parsed(statement)
+        if node is None:
+            return None
+        match node.WhichOneof("node"):
+            case "index_stmt":
+                name = node.index_stmt.idxname
+                schema = node.index_stmt.relation.schemaname
+                return self.index_is_valid(schema, name) is True if name else None
+            case "create_stmt":
+                return self._exists(node.create_stmt.relation)
+            case "alter_table_stmt":
+                return _all(self._altered(node.alter_table_stmt))
+            case "create_enum_stmt":
+                return self._type(_last(node.create_enum_stmt.type_name)) is not None
+            case "alter_enum_stmt":
+                return self._label(node.alter_enum_stmt)
+            case "drop_stmt":
+                return self._dropped(node.drop_stmt)
+        return None
+
+    def index_is_valid(self, schema: str, name: str) -> bool | None:
+        """Whether an index is valid; None where there is none."""
+        for place in self._places(schema, name):
+            found: bool | None = self._connection.fetchval(_INDEX, place)
+            if found is not None:
+                return found
+        return None
+
+    def drop_index(self, schema: str, name: str) -> None:
+        """Take away what a failed concurrent build has left."""
+        for place in self._places(schema, name):
+            if self._connection.fetchval(_INDEX, place) is False:
+                self._connection.execute(f"DROP INDEX CONCURRENTLY {place}")
+                return
+
+    def _places(self, schema: str, name: str) -> Iterator[str]:
+        if schema:
+            yield f"{identifier(schema)}.{identifier(name)}"
+            return
+        if self._schema is not None:
+            yield f"{identifier(self._schema)}.{identifier(name)}"
+        yield identifier(name)
+
+    def _found(self, schema: str, name: str) -> str | None:
+        for place in self._places(schema, name):
+            if self._connection.fetchval("SELECT pg_catalog.to_regclass($1) IS NOT NULL", place):
+                return place
+        return None
+
+    def _exists(self, relation: pb.RangeVar) -> bool:
+        return self._found(relation.schemaname, relation.relname) is not None
+
+    def _type(self, name: tuple[str, str]) -> str | None:
+        for place in self._places(*name):
+            if self._connection.fetchval("SELECT pg_catalog.to_regtype($1) IS NOT NULL", place):
+                return place
+        return None
+
+    def _label(self, statement: pb.AlterEnumStmt) -> bool:
+        place = self._type(_last(statement.type_name))
+        return place is not None and bool(
+            self._connection.fetchval(_LABEL, place, statement.new_val)
+        )
+
+    def _altered(self, statement: pb.AlterTableStmt) -> Iterator[bool | None]:
+        place = self._found(statement.relation.schemaname, statement.relation.relname)
+        for each in statement.cmds:
+            command = each.alter_table_cmd
+            match command.subtype:
+                case pb.AT_AddColumn:
+                    yield self._has(_COLUMN, place, _definition(command))
+                case pb.AT_DropColumn:
+                    yield not self._has(_COLUMN, place, command.name)
+                case pb.AT_AddConstraint:
+                    name = _definition(command)
+                    yield self._has(_CONSTRAINT, place, name) if name else None
+                case pb.AT_DropConstraint:
+                    yield not self._has(_CONSTRAINT, place, command.name)
+                case _:
+                    yield None
+
+    def _has(self, query: str, place: str | None, name: str) -> bool:
+        return place is not None and bool(self._connection.fetchval(query, place, name))
+
+    def _dropped(self, statement: pb.DropStmt) -> bool | None:
+        gone = []
+        for each in statement.objects:
+            match statement.remove_type:
+                case pb.OBJECT_TABLE | pb.OBJECT_INDEX | pb.OBJECT_VIEW | pb.OBJECT_SEQUENCE:
+                    gone.append(self._found(*_last(each.list.items)) is None)
+                case pb.OBJECT_TYPE:
+                    gone.append(self._type(_last(each.type_name.names)) is None)
+                case _:
+                    return None
+        return all(gone)
+
+
+def index_of(statement: str) -> tuple[str, str] | None:
+    """The schema and name of the index a statement builds."""
+    node = _parsed(statement)
+    if node is None or node.WhichOneof("node") != "index_stmt" or not node.index_stmt.idxname:
+        return None
+    return node.index_stmt.relation.schemaname, node.index_stmt.idxname
+
+
+def _definition(command: pb.AlterTableCmd) -> str:
+    """The name of the column or constraint a command adds."""
+    node = getattr(command, "def")
+    if node.WhichOneof("node") == "column_def":
+        return str(node.column_def.colname)
+    return str(node.constraint.conname)
+
+
+def _last(names: object) -> tuple[str, str]:
+    """Schema and name out of a dotted name."""
+    parts = [node.string.sval for node in names]  # type: ignore[attr-defined]
+    return (parts[-2] if len(parts) > 1 else "", parts[-1])
+
+
+def _all(answers: Iterator[bool | None]) -> bool | None:
+    found = list(answers)
+    if False in found:
+        return False
+    return None if None in found or not found else True
+
+
+def _parsed(statement: str) -> pb.Node | None:
+    try:
+        tree = postgast.parse(statement)
+    except (postgast.PgQueryError, DecodeError):
+        return None
+    return tree.stmts[0].stmt if len(tree.stmts) == 1 else None

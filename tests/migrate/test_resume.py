@@ -1,0 +1,261 @@
+"""Revisions that ended in the middle: recognised, gone on with, or explained."""
+
+import os
+import signal
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.migrate import journal
+from dbtool.migrate.journal import Journal, entry
+from tests.conftest import Dbtool
+from tests.migrate.conftest import Run, Start, plain, running
+from tests.migrate.projects import FROM_CONFIG, Small
+from tests.migrate.test_lock import ASYNC, PER_MIGRATION
+from tests.processes import eventually
+
+HEAD = "aaaa00000002"
+AUTOCOMMIT = FROM_CONFIG.replace(
+    ".connect() as connection:",
+    '.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:',
+)
+
+BROKEN = """
+op.execute("ALTER TABLE t1 ADD c int")
+with op.get_context().autocommit_block():
+    op.execute("CREATE INDEX CONCURRENTLY t1_c ON t1 (c)")
+op.execute("ALTER TABLE t1 ADD d int{error}")
+"""
+
+
+def comment(watch: SyncConnection) -> str | None:
+    """The comment on the version table."""
+    found: str | None = watch.fetchval(
+        "SELECT obj_description('alembic_version'::regclass, 'pg_class')"
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    "env", [FROM_CONFIG, ASYNC, PER_MIGRATION, AUTOCOMMIT], ids=["sync", "async", "each", "auto"]
+)
+def test_goes_on_behind_what_is_committed(
+    run: Run, project: Small, watch: SyncConnection, env: str
+) -> None:
+    """A failure behind an autocommit block: once mended, the same command finishes it."""
+    project.env(env)
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert "the next dbtool upgrade or downgrade goes on behind it" in ran.err
+    assert "[dbtool: half applied]" in (comment(watch) or "")
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert f"info: revision {HEAD} is half applied: 2 statements of it are committed" in ran.err
+    assert watch.fetchval("SELECT version_num FROM alembic_version") == HEAD
+    columns = "SELECT count(*) FROM pg_attribute WHERE attrelid = 't1'::regclass AND attnum > 0"
+    assert watch.fetchval(columns) == 3
+    assert comment(watch) is None
+
+
+def test_own_comment_of_the_table_stays(run: Run, project: Small, watch: SyncConnection) -> None:
+    """What a team has written about its version table is there before and after."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    watch.execute("COMMENT ON TABLE alembic_version IS 'ours, don''t touch'")
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    assert run("upgrade", "-y").code == 4
+    assert (comment(watch) or "").startswith("ours, don't touch\n[dbtool: half applied]")
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+    assert run("upgrade", "-y").code == 0
+    assert comment(watch) == "ours, don't touch"
+
+
+def test_undone_by_hand(run: Run, project: Small, watch: SyncConnection) -> None:
+    """Who took it back by hand gets the revision run from its first statement."""
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    assert run("upgrade", "-y").code == 4
+    watch.execute("ALTER TABLE t1 DROP c")
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert "was undone since; it runs from its first statement" in ran.err
+
+
+def test_undone_in_part(run: Run, project: Small, watch: SyncConnection) -> None:
+    """What is neither there nor gone is for a person to sort out."""
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    assert run("upgrade", "-y").code == 4
+    watch.execute("DROP INDEX t1_c")
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert f"error: revision {HEAD} is half applied, and only you can say how to go on" in ran.err
+    assert "CREATE INDEX CONCURRENTLY t1_c" in ran.err
+
+
+ROWS = """
+with op.get_context().autocommit_block():
+    op.execute("INSERT INTO t1 VALUES (1)")
+op.execute("{last}")
+"""
+
+
+@pytest.mark.parametrize(("how", "rows"), [("skip", 1), ("rerun", 2)])
+def test_rows_are_for_a_person(
+    run: Run, project: Small, watch: SyncConnection, how: str, rows: int
+) -> None:
+    """Rows that were written are neither written again nor taken for granted."""
+    project.revision(HEAD, "aaaa00000001", ROWS.format(last="broken"))
+    assert run("upgrade", "-y").code == 4
+    project.revision(HEAD, "aaaa00000001", ROWS.format(last="SELECT 1"))
+    ran = run("upgrade", "-y")
+    assert (ran.code, ran.out) == (4, "")
+    assert "  INSERT INTO t1 VALUES (1)" in ran.err
+    assert "--resume skip leaves these statements out" in ran.err
+    assert watch.fetchval("SELECT count(*) FROM t1") == 1
+    assert run("upgrade", "-y", "--resume", how).code == 0
+    assert watch.fetchval("SELECT count(*) FROM t1") == rows
+    assert comment(watch) is None
+
+
+BUILD = """
+with op.get_context().autocommit_block():
+    op.execute("CREATE UNIQUE INDEX CONCURRENTLY {exists} t1_id ON t1 (id)")
+"""
+
+
+@pytest.mark.parametrize("exists", ["", "IF NOT EXISTS"])
+def test_invalid_index_of_ours_is_built_again(
+    run: Run, project: Small, watch: SyncConnection, exists: str
+) -> None:
+    """A build that failed leaves an invalid index; the next run drops it and builds it."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    watch.execute("INSERT INTO t1 VALUES (1), (1)")
+    project.revision(HEAD, "aaaa00000001", BUILD.format(exists=exists))
+    assert run("upgrade", "-y").code == 4
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 't1_id'::regclass"
+    assert watch.fetchval(valid) is False
+    watch.execute("DELETE FROM t1")
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert "index t1_id was left invalid by a build that ended early; it is dropped" in ran.err
+    assert watch.fetchval(valid) is True
+
+
+def test_invalid_index_of_others_is_reported(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """One that nobody of ours began is not dropped, and IF NOT EXISTS does not hide it."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    watch.execute("INSERT INTO t1 VALUES (1), (1)")
+    with pytest.raises(Exception, match="could not create unique index"):
+        watch.execute("CREATE UNIQUE INDEX CONCURRENTLY t1_id ON t1 (id)")
+    watch.execute("DELETE FROM t1")
+    project.revision(HEAD, "aaaa00000001", BUILD.format(exists="IF NOT EXISTS"))
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert "error: index t1_id exists and is invalid" in ran.err
+    assert "DROP INDEX CONCURRENTLY t1_id" in ran.err
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC])
+def test_killed_in_a_concurrent_build(
+    run: Run, project: Small, start: Start, watch: SyncConnection, database: Target, env: str
+) -> None:
+    """After kill -9 the next run waits for the orphan, then goes on with what it left."""
+    project.env(env)
+    up = 'op.execute("ALTER TABLE t1 ADD c int")\n' + BUILD.format(exists="").replace("(id)", "(c)")
+    project.revision(HEAD, "aaaa00000001", up)
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    with SyncConnection(database) as reader:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t1")
+        reader.execute("COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class")
+        first = start()
+        assert eventually(lambda: bool(running(watch, "CREATE UNIQUE INDEX CONCURRENTLY")), 10)
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        (orphan,) = running(watch, "CREATE UNIQUE INDEX CONCURRENTLY")
+        watch.execute("SELECT pg_terminate_backend($1::int)", orphan)
+        reader.execute("COMMIT")
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert f"revision {HEAD} is half applied: 1 statement of it" in ran.err
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 't1_id'::regclass"
+    assert watch.fetchval(valid) is True
+
+
+def test_plain_alembic_in_between(
+    run: Run, project: Small, watch: SyncConnection, dbtool: Dbtool, database: Target
+) -> None:
+    """A note that no longer fits what is recorded is left aside."""
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    assert run("upgrade", "-y").code == 4
+    watch.execute(
+        "ALTER TABLE t1 ADD d int; UPDATE alembic_version SET version_num = 'aaaa00000002'"
+    )
+    project.revision("aaaa00000003", HEAD, 'op.execute("CREATE TABLE t3 (id int)")')
+    ran = dbtool("--url", plain(database), "upgrade", "-y", cwd=project.root)
+    assert ran.code == 0, ran.err
+    assert "half applied" not in ran.err
+    assert comment(watch) is None
+
+
+def test_lock_timeout_behind_a_block_is_tried_again(
+    run: Run, project: Small, database: Target, watch: SyncConnection
+) -> None:
+    """What the block committed is left out in the next attempt of the same run."""
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("CREATE TABLE beside (id int)")
+    op.execute("ALTER TABLE t1 ADD c int")
+    """
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    project.revision(HEAD, "aaaa00000001", up)
+    with SyncConnection(database) as blocker:
+        blocker.execute("BEGIN; SELECT count(*) FROM t1")
+        ran = run("upgrade", "-y", "--lock-timeout", "200ms", "--wait-lock", "1500ms")
+        assert ran.code == 5
+        assert "CREATE TABLE beside" not in ran.err
+        blocker.execute("COMMIT")
+    assert run("upgrade", "-y").code == 0
+    assert watch.fetchval("SELECT to_regclass('beside') IS NOT NULL")
+
+
+def test_a_downgrade_is_gone_on_with_too(run: Run, project: Small, watch: SyncConnection) -> None:
+    """The note knows the direction."""
+    back = """
+    with op.get_context().autocommit_block():
+        op.execute("DROP TABLE t2")
+    op.execute("{last}")
+    """
+    up = 'op.execute("CREATE TABLE t2 (id int)")'
+    project.revision(HEAD, "aaaa00000001", up, back.format(last="broken"))
+    assert run("upgrade", "-y").code == 0
+    assert run("downgrade", "-1", "-y").code == 4
+    assert watch.fetchval("SELECT to_regclass('t2')") is None
+    project.revision(HEAD, "aaaa00000001", up, back.format(last="SELECT 1"))
+    ran = run("downgrade", "-1", "-y")
+    assert ran.code == 0, ran.err
+    assert watch.fetchval("SELECT version_num FROM alembic_version") == "aaaa00000001"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        Journal("a1", down=False),
+        Journal("a1", True, (entry("SELECT 'it''s \\ \"x\"'", repeatable=False),)),
+        Journal("a1", False, (), entry("CREATE   TABLE\n t ()", repeatable=True)),
+    ],
+)
+def test_a_note_is_read_as_it_was_written(watch: SyncConnection, note: Journal) -> None:
+    """Quotes and backslashes of statements and comments survive."""
+    watch.execute("CREATE TABLE v (x int)")
+    for own in (None, 'it\'s \\ a "comment"', "two\nlines"):
+        watch.execute(journal.statement("public", "v", own, note))
+        assert journal.read(watch, "public", "v") == note
+        watch.execute(
+            journal.statement("public", "v", journal.comment_of(watch, "public", "v"), None)
+        )
+        assert journal.comment_of(watch, "public", "v") == own
