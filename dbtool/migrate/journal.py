@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from dbtool.database.sync import SyncConnection
 from dbtool.sql.names import identifier
 
-_MARK = "[dbtool: half applied] "
+MARK = "[dbtool: half applied] "
 _EXCERPT = 160
 _READ = """
     SELECT pg_catalog.obj_description(c.oid, 'pg_class')
@@ -65,15 +65,19 @@ def entry(statement: str, *, repeatable: bool) -> Entry:
 
 def read(connection: SyncConnection, schema: str, name: str) -> Journal | None:
     """The note on a version table; None where there is none, or it is no longer one of ours."""
-    comment = connection.fetchval(_READ, schema, name)
-    _, mark, text = (comment or "").partition(_MARK)
+    return in_comment(connection.fetchval(_READ, schema, name))
+
+
+def in_comment(comment: str | None) -> Journal | None:
+    """The note in the comment of a version table."""
+    _, mark, text = (comment or "").partition(MARK)
     return _decoded(text) if mark else None
 
 
 def statement(schema: str, name: str, comment: str | None, journal: Journal | None) -> str:
     """The SQL that writes the note, or takes it away, and keeps the team's own comment."""
-    own = (comment or "").partition(_MARK)[0].rstrip("\n")
-    note = "" if journal is None else _MARK + json.dumps(asdict(journal), ensure_ascii=False)
+    own = (comment or "").partition(MARK)[0].rstrip("\n")
+    note = "" if journal is None else MARK + json.dumps(asdict(journal), ensure_ascii=False)
     text = "\n".join(part for part in (own, note) if part)
     value = "NULL" if not text else _literal(text)
     return f"COMMENT ON TABLE {identifier(schema)}.{identifier(name)} IS {value}"

@@ -9,6 +9,7 @@ from dbtool.database.connect import connect
 from dbtool.database.target import Target, pooled
 from dbtool.migrate import shortcut, surroundings
 from dbtool.migrate.headers import created
+from dbtool.migrate.journal import Journal
 from dbtool.migrate.location import relative_name
 from dbtool.migrate.project import Project
 from dbtool.migrate.standing import Standing, standing_of
@@ -53,6 +54,16 @@ class Status:
     def recorded(self) -> tuple[str, ...]:
         """Every revision that some version table records."""
         return tuple(dict.fromkeys(rev for each in self.standings for rev in each.recorded))
+
+    @property
+    def half_applied(self) -> tuple[Journal, ...]:
+        """Revisions that ended in the middle; a note on one that is recorded is out of date."""
+        pending = {each.revision for each in self.pending}
+        return tuple(
+            each
+            for each in self.surroundings.notes
+            if each.revision in (self.recorded if each.down else pending)
+        )
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dbtool.migrate.journal import Journal, in_comment
 from dbtool.migrate.lock import RUN, WORK, number
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ WITH me AS MATERIALIZED (
 SELECT pg_catalog.json_build_object(
     'runs', (SELECT pg_catalog.json_agg(r) FROM runs r),
     'indexes', (SELECT pg_catalog.json_agg(i) FROM indexes i),
+    'notes', (SELECT pg_catalog.json_agg(d.description)
+                FROM pg_catalog.pg_description d
+                JOIN pg_catalog.pg_class c ON c.oid = d.objoid AND d.objsubid = 0
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                 AND n.nspname || '.' || c.relname = ANY ($6::pg_catalog.text[])),
     'transaction_count', (SELECT count(*) FROM transactions),
     'transactions', (SELECT pg_catalog.json_agg(t) FROM (
         SELECT * FROM transactions
@@ -110,8 +117,12 @@ class InvalidIndex:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What goes on in a database beside us; `transaction_count` counts also those not listed."""
+    """What goes on in a database beside us; `transaction_count` counts also those not listed.
 
+    `notes` are what runs that ended in the middle of a revision have left.
+    """
+
+    notes: tuple[Journal, ...]
     runs: tuple[Run, ...]
     invalid_indexes: tuple[InvalidIndex, ...]
     transactions: tuple[OpenTransaction, ...]
@@ -121,9 +132,11 @@ class Surroundings:
 async def look(connection: "Connection", version_tables: tuple[str, ...]) -> Surroundings:
     """Ask once; takes no lock on any table."""
     keys = [number(each) & 0xFFFF_FFFF for each in version_tables]
-    answer = await connection.fetchval(_SQL, RUN, WORK, keys, _LONG_SECONDS, _LISTED)
+    names = list(version_tables)
+    answer = await connection.fetchval(_SQL, RUN, WORK, keys, _LONG_SECONDS, _LISTED, names)
     said: dict[str, Any] = json.loads(answer)
     return Surroundings(
+        notes=tuple(filter(None, map(in_comment, said["notes"] or ()))),
         runs=tuple(Run(**each) for each in said["runs"] or ()),
         invalid_indexes=tuple(InvalidIndex(**each) for each in said["indexes"] or ()),
         transactions=tuple(

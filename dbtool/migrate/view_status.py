@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dbtool.migrate.journal import Journal
 from dbtool.migrate.status import Status
 from dbtool.migrate.surroundings import OpenTransaction, Run
 from dbtool.migrate.view_current import at, judged, named_by, next_step
@@ -39,6 +40,8 @@ def _headline(found: Status) -> str:
 
 def _obstacles(found: Status) -> Iterator[str]:
     around = found.surroundings
+    if found.half_applied:
+        yield f"{found.half_applied[0].revision} is half applied"
     if around.runs:
         yield "another run is at work"
     if locking := [each for each in around.transactions if each.tables]:
@@ -68,11 +71,20 @@ def _facts(found: Status) -> Iterator[tuple[str, str]]:
     else:
         yield "version tables", f"{len(found.standings):,}"
     yield "pending", counted(len(found.pending), "revision") if found.pending else "none"
+    if found.half_applied:
+        yield "half applied", "; ".join(map(_half, found.half_applied))
     yield "other runs", "; ".join(map(_run, around.runs)) or "none"
     yield "open transactions", _open(found)
     invalid = len(around.invalid_indexes)
     yield "invalid indexes", f"{invalid:,}" if invalid else "none"
     yield "endpoint", f"a pooler: {found.pooler}" if found.pooler else "direct"
+
+
+def _half(note: Journal) -> str:
+    done = counted(len(note.done), "statement")
+    begun = f", and perhaps: {note.begun.excerpt}" if note.begun is not None else ""
+    way = ", on the way down" if note.down else ""
+    return f"{note.revision}{way}: {done} committed{begun}; the next run goes on behind them"
 
 
 def _run(run: Run) -> str:

@@ -50,6 +50,9 @@ def test_goes_on_behind_what_is_committed(
     assert ran.code == 4
     assert "the next dbtool upgrade or downgrade goes on behind it" in ran.err
     assert "[dbtool: half applied]" in (comment(watch) or "")
+    said = run("status").out
+    assert f"{HEAD} is half applied" in said.splitlines()[0]
+    assert f"{HEAD}: 2 statements committed; the next run goes on behind them" in said
     project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
     ran = run("upgrade", "-y")
     assert ran.code == 0, ran.err
