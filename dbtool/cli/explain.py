@@ -97,7 +97,12 @@ def _on_server(call: Call, sql: str, how: "How", *, yes: bool) -> "Report":
     explained = run.explain(
         call.target, sql, how=how, permission=call.permission(yes), progress=call.progress
     )
-    return view.report(explained)
+    report = view.report(explained)
+    if (refusal := view.refusal(explained)) is not None:
+        call.progress.close()
+        call.emit(report)
+        raise refusal
+    return report
 
 
 def _name(path: Path) -> str:

@@ -12,6 +12,8 @@ from dbtool.guard import Standing
 class Examined:
     """One statement and its plan; `times` only where it was run.
 
+    `refused` says why it was not run although that was asked for.
+
     Reports carry the findings beside the data, each with its line, so JSON leaves them out here.
     """
 
@@ -21,6 +23,7 @@ class Examined:
     times: Times | None = None
     findings: tuple[Finding, ...] = field(default=(), metadata={"json": False})
     unknowns: tuple[Unknown, ...] = field(default=(), metadata={"json": False})
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,9 @@ class _Runner:
                 if not planned.doubts:
                     return await self._examine(session, planned, statement.line)
             # Outside the transaction: its locks would be kept while somebody thinks.
-            self._confirm(planned.doubts)
+            if not self._agreed(planned.doubts):
+                why = " ".join(planned.doubts)
+                return Examined(planned.text, statement.line, planned.plan, refused=why)
             async with guarded(connection, seconds, patience) as session:
                 return await self._examine(session, planned, statement.line)
         except RefusedByServerError as refused:
@@ -182,20 +184,18 @@ class _Runner:
         limit = LIMITS[classified.standing].cost
         if plan.root.total_cost > limit:
             yield (
-                f"The planner expects it to cost {plan.root.total_cost:,.0f};"
-                f" the limit here is {limit:,.0f}."
+                f"Its planner cost is {plan.root.total_cost:,.0f}; without a yes dbtool runs"
+                f" up to {limit:,.0f} here."
             )
         if doubtful := safety.doubtful(known, classified.standing):
             yield f"It calls {safety.listed(doubtful)}, which may do more than read."
 
-    def _confirm(self, doubts: tuple[str, ...]) -> None:
-        why = " ".join(doubts)
-        if not self._permission.ask.confirm(f"{why} Run it?"):
-            raise UsageError(
-                "refused to run the statement",
-                detail=why,
-                hint="--yes runs it; --no-analyze shows the plan without running it.",
-            )
+    def _agreed(self, doubts: tuple[str, ...]) -> bool:
+        """Whether somebody wants it run all the same; where nobody can be asked, nobody does."""
+        try:
+            return self._permission.ask.confirm(f"{' '.join(doubts)} Run it?")
+        except UsageError:
+            return False
 
 
 def _tables(plan: Plan) -> set[tuple[str, str]]:

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from dbtool.errors import UsageError
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.rows import estimate_table, plan_table
 from dbtool.explain.selftime import Times
+from dbtool.explain.unjoined import unjoined
 from dbtool.explain.wording import count, duration, label, memory, title
 from dbtool.finding import Finding, Severity
 from dbtool.report import Cell, Report, Section, Styled, Text, facts, percent
@@ -45,8 +47,8 @@ def _headline(statements: tuple[Examined, ...]) -> str:
 def _verdict(examined: Examined) -> str:
     plan, times = examined.plan, examined.times
     if times is None:
-        rows, cost = count(plan.root.plan_rows), count(plan.root.total_cost)
-        return f"not run: the planner expects {rows} rows at a cost of {cost}"
+        rows, cost = _rows(plan.root.plan_rows), count(plan.root.total_cost)
+        return f"not run: the planner expects {rows} at a cost of {cost}"
     if not plan.timed:
         return f"{count(plan.root.rows)} rows; the plan carries no times"
     whole = plan.execution_ms if plan.execution_ms is not None else times.total_ms
@@ -57,6 +59,10 @@ def _verdict(examined: Examined) -> str:
         return duration(whole)
     share = percent(times.part(slowest))
     return f"{duration(whole)}: {share} of the time goes into #{slowest.id} {title(slowest)}"
+
+
+def _rows(number: float) -> str:
+    return "1 row" if round(number) == 1 else f"{count(number)} rows"
 
 
 def _all_sections(explained: Explained) -> Iterator[Section]:
@@ -115,7 +121,23 @@ def _facts(examined: Examined) -> Iterator[tuple[str, str]]:
         yield "settings", changed
 
 
+def refusal(explained: Explained) -> UsageError | None:
+    """What was not run for want of a yes; its plan is in the report."""
+    refused = [each for each in explained.statements if each.refused]
+    if not refused:
+        return None
+    place = f" on line {refused[0].line}" if len(explained.statements) > 1 else ""
+    return UsageError(
+        f"refused to run the statement{place}",
+        detail=refused[0].refused,
+        hint="The plan above is what it would do. --yes runs it; --no-analyze only plans.",
+    )
+
+
 def _remarks(examined: Examined) -> Iterator[str]:
+    if examined.times is None:
+        for left, right in unjoined(examined.plan):
+            yield f"no condition joins {', '.join(left)} with {', '.join(right)}"
     if examined.times is not None:
         yield from _inside(examined, examined.times)
         yield from _doubts(examined.times)

@@ -192,17 +192,39 @@ def test_without_a_database_named(dbtool: Dbtool) -> None:
 
 
 def test_expensive_statements_ask(dbtool: Dbtool, url: str) -> None:
-    """At a terminal a no is a no; where nobody can answer the flag is named."""
+    """Without a yes the plan is shown, with what makes it expensive, and exit 2 names the flags."""
     series = "generate_series(1, (SELECT 1))"
     sql = f"SELECT count(*) FROM orders, {series} a, {series} b"
     refused = dbtool("explain", sql, "--url", url)
     assert refused.code == 2
-    assert "--yes" in refused.err
+    assert refused.out.startswith("not run: the planner expects 1 row at a cost of ")
+    assert re.search(
+        "no condition joins .*a.* with .*orders|no condition joins .*orders.* with", refused.out
+    )
+    assert refused.err.splitlines()[0] == "error: refused to run the statement"
+    assert "Its planner cost is " in refused.err
+    assert "--yes runs it; --no-analyze only plans." in refused.err
     answered = dbtool("explain", sql, "--url", url, tty=True, stdin="n\n")
     assert answered.code == 2
     assert "refused to run the statement" in answered.out
     agreed = dbtool("explain", sql, "--url", url, "--yes")
     assert agreed.code == 0
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT 1 FROM orders o, orders p", "no condition joins o with p"),
+        ("SELECT 1 FROM orders o JOIN orders p USING (id)", ""),
+        ("SELECT 1 FROM orders o JOIN orders p ON o.id < p.id", ""),
+    ],
+)
+def test_joins_without_a_condition(dbtool: Dbtool, url: str, sql: str, said: str) -> None:
+    """They are named from the plan alone; a join of any condition is not."""
+    out = dbtool("explain", sql, "--url", url, "--no-analyze").out
+    assert [line for line in out.splitlines() if "no condition joins" in line] in (
+        [[said], ["no condition joins p with o"]] if said else [[]]
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
