@@ -105,7 +105,7 @@ def history_at(
         if known is not None and known.lineage.named_only and not known.versions.pooled:
             with chdir(project.place.base):
                 whole = of_lineage(known.lineage)
-            return marked(whole, known.versions.recorded, known.target.shown)
+            return marked(whole, known.versions.recorded, known.pending, known.target.shown)
     from dbtool.migrate.lookup import resolve
     from dbtool.migrate.session import Session
 
@@ -119,7 +119,8 @@ def history_at(
                 script,
                 lambda: list(script.walk_revisions(base=lower, head=upper)),  # type: ignore[arg-type]
             )
-            found.append(marked(of_scripts(script, walked), at, session.target.shown))
+            pending = standing_of("", script, at).pending
+            found.append(marked(of_scripts(script, walked), at, pending, session.target.shown))
 
         session.look(("history", *flags), look)
         return found[0]
@@ -135,7 +136,7 @@ def revisions_at(project: Project, progress: Progress | None = None, verb: str =
 
         def look(script: "ScriptDirectory", at: tuple[str, ...], _: "MigrationContext") -> None:
             scripts = resolve(script, lambda: script.get_revisions(at))
-            found.append(marked(of_scripts(script, scripts), at, session.target.shown))
+            found.append(marked(of_scripts(script, scripts), at, (), session.target.shown))
 
         session.look((verb, "current"), look)
         return found[0]

@@ -33,6 +33,7 @@ class Revision:
     head: bool
     children: tuple[str, ...] = ()
     current: bool | None = None
+    applied: bool | None = None
     doc: str = field(default="", metadata={"json": False})
 
 
@@ -178,8 +179,13 @@ def _found(project: "Project", name: str) -> History:
         return of_scripts(script, resolve(script, lambda: script.get_revisions(name)))
 
 
-def marked(whole: History, current: Iterable[str], database: str) -> History:
-    """The history with the revisions marked that a database records."""
-    at = frozenset(current)
-    revisions = tuple(replace(each, current=each.revision in at) for each in whole.revisions)
+def marked(
+    whole: History, current: Iterable[str], pending: Iterable[str], database: str
+) -> History:
+    """The history with the revisions marked that a database records, and those it has applied."""
+    at, waiting = frozenset(current), frozenset(pending)
+    revisions = tuple(
+        replace(each, current=each.revision in at, applied=each.revision not in waiting)
+        for each in whole.revisions
+    )
     return replace(whole, revisions=revisions, database=database)

@@ -41,6 +41,8 @@ def _summary(found: History) -> str:
     if found.database is not None:
         at = [each.revision for each in found.revisions if each.current]
         text += f"; {found.database} is at {', '.join(at) or 'none of them'}"
+        if pending := sum(each.applied is False for each in found.revisions):
+            text += f", {pending:,} pending"
     return text
 
 
@@ -82,6 +84,7 @@ def _message(revision: Revision, heads: int) -> str:
 def _marks(revision: Revision, heads: int) -> list[str]:
     """What is particular about a revision; labels only where they tell branches apart."""
     marks = ["current"] if revision.current else []
+    marks += ["pending"] if revision.applied is False else []
     marks += ["head"] if revision.head else []
     marks += list(revision.branch_labels) if revision.head and heads > 1 else []
     marks += ["base"] if not revision.down_revisions else []

@@ -1,5 +1,6 @@
 """What a revision says about itself is read off its source, or not at all: never wrongly."""
 
+import ast
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +10,7 @@ from alembic.util import to_tuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dbtool.migrate import headers
 from dbtool.migrate.headers import Header, created, message, read
 
 PLAIN = '''"""add users
@@ -186,3 +188,12 @@ def expected(path: Path) -> Header | None:
 def test_message(doc: str, said: str) -> None:
     """The message is the first paragraph, on one line."""
     assert message(doc) == said
+
+
+@settings(max_examples=300, deadline=None)
+@given(sources())
+def test_the_quick_look_sees_what_a_parser_sees(source: str) -> None:
+    """Where a source is so plain that it is not parsed, parsing it says the same."""
+    if plain := headers._PLAIN.match(source):
+        path = Path("a.py")
+        assert headers._of_plain(plain, path) == headers._header(ast.parse(source), path)

@@ -17,6 +17,7 @@ from dbtool.migrate.history import Revision, heads, history, revision_ids
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from tests.conftest import Dbtool
+from tests.migrate.conftest import Run
 from tests.migrate.projects import Small, small
 
 Graph = list[tuple[str, tuple[str, ...], tuple[str, ...]]]
@@ -268,3 +269,13 @@ def test_completion_imports_no_alembic(dbtool: Dbtool, branched: Small) -> None:
         [sys.executable, "-c", code], cwd=branched.root, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "[]\n"
+
+
+def test_pending_is_marked(run: Run) -> None:
+    """Asked about a database, the history says which revisions it has not seen."""
+    assert run("upgrade", "+1", "-y").code == 0
+    for words in (("-i",), ("-r", "base:", "-i")):
+        found = run("history", *words)
+        assert found.out.splitlines()[0].endswith("is at aaaa00000001, 1 pending")
+        assert "(pending, head) aaaa00000002" in found.out
+        assert "(current, base) aaaa00000001" in found.out
