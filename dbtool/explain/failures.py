@@ -1,6 +1,7 @@
 """What the server refused, told so that the next step is clear."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -63,6 +64,21 @@ async def tell(error: PostgresError, sent: Sent, connection: "Connection") -> Db
         return ConnectError("the server ended the connection", detail=message)
     kind = UsageError if state.startswith("42") else OperationError
     return kind(message, detail=_detail(error, sent), hint=_said(error, "hint"))
+
+
+def misfit(error: PostgresError, values: Sequence[str | None]) -> UsageError | None:
+    """The error for a value that is none of its parameter's type; None for any other."""
+    message = _said(error, "message") or str(error)
+    if not _said(error, "sqlstate").startswith("22"):
+        return None
+    for place, value in enumerate(values, 1):
+        if value is not None and f'"{value}"' in message:
+            return UsageError(
+                f"the value of parameter {place} does not fit: {value}",
+                detail=f"{message[0].upper()}{message[1:]}.",
+                hint="Give a value of the type the statement compares it with: --param VALUE.",
+            )
+    return None
 
 
 def _timed_out(seconds: float) -> OperationError:

@@ -1,7 +1,9 @@
 """Propose the index that a scan was missing, in the user's names."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from math import prod
 
 from dbtool.explain.analysis import Analysis
@@ -14,6 +16,13 @@ from dbtool.sql.text import quoted
 _LONGEST_NAME = 63
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 
+_EXPRESSION = re.compile(
+    r"\b(lower|upper|md5|length|abs|btrim)\(\(?(?:\w+\.)?(\w+)(?:\)::\w+)?\) ="
+)
+"""A function of one column, immutable and so fit for an index, that is compared."""
+
+_DAY = re.compile(r"= '(\d{4}-\d\d-\d\d)'::date")
+
 LEAST_NARROWED = 10
 """Into how many parts columns must divide a table before an index on them alone is worth it."""
 
@@ -25,6 +34,7 @@ class Proposal:
     columns: tuple[str, ...] = ()
     sql: str = ""
     model_line: str = ""
+    operation: str = ""
     reason: str = ""
 
     @property
@@ -34,8 +44,14 @@ class Proposal:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """The line for the model, or why there is no index to propose."""
-        said = (f"in the model: {self.model_line}" if self.model_line else "", self.reason)
+        """The lines for the model and for the revision, or why there is no index to propose."""
+        said = (
+            f"in the model: {self.model_line}" if self.model_line else "",
+            f"in the revision, inside op.get_context().autocommit_block(): {self.operation}"
+            if self.operation
+            else "",
+            self.reason,
+        )
         return tuple(each for each in said if each)
 
 
@@ -44,9 +60,9 @@ def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
     said = [term for each in conditions for term in terms(each, node.alias)]
     found = [term for term in said if term.column not in _SYSTEM_COLUMNS]
     if not found:
-        return Proposal(reason="no part of the condition compares a plain column of the table")
+        return _without_columns(node, conditions)
     if cast := next((term for term in found if term.cast), None):
-        return Proposal(reason=_cast_reason(cast, analysis.table(node)))
+        return Proposal(reason=_cast_reason(cast, analysis.table(node), conditions))
     columns = key_columns(found)
     if not columns:
         return Proposal(reason=f"a plain index does not serve the operator {found[0].operator}")
@@ -60,6 +76,32 @@ def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
     if table and (table.partition or table.kind == "p"):
         return Proposal(columns, reason=_partitioned(columns))
     return _written(node, columns)
+
+
+def _without_columns(node: Node, conditions: Iterable[str]) -> Proposal:
+    """No column stands alone: an expression may be indexed itself, and an OR has two sides."""
+    for condition in conditions:
+        if found := _EXPRESSION.search(condition):
+            function, column = found[1], found[2]
+            return _expression(node, function, column)
+        if " OR " in condition:
+            return Proposal(
+                reason="its sides are joined by OR: an index helps only where each side has one"
+            )
+    return Proposal(reason="no part of the condition compares a plain column of the table")
+
+
+def _expression(node: Node, function: str, column: str) -> Proposal:
+    name = "_".join(("ix", node.relation, function, column))[:_LONGEST_NAME]
+    table = ".".join(quoted(part) for part in (node.text("Schema"), node.relation) if part)
+    expression = f"{function}({quoted(column)})"
+    return Proposal(
+        (column,),
+        sql=f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} ({expression});",
+        model_line=f'Index("{name}", func.{function}({column}))',
+        operation=f'op.create_index("{name}", "{node.relation}", [sa.text("{expression}")],'
+        " postgresql_concurrently=True)",
+    )
 
 
 def key_columns(found: Iterable[Term]) -> tuple[str, ...]:
@@ -103,10 +145,18 @@ def _unused(index: IndexFacts) -> str:
     return f"the index {index.name} would serve; the planner expected it to be slower"
 
 
-def _cast_reason(term: Term, table: TableFacts | None) -> str:
+def _cast_reason(term: Term, table: TableFacts | None, conditions: Iterable[str]) -> str:
     stored = table.columns.get(term.column, "") if table else ""
     column = f"{term.column} ({stored})" if stored else term.column
-    return f"{column} is compared as {term.cast}, which no index on it serves: pass its own type"
+    said = f"{column} is compared as {term.cast}, which no index on it serves"
+    if term.cast != "date":
+        return f"{said}: pass its own type"
+    day = next((found[1] for each in conditions if (found := _DAY.search(each))), None)
+    name = quoted(term.column)
+    if day is None:
+        return f"{said}: compare {name} with the day's beginning and the next day's instead"
+    after = date.fromisoformat(day) + timedelta(days=1)
+    return f"{said}: write {name} >= '{day}' AND {name} < '{after}'"
 
 
 def _partitioned(columns: tuple[str, ...]) -> str:
@@ -126,4 +176,6 @@ def _written(node: Node, columns: tuple[str, ...]) -> Proposal:
         columns,
         sql=f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} ({listed});",
         model_line=f"Index({arguments})",
+        operation=f'op.create_index("{name}", "{node.relation}", [{arguments.partition(", ")[2]}],'
+        " postgresql_concurrently=True)",
     )

@@ -14,7 +14,7 @@ from dbtool.errors import ConnectError, Interrupted, UsageError
 from dbtool.explain import facts, parameters, safety
 from dbtool.explain.analysis import analyse
 from dbtool.explain.examined import Examined, Explained
-from dbtool.explain.failures import tell
+from dbtool.explain.failures import misfit, tell
 from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Prepared, Script, prepare
 from dbtool.explain.rules import RULES
@@ -156,7 +156,10 @@ class _Runner:
         if statement.values:
             types = await session.parameter_types(text, line)
             text = parameters.bind(text, statement.values, types)
-        plan = await session.plan(text, line)
+        try:
+            plan = await session.plan(text, line)
+        except RefusedByServerError as refused:
+            raise misfit(refused.error, statement.values) or refused from refused.error
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
         names = safety.called(plan).union(statement.traits.functions)

@@ -173,10 +173,10 @@ def _doubts(times: Times) -> Iterator[str]:
 
 
 def _next(statements: tuple[Examined, ...]) -> tuple[str, ...]:
-    """The command that makes an index part of the history."""
+    """The command that makes an index part of the history, once it is in the model."""
     for examined in statements:
         for finding in examined.findings:
             if finding.fix and finding.fix.code.startswith("CREATE INDEX CONCURRENTLY "):
                 name = finding.fix.code.split()[3].strip('"')
-                return (f'dbtool revision -m "add {name}"',)
+                return (f'dbtool revision --autogenerate -m "add {name}"',)
     return ()

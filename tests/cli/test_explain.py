@@ -69,10 +69,12 @@ blocks    109 (872kB), 0 from outside shared buffers
     rows-discarded at #1 Seq Scan on orders
     the scan took 0 ms, 100 % of the time; the condition is (orders.customer_id = 42)
     in the model: Index("ix_orders_customer_id", "customer_id")
+    in the revision, inside op.get_context().autocommit_block(): \
+op.create_index("ix_orders_customer_id", "orders", ["customer_id"], postgresql_concurrently=True)
     fix: an index that finds the rows
         CREATE INDEX CONCURRENTLY ix_orders_customer_id ON public.orders (customer_id);
 
-next: dbtool revision -m "add ix_orders_customer_id"
+next: dbtool revision --autogenerate -m "add ix_orders_customer_id"
 
 1 warning
 """
@@ -209,6 +211,15 @@ def test_expensive_statements_ask(dbtool: Dbtool, url: str) -> None:
     assert "refused to run the statement" in answered.out
     agreed = dbtool("explain", sql, "--url", url, "--yes")
     assert agreed.code == 0
+
+
+def test_a_value_of_another_type(dbtool: Dbtool, url: str) -> None:
+    """The parameter and the value are named, in the user's words, not in ours."""
+    sql = "SELECT * FROM orders WHERE customer_id = $1"
+    ran = dbtool("explain", sql, "-p", "abc", "--url", url)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[0] == "error: the value of parameter 1 does not fit: abc"
+    assert "CAST" not in ran.err
 
 
 @pytest.mark.parametrize(

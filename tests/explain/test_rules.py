@@ -139,6 +139,8 @@ def test_the_finding_ends_with_the_index() -> None:
     assert finding.evidence == (
         "the scan took 50.0 ms, 100 % of the time; the condition is (t.a = 1)",
         'in the model: Index("ix_t_a", "a")',
+        "in the revision, inside op.get_context().autocommit_block():"
+        ' op.create_index("ix_t_a", "t", ["a"], postgresql_concurrently=True)',
     )
     assert finding.fix is not None
     assert finding.fix.code == "CREATE INDEX CONCURRENTLY ix_t_a ON public.t (a);"
@@ -172,8 +174,19 @@ INDEX = IndexFacts("t_a", "btree", ("a",), unique=False, valid=True, predicate="
         ),
         (
             table(),
-            "(lower(t.b) = 'x'::text)",
+            "(random() < '0.5'::double precision)",
             "no part of the condition compares a plain column of the table",
+        ),
+        (
+            table(),
+            "((t.b ~~ '%x%'::text) OR (t.a = 1))",
+            "its sides are joined by OR: an index helps only where each side has one",
+        ),
+        (
+            table(),
+            "((t.a)::date = '2026-02-28'::date)",
+            "a (integer) is compared as date, which no index on it serves:"
+            " write a >= '2026-02-28' AND a < '2026-03-01'",
         ),
         (table(), "(t.b ~~ '%x%'::text)", "a plain index does not serve the operator ~~"),
         (
@@ -395,3 +408,12 @@ def test_stale_statistics_come_first(facts: Facts, why: str) -> None:
     assert finding.fix is not None
     assert finding.fix.code == "ANALYZE public.t;"
     assert finding.severity is Severity.NOTE
+
+
+def test_an_index_on_an_expression() -> None:
+    """A function of one column that is compared can be indexed as it stands."""
+    (finding,) = found_by(
+        rows_discarded, analyse(plan(scan(Filter="(lower((t.b)::text) = 'x'::text)")), table())
+    )
+    assert finding.fix is not None
+    assert finding.fix.code == "CREATE INDEX CONCURRENTLY ix_t_lower_b ON public.t (lower(b));"

@@ -75,10 +75,13 @@ settings  work_mem = 64kB
     rows-discarded at #2 Seq Scan on orders o
     the scan took 40.0 ms, 89 % of the time; the condition is (o.customer_id = 42)
     in the model: Index("ix_orders_customer_id", "customer_id")
+    in the revision, inside op.get_context().autocommit_block():
+    op.create_index("ix_orders_customer_id", "orders", ["customer_id"],
+    postgresql_concurrently=True)
     fix: an index that finds the rows
         CREATE INDEX CONCURRENTLY ix_orders_customer_id ON public.orders (customer_id);
 
-next: dbtool revision -m "add ix_orders_customer_id"
+next: dbtool revision --autogenerate -m "add ix_orders_customer_id"
 
 1 warning
 """
