@@ -15,7 +15,7 @@ from dbtool.severity import FailOn
 
 OUTPUT_PANEL = "Output"
 DATABASE_PANEL = "Database"
-LOCKS_PANEL = "Locks and recovery"
+LOCKS_PANEL = "Locks"
 ALEMBIC_PANEL = "Alembic"
 
 

@@ -171,7 +171,9 @@ def test_given_up(run: Run, project: Small, database: Target) -> None:
     assert f"pg_terminate_backend({pid})" in ran.err
 
 
-def test_the_culprit_is_at_the_end_of_the_queue(run: Run, project: Small, database: Target) -> None:
+def test_the_culprit_is_at_the_end_of_the_queue(
+    run: Run, project: Small, database: Target, watch: SyncConnection
+) -> None:
     """Somebody who waits too, in front of us, is not blamed."""
     prepared(run, project, *PLAIN[:2])
     with blocking(database, "SELECT count(*) FROM busy") as blocker:
@@ -182,7 +184,7 @@ def test_the_culprit_is_at_the_end_of_the_queue(run: Run, project: Small, databa
                 daemon=True,
             )
             queued.start()
-            assert eventually(lambda: bool(running(blocker, "LOCK TABLE busy")), 5)
+            assert eventually(lambda: bool(running(watch, "LOCK TABLE busy")), 5)
             ran = run("upgrade", *LIMITS, "--wait-lock", "0")
             blocker.execute("COMMIT")
             queued.join(10)
