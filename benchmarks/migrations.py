@@ -6,6 +6,7 @@ those that use the team's models do.
 """
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -14,11 +15,12 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from dbtool.database.target import Target
-from dbtool.scratch.server import throwaway
+from dbtool.scratch.server import Server, throwaway
 from tests.migrate.projects import INI
 
 BIN = Path(sys.executable).parent
 ROUNDS = 7
+FRESH_ROUNDS = 3
 HEAVY = "import decimal, email.message, http.client, sqlite3, unittest.mock, xml.dom.minidom\n"
 ENVIRONMENT = {
     name: value
@@ -88,6 +90,30 @@ def compare(root: Path, target: Target) -> list[tuple[str, float, float]]:
     return found
 
 
+def whole(command: list[str], root: Path) -> tuple[float, float]:
+    """Wall and CPU seconds of a command that has to succeed."""
+    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=root, check=True, capture_output=True, env=ENVIRONMENT)
+    took, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, sum(after[:2]) - sum(before[:2])
+
+
+def fresh(server: Server, directory: Path, count: int) -> None:
+    """An upgrade of an empty database through so many revisions: wall and client CPU."""
+    names = [f"fresh{number}" for number in range(2 * FRESH_ROUNDS)]
+    runs: list[list[tuple[float, float]]] = [[], []]
+    for number, name in enumerate(names):
+        target, root = server.create_database(name), directory / name
+        write(root, target, count, "")
+        alembic = [str(BIN / "alembic"), "upgrade", "head"]
+        dbtool = [str(BIN / "dbtool"), "upgrade", "-y", "--url", target.sqlalchemy_url("psycopg")]
+        runs[number % 2].append(whole(dbtool if number % 2 else alembic, root))
+    theirs, ours = ([median(each) for each in zip(*some, strict=True)] for some in runs)
+    print(f"\nupgrade through {count:,} revisions: s")
+    for title, slow, fast in zip(("wall", "client CPU"), theirs, ours, strict=True):
+        print(f"  {title:24} alembic {slow:7.2f}   dbtool {fast:7.2f}   {fast / slow:5.2f} of it")
+
+
 def main(counts: list[int]) -> None:
     """Print milliseconds and ratios, and what one more revision costs us."""
     ours: dict[str, list[float]] = {}
@@ -104,6 +130,7 @@ def main(counts: list[int]) -> None:
                     f"   {slow / fast:5.1f} times"
                 )
                 ours.setdefault(title, []).append(fast)
+        fresh(server, Path(directory), counts[0])
     if len(counts) > 1:
         print("\none more revision costs dbtool: ms")
         for title, found in ours.items():

@@ -122,6 +122,14 @@ class RunLock:
         self._held.add(version_table)
         return ()
 
+    def question(self, version_table: str) -> str:
+        """SQL by which another connection to the database tells whether it is still held."""
+        return (
+            "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted"
+            f" AND objsubid = 2 AND pid = {self._backend} AND classid::pg_catalog.int8 = {RUN}"
+            f" AND objid::pg_catalog.int8 = {number(version_table) & 0xFFFF_FFFF})"
+        )
+
     def verify(self) -> None:
         """Raise OperationError where the lock was lost: then another run may have begun."""
         if not self._held:
@@ -129,9 +137,9 @@ class RunLock:
         try:
             held = self._connection.fetchval(_HELD, RUN)
         except Exception as error:
-            raise _lost(f"Our session on the server ended: {error}") from error
+            raise lost(f"Our session on the server ended: {error}") from error
         if held != len(self._held):
-            raise _lost("Somebody released it on the server.")
+            raise lost("Somebody released it on the server.")
 
 
 _GONE = Other(0, "another run", "", None, "", leads=True)
@@ -149,7 +157,8 @@ def hold_while_working(connection: "DBAPIConnection", version_table: str) -> Non
     setting(connection, f"SELECT pg_catalog.pg_try_advisory_lock_shared({WORK}, {key})")
 
 
-def _lost(detail: str) -> OperationError:
+def lost(detail: str) -> OperationError:
+    """The lock is gone; what is recorded stays."""
     return OperationError(
         "the lock that keeps other runs away was lost",
         detail=f"{detail} Another run may have begun, so this one goes no further.",

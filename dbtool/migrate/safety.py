@@ -13,7 +13,7 @@ from dbtool.migrate.identity import Watch
 from dbtool.migrate.lock import AnotherRun, Other, RunLock
 from dbtool.migrate.record import Record, Step, Table
 from dbtool.migrate.resume import Resume
-from dbtool.migrate.statements import Execute, commits_alone, may_try_again, setting
+from dbtool.migrate.statements import Execute, answer, commits_alone, may_try_again
 from dbtool.migrate.waits import How, Limits, Patience, Waited
 from dbtool.migrate.watcher import Watcher
 from dbtool.ports import Progress
@@ -96,7 +96,7 @@ class Safety:
             if recorded not in (None, tuple(sorted(heads or ()))):
                 raise StalePlan("another run has just ended")
         lock.hold_while_working(connection, table.shown)
-        setting(connection, _INTRODUCE)
+        answer(connection, _INTRODUCE)
 
     def open_notes(self, table: Table, how: How) -> None:
         """Read what an earlier run has left half done."""
@@ -111,9 +111,22 @@ class Safety:
             resume.forget()
 
     def before_revision(self, step: Step, connection: DBAPIConnection, *, down: bool) -> None:
-        """The lock must still be ours, and locks must not be waited for too long."""
-        self._run_lock().verify()
-        self.limit(connection)
+        """The lock must still be ours, and locks must not be waited for too long.
+
+        Both are one question to the connection that Alembic works on. A lock_timeout of the
+        team's own stays.
+        """
+        milliseconds = round(self._limits.lock_timeout * 1000)
+        ours, held = answer(
+            connection,
+            "SELECT CASE WHEN pg_catalog.current_setting('lock_timeout') IN"
+            f" ('0', '{self._ours}') THEN"
+            f" pg_catalog.set_config('lock_timeout', '{milliseconds}ms', false) END,"
+            f" {self._run_lock().question(step.version_table)}",
+        )
+        self._ours = ours or self._ours
+        if not held:
+            raise lock.lost("Our session on the server ended.")
         self._resume = self._resumes.get(step.version_table)
         if self._resume is not None:
             self._resume.begin(step.revision, down=down)
@@ -132,16 +145,6 @@ class Safety:
             return True
         resume.inside(statement)
         return False
-
-    def limit(self, connection: DBAPIConnection) -> None:
-        """Set lock_timeout, unless the team has set one itself."""
-        milliseconds = round(self._limits.lock_timeout * 1000)
-        ours = setting(
-            connection,
-            f"SELECT pg_catalog.set_config('lock_timeout', '{milliseconds}ms', false)"
-            f" WHERE pg_catalog.current_setting('lock_timeout') IN ('0', '{self._ours}')",
-        )
-        self._ours = ours or self._ours
 
     def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
         """Run a statement that commits by itself; one that got no lock is tried again."""

@@ -1,7 +1,7 @@
 """The one place every statement of a running revision passes on its way to the driver."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -122,12 +122,18 @@ def without_lock_timeout(connection: DBAPIConnection) -> Iterator[None]:
 
 
 def setting(connection: DBAPIConnection, sql: str) -> str:
-    """Ask for a setting or set one, past SQLAlchemy; empty where the query has no row."""
+    """Ask for a setting or set one, past SQLAlchemy."""
+    return str(answer(connection, sql)[0])
+
+
+def answer(connection: DBAPIConnection, sql: str) -> Sequence[Any]:
+    """The one row of a query that goes past SQLAlchemy, which would begin a transaction."""
     cursor = connection.cursor()
     try:
         cursor.execute(sql)
-        row = cursor.fetchone()
-        return "" if row is None else str(row[0])
+        row: Sequence[Any] | None = cursor.fetchone()
+        assert row is not None
+        return row
     finally:
         cursor.close()
 
