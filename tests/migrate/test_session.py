@@ -18,6 +18,7 @@ from dbtool.migrate.waits import Waited
 from dbtool.scratch.server import Server
 from tests.migrate.conftest import Decoy, url
 from tests.migrate.projects import MIGRATE, Small, small
+from tests.processes import eventually
 
 Open = Callable[[Target], Project]
 
@@ -193,9 +194,9 @@ def test_connections_are_closed(at: Open, application: ModuleType, database: Tar
     """Neither our own connection nor one of env.py's outlives the run."""
     application.engine = create_engine(url(database))  # type: ignore[attr-defined]
     upgrade(at(database))
+    others = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
     with SyncConnection(database) as connection:
-        others = connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    assert others == 0
+        assert eventually(lambda: connection.fetchval(others) == 0)

@@ -192,20 +192,19 @@ def test_the_culprit_is_at_the_end_of_the_queue(
     assert f"held up by pid {pid} (report" in ran.err
 
 
-def test_deadlock(run: Run, project: Small, database: Target) -> None:
+def test_deadlock(run: Run, project: Small, database: Target, watch: SyncConnection) -> None:
     """The server ends one of two; if that is the migration, it runs again."""
-    up = """
-    op.execute("LOCK TABLE quick")
-    op.execute("SELECT pg_sleep(0.5)")
-    op.execute("LOCK TABLE busy")
-    """
+    up = 'op.execute("LOCK TABLE quick")\nop.execute("LOCK TABLE busy")'
     prepared(run, project, SEVERAL[0], up)
     with SyncConnection(database) as other:
         other.execute("SET deadlock_timeout = '30s'")
         other.execute("BEGIN; LOCK TABLE busy IN ACCESS SHARE MODE")
-        crossing = threading.Timer(
-            0.8, lambda: other.execute("LOCK TABLE quick IN ACCESS SHARE MODE; COMMIT")
-        )
+
+        def cross() -> None:
+            if eventually(lambda: bool(running(watch, "LOCK TABLE busy")), 20):
+                other.execute("LOCK TABLE quick IN ACCESS SHARE MODE; COMMIT")
+
+        crossing = threading.Thread(target=cross)
         crossing.start()
         ran = run("upgrade", "-y", "--lock-timeout", "30s", "--json")
         crossing.join()
