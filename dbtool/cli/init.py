@@ -75,7 +75,7 @@ def init(
 
     survey = look(Path.cwd(), call.options.config)
     proposal = propose(survey, Wishes(directory, template, tuple(models or ()), package))
-    view = View(call.command, proposal, check(proposal), call.settings.has_target())
+    view = View(call.command, proposal, check(proposal), call.settings.has_target(), unasked=yes)
     if dry_run or not proposal.changes:
         return view.report("proposed")
     if not yes:

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError, rev_id
 
-from dbtool.errors import OperationError, UsageError
+from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.metadata import load as load_models
 from dbtool.migrate.compare import (
     arguments,
@@ -207,10 +207,18 @@ def _writing(loaded: Loaded, generate: Callable[[], list[Script | None]]) -> Cre
         try:
             written = resolve(loaded.script, generate)
         except UsageError as error:
-            raise _from_hook(error) from error
+            raise _beside_heads(_from_hook(error)) from error
         scripts = [each for each in written if each is not None]
         imported = [module for each in scripts for module in complete(Path(each.path))]
         return Created(tuple(map(of_script, scripts)), imported=tuple(dict.fromkeys(imported)))
+
+
+def _beside_heads(error: DbtoolError) -> DbtoolError:
+    """A new revision follows one head, or several have to be joined first."""
+    if "is not one revision" in error.message:
+        hint = "Say which it follows: --head ID; or join them first: dbtool merge heads."
+        return UsageError(error.message, detail=error.detail, hint=hint)
+    return error
 
 
 def _from_hook(error: UsageError) -> UsageError | OperationError:

@@ -10,7 +10,7 @@ import pytest
 from dbtool.database.target import Target
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
-from tests.migrate.conftest import plain
+from tests.migrate.conftest import Run, plain
 from tests.migrate.projects import FROM_CONFIG, INI, Small, small
 from tests.projects.pair import Pair, paired
 from tests.projects.runner import Runner, running
@@ -321,3 +321,11 @@ def test_edit_without_a_terminal(dbtool: Dbtool, project: Small, editor: str) ->
         f"detail: {named}\n"
         "hint: Run it at a terminal, or set $EDITOR to an editor with a window of its own.\n",
     )
+
+
+def test_revision_beside_two_heads(run: Run, project: Small) -> None:
+    """The hint is about the new revision, not about an upgrade."""
+    project.revision("bbbb00000002", "aaaa00000001")
+    ran = run("revision", "-m", "x")
+    assert ran.code == 2
+    assert "Say which it follows: --head ID; or join them first: dbtool merge heads." in ran.err

@@ -40,12 +40,16 @@ class Initialized:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A proposal and what is known around it, ready to be told in each of its states."""
+    """A proposal and what is known around it, ready to be told in each of its states.
+
+    `unasked` says that nobody has seen the changes before they are written.
+    """
 
     command: str
     proposal: Proposal
     checked: Checked
     has_database: bool
+    unasked: bool = False
 
     @property
     def files(self) -> str:
@@ -61,8 +65,8 @@ class View:
         return Report(
             command=self.command,
             data=data,
-            headline=_headline(data),
-            sections=tuple(_sections(self.proposal, data)),
+            headline=_headline(data, self.checked),
+            sections=tuple(_sections(self.proposal, data, unasked=self.unasked)),
             notes=notes,
             next=_next(self.proposal, data, has_database=self.has_database),
         )
@@ -92,7 +96,9 @@ class View:
         )
 
 
-def _headline(data: Initialized) -> str:
+def _headline(data: Initialized, checked: Checked) -> str:
+    if not data.files and checked.problem:
+        return "nothing to write, but the models cannot be imported"
     if not data.files:
         return "nothing to do: the project is set up"
     names = ", ".join(each.path for each in data.files)
@@ -103,12 +109,12 @@ def _headline(data: Initialized) -> str:
     return f"would write {names}"
 
 
-def _sections(proposal: Proposal, data: Initialized) -> Iterator[Section]:
+def _sections(proposal: Proposal, data: Initialized, *, unasked: bool) -> Iterator[Section]:
     rows = tuple(_found(proposal, data))
     if rows:
         columns = Column("part"), Column("found"), Column("details")
         yield Table(columns, rows)
-    if data.state == "proposed":
+    if data.state == "proposed" or (data.state == "written" and unasked):
         for each in data.files:
             yield Diff(each.diff)
 
@@ -127,7 +133,7 @@ def _found(proposal: Proposal, data: Initialized) -> Iterator[tuple[str, str, st
     if survey.engines:
         yield "engine", ", ".join(survey.engines), ""
     if survey.variables:
-        yield "database", ", ".join(survey.variables), "environment variable"
+        yield "database", ", ".join(survey.variables), "a variable the code reads"
 
 
 def _next(proposal: Proposal, data: Initialized, *, has_database: bool) -> tuple[str, ...]:
