@@ -40,12 +40,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """The revision at work, the statements it has committed, and the one that was begun."""
+    """The revision at work, the statements it has committed, and the one that was begun.
+
+    `stamp` tells the rows of the version table apart from any written later: where somebody
+    else has recorded anything since, the note is only a hint.
+    """
 
     revision: str
     down: bool
     done: tuple[Entry, ...] = ()
     begun: Entry | None = None
+    stamp: str = ""
 
     def beginning(self, entry: Entry) -> "Journal":
         """Before a statement that commits by itself."""
@@ -83,6 +88,14 @@ def statement(schema: str, name: str, comment: str | None, journal: Journal | No
     return f"COMMENT ON TABLE {identifier(schema)}.{identifier(name)} IS {value}"
 
 
+def stamp_query(schema: str, name: str) -> str:
+    """SQL for the transactions that wrote the rows of the version table."""
+    return (
+        "SELECT coalesce(pg_catalog.string_agg(xmin::text, ',' ORDER BY version_num), '')"
+        f" FROM {identifier(schema)}.{identifier(name)}"
+    )
+
+
 def comment_of(connection: SyncConnection, schema: str, name: str) -> str | None:
     """The comment as it is."""
     found: str | None = connection.fetchval(_READ, schema, name)
@@ -105,6 +118,7 @@ def _decoded(text: str) -> Journal | None:
             down=bool(said["down"]),
             done=tuple(map(_entry, said["done"])),
             begun=None if begun is None else _entry(begun),
+            stamp=str(said["stamp"]),
         )
     except (ValueError, KeyError, TypeError):
         return None

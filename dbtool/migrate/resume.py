@@ -11,6 +11,7 @@ from dbtool.migrate import journal as notes
 from dbtool.migrate.effects import Catalogue, index_of
 from dbtool.migrate.journal import Entry, Journal
 from dbtool.migrate.record import Table
+from dbtool.migrate.statements import answer
 from dbtool.migrate.waits import How
 from dbtool.report import counted
 from dbtool.sql.classify import Kind, classify
@@ -52,6 +53,7 @@ class Resume:
         self._skipped = 0
         self._undecided: Entry | None = None
         self._ours: set[str] = set()
+        self._is_hint = False
         self.is_noted = False
 
     def begin(self, revision: str, *, down: bool) -> None:
@@ -66,6 +68,7 @@ class Resume:
             return
         self._replay = [*found.done, *((found.begun,) if found.begun else ())]
         self._undecided = found.begun
+        self._is_hint = found.stamp != self._stamp()
         self._ours = {each.key for each in self._replay}
         if self._how is How.AUTO and not all(each.repeatable for each in self._replay):
             raise _for_a_person(found)
@@ -92,7 +95,8 @@ class Resume:
             self._tell("what it had committed was undone since; it runs from its first statement")
             self._replay = []
             return False
-        if stands is False or (stands is None and undecided and self._how is not How.SKIP):
+        in_doubt = (undecided or self._is_hint) and self._how is not How.SKIP
+        if stands is False or (stands is None and in_doubt):
             raise self._puzzled(expected)
         self._replay = self._replay[place + 1 :]
         self._skipped += 1
@@ -108,6 +112,9 @@ class Resume:
         entries = [each for each in map(self._entry, self._inside) if each is not None]
         self._inside = []
         self._journal = self._journal.with_done(*entries)
+        # In the transaction about to be committed, so that the note stands or falls with it.
+        stamp = str(answer(connection, notes.stamp_query(self._schema, self._name))[0])
+        self._journal = replace(self._journal, stamp=stamp)
         cursor = connection.cursor()
         try:
             cursor.execute(self._written(self._whole()))
@@ -162,7 +169,12 @@ class Resume:
     def _written(self, journal: Journal | None) -> str:
         return notes.statement(self._schema, self._name, self._comment, journal)
 
+    def _stamp(self) -> str:
+        return str(self._connection.fetchval(notes.stamp_query(self._schema, self._name)))
+
     def _write(self) -> None:
+        if not self._journal.stamp:
+            self._journal = replace(self._journal, stamp=self._stamp())
         self._connection.execute(self._written(self._whole()))
         self.is_noted = True
 

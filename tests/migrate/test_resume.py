@@ -205,6 +205,25 @@ def test_plain_alembic_in_between(
     assert comment(watch) is None
 
 
+def test_a_note_older_than_what_is_recorded_is_a_hint(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """Once somebody else has recorded anything, nothing is left out that cannot be seen done."""
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    op.execute("SELECT {last}")
+    """
+    project.revision(HEAD, "aaaa00000001", up.format(last="broken"))
+    assert run("upgrade", "-y").code == 4
+    watch.execute("DROP FUNCTION f; UPDATE alembic_version SET version_num = version_num")
+    project.revision(HEAD, "aaaa00000001", up.format(last="f()"))
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert "The catalogue does not tell whether this is done: CREATE FUNCTION f()" in ran.err
+    assert run("upgrade", "-y", "--resume", "rerun").code == 0
+
+
 def test_lock_timeout_behind_a_block_is_tried_again(
     run: Run, project: Small, database: Target, watch: SyncConnection
 ) -> None:
@@ -249,7 +268,7 @@ def test_a_downgrade_is_gone_on_with_too(run: Run, project: Small, watch: SyncCo
     [
         Journal("a1", down=False),
         Journal("a1", True, (entry("SELECT 'it''s \\ \"x\"'", repeatable=False),)),
-        Journal("a1", False, (), entry("CREATE   TABLE\n t ()", repeatable=True)),
+        Journal("a1", False, (), entry("CREATE   TABLE\n t ()", repeatable=True), "771,802"),
     ],
 )
 def test_a_note_is_read_as_it_was_written(watch: SyncConnection, note: Journal) -> None:
