@@ -1,7 +1,6 @@
 """The catalogue of a schema in which every kind of object occurs."""
 
 import dataclasses
-import time
 from collections.abc import Iterable
 
 import asyncpg
@@ -552,19 +551,13 @@ def test_gives_up_behind_an_exclusive_lock(whole: Catalog, database: Target) -> 
             connection.run(catalog.read)
 
 
-def test_many_tables_take_little_time(database: Target) -> None:
-    """400 tables with keys, checks and indexes are read within a second on a busy machine."""
+@pytest.mark.parametrize("count", [60, pytest.param(3_000, marks=pytest.mark.slow)])
+def test_many_tables(database: Target, count: int) -> None:
+    """Tables with keys, checks and indexes come in one answer, however many there are."""
     create(
         database,
-        "DO $$ BEGIN FOR i IN 1..400 LOOP EXECUTE format('CREATE TABLE t%s (id bigserial"
+        f"DO $$ BEGIN FOR i IN 1..{count} LOOP EXECUTE format('CREATE TABLE t%s (id bigserial"
         " PRIMARY KEY, a int CHECK (a > 0), b text DEFAULT 1, c int UNIQUE)', i);"
-        " END LOOP; END $$",
+        " IF i % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$",
     )
-    fastest = min(_timed(database) for _ in range(3))
-    assert fastest < 1.0
-
-
-def _timed(database: Target) -> float:
-    begin = time.perf_counter()
-    assert len(read(database).tables) == 400
-    return time.perf_counter() - begin
+    assert len(read(database).tables) == count

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
@@ -329,3 +330,17 @@ def test_revision_beside_two_heads(run: Run, project: Small) -> None:
     ran = run("revision", "-m", "x")
     assert ran.code == 2
     assert "Say which it follows: --head ID; or join them first: dbtool merge heads." in ran.err
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_long_history(dbtool: Dbtool, tmp_path: Path, database: Target, count: int) -> None:
+    """Many revisions up in one run and down in another, each recorded."""
+    project = small(tmp_path / "long", revisions=count)
+    for words, left in ((("upgrade",), count), (("downgrade", "base", "--yes"), 0)):
+        ran = dbtool("--url", plain(database), *words, cwd=project.root)
+        assert ran.code == 0, ran.err
+        with SyncConnection(database) as connection:
+            found = connection.fetchval(
+                "SELECT count(*) FROM pg_tables WHERE tablename ~ '^t[0-9]'"
+            )
+        assert found == left

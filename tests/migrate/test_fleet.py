@@ -311,3 +311,15 @@ def test_a_question_before_a_fleet(dbtool: Dbtool, project: Small, tmp_path: Pat
         "error: this needs a yes, and nobody is there to ask",
     ]
     assert "s3cret" not in ran.err
+
+
+@pytest.mark.slow
+def test_a_thousand_schemas(run: Run, database: Target) -> None:
+    """Many tenants are routine: all upgraded, then all found in order."""
+    with SyncConnection(database) as connection:
+        for number in range(1_000):
+            connection.execute(f"CREATE SCHEMA tenant_{number}")
+    fleet = ("upgrade", "--schemas", "tenant_*", "-x", "tenant={schema}", "--parallel", "4", "-y")
+    assert run(*fleet).out.splitlines()[0] == "1,000 targets: 1,000 upgraded"
+    assert set(recorded(database).values()) == {HEAD}
+    assert run(*fleet).out.splitlines()[0].endswith("1,000 had nothing pending")

@@ -39,10 +39,10 @@ def _headline(fleet: Fleet) -> str:
     idle = len(fleet.outcomes) - changed - failed
     total = len(fleet.outcomes) + len(fleet.not_started)
     parts = [
-        f"{changed} would be upgraded" if fleet.planned else f"{changed} upgraded",
-        f"{idle} had nothing pending" if idle else "",
-        f"{failed} failed" if failed else "",
-        f"{len(fleet.not_started)} not started" if fleet.not_started else "",
+        f"{changed:,} would be upgraded" if fleet.planned else f"{changed:,} upgraded",
+        f"{idle:,} had nothing pending" if idle else "",
+        f"{failed:,} failed" if failed else "",
+        f"{len(fleet.not_started):,} not started" if fleet.not_started else "",
     ]
     return f"{counted(total, 'target')}: {', '.join(part for part in parts if part)}"
 
