@@ -4,6 +4,8 @@ Network and TLS are told here; what the server itself answered is in `refusal`.
 """
 
 import asyncio
+import errno
+import re
 import socket
 import ssl
 from collections.abc import Awaitable
@@ -16,6 +18,10 @@ from dbtool.database.target import Target, tls_parameters
 from dbtool.errors import ConnectError, DbtoolError, UsageError
 
 _PROBE_LIMIT = 1.0
+_CODE = re.compile(r"\[Errno (\d+)\]")
+_NO_WAY_THERE = frozenset(
+    {errno.ECONNREFUSED, errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAFNOSUPPORT}
+)
 
 
 async def explain(error: Exception, target: Target, limit: float) -> Exception:
@@ -61,7 +67,15 @@ def _network(error: OSError, target: Target) -> DbtoolError:
             return refusal.closed(target)
     if "rejected SSL upgrade" in str(error):
         return _no_tls(target)
+    if _refused_everywhere(error):
+        return _nobody_listens(target, "Connection refused.")
     return _failed(target, f"{error.strerror or error}.")
+
+
+def _refused_everywhere(error: OSError) -> bool:
+    """A name with several addresses fails with one error that only lists those of each."""
+    codes = {int(code) for code in _CODE.findall(str(error))}
+    return errno.ECONNREFUSED in codes and codes <= _NO_WAY_THERE
 
 
 def _unresolved(target: Target, error: socket.gaierror) -> ConnectError:

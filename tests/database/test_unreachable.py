@@ -1,5 +1,6 @@
 """Servers that are full, stopping, frozen, not ready, or not there at all."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from dbtool.database.login import explain
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError
@@ -230,3 +232,20 @@ def test_the_timeout_of_the_connection_string_counts() -> None:
         began = time.monotonic()
         refusal(replace(target, parameters=(("connect_timeout", "0.2"),)))
     assert time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (111, "no server listens at localhost:1"),
+        (99, "no server listens at localhost:1"),
+        (13, "cannot connect to u@localhost:1/d (--url)"),
+    ],
+)
+def test_a_name_with_two_addresses(second: int, message: str) -> None:
+    """What asyncio says of several addresses at once is read as what it is of each."""
+    told = f"Multiple exceptions: [Errno 111] Connect call failed, [Errno {second}] It failed"
+    target = Target("localhost", 1, "u", "d", source="--url")
+    error = asyncio.run(explain(OSError(told), target, 1.0))
+    assert isinstance(error, ConnectError)
+    assert error.message == message

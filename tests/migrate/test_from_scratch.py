@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.database.target import Target
+from dbtool.scratch.binaries import client
 from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR, Dbtool, Ran
 from tests.migrate.conftest import Decoy, plain, url
@@ -112,7 +113,7 @@ def databases(server: Server) -> Iterator[tuple[Target, Target]]:
 
 def psql(target: Target, script: str) -> None:
     """Run a script as people do; the first error ends it."""
-    words = ["psql", "-v", "ON_ERROR_STOP=1", "-q", "-o", "/dev/null", "-f", "-"]
+    words = [client("psql", MAJOR), "-v", "ON_ERROR_STOP=1", "-q", "-o", "/dev/null", "-f", "-"]
     environment = target.libpq_environment({"PATH": "/usr/bin:/bin"})
     ran = subprocess.run(
         words, input=script, text=True, capture_output=True, env=environment, check=False
