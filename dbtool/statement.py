@@ -1,0 +1,46 @@
+"""A statement of a migration in its neutral form, whoever wrote it: an operation or plain SQL."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement, where it came from, and with what it commits.
+
+    `line` is where the operation, or the statement itself, begins in `file`. Statements that
+    share a `transaction` commit together; None stands for a statement that commits by itself.
+    `operation` is the call that rendered it, as `op.add_column`; `source` the text of that call.
+    """
+
+    sql: str
+    file: str = ""
+    line: int = 0
+    revision: str = ""
+    operation: str = ""
+    source: str = ""
+    transaction: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of a migration whose statements are not known without running it."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One revision, or one file of SQL, with the statements it would run, in order.
+
+    `judged` is false for what only leads to the state that others are judged in. `down` is
+    None where nobody asked for it, and where there is no way down.
+    """
+
+    name: str
+    file: str = ""
+    text: str = ""
+    up: tuple[Statement, ...] = ()
+    down: tuple[Statement, ...] | None = None
+    gaps: tuple[Gap, ...] = ()
+    judged: bool = True
