@@ -1,0 +1,160 @@
+"""An SQL expression in neutral form: enough of it to compare, to prove and to name its parts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Name(NamedTuple):
+    """The name of an object; `schema` is empty where it was not written."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type as it was written; built-in ones have PostgreSQL's internal name and no schema.
+
+    `integer` is `int4`, `char(3)` is `bpchar` with the modifier 3, `interval(3)` has only the
+    precision among its modifiers.
+    """
+
+    name: str
+    schema: str = ""
+    modifiers: tuple[int, ...] = ()
+    array: bool = False
+
+    @property
+    def named(self) -> Name:
+        """The name without modifiers, to look a type of the user up with."""
+        return Name(self.schema, self.name)
+
+    def __str__(self) -> str:
+        word = _WORDS.get(self.name, self.name)
+        within = f"({','.join(map(str, self.modifiers))})" if self.modifiers else ""
+        if word.startswith("time") and " " in word:
+            word, zone = word.split(" ", 1)
+            within += f" {zone}"
+        return (f"{self.schema}." if self.schema else "") + word + within + "[]" * self.array
+
+
+_WORDS = {
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "bool": "boolean",
+    "bpchar": "char",
+    "timestamptz": "timestamp with time zone",
+    "timetz": "time with time zone",
+    "varbit": "bit varying",
+}
+
+
+class Form(StrEnum):
+    """What an expression is at its top."""
+
+    COLUMN = "column"
+    CONSTANT = "constant"
+    NULL = "null"
+    FUNCTION = "function"
+    OPERATOR = "operator"
+    AND = "and"
+    OR = "or"
+    NOT = "not"
+    IS_NULL = "is null"
+    IS_NOT_NULL = "is not null"
+    CAST = "cast"
+    COLLATE = "collate"
+    ARRAY = "array"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A node: its form, its own word, what it stands on.
+
+    `word` is the column, the constant's text, the function's or operator's name. Two
+    expressions are equal when they mean the same whatever their layout.
+    """
+
+    form: Form
+    word: str = ""
+    parts: tuple["Expression", ...] = ()
+    type: Type | None = None
+
+    def walk(self) -> Iterator["Expression"]:
+        """This node and every one below it."""
+        pending = [self]
+        while pending:
+            node = pending.pop()
+            yield node
+            pending.extend(node.parts)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns it reads."""
+        return frozenset(node.word for node in self.walk() if node.form is Form.COLUMN)
+
+    @property
+    def functions(self) -> frozenset[str]:
+        """The functions it calls, as written; special ones by name, as `current_timestamp`."""
+        return frozenset(node.word for node in self.walk() if node.form is Form.FUNCTION)
+
+    def __str__(self) -> str:
+        return _text(self)
+
+
+def _text(node: Expression) -> str:
+    if node.form in (Form.CONSTANT, Form.COLUMN):
+        return node.word
+    said = [_text(part) for part in node.parts]
+    if node.form is Form.FUNCTION:
+        return node.word if node.word in SPECIAL else f"{node.word}({', '.join(said)})"
+    match node.form:
+        case Form.NULL:
+            return "NULL"
+        case Form.OPERATOR if len(said) == 2:
+            return f"{_nested(node.parts[0])} {node.word} {_nested(node.parts[1])}"
+        case Form.AND | Form.OR:
+            return f" {node.form.value.upper()} ".join(_nested(part) for part in node.parts)
+        case Form.NOT:
+            return f"NOT {_nested(node.parts[0])}"
+        case Form.IS_NULL | Form.IS_NOT_NULL:
+            return f"{_nested(node.parts[0])} {node.form.value.upper()}"
+        case Form.CAST:
+            return f"{_nested(node.parts[0])}::{node.type}"
+        case Form.COLLATE:
+            return f'{_nested(node.parts[0])} COLLATE "{node.word}"'
+        case Form.ARRAY:
+            return f"ARRAY[{', '.join(said)}]"
+    return f"{node.word}({', '.join(said)})" if said else node.word
+
+
+def _nested(node: Expression) -> str:
+    simple = (Form.COLUMN, Form.CONSTANT, Form.FUNCTION, Form.CAST, Form.NULL, Form.ARRAY)
+    return _text(node) if node.form in simple else f"({_text(node)})"
+
+
+SPECIAL = frozenset(
+    {
+        "current_timestamp",
+        "current_date",
+        "current_time",
+        "localtimestamp",
+        "localtime",
+        "current_user",
+        "session_user",
+        "current_role",
+        "user",
+        "current_catalog",
+        "current_schema",
+    }
+)
+"""Functions that are written without parentheses."""

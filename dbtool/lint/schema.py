@@ -1,0 +1,307 @@
+"""The catalog as replayed from history: what is known of tables, types and the rest."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Literal, TypeVar
+
+from dbtool.lint.expression import Expression as Expression
+from dbtool.lint.expression import Name as Name
+from dbtool.lint.expression import Type as Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column; `type` is None where only its name is known."""
+
+    name: str
+    type: Type | None = None
+    not_null: bool | None = False
+    default: Expression | None = None
+    generated: Literal["", "stored", "virtual"] = ""
+    identity: bool = False
+    serial: bool = False
+    collation: str = ""
+
+
+class Holds(StrEnum):
+    """The kinds of constraint."""
+
+    CHECK = "check"
+    NOT_NULL = "not null"
+    PRIMARY_KEY = "primary key"
+    UNIQUE = "unique"
+    FOREIGN_KEY = "foreign key"
+    EXCLUDE = "exclude"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """A constraint of a table or domain.
+
+    `index` is the existing index it was made from. `references` is the other table of a
+    foreign key, `referenced` its columns (none where the primary key is meant).
+    """
+
+    kind: Holds
+    name: str = ""
+    columns: tuple[str, ...] = ()
+    expression: Expression | None = None
+    valid: bool = True
+    enforced: bool = True
+    references: Name | None = None
+    referenced: tuple[str, ...] = ()
+    index: str = ""
+    include: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index; `columns` has an empty string where an expression stands."""
+
+    name: str
+    table: Name
+    columns: tuple[str, ...] = ()
+    expressions: tuple[Expression, ...] = ()
+    predicate: Expression | None = None
+    include: tuple[str, ...] = ()
+    unique: bool = False
+    method: str = "btree"
+    valid: bool = True
+    constraint: str = ""
+
+    def uses(self, column: str) -> bool:
+        """Whether the column is anywhere in it."""
+        within = (*self.expressions, *((self.predicate,) if self.predicate else ()))
+        return (
+            column in self.columns
+            or column in self.include
+            or any(column in each.columns for each in within)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Which rows a partition takes: the words of its FOR VALUES clause, or DEFAULT."""
+
+    default: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table, partitioned table, materialized view or foreign table.
+
+    `complete` says that its CREATE was seen, so that a column not listed does not exist.
+    `new` says that no deployed program uses it: it was created by what is being judged.
+    `partition_by` is empty, or the partitioning as `range (day)`.
+    """
+
+    name: Name
+    kind: Literal["table", "materialized view", "foreign table"] = "table"
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    constraints: Mapping[str, Constraint] = field(default_factory=dict)
+    indexes: Mapping[str, Index] = field(default_factory=dict)
+    complete: bool = True
+    new: bool = False
+    created_by: str = ""
+    persistence: Literal["permanent", "unlogged", "temporary"] = "permanent"
+    partition_by: str = ""
+    partition_keys: tuple[str, ...] = ()
+    parent: Name | None = None
+    bound: Bound | None = None
+    children: tuple[Name, ...] = ()
+    triggers: tuple[str, ...] = ()
+
+    def having(self, kind: Holds) -> Iterator[Constraint]:
+        """Its constraints of one kind."""
+        return (each for each in self.constraints.values() if each.kind is kind)
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """The columns of its primary key."""
+        return next((each.columns for each in self.having(Holds.PRIMARY_KEY)), ())
+
+    @property
+    def foreign_keys(self) -> tuple[Constraint, ...]:
+        """Its references to other tables."""
+        return tuple(self.having(Holds.FOREIGN_KEY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserType:
+    """A type of the user; `base` is what a domain stands on."""
+
+    name: Name
+    kind: Literal["enum", "domain", "composite", "range", "other"]
+    labels: tuple[str, ...] = ()
+    base: Type | None = None
+    checks: tuple[Constraint, ...] = ()
+    not_null: bool = False
+    default: Expression | None = None
+    new: bool = False
+
+    @property
+    def constrained(self) -> bool:
+        """Whether a domain has to look at each value."""
+        return self.not_null or bool(self.checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view and the columns of tables it reads; a column `*` stands for any."""
+
+    name: Name
+    reads: frozenset[tuple[Name, str]] = frozenset()
+
+    @property
+    def relations(self) -> frozenset[Name]:
+        """The tables and views it reads."""
+        return frozenset(name for name, _ in self.reads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A function of the user: all its overloads share what is known."""
+
+    name: Name
+    volatility: Literal["volatile", "stable", "immutable"] = "volatile"
+
+
+V = TypeVar("V")
+_Undo = tuple[dict[Name, object], Name, object]
+_ABSENT = object()
+
+
+class Schema:
+    """All that is known at one moment of the replay. It changes as the replay goes on.
+
+    `complete` says that the history was replayed from an empty database, so that what is not
+    here does not exist. Names without a schema are looked for along `search_path`.
+    """
+
+    def __init__(self, *, complete: bool = False) -> None:
+        self.complete = complete
+        self.search_path: tuple[str, ...] = ("public",)
+        self.tables: dict[Name, Table] = {}
+        self.views: dict[Name, View] = {}
+        self.types: dict[Name, UserType] = {}
+        self.functions: dict[Name, Function] = {}
+        self.sequences: dict[Name, bool] = {}
+        self.index_owners: dict[Name, Name] = {}
+        self.referrers: dict[Name, tuple[Name, ...]] = {}
+        self._undo: list[_Undo] | None = None
+
+    def full(self, name: Name) -> Name:
+        """The name with the schema a new object of that name would be created in."""
+        return name if name.schema else Name(self.search_path[0], name.name)
+
+    def _find(self, among: Mapping[Name, V], name: Name) -> V | None:
+        if name.schema:
+            return among.get(name)
+        for schema in self.search_path:
+            if (found := among.get(Name(schema, name.name))) is not None:
+                return found
+        return None
+
+    def table(self, name: Name) -> Table | None:
+        """A table, or None where nothing is known of it."""
+        return self._find(self.tables, name)
+
+    def view(self, name: Name) -> View | None:
+        """A view."""
+        return self._find(self.views, name)
+
+    def type(self, name: Name) -> UserType | None:
+        """A type of the user."""
+        return self._find(self.types, name)
+
+    def function(self, name: Name) -> Function | None:
+        """A function of the user."""
+        return self._find(self.functions, name)
+
+    def index(self, name: Name) -> Index | None:
+        """An index of a known table."""
+        table = self.index_table(name)
+        return table.indexes.get(name.name) if table else None
+
+    def index_table(self, name: Name) -> Table | None:
+        """The table an index is on."""
+        owner = self._find(self.index_owners, name)
+        return self.tables.get(owner) if owner else None
+
+    def is_new(self, name: Name) -> bool:
+        """Whether a table was created by what is being judged, so that nobody uses it yet."""
+        table = self.table(name)
+        return table is not None and table.new
+
+    def family(self, table: Table) -> tuple[Table, ...]:
+        """A table and the partitions and children below it."""
+        found = [table]
+        for each in found:
+            found.extend(self.tables[name] for name in each.children if name in self.tables)
+        return tuple(found)
+
+    def using(self, type_name: Name) -> Iterator[tuple[Table, Column]]:
+        """Every column of a type of the user."""
+        wanted = self.full(type_name)
+        for table in self.tables.values():
+            for column in table.columns.values():
+                if column.type is not None and self._is(column.type, wanted):
+                    yield table, column
+
+    def _is(self, type_: Type, wanted: Name) -> bool:
+        if type_.name != wanted.name:
+            return False
+        found = self.type(type_.named)
+        return found is not None and found.name == wanted
+
+    def referring(self, table: Table) -> tuple[Table, ...]:
+        """The other tables whose foreign keys refer to it."""
+        names = self.referrers.get(table.name, ())
+        return tuple(self.tables[name] for name in names if name in self.tables)
+
+    def readers(self, table: Name, column: str = "*") -> tuple[View, ...]:
+        """The views that read a table, or one column of it."""
+        return tuple(
+            view
+            for view in self.views.values()
+            if any(
+                name == table and (column == "*" or read in (column, "*"))
+                for name, read in view.reads
+            )
+        )
+
+    def put(self, among: dict[Name, V], name: Name, value: V) -> None:
+        """Enter or replace one object."""
+        self._remember(among, name)
+        among[name] = value
+
+    def remove(self, among: dict[Name, V], name: Name) -> None:
+        """Forget one object."""
+        self._remember(among, name)
+        among.pop(name, None)
+
+    def _remember(self, among: dict[Name, V], name: Name) -> None:
+        if self._undo is not None:
+            # One journal holds the old values of dictionaries of different types.
+            journal: dict[Name, object] = among  # type: ignore[assignment]
+            self._undo.append((journal, name, journal.get(name, _ABSENT)))
+
+    def begin(self) -> None:
+        """From here on `undo` can go back; there is one such point at a time."""
+        self._undo = []
+
+    def undo(self) -> None:
+        """Go back to where `begin` was called."""
+        for among, name, before in reversed(self._undo or ()):
+            if before is _ABSENT:
+                among.pop(name, None)
+            else:
+                among[name] = before
+        self._undo = None
+
+
+def with_columns(table: Table, columns: Iterable[Column]) -> Table:
+    """The table with columns added or replaced."""
+    return replace(table, columns={**table.columns, **{each.name: each for each in columns}})

@@ -1,0 +1,125 @@
+"""What a rule is given: a statement, what it does, and all that is known before it runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from dbtool.finding import Location
+from dbtool.lint.actions import Action
+from dbtool.lint.effect import Cause, Effect, Lock, Missing, Task
+from dbtool.lint.schema import Name, Schema, Table
+from dbtool.statement import Migration, Statement
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action of a statement and what it does; ALTER TABLE may have several."""
+
+    action: Action
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A statement that ran before in the same transaction."""
+
+    statement: Statement
+    steps: tuple[Step, ...]
+
+
+@dataclass(slots=True)
+class Session:
+    """What a statement finds set up: the transaction it runs in, locks held, settings.
+
+    `held` names the strongest lock on each relation that others may be using, and the
+    statement that took it. `settings` are the SETs of this migration, by lower-case name.
+    """
+
+    in_transaction: bool = False
+    before: list[Done] = field(default_factory=list)
+    held: dict[Name, tuple[Lock, Statement]] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    new_labels: dict[str, Name] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One statement before a rule. Everything in it is as of before the statement.
+
+    `schema` and the sequences of `session` go on changing after the rule has returned: a rule
+    takes what it needs and keeps no reference. `server` is the major version judged for.
+    """
+
+    statement: Statement
+    steps: tuple[Step, ...]
+    schema: Schema
+    session: Session
+    migration: Migration
+    way: Literal["up", "down"] = "up"
+    server: int = 18
+
+    def tasks(self, *causes: Cause) -> Iterator[tuple[Step, Task]]:
+        """The work the statement does for one of the causes, with the step that does it."""
+        for step in self.steps:
+            for task in step.effect.of(*causes):
+                yield step, task
+
+    def undecided(self, *causes: Cause) -> Iterator[tuple[Step, Missing]]:
+        """What is missing for a verdict on one of the causes."""
+        for step in self.steps:
+            for missing in step.effect.undecided(*causes):
+                yield step, missing
+
+    def actions(self, kind: type[A]) -> Iterator[tuple[A, Effect]]:
+        """The actions of one kind with their effects."""
+        for step in self.steps:
+            if isinstance(step.action, kind):
+                yield step.action, step.effect
+
+    @property
+    def before(self) -> Sequence[Done]:
+        """The statements that ran before in the same transaction."""
+        return self.session.before
+
+    @property
+    def held(self) -> Mapping[Name, tuple[Lock, Statement]]:
+        """The locks that earlier statements of the transaction still hold."""
+        return self.session.held
+
+    @property
+    def location(self) -> Location:
+        """Where the statement is."""
+        return Location(
+            self.statement.file or None,
+            self.statement.line or None,
+            self.statement.revision or None,
+        )
+
+    def table(self, name: Name) -> Table | None:
+        """What is known of a table."""
+        return self.schema.table(name)
+
+    def is_new(self, name: Name) -> bool:
+        """Whether the table was created by what is judged: no one can be waiting for it."""
+        return self.schema.is_new(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One statement after the replay, for rules that look at a whole migration."""
+
+    statement: Statement
+    steps: tuple[Step, ...]
+    way: Literal["up", "down"] = "up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A whole migration before a rule; `schema` is the one after its way up."""
+
+    migration: Migration
+    statements: tuple[Judged, ...]
+    schema: Schema
+    server: int = 18
