@@ -13,6 +13,7 @@ from dbtool.migrate.advice import advice, missing_import
 from dbtool.migrate.record import Record, Step, Table
 from dbtool.migrate.servererror import ServerError, chain, server_error
 from dbtool.migrate.state import shown
+from dbtool.migrate.verify import NotVerified
 
 _DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "pg8000", "psycopg_c", "psycopg_binary"})
 _LINES = 12
@@ -39,6 +40,11 @@ class Scene:
         """The revision that was running."""
         return self.table.running if self.table else None
 
+    @property
+    def verifying(self) -> bool:
+        """Whether that revision was at its own check of what it did."""
+        return self.table is not None and self.table.verifying
+
 
 def explain(error: BaseException, scene: Scene) -> DbtoolError:
     """The failure of env.py, or of a revision it ran."""
@@ -49,9 +55,11 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     if step is None:
         return _env_failed(error, server, scene)
     name = f"revision {step.revision}" + (f" ({step.message})" if step.message else "")
+    name = f"verify of {name}" if scene.verifying else name
     said = server.message if server else _said(error)
     place = _place(error, Path(step.file)) or _place(error, scene.env)
-    parts = [_statement(server), _server_detail(server), place and f"at {place}", state_of(scene)]
+    state = f"{state_of(scene)}{_reach(scene)}"
+    parts = [_statement(server), _server_detail(server), place and f"at {place}", state]
     locked = server is not None and server.sqlstate in ("55P03", "40P01")
     return (LockNotObtained if locked else OperationError)(
         f"{name} failed: {said}",
@@ -61,6 +69,8 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, NotVerified):
+        return str(error)
     text = without_passwords(str(error).strip().partition("\n")[0])
     kind = type(error).__name__
     return f"{kind}: {text}" if text else kind
@@ -83,6 +93,8 @@ def _server_detail(server: ServerError | None) -> str:
 
 def _place(error: BaseException, file: Path) -> str:
     """The innermost line of a file that the error passed through."""
+    if isinstance(error, NotVerified) and error.line is not None:
+        return f"{file}:{error.line}"
     path = file.absolute()
     lines = [
         frame.lineno
@@ -101,14 +113,16 @@ def state_of(scene: Scene) -> str:
     stands = f"{scene.database} stands at {shown(scene.now)}"
     if scene.now == table.before:
         text = f"{stands}, as before."
-        undone = [each.revision for each in table.done if table.before != table.after]
+        rolled_back = () if table.left_by in table.planned[: len(table.done)] else table.done
+        undone = [each.revision for each in rolled_back if table.before != table.after]
         if undone:
             text += f" What {', '.join(undone)} did in this run was rolled back with it."
     else:
         text = f"{stands}; before this run it stood at {shown(table.before)}."
     if table.left_transaction and table.running is not None:
+        left = table.left_by or table.running
         text += (
-            f" {table.running.revision} had left its transaction (autocommit_block): what it"
+            f" {left.revision} had left its transaction (autocommit_block): what it"
             " did up to there stays"
         )
         text += (
@@ -118,6 +132,20 @@ def state_of(scene: Scene) -> str:
             else ", and running it again may find it done."
         )
     return text
+
+
+def _reach(scene: Scene) -> str:
+    """How far the roll-back went after a revision that failed its own check."""
+    table = scene.table
+    if not scene.verifying or table is None or table.running is None or scene.now is None:
+        return ""
+    name, before = table.running.revision, [each.revision for each in table.done]
+    if table.left_transaction:
+        return f" Rolled back is only what {name} did behind it."
+    if before and scene.now == table.before:
+        return f" Rolled back are all revisions of the transaction: {', '.join([*before, name])}."
+    committed = f"; {', '.join(before)} stay" + ("" if len(before) > 1 else "s") if before else ""
+    return f" Rolled back is {name}{committed}."
 
 
 def _hint(server: ServerError | None, scene: Scene) -> str:

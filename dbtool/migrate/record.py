@@ -47,6 +47,8 @@ class Table:
     done: list[Step] = field(default_factory=list)
     running: Step | None = None
     left_transaction: bool = False
+    left_by: Step | None = None
+    verifying: bool = False
     engine: object = None
 
     @property
@@ -66,6 +68,12 @@ class Record:
     def running(self) -> Table | None:
         """The version table whose revision is running, or was when the run ended."""
         return next((each for each in self.tables if each.running), None)
+
+    @property
+    def executing(self) -> Table | None:
+        """The same, unless what runs is only a revision's check of itself."""
+        running = self.running
+        return None if running is not None and running.verifying else running
 
     @property
     def before(self) -> tuple[str, ...]:
@@ -195,7 +203,7 @@ def _notice_autocommit(table: Table, context: MigrationContext) -> None:
 
     @contextmanager
     def noticed() -> Iterator[None]:
-        table.left_transaction = True
+        table.left_transaction, table.left_by = True, table.running
         with block():
             yield
 

@@ -111,7 +111,7 @@ class Runner:
                 self.watch.refuse(error)
 
         failure: BaseException | None = None
-        heard = Statements(lambda: record.running, self.safety)
+        heard = Statements(lambda: record.executing, self.safety)
         with cancelling(self._cancel) as self.interruption, heard:
             try:
                 run(loaded, guarded, self.watch, **options(loaded))

@@ -19,6 +19,7 @@ from dbtool.migrate.logs import alembic_reports, quiet_alembic
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
 from dbtool.migrate.record import Record, Step, Table, driver_connection, follow
 from dbtool.migrate.runner import Options, Runner
+from dbtool.migrate.verify import with_verify
 
 Plan = Callable[["Session", Record], Iterable[str]]
 Steps = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
@@ -52,6 +53,7 @@ class Command:
 class Session(Runner):
     """The database a command is about, and what the command does with it."""
 
+    verifies = True
     _record = Record()
     _down = False
 
@@ -120,6 +122,8 @@ class Session(Runner):
                 context._ensure_version_table()
             if command.resumes:
                 self._resume(command, table, context, driver)
+            for step in steps if self.verifies else ():
+                with_verify(step, table, context)
             return follow(table, context, steps, lambda step: self._starting(step, driver))
 
         options = {**command.options, "dont_mutate": True, "purge": purging}
