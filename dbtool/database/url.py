@@ -18,6 +18,8 @@ from dbtool.errors import UsageError
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:\+([A-Za-z0-9_]*))?://", re.ASCII)
 _KEYWORDS = re.compile(r"\s*\w+\s*=")
 _PAIR = re.compile(r"""\s*(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^'\s\\]|\\.)*))(?=\s|$)""", re.S)
+_AMBIGUOUS = "What it begins with can be read as user and password, or as host and port."
+_ENCODE = "Write %2F for / and %3F for ? in a password, and %40 for @ in a name."
 _SHOWN_VARIABLES = ("service", "host", "port", "user", "dbname")
 
 
@@ -73,9 +75,13 @@ def _cut_login(rest: str, source: str) -> tuple[str, str]:
     """The login, and what follows its `@`.
 
     SQLAlchemy accepts `/`, `?` and `#` unencoded in a password, so a slash ends the login
-    only where host and port can be read before it.
+    only where host and port can be read before it. Where both readings are possible, libpq
+    and SQLAlchemy lead to different servers, and nobody's guess would do.
     """
-    if _is_place(re.split("[/?]", rest, maxsplit=1)[0]):
+    place = re.split("[/?]", rest, maxsplit=1)[0]
+    if _is_place(place):
+        if re.search(r":\d+$", place) and "@" in rest[len(place) + 1 :].partition("?")[0]:
+            raise wrong(source, _AMBIGUOUS, _ENCODE)
         return "", rest
     authority = rest.partition("/")[0]
     at = authority.rfind("@") if "@" in authority else rest.find("@")

@@ -119,6 +119,25 @@ def test_passwords_with_special_characters(login: str, password: str | None) -> 
     )
 
 
+@pytest.mark.parametrize("login", ["u:12/w", "u:12/3", "u:12?w=x", "u:12?host=x"])
+def test_a_password_that_may_be_a_port(login: str) -> None:
+    """SQLAlchemy reads a password there and libpq a host and its port: neither is taken."""
+    with pytest.raises(UsageError) as raised:
+        read(f"postgresql://{login}@h:5433/d?sslmode=require")
+    assert (raised.value.message, raised.value.detail, raised.value.hint) == (
+        "the connection string of --url is not valid",
+        "What it begins with can be read as user and password, or as host and port.",
+        "Write %2F for / and %3F for ? in a password, and %40 for @ in a name.",
+    )
+
+
+def test_an_at_sign_that_belongs_to_no_login() -> None:
+    """In a parameter, or in a name behind a host without a port, it means itself."""
+    assert read("postgresql://h:5433/d?user=u@x").user == "u@x"
+    assert read("postgresql://u@h:5433/d@x").database == "d@x"
+    assert read("postgresql://h/d@x").host == "h"
+
+
 def test_quoted_keywords() -> None:
     """Quotes and backslashes in keywords mean what they mean in libpq."""
     assert read(r"host=h user='a b' dbname=d\ 1 password='it\'s \\ fine'") == Target(
