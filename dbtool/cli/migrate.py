@@ -106,10 +106,11 @@ def limits(call: Call) -> "Limits":
     from dbtool.migrate.waits import Limits
 
     keys, chosen = call.settings.keys, call.options
-    wait, timeout = chosen.wait_lock, chosen.lock_timeout
+    wait, timeout, blocking = chosen.wait_lock, chosen.lock_timeout, chosen.max_blocking
     return Limits(
         lock_timeout=float(keys.lock_timeout) if timeout is None else timeout,
         wait_lock=float(keys.wait_lock) if wait is None else wait,
+        max_blocking=float(keys.max_blocking) if blocking is None else blocking,
     )
 
 

@@ -37,6 +37,7 @@ class Options:
     wait_db: float | None = None
     wait_lock: float | None = None
     lock_timeout: float | None = None
+    max_blocking: float | None = None
     resume: Literal["auto", "skip", "rerun"] | None = None
     direct: bool = False
 
@@ -211,6 +212,17 @@ def _locking(
             parser=seconds,
             help="Let nobody queue behind a migration that waits for locks for longer than "
             "this (2s): it is rolled back and tried again.",
+            rich_help_panel=LOCKS_PANEL,
+        ),
+    ] = None,
+    max_blocking: Annotated[
+        float | None,
+        Option(
+            "--max-blocking",
+            metavar="DURATION",
+            parser=seconds,
+            help="End a migration when others have waited for so long behind locks it holds "
+            "while it works (30s); 0 lets them wait.",
             rich_help_panel=LOCKS_PANEL,
         ),
     ] = None,

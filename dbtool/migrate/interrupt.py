@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from dbtool.errors import Interrupted
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN = 0.2
 
@@ -26,6 +28,11 @@ class Interruption:
     def ask(self) -> None:
         """Remember that the user asked to stop."""
         self._asked.set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, in whatever thread; raises Interrupted as soon as the user asks to stop."""
+        if self._asked.wait(seconds):
+            raise Interrupted("interrupted")
 
 
 @contextmanager

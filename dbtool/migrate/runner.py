@@ -60,8 +60,8 @@ class Runner:
             direct=project.direct,
         )
         self.watch.wait_db = project.wait_db
-        self.safety = Safety(self.watch, project.limits, progress)
         self.interruption = Interruption()
+        self.safety = Safety(self.watch, project.limits, progress, self._sleep)
 
     def __enter__(self) -> Self:
         return self
@@ -144,8 +144,11 @@ class Runner:
                 return _with_state(error, scene)
             if isinstance(error, Exception | SystemExit):
                 told = self._no_slot_left(error) or explain(error, scene)
-                return self._waited_too_long(told) if self.safety.cancelled else told
+                return self._ended_by_us(told) or told
         return error
+
+    def _sleep(self, seconds: float) -> None:
+        self.interruption.wait(seconds)
 
     def _no_slot_left(self, error: BaseException) -> ConnectError | None:
         """Our own connection may be the last one a server had; then env.py gets none."""
@@ -162,10 +165,19 @@ class Runner:
             return state.read_versions(another, table)
         return None
 
-    def _waited_too_long(self, told: DbtoolError) -> LockNotObtained:
-        """The statement that was cancelled is not to blame: its transaction waited too often."""
-        during = told.message.partition(" failed: ")[0]
-        limit = duration(self.project.limits.lock_timeout)
+    def _ended_by_us(self, told: DbtoolError) -> DbtoolError | None:
+        """The statement that was cancelled is not to blame, but what its transaction did."""
+        during, limits = told.message.partition(" failed: ")[0], self.project.limits
+        if self.safety.blocks:
+            return OperationError(
+                f"{during} was ended: others waited behind it for {duration(limits.max_blocking)}",
+                detail=f"{self.safety.blocks}\n{told.detail}".rstrip(),
+                hint="Split it into steps that hold no strong lock for long; or, when nobody"
+                " minds waiting, allow more: --max-blocking 10min.",
+            )
+        if not self.safety.cancelled:
+            return None
+        limit = duration(limits.lock_timeout)
         return LockNotObtained(
             f"{during} failed: its transaction waited for locks for more than {limit} in all",
             detail=told.detail,

@@ -3,14 +3,17 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import DbtoolError, LockNotObtained
 from dbtool.migrate import lock, state
+from dbtool.migrate.followers import Followers
+from dbtool.migrate.glance import PERIOD, glance
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.lock import AnotherRun, Other, RunLock
+from dbtool.migrate.longrunning import LongStatements
 from dbtool.migrate.record import Record, Step, Table
 from dbtool.migrate.resume import Resume
 from dbtool.migrate.statements import Execute, answer, commits_alone, may_try_again
@@ -18,6 +21,9 @@ from dbtool.migrate.waits import How, Limits, Patience, Waited
 from dbtool.migrate.watcher import Watcher
 from dbtool.ports import Progress
 from dbtool.report import counted, duration
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
 
 _INTRODUCE = """
     SELECT CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
@@ -39,13 +45,22 @@ class StalePlan(LockNotObtained):
 class Safety:
     """The lock, the limits and the waits of one run, over all its attempts."""
 
-    def __init__(self, watch: Watch, limits: Limits, progress: Progress) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        limits: Limits,
+        progress: Progress,
+        sleep: Callable[[float], None],
+    ) -> None:
         self.waited = Waited()
+        self._sleep = sleep
         self._watch = watch
         self._limits = limits
         self._progress = progress
         self._patience = Patience(limits.wait_lock)
-        self._watcher = Watcher(limits.lock_timeout, lambda: watch.backends, progress.note)
+        self._watcher = Watcher(limits.lock_timeout, progress.note)
+        self._followers = Followers(limits.max_blocking, progress.note)
+        self._long = LongStatements(progress.note)
         self._lock: RunLock | None = None
         self._resumes: dict[str, Resume] = {}
         self._resume: Resume | None = None
@@ -56,6 +71,12 @@ class Safety:
     def cancelled(self) -> bool:
         """Whether this attempt was cancelled because it waited for locks too long in all."""
         return self._watcher.cancelled
+
+    @property
+    def blocks(self) -> str:
+        """Whom this attempt held up, where it was cancelled for holding them up too long."""
+        queue = self._followers.last
+        return f"It held up {queue.shown}." if queue and self._followers.cancelled else ""
 
     @property
     def resumable(self) -> bool:
@@ -69,6 +90,7 @@ class Safety:
         """
         while True:
             self._watcher.begin()
+            self._followers.begin()
             try:
                 return attempt()
             except StalePlan:
@@ -78,7 +100,12 @@ class Safety:
             except LockNotObtained as error:
                 if not may_repeat():
                     raise
-                self._pause(error)
+                self._note_wait()
+                if self._patience.is_over():
+                    raise self._gave_up(error) from error
+                self._patience.pause(self._tell_pause)
+            finally:
+                self.waited.held_up_others = self._followers.longest
             self.waited.attempts += 1
 
     def take(
@@ -154,17 +181,19 @@ class Safety:
         while True:
             self._or_end(self._run_lock().verify)
             self._watcher.begin()
+            self._followers.begin()
             self._watcher.exempt = concurrently
             if resume is not None:
                 self._or_end(lambda: resume.beginning(statement))
             try:
                 execute()
             except Exception as error:
-                if not (may_try_again(error) or self._watcher.cancelled):
+                again = may_try_again(error) or self._watcher.cancelled
+                if self._followers.cancelled or not again or self._patience.is_over():
                     raise
-                if self._patience.is_over():
-                    raise
-                self._patience.pause(self._tell_pause)
+                self._note_wait()
+                self.waited.attempts += 1
+                self._or_end(lambda: self._patience.pause(self._tell_pause, self._sleep))
             else:
                 break
         if resume is not None:
@@ -183,8 +212,17 @@ class Safety:
             holder = self._watch.holder
             assert holder is not None
             self._lock = RunLock(holder.connection, holder.backend)
-            holder.connection.repeat(self._watcher.look)
+            holder.connection.repeat(self._look)
         return self._lock
+
+    async def _look(self, connection: "Connection") -> float:
+        """Look at the run's sessions once; returns the seconds until the next time."""
+        if self._watch.backends:
+            seen = await glance(connection, self._watch.backends)
+            await self._watcher.see(connection, seen)
+            await self._followers.see(connection, seen)
+            await self._long.see(connection, seen)
+        return PERIOD
 
     def _wait_for_other_run(self) -> None:
         begun, told = time.monotonic(), False
@@ -197,14 +235,12 @@ class Safety:
             self._patience.poll()
             self.waited.for_run = time.monotonic() - begun
 
-    def _pause(self, error: LockNotObtained) -> None:
+    def _note_wait(self) -> None:
+        """An attempt got no lock: remember how long it tried, and who had it."""
         self.waited.for_locks = self._watcher.waited
         waiting = self._watcher.last
         if waiting is not None and waiting.shown not in self.waited.blockers:
             self.waited.blockers.append(waiting.shown)
-        if self._patience.is_over():
-            raise self._gave_up(error)
-        self._patience.pause(self._tell_pause)
 
     def _tell_pause(self, seconds: float) -> None:
         limit, waiting = duration(self._limits.lock_timeout), self._watcher.untold()

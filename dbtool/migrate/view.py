@@ -56,6 +56,9 @@ def _ran(
     )
 
 
+_WORTH_A_NOTE = 1.0
+
+
 def _waits(waited: Waited) -> Iterator[str]:
     """What a run waited for, where it had to wait."""
     if waited.for_run:
@@ -63,6 +66,8 @@ def _waits(waited: Waited) -> Iterator[str]:
     if waited.for_locks:
         attempts = counted(waited.attempts, "attempt")
         yield f"{attempts}; waited {duration(waited.for_locks)} for locks"
+    if waited.held_up_others >= _WORTH_A_NOTE:
+        yield f"others waited up to {duration(waited.held_up_others)} behind locks it held"
 
 
 def _steps(steps: tuple[Step, ...]) -> tuple[Section, ...]:

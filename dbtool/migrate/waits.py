@@ -8,6 +8,7 @@ from enum import StrEnum
 
 DEFAULT_LOCK_TIMEOUT = 2.0
 DEFAULT_WAIT_LOCK = 600.0
+DEFAULT_MAX_BLOCKING = 30.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 _FIRST_TRY, _LONGEST_TRY = 0.025, 1.0
@@ -27,20 +28,27 @@ class Limits:
 
     `lock_timeout` is how long a transaction may wait for locks, and so how long others queue
     behind it: 2 s, what most tools of the field converge on (0.2 to 10 s). `wait_lock` is how
-    long all attempts together may take before the run gives up.
+    long all attempts together may take before the run gives up. `max_blocking` is how long
+    others may wait behind locks a transaction holds while it works, 0 for as long as it takes;
+    30 s is what clients and load balancers commonly wait before they give up.
     """
 
     lock_timeout: float = DEFAULT_LOCK_TIMEOUT
     wait_lock: float = DEFAULT_WAIT_LOCK
+    max_blocking: float = DEFAULT_MAX_BLOCKING
 
 
 @dataclass(slots=True)
 class Waited:
-    """What a run waited for: seconds, attempts, and who stood in the way."""
+    """What a run waited for: seconds, attempts, and who stood in the way.
+
+    `held_up_others` is the longest time for which anybody waited behind one of its transactions.
+    """
 
     attempts: int = 1
     for_run: float = 0.0
     for_locks: float = 0.0
+    held_up_others: float = 0.0
     blockers: list[str] = field(default_factory=list)
 
 
@@ -57,13 +65,15 @@ class Patience:
         """Whether nothing is left."""
         return self._left() <= 0
 
-    def pause(self, tell: Callable[[float], None]) -> None:
+    def pause(
+        self, tell: Callable[[float], None], sleep: Callable[[float], object] = time.sleep
+    ) -> None:
         """Wait before the next attempt at a lock; `tell` hears for how long before it begins."""
         chosen = random.uniform(self._pause / 2, self._pause)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         seconds = self._bounded(chosen)
         tell(seconds)
-        time.sleep(seconds)
+        sleep(seconds)
 
     def poll(self) -> None:
         """Wait before asking again whether another run has ended."""

@@ -87,6 +87,14 @@ class Keys(BaseSettings):
         description="How long a migration may be held up by another run or by locks in all, in "
         "seconds.",
     )
+    max_blocking: Decimal = Field(
+        Decimal(30),
+        ge=0,
+        lt=86_400,
+        validation_alias=AliasChoices("DBTOOL_MAX_BLOCKING"),
+        description="How long others may wait behind locks that a migration holds while it works, "
+        "before it is ended and rolled back, in seconds; 0 is as long as it takes.",
+    )
     env: dict[str, EnvironmentKeys] = Field(
         {},
         # Only a table can hold tables; no variable has this name.

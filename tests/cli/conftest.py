@@ -56,9 +56,9 @@ class Sample:
         )
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start it and leave it running."""
+        """Start it and leave it running; it hears hang-ups, also where the tests do not."""
         return subprocess.Popen(
-            self.words(*arguments),
+            ["env", "--default-signal=HUP", *self.words(*arguments)],
             cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,

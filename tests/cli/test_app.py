@@ -216,6 +216,7 @@ def test_options_before_the_command(sample: Sample) -> None:
         "direct": False,
         "wait_lock": None,
         "lock_timeout": None,
+        "max_blocking": None,
         "resume": None,
     }
 

@@ -36,6 +36,7 @@ fail_on          warning                   pyproject.toml [tool.dbtool]
 connect_timeout  3                         default
 lock_timeout     2                         default
 wait_lock        600                       default
+max_blocking     30                        default
 
 environment  database                          marked
 dev          ann@localhost:5433/shop           development
@@ -62,6 +63,7 @@ fail_on          error    default
 connect_timeout  3        default
 lock_timeout     2        default
 wait_lock        600      default
+max_blocking     30       default
 
 next:
   export DATABASE_URL="postgresql://user@host:5432/database"

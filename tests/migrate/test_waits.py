@@ -6,23 +6,28 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.errors import Interrupted
+from dbtool.migrate.interrupt import Interruption
 from tests.migrate.conftest import Run, Start, running
 from tests.migrate.projects import FROM_CONFIG, Small
+from tests.migrate.test_interrupt import IN_A_THREAD
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 from tests.processes import eventually
 
 HEAD = "aaaa00000002"
 LIMIT = 0.4
 LIMITS = ("-y", "--lock-timeout", "400ms")
-MARGIN = 0.35
+MARGIN = 0.6
 """What a reader may wait beyond the limit: the watcher's period, its cancel, and a slow machine."""
+LEAST = 0.2
+"""What a reader that queued behind the migration waited at least."""
 
 
 @dataclass
@@ -90,7 +95,7 @@ PARTITIONED = (
     "CREATE TABLE busy (id int) PARTITION BY LIST (id)"
     + "".join(f";CREATE TABLE busy_{n} PARTITION OF busy FOR VALUES IN ({n})" for n in range(4)),
     'op.execute("ALTER TABLE busy ADD c int")',
-    "busy_0",
+    "busy",
 )
 SEVERAL = (
     "CREATE TABLE quick (id int); CREATE TABLE busy (id int)",
@@ -99,10 +104,18 @@ SEVERAL = (
 )
 
 
+def given_up_once(upgrade: "subprocess.Popen[str]") -> None:
+    """Wait until a run has rolled back and pauses."""
+    assert upgrade.stderr is not None
+    while "next attempt" not in (line := upgrade.stderr.readline()):
+        assert line, upgrade.wait(10)
+
+
 @pytest.mark.parametrize("case", [PLAIN, PARTITIONED, SEVERAL], ids=["plain", "parts", "several"])
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION], ids=["sync", "async", "each"])
 def test_readers_are_not_held_up(
     run: Run,
+    start: Start,
     project: Small,
     database: Target,
     reader: Callable[[str], Reader],
@@ -114,31 +127,102 @@ def test_readers_are_not_held_up(
     project.env(env)
     prepared(run, project, tables, up)
     reading = reader(f"SELECT count(*) FROM {read}")
-    with reading.reading(), blocking(database, "SELECT count(*) FROM busy", 3):
-        ran = run("upgrade", *LIMITS, "--json")
-    assert ran.code == 0, ran.err
-    assert reading.longest < LIMIT + MARGIN
-    assert reading.count > 50
-    waited = json.loads(ran.out)["data"]["waited"]
+    with reading.reading(), blocking(database, "SELECT count(*) FROM busy") as report:
+        upgrade = start(*LIMITS, "--json")
+        given_up_once(upgrade)
+        report.execute("COMMIT")
+        out, _ = upgrade.communicate(timeout=60)
+    assert upgrade.returncode == 0
+    assert LEAST < reading.longest < LIMIT + MARGIN
+    waited = json.loads(out)["data"]["waited"]
     assert waited["attempts"] > 1
-    assert "busy" in waited["blockers"][0]
-    assert "(report, idle in transaction" in ran.err
+    assert "busy, held up by pid " in waited["blockers"][0]
+    assert "(report, idle in transaction" in waited["blockers"][0]
 
 
 def test_the_waits_of_one_transaction_add_up(
-    run: Run, project: Small, database: Target, reader: Callable[[str], Reader]
+    run: Run,
+    start: Start,
+    project: Small,
+    database: Target,
+    reader: Callable[[str], Reader],
+    watch: SyncConnection,
 ) -> None:
-    """Four partitions, each held a little: lock_timeout alone would let readers wait four times."""
+    """Four partitions, each held for less than the limit, once the migration waits for it."""
     tables, up, _ = PARTITIONED
     prepared(run, project, tables, up)
     reading = reader("SELECT count(*) FROM busy")
-    blockers = [
-        blocking(database, f"SELECT count(*) FROM busy_{n}", 0.5 + 0.35 * n) for n in range(4)
-    ]
-    with reading.reading(), blockers[0], blockers[1], blockers[2], blockers[3]:
-        ran = run("upgrade", *LIMITS)
+    with ExitStack() as held, reading.reading():
+        blockers = [
+            held.enter_context(blocking(database, f"SELECT count(*) FROM busy_{n}"))
+            for n in range(4)
+        ]
+        upgrade = start(*LIMITS, "--json")
+        assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")), 20)
+        for blocker in blockers:
+            time.sleep(LIMIT - 0.05)
+            blocker.execute("COMMIT")
+        out, err = upgrade.communicate(timeout=60)
+    assert upgrade.returncode == 0, err
+    assert LEAST < reading.longest < LIMIT + MARGIN
+    waited = json.loads(out)["data"]["waited"]
+    assert waited["attempts"] > 1
+    assert waited["held_up_others"] < LIMIT + MARGIN
+
+
+HOLDING = """
+    op.execute("ALTER TABLE busy ADD c int")
+    op.execute("SELECT pg_sleep(60)")
+"""
+HOLDING_ALONE = """
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE busy ADD c int DEFAULT length(pg_sleep(60)::text)")
+"""
+
+
+@pytest.mark.parametrize("up", [HOLDING, HOLDING_ALONE], ids=["transaction", "alone"])
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["sync", "async"])
+def test_others_wait_behind_what_it_does(
+    run: Run, project: Small, database: Target, reader: Callable[[str], Reader], up: str, env: str
+) -> None:
+    """A migration that works under a strong lock is ended when others have waited too long."""
+    project.env(env)
+    prepared(run, project, PLAIN[0] + ";INSERT INTO busy VALUES (1)", up)
+    reading = reader("SELECT count(*) FROM busy")
+    with reading.reading():
+        ran = run("upgrade", "-y", "--max-blocking", "1s")
+    assert (ran.code, ran.out) == (4, "")
+    assert (
+        f"error: revision {HEAD} ({HEAD} does something.) was ended: others waited behind it"
+        " for 1.0 s\ndetail: It held up 1 session behind its lock (AccessExclusive on busy),"
+        " first pid "
+    ) in ran.err
+    assert "(application: SELECT count(*) FROM busy)." in ran.err
+    assert f"{database.shown} stands at aaaa00000001, as before." in ran.err
+    assert "allow more: --max-blocking 10min" in ran.err
+    assert 1 < reading.longest < 10
+
+
+def test_others_may_wait_where_that_is_allowed(
+    run: Run, project: Small, reader: Callable[[str], Reader]
+) -> None:
+    """Without a limit they wait, and are counted and told of."""
+    prepared(run, project, PLAIN[0], HOLDING.replace("60", "3"))
+    reading = reader("SELECT count(*) FROM busy")
+    with reading.reading():
+        ran = run("upgrade", "-y", "--max-blocking", "0", "--json")
     assert ran.code == 0, ran.err
-    assert reading.longest < LIMIT + MARGIN
+    assert "info: the migration holds up 1 session behind its lock" in ran.err
+    assert 2 < json.loads(ran.out)["data"]["waited"]["held_up_others"] < 4
+
+
+def test_nobody_minds_a_long_statement(run: Run, project: Small) -> None:
+    """Where nobody waits a statement may take its time; what runs is told now and then."""
+    prepared(run, project, PLAIN[0], HOLDING.replace("60", "6"))
+    ran = run("upgrade", "-y", "--max-blocking", "1s")
+    assert ran.code == 0, ran.err
+    assert "info: still running after 5." in ran.err
+    assert " s: SELECT pg_sleep(6)\n" in ran.err
 
 
 def test_several_revisions_in_one_transaction(
@@ -223,8 +307,11 @@ def test_a_statement_in_an_autocommit_block_is_repeated_alone(
     """
     prepared(run, project, PLAIN[0], block)
     with blocking(database, "SELECT count(*) FROM busy", 1.5) as watching:
-        ran = run("upgrade", *LIMITS)
+        ran = run("upgrade", *LIMITS, "--json")
         assert ran.code == 0, ran.err
+    waited = json.loads(ran.out)["data"]["waited"]
+    assert waited["attempts"] > 1
+    assert "AccessExclusive on busy" in waited["blockers"][0]
     with SyncConnection(database) as connection:
         assert connection.fetchval("SELECT count(*) FROM busy") == 1
     assert watching is not None
@@ -259,25 +346,43 @@ def test_own_lock_timeout_stays(run: Run, project: Small) -> None:
     assert run("upgrade", *LIMITS).code == 0
 
 
+BLOCK = """
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE busy ADD c int")
+"""
+
+
+@pytest.mark.parametrize("up", [PLAIN[1], BLOCK], ids=["transaction", "alone"])
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, IN_A_THREAD], ids=["sync", "async", "worker"])
 def test_interrupted_between_attempts(
     run: Run,
     project: Small,
     database: Target,
     start: Start,
     watch: SyncConnection,
+    up: str,
+    env: str,
 ) -> None:
     """Ctrl-C during a pause ends it at once; no lock and no session is left."""
-    prepared(run, project, *PLAIN[:2])
+    project.env(env)
+    prepared(run, project, PLAIN[0], up)
     with blocking(database, "SELECT count(*) FROM busy"):
         waiting = start("--lock-timeout", "100ms")
-        assert waiting.stderr is not None
-        while "next attempt" not in waiting.stderr.readline():
-            assert waiting.poll() is None
+        given_up_once(waiting)
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait(5) == 130
-        left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dbtool mig%'"
+        left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dbtool %'"
         assert eventually(lambda: watch.fetchval(left) == 0)
-    assert isinstance(waiting, subprocess.Popen)
+    assert waiting.stderr is not None
+    assert "error: interrupted" in waiting.stderr.read()
+
+
+def test_a_pause_ends_when_the_user_asks() -> None:
+    """Whichever thread sleeps, and whatever env.py makes of signals."""
+    asked = Interruption()
+    asked.ask()
+    with pytest.raises(Interrupted):
+        asked.wait(3600)
 
 
 @pytest.mark.parametrize("words", [("--lock-timeout", "soon"), ("--wait-lock", "-1")])

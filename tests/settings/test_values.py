@@ -98,7 +98,7 @@ def test_every_setting_and_where_it_came_from(
     root = project(
         dbtool='models = ["shop.models:Base", "shop.more"]\nengine = "shop.db:engine"\n'
         'alembic_config = "db/alembic.ini"\nfail_on = "warning"\nconnect_timeout = 7\n'
-        "lock_timeout = 0.5\nwait_lock = 0\n"
+        "lock_timeout = 0.5\nwait_lock = 0\nmax_blocking = 5\n"
         'url = "postgresql://ann:secret@h/shop"\n'
     )
     settings = read(root)
@@ -116,6 +116,7 @@ def test_every_setting_and_where_it_came_from(
         "connect_timeout": ("7", "dbtool.toml"),
         "lock_timeout": ("0.5", "dbtool.toml"),
         "wait_lock": ("0", "dbtool.toml"),
+        "max_blocking": ("5", "dbtool.toml"),
     }
     monkeypatch.setenv("DBTOOL_MODELS", "a:Base, b")
     monkeypatch.setenv("DBTOOL_ENGINE", "a:engine")
@@ -353,7 +354,7 @@ def test_an_unknown_key_has_near_names(project: Write) -> None:
         read(root)
     assert raised.value.hint == (
         "Known keys: url, models, engine, alembic_config, fail_on, connect_timeout,"
-        " lock_timeout, wait_lock, env."
+        " lock_timeout, wait_lock, max_blocking, env."
     )
 
 
@@ -368,7 +369,7 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
     """Scripts have variables called url and env that are not meant for dbtool."""
     for name in ("url", "URL", "models", "engine", "env", "ENV", "database_url", "dbtool_url"):
         monkeypatch.setenv(name, "staging")
-    assert [each.source for each in read(project()).values()] == ["", "", "", "", *["default"] * 4]
+    assert [each.source for each in read(project()).values()] == ["", "", "", "", *["default"] * 5]
 
 
 @pytest.mark.parametrize(
