@@ -290,18 +290,21 @@ def _stop(work: Workspace, progress: Progress) -> None:
     while work.alive():
         now = time.monotonic()
         note = work.running()
-        if note is not None and now > ask_at:
+        if note is not None and now > ask_at and cluster.serves(note.pid, work.data):
             os.kill(note.pid, signal.SIGINT)
             ask_at = now + 1
         if now > tell_at:
             tell_at = math.inf
             progress.note(f"the server has not ended yet; waiting for up to {_STOP_LIMIT:g} s")
         if now > began + _STOP_LIMIT:
-            raise _unstoppable(work, note.pid if note else None, logged)
+            raise _unstoppable(work, note, logged)
         time.sleep(0.01)
 
 
-def _unstoppable(work: Workspace, pid: int | None, logged: int) -> OperationError:
+def _unstoppable(work: Workspace, note: cluster.Pidfile | None, logged: int) -> OperationError:
+    if note is not None and not cluster.serves(note.pid, work.data):
+        return _out_of_sight(work)
+    pid = note.pid if note else None
     process = f"Process {pid}" if pid else "One of its processes"
     said = cluster.complaints_since(work.log, logged)
     hint = f"Its whole log is {work.log}."
@@ -313,4 +316,13 @@ def _unstoppable(work: Workspace, pid: int | None, logged: int) -> OperationErro
         "the local server does not stop",
         detail=f"{asked}\n{said}".strip(),
         hint=hint,
+    )
+
+
+def _out_of_sight(work: Workspace) -> OperationError:
+    """Its lock is held, and the number it noted is another's here: nobody to send a signal to."""
+    return OperationError(
+        "the local server is alive and cannot be seen from here",
+        detail=f"A process of it holds {work.directory / 'server.lock'}; nothing was signalled.",
+        hint="Was it started in a container? Run dbtool local stop there.",
     )

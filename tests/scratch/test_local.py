@@ -322,6 +322,28 @@ def test_stopping_a_server_that_hangs(made: Path, monkeypatch: pytest.MonkeyPatc
     assert raised.value.hint.startswith(f"kill -QUIT {pid} ends it at once")
 
 
+def test_a_server_out_of_sight_is_not_signalled(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen from outside its container, the number it noted belongs to somebody else."""
+    monkeypatch.setattr(local, "_STOP_LIMIT", 0.5)
+    start(made)
+    note = Workspace(made).data / "postmaster.pid"
+    stale = note.read_text().split("\n", 1)[1]
+    local.stop(made)
+    with subprocess.Popen(["sleep", "60"]) as other, Workspace(made).server_lock():
+        note.write_text(f"{other.pid}\n{stale}")
+        with pytest.raises(OperationError) as raised:
+            local.stop(made)
+        note.unlink()
+        assert other.poll() is None
+        other.kill()
+    assert (raised.value.message, raised.value.hint) == (
+        "the local server is alive and cannot be seen from here",
+        "Was it started in a container? Run dbtool local stop there.",
+    )
+
+
 @needs_root
 def test_what_outlives_its_project_goes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Data outside is swept when its project is long gone, and never while there is any doubt."""
