@@ -1,5 +1,6 @@
 """`dbtool demo`: the main job, on a PostgreSQL that dbtool starts itself."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,7 @@ def demo(
     """
     from dbtool.report import Report
 
+    _forget_surroundings()
     began = time.perf_counter()
     reports: list[Report] = []
     steps: list[Step] = []
@@ -87,6 +89,14 @@ def demo(
         next=_next(keep),
         judged=True,
     )
+
+
+def _forget_surroundings() -> None:
+    """Drivers read variables of libpq that no URL overrides, such as a TLS mode to insist on."""
+    from dbtool.database.libpq import NAMING
+
+    for name in NAMING:
+        os.environ.pop(name, None)
 
 
 def _headline(done: Demonstration) -> str:
@@ -158,7 +168,9 @@ def _seed(call: Call, target: "Target") -> "Report":
     from dbtool.seed import run, view
     from dbtool.seed.plan import Request
 
-    models = metadata.load(("dbtool.example:Base",), Path.cwd())
+    # Neither the settings nor the modules of whatever project the user stands in.
+    installed = Path(__file__).resolve().parents[2]
+    models = metadata.load(("dbtool.example:Base",), installed)
     return view.seeded(run.seed(target, models, Request(rows=ROWS)), call.command)
 
 
