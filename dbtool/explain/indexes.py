@@ -99,8 +99,7 @@ def _expression(node: Node, function: str, column: str) -> Proposal:
         (column,),
         sql=f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} ({expression});",
         model_line=f'Index("{name}", func.{function}({column}))',
-        operation=f'op.create_index("{name}", "{node.relation}", [sa.text("{expression}")],'
-        " postgresql_concurrently=True)",
+        operation=_operation(name, node, f'sa.text("{expression}")'),
     )
 
 
@@ -176,6 +175,15 @@ def _written(node: Node, columns: tuple[str, ...]) -> Proposal:
         columns,
         sql=f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} ({listed});",
         model_line=f"Index({arguments})",
-        operation=f'op.create_index("{name}", "{node.relation}", [{arguments.partition(", ")[2]}],'
-        " postgresql_concurrently=True)",
+        operation=_operation(name, node, arguments.partition(", ")[2]),
+    )
+
+
+def _operation(name: str, node: Node, keys: str) -> str:
+    """The line of a revision; a table outside of public is not found without its schema."""
+    schema = node.text("Schema")
+    place = f', schema="{schema}"' if schema not in ("", "public") else ""
+    return (
+        f'op.create_index("{name}", "{node.relation}", [{keys}]{place},'
+        " postgresql_concurrently=True)"
     )

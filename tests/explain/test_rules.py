@@ -146,6 +146,17 @@ def test_the_finding_ends_with_the_index() -> None:
     assert finding.fix.code == "CREATE INDEX CONCURRENTLY ix_t_a ON public.t (a);"
 
 
+@pytest.mark.parametrize(
+    ("condition", "keys"),
+    [("(t.a = 1)", '"a"'), ("(lower(t.b) = 'x'::text)", 'sa.text("lower(b)")')],
+)
+def test_the_operation_names_a_schema(condition: str, keys: str) -> None:
+    """Alembic would look for the table of another schema in public."""
+    seen = scan(Schema="sales", Filter=condition)
+    (finding,) = found_by(rows_discarded, analyse(plan(seen), table(schema="sales")))
+    assert f'"t", [{keys}], schema="sales", postgresql_concurrently=True)' in finding.evidence[-1]
+
+
 INDEX = IndexFacts("t_a", "btree", ("a",), unique=False, valid=True, predicate="")
 
 
