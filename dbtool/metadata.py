@@ -17,6 +17,7 @@ from dbtool.imports import follow, load_module
 
 T = TypeVar("T")
 
+_OWN_FILE = "dbtool.toml"
 _SETTING = 'models = "package.module:Base"'
 _ACCEPTED = "a declarative Base, a SQLModel class, a MetaData, a registry, or a list of these"
 
@@ -57,10 +58,11 @@ def load(specs: Sequence[str], root: Path, alembic_config: Path | None = None) -
     points. Raises UsageError, in the user's terms, for whatever goes wrong.
     """
     if not specs:
+        own = (root / _OWN_FILE).exists()
         raise UsageError(
             "no models are named",
             detail=f"The settings of {root} do not say where the models are.",
-            hint=f"Add to [tool.dbtool] in pyproject.toml: {_SETTING}",
+            hint=f"Add to {_OWN_FILE if own else '[tool.dbtool] in pyproject.toml'}: {_SETTING}",
         )
     directories = search_path(root, alembic_config)
     found = [(spec, *_load_one(spec, directories)) for spec in specs]

@@ -154,6 +154,12 @@ def test_nothing_named(project: Path) -> None:
     )
 
 
+def test_nothing_named_in_a_file_of_its_own(project: Path) -> None:
+    """The hint names the file that is there."""
+    (project / "dbtool.toml").touch()
+    assert refused(project)[2] == 'Add to dbtool.toml: models = "package.module:Base"'
+
+
 def test_module_not_found(project: Path) -> None:
     """Near names of modules beside it, and where it was looked for."""
     searched = f"Searched <root> and the packages of {sys.prefix}."

@@ -127,6 +127,8 @@ def _sections(read: Config) -> "tuple[Section, ...]":
         sections.append(Table(columns, rows))
     if read.settings_line:
         line = read.settings_line.replace("] ", "]\n", 1)
+        if read.root_found_by == "dbtool.toml":
+            line = line.removeprefix("[tool.dbtool]\n")
         title = "to classify it (or production = true)"
         sections.append(Code("toml", line, title))
     return tuple(sections)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dbtool.database.target import Target
 from dbtool.database.url import parse
 from dbtool.errors import UsageError
-from dbtool.settings.project import Project
+from dbtool.settings.project import OWN_FILE, PYPROJECT, Project
 
 if TYPE_CHECKING:
     from dbtool.settings.keys import EnvironmentKeys
@@ -101,6 +101,8 @@ def choose(
     elif names:
         hint = f"Known: {', '.join(names)}."
     else:
-        hint = f'Add it to pyproject.toml:\n[tool.dbtool.env.{name}]\nurl = "env:DATABASE_URL"'
+        own = project.has_own_file
+        file, table = (OWN_FILE, "env") if own else (PYPROJECT, "tool.dbtool.env")
+        hint = f'Add it to {file}:\n[{table}.{name}]\nurl = "env:DATABASE_URL"'
     where = project.table_source or f"any settings file (project root: {project.root})"
     raise UsageError(f'no environment "{name}" in {where}', hint=hint)

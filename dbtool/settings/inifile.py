@@ -36,7 +36,8 @@ def _from_ini(ini: Path, section: str) -> AlembicUrl:
     except FileNotFoundError:
         return AlembicUrl()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f'cannot read "{ini}"', detail=str(error)) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f'cannot read "{ini}"', detail=reason) from error
     except configparser.Error as error:
         raise UsageError(f'"{ini}" is not a valid .ini file', detail=_position(error)) from None
     if not parser.has_option(section, _KEY):

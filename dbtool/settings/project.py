@@ -25,6 +25,11 @@ class Project:
     table_source: str = ""
     alembic_table: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=_SECRET)
 
+    @property
+    def has_own_file(self) -> bool:
+        """Whether the settings stand in dbtool.toml, where no other file may add to them."""
+        return self.table_source == OWN_FILE
+
 
 def find(start: Path) -> Project:
     """The nearest directory upwards with settings for dbtool or Alembic.

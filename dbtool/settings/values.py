@@ -14,7 +14,7 @@ from dbtool.settings import environments
 from dbtool.settings.environments import Environment, choose, resolve
 from dbtool.settings.inifile import AlembicUrl, read_url
 from dbtool.settings.keys import Keys, variables_of
-from dbtool.settings.project import ALEMBIC_INI, PYPROJECT, Project, find
+from dbtool.settings.project import ALEMBIC_INI, OWN_FILE, PYPROJECT, Project, find
 from dbtool.settings.provenance import DOTENV, Place, Source, places, read, unknown_variables
 from dbtool.severity import FailOn
 
@@ -99,7 +99,9 @@ class Settings:
         return replace(target, parameters=tuple(sorted((*target.parameters, limit))))
 
     def _no_database(self) -> UsageError:
-        hint = "Give --url, set DATABASE_URL, or write url under [tool.dbtool] in pyproject.toml."
+        own = self.project.has_own_file
+        place = f"in {OWN_FILE}" if own else f"under [tool.dbtool] in {PYPROJECT}"
+        hint = f"Give --url, set DATABASE_URL, or write url {place}."
         if present := [name for name in _PLACE if os.environ.get(name)]:
             hint += f"\nFor the one PG* variables name ({', '.join(present)}): --url postgresql://"
         if self.environments:
@@ -184,7 +186,8 @@ def _read_dotenv(root: Path) -> DotEnvSettingsSource:
     try:
         return DotEnvSettingsSource(Keys, env_file=path)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f'cannot read "{path}"', detail=str(error)) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f'cannot read "{path}"', detail=reason) from error
 
 
 def _alembic_url(config: Path | None, project: Project, section: str) -> AlembicUrl:

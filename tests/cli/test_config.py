@@ -95,6 +95,14 @@ def test_every_setting_with_its_origin(dbtool: Dbtool, project: Path) -> None:
     assert squeezed(ran.out) == squeezed(SHOWN.format(root=project))
 
 
+def test_a_project_with_a_file_of_its_own(dbtool: Dbtool, tmp_path: Path) -> None:
+    """In dbtool.toml there is no [tool.dbtool]."""
+    (tmp_path / "dbtool.toml").write_text('url = "postgresql://ann@db.example/shop"\n')
+    ran = dbtool("config", cwd=tmp_path, env={"COLUMNS": "300"})
+    assert ran.code == 0, ran.err
+    assert "(or production = true)\n    env.dev = { url = " in ran.out
+
+
 def test_nothing_configured(dbtool: Dbtool, tmp_path: Path) -> None:
     """That is no error: it says what is missing and what to type next."""
     bare = tmp_path / "bare"

@@ -143,6 +143,17 @@ def test_nothing_is_set(project: Write) -> None:
     )
 
 
+def test_a_project_with_a_file_of_its_own(project: Write) -> None:
+    """Hints name dbtool.toml, since a second place for the settings would be refused."""
+    root = project(dbtool='models = "shop:Base"\n')
+    with pytest.raises(UsageError) as raised:
+        read(root).target()
+    assert raised.value.hint == "Give --url, set DATABASE_URL, or write url in dbtool.toml."
+    with pytest.raises(UsageError) as raised:
+        read(root, env="live")
+    assert raised.value.hint == 'Add it to dbtool.toml:\n[env.live]\nurl = "env:DATABASE_URL"'
+
+
 def test_variables_of_libpq_alone_name_nothing(
     project: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
