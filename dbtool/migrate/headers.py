@@ -95,11 +95,20 @@ def read(path: Path) -> Header | None:
     """The header of one revision file; None where it cannot be read off the source."""
     try:
         with open(path, encoding="utf-8") as file:
-            head = _head(file.read())
+            text = file.read()
+    except (OSError, ValueError):
+        return None
+    return of_text(text, path)
+
+
+def of_text(text: str, path: Path) -> Header | None:
+    """The header of a revision from its source."""
+    head = _head(text)
+    try:
         if plain := _PLAIN.match(head):
             return _of_plain(plain, path)
         tree = ast.parse(head)
-    except (OSError, SyntaxError, ValueError):
+    except (SyntaxError, ValueError):
         return None
     return _header(tree, path)
 

@@ -1,7 +1,7 @@
 """Write a statement that a driver was given with parameters as plain SQL."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -12,6 +12,7 @@ import postgast
 from postgast import pg_query_pb2 as pb
 from sqlalchemy import ClauseElement, text
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import DDLElement
 
 from dbtool.errors import OperationError
@@ -61,6 +62,44 @@ def _numbered(statement: str, parameters: Sequence[object]) -> str:
             parts += [encoded[at : token.start].decode(), literal(parameters[number - 1])]
             at = token.end
     return "".join([*parts, encoded[at:].decode()])
+
+
+def with_values(construct: object, parameters: object, dialect: Dialect) -> Iterator[str]:
+    """A statement of SQLAlchemy's with its values as literals, once for each set of values."""
+    if isinstance(construct, str):
+        construct = text(construct)
+    if isinstance(construct, DDLElement):
+        yield str(construct.compile(dialect=dialect))
+    elif not isinstance(construct, ClauseElement):
+        raise TypeError(f"{type(construct).__name__} is not a statement")
+    elif isinstance(parameters, Sequence) and not isinstance(parameters, str):
+        for each in parameters:
+            yield _substituted(construct, each)
+    elif parameters:
+        yield _substituted(construct, cast("Mapping[str, object]", parameters))
+    else:
+        yield _inline(construct, dialect)
+
+
+def _inline(construct: ClauseElement, dialect: Dialect) -> str:
+    """As SQLAlchemy writes literals; not every type of every project can be written by it."""
+    try:
+        return str(construct.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    except (CompileError, NotImplementedError, TypeError, ValueError):
+        return _substituted(construct, {})
+
+
+def _substituted(construct: ClauseElement, parameters: Mapping[str, object]) -> str:
+    """As the driver would send it, its placeholders replaced by what they stand for."""
+    dialect: Any = importlib.import_module("sqlalchemy.dialects.postgresql.asyncpg").dialect()
+    compiled: Any = construct.compile(dialect=dialect, column_keys=list(parameters) or None)
+    state = compiled.construct_expanded_state(parameters)
+    convert = {**compiled._bind_processors, **state.processors}
+    values = [
+        convert[name](state.parameters[name]) if name in convert else state.parameters[name]
+        for name in state.positiontup or ()
+    ]
+    return _numbered(state.statement, values)
 
 
 def holds_parameters(construct: object, dialect: Dialect) -> bool:

@@ -25,13 +25,13 @@ def read_history(project: Project, words: tuple[str, ...] = ("heads",)) -> Scrip
     recursive = place.flag("recursive_version_locations")
     headers = read_all(directories, recursive) if directories is not None else None
     if headers is not None:
-        _take(script, headers)
+        take(script, headers)
     with chdir(place.base), Offline():
         resolve(script, lambda: script.revision_map.heads)
     return script
 
 
-def _take(script: ScriptDirectory, headers: tuple[Header, ...]) -> None:
+def take(script: ScriptDirectory, headers: tuple[Header, ...]) -> None:
     """Have Alembic build its map of the headers instead of the executed files."""
 
     def scripts() -> Iterator[Script]:
@@ -48,6 +48,8 @@ def _script(header: Header) -> Script:
         down_revision=_scalar(header.down_revisions),
         branch_labels=header.branch_labels or None,
         depends_on=header.depends_on or None,
+        upgrade=None,
+        downgrade=None,
     )
     return Script(module, header.revision, header.path)
 
