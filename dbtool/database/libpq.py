@@ -5,12 +5,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from dbtool.database.target import SOCKET_DIRECTORIES, Target
 from dbtool.errors import UsageError
-
-if TYPE_CHECKING:
-    from dbtool.database.target import Target
 
 VARIABLES = {
     "host": "PGHOST",
@@ -35,8 +32,6 @@ VARIABLES = {
 NAMING = frozenset({*VARIABLES.values(), "PGHOSTADDR", "PGPASSWORD"})
 """Every variable that has a say in where libpq connects, and as whom."""
 
-_SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")
-
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The connection parameters that PG* variables name; the password is not among them."""
@@ -49,7 +44,7 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def default_host(port: int) -> str:
     """The directory that holds a server's socket for this port, else localhost."""
-    for directory in _SOCKET_DIRECTORIES:
+    for directory in SOCKET_DIRECTORIES:
         if Path(directory, f".s.PGSQL.{port}").exists():
             return directory
     return "localhost"
@@ -108,7 +103,7 @@ class Password:
     ignored: str = ""
 
 
-def read_password_file(target: "Target") -> Password:
+def read_password_file(target: Target) -> Password:
     """Look the database up in its password file: the `passfile` parameter, else ~/.pgpass."""
     chosen = target.parameter("passfile")
     file = Path(chosen) if chosen else _home() / ".pgpass"
@@ -123,7 +118,7 @@ def read_password_file(target: "Target") -> Password:
     return _first_match(lines, target, file)
 
 
-def _first_match(lines: list[str], target: "Target", file: Path) -> Password:
+def _first_match(lines: list[str], target: Target, file: Path) -> Password:
     hosts = {target.host, "localhost"} if target.is_socket else {target.host}
     wanted = (hosts, {str(target.port)}, {target.database}, {target.user})
     for line in lines:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+SOCKET_DIRECTORIES = ("/run/postgresql", "/var/run/postgresql", "/tmp")
+"""Where a server that listens on localhost has its socket, unless its settings say otherwise."""
 POOLER_PORTS = frozenset({6432, 6543})
 _NOT_OF_LIBPQ = "pgbouncer"
 _ENVIRONMENT = {
@@ -96,7 +98,7 @@ class Target:
         return self._identity() == other._identity()
 
     def _identity(self) -> tuple[str, int, str]:
-        if self.host in LOOPBACK:
+        if self.host in LOOPBACK or self.host.rstrip("/") in SOCKET_DIRECTORIES:
             # Another port of this machine may be a tunnel to anywhere.
             return "localhost", self.port, self.database
         port = 5432 if self.port in POOLER_PORTS else self.port

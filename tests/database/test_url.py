@@ -164,7 +164,7 @@ def test_variables_fill_what_is_left_out() -> None:
 
 def test_the_socket_is_the_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without a host the socket directory of a running server is taken, else localhost."""
-    monkeypatch.setattr("dbtool.database.libpq._SOCKET_DIRECTORIES", (str(tmp_path),))
+    monkeypatch.setattr("dbtool.database.libpq.SOCKET_DIRECTORIES", (str(tmp_path),))
     assert read("postgresql://u@/d").host == "localhost"
     (tmp_path / ".s.PGSQL.5432").touch()
     assert read("postgresql://u@/d").host == str(tmp_path)
@@ -293,6 +293,10 @@ def test_one_database_through_two_addresses() -> None:
     assert pooled.same_database(read("postgresql://other@EP-A.neon.tech/d"))
     assert read("postgresql://h:6432/d").same_database(read("postgresql://h/d"))
     assert read("postgresql://127.0.0.1/d").same_database(read("postgresql://localhost/d"))
+    socket = read("postgresql:///d?host=/run/postgresql")
+    assert socket.same_database(read("postgresql://localhost/d"))
+    assert socket.same_database(read("postgresql:///d?host=/var/run/postgresql/"))
+    assert not socket.same_database(read("postgresql:///d?host=/srv/postgresql"))
     assert not read("postgresql://localhost:6432/d").same_database(read("postgresql://localhost/d"))
     assert not pooled.same_database(read("postgresql://ep-a.neon.tech/other"))
     assert not pooled.same_database(read("postgresql://ep-b.neon.tech/d"))

@@ -506,6 +506,17 @@ def test_a_url_that_leads_into_an_environment_is_guarded_by_it(
     assert [each.name if each else None for each in found] == ["live", "staging", None]
 
 
+def test_production_by_its_socket(project: Write) -> None:
+    """A server marked by the name localhost is guarded also where its socket is named."""
+    root = project(
+        pyproject='[tool.dbtool.env.live]\nurl = "postgresql://localhost/shop"\nproduction = true\n'
+    )
+    settings = read(root, url="postgresql:///shop?host=/run/postgresql")
+    marked = environment_of(settings, settings.target())
+    assert marked is not None
+    assert marked.production
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
