@@ -169,6 +169,8 @@ def _failed(call: Call, error: BaseException) -> int:
     error = failing.without_directory(error) or error
     if isinstance(error, ConnectError) and "dbtool local start" in error.hint:
         error.hint = _hint_of_local(call) or error.hint
+    if isinstance(error, ConnectError) and "createdb" in error.hint:
+        error.hint = _hint_of_creating(call) or error.hint
     if isinstance(error, DbtoolError):
         if call.options.raiseerr:
             failing.trace(error)
@@ -189,6 +191,21 @@ def _hint_of_local(call: Call) -> str:
         if call.options.url or call.options.env:
             return f"{runs} dbtool local url prints its URL."
         return f'{runs}\nexport DATABASE_URL="$(dbtool local url)"'
+    return ""
+
+
+def _hint_of_creating(call: Call) -> str:
+    """How to make a database on the project's own server, without its password at hand."""
+    import shlex
+
+    from dbtool.scratch import local
+    from dbtool.sql.names import identifier
+
+    with suppress(DbtoolError, OSError):
+        target = call.settings.target()
+        if local.owns(call.settings.root, target):
+            words = ("-c", f"CREATE DATABASE {identifier(target.database)}")
+            return f"Check the name, or create it: dbtool local psql -- {shlex.join(words)}"
     return ""
 
 

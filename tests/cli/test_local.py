@@ -169,6 +169,18 @@ def test_what_others_say_of_it(dbtool: Dbtool, running: Path) -> None:
     )
 
 
+def test_a_database_that_is_missing(dbtool: Dbtool, running: Path) -> None:
+    """The hint works without client programs beside us, and without the server's password."""
+    url = dbtool("local", "url", "no-such", cwd=running).out.strip()
+    ran = dbtool("pool", cwd=running, env={"DATABASE_URL": url})
+    command = "dbtool local psql -- -c 'CREATE DATABASE \"no-such\"'"
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.endswith(f"\nhint: Check the name, or create it: {command}\n")
+    made = dbtool("local", "psql", "--", "-c", 'CREATE DATABASE "no-such"', cwd=running)
+    assert made.out == "CREATE DATABASE\n"
+    assert dbtool("pool", cwd=running, env={"DATABASE_URL": url}).code == 0
+
+
 def test_a_server_that_hangs(dbtool: Dbtool, running: Path) -> None:
     """Status tells a server that does not answer from one that runs."""
     pid = json.loads(dbtool("local", "status", "--json", cwd=running).out)["data"]["pid"]
