@@ -278,7 +278,6 @@ class AttachPartition:
     table: Name
     partition: Name
     bound: Bound
-    check: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,7 +409,6 @@ class Write:
     filtered: bool = False
     values: bool = False
     where: Expression | None = None
-    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,7 +418,6 @@ class Select:
     reads: frozenset[Name] = frozenset()
     functions: frozenset[str] = frozenset()
     locking: bool = False
-    labels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

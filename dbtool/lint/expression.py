@@ -107,6 +107,12 @@ class Expression:
         """The functions it calls, as written; special ones by name, as `current_timestamp`."""
         return frozenset(node.word for node in self.walk() if node.form is Form.FUNCTION)
 
+    def renamed(self, old: str, new: str) -> "Expression":
+        """The expression after a column got another name."""
+        parts = tuple(part.renamed(old, new) for part in self.parts)
+        column = self.form is Form.COLUMN and self.word == old
+        return Expression(self.form, new if column else self.word, parts, self.type)
+
     def __str__(self) -> str:
         return _text(self)
 
@@ -115,23 +121,28 @@ def _text(node: Expression) -> str:
     if node.form in (Form.CONSTANT, Form.COLUMN):
         return node.word
     said = [_text(part) for part in node.parts]
+    nested = [_nested(part) for part in node.parts]
     if node.form is Form.FUNCTION:
         return node.word if node.word in SPECIAL else f"{node.word}({', '.join(said)})"
+    if node.form is Form.OPERATOR and len(said) == 2:
+        return f"{nested[0]} {node.word} {nested[1]}"
+    if node.form in (Form.AND, Form.OR):
+        return f" {node.form.value.upper()} ".join(nested)
+    return _suffixed(node, said, nested)
+
+
+def _suffixed(node: Expression, said: list[str], nested: list[str]) -> str:
     match node.form:
         case Form.NULL:
             return "NULL"
-        case Form.OPERATOR if len(said) == 2:
-            return f"{_nested(node.parts[0])} {node.word} {_nested(node.parts[1])}"
-        case Form.AND | Form.OR:
-            return f" {node.form.value.upper()} ".join(_nested(part) for part in node.parts)
         case Form.NOT:
-            return f"NOT {_nested(node.parts[0])}"
+            return f"NOT {nested[0]}"
         case Form.IS_NULL | Form.IS_NOT_NULL:
-            return f"{_nested(node.parts[0])} {node.form.value.upper()}"
+            return f"{nested[0]} {node.form.value.upper()}"
         case Form.CAST:
-            return f"{_nested(node.parts[0])}::{node.type}"
+            return f"{nested[0]}::{node.type}"
         case Form.COLLATE:
-            return f'{_nested(node.parts[0])} COLLATE "{node.word}"'
+            return f'{nested[0]} COLLATE "{node.word}"'
         case Form.ARRAY:
             return f"ARRAY[{', '.join(said)}]"
     return f"{node.word}({', '.join(said)})" if said else node.word

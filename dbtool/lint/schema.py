@@ -82,9 +82,15 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Which rows a partition takes: the words of its FOR VALUES clause, or DEFAULT."""
+    """Which rows a partition takes: those of a list, those of a range, or all others.
+
+    A bound of hash partitioning is only a text.
+    """
 
     default: bool = False
+    values: tuple[Expression, ...] = ()
+    lower: tuple[Expression, ...] = ()
+    upper: tuple[Expression, ...] = ()
     text: str = ""
 
 
@@ -177,7 +183,8 @@ class Schema:
     """All that is known at one moment of the replay. It changes as the replay goes on.
 
     `complete` says that the history was replayed from an empty database, so that what is not
-    here does not exist. Names without a schema are looked for along `search_path`.
+    here does not exist. Names without a schema are looked for along `search_path`. While
+    `judging`, what is created is new: no deployed program uses it yet.
     """
 
     def __init__(self, *, complete: bool = False) -> None:
@@ -190,11 +197,14 @@ class Schema:
         self.sequences: dict[Name, bool] = {}
         self.index_owners: dict[Name, Name] = {}
         self.referrers: dict[Name, tuple[Name, ...]] = {}
-        self._undo: list[_Undo] | None = None
+        self.judging = False
+        self._journals: list[list[_Undo]] = []
 
     def full(self, name: Name) -> Name:
         """The name with the schema a new object of that name would be created in."""
-        return name if name.schema else Name(self.search_path[0], name.name)
+        if name.schema:
+            return name
+        return Name(self.search_path[0] if self.search_path else "public", name.name)
 
     def _find(self, among: Mapping[Name, V], name: Name) -> V | None:
         if name.schema:
@@ -283,23 +293,22 @@ class Schema:
         among.pop(name, None)
 
     def _remember(self, among: dict[Name, V], name: Name) -> None:
-        if self._undo is not None:
+        if self._journals:
             # One journal holds the old values of dictionaries of different types.
             journal: dict[Name, object] = among  # type: ignore[assignment]
-            self._undo.append((journal, name, journal.get(name, _ABSENT)))
+            self._journals[-1].append((journal, name, journal.get(name, _ABSENT)))
 
     def begin(self) -> None:
-        """From here on `undo` can go back; there is one such point at a time."""
-        self._undo = []
+        """From here on `undo` can go back; such points nest."""
+        self._journals.append([])
 
     def undo(self) -> None:
-        """Go back to where `begin` was called."""
-        for among, name, before in reversed(self._undo or ()):
+        """Go back to where `begin` was called last."""
+        for among, name, before in reversed(self._journals.pop()):
             if before is _ABSENT:
                 among.pop(name, None)
             else:
                 among[name] = before
-        self._undo = None
 
 
 def with_columns(table: Table, columns: Iterable[Column]) -> Table:

@@ -1,11 +1,11 @@
 """What a rule is given: a statement, what it does, and all that is known before it runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
-from dbtool.finding import Location
-from dbtool.lint.actions import Action
+from dbtool.finding import Finding, Location, Unknown
+from dbtool.lint.actions import Action, AddEnumValue
 from dbtool.lint.effect import Cause, Effect, Lock, Missing, Task
 from dbtool.lint.schema import Name, Schema, Table
 from dbtool.statement import Migration, Statement
@@ -42,6 +42,26 @@ class Session:
     held: dict[Name, tuple[Lock, Statement]] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     new_labels: dict[str, Name] = field(default_factory=dict)
+
+    def begin(self, transaction: bool) -> None:
+        """Nothing before is held any more; what follows is in a transaction, or is not."""
+        self.in_transaction = transaction
+        self.before = []
+        self.held = {}
+        self.new_labels = {}
+
+    def remember(self, done: Done) -> None:
+        """Keep what a statement holds until its transaction ends."""
+        if not self.in_transaction:
+            return
+        self.before.append(done)
+        for step in done.steps:
+            if isinstance(step.action, AddEnumValue):
+                self.new_labels[step.action.label] = step.action.type
+            for held in step.effect.locks:
+                before = self.held.get(held.relation)
+                if before is None or before[0] < held.lock:
+                    self.held[held.relation] = (held.lock, done.statement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +121,11 @@ class Subject:
         """What is known of a table."""
         return self.schema.table(name)
 
+    def shown(self, name: Name) -> str:
+        """A relation's name as the team writes it: without the schema that goes without saying."""
+        path = self.schema.search_path[:1]
+        return name.name if name.schema in ("", *path) else str(name)
+
     def is_new(self, name: Name) -> bool:
         """Whether the table was created by what is judged: no one can be waiting for it."""
         return self.schema.is_new(name)
@@ -123,3 +148,30 @@ class Whole:
     statements: tuple[Judged, ...]
     schema: Schema
     server: int = 18
+
+
+class StatementRule(Protocol):
+    """A module that judges one statement; it is asked about statements with one of `ACTIONS`."""
+
+    __doc__: str | None
+
+    @property
+    def __name__(self) -> str: ...
+
+    @property
+    def ACTIONS(self) -> tuple[type, ...]: ...  # noqa: N802 - a constant of a module
+
+    def check(self, subject: Subject, /) -> Iterable[Finding | Unknown]:
+        """Judge one statement."""
+
+
+class WholeRule(Protocol):
+    """A module that judges a migration as a whole, with its way down where that was read."""
+
+    __doc__: str | None
+
+    @property
+    def __name__(self) -> str: ...
+
+    def check(self, whole: Whole, /) -> Iterable[Finding | Unknown]:
+        """Judge one migration."""

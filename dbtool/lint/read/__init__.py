@@ -1,0 +1,116 @@
+"""Read SQL text into actions with PostgreSQL's own parser; whatever is in it, nothing is raised."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import postgast
+from google.protobuf.message import DecodeError
+
+from dbtool.lint import actions as act
+from dbtool.lint.read import commands, tables, types
+from dbtool.lint.read.names import Node
+
+_JOINT = "\n;\n"
+
+
+def read(sql: str) -> tuple[act.Action, ...]:
+    """What one text of SQL does; it may hold several statements."""
+    try:
+        return tuple(action for raw in postgast.parse(sql).stmts for action in _statement(raw.stmt))
+    except DecodeError:
+        return tuple(_too_deep(sql))
+    except postgast.PgQueryError as error:
+        offset = max(error.cursorpos - 1, 0)
+        return (act.Unparsable(message=error.message, offset=offset),)
+
+
+def read_all(texts: Sequence[str]) -> list[tuple[act.Action, ...]]:
+    """What each text does. They are parsed together, which costs a fraction of one by one."""
+    try:
+        return _together(texts)
+    except (DecodeError, postgast.PgQueryError, _NotSeparate):
+        return [read(text) for text in texts]
+
+
+class _NotSeparate(Exception):
+    """A statement reaches from one text into the next."""
+
+
+def _together(texts: Sequence[str]) -> list[tuple[act.Action, ...]]:
+    starts, at = [], 0
+    for text in texts:
+        starts.append(at)
+        at += (len(text) if text.isascii() else len(text.encode())) + len(_JOINT)
+    found: list[list[act.Action]] = [[] for _ in texts]
+    for raw in postgast.parse(_JOINT.join(texts)).stmts:
+        owner = bisect_right(starts, raw.stmt_location + len(_JOINT)) - 1
+        end = raw.stmt_location + raw.stmt_len
+        if raw.stmt_len and bisect_right(starts, end) - 1 > owner:
+            raise _NotSeparate
+        found[owner].extend(_statement(raw.stmt))
+    return [tuple(each) for each in found]
+
+
+def _too_deep(sql: str) -> Iterator[act.Action]:
+    for piece in postgast.split(sql):
+        try:
+            for raw in postgast.parse(piece).stmts:
+                yield from _statement(raw.stmt)
+        except DecodeError:
+            words = piece.split(maxsplit=1)
+            yield act.TooDeep(command=words[0].upper() if words else "")
+
+
+def _statement(node: Node) -> Iterator[act.Action]:
+    kind = node.WhichOneof("node")
+    if kind is None:
+        return
+    reader = _READERS.get(kind)
+    if reader is None:
+        yield act.Other(kind=kind.removesuffix("_stmt"))
+    else:
+        yield from reader(getattr(node, kind))
+
+
+_READERS: dict[str, Callable[[Node], Iterator[act.Action]]] = {
+    "create_stmt": tables.create_table,
+    "create_foreign_table_stmt": tables.create_foreign_table,
+    "create_table_as_stmt": tables.create_table_as,
+    "alter_table_stmt": tables.alter_table,
+    "index_stmt": tables.create_index,
+    "drop_stmt": commands.drop,
+    "rename_stmt": commands.rename,
+    "alter_object_schema_stmt": commands.set_schema,
+    "view_stmt": commands.create_view,
+    "refresh_mat_view_stmt": commands.refresh,
+    "create_trig_stmt": commands.create_trigger,
+    "create_function_stmt": commands.create_function,
+    "alter_function_stmt": commands.alter_function,
+    "create_seq_stmt": commands.create_sequence,
+    "create_policy_stmt": partial(commands.policy, change="create"),
+    "alter_policy_stmt": partial(commands.policy, change="alter"),
+    "rule_stmt": commands.create_rule,
+    "reindex_stmt": commands.reindex,
+    "vacuum_stmt": commands.vacuum,
+    "cluster_stmt": commands.cluster,
+    "truncate_stmt": commands.truncate,
+    "lock_stmt": commands.lock,
+    "insert_stmt": commands.insert,
+    "update_stmt": commands.update,
+    "delete_stmt": commands.delete,
+    "merge_stmt": commands.merge,
+    "copy_stmt": commands.copy,
+    "select_stmt": commands.select,
+    "variable_set_stmt": commands.set_variable,
+    "transaction_stmt": commands.transaction,
+    "do_stmt": commands.do,
+    "grant_stmt": commands.grant,
+    "comment_stmt": commands.comment,
+    "create_enum_stmt": types.create_enum,
+    "create_domain_stmt": types.create_domain,
+    "composite_type_stmt": types.create_composite,
+    "create_range_stmt": types.create_range,
+    "alter_enum_stmt": types.alter_enum,
+    "alter_domain_stmt": types.alter_domain,
+}

@@ -1,0 +1,64 @@
+"""Which tables and columns a query reads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dbtool.lint.read.names import Node, name_of
+from dbtool.lint.schema import Name
+
+
+@dataclass(slots=True)
+class _Found:
+    relations: dict[Name, None] = field(default_factory=dict)
+    aliases: dict[str, Name] = field(default_factory=dict)
+    columns: list[tuple[str, str]] = field(default_factory=list)
+    inner: set[str] = field(default_factory=set)
+
+    def look(self, message: Node) -> None:
+        """Collect below a message of the tree."""
+        pending = [message]
+        while pending:
+            current = pending.pop()
+            kind = current.DESCRIPTOR.name
+            if kind == "RangeVar":
+                self._relation(current)
+            elif kind == "ColumnRef":
+                self._column(current)
+            elif kind == "CommonTableExpr":
+                self.inner.add(current.ctename)
+            pending.extend(_below(current))
+
+    def _relation(self, node: Node) -> None:
+        name = name_of(node)
+        self.relations[name] = None
+        self.aliases[node.alias.aliasname or name.name] = name
+
+    def _column(self, node: Node) -> None:
+        parts = [each.string.sval if each.HasField("string") else "*" for each in node.fields]
+        self.columns.append((parts[-2] if len(parts) > 1 else "", parts[-1]))
+
+
+def _below(message: Node) -> Iterator[Node]:
+    for each, value in message.ListFields():
+        if each.message_type is not None:
+            if each.is_repeated:
+                yield from value
+            else:
+                yield value
+
+
+def reads(query: Node) -> frozenset[tuple[Name, str]]:
+    """The columns a query reads, each with its table; `*` for all of them.
+
+    A column without its table's name is taken to be of each table of the query.
+    """
+    found = _Found()
+    found.look(query)
+    relations = [name for name in found.relations if name.schema or name.name not in found.inner]
+    # The empty column says that the relation itself is needed, whatever is read of it.
+    read = {(name, "") for name in relations}
+    for qualifier, column in found.columns:
+        owner = found.aliases.get(qualifier)
+        of = [owner] if owner in relations else [] if qualifier else relations
+        read.update((name, column) for name in of if name is not None)
+    return frozenset(read)

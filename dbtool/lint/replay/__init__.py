@@ -1,0 +1,51 @@
+"""Let an action change the replayed catalog."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dbtool.lint import actions as act
+from dbtool.lint.replay import columns, others, tables
+from dbtool.lint.schema import Schema
+
+
+def apply(schema: Schema, action: act.Action) -> None:
+    """Change the catalog as the server's would change."""
+    change = _CHANGES.get(type(action))
+    if change is not None:
+        change(schema, action)
+
+
+# Each function takes the action it stands beside: one type per entry, which no type can say.
+_CHANGES: dict[type, Callable[[Schema, Any], None]] = {
+    act.CreateTable: tables.create,
+    act.CreateTableAs: tables.create_as,
+    act.AddColumn: columns.add,
+    act.DropColumn: columns.drop,
+    act.AlterColumnType: columns.set_type,
+    act.SetDefault: columns.set_default,
+    act.SetNotNull: columns.set_not_null,
+    act.DropNotNull: columns.drop_not_null,
+    act.SetExpression: columns.set_expression,
+    act.ChangeIdentity: columns.change_identity,
+    act.AddConstraint: columns.new_constraint,
+    act.ValidateConstraint: columns.validate,
+    act.DropConstraint: columns.drop_constraint,
+    act.AlterTable: others.alter_table,
+    act.CreateIndex: others.create_index,
+    act.DropIndex: others.drop_index,
+    act.Drop: others.drop,
+    act.Rename: others.rename,
+    act.SetSchema: others.set_schema,
+    act.CreateType: others.create_type,
+    act.AddEnumValue: others.add_enum_value,
+    act.AlterDomain: others.alter_domain,
+    act.CreateView: others.create_view,
+    act.CreateFunction: others.create_function,
+    act.AlterFunction: others.alter_function,
+    act.CreateSequence: others.create_sequence,
+    act.CreateTrigger: others.create_trigger,
+    act.AttachPartition: others.attach,
+    act.DetachPartition: others.detach,
+    act.AttachIndex: others.attach_index,
+    act.SetVariable: others.set_variable,
+}

@@ -1,0 +1,192 @@
+"""What statements about columns and constraints change in the replayed catalog."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dbtool.lint import actions as act
+from dbtool.lint.replay.tables import add_constraint, drop_index, known, store
+from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, with_columns
+
+
+def _change(schema: Schema, table: Name, name: str, change: Callable[[Column], Column]) -> None:
+    for each in schema.family(known(schema, table)):
+        column = each.columns.get(name) or Column(name=name, not_null=None)
+        store(schema, with_columns(each, [change(column)]))
+
+
+def add(schema: Schema, action: act.AddColumn) -> None:
+    """ADD COLUMN."""
+    table = known(schema, action.table)
+    if action.if_not_exists and action.column.name in table.columns:
+        return
+    for each in schema.family(table):
+        store(schema, with_columns(each, [action.column]))
+        for constraint in action.constraints:
+            add_constraint(schema, each.name, constraint)
+
+
+def drop(schema: Schema, action: act.DropColumn) -> None:
+    """DROP COLUMN, with the constraints and indexes that use it."""
+    for table in schema.family(known(schema, action.table)):
+        for index in (*table.indexes.values(),):
+            if index.uses(action.column):
+                drop_index(schema, Name(table.name.schema, index.name))
+        table = known(schema, table.name)
+        columns = {key: each for key, each in table.columns.items() if key != action.column}
+        constraints = {
+            key: each
+            for key, each in table.constraints.items()
+            if action.column not in each.columns
+        }
+        store(schema, replace(table, columns=columns, constraints=constraints))
+
+
+def set_type(schema: Schema, action: act.AlterColumnType) -> None:
+    """ALTER COLUMN … TYPE."""
+
+    def change(column: Column) -> Column:
+        return replace(column, type=action.type, collation=action.collation)
+
+    _change(schema, action.table, action.column, change)
+
+
+def set_default(schema: Schema, action: act.SetDefault) -> None:
+    """SET and DROP DEFAULT."""
+    _change(schema, action.table, action.column, lambda c: replace(c, default=action.default))
+
+
+def set_not_null(schema: Schema, action: act.SetNotNull) -> None:
+    """SET NOT NULL."""
+    _change(schema, action.table, action.column, lambda c: replace(c, not_null=True))
+
+
+def drop_not_null(schema: Schema, action: act.DropNotNull) -> None:
+    """DROP NOT NULL."""
+    _change(schema, action.table, action.column, lambda c: replace(c, not_null=False))
+
+
+def set_expression(schema: Schema, action: act.SetExpression) -> None:
+    """SET and DROP EXPRESSION."""
+
+    def change(column: Column) -> Column:
+        kept = column.generated if action.expression is not None else ""
+        return replace(column, default=action.expression, generated=kept)
+
+    _change(schema, action.table, action.column, change)
+
+
+def change_identity(schema: Schema, action: act.ChangeIdentity) -> None:
+    """ADD and DROP IDENTITY."""
+    there = action.change != "drop"
+    _change(schema, action.table, action.column, lambda c: replace(c, identity=there))
+
+
+def new_constraint(schema: Schema, action: act.AddConstraint) -> None:
+    """ADD CONSTRAINT; checks and the like come to the partitions too."""
+    table = known(schema, action.table)
+    add_constraint(schema, table.name, action.constraint)
+    if action.constraint.kind in (Holds.UNIQUE, Holds.EXCLUDE):
+        return
+    for each in schema.family(table)[1:]:
+        if action.constraint.kind is Holds.PRIMARY_KEY:
+            not_null = replace(action.constraint, kind=Holds.NOT_NULL, name="")
+            add_constraint(schema, each.name, not_null)
+        else:
+            add_constraint(schema, each.name, action.constraint)
+
+
+def _constraint(
+    schema: Schema, table: Name, name: str, change: Callable[[Constraint], Constraint]
+) -> None:
+    for each in schema.family(known(schema, table)):
+        found = each.constraints.get(name)
+        if found is not None:
+            store(schema, replace(each, constraints={**each.constraints, name: change(found)}))
+
+
+def validate(schema: Schema, action: act.ValidateConstraint) -> None:
+    """VALIDATE CONSTRAINT."""
+    _constraint(
+        schema, action.table, action.constraint, lambda c: replace(c, valid=True, enforced=True)
+    )
+    for table in schema.family(known(schema, action.table)):
+        found = table.constraints.get(action.constraint)
+        if found is not None and found.kind is Holds.NOT_NULL:
+            for column in found.columns:
+                _change(schema, table.name, column, lambda c: replace(c, not_null=True))
+
+
+def drop_constraint(schema: Schema, action: act.DropConstraint) -> None:
+    """DROP CONSTRAINT, with the index that came with it."""
+    for table in schema.family(known(schema, action.table)):
+        found = table.constraints.get(action.constraint)
+        if found is None:
+            continue
+        drop_index(schema, Name(table.name.schema, action.constraint))
+        table = known(schema, table.name)
+        left = {key: each for key, each in table.constraints.items() if each is not found}
+        store(schema, _nullable_again(replace(table, constraints=left), found))
+
+
+def _nullable_again(table: Table, dropped: Constraint) -> Table:
+    if dropped.kind is not Holds.NOT_NULL:
+        return table
+    names = [name for name in dropped.columns if name in table.columns]
+    return with_columns(table, [replace(table.columns[name], not_null=False) for name in names])
+
+
+def rename_column(schema: Schema, table_name: Name, old: str, new: str) -> None:
+    """RENAME COLUMN, also where constraints and indexes name it."""
+
+    def named(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(new if name == old else name for name in names)
+
+    for table in schema.family(known(schema, table_name)):
+        columns = {
+            new if key == old else key: replace(each, name=new) if key == old else each
+            for key, each in table.columns.items()
+        }
+        constraints = {
+            key: replace(
+                each,
+                columns=named(each.columns),
+                expression=each.expression and each.expression.renamed(old, new),
+            )
+            for key, each in table.constraints.items()
+        }
+        indexes = {
+            key: replace(
+                each,
+                columns=named(each.columns),
+                include=named(each.include),
+                expressions=tuple(e.renamed(old, new) for e in each.expressions),
+                predicate=each.predicate and each.predicate.renamed(old, new),
+            )
+            for key, each in table.indexes.items()
+        }
+        store(schema, replace(table, columns=columns, constraints=constraints, indexes=indexes))
+
+
+def rename_constraint(schema: Schema, table_name: Name, old: str, new: str) -> None:
+    """RENAME CONSTRAINT, with its index."""
+    for table in schema.family(known(schema, table_name)):
+        constraints = {
+            new if key == old else key: replace(each, name=new) if key == old else each
+            for key, each in table.constraints.items()
+        }
+        store(schema, replace(table, constraints=constraints))
+        if old in table.indexes and table.indexes[old].constraint == old:
+            rename_index(schema, Name(table.name.schema, old), new)
+
+
+def rename_index(schema: Schema, name: Name, new: str) -> None:
+    """ALTER INDEX … RENAME."""
+    table = schema.index_table(name)
+    if table is None or name.name not in table.indexes:
+        return
+    index = table.indexes[name.name]
+    renamed = replace(index, name=new, constraint=new if index.constraint else "")
+    indexes = {key: each for key, each in table.indexes.items() if key != name.name}
+    store(schema, replace(table, indexes={**indexes, new: renamed}))
+    schema.remove(schema.index_owners, Name(table.name.schema, name.name))
+    schema.put(schema.index_owners, Name(table.name.schema, new), table.name)

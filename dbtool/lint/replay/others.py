@@ -1,0 +1,257 @@
+"""What statements about anything but tables change in the replayed catalog."""
+
+from dataclasses import replace
+
+from dbtool.lint import actions as act
+from dbtool.lint.replay import columns, tables
+from dbtool.lint.schema import Function, Holds, Index, Name, Schema, UserType, View
+
+
+def create_type(schema: Schema, action: act.CreateType) -> None:
+    """CREATE TYPE and CREATE DOMAIN."""
+    name = schema.full(action.name)
+    over = schema.type(action.base.named) if action.base else None
+    checks = tuple(each for each in action.constraints if each.kind is Holds.CHECK)
+    schema.put(
+        schema.types,
+        name,
+        UserType(
+            name=name,
+            kind=action.kind,
+            labels=action.labels,
+            base=action.base,
+            checks=(*(over.checks if over else ()), *checks),
+            not_null=any(each.kind is Holds.NOT_NULL for each in action.constraints)
+            or bool(over and over.not_null),
+            default=action.default or (over.default if over else None),
+            new=schema.judging,
+        ),
+    )
+
+
+def add_enum_value(schema: Schema, action: act.AddEnumValue) -> None:
+    """ALTER TYPE … ADD VALUE."""
+    found = schema.type(action.type)
+    if found is not None and action.label not in found.labels:
+        schema.put(schema.types, found.name, replace(found, labels=(*found.labels, action.label)))
+
+
+def alter_domain(schema: Schema, action: act.AlterDomain) -> None:
+    """ALTER DOMAIN."""
+    found = schema.type(action.name)
+    if found is None:
+        return
+    match action.change:
+        case "add constraint" if action.constraint is not None:
+            if action.constraint.kind is Holds.NOT_NULL:
+                found = replace(found, not_null=True)
+            else:
+                found = replace(found, checks=(*found.checks, action.constraint))
+        case "drop constraint":
+            left = tuple(each for each in found.checks if each.name != action.subject)
+            found = replace(found, checks=left)
+        case "set not null" | "drop not null":
+            found = replace(found, not_null=action.change == "set not null")
+    schema.put(schema.types, found.name, found)
+
+
+def drop(schema: Schema, action: act.Drop) -> None:
+    """DROP of anything but an index."""
+    match action.kind:
+        case "table" | "foreign table" | "materialized view":
+            tables.drop(schema, action.name)
+        case "view":
+            if found := schema.view(action.name):
+                schema.remove(schema.views, found.name)
+        case "type" | "domain":
+            if known := schema.type(action.name):
+                schema.remove(schema.types, known.name)
+        case "function" | "procedure" | "routine":
+            if function := schema.function(action.name):
+                schema.remove(schema.functions, function.name)
+        case "trigger":
+            _drop_trigger(schema, action)
+        case "schema":
+            _drop_schema(schema, action.name.name)
+
+
+def _drop_trigger(schema: Schema, action: act.Drop) -> None:
+    if (table := schema.table(action.name)) is not None:
+        left = tuple(each for each in table.triggers if each != action.part)
+        tables.store(schema, replace(table, triggers=left))
+
+
+def _drop_schema(schema: Schema, name: str) -> None:
+    for table in [each for each in schema.tables if each.schema == name]:
+        tables.drop(schema, table)
+    for type_ in [each for each in schema.types if each.schema == name]:
+        schema.remove(schema.types, type_)
+    for view in [each for each in schema.views if each.schema == name]:
+        schema.remove(schema.views, view)
+
+
+def drop_index(schema: Schema, action: act.DropIndex) -> None:
+    """DROP INDEX."""
+    tables.drop_index(schema, action.index)
+
+
+def create_index(schema: Schema, action: act.CreateIndex) -> None:
+    """CREATE INDEX."""
+    table = tables.known(schema, action.table)
+    if action.if_not_exists and action.index.name in table.indexes:
+        return
+    index = action.index
+    if action.only and table.partition_by:
+        _enter_only(schema, replace(index, table=table.name, valid=False))
+    else:
+        tables.add_index(schema, index)
+
+
+def _enter_only(schema: Schema, index: Index) -> None:
+    table = tables.known(schema, index.table)
+    tables.store(schema, replace(table, indexes={**table.indexes, index.name: index}))
+    schema.put(schema.index_owners, Name(table.name.schema, index.name), table.name)
+
+
+def rename(schema: Schema, action: act.Rename) -> None:
+    """RENAME of anything."""
+    match action.kind:
+        case "table" | "foreign table" | "materialized view" | "view":
+            _rename_relation(schema, action)
+        case "column":
+            if schema.view(action.name) is None:
+                columns.rename_column(schema, action.name, action.part, action.to)
+        case "constraint":
+            columns.rename_constraint(schema, action.name, action.part, action.to)
+        case "index":
+            columns.rename_index(schema, action.name, action.to)
+        case "type" | "domain":
+            _rename_type(schema, action.name, action.to)
+        case "enum value":
+            _rename_label(schema, action)
+        case "function" | "procedure":
+            _rename_function(schema, action)
+
+
+def _rename_relation(schema: Schema, action: act.Rename) -> None:
+    if (table := schema.table(action.name)) is not None:
+        tables.move(schema, table.name, Name(table.name.schema, action.to))
+    elif (view := schema.view(action.name)) is not None:
+        to = Name(view.name.schema, action.to)
+        schema.remove(schema.views, view.name)
+        schema.put(schema.views, to, replace(view, name=to))
+
+
+def _rename_label(schema: Schema, action: act.Rename) -> None:
+    if (found := schema.type(action.name)) is not None:
+        labels = tuple(action.to if each == action.part else each for each in found.labels)
+        schema.put(schema.types, found.name, replace(found, labels=labels))
+
+
+def _rename_function(schema: Schema, action: act.Rename) -> None:
+    if (found := schema.function(action.name)) is not None:
+        to = Name(found.name.schema, action.to)
+        schema.remove(schema.functions, found.name)
+        schema.put(schema.functions, to, replace(found, name=to))
+
+
+def _rename_type(schema: Schema, name: Name, new: str) -> None:
+    found = schema.type(name)
+    if found is None:
+        return
+    to = Name(found.name.schema, new)
+    for table, column in [*schema.using(name)]:
+        if column.type is not None:
+            of = replace(column.type, name=new)
+            changed = {**schema.tables[table.name].columns, column.name: replace(column, type=of)}
+            tables.store(schema, replace(schema.tables[table.name], columns=changed))
+    schema.remove(schema.types, found.name)
+    schema.put(schema.types, to, replace(found, name=to))
+
+
+def set_schema(schema: Schema, action: act.SetSchema) -> None:
+    """ALTER … SET SCHEMA."""
+    if (table := schema.table(action.name)) is not None and "table" in action.kind:
+        tables.move(schema, table.name, Name(action.schema, table.name.name))
+    elif (type_ := schema.type(action.name)) is not None:
+        to = Name(action.schema, type_.name.name)
+        schema.remove(schema.types, type_.name)
+        schema.put(schema.types, to, replace(type_, name=to))
+
+
+def create_view(schema: Schema, action: act.CreateView) -> None:
+    """CREATE VIEW."""
+    name = schema.full(action.view)
+    reads = tables.resolved(schema, action.reads)
+    schema.put(schema.views, name, View(name=name, reads=reads))
+
+
+def create_function(schema: Schema, action: act.CreateFunction) -> None:
+    """CREATE FUNCTION; among overloads the most volatile counts."""
+    name = schema.full(action.function)
+    before = schema.function(action.function)
+    volatility = action.volatility
+    if before is not None and not action.replace and before.volatility == "volatile":
+        volatility = "volatile"
+    schema.put(schema.functions, name, Function(name=name, volatility=volatility))
+
+
+def alter_function(schema: Schema, action: act.AlterFunction) -> None:
+    """ALTER FUNCTION … VOLATILE, STABLE or IMMUTABLE."""
+    found = schema.function(action.function)
+    if found is not None and action.volatility is not None:
+        changed = replace(found, volatility=action.volatility)
+        schema.put(schema.functions, found.name, changed)
+
+
+def create_sequence(schema: Schema, action: act.CreateSequence) -> None:
+    """CREATE SEQUENCE."""
+    schema.put(schema.sequences, schema.full(action.sequence), schema.judging)
+
+
+def create_trigger(schema: Schema, action: act.CreateTrigger) -> None:
+    """CREATE TRIGGER."""
+    table = tables.known(schema, action.table)
+    if action.name not in table.triggers:
+        tables.store(schema, replace(table, triggers=(*table.triggers, action.name)))
+
+
+def attach(schema: Schema, action: act.AttachPartition) -> None:
+    """ATTACH PARTITION."""
+    parent, child = tables.known(schema, action.table), tables.known(schema, action.partition)
+    tables.store(schema, replace(child, parent=parent.name, bound=action.bound))
+    tables.store(schema, replace(parent, children=(*parent.children, child.name)))
+
+
+def detach(schema: Schema, action: act.DetachPartition) -> None:
+    """DETACH PARTITION."""
+    parent, child = tables.known(schema, action.table), tables.known(schema, action.partition)
+    left = tuple(each for each in parent.children if each != child.name)
+    tables.store(schema, replace(parent, children=left))
+    tables.store(schema, replace(child, parent=None, bound=None))
+
+
+def attach_index(schema: Schema, action: act.AttachIndex) -> None:
+    """ALTER INDEX … ATTACH PARTITION; the last one makes the parent's index valid."""
+    table = schema.index_table(action.index)
+    if table is not None and action.index.name in table.indexes:
+        valid = replace(table.indexes[action.index.name], valid=True)
+        indexes = {**table.indexes, action.index.name: valid}
+        tables.store(schema, replace(table, indexes=indexes))
+
+
+def set_variable(schema: Schema, action: act.SetVariable) -> None:
+    """SET search_path."""
+    if action.name == "search_path":
+        names = (part.strip().strip('"') for part in action.value.split(","))
+        path = tuple(name for name in names if name and name != "$user")
+        schema.search_path = path or ("public",) if action.value else ()
+
+
+def alter_table(schema: Schema, action: act.AlterTable) -> None:
+    """Other ALTER TABLE commands; SET LOGGED and UNLOGGED are remembered."""
+    if action.change in ("set logged", "set unlogged"):
+        table = tables.known(schema, action.table)
+        logged = action.change == "set logged"
+        kept = replace(table, persistence="permanent" if logged else "unlogged")
+        tables.store(schema, kept)

@@ -1,0 +1,242 @@
+"""What statements about whole tables change in the replayed catalog."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from dbtool.lint import actions as act
+from dbtool.lint.replay.naming import constraint_name, index_name
+from dbtool.lint.schema import Column, Constraint, Holds, Index, Name, Schema, Table, View
+
+_INDEXED = (Holds.PRIMARY_KEY, Holds.UNIQUE, Holds.EXCLUDE)
+
+
+def known(schema: Schema, name: Name) -> Table:
+    """The table of a name; one nobody has seen created is entered with nothing known of it."""
+    table = schema.table(name)
+    if table is None:
+        table = Table(name=schema.full(name), complete=False)
+        schema.put(schema.tables, table.name, table)
+    return table
+
+
+def store(schema: Schema, table: Table) -> None:
+    """Enter the new state of a table."""
+    schema.put(schema.tables, table.name, table)
+
+
+def create(schema: Schema, action: act.CreateTable) -> None:
+    """CREATE TABLE."""
+    if action.if_not_exists and schema.table(action.table) is not None:
+        return
+    name = schema.full(action.table)
+    parent = known(schema, action.partition_of) if action.partition_of else None
+    above = [parent] if parent else [known(schema, each) for each in action.inherits]
+    columns: dict[str, Column] = {}
+    for each in (*above, *(known(schema, like) for like in action.likes)):
+        columns |= each.columns
+    table = Table(
+        name=name,
+        kind=action.kind,
+        columns=columns | {each.name: each for each in action.columns},
+        complete=all(each.complete for each in above) and not action.likes,
+        new=schema.judging,
+        persistence=action.persistence,
+        partition_by=action.partition_by,
+        partition_keys=action.partition_keys,
+        parent=above[0].name if above else None,
+        bound=action.bound,
+    )
+    store(schema, table)
+    for each in above:
+        store(schema, replace(each, children=(*each.children, name)))
+        _take_over(schema, name, each, indexes=parent is not None)
+    for constraint in action.constraints:
+        add_constraint(schema, name, constraint)
+
+
+def _take_over(schema: Schema, name: Name, parent: Table, indexes: bool) -> None:
+    for constraint in parent.constraints.values():
+        if constraint.kind not in _INDEXED and (indexes or constraint.kind is Holds.CHECK):
+            add_constraint(schema, name, constraint)
+    for index in parent.indexes.values() if indexes else ():
+        add_index(schema, replace(index, table=name, name="", constraint=""))
+
+
+def create_as(schema: Schema, action: act.CreateTableAs) -> None:
+    """CREATE TABLE AS and CREATE MATERIALIZED VIEW."""
+    if action.if_not_exists and schema.table(action.table) is not None:
+        return
+    name = schema.full(action.table)
+    store(
+        schema,
+        Table(
+            name=name,
+            kind="materialized view" if action.materialized else "table",
+            complete=False,
+            new=schema.judging,
+            persistence="temporary" if action.temporary else "permanent",
+        ),
+    )
+    if action.materialized:
+        schema.put(schema.views, name, View(name=name, reads=resolved(schema, action.reads)))
+
+
+def resolved(schema: Schema, reads: frozenset[tuple[Name, str]]) -> frozenset[tuple[Name, str]]:
+    """What a view reads, with full names, less the columns that its tables do not have."""
+    found = set()
+    for name, column in reads:
+        table, view = schema.table(name), schema.view(name)
+        full = table.name if table else view.name if view else schema.full(name)
+        if table is None or not table.complete or column in ("", "*", *table.columns):
+            found.add((full, column))
+    return frozenset(found)
+
+
+def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> None:
+    """Enter a constraint, with the index that comes with it."""
+    table = known(schema, table_name)
+    if constraint.index:
+        table, constraint = _from_index(schema, table, constraint)
+    if not constraint.name:
+        name = constraint_name(table.name.name, constraint, {*table.constraints, *table.indexes})
+        constraint = replace(constraint, name=name)
+    if constraint.references is not None:
+        other = schema.table(constraint.references)
+        full = other.name if other else schema.full(constraint.references)
+        referenced = constraint.referenced or (other.primary_key if other else ())
+        constraint = replace(constraint, references=full, referenced=referenced)
+        before = schema.referrers.get(full, ())
+        schema.put(schema.referrers, full, (*before, table.name))
+    columns = _made_not_null(table.columns, constraint)
+    constraints = {**table.constraints, constraint.name: constraint}
+    store(schema, replace(table, columns=columns, constraints=constraints))
+    if constraint.kind in _INDEXED and not constraint.index:
+        unique = constraint.kind is not Holds.EXCLUDE
+        add_index(
+            schema,
+            Index(
+                name=constraint.name,
+                table=table.name,
+                columns=constraint.columns,
+                include=constraint.include,
+                unique=unique,
+                constraint=constraint.name,
+            ),
+        )
+
+
+def _from_index(schema: Schema, table: Table, constraint: Constraint) -> tuple[Table, Constraint]:
+    index = table.indexes.get(constraint.index)
+    if index is None:
+        return table, constraint
+    name = constraint.name or index.name
+    drop_index(schema, Name(table.name.schema, index.name))
+    add_index(schema, replace(index, name=name, constraint=name))
+    return known(schema, table.name), replace(constraint, name=name, columns=index.columns)
+
+
+def _made_not_null(columns: Mapping[str, Column], constraint: Constraint) -> Mapping[str, Column]:
+    proves = (Holds.PRIMARY_KEY, Holds.NOT_NULL)
+    if constraint.kind not in proves or not constraint.valid:
+        return columns
+    changed = {
+        name: replace(columns.get(name) or Column(name=name), not_null=True)
+        for name in constraint.columns
+    }
+    return {**columns, **changed}
+
+
+def add_index(schema: Schema, index: Index) -> None:
+    """Enter an index; a partitioned table's index is made on its partitions as well."""
+    table = known(schema, index.table)
+    if not index.name:
+        taken = {*table.indexes, *table.constraints}
+        index = replace(index, name=index_name(table.name.name, index, taken))
+    index = replace(index, table=table.name)
+    store(schema, replace(table, indexes={**table.indexes, index.name: index}))
+    schema.put(schema.index_owners, Name(table.name.schema, index.name), table.name)
+    for child in table.children if table.partition_by else ():
+        add_index(schema, replace(index, table=child, name="", constraint=""))
+
+
+def drop_index(schema: Schema, name: Name) -> None:
+    """Forget an index."""
+    table = schema.index_table(name)
+    if table is not None:
+        indexes = {key: each for key, each in table.indexes.items() if key != name.name}
+        store(schema, replace(table, indexes=indexes))
+        schema.remove(schema.index_owners, Name(table.name.schema, name.name))
+
+
+def drop(schema: Schema, name: Name) -> None:
+    """Forget a table and its partitions, and with it the foreign keys that refer to it."""
+    table = schema.table(name)
+    if table is None:
+        return
+    for child in table.children if table.partition_by else ():
+        drop(schema, child)
+    for other in schema.referring(table):
+        left = {
+            key: each for key, each in other.constraints.items() if each.references != table.name
+        }
+        store(schema, replace(other, constraints=left))
+    parent = schema.table(table.parent) if table.parent else None
+    if parent is not None:
+        left_children = tuple(each for each in parent.children if each != table.name)
+        store(schema, replace(parent, children=left_children))
+    for index in table.indexes:
+        schema.remove(schema.index_owners, Name(table.name.schema, index))
+    schema.remove(schema.tables, table.name)
+    schema.remove(schema.referrers, table.name)
+    schema.remove(schema.views, table.name)
+
+
+def move(schema: Schema, name: Name, to: Name) -> None:
+    """Give a table another name or schema, and tell everybody who refers to it."""
+    table = schema.table(name)
+    if table is None:
+        return
+    old = table.name
+    indexes = {key: replace(each, table=to) for key, each in table.indexes.items()}
+    schema.remove(schema.tables, old)
+    store(schema, replace(table, name=to, indexes=indexes))
+    for index in indexes:
+        schema.remove(schema.index_owners, Name(old.schema, index))
+        schema.put(schema.index_owners, Name(to.schema, index), to)
+    _refer_anew(schema, old, to)
+
+
+def _refer_anew(schema: Schema, old: Name, to: Name) -> None:
+    for referrer in dict.fromkeys(schema.referrers.get(old, ())):
+        other = schema.tables.get(to if referrer == old else referrer)
+        if other is not None:
+            constraints = {
+                key: replace(each, references=to) if each.references == old else each
+                for key, each in other.constraints.items()
+            }
+            store(schema, replace(other, constraints=constraints))
+    for each in (*schema.tables.values(),) if old in _relatives(schema) else ():
+        children = tuple(to if child == old else child for child in each.children)
+        parent = to if each.parent == old else each.parent
+        if (children, parent) != (each.children, each.parent):
+            store(schema, replace(each, children=children, parent=parent))
+    moved = {
+        key: tuple(to if name == old else name for name in names)
+        for key, names in schema.referrers.items()
+        if old in names or key == old
+    }
+    for key, names in moved.items():
+        schema.remove(schema.referrers, key)
+        schema.put(schema.referrers, to if key == old else key, names)
+    for view in (*schema.views.values(),):
+        if old in view.relations:
+            reads = frozenset((to if read == old else read, column) for read, column in view.reads)
+            schema.put(schema.views, view.name, replace(view, reads=reads))
+
+
+def _relatives(schema: Schema) -> set[Name]:
+    related: set[Name] = set()
+    for table in schema.tables.values():
+        if table.parent is not None:
+            related.update((table.name, table.parent))
+    return related

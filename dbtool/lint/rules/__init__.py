@@ -1,0 +1,11 @@
+"""Rules over statements and over whole migrations, one file each."""
+
+from dbtool.lint.rules import index_not_concurrent, not_null_without_proof
+from dbtool.lint.subject import StatementRule, WholeRule
+
+RULES: tuple[StatementRule, ...] = (
+    index_not_concurrent,
+    not_null_without_proof,
+)
+
+WHOLE_RULES: tuple[WholeRule, ...] = ()

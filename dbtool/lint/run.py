@@ -1,0 +1,230 @@
+"""Replay migrations in order and put every statement to be judged before the rules."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dbtool.finding import Finding, Unknown
+from dbtool.lint.actions import Action, SetVariable, Transaction
+from dbtool.lint.effects import State, effect_of
+from dbtool.lint.read import read_all
+from dbtool.lint.replay import apply
+from dbtool.lint.rules import RULES, WHOLE_RULES
+from dbtool.lint.schema import Schema
+from dbtool.lint.subject import (
+    Done,
+    Judged,
+    Session,
+    StatementRule,
+    Step,
+    Subject,
+    Whole,
+    WholeRule,
+)
+from dbtool.statement import Migration, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was said of one statement."""
+
+    statement: Statement
+    steps: tuple[Step, ...] = field(repr=False, metadata={"json": False})
+    findings: tuple[Finding, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was said of one migration; `findings` are those about it as a whole."""
+
+    name: str
+    file: str
+    verdicts: tuple[Verdict, ...]
+    findings: tuple[Finding, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """The judged migrations, and how many others led to the state they were judged in."""
+
+    outcomes: tuple[Outcome, ...]
+    replayed: int = 0
+
+    @property
+    def statements(self) -> int:
+        """How many statements were judged."""
+        return sum(len(each.verdicts) for each in self.outcomes)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings in the order of the statements."""
+        return tuple(said for each in self.outcomes for said in _said(each))
+
+    @property
+    def unknowns(self) -> tuple[Unknown, ...]:
+        """All that could not be decided, in the order of the statements."""
+        return tuple(said for each in self.outcomes for said in _undecided(each))
+
+
+def _said(outcome: Outcome) -> Iterator[Finding]:
+    for verdict in outcome.verdicts:
+        yield from verdict.findings
+    yield from outcome.findings
+
+
+def _undecided(outcome: Outcome) -> Iterator[Unknown]:
+    for verdict in outcome.verdicts:
+        yield from verdict.unknowns
+    yield from outcome.unknowns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules that are asked: those about one statement, and those about a migration."""
+
+    statement: tuple[StatementRule, ...] = RULES
+    whole: tuple[WholeRule, ...] = WHOLE_RULES
+
+
+def lint(
+    migrations: Iterable[Migration],
+    *,
+    schema: Schema | None = None,
+    server: int = 18,
+    rules: Rules | None = None,
+) -> Linted:
+    """Judge the migrations marked so; the others only lead to the state these are judged in.
+
+    `schema` is what is known before the first one: a complete empty one where the migrations
+    begin with an empty database, nothing where nobody knows what was before.
+    """
+    linter = _Linter(schema if schema is not None else Schema(), server, rules or Rules())
+    outcomes, replayed = [], 0
+    for migration in migrations:
+        if migration.judged:
+            outcomes.append(linter.judge(migration))
+        else:
+            linter.replay(migration)
+            replayed += 1
+    return Linted(tuple(outcomes), replayed)
+
+
+class _Linter:
+    def __init__(self, schema: Schema, server: int, rules: Rules) -> None:
+        self.schema = schema
+        self.server = server
+        self.rules = rules
+        self._asked = _by_action(rules.statement)
+
+    def replay(self, migration: Migration) -> None:
+        self.schema.judging = False
+        for actions in read_all([statement.sql for statement in migration.up]):
+            for action in actions:
+                apply(self.schema, action)
+
+    def judge(self, migration: Migration) -> Outcome:
+        self.schema.judging = True
+        verdicts = [*self._way(migration, migration.up, "up")]
+        judged = [Judged(statement=each.statement, steps=each.steps) for each in verdicts]
+        if migration.down is not None:
+            judged += self._down(migration, migration.down)
+        whole = Whole(
+            migration=migration,
+            statements=tuple(judged),
+            schema=self.schema,
+            server=self.server,
+        )
+        said = [said for rule in self.rules.whole for said in rule.check(whole)]
+        return Outcome(migration.name, migration.file, tuple(verdicts), *_parted(said))
+
+    def _down(self, migration: Migration, statements: Sequence[Statement]) -> list[Judged]:
+        """The way down is judged as a whole only, and leaves no trace."""
+        path = self.schema.search_path
+        self.schema.begin()
+        verdicts = [*self._way(migration, statements, "down")]
+        self.schema.undo()
+        self.schema.search_path = path
+        return [Judged(statement=each.statement, steps=each.steps, way="down") for each in verdicts]
+
+    def _way(
+        self, migration: Migration, statements: Sequence[Statement], way: Literal["up", "down"]
+    ) -> Iterator[Verdict]:
+        session = Session()
+        transaction: int | None = None
+        read = read_all([statement.sql for statement in statements])
+        for statement, actions in zip(statements, read, strict=True):
+            if statement.transaction is None or statement.transaction != transaction:
+                session.begin(statement.transaction is not None)
+            transaction = statement.transaction
+            state = State(self.schema, session, self.server, statement.sql)
+            steps = _steps(actions, state)
+            said: list[Finding | Unknown] = []
+            if way == "up":
+                subject = Subject(
+                    statement=statement,
+                    steps=steps,
+                    schema=self.schema,
+                    session=session,
+                    migration=migration,
+                    server=self.server,
+                )
+                said = [*self._ask(subject)]
+            for action in actions:
+                apply(self.schema, action)
+            _remember(session, Done(statement, steps))
+            yield Verdict(statement, steps, *_parted(said))
+
+    def _ask(self, subject: Subject) -> Iterator[Finding | Unknown]:
+        kinds = dict.fromkeys(type(step.action) for step in subject.steps)
+        rules = dict.fromkeys(rule for kind in kinds for rule in self._asked.get(kind, ()))
+        for rule in rules:
+            yield from rule.check(subject)
+
+
+def _by_action(rules: Iterable[StatementRule]) -> Mapping[type, tuple[StatementRule, ...]]:
+    asked: dict[type, tuple[StatementRule, ...]] = {}
+    for rule in rules:
+        for kind in rule.ACTIONS:
+            asked[kind] = (*asked.get(kind, ()), rule)
+    return asked
+
+
+def _steps(actions: Sequence[Action], state: State) -> tuple[Step, ...]:
+    """The effect of each action, with those of the statement before it already done."""
+    if len(actions) == 1:
+        return (Step(actions[0], effect_of(actions[0], state)),)
+    path = state.schema.search_path
+    state.schema.begin()
+    steps = []
+    for action in actions:
+        steps.append(Step(action, effect_of(action, state)))
+        apply(state.schema, action)
+    state.schema.undo()
+    state.schema.search_path = path
+    return tuple(steps)
+
+
+def _remember(session: Session, done: Done) -> None:
+    for step in done.steps:
+        match step.action:
+            case Transaction(command="begin"):
+                session.begin(True)
+            case Transaction(command="commit" | "rollback"):
+                session.begin(False)
+            case SetVariable(name=name, value=value):
+                session.settings[name] = value
+    session.remember(done)
+
+
+def _parted(
+    said: Iterable[Finding | Unknown],
+) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
+    findings, unknowns = [], []
+    for each in said:
+        if isinstance(each, Finding):
+            findings.append(each)
+        else:
+            unknowns.append(each)
+    return tuple(findings), tuple(unknowns)
