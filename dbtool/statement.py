@@ -34,7 +34,8 @@ class Migration:
     """One revision, or one file of SQL, with the statements it would run, in order.
 
     `judged` is false for what only leads to the state that others are judged in. `down` is
-    None where nobody asked for it, and where there is no way down.
+    None where nobody asked for it, and where there is no way down. `database` tells histories
+    apart where a project has several; what one does is not in the other.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Migration:
     down: tuple[Statement, ...] | None = None
     gaps: tuple[Gap, ...] = ()
     judged: bool = True
+    database: str = ""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import postgast
 from postgast import pg_query_pb2 as pb
-from sqlalchemy import ClauseElement, text
+from sqlalchemy import ClauseElement, Insert, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import DDLElement
@@ -72,7 +72,9 @@ def with_values(construct: object, parameters: object, dialect: Dialect) -> Iter
         yield str(construct.compile(dialect=dialect))
     elif not isinstance(construct, ClauseElement):
         raise TypeError(f"{type(construct).__name__} is not a statement")
-    elif isinstance(parameters, Sequence) and not isinstance(parameters, str):
+    elif isinstance(construct, Insert) and isinstance(parameters, Sequence):
+        yield _inline(construct.values(list(parameters)), dialect)
+    elif isinstance(parameters, Sequence):
         for each in parameters:
             yield _substituted(construct, each)
     elif parameters:

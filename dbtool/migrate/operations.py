@@ -9,27 +9,26 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script, ScriptDirectory
 
-from dbtool.errors import DbtoolError
 from dbtool.migrate.callsite import Stack
-from dbtool.migrate.environment import Loaded, load, run
+from dbtool.migrate.environment import load
 from dbtool.migrate.headers import read_all
-from dbtool.migrate.listener import Offline
+from dbtool.migrate.listener import other_kind
 from dbtool.migrate.location import version_directories
 from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.lookup import resolve
-from dbtool.migrate.perform import perform
 from dbtool.migrate.project import Project
-from dbtool.migrate.recorder import Recorder, Transactions
+from dbtool.migrate.rehearsal import Run, together
+from dbtool.migrate.rendering import Rendering, commits_each
 from dbtool.migrate.script import take
 from dbtool.migrate.selection import Chosen, Wanted, choose, given
-from dbtool.migrate.standin import StandIn
-from dbtool.statement import Migration, Statement
+from dbtool.statement import Migration
 
 _WORDS = ("upgrade", "--sql", "heads")
 
@@ -62,16 +61,16 @@ class _Reading:
     wanted: Wanted
     here: Path = field(default_factory=Path.cwd)
     stack: Stack = field(default_factory=Stack)
-    runs: list[tuple[Migration, ...]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     chosen: Chosen | None = None
-    notes: list[str] = field(default_factory=list)
 
     def read(self) -> Operations:
         loaded = load(self.project, _WORDS, io.StringIO())
         self._spare_headers(loaded.script)
-        self._run(loaded)
+        rendering = Rendering(loaded, partial(self._work, loaded.script))
+        rendering.run()
         assert self.chosen is not None
-        return Operations(self.runs[0], self.chosen.why, tuple(self.notes))
+        return Operations(together(self.runs), self.chosen.why, tuple(rendering.notes))
 
     def _spare_headers(self, script: ScriptDirectory) -> None:
         """Let no file be executed but those that are needed, where the headers say enough."""
@@ -82,102 +81,37 @@ class _Reading:
             if headers:
                 take(script, headers)
 
-    def _run(self, loaded: Loaded) -> None:
-        listener = Offline()
-
-        def work(_: tuple[str, ...], context: MigrationContext) -> Iterable[RevisionStep]:
-            try:
-                self.chosen = choose(loaded.script, self.wanted)
-                steps = _steps(loaded.script, self.chosen)
-            except DbtoolError as error:
-                listener.refuse(error)
-            return self._follow(context, loaded.script, steps)
-
-        run(loaded, work, listener, as_sql=True, starting_rev=None, destination_rev="heads")
+    def _work(
+        self, script: ScriptDirectory, environment: EnvironmentContext, context: MigrationContext
+    ) -> Iterable[RevisionStep]:
+        """The steps of one of env.py's contexts, each as a function that is watched."""
+        if context.dialect.name != "postgresql":
+            raise other_kind(context.dialect)
+        if self.chosen is None:
+            self.chosen = choose(script, self.wanted)
+        steps = _steps(script, self.chosen)
+        each = commits_each(
+            Path(script.env_py_location),
+            configured=context._transaction_per_migration or not context.impl.transactional_ddl,
+        )
+        run = Run(environment, context, self.stack, each)
+        self.runs.append(run)
+        return self._follow(run, script, steps)
 
     def _follow(
-        self, context: MigrationContext, script: ScriptDirectory, steps: list[RevisionStep]
+        self, run: Run, script: ScriptDirectory, steps: list[RevisionStep]
     ) -> Iterator[RevisionStep]:
-        """Hand Alembic one step after the other, each as a function that is watched."""
         assert self.chosen is not None
-        history = _Run(self, context, self.chosen)
         for step in steps:
-            yield history.up(step)
+            shown = self._shown(step.revision)
+            yield run.up(step, shown, judged=step.revision.revision in self.chosen.judged)
         if self.wanted.down:
-            for step in resolve(script, lambda: script._downgrade_revs("base", _heads(steps))):  # type: ignore[arg-type]
-                yield history.down(step)
-        self.runs.append(tuple(history.found.values()))
-
-
-class _Run:
-    """The revisions of one of env.py's contexts."""
-
-    def __init__(self, reading: _Reading, context: MigrationContext, chosen: Chosen) -> None:
-        self.found: dict[str, Migration] = {}
-        self._reading = reading
-        self._chosen = chosen
-        self._per_migration = context._transaction_per_migration
-        transactions = Transactions(context.dialect.driver)
-        self.recorder = Recorder(context.dialect, transactions, reading.stack)
-        self._judged = False
-        _record_into(self.recorder, context)
-
-    def up(self, step: RevisionStep) -> RevisionStep:
-        """A step that notes what the upgrade does."""
-        script: Script = step.revision
-        judged = script.revision in self._chosen.judged
-
-        def noted(**named: Any) -> None:
-            self._begin(judged)
-            statements = self._note(script, "upgrade", named)
-            self.found[script.revision] = Migration(
-                name=script.revision,
-                file=self._shown(script),
-                text=_text(script.path),
-                up=statements,
-                gaps=tuple(self.recorder.gaps),
-                judged=judged,
-            )
-
-        step.migration_fn = noted
-        return step
-
-    def down(self, step: RevisionStep) -> RevisionStep:
-        """A step that notes what the downgrade does, where somebody wants to know."""
-        raise NotImplementedError
-
-    def _begin(self, judged: bool) -> None:
-        """What is judged runs in a deploy of its own."""
-        if self._per_migration or judged is not self._judged:
-            self.recorder.transactions.split()
-        self._judged = judged
-
-    def _note(self, script: Script, name: str, named: dict[str, Any]) -> tuple[Statement, ...]:
-        with self.recorder.revision(script.revision, script.path, self._shown(script)):
-            perform(script, name, named, self.recorder)
-        return tuple(self.recorder.statements)
+            for step in _steps_back(script, steps):
+                yield run.down(step, self._shown(step.revision))
 
     def _shown(self, script: Script) -> str:
         path = Path(script.path)
-        here = self._reading.here
-        return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _record_into(recorder: Recorder, context: MigrationContext) -> None:
-    """Have everything that Alembic would render, or run, be noted."""
-    impl: Any = context.impl
-
-    def noted(
-        construct: object, _: object = None, multiparams: object = None, params: object = None
-    ) -> None:
-        recorder.record(construct, multiparams or params)
-
-    impl._exec = noted
-    impl.static_output = lambda _: None
-    impl.connection = StandIn(context.dialect, recorder)
-    context.connection = impl.connection
-    context.autocommit_block = recorder.transactions.outside  # type: ignore[method-assign]
-    context.on_version_apply_callbacks = ()
+        return str(path.relative_to(self.here)) if path.is_relative_to(self.here) else str(path)
 
 
 def _steps(script: ScriptDirectory, chosen: Chosen) -> list[RevisionStep]:
@@ -186,10 +120,9 @@ def _steps(script: ScriptDirectory, chosen: Chosen) -> list[RevisionStep]:
     return [each for each in resolve(script, found) if each.revision.revision in chosen.needed]
 
 
-def _heads(steps: list[RevisionStep]) -> tuple[str, ...]:
+def _steps_back(script: ScriptDirectory, steps: list[RevisionStep]) -> list[RevisionStep]:
+    """The same steps down again."""
     below = {parent for each in steps for parent in each.revision._all_down_revisions}
-    return tuple(each.revision.revision for each in steps if each.revision.revision not in below)
-
-
-def _text(path: str) -> str:
-    return Path(path).read_text("utf-8", "replace")
+    tops = tuple(name for each in steps if (name := each.revision.revision) not in below)
+    found: Callable[[], list[RevisionStep]] = lambda: list(script._downgrade_revs("base", tops))  # type: ignore[arg-type]  # noqa: E731
+    return resolve(script, found) if tops else []

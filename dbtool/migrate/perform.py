@@ -10,6 +10,7 @@ from sqlalchemy.exc import NoInspectionAvailable
 
 from dbtool.imports import without_passwords
 from dbtool.migrate.recorder import Recorder, Unknown
+from dbtool.migrate.sealed import nothing_done
 from dbtool.statement import Gap
 
 
@@ -17,7 +18,8 @@ def perform(script: Script, name: str, named: dict[str, Any], recorder: Recorder
     """Run a revision's `upgrade` or `downgrade`; what stops it becomes a gap."""
     try:
         function = getattr(_module(script), name)
-        function(**named)
+        with nothing_done():
+            function(**named)
     except Unknown as error:
         recorder.gaps.append(Gap(_line(error.__traceback__, script.path), error.reason))
     except (Exception, SystemExit) as error:
