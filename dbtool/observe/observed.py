@@ -1,12 +1,12 @@
 """What one statement did to the relations that existed before its transaction began.
 
-Relations are named as `schema.name`, in quotes where PostgreSQL needs them, and as they were
-called before the transaction. Relations of the system, TOAST tables and temporary ones are left
-out: nobody else waits for them.
+Relations have the names they had before the statement. Those of the system, TOAST tables and
+temporary ones are left out: nobody else waits for them.
 """
 
 from dataclasses import dataclass
 
+from dbtool.catalog.columns import Name
 from dbtool.statement import Statement
 
 
@@ -14,10 +14,10 @@ from dbtool.statement import Statement
 class Lock:
     """A lock on a relation; `mode` as in pg_locks. For an index `table` is whose it is."""
 
-    relation: str
+    relation: Name
     mode: str
     kind: str = "table"
-    table: str = ""
+    table: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Scan:
     shows without a row in it.
     """
 
-    relation: str
+    relation: Name
     passes: int
     rows: int
 
@@ -37,8 +37,8 @@ class Scan:
 class Built:
     """An index that was built on a table; `valid` is false for what a failed build left."""
 
-    index: str
-    table: str
+    index: Name
+    table: Name
     new: bool = True
     valid: bool = True
 
@@ -70,8 +70,8 @@ class Observed:
     acquired: tuple[Lock, ...] = ()
     held: tuple[Lock, ...] = ()
     scanned: tuple[Scan, ...] = ()
-    rewritten: tuple[str, ...] = ()
-    emptied: tuple[str, ...] = ()
+    rewritten: tuple[Name, ...] = ()
+    emptied: tuple[Name, ...] = ()
     built: tuple[Built, ...] = ()
     waited: bool = False
     ended: bool = False

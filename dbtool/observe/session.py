@@ -11,7 +11,7 @@ from dbtool.database.connect import connect
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.observe.observed import Failure, Observed
-from dbtool.observe.state import EVERYTHING, LOCKED, Item, Tracker, items, modes
+from dbtool.observe.state import EVERYTHING, LOCKED, Item, Tracker, items, modes, since
 from dbtool.observe.watch import Watch, attempt
 from dbtool.statement import Statement
 
@@ -40,6 +40,10 @@ class Observer:
     def __init__(self, target: Target) -> None:
         self._connection = SyncConnection(target, application_name="dbtool observe")
         self._run = _Run(self._connection.connection, target)
+
+    def mark(self) -> None:
+        """Look from here on only at the relations there are now: nobody uses later ones yet."""
+        self._connection.run(lambda _: self._run.mark())
 
     def observe(self, statements: Sequence[Statement]) -> tuple[Observed, ...]:
         """Run statements and say of each what it did; what follows a failure is not run.
@@ -78,7 +82,11 @@ class _Run:
         self.worker = connection
         self.watch = Watch(lambda: connect(target, application_name="dbtool observe"))
         self._numbers = count(1)
+        self._marked: frozenset[int] | None = None
         self._prepared: dict[str, PreparedStatement] = {}
+
+    async def mark(self) -> None:
+        self._marked = frozenset(items(await self._ask(EVERYTHING)))
 
     async def observe(self, statements: Sequence[Statement]) -> tuple[Observed, ...]:
         seen: list[Observed] = []
@@ -190,7 +198,7 @@ class _Run:
         return failure
 
     async def _everything(self) -> dict[int, Item]:
-        return items(await self._ask(EVERYTHING))
+        return since(items(await self._ask(EVERYTHING)), self._marked)
 
     async def _ask(self, question: str) -> "list[Record]":
         """One round trip: planning the question again would cost more than to answer it."""

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dbtool.catalog.columns import Name
 from dbtool.observe.observed import Built, Lock, Scan
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ FIRST_USER_OID = 16384
 
 _COLUMNS = """
     c.oid::pg_catalog.int8 AS oid,
-    CASE WHEN c.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, c.relname) END AS name,
+    n.nspname AS schema,
+    c.relname AS name,
     c.relkind::pg_catalog.text AS kind,
     coalesce(i.indrelid, 0)::pg_catalog.int8 AS of_table,
     coalesce(i.indisvalid, true) AS valid,
@@ -76,7 +78,7 @@ class Item:
     """One relation at one moment."""
 
     oid: int
-    name: str
+    name: Name
     kind: str
     of_table: int
     valid: bool
@@ -96,7 +98,26 @@ def items(rows: "Iterable[Record]") -> dict[int, Item]:
 
 
 def _item(row: "Record") -> Item:
-    return Item(*(row[name] for name in Item.__slots__))
+    return Item(
+        oid=row["oid"],
+        name=Name(row["schema"], row["name"]),
+        kind=row["kind"],
+        of_table=row["of_table"],
+        valid=row["valid"],
+        filenode=row["filenode"],
+        tablespace=row["tablespace"],
+        passes=row["passes"],
+        rows=row["rows"],
+    )
+
+
+def since(known: Known, marked: Container[int] | None) -> dict[int, Item]:
+    """The relations that were there when they were marked, and the indexes of those."""
+    return {
+        oid: item
+        for oid, item in known.items()
+        if marked is None or oid in marked or item.of_table in marked
+    }
 
 
 def modes(rows: "Iterable[Record]") -> dict[int, frozenset[str]]:
@@ -109,8 +130,8 @@ class Change:
     """What differs between two moments, over the relations known at the first."""
 
     scanned: tuple[Scan, ...] = ()
-    rewritten: tuple[str, ...] = ()
-    emptied: tuple[str, ...] = ()
+    rewritten: tuple[Name, ...] = ()
+    emptied: tuple[Name, ...] = ()
     built: tuple[Built, ...] = ()
 
 
@@ -127,7 +148,7 @@ class Tracker:
 
     def locks(self, held: Locks) -> tuple[Lock, ...]:
         """Locks on old relations, by name and mode."""
-        found = [(self.old[oid], mode) for oid in held if oid in self.old for mode in held[oid]]
+        found = [(self.now[oid], mode) for oid in held if oid in self.old for mode in held[oid]]
         return tuple(sorted((self._lock(*each) for each in found), key=_order))
 
     def advance(self, held: dict[int, frozenset[str]]) -> tuple[Lock, ...]:
@@ -157,17 +178,19 @@ class Tracker:
         """
         stores = {item.filenode for item in before.values() if item.filenode}
         for oid, now in after.items():
-            table = self.old.get(now.of_table)
+            table = before.get(now.of_table) if now.of_table in self.old else None
             if now.kind == "i" and table is not None and now.filenode not in stores:
                 new = oid not in before and now.name not in {each.name for each in before.values()}
                 yield Built(now.name, table.name, new, now.valid)
 
     def _lock(self, item: Item, mode: str) -> Lock:
-        table = self.old.get(item.of_table)
-        return Lock(item.name, mode, _KINDS.get(item.kind, "relation"), table.name if table else "")
+        table = self.now.get(item.of_table)
+        return Lock(
+            item.name, mode, _KINDS.get(item.kind, "relation"), table.name if table else None
+        )
 
 
-def _order(lock: Lock) -> tuple[bool, str, str]:
+def _order(lock: Lock) -> tuple[bool, Name, str]:
     return (lock.kind in ("index", "partitioned index"), lock.relation, lock.mode)
 
 
@@ -190,7 +213,7 @@ def _filled(
     return by_index or now.passes - then.passes > builds
 
 
-def _scans(pairs: Iterable[tuple[Item, Item]], emptied: Container[str]) -> Iterable[Scan]:
+def _scans(pairs: Iterable[tuple[Item, Item]], emptied: Container[Name]) -> Iterable[Scan]:
     for then, now in pairs:
         if then.kind in _INDEXES or then.name in emptied:
             continue

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 
 from asyncpg.exceptions import InterfaceError, LockNotAvailableError, PostgresError
 
+from dbtool.catalog.columns import Name
 from dbtool.observe.observed import Failure
 from dbtool.observe.state import FIRST_USER_OID, Known
+from dbtool.sql.names import identifier
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -96,7 +98,7 @@ class Watch:
         while len(self._others) < 3:
             self._others.append(await self._connect())
         holders = self._others[1:]
-        tables = {oid: item.name for oid, item in known.items() if item.kind in _LOCKABLE}
+        tables = {oid: _written(item.name) for oid, item in known.items() if item.kind in _LOCKABLE}
         seen = Watched()
         try:
             await _hold(holders[0], tables.values(), "SHARE UPDATE EXCLUSIVE")
@@ -139,6 +141,10 @@ class Watch:
         for connection in self._others:
             await connection.close(timeout=2.0)
         self._others.clear()
+
+
+def _written(name: Name) -> str:
+    return f"{identifier(name.schema)}.{identifier(name.name)}"
 
 
 def _shut(seen: Watched, oid: int) -> bool:
