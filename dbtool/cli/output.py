@@ -241,16 +241,17 @@ class TerminalAsk:
 
     def confirm(self, question: str) -> bool:
         """A yes or no question; the default is no."""
-        return self._read(f"{question} [y/N] ", "--yes").lower() in ("y", "yes")
+        return self._read(f"{question} [y/N] ", "a yes", "--yes").lower() in ("y", "yes")
 
     def type_name(self, question: str, name: str) -> bool:
         """Whether the person typed exactly `name`."""
-        return self._read(f"{question}: ", f"--confirm-database {name}") == name
+        needed = f'the name "{name}" typed'
+        return self._read(f"{question}: ", needed, f"--confirm-database {name}") == name
 
-    def _read(self, prompt: str, flag: str) -> str:
+    def _read(self, prompt: str, needed: str, flag: str) -> str:
         if not (os.isatty(0) and os.isatty(2)):
             raise UsageError(
-                "this needs a yes, and nobody is there to ask",
+                f"this needs {needed}, and nobody is there to ask",
                 detail=prompt.strip(),
                 hint=f"Run it at a terminal, or give {flag}.",
             )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dbtool.cli.output import folded
+from dbtool.cli.output import TerminalAsk, folded
+from dbtool.errors import UsageError
 from tests.cli.conftest import Sample
 
 if TYPE_CHECKING:
@@ -231,6 +232,17 @@ def test_question_nobody_can_answer(sample: Sample) -> None:
         'detail: "shop" may be production: no setting marks it.\n'
         "        Drop it? [y/N]\n"
         "hint: Run it at a terminal, or give --yes.\n"
+    )
+
+
+def test_a_name_nobody_can_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever gave --yes is told that a yes is not what is missing."""
+    monkeypatch.setattr("os.isatty", lambda _: False)
+    with pytest.raises(UsageError) as raised:
+        TerminalAsk().type_name('Downgrade "shop"? Type its name', "shop")
+    assert (raised.value.message, raised.value.hint) == (
+        'this needs the name "shop" typed, and nobody is there to ask',
+        "Run it at a terminal, or give --confirm-database shop.",
     )
 
 
