@@ -70,7 +70,7 @@ def _dispatch(argv: list[str]) -> int:
             return usage.EXIT
         from dbtool.cli import failing
 
-        return failing.fail("", usage.explained(error), _wanted(argv))
+        return failing.fail(usage.command_of(error), usage.explained(error), _wanted(argv))
     return int(code or 0) if argv else usage.EXIT
 
 

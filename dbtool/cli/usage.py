@@ -35,6 +35,12 @@ def help_instead(error: Any) -> str | None:
     return page(error.ctx) if type(error).__name__ == "NoArgsIsHelpError" else None
 
 
+def command_of(error: Any) -> str:
+    """The words of the command that was meant; empty where none was recognised."""
+    context = getattr(error, "ctx", None)
+    return " ".join(context.command_path.split()[1:]) if context else ""
+
+
 def explained(error: Any) -> UsageError:
     """Typer's error in our words, with the nearest name as the hint."""
     message, _, _ = str(error.format_message()).partition(" (Possible options:")

@@ -167,6 +167,12 @@ def test_misplaced_url(dbtool: "Dbtool") -> None:
     assert ran.err.startswith('error: no such command "postgresql://ann:***@db/shop"\n')
 
 
+def test_a_usage_error_names_its_command(dbtool: "Dbtool") -> None:
+    """Where the command was recognised, its envelope says which one failed."""
+    ran = dbtool("local", "start", "--prot", "1", "--json")
+    assert (ran.code, json.loads(ran.out)["command"]) == (2, "local start")
+
+
 @pytest.mark.parametrize("words", [["--json"], ["--format", "json"], ["--format=json"]])
 def test_wrong_command_line_as_json(dbtool: "Dbtool", words: list[str]) -> None:
     """A usage error has the envelope of every other error."""
