@@ -8,6 +8,7 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.output import Format
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,7 +101,11 @@ def _on_server(call: Call, sql: str, how: "How", *, yes: bool) -> "Report":
     report = view.report(explained)
     if (refusal := view.refusal(explained)) is not None:
         call.progress.close()
-        call.emit(report)
+        if call.options.wanted is Format.JSON:
+            # One envelope for a command: whoever parses it gets the refusal and nothing before.
+            refusal.hint = "--yes runs it; --no-analyze shows the plan."
+        else:
+            call.emit(report)
         raise refusal
     return report
 

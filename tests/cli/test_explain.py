@@ -206,6 +206,9 @@ def test_expensive_statements_ask(dbtool: Dbtool, url: str) -> None:
     assert refused.err.splitlines()[0] == "error: refused to run the statement"
     assert "Its planner cost is " in refused.err
     assert "--yes runs it; --no-analyze only plans." in refused.err
+    envelope = json.loads(dbtool("explain", sql, "--url", url, "--json").out)
+    assert envelope["error"]["message"] == "refused to run the statement"
+    assert envelope["error"]["hint"] == "--yes runs it; --no-analyze shows the plan."
     answered = dbtool("explain", sql, "--url", url, tty=True, stdin="n\n")
     assert answered.code == 2
     assert "refused to run the statement" in answered.out
