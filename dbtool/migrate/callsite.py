@@ -5,6 +5,8 @@ import sys
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
+from alembic.operations import BatchOperations
+
 _OPERATIONS = "alembic.op"
 Span = tuple[int | None, int | None, int | None, int | None]
 
@@ -53,9 +55,9 @@ def _name_of(callee: FrameType | None) -> str:
     """What a revision calls that is no plain operation."""
     if callee is None:
         return ""
-    name = callee.f_code.co_qualname
-    if name.startswith("BatchOperations"):
+    if isinstance(callee.f_locals.get("self"), BatchOperations):
         return f"batch_op.{callee.f_code.co_name}"
+    name = callee.f_code.co_qualname
     if callee.f_globals.get("__name__") == f"{__package__}.standin":
         return f"connection.{callee.f_code.co_name}"
     return callee.f_code.co_name if "<" in name else name

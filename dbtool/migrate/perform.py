@@ -1,5 +1,7 @@
 """Run one function of a revision where it can only take notes, and say what stays unknown."""
 
+import linecache
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -10,26 +12,66 @@ from sqlalchemy.exc import NoInspectionAvailable
 
 from dbtool.imports import without_passwords
 from dbtool.migrate.recorder import Recorder, Unknown
+from dbtool.migrate.remainder import remainders
 from dbtool.migrate.sealed import nothing_done
 from dbtool.statement import Gap
 
 
-def perform(script: Script, name: str, named: dict[str, Any], recorder: Recorder) -> None:
-    """Run a revision's `upgrade` or `downgrade`; what stops it becomes a gap."""
+def perform(script: Script, name: str, named: dict[str, Any], recorder: Recorder) -> bool:
+    """Run a revision's `upgrade` or `downgrade`; what cannot be followed becomes a gap.
+
+    False where the revision has no such function, or only one that refuses.
+    """
+    performance = _Performance(script.path, recorder)
     try:
-        function = getattr(_module(script), name)
-        with nothing_done():
-            function(**named)
-    except Unknown as error:
-        recorder.gaps.append(Gap(_line(error.__traceback__, script.path), error.reason))
+        function = getattr(_module(script), name, None)
     except (Exception, SystemExit) as error:
-        recorder.gaps.append(Gap(_line(error.__traceback__, script.path), _reason(error)))
+        performance.missed(error)
+        return True
+    if function is None:
+        return False
+    performance.run(lambda: function(**named))
+    return bool(recorder.statements or recorder.gaps) or not performance.refused
+
+
+class _Performance:
+    """One function at work."""
+
+    def __init__(self, file: str, recorder: Recorder) -> None:
+        self.refused = False
+        self._file = file
+        self._recorder = recorder
+
+    def run(self, function: Callable[[], object]) -> None:
+        """Run it as far as it goes, and after a gap what is certain all the same."""
+        try:
+            with nothing_done():
+                function()
+        except (Unknown, NoInspectionAvailable) as error:
+            self.missed(error)
+            for rest in remainders(error.__traceback__, self._file):
+                self.run(rest.run)
+                for line in rest.left_out:
+                    self._gap(line, "it depends on what is not known before it")
+        except (Exception, SystemExit) as error:
+            self.refused = _is_raised_by(error.__traceback__, self._file)
+            if not self.refused or self._recorder.statements:
+                self.missed(error)
+
+    def missed(self, error: BaseException) -> None:
+        """Note a gap where an error came from."""
+        self._gap(_line(error.__traceback__, self._file), _reason(error))
+
+    def _gap(self, line: int, reason: str) -> None:
+        gap = Gap(line, reason)
+        if gap not in self._recorder.gaps:
+            self._recorder.gaps.append(gap)
 
 
 def _module(script: Script) -> ModuleType:
     """The revision's module; executed now where only its header was read so far."""
     module: ModuleType = script.module
-    if module.__dict__.get("upgrade") is None and not hasattr(module, "__file__"):
+    if not hasattr(module, "__file__"):
         path = Path(script.path)
         module = script.module = load_python_file(path.parent, path.name)
     return module
@@ -45,7 +87,18 @@ def _line(trace: TracebackType | None, file: str) -> int:
     return line
 
 
+def _is_raised_by(trace: TracebackType | None, file: str) -> bool:
+    """Whether the revision itself raised an error, which is a decision and no accident."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_code.co_filename != file:
+        return False
+    return linecache.getline(file, trace.tb_lineno).strip().startswith("raise")
+
+
 def _reason(error: BaseException) -> str:
+    if isinstance(error, Unknown):
+        return error.reason
     if isinstance(error, NoInspectionAvailable):
         return "what follows depends on what the database holds (inspect)"
     said = without_passwords(str(error).strip().partition("\n")[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine.interfaces import Dialect
 
 from dbtool.migrate.callsite import CallSite, Stack
+from dbtool.migrate.known import Known
 from dbtool.migrate.literals import with_values
 from dbtool.sql.script import Role, split
 from dbtool.statement import Gap, Statement
@@ -71,6 +72,7 @@ class Recorder:
     dialect: Dialect
     transactions: Transactions
     stack: Stack = field(default_factory=Stack)
+    known: Known = field(default_factory=Known)
     site: CallSite | None = None
     statements: list[Statement] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -97,11 +99,13 @@ class Recorder:
         """The call in the revision that is at work."""
         return self.stack.find(self._file)
 
-    def record(self, construct: object, parameters: object = None) -> None:
-        """Note a statement of SQLAlchemy's, its values written in."""
+    def record(self, construct: object, parameters: object = None) -> str:
+        """Note a statement of SQLAlchemy's, its values written in; returns the SQL."""
+        sql = ""
         if self.running:
             for sql in with_values(construct, parameters, self.dialect):
                 self._add(sql)
+        return sql
 
     def record_text(self, text: str, parameters: object = None) -> None:
         """Note SQL as it is given to the driver."""
@@ -125,6 +129,7 @@ class Recorder:
                 )
             )
             self.transactions.ran(sql)
+            self.known.heed(sql)
 
 
 def _statements(text: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script
 
+from dbtool.migrate.batch import adapt_operations
 from dbtool.migrate.callsite import Stack
 from dbtool.migrate.perform import perform
 from dbtool.migrate.recorder import Recorder, Transactions
@@ -42,7 +43,7 @@ class Run:
         def noted(**named: Any) -> None:
             self._begin(judged)
             self.label = next((str(each) for each in named.values()), self.label)
-            statements = self._perform(script, file, "upgrade", named)
+            statements = self._perform(script, file, "upgrade", named) or ()
             self.found[script.revision] = Migration(
                 name=script.revision,
                 file=file,
@@ -62,7 +63,7 @@ class Run:
         def noted(**named: Any) -> None:
             before = self.found[script.revision]
             if before.judged:
-                self._begin(before.judged)
+                self._recorder.transactions.split()
                 statements = self._perform(script, file, "downgrade", named)
                 gaps = (*before.gaps, *self._recorder.gaps)
                 self.found[script.revision] = replace(before, down=statements, gaps=gaps)
@@ -78,11 +79,13 @@ class Run:
 
     def _perform(
         self, script: Script, file: str, name: str, named: dict[str, Any]
-    ) -> tuple[Statement, ...]:
+    ) -> tuple[Statement, ...] | None:
+        """What the function does; None where there is none."""
         noting = self._recorder.revision(script.revision, script.path, file)
+        adapt_operations(self._recorder)
         with self._as_if_connected(), noting:
-            perform(script, name, named, self._recorder)
-        return tuple(self._recorder.statements)
+            exists = perform(script, name, named, self._recorder)
+        return tuple(self._recorder.statements) if exists else None
 
     @contextmanager
     def _as_if_connected(self) -> Iterator[None]:
@@ -110,7 +113,7 @@ def _note_into(recorder: Recorder, context: MigrationContext) -> None:
     impl.as_sql = context.as_sql = False
     context.connection = impl.connection
     context.autocommit_block = recorder.transactions.outside  # type: ignore[method-assign]
-    context.begin_transaction = lambda *_, **__: nullcontext()  # type: ignore[method-assign, assignment]
+    context.begin_transaction = lambda *_, **__: nullcontext()  # type: ignore[method-assign]
     context.on_version_apply_callbacks = ()
 
 
