@@ -1,12 +1,14 @@
 """Whether a schema change stands in the catalogue: true, false, or not to be told."""
 
 from collections.abc import Iterator
+from enum import Enum
 
 import postgast
 from google.protobuf.message import DecodeError
 from postgast import pg_query_pb2 as pb
 
 from dbtool.database.sync import SyncConnection
+from dbtool.sql.classify import Kind, classify
 from dbtool.sql.names import identifier
 
 _INDEX = """
@@ -26,6 +28,38 @@ _LABEL = """
     SELECT EXISTS (SELECT FROM pg_catalog.pg_enum
                     WHERE enumtypid = pg_catalog.to_regtype($1) AND enumlabel = $2)
 """
+
+
+_ROWS = frozenset(
+    {
+        Kind.INSERT,
+        Kind.UPDATE,
+        Kind.DELETE,
+        Kind.MERGE,
+        Kind.WITH_DML,
+        Kind.SELECT_INTO,
+        Kind.CREATE_TABLE_AS,
+        Kind.COPY,
+        Kind.CALL,
+        Kind.DO,
+    }
+)
+
+
+class Lasting(Enum):
+    """What stays of a statement that has committed."""
+
+    SCHEMA = "the catalogue shows it"
+    ROWS = "rows, of which the catalogue knows nothing"
+    NOTHING = "nothing"
+
+
+def lasting(statement: str) -> Lasting:
+    """What stays of a statement, as far as its text tells."""
+    kind = classify(statement)
+    if kind is Kind.DDL:
+        return Lasting.SCHEMA
+    return Lasting.ROWS if kind in _ROWS else Lasting.NOTHING
 
 
 class Catalogue:

@@ -95,9 +95,10 @@ def others(connection: SyncConnection, version_table: str, ours: list[int]) -> t
 class RunLock:
     """The locks a run holds on its own connection until that is closed."""
 
-    def __init__(self, connection: SyncConnection, backend: int) -> None:
+    def __init__(self, connection: SyncConnection, backend: int, key: int) -> None:
         self._connection = connection
         self._backend = backend
+        self._key = key
         self._held: set[str] = set()
 
     def holds(self, version_table: str) -> bool:
@@ -122,13 +123,12 @@ class RunLock:
         self._held.add(version_table)
         return ()
 
-    def question(self, version_table: str) -> str:
-        """SQL by which another connection to the database tells whether it is still held."""
-        return (
-            "EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted"
-            f" AND objsubid = 2 AND pid = {self._backend} AND classid::pg_catalog.int8 = {RUN}"
-            f" AND objid::pg_catalog.int8 = {number(version_table) & 0xFFFF_FFFF})"
-        )
+    def question(self) -> str:
+        """SQL by which another connection to the database tells whether our session still lives.
+
+        Nobody else knows the random number that it holds: whoever can lock it has outlived us.
+        """
+        return f"NOT pg_catalog.pg_try_advisory_xact_lock({self._key})"
 
     def verify(self) -> None:
         """Raise OperationError where the lock was lost: then another run may have begun."""

@@ -143,6 +143,12 @@ def driver_connection(context: MigrationContext) -> DBAPIConnection:
     return driver
 
 
+def version_table_in_sql(context: MigrationContext) -> str:
+    """The version table as Alembic's own statements name it."""
+    preparer = context.dialect.identifier_preparer
+    return str(preparer.format_table(context._version))
+
+
 def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for group in groups for each in group))
 

@@ -2,34 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import OperationError
 from dbtool.migrate import journal as notes
-from dbtool.migrate.effects import Catalogue, index_of
 from dbtool.migrate.journal import Entry, Journal
 from dbtool.migrate.record import Table
 from dbtool.migrate.statements import answer
 from dbtool.migrate.waits import How
 from dbtool.report import counted
-from dbtool.sql.classify import Kind, classify
 
-_ROWS = frozenset(
-    {
-        Kind.INSERT,
-        Kind.UPDATE,
-        Kind.DELETE,
-        Kind.MERGE,
-        Kind.WITH_DML,
-        Kind.SELECT_INTO,
-        Kind.CREATE_TABLE_AS,
-        Kind.COPY,
-        Kind.CALL,
-        Kind.DO,
-    }
-)
+if TYPE_CHECKING:
+    from dbtool.migrate.effects import Catalogue
+
 _LISTED = 8
 
 
@@ -44,7 +33,6 @@ class Resume:
         self._how = how
         self._tell = tell
         self._schema, self._name = table.schema or "public", table.name
-        self._catalogue = Catalogue(connection, table.schema)
         self._comment = notes.comment_of(connection, self._schema, self._name)
         self._found = notes.read(connection, self._schema, self._name)
         self._journal = Journal("", down=False)
@@ -55,6 +43,13 @@ class Resume:
         self._ours: set[str] = set()
         self._is_hint = False
         self.is_noted = False
+
+    @cached_property
+    def _catalogue(self) -> "Catalogue":
+        """Few runs leave a transaction; the others need no parser."""
+        from dbtool.migrate.effects import Catalogue
+
+        return Catalogue(self._connection, self._table.schema)
 
     def begin(self, revision: str, *, down: bool) -> None:
         """A revision begins; raises OperationError where only a person can say how to go on."""
@@ -124,6 +119,8 @@ class Resume:
 
     def beginning(self, statement: str) -> None:
         """A statement that commits by itself is about to begin."""
+        from dbtool.migrate.effects import index_of
+
         if (entry := self._entry(statement)) is None:
             return
         if index := index_of(statement):
@@ -161,10 +158,12 @@ class Resume:
     def _entry(self, statement: str) -> Entry | None:
         if notes.writes_version(statement, self._name):
             return None
-        kind = classify(statement)
-        if kind is not Kind.DDL and kind not in _ROWS:
+        from dbtool.migrate.effects import Lasting, lasting
+
+        effect = lasting(statement)
+        if effect is Lasting.NOTHING:
             return None
-        return notes.entry(statement, repeatable=kind is Kind.DDL)
+        return notes.entry(statement, repeatable=effect is Lasting.SCHEMA)
 
     def _written(self, journal: Journal | None) -> str:
         return notes.statement(self._schema, self._name, self._comment, journal)

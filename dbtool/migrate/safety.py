@@ -1,5 +1,6 @@
 """What keeps a run from colliding with another one, and traffic from queueing behind it."""
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +34,7 @@ _INTRODUCE = """
            THEN pg_catalog.set_config('application_name', 'dbtool revisions', false) END
 """
 """The server notices a client that was killed, and others see whose session it is."""
+_SETTINGS = re.compile(r"(?:^|;)\s*(?:SET|RESET|DISCARD)\b|\bset_config\b", re.IGNORECASE)
 
 
 T = TypeVar("T")
@@ -66,6 +68,8 @@ class Safety:
         self._resume: Resume | None = None
         self._table = ""
         self._ours = "0"
+        self._recording = ""
+        self._is_proven = self._may_change_settings = False
 
     @property
     def cancelled(self) -> bool:
@@ -91,6 +95,7 @@ class Safety:
         while True:
             self._watcher.begin()
             self._followers.begin()
+            self._is_proven = False
             try:
                 return attempt()
             except StalePlan:
@@ -125,6 +130,10 @@ class Safety:
         lock.hold_while_working(connection, table.shown)
         answer(connection, _INTRODUCE)
 
+    def records_by(self, table: str) -> None:
+        """How Alembic writes the version table in the statement that records a revision."""
+        self._recording = f"UPDATE {table} SET version_num="
+
     def open_notes(self, table: Table, how: How) -> None:
         """Read what an earlier run has left half done."""
         holder = self._watch.holder
@@ -140,38 +149,55 @@ class Safety:
     def before_revision(self, step: Step, connection: DBAPIConnection, *, down: bool) -> None:
         """The lock must still be ours, and locks must not be waited for too long.
 
-        Both are one question to the connection that Alembic works on. A lock_timeout of the
-        team's own stays.
+        Both are one question to the connection that Alembic works on, unless recording the
+        revision before has just answered it. A lock_timeout of the team's own stays.
         """
+        if not self._is_proven:
+            self._prove(connection)
+        self._is_proven = False
+        self._resume = self._resumes.get(step.version_table)
+        if self._resume is not None:
+            self._resume.begin(step.revision, down=down)
+
+    def _prove(self, connection: DBAPIConnection) -> None:
         milliseconds = round(self._limits.lock_timeout * 1000)
         ours, held = answer(
             connection,
             "SELECT CASE WHEN pg_catalog.current_setting('lock_timeout') IN"
             f" ('0', '{self._ours}') THEN"
             f" pg_catalog.set_config('lock_timeout', '{milliseconds}ms', false) END,"
-            f" {self._run_lock().question(step.version_table)}",
+            f" {self._run_lock().question()}",
         )
         self._ours = ours or self._ours
         if not held:
             raise lock.lost("Our session on the server ended.")
-        self._resume = self._resumes.get(step.version_table)
-        if self._resume is not None:
-            self._resume.begin(step.revision, down=down)
 
     def leaving(self, connection: DBAPIConnection) -> None:
         """The revision leaves its transaction, which commits what it has done so far."""
         if self._resume is not None and not commits_alone(connection):
             self._resume.leaving(connection)
 
-    def inside(self, statement: str) -> bool:
-        """A statement in a transaction; whether an earlier run has committed it."""
+    def inside(self, statement: str) -> str | None:
+        """A statement in a transaction; None where an earlier run has committed it.
+
+        A revision is recorded only while the lock is held.
+        """
         resume = self._resume
-        if resume is None:
-            return False
-        if self._or_end(lambda: resume.is_done(statement)):
-            return True
-        resume.inside(statement)
-        return False
+        if resume is not None:
+            if self._or_end(lambda: resume.is_done(statement)):
+                return None
+            resume.inside(statement)
+        if self._recording and statement.startswith(self._recording):
+            return f"{statement} AND {self._run_lock().question()}"
+        self._may_change_settings |= _SETTINGS.search(statement) is not None
+        return statement
+
+    def ran_instead(self, rows: int) -> None:
+        """A revision is recorded, or was not, because another run may have begun."""
+        if rows != 1:
+            self._or_end(self._run_lock().verify)
+        self._is_proven = rows == 1 and not self._may_change_settings
+        self._may_change_settings = False
 
     def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
         """Run a statement that commits by itself; one that got no lock is tried again."""
@@ -211,7 +237,7 @@ class Safety:
         if self._lock is None:
             holder = self._watch.holder
             assert holder is not None
-            self._lock = RunLock(holder.connection, holder.backend)
+            self._lock = RunLock(holder.connection, holder.backend, holder.key)
             holder.connection.repeat(self._look)
         return self._lock
 

@@ -90,16 +90,21 @@ def position(project: Project, progress: Progress, *, inert: bool = False) -> Po
     said = environment(project)
     if said is None or (inert and not said.inert) or project.target is None:
         return None
-    history = files(project.place)
-    if history is None:
-        return None
     if project.wait_db:
         wait_for_server(project.target, project.wait_db, progress)
     versions = asyncio.run(_ask(project.target, said))
-    if versions is None or (inert and (versions.pooled or versions.comment)):
+    if versions is None or (inert and _may_have_work(versions)):
+        return None
+    history = files(project.place)
+    if history is None:
         return None
     pending = history.pending(versions.recorded)
     return Position(project.target, versions, history, pending) if pending is not None else None
+
+
+def _may_have_work(versions: Versions) -> bool:
+    """Whether an upgrade has something to do, or to find out, whatever the files say."""
+    return not versions.recorded or versions.pooled or bool(versions.comment)
 
 
 async def _ask(target: "Target", said: EnvFile) -> Versions | None:

@@ -27,8 +27,11 @@ Execute = Callable[[], object]
 class Step(Protocol):
     """What the run does around a statement."""
 
-    def inside(self, statement: str) -> bool:
-        """A statement in a transaction; whether it is to be left out."""
+    def inside(self, statement: str) -> str | None:
+        """A statement in a transaction; what is to run for it, None where it is left out."""
+
+    def ran_instead(self, rows: int) -> None:
+        """What was run for another statement has ended; how many rows it changed."""
 
     def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
         """Run it, and do what has to be done before, after and instead."""
@@ -70,37 +73,49 @@ class Statements:
     def _execute(
         self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext
     ) -> bool:
-        dialect = context.dialect
+        execute = context.dialect.do_execute
         return self._heard(
-            statement, context, lambda: dialect.do_execute(cursor, statement, parameters, context)
+            statement, cursor, context, lambda sql: execute(cursor, sql, parameters, context)
         )
 
     def _execute_many(
         self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext
     ) -> bool:
         many = context.dialect.do_executemany
-        return self._heard(statement, context, lambda: many(cursor, statement, parameters, context))
+        return self._heard(
+            statement, cursor, context, lambda sql: many(cursor, sql, parameters, context)
+        )
 
     def _execute_no_params(
         self, cursor: DBAPICursor, statement: str, context: ExecutionContext
     ) -> bool:
-        dialect = context.dialect
-        return self._heard(
-            statement, context, lambda: dialect.do_execute_no_params(cursor, statement, context)
-        )
+        execute = context.dialect.do_execute_no_params
+        return self._heard(statement, cursor, context, lambda sql: execute(cursor, sql, context))
 
-    def _heard(self, statement: str, context: ExecutionContext, execute: Execute) -> bool:
+    def _heard(
+        self,
+        statement: str,
+        cursor: DBAPICursor,
+        context: ExecutionContext,
+        run: Callable[[str], object],
+    ) -> bool:
         """Whether the statement was run here; else SQLAlchemy runs it."""
         connection = context.root_connection.connection.dbapi_connection
         table = self._running()
         if table is None or connection is None:
             return False
         if not commits_alone(connection):
-            return self._step.inside(statement)
+            instead = self._step.inside(statement)
+            if instead == statement:
+                return False
+            if instead is not None:
+                run(instead)
+                self._step.ran_instead(cursor.rowcount)
+            return True
         table.left_transaction = True
         concurrently = _CONCURRENTLY.match(statement) is not None
         with without_lock_timeout(connection) if concurrently else nullcontext():
-            self._step.alone(statement, execute, concurrently=concurrently)
+            self._step.alone(statement, lambda: run(statement), concurrently=concurrently)
         return True
 
 

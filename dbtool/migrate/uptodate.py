@@ -35,7 +35,7 @@ def up_to_date(
     if project.target is not None and certain_by_name(project.target):
         return None  # to be refused, before anything is connected to
     found = shortcut.position(project, progress, inert=True)
-    if found is None or found.pending or not found.versions.recorded:
+    if found is None or found.pending:
         return None
     if revision == "head" and len(found.lineage.heads) != 1:
         return None
