@@ -90,6 +90,9 @@ class Cause(StrEnum):
     EXISTS = "what it creates exists"
     VERSION = "not possible on this version"
     ROWS_CHANGED = "rows changed"
+    UNEXPECTED = "seen only when it was run"
+    TIME_ZONE = "timestamp converted under the session's time zone"
+    OPAQUE = "code that only the server can read"
 
 
 @dataclass(frozen=True, slots=True)

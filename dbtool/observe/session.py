@@ -13,6 +13,7 @@ from dbtool.database.target import Target
 from dbtool.observe.observed import Failure, Observed
 from dbtool.observe.state import EVERYTHING, LOCKED, Item, Tracker, items, modes, since
 from dbtool.observe.watch import Watch, attempt
+from dbtool.sql.names import identifier
 from dbtool.statement import Statement
 
 if TYPE_CHECKING:
@@ -22,11 +23,18 @@ if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
 SETTINGS = MappingProxyType(
-    {"autovacuum": "off", "jit": "off", "max_locks_per_transaction": "1024"}
+    {
+        "autovacuum": "off",
+        "jit": "off",
+        "lc_messages": "C",
+        "max_locks_per_transaction": "1024",
+    }
 )
 """What to give `throwaway`: nothing else may lock or count, and histories are long."""
 
 _NEEDS_NO_TRANSACTION = ("25001", "2D000")
+_UNDEFINED = "42704"
+_MISSING_ROLE = re.compile(r'role "(.*)" does not exist')
 _FORGETS = re.compile(r"\b(?:discard|deallocate)\b", re.I)
 
 
@@ -34,7 +42,8 @@ class Observer:
     """One session of a throwaway database; every statement it runs there stays.
 
     `observe` and `replay` go on with the state the one before has left, as the revisions of a
-    history do. Never point it at a database somebody needs.
+    history do. A role that a statement names and nobody has created is created. Never point it
+    at a database somebody needs.
     """
 
     def __init__(self, target: Target) -> None:
@@ -93,20 +102,37 @@ class _Run:
         for group in _groups(statements):
             if seen and seen[-1].failure:
                 break
-            if group[0].transaction is None:
-                seen.append(await self._alone(group[0]))
-            else:
-                seen.extend(await self._together(group))
+            made = await self._group(group)
+            while await self._supply(made[-1].failure):
+                made = await self._group(group)
+            seen.extend(made)
         rest = statements[len(seen) :]
         return (*seen, *(Observed(statement=each, ran=False) for each in rest))
 
     async def replay(self, statements: Sequence[Statement]) -> Observed | None:
         for group in _groups(statements):
-            alone = group[0].transaction is None
-            failed = await (self._plainly(group[0]) if alone else self._quickly(group))
+            failed = await self._replay(group)
+            while failed is not None and await self._supply(failed.failure):
+                failed = await self._replay(group)
             if failed is not None:
                 return failed
         return None
+
+    async def _supply(self, failure: Failure | None) -> bool:
+        """Create a role that is missing: those are of a server, and no history creates them."""
+        missing = _MISSING_ROLE.fullmatch(failure.message) if failure else None
+        if missing is None or failure is None or failure.sqlstate != _UNDEFINED:
+            return False
+        _, failed = await attempt(self.worker, f"CREATE ROLE {identifier(missing[1])}")
+        return failed is None
+
+    async def _group(self, group: Sequence[Statement]) -> list[Observed]:
+        alone = group[0].transaction is None
+        return [await self._alone(group[0])] if alone else await self._together(group)
+
+    async def _replay(self, group: Sequence[Statement]) -> Observed | None:
+        alone = group[0].transaction is None
+        return await (self._plainly(group[0]) if alone else self._quickly(group))
 
     async def _plainly(self, statement: Statement) -> Observed | None:
         _, failure = await self._attempt(statement)

@@ -1,0 +1,163 @@
+"""Run migrations in a throwaway server and see what each statement to be judged really does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dbtool.database.target import Target
+from dbtool.errors import OperationError
+from dbtool.lint.effect import Effect
+from dbtool.lint.reconcile import reconcile
+from dbtool.lint.schema import Schema
+from dbtool.lint.subject import Step
+from dbtool.observe import SETTINGS, Observed, Observer
+from dbtool.observe.baseline import VERSION_TABLE, Baseline, load, standing
+from dbtool.ports import Progress, Silent
+from dbtool.scratch.server import Server, throwaway
+from dbtool.statement import Migration
+
+_DATABASE = "measured"
+_BASELINE_HINT = (
+    "Give the schema it starts from instead of the history: --baseline schema.sql, as pg_dump -s"
+    " writes it, or --baseline URL."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the statements of the judged migrations did, by the migration's name, in their order.
+
+    `major` is the server's version. `notes` say what was not measured, and why.
+    """
+
+    major: int
+    migrations: Mapping[str, tuple[Observed, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def statements(self) -> int:
+        """How many statements were run to be looked at."""
+        return sum(seen.ran for each in self.migrations.values() for seen in each)
+
+    def of(self, migration: Migration) -> tuple[Observed, ...]:
+        """What was seen of a migration, one for each of its statements; empty where nothing was."""
+        return self.migrations.get(migration.name, ())
+
+
+def measure(
+    migrations: Sequence[Migration],
+    *,
+    major: int | None = None,
+    baseline: Baseline | None = None,
+    version_table: str = VERSION_TABLE,
+    progress: Progress | None = None,
+) -> Measured:
+    """Run the migrations in order and observe those to be judged, each after its parent.
+
+    With a baseline its schema stands for the migrations that are not judged; where it says at
+    which revision it is, those behind that one are run on top. Raises OperationError where the
+    state a judged migration starts from cannot be made.
+    """
+    said = progress or Silent()
+    said.step("Starting a throwaway server")
+    with throwaway(major, settings=SETTINGS) as server:
+        return measure_on(
+            server, migrations, baseline=baseline, version_table=version_table, progress=said
+        )
+
+
+def measure_on(
+    server: Server,
+    migrations: Sequence[Migration],
+    *,
+    baseline: Baseline | None = None,
+    version_table: str = VERSION_TABLE,
+    progress: Progress | None = None,
+) -> Measured:
+    """The same on a throwaway server that runs already, in a database that is dropped after."""
+    said = progress or Silent()
+    target = server.create_database(_DATABASE)
+    try:
+        if baseline is not None:
+            said.step(f"Loading {baseline.name}")
+            load(target, baseline, version_table)
+        earlier = _earlier(migrations, target, baseline, version_table)
+        with Observer(target) as observer:
+            said.step("Running the history")
+            for migration in earlier:
+                _replay(observer, migration)
+            said.step("Measuring")
+            return _measured(observer, server.binaries.major, migrations)
+    finally:
+        server.drop_database(_DATABASE)
+
+
+def _earlier(
+    migrations: Sequence[Migration], target: Target, baseline: Baseline | None, version_table: str
+) -> list[Migration]:
+    """The migrations that lead to the first judged one and are not in the baseline."""
+    before = [each for each in migrations if not each.judged]
+    if baseline is None:
+        return before
+    names = [each.name for each in before]
+    reached = [names.index(each) for each in standing(target, version_table) if each in names]
+    return before[max(reached) + 1 :] if reached else []
+
+
+def _replay(observer: Observer, migration: Migration) -> None:
+    if migration.gaps:
+        gap = migration.gaps[0]
+        raise _stuck(migration, migration.file, gap.line, f"its SQL is not known: {gap.reason}")
+    failed = observer.replay(migration.up)
+    if failed is not None and failed.failure is not None:
+        statement, failure = failed.statement, failed.failure
+        code = f" (SQLSTATE {failure.sqlstate})" if failure.sqlstate else ""
+        why = failure.message + code + (f"; {failure.detail}" if failure.detail else "")
+        raise _stuck(migration, statement.file or migration.file, statement.line, why)
+
+
+def _stuck(migration: Migration, file: str, line: int, why: str) -> OperationError:
+    place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+    return OperationError(
+        f"cannot measure: {migration.name} does not run on what comes before it",
+        detail=f"{place}{why}",
+        hint=_BASELINE_HINT,
+    )
+
+
+def _measured(observer: Observer, major: int, migrations: Sequence[Migration]) -> Measured:
+    observer.mark()
+    seen: dict[str, tuple[Observed, ...]] = {}
+    notes: list[str] = []
+    for migration in migrations:
+        if not migration.judged:
+            continue
+        notes += [
+            f"{migration.name} was measured without what line {gap.line} does: {gap.reason}"
+            for gap in migration.gaps
+        ]
+        seen[migration.name] = observed = observer.observe(migration.up)
+        failed = next((each for each in observed if each.failure), None)
+        if failed is not None:
+            notes.append(_after(migration, failed))
+            break
+    return Measured(major, seen, tuple(notes))
+
+
+def _after(migration: Migration, failed: Observed) -> str:
+    assert failed.failure is not None
+    place = f"{failed.statement.file}:{failed.statement.line}" if failed.statement.line else ""
+    return (
+        f"nothing behind {place or migration.name} was measured, since the statement there"
+        f" fails: {failed.failure.message}"
+    )
+
+
+def as_measured(steps: tuple[Step, ...], seen: Observed, schema: Schema) -> tuple[Step, ...]:
+    """The steps of a statement with the effects that were measured instead of the expected ones.
+
+    `schema` is the one before the statement. A statement that was not run keeps its steps.
+    """
+    if not seen.ran or not steps:
+        return steps
+    effects: tuple[Effect, ...] = reconcile(tuple(step.effect for step in steps), seen, schema)
+    return tuple(Step(step.action, effect) for step, effect in zip(steps, effects, strict=True))
