@@ -79,10 +79,11 @@ def _refuse_unmigrated(seen: Live) -> None:
 def _chosen(tables: tuple[LiveTable, ...], names: Sequence[str]) -> tuple[LiveTable, ...]:
     if not names:
         return tables
-    known = {alias: table for table in tables for alias in (table.name, table.shown)}
+    written = {alias: table for table in tables for alias in (table.name, table.shown)}
+    known = {alias: table for table in tables for alias in _unquoted(table)} | written
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=3)
+            near = get_close_matches(name, written, n=3)
             listed = ", ".join(sorted({table.shown for table in tables}))
             raise UsageError(
                 f'no table "{name}" in the models',
@@ -91,6 +92,12 @@ def _chosen(tables: tuple[LiveTable, ...], names: Sequence[str]) -> tuple[LiveTa
             )
     wanted = {known[name].name for name in names}
     return tuple(table for table in tables if table.name in wanted)
+
+
+def _unquoted(table: LiveTable) -> tuple[str, ...]:
+    """A table's names as the models write them, and as the shell completes them."""
+    on_path = table.shown != table.name
+    return (f"{table.schema}.{table.bare_name}", *((table.bare_name,) if on_path else ()))
 
 
 def _refuse_read_only(seen: Live) -> None:

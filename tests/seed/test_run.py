@@ -293,6 +293,24 @@ def test_names_and_values_that_need_quoting(database: Target) -> None:
     with SyncConnection(database) as session:
         found = session.fetch('SELECT DISTINCT "Mood"::text FROM "My Shop"."Odd ""Table"""')
     assert {row[0] for row in found} == set(moods)
+    for name in ('My Shop.Odd "Table"', '"My Shop"."Odd ""Table"""'):
+        assert [each.name for each in plan(database, models, Request(tables=(name,))).tables] == [
+            '"My Shop"."Odd ""Table"""'
+        ]
+
+
+def test_a_name_without_the_quotes_it_needs(database: Target) -> None:
+    """As the models write it and the shell completes it; errors put no quotes around quotes."""
+    from sqlalchemy import CheckConstraint, Column, Integer, MetaData, Table
+
+    metadata = MetaData()
+    odd = CheckConstraint("a * b = 77 AND a > b", name="odd")
+    Table("Odd", metadata, *(Column(each, Integer, nullable=False) for each in "ab"), odd)
+    with_connection(database, metadata.create_all)
+    models = Models((metadata,), (), ())
+    with pytest.raises(OperationError) as caught:
+        seed(database, models, Request(rows=2, tables=("Odd",)))
+    assert caught.value.message == 'generated rows of "Odd" do not satisfy odd'
 
 
 def test_unmigrated_database(database: Target, example: Models) -> None:
@@ -312,7 +330,10 @@ def test_rows_the_server_refuses(migrated: Target, example: Models) -> None:
     ]
     error = refused(migrated, example)
     assert (error.message, error.exit) == ('generated rows of "posts" do not satisfy odd', 4)
-    assert "The transaction is rolled back: no row was loaded." in error.detail
+    said, failing, left = error.detail.split("\n")
+    assert said == 'new row for relation "posts" violates check constraint "odd"'
+    assert failing.startswith("Failing row contains (")
+    assert left == "The transaction is rolled back: no row was loaded."
 
 
 def test_locked_table(migrated: Target, example: Models) -> None:
