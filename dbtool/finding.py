@@ -60,6 +60,7 @@ class Unknown:
     rule: str
     reason: str
     decide: str
+    location: Location | None = None
 
 
 Subject_contra = TypeVar("Subject_contra", contravariant=True)

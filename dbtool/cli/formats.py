@@ -36,6 +36,18 @@ def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
             from dbtool.render.github import render as as_github
 
             return as_github(report, _workspace())
+        case Format.GITLAB:
+            from dbtool.render.gitlab import render as as_gitlab
+
+            return as_gitlab(report)
+        case Format.SARIF:
+            from dbtool.render.sarif import render as as_sarif
+
+            return as_sarif(report)
+        case Format.JUNIT:
+            from dbtool.render.junit import render as as_junit
+
+            return as_junit(report)
         case Format.TERMINAL:
             return _for_people(report, to_file=to_file)
 

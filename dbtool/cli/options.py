@@ -58,7 +58,8 @@ def _output(
         Option(
             "--format",
             metavar="FORMAT",
-            help="How to write the report: terminal, json, markdown or github.",
+            help="How to write the report: terminal, json, markdown, github, gitlab, sarif or "
+            "junit.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,

@@ -25,7 +25,7 @@ def render(report: Report, workspace: str = "") -> str:
 def annotations(report: Report, workspace: str = "") -> str:
     """One workflow command per finding and per unknown; `workspace` is the repository's root."""
     lines = [_finding(finding, workspace) for finding in report.findings]
-    lines += [_unknown(unknown) for unknown in report.unknowns]
+    lines += [_unknown(unknown, workspace) for unknown in report.unknowns]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -48,9 +48,10 @@ def _finding(finding: Finding, workspace: str) -> str:
     return _command(_LEVELS[finding.severity], properties, "\n".join(message))
 
 
-def _unknown(unknown: Unknown) -> str:
+def _unknown(unknown: Unknown, workspace: str) -> str:
     message = f"unknown: {unknown.reason}\nto decide: {unknown.decide}"
-    return _command("notice", {"title": unknown.rule}, message)
+    properties = {**_place(unknown.location, workspace), "title": unknown.rule}
+    return _command("notice", properties, message)
 
 
 def _place(location: Location | None, workspace: str) -> dict[str, str]:

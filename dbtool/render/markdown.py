@@ -88,7 +88,8 @@ def _finding(number: int, finding: Finding) -> str:
 def _unknown(unknown: Unknown) -> str:
     rule = _inline_code(unknown.rule)
     decide = escaped(unknown.decide)
-    return f"<b>unknown</b>: {_in_summary(unknown.reason)} {rule}\n\n- to decide: {decide}"
+    place = f" at {_inline_code(str(unknown.location))}" if unknown.location else ""
+    return f"<b>unknown</b>: {_in_summary(unknown.reason)} {rule}{place}\n\n- to decide: {decide}"
 
 
 def _section(section: Section) -> str:

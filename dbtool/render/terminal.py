@@ -119,7 +119,8 @@ def _unknown(unknown: Unknown, screen: Screen) -> list[str]:
     word = "unknown"
     lines = wrapped(f"{word}: {one_line(unknown.reason)}", screen.width, "    ")
     lines[0] = paint(word, "note", screen) + lines[0][len(word) :]
-    for text in (unknown.rule, f"to decide: {unknown.decide}"):
+    place = f" at {unknown.location}" if unknown.location else ""
+    for text in (unknown.rule + place, f"to decide: {unknown.decide}"):
         lines += wrapped(f"    {one_line(text)}", screen.width)
     return lines
 

@@ -72,7 +72,9 @@ def test_flags(dbtool: "Dbtool") -> None:
 @pytest.mark.parametrize("line", ["dbtool pool --format ", "dbtool --format "])
 def test_values(dbtool: "Dbtool", line: str) -> None:
     """The values a flag takes."""
-    assert offered(dbtool, line) == ["terminal", "json", "markdown", "github"]
+    assert offered(dbtool, line) == [
+        *("terminal", "json", "markdown", "github", "gitlab", "sarif", "junit")
+    ]
 
 
 def test_environments(dbtool: "Dbtool", tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_everything() -> None:
                 "rule": "slow-statements",
                 "reason": "no right to read pg_stat_statements",
                 "decide": "GRANT pg_monitor TO app;",
+                "location": None,
             }
         ],
     }
