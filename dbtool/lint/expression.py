@@ -34,6 +34,11 @@ class Type:
         """The name without modifiers, to look a type of the user up with."""
         return Name(self.schema, self.name)
 
+    @property
+    def built_in(self) -> bool:
+        """Whether PostgreSQL itself, or an extension everybody knows, brings it."""
+        return not self.schema and self.name in BUILT_IN
+
     def __str__(self) -> str:
         word = _WORDS.get(self.name, self.name)
         within = f"({','.join(map(str, self.modifiers))})" if self.modifiers else ""
@@ -42,6 +47,19 @@ class Type:
             within += f" {zone}"
         return (f"{self.schema}." if self.schema else "") + word + within + "[]" * self.array
 
+
+_TYPES = """
+    bool int2 int4 int8 float4 float8 numeric money text varchar bpchar char name bytea
+    date time timetz timestamp timestamptz interval uuid json jsonb jsonpath xml inet cidr
+    macaddr macaddr8 bit varbit point line lseg box path polygon circle tsvector tsquery
+    oid regclass regproc regtype regrole regnamespace pg_lsn xid xid8 tid
+    int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange
+    nummultirange tsmultirange tstzmultirange datemultirange
+    citext hstore ltree lquery vector halfvec sparsevec geometry geography cube
+"""
+
+BUILT_IN = frozenset(_TYPES.split())
+"""Types whose nature is known by their name alone: none of them is a domain."""
 
 _WORDS = {
     "int2": "smallint",

@@ -159,7 +159,8 @@ class StatementRule(Protocol):
     def __name__(self) -> str: ...
 
     @property
-    def ACTIONS(self) -> tuple[type, ...]: ...  # noqa: N802 - a constant of a module
+    def ACTIONS(self) -> tuple[type, ...]:  # noqa: N802 - a constant of a module
+        """The kinds of action it judges."""
 
     def check(self, subject: Subject, /) -> Iterable[Finding | Unknown]:
         """Judge one statement."""

@@ -1,22 +1,90 @@
 """Say what an action does to a live server, given all that is known before it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dbtool.lint import actions as act
-from dbtool.lint.effect import NOTHING, Effect
-from dbtool.lint.effects import columns, indexes
+from dbtool.lint.effect import NOTHING, Cause, Effect, Task, Work
+from dbtool.lint.effects import (
+    adding,
+    columns,
+    commands,
+    constraints,
+    domains,
+    indexes,
+    partitions,
+    tables,
+    typechange,
+)
 from dbtool.lint.effects.making import State as State
 
 
 def effect_of(action: act.Action, state: State) -> Effect:
     """The locks and the work of one action."""
     judge = _EFFECTS.get(type(action))
-    return judge(action, state) if judge is not None else NOTHING
+    effect = judge(action, state) if judge is not None else NOTHING
+    if state.session.new_labels and not isinstance(action, act.AddEnumValue):
+        return _with_label_used(effect, action, state)
+    return effect
+
+
+def _with_label_used(effect: Effect, action: act.Action, state: State) -> Effect:
+    """A label added in this transaction cannot be used before it commits."""
+    for label, type_name in state.session.new_labels.items():
+        quoted = "'" + label.replace("'", "''") + "'"
+        if quoted in state.sql and _could_use(action, state, type_name.name):
+            why = f"label {quoted} of {type_name.name} was added in this transaction"
+            failed = Task(Work.FAIL, type_name, Cause.ENUM_VALUE_USED, why, "55P04")
+            return replace(effect, tasks=(*effect.tasks, failed))
+    return effect
+
+
+def _could_use(action: act.Action, state: State, type_name: str) -> bool:
+    """Whether a table the action is about has a column of the type, as far as is known."""
+    if isinstance(action, act.Select | act.DoBlock | act.Comment | act.CreateType | act.Other):
+        return isinstance(action, act.Select) and f"::{type_name}" in state.sql
+    name = getattr(action, "table", None)
+    table = state.schema.table(name) if name is not None else None
+    if table is None or not table.complete or isinstance(action, act.AddColumn):
+        return True
+    return any(each.type and each.type.name == type_name for each in table.columns.values())
 
 
 # Each function takes the action it stands beside: one type per entry, which no type can say.
 _EFFECTS: dict[type, Callable[[Any, State], Effect]] = {
-    act.CreateIndex: indexes.create,
+    act.CreateTable: tables.create,
+    act.Drop: tables.drop,
+    act.AddColumn: adding.add,
+    act.DropColumn: columns.drop,
+    act.AlterColumnType: typechange.change,
+    act.SetDefault: columns.brief,
     act.SetNotNull: columns.set_not_null,
+    act.DropNotNull: columns.brief,
+    act.SetExpression: columns.set_expression,
+    act.ChangeIdentity: columns.change_identity,
+    act.AddConstraint: constraints.add,
+    act.ValidateConstraint: constraints.validate,
+    act.AlterConstraint: constraints.alter,
+    act.DropConstraint: constraints.drop,
+    act.AlterTable: tables.alter,
+    act.CreateIndex: indexes.create,
+    act.DropIndex: indexes.drop,
+    act.Reindex: indexes.reindex,
+    act.Rename: tables.rename,
+    act.SetSchema: tables.set_schema,
+    act.AlterDomain: domains.alter,
+    act.AttachPartition: partitions.attach,
+    act.DetachPartition: partitions.detach,
+    act.RefreshView: commands.refresh,
+    act.CreateTrigger: tables.trigger,
+    act.Policy: tables.policy,
+    act.CreateRule: tables.rule,
+    act.Maintain: commands.maintain,
+    act.Truncate: tables.truncate,
+    act.Write: commands.write,
+    act.LockTable: tables.lock,
+    act.DoBlock: commands.block,
+    act.TooDeep: commands.too_deep,
+    act.Comment: tables.comment,
 }

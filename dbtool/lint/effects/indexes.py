@@ -3,28 +3,90 @@
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.making import Making, State
+from dbtool.lint.schema import Table
 
 
 def create(action: act.CreateIndex, state: State) -> Effect:
     """CREATE INDEX: writers wait for a plain one, and a concurrent one for older snapshots."""
     table = state.table(action.table)
     made = Making()
-    if action.if_not_exists and action.index.name in table.indexes:
-        return made.lock(Lock.SHARE, table).done()
-    if action.concurrently:
-        if state.session.in_transaction:
-            why = "CREATE INDEX CONCURRENTLY cannot run inside a transaction block"
-            made.fail("25001", table.name, Cause.IN_TRANSACTION, why)
-        elif table.partition_by:
-            why = f"cannot create index on partitioned table {table.name.name} concurrently"
-            made.fail("0A000", table.name, Cause.PARTITIONED, why)
-        else:
-            made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, table)
-            made.task(Work.BUILD, table, Cause.INDEX_CONCURRENTLY)
-            made.task(Work.WAIT, table, Cause.INDEX_CONCURRENTLY)
+    if action.concurrently and state.session.in_transaction:
+        why = "CREATE INDEX CONCURRENTLY cannot run inside a transaction block"
+        made.fail("25001", table.name, Cause.IN_TRANSACTION, why)
+    elif action.concurrently and table.partition_by:
+        why = f"cannot create index on partitioned table {table.name.name} concurrently"
+        made.fail("0A000", table.name, Cause.PARTITIONED, why)
+    elif action.index.name and action.index.name in table.indexes:
+        made.lock(Lock.SHARE, table)
+        if not action.if_not_exists:
+            why = f"relation {action.index.name} exists"
+            made.fail("42P07", table.name, Cause.EXISTS, why)
+    elif action.concurrently:
+        made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, table)
+        made.task(Work.BUILD, table, Cause.INDEX_CONCURRENTLY)
+        made.task(Work.WAIT, table, Cause.INDEX_CONCURRENTLY)
+    else:
+        _build(made, action, table, state)
+    return made.done()
+
+
+def _build(made: Making, action: act.CreateIndex, table: Table, state: State) -> None:
+    partitions = table.partition_by and not action.only
+    for each in state.schema.family(table) if partitions else (table,):
+        made.lock(Lock.SHARE, each)
+        if not each.partition_by:
+            made.task(Work.BUILD, each, Cause.INDEX)
+
+
+def _table_of(action: act.DropIndex | act.Reindex, state: State) -> Table:
+    """The table of an index; where it is not known, a stand-in by the index's name."""
+    name = action.index if isinstance(action, act.DropIndex) else action.name
+    found = state.schema.index_table(name)
+    return found if found is not None else Table(name=state.schema.full(name), complete=False)
+
+
+def drop(action: act.DropIndex, state: State) -> Effect:
+    """DROP INDEX: nobody reads or writes the table while it goes on."""
+    table = _table_of(action, state)
+    index = table.indexes.get(action.index.name)
+    made = Making()
+    if index is None and action.if_exists and state.schema.complete:
         return made.done()
-    if action.only and table.partition_by:
-        return made.lock(Lock.SHARE, table).done()
-    for each in state.schema.family(table) if table.partition_by else (table,):
-        made.lock(Lock.SHARE, each).task(Work.BUILD, each, Cause.INDEX)
+    if action.concurrently and state.session.in_transaction:
+        why = "DROP INDEX CONCURRENTLY cannot run inside a transaction block"
+        made.fail("25001", table.name, Cause.IN_TRANSACTION, why)
+        return made.done()
+    if index is not None and index.constraint:
+        why = f"constraint {index.constraint} of {table.name.name} needs it"
+        made.fail("2BP01", table.name, Cause.DEPENDENT, why)
+    if action.concurrently:
+        made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, table)
+        made.task(Work.WAIT, table, Cause.DROP_INDEX)
+    else:
+        family = state.schema.family(table) if table.partition_by else (table,)
+        made.lock(Lock.ACCESS_EXCLUSIVE, *family)
+    return made.done()
+
+
+def reindex(action: act.Reindex, state: State) -> Effect:
+    """REINDEX: readers wait for the index, writers for the table."""
+    made = Making()
+    whole = action.kind not in ("index", "table")
+    table = state.table(action.name) if action.kind == "table" else _table_of(action, state)
+    if state.session.in_transaction and (action.concurrently or whole):
+        why = f"REINDEX {action.kind.upper()} cannot run inside a transaction block"
+        made.fail("25001", table.name, Cause.IN_TRANSACTION, why)
+        return made.done()
+    touched = (*state.schema.tables.values(),) if whole else state.schema.family(table)
+    for each in touched:
+        if each.partition_by or (
+            action.kind == "table" and not (each.indexes or not each.complete)
+        ):
+            made.lock(Lock.SHARE, each)
+        elif action.concurrently:
+            made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, each)
+            made.task(Work.BUILD, each, Cause.INDEX_CONCURRENTLY)
+            made.task(Work.WAIT, each, Cause.INDEX_CONCURRENTLY)
+        else:
+            made.lock(Lock.SHARE, each).task(Work.BUILD, each, Cause.REINDEX)
     return made.done()

@@ -1,0 +1,121 @@
+"""What ADD COLUMN does: nothing but a short lock, or the rewrite of the whole table."""
+
+from dbtool.lint import actions as act
+from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.effects.making import Making, State
+from dbtool.lint.effects.volatility import volatile
+from dbtool.lint.expression import Expression, Form
+from dbtool.lint.schema import Column, Constraint, Holds, Table, UserType
+
+
+def add(action: act.AddColumn, state: State) -> Effect:
+    """ADD COLUMN with whatever stands in its definition."""
+    table = state.table(action.table)
+    made = Making()
+    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    if action.column.name in table.columns:
+        if not action.if_not_exists:
+            why = f"column {action.column.name} of {table.name.name} exists"
+            made.fail("42701", table.name, Cause.EXISTS, why)
+        return made.done()
+    default = _default(action.column, state)
+    for each in (each for each in state.schema.family(table) if not each.partition_by):
+        _fill(made, each, action.column, default, state)
+        for constraint in action.constraints:
+            _constrain(made, each, constraint, default, state)
+    _refuse(made, table, action, default, state.server)
+    return made.done()
+
+
+def _default(column: Column, state: State) -> Expression | None:
+    """The value rows get: the column's default, else that of its domain; NULL is none."""
+    default = column.default
+    if default is None and (type_ := _user_type(column, state)) is not None:
+        default = type_.default
+    while default is not None and default.form is Form.CAST:
+        default = default.parts[0]
+    if default is None or default.form is Form.NULL:
+        return None
+    return column.default or default
+
+
+def _user_type(column: Column, state: State) -> UserType | None:
+    if column.type is None or column.type.array:
+        return None
+    return state.schema.type(column.type.named)
+
+
+def _fill(
+    made: Making, table: Table, column: Column, default: Expression | None, state: State
+) -> None:
+    """The value of the new column in the rows that exist."""
+    type_ = _user_type(column, state)
+    if column.serial or column.identity:
+        made.task(Work.REWRITE, table, Cause.ADD_SERIAL)
+    elif column.generated == "stored":
+        made.task(Work.REWRITE, table, Cause.GENERATED_STORED)
+    elif type_ is not None and type_.kind == "domain" and type_.constrained:
+        made.task(Work.REWRITE, table, Cause.CONSTRAINED_DOMAIN, str(column.type))
+    elif column.generated == "virtual":
+        if column.not_null:
+            made.task(Work.SCAN, table, Cause.ADD_NOT_NULL)
+    elif default is not None:
+        _judge_default(made, table, default, state)
+    elif column.not_null:
+        made.task(Work.SCAN, table, Cause.ADD_NOT_NULL)
+    if type_ is None and column.type is not None and not column.type.array:
+        _doubt_type(made, table, column, state)
+
+
+def _judge_default(made: Making, table: Table, default: Expression, state: State) -> None:
+    found = volatile(default, state)
+    if found is True:
+        made.task(Work.REWRITE, table, Cause.VOLATILE_DEFAULT, str(default))
+    elif found:
+        fact = f"whether {found}() is volatile"
+        made.lacks(Cause.VOLATILE_DEFAULT, table, fact)
+
+
+def _doubt_type(made: Making, table: Table, column: Column, state: State) -> None:
+    type_ = column.type
+    if type_ is None or type_.built_in or state.schema.complete or made.tasks:
+        return
+    fact = f"whether {type_} is a domain with constraints"
+    made.lacks(Cause.CONSTRAINED_DOMAIN, table, fact)
+
+
+def _constrain(
+    made: Making,
+    table: Table,
+    constraint: Constraint,
+    default: Expression | None,
+    state: State,
+) -> None:
+    match constraint.kind:
+        case Holds.CHECK if constraint.enforced:
+            made.task(Work.SCAN, table, Cause.INLINE_CHECK, str(constraint.expression))
+        case Holds.UNIQUE | Holds.PRIMARY_KEY | Holds.EXCLUDE:
+            made.task(Work.BUILD, table, Cause.INLINE_UNIQUE, constraint.kind.value)
+        case Holds.FOREIGN_KEY if constraint.references is not None:
+            other = state.table(constraint.references)
+            made.lock(Lock.SHARE_ROW_EXCLUSIVE, other)
+            if default is not None and constraint.enforced:
+                made.task(Work.SCAN, table, Cause.INLINE_FOREIGN_KEY, str(other.name))
+
+
+def _refuse(
+    made: Making,
+    table: Table,
+    action: act.AddColumn,
+    default: Expression | None,
+    server: int,
+) -> None:
+    column = action.column
+    filled = default is not None or column.serial or column.identity or column.generated
+    primary = any(each.kind is Holds.PRIMARY_KEY for each in action.constraints)
+    if (column.not_null or primary) and not filled:
+        why = f"column {column.name} contains null values"
+        made.fail("23502", table.name, Cause.ADD_NOT_NULL, why, if_rows=True)
+    if column.generated == "virtual" and server < 18:
+        why = "virtual generated columns need PostgreSQL 18"
+        made.fail("42601", table.name, Cause.VERSION, why)

@@ -1,0 +1,78 @@
+"""What maintenance, changes of rows and blocks of code do."""
+
+from dbtool.lint import actions as act
+from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.effects.making import Making, State
+from dbtool.lint.schema import Name, Table
+
+
+def maintain(action: act.Maintain, state: State) -> Effect:
+    """VACUUM, ANALYZE and CLUSTER."""
+    made = Making()
+    if action.table is None:
+        tables = [each for each in state.schema.tables.values() if each.kind != "foreign table"]
+    else:
+        tables = [*state.schema.family(state.table(action.table))]
+    alone = action.command in ("vacuum", "vacuum full") or (
+        action.command == "cluster" and action.table is None
+    )
+    if alone and state.session.in_transaction:
+        name = state.schema.full(action.table or Name("", ""))
+        why = f"{action.command.upper()} cannot run inside a transaction block"
+        made.fail("25001", name, Cause.IN_TRANSACTION, why)
+        return made.done()
+    for table in tables:
+        if action.command in ("vacuum full", "cluster"):
+            made.lock(Lock.ACCESS_EXCLUSIVE, table)
+            made.task(Work.REWRITE, table, Cause.REWRITE_COMMAND, action.command)
+        else:
+            made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, table)
+    return made.done()
+
+
+def refresh(action: act.RefreshView, state: State) -> Effect:
+    """REFRESH MATERIALIZED VIEW."""
+    table = state.table(action.view)
+    made = Making()
+    if action.concurrently:
+        made.lock(Lock.EXCLUSIVE, table)
+        made.task(Work.SCAN, table, Cause.REFRESH, "concurrently")
+    else:
+        made.lock(Lock.ACCESS_EXCLUSIVE, table)
+        if action.with_data:
+            made.task(Work.REWRITE, table, Cause.REFRESH)
+    return made.done()
+
+
+def write(action: act.Write, state: State) -> Effect:
+    """INSERT, UPDATE, DELETE, MERGE and COPY: others read on, and wait for changed rows only."""
+    table = state.table(action.table)
+    made = Making().lock(Lock.ROW_EXCLUSIVE, table)
+    if action.kind in (act.Writes.UPDATE, act.Writes.DELETE, act.Writes.MERGE):
+        if not _by_key(action, table):
+            made.task(Work.SCAN, table, Cause.ROWS_CHANGED, action.kind.value)
+    elif not action.values:
+        made.task(Work.SCAN, table, Cause.ROWS_CHANGED, action.kind.value)
+    return made.done()
+
+
+def _by_key(action: act.Write, table: Table) -> bool:
+    """Whether the condition picks rows by the primary key."""
+    key = table.primary_key
+    return action.where is not None and bool(key) and action.where.columns >= set(key)
+
+
+def block(_: act.DoBlock, __: State) -> Effect:
+    """DO: only running it tells."""
+    made = Making()
+    place = Table(name=Name("", "DO"), complete=False)
+    fact = "what the block does"
+    return made.lacks(Cause.OPAQUE, place, fact, "run it in scratch with --measure").done()
+
+
+def too_deep(action: act.TooDeep, _: State) -> Effect:
+    """A statement the parser hands over only in part."""
+    made = Making()
+    place = Table(name=Name("", action.command or "statement"), complete=False)
+    fact = "what the statement does: it is nested too deeply to analyse"
+    return made.lacks(Cause.OPAQUE, place, fact, "run it in scratch with --measure").done()

@@ -1,0 +1,184 @@
+"""What adding, validating and dropping constraints does."""
+
+from dbtool.lint import actions as act
+from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.effects.making import Making, State, private
+from dbtool.lint.effects.proofs import not_null_proven
+from dbtool.lint.schema import Constraint, Holds, Table
+
+
+def add(action: act.AddConstraint, state: State) -> Effect:
+    """ADD CONSTRAINT in all its kinds."""
+    table = state.table(action.table)
+    made = Making()
+    constraint = action.constraint
+    if constraint.name and constraint.name in table.constraints:
+        why = f"constraint {constraint.name} of {table.name.name} exists"
+        made.fail("42710", table.name, Cause.EXISTS, why)
+    match constraint.kind:
+        case Holds.FOREIGN_KEY:
+            _foreign_key(made, table, constraint, state)
+        case Holds.CHECK:
+            _over_rows(made, table, constraint, Cause.CHECK, state)
+        case Holds.NOT_NULL:
+            _not_null(made, table, constraint, state)
+        case Holds.EXCLUDE:
+            _built(made, table, Cause.EXCLUDE, state)
+        case Holds.UNIQUE | Holds.PRIMARY_KEY if constraint.index:
+            _using_index(made, table, constraint, state)
+        case Holds.UNIQUE:
+            _built(made, table, Cause.UNIQUE, state)
+        case Holds.PRIMARY_KEY:
+            _built(made, table, Cause.PRIMARY_KEY, state)
+            _nullable(made, table, constraint.columns, state)
+    return made.done()
+
+
+def _storages(table: Table, state: State) -> tuple[Table, ...]:
+    """The tables of a family that hold rows."""
+    return tuple(each for each in state.schema.family(table) if not each.partition_by)
+
+
+def _over_rows(
+    made: Making, table: Table, constraint: Constraint, cause: Cause, state: State
+) -> None:
+    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    for each in _storages(table, state) if constraint.valid else ():
+        made.task(Work.SCAN, each, cause, str(constraint.expression or ""))
+
+
+def _not_null(made: Making, table: Table, constraint: Constraint, state: State) -> None:
+    if state.server < 18:
+        why = "NOT NULL as a constraint of its own needs PostgreSQL 18"
+        made.fail("42601", table.name, Cause.VERSION, why)
+        return
+    proven = all(not_null_proven(table, column) for column in constraint.columns)
+    if table.complete or proven or not constraint.valid:
+        made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+        for each in _storages(table, state) if constraint.valid and not proven else ():
+            made.task(Work.SCAN, each, Cause.NOT_NULL)
+    else:
+        made.lock(Lock.ACCESS_EXCLUSIVE, table)
+        fact = f"whether a validated check proves that {constraint.columns[0]} has no null"
+        made.lacks(Cause.NOT_NULL, table, fact)
+
+
+def _foreign_key(made: Making, table: Table, constraint: Constraint, state: State) -> None:
+    if constraint.references is None:
+        return
+    other = state.table(constraint.references)
+    family = state.schema.family(table)
+    made.lock(Lock.SHARE_ROW_EXCLUSIVE, *family, *state.schema.family(other))
+    if not constraint.valid:
+        if table.partition_by and constraint.enforced and state.server < 18:
+            why = "a foreign key of a partitioned table can be NOT VALID from PostgreSQL 18 on"
+            made.fail("42809", table.name, Cause.PARTITIONED, why)
+        return
+    for each in _storages(table, state):
+        made.task(Work.SCAN, each, Cause.FOREIGN_KEY, str(other.name))
+    if not private(table):
+        for each in _storages(other, state):
+            made.task(Work.SCAN, each, Cause.FOREIGN_KEY, str(table.name))
+
+
+def _built(made: Making, table: Table, cause: Cause, state: State) -> None:
+    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    for each in _storages(table, state):
+        made.task(Work.BUILD, each, cause)
+
+
+def _using_index(made: Making, table: Table, constraint: Constraint, state: State) -> None:
+    made.lock(Lock.ACCESS_EXCLUSIVE, table)
+    if table.partition_by:
+        why = "not possible with USING INDEX on a partitioned table"
+        made.fail("0A000", table.name, Cause.PARTITIONED, why)
+        return
+    index = table.indexes.get(constraint.index)
+    if constraint.kind is Holds.PRIMARY_KEY:
+        _nullable(made, table, index.columns if index else None, state)
+    if index is None:
+        if table.complete:
+            why = f"index {constraint.index} does not exist"
+            made.fail("42704", table.name, Cause.MISSING, why)
+    elif index.predicate is not None or index.expressions or not index.unique:
+        why = f"index {index.name} is not a plain unique index"
+        made.fail("42809", table.name, Cause.MISSING, why)
+
+
+def _nullable(made: Making, table: Table, columns: tuple[str, ...] | None, state: State) -> None:
+    """The columns of a primary key that are nullable are checked row by row."""
+    if columns is None or (
+        not table.complete and any(not not_null_proven(table, column) for column in columns)
+    ):
+        fact = "whether the columns of the primary key are NOT NULL already"
+        made.lacks(Cause.PRIMARY_KEY_NULLABLE, table, fact)
+        return
+    open_columns = [name for name in columns if not not_null_proven(table, name)]
+    for each in _storages(table, state) if open_columns else ():
+        made.task(Work.SCAN, each, Cause.PRIMARY_KEY_NULLABLE, ", ".join(open_columns))
+
+
+def validate(action: act.ValidateConstraint, state: State) -> Effect:
+    """VALIDATE CONSTRAINT reads all rows, and lets reads and writes go on."""
+    table = state.table(action.table)
+    made = Making()
+    constraint = table.constraints.get(action.constraint)
+    made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, *state.schema.family(table))
+    if constraint is None:
+        if table.complete:
+            why = f"constraint {action.constraint} of {table.name.name} does not exist"
+            made.fail("42704", table.name, Cause.MISSING, why)
+            return made.done()
+    elif constraint.valid:
+        return made.done()
+    elif constraint.references is not None:
+        made.lock(Lock.ROW_SHARE, *state.schema.family(state.table(constraint.references)))
+    for each in _storages(table, state):
+        held = state.session.held.get(each.name)
+        under = held is not None and held[0].blocks_writes
+        cause = Cause.VALIDATE_HELD if under else Cause.VALIDATE
+        made.task(Work.SCAN, each, cause, action.constraint)
+    return made.done()
+
+
+def alter(action: act.AlterConstraint, state: State) -> Effect:
+    """ALTER CONSTRAINT."""
+    table = state.table(action.table)
+    made = Making().lock(Lock.ACCESS_EXCLUSIVE, table)
+    constraint = table.constraints.get(action.constraint)
+    if constraint is not None and constraint.references is not None:
+        made.lock(Lock.ROW_EXCLUSIVE, state.table(constraint.references))
+    return made.done()
+
+
+def drop(action: act.DropConstraint, state: State) -> Effect:
+    """DROP CONSTRAINT; that of a foreign key takes the other table too."""
+    table = state.table(action.table)
+    made = Making().lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    constraint = table.constraints.get(action.constraint)
+    if constraint is None:
+        if table.complete and not action.if_exists:
+            why = f"constraint {action.constraint} of {table.name.name} does not exist"
+            made.fail("42704", table.name, Cause.MISSING, why)
+    elif constraint.references is not None:
+        made.lock(Lock.ACCESS_EXCLUSIVE, state.table(constraint.references))
+    elif constraint.kind in (Holds.PRIMARY_KEY, Holds.UNIQUE):
+        _referred_to(made, table, constraint, action, state)
+    return made.done()
+
+
+def _referred_to(
+    made: Making,
+    table: Table,
+    constraint: Constraint,
+    action: act.DropConstraint,
+    state: State,
+) -> None:
+    for other in state.schema.referring(table):
+        keys = [each for each in other.foreign_keys if each.references == table.name]
+        if not any(set(each.referenced) == set(constraint.columns) for each in keys):
+            continue
+        made.lock(Lock.ACCESS_EXCLUSIVE, other)
+        if not action.cascade:
+            why = f"a foreign key of {other.name.name} depends on it"
+            made.fail("2BP01", table.name, Cause.DEPENDENT, why)

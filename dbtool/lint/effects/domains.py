@@ -1,0 +1,28 @@
+"""What changes of a domain do to every table that uses it."""
+
+from dbtool.lint import actions as act
+from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.effects.making import Making, State
+from dbtool.lint.schema import Table
+
+
+def alter(action: act.AlterDomain, state: State) -> Effect:
+    """ALTER DOMAIN: a constraint is checked in all rows of all tables, writers waiting."""
+    made = Making()
+    constraint = action.constraint
+    checked = action.change in ("validate constraint", "set not null") or (
+        action.change == "add constraint" and constraint is not None and constraint.valid
+    )
+    if not checked:
+        return made.done()
+    found = False
+    for table, column in state.schema.using(action.name):
+        found = True
+        if not table.partition_by:
+            made.lock(Lock.SHARE, table)
+            made.task(Work.SCAN, table, Cause.DOMAIN_CHECKED, column.name)
+    if not found and not state.schema.complete:
+        name = state.schema.full(action.name)
+        fact = "which tables have a column of this domain: each is read"
+        made.lacks(Cause.DOMAIN_CHECKED, Table(name=name, complete=False), fact)
+    return made.done()

@@ -1,0 +1,158 @@
+"""What attaching and detaching partitions does."""
+
+from dbtool.lint import actions as act
+from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.effects.making import Making, State
+from dbtool.lint.effects.proofs import not_null_proven
+from dbtool.lint.effects.tables import scan_default
+from dbtool.lint.expression import Expression, Form
+from dbtool.lint.schema import Bound, Holds, Table
+
+
+def attach(action: act.AttachPartition, state: State) -> Effect:
+    """ATTACH PARTITION reads the partition unless a validated check has its bounds."""
+    parent, child = state.table(action.table), state.table(action.partition)
+    made = Making()
+    made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, parent)
+    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(child))
+    if action.bound.default:
+        _scan_as_default(made, parent, child)
+        return made.done()
+    proven = within(child, parent, action.bound)
+    if proven is None:
+        fact = "whether a validated check proves the bounds of the partition"
+        made.lacks(Cause.ATTACH, child, fact)
+    for each in state.schema.family(child) if proven is False else ():
+        if not each.partition_by:
+            made.task(Work.SCAN, each, Cause.ATTACH, action.bound.text)
+    scan_default(made, parent, state)
+    return made.done()
+
+
+def _scan_as_default(made: Making, parent: Table, child: Table) -> None:
+    if parent.complete and not parent.children:
+        return
+    if child.complete and parent.complete:
+        made.task(Work.SCAN, child, Cause.ATTACH, "DEFAULT")
+    else:
+        made.lacks(Cause.ATTACH, child, "whether a validated check proves the bounds")
+
+
+def within(table: Table, parent: Table, bound: Bound) -> bool | None:
+    """Whether the validated checks of a table prove that its rows are in the bound."""
+    if not parent.complete or not table.complete:
+        return None
+    conditions = _conditions(parent, bound)
+    if conditions is None:
+        return False
+    proven = {
+        part
+        for each in table.having(Holds.CHECK)
+        if each.valid and each.expression is not None
+        for part in _parts(each.expression)
+    }
+    return all(
+        not_null_proven(table, each.parts[0].word)
+        if each.form is Form.IS_NOT_NULL
+        else _implied(each, proven)
+        for each in conditions
+    )
+
+
+def _conditions(parent: Table, bound: Bound) -> tuple[Expression, ...] | None:
+    """What a bound demands of one plain key column; None where it is more than that."""
+    if len(parent.partition_keys) != 1 or not parent.partition_keys[0]:
+        return None
+    key = Expression(Form.COLUMN, parent.partition_keys[0])
+    found = [Expression(Form.IS_NOT_NULL, "", (key,))]
+    if bound.values:
+        found.append(Expression(Form.OTHER, "in", (key, *map(bare, bound.values))))
+    for operator, limits in ((">=", bound.lower), ("<", bound.upper)):
+        for limit in limits:
+            if limit.word.lower() not in ("minvalue", "maxvalue"):
+                found.append(Expression(Form.OPERATOR, operator, (key, bare(limit))))
+    return tuple(found) if len(found) > 1 else None
+
+
+def _parts(expression: Expression) -> list[Expression]:
+    if expression.form is Form.AND:
+        return [part for each in expression.parts for part in _parts(each)]
+    return [_plain(expression)]
+
+
+def _plain(expression: Expression) -> Expression:
+    """A condition in the form `_conditions` writes."""
+    if expression.form is Form.OTHER and expression.word.split()[:1] in (["in"], ["between"]):
+        column, *rest = expression.parts
+        items = rest[0].parts if rest and rest[0].word == "list" else tuple(rest)
+        word = expression.word.split()[0]
+        return Expression(Form.OTHER, word, (column, *map(bare, items)))
+    if expression.form is Form.OPERATOR and len(expression.parts) == 2:
+        column, limit = expression.parts
+        word = expression.word
+        if column.form is not Form.COLUMN:
+            column, limit = limit, column
+            word = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(word, word)
+        return Expression(Form.OPERATOR, word, (column, bare(limit)))
+    return expression
+
+
+def bare(expression: Expression) -> Expression:
+    """A constant without casts and quotes, so that '2024-01-01'::date is '2024-01-01'."""
+    while expression.form is Form.CAST:
+        expression = expression.parts[0]
+    if expression.form is Form.COLUMN:
+        return Expression(Form.CONSTANT, expression.word)
+    return Expression(expression.form, expression.word.strip("'"), expression.parts)
+
+
+def _implied(condition: Expression, proven: set[Expression]) -> bool:
+    if condition in proven:
+        return True
+    key, *values = condition.parts
+    for each in proven:
+        if each.parts[:1] != (key,):
+            continue
+        if condition.word == "in":
+            single = each.form is Form.OPERATOR and each.word == "="
+            if (single or each.word == "in") and set(each.parts[1:]) <= set(values):
+                return True
+        elif each.form is Form.OPERATOR and _stricter(each, condition):
+            return True
+    return False
+
+
+def _stricter(given: Expression, wanted: Expression) -> bool:
+    """Whether `key >= 5` proves `key >= 1`, where the limits can be compared as numbers."""
+    try:
+        have, need = float(given.parts[1].word), float(wanted.parts[1].word)
+    except ValueError:
+        return given.word == ">" and wanted.word == ">=" and given.parts == wanted.parts
+    if given.word == "=":
+        return have >= need if wanted.word == ">=" else have < need
+    if wanted.word == ">=":
+        return given.word in (">", ">=") and have >= need
+    return (given.word == "<" and have <= need) or (given.word == "<=" and have < need)
+
+
+def detach(action: act.DetachPartition, state: State) -> Effect:
+    """DETACH PARTITION holds up the whole table unless it is CONCURRENTLY."""
+    parent, child = state.table(action.table), state.table(action.partition)
+    made = Making()
+    default = [
+        state.table(name)
+        for name in parent.children
+        if (bound := state.table(name).bound) is not None and bound.default
+    ]
+    if action.concurrently and state.session.in_transaction:
+        why = "ALTER TABLE ... DETACH CONCURRENTLY cannot run inside a transaction block"
+        made.fail("25001", parent.name, Cause.IN_TRANSACTION, why)
+    elif action.concurrently and default:
+        why = "not possible CONCURRENTLY beside a default partition"
+        made.fail("55000", parent.name, Cause.PARTITIONED, why)
+    elif action.concurrently or action.finalize:
+        made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, parent).lock(Lock.ACCESS_EXCLUSIVE, child)
+        made.task(Work.WAIT, parent, Cause.DETACH)
+    else:
+        made.lock(Lock.ACCESS_EXCLUSIVE, parent, child, *default)
+    return made.done()

@@ -1,0 +1,214 @@
+"""What statements about whole tables do."""
+
+from dbtool.lint import actions as act
+from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.effects.making import Making, State
+from dbtool.lint.schema import Name, Table
+
+
+def create(action: act.CreateTable, state: State) -> Effect:
+    """CREATE TABLE touches the tables it refers to and the one it becomes a partition of."""
+    made = Making()
+    there = state.schema.table(action.table)
+    if there is not None and there.name == state.schema.full(action.table):
+        if not action.if_not_exists:
+            why = f"relation {action.table} exists"
+            made.fail("42P07", there.name, Cause.EXISTS, why)
+        return made.done()
+    others = (each.references for each in action.constraints if each.references is not None)
+    for other in others:
+        if state.schema.full(other) != state.schema.full(action.table):
+            made.lock(Lock.SHARE_ROW_EXCLUSIVE, state.table(other))
+    for each_parent in action.inherits:
+        made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, state.table(each_parent))
+    _join(made, action, state)
+    return made.done()
+
+
+def _join(made: Making, action: act.CreateTable, state: State) -> None:
+    """What becoming a partition takes."""
+    if action.partition_of is not None:
+        parent = state.table(action.partition_of)
+        made.lock(Lock.ACCESS_EXCLUSIVE, parent)
+        for key in parent.foreign_keys:
+            if key.references is not None:
+                made.lock(Lock.SHARE_ROW_EXCLUSIVE, state.table(key.references))
+        if action.bound is not None and not action.bound.default:
+            scan_default(made, parent, state)
+
+
+def scan_default(made: Making, parent: Table, state: State) -> None:
+    """A new partition makes the server look for its rows in the default partition."""
+    if not parent.complete and not parent.children:
+        fact = "whether there is a DEFAULT partition: it would be read"
+        made.lacks(Cause.DEFAULT_PARTITION, parent, fact)
+    for name in parent.children:
+        child = state.table(name)
+        if child.bound is not None and child.bound.default:
+            for each in state.schema.family(child):
+                made.lock(Lock.ACCESS_EXCLUSIVE, each)
+                if not each.partition_by:
+                    made.task(Work.SCAN, each, Cause.DEFAULT_PARTITION)
+
+
+def drop(action: act.Drop, state: State) -> Effect:
+    """DROP of a table or of what hangs on one."""
+    made = Making()
+    table = state.schema.table(action.name)
+    match action.kind:
+        case "table" | "materialized view" | "foreign table":
+            _drop_table(made, action, state)
+        case "trigger" | "rule" | "policy":
+            made.lock(Lock.ACCESS_EXCLUSIVE, table or state.table(action.name))
+        case "type" | "domain":
+            _drop_type(made, action, state)
+        case "view":
+            view = state.schema.view(action.name)
+            if view and not action.cascade and any(state.schema.readers(view.name)):
+                why = f"another view reads {view.name.name}"
+                made.fail("2BP01", view.name, Cause.DEPENDENT, why)
+    return made.done()
+
+
+def _drop_table(made: Making, action: act.Drop, state: State) -> None:
+    table = state.schema.table(action.name)
+    if table is None:
+        if state.schema.complete and not action.if_exists:
+            why = f"{action.kind} {action.name} does not exist"
+            made.fail("42P01", state.schema.full(action.name), Cause.MISSING, why)
+        else:
+            made.lock(Lock.ACCESS_EXCLUSIVE, state.table(action.name))
+        return
+    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    for each in state.schema.family(table):
+        for key in each.foreign_keys:
+            if key.references is not None:
+                made.lock(Lock.ACCESS_EXCLUSIVE, state.table(key.references))
+    if table.parent is not None:
+        made.lock(Lock.ACCESS_EXCLUSIVE, state.table(table.parent))
+    others = [each for each in state.schema.referring(table) if each.name != table.name]
+    made.lock(Lock.ACCESS_EXCLUSIVE, *others)
+    dependents = [f"a foreign key of {each.name.name}" for each in others]
+    dependents += [
+        f"view {view.name.name}"
+        for view in state.schema.readers(table.name)
+        if view.name != table.name
+    ]
+    if dependents and not action.cascade:
+        made.fail("2BP01", table.name, Cause.DEPENDENT, f"{dependents[0]} depends on it")
+
+
+def _drop_type(made: Making, action: act.Drop, state: State) -> None:
+    for table, column in state.schema.using(action.name):
+        if action.cascade:
+            made.lock(Lock.ACCESS_EXCLUSIVE, table)
+        else:
+            why = f"column {column.name} of {table.name.name} is of that type"
+            made.fail("2BP01", table.name, Cause.DEPENDENT, why)
+
+
+def truncate(action: act.Truncate, state: State) -> Effect:
+    """TRUNCATE takes the table, its partitions and, with CASCADE, whoever refers to it."""
+    table = state.table(action.table)
+    made = Making().lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    beside = {state.table(name).name for name in action.beside}
+    for other in state.schema.referring(table):
+        if action.cascade:
+            made.lock(Lock.ACCESS_EXCLUSIVE, other)
+        elif other.name not in beside:
+            why = f"a foreign key of {other.name.name} refers to it"
+            made.fail("0A000", table.name, Cause.DEPENDENT, why)
+    return made.done()
+
+
+_OF_TABLES = ("table", "column", "constraint", "trigger", "rule", "policy", "foreign table")
+
+
+def rename(action: act.Rename, state: State) -> Effect:
+    """RENAME of a table or a part of it: only the catalog changes."""
+    made = Making()
+    of_view = state.schema.view(action.name) and not state.schema.table(action.name)
+    if action.kind in (*_OF_TABLES, "materialized view") and not of_view:
+        table = state.table(action.name)
+        made.lock(Lock.ACCESS_EXCLUSIVE, *_reached(action, table, state))
+        _check_column(made, action, table)
+    return made.done()
+
+
+def _reached(action: act.Rename, table: Table, state: State) -> tuple[Table, ...]:
+    return state.schema.family(table) if action.kind in ("column", "constraint") else (table,)
+
+
+def _check_column(made: Making, action: act.Rename, table: Table) -> None:
+    if action.kind == "column" and table.complete and action.part not in table.columns:
+        why = f"column {action.part} of {table.name.name} does not exist"
+        made.fail("42703", table.name, Cause.MISSING, why)
+
+
+def set_schema(action: act.SetSchema, state: State) -> Effect:
+    """SET SCHEMA."""
+    made = Making()
+    if "table" in action.kind:
+        made.lock(Lock.ACCESS_EXCLUSIVE, state.table(action.name))
+    return made.done()
+
+
+_MODES = {
+    "set statistics": Lock.SHARE_UPDATE_EXCLUSIVE,
+    "column options": Lock.SHARE_UPDATE_EXCLUSIVE,
+    "set options": Lock.SHARE_UPDATE_EXCLUSIVE,
+    "cluster on": Lock.SHARE_UPDATE_EXCLUSIVE,
+    "set without cluster": Lock.SHARE_UPDATE_EXCLUSIVE,
+    "enable trigger": Lock.SHARE_ROW_EXCLUSIVE,
+    "disable trigger": Lock.SHARE_ROW_EXCLUSIVE,
+}
+_REWRITING = ("set logged", "set unlogged", "set tablespace", "set access method")
+
+
+def alter(action: act.AlterTable, state: State) -> Effect:
+    """The other ALTER TABLE commands: a lock, and for some a rewrite."""
+    whole = state.table(action.table)
+    made = Making()
+    recurses = action.change in ("set statistics", "set storage", "set compression")
+    family = state.schema.family(whole) if recurses else (whole,)
+    made.lock(_MODES.get(action.change, Lock.ACCESS_EXCLUSIVE), *family)
+    if action.change in _REWRITING and not whole.partition_by:
+        settled = {"set logged": "permanent", "set unlogged": "unlogged"}.get(action.change)
+        if not whole.complete or settled != whole.persistence:
+            made.task(Work.REWRITE, whole, Cause.REWRITE_COMMAND, action.change)
+    return made.done()
+
+
+def lock(action: act.LockTable, state: State) -> Effect:
+    """LOCK TABLE."""
+    table = state.table(action.table)
+    return Making().lock(Lock(action.mode), *state.schema.family(table)).done()
+
+
+def on_table(mode: Lock, state: State, name: Name) -> Effect:
+    """A lock and nothing else."""
+    return Making().lock(mode, state.table(name)).done()
+
+
+def trigger(action: act.CreateTrigger, state: State) -> Effect:
+    """CREATE TRIGGER."""
+    table = state.table(action.table)
+    family = state.schema.family(table) if table.partition_by else (table,)
+    return Making().lock(Lock.SHARE_ROW_EXCLUSIVE, *family).done()
+
+
+def policy(action: act.Policy, state: State) -> Effect:
+    """CREATE and ALTER POLICY."""
+    return on_table(Lock.ACCESS_EXCLUSIVE, state, action.table)
+
+
+def rule(action: act.CreateRule, state: State) -> Effect:
+    """CREATE RULE."""
+    return on_table(Lock.ACCESS_EXCLUSIVE, state, action.table)
+
+
+def comment(action: act.Comment, state: State) -> Effect:
+    """COMMENT ON a table or a part of it."""
+    if action.table is None or state.schema.table(action.table) is None:
+        return Effect()
+    return on_table(Lock.SHARE_UPDATE_EXCLUSIVE, state, action.table)
