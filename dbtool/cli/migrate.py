@@ -188,7 +188,7 @@ def downgrade(
     sql: Annotated[bool, SQL] = False,
     from_scratch: Annotated[bool, FROM_SCRATCH] = False,
     plan: Annotated[
-        bool, typer.Option("--dry-run", "--plan", help="Show what would be undone and stop.")
+        bool, typer.Option("--dry-run", "--plan", help="Show what would be undone and lost, and stop.")
     ] = False,
     tag: Annotated[str | None, TAG] = None,
     yes: Annotated[bool, YES] = False,
@@ -196,8 +196,9 @@ def downgrade(
 ) -> "Report | None":
     """Undo revisions, back to the one given, or -1 for the last one.
 
-    Asks first; where the database is not known to be for development, its name has to be
-    typed. With --sql a range a:b is needed.
+    Says first what each step would lose, with rows counted, or estimated where a table is
+    large, and which revisions refuse. Then it asks; where the database is not known to be for
+    development, its name has to be typed. With --sql a range a:b is needed.
     """
     refuse_from_scratch(sql, from_scratch)
     with output.reserved():

@@ -1,12 +1,14 @@
 """Undo revisions: plan, ask, run, check where the database stands."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 
 from dbtool.guard import Action, Permission
+from dbtool.migrate.foresight import Foresight
+from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
@@ -17,7 +19,10 @@ from dbtool.ports import Progress, Silent
 
 @dataclass(frozen=True, slots=True)
 class Downgraded:
-    """What a downgrade did; `before` and `after` are the revisions the database records."""
+    """What a downgrade did; `before` and `after` are the revisions the database records.
+
+    `losses` is what was said of each revision before it ran.
+    """
 
     database: str
     named_by: str
@@ -25,6 +30,7 @@ class Downgraded:
     after: tuple[str, ...]
     revisions: tuple[Step, ...]
     waited: Waited
+    losses: tuple[Undone, ...]
 
 
 def downgrade(
@@ -36,20 +42,35 @@ def downgrade(
     tag: str | None = None,
 ) -> Downgraded:
     """Take the database back to a revision."""
-    command = downgrading(revision, tag)
+    foresight = Foresight()
+    command = replace(downgrading(revision, tag), foresight=foresight)
     with Session(project, progress or Silent()) as session:
-        allowed, lines = permission or Permission(), partial(plan_lines, verb="undo")
+        allowed = permission or Permission()
+        lines = partial(_lines, foresight)
         record = session.carry_out(command, Action.DOWNGRADE, allowed, lines)
-        return _downgraded(session, record)
+        return _downgraded(session, record, foresight)
+
+
+def _lines(foresight: Foresight, session: Session, record: Record) -> list[str]:
+    """The plan above the question: what each step would lose stands below it."""
+    foresight.told = True
+    head, *steps = plan_lines(session, record, verb="undo")
+    lines = [head]
+    for line, step in zip(steps, record.planned, strict=True):
+        undone = foresight.of(step.revision, step.version_table)
+        lines += [line, *(f"    {each}" for each in (undone.lines if undone else ()))]
+    return lines
 
 
 def plan(
     project: Project, revision: str, *, progress: Progress | None = None, tag: str | None = None
 ) -> Plan:
-    """What `downgrade` would undo; no revision runs."""
-    command = downgrading(revision, tag)
+    """What `downgrade` would undo and lose; no revision runs."""
+    foresight = Foresight()
+    command = replace(downgrading(revision, tag), foresight=foresight)
     with Session(project, progress or Silent(), reading=True) as session:
-        return planned_by(session, session.survey(command))
+        planned = planned_by(session, session.survey(command))
+        return replace(planned, losses=foresight.found)
 
 
 def downgrading(revision: str, tag: str | None) -> Command:
@@ -63,7 +84,7 @@ def downgrading(revision: str, tag: str | None) -> Command:
     return Command(("downgrade", *tagged(tag), "--", revision), steps, options)
 
 
-def _downgraded(session: Session, record: Record) -> Downgraded:
+def _downgraded(session: Session, record: Record, foresight: Foresight) -> Downgraded:
     target = session.target
     return Downgraded(
         target.shown,
@@ -72,4 +93,5 @@ def _downgraded(session: Session, record: Record) -> Downgraded:
         record.after,
         record.done,
         session.safety.waited,
+        foresight.found,
     )

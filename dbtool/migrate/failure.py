@@ -59,6 +59,8 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     said = server.message if server else _said(error)
     place = _place(error, Path(step.file)) or _place(error, scene.env)
     state = f"{state_of(scene)}{_reach(scene)}"
+    if server is None and _is_refusal(error, Path(step.file)):
+        return refused_by_author(step.revision, f"{place}: {str(error) or said}", state)
     parts = [_statement(server), _server_detail(server), place and f"at {place}", state]
     locked = server is not None and server.sqlstate in ("55P03", "40P01")
     return (LockNotObtained if locked else OperationError)(
@@ -66,6 +68,26 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
         detail="\n".join(part for part in parts if part),
         hint=_hint(server, scene) or missing_import(error),
     )
+
+
+def refused_by_author(revision: str, said: str, state: str) -> OperationError:
+    """The author of a revision lets nobody undo it, which is no failure of theirs."""
+    return OperationError(
+        f"revision {revision} cannot be downgraded: its author says so",
+        detail=f"{said}\n{state}",
+        hint="Go back to a backup, or write a new revision that leads to where you want to be.",
+    )
+
+
+def _is_refusal(error: BaseException, file: Path) -> bool:
+    """Whether downgrade() itself raised this, with a `raise` of its own."""
+    path = str(file.absolute())
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [each for each in frames if each.filename == path and each.name == "downgrade"]
+    if not own:
+        return False
+    raised_there = own[-1] is frames[-1] and (own[-1].line or "").startswith("raise")
+    return raised_there or isinstance(error, NotImplementedError)
 
 
 def _said(error: BaseException) -> str:

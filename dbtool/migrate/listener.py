@@ -1,7 +1,8 @@
 """Listen to every engine of the process while a team's code runs, and refuse what must not be."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -34,6 +35,18 @@ class Listener:
 
     def __init__(self) -> None:
         self.error: DbtoolError | None = None
+        self._is_closed = False
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let nothing connect, and nothing run where it is connected; trying is no error."""
+        self._is_closed = True
+        event.listen(Engine, "before_cursor_execute", _stop)
+        try:
+            yield
+        finally:
+            event.remove(Engine, "before_cursor_execute", _stop)
+            self._is_closed = False
 
     def __enter__(self) -> Self:
         self.error = None
@@ -62,6 +75,8 @@ class Listener:
         arguments: list[object],
         named: dict[str, object],
     ) -> DBAPIConnection | None:
+        if self._is_closed:
+            raise Stop
         if dialect.is_async and not _in_async_engine():
             self.refuse(mixed(dialect))
         return self.opening(dialect, arguments, named)
@@ -117,6 +132,10 @@ class Offline(Listener):
                 hint="Let env.py ask context.is_offline_mode() before it connects.",
             )
         )
+
+
+def _stop(*_: object) -> NoReturn:
+    raise Stop
 
 
 def _in_async_engine() -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
@@ -17,9 +18,19 @@ from dbtool.migrate.environment import Loaded, builds_several_engines
 from dbtool.migrate.listener import Stop
 from dbtool.migrate.logs import alembic_reports, quiet_alembic
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
-from dbtool.migrate.record import Record, Step, Table, driver_connection, follow
+from dbtool.migrate.record import (
+    Record,
+    Step,
+    Table,
+    driver_connection,
+    follow,
+    version_table_in_sql,
+)
 from dbtool.migrate.runner import Options, Runner
 from dbtool.migrate.verify import with_verify
+
+if TYPE_CHECKING:
+    from dbtool.migrate.foresight import Foresight
 
 Plan = Callable[["Session", Record], Iterable[str]]
 Steps = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
@@ -30,7 +41,8 @@ Look = Callable[[ScriptDirectory, tuple[str, ...], MigrationContext], None]
 class Command:
     """One of Alembic's commands: its words, its steps, and what env.py may ask about it.
 
-    `always` runs it even where it has no steps; `purge` forgets what is recorded first.
+    `always` runs it even where it has no steps; `purge` forgets what is recorded first;
+    `foresight` looks at the steps before anybody agrees to them.
     """
 
     words: tuple[str, ...]
@@ -38,6 +50,7 @@ class Command:
     options: Mapping[str, object] = field(default_factory=dict)
     always: bool = False
     purge: bool = False
+    foresight: "Foresight | None" = None
 
     @property
     def resumes(self) -> bool:
@@ -114,10 +127,16 @@ class Session(Runner):
             self._refuse_other_schema(table)
             if agreed is not None and not record.asks_no_more_than(agreed):
                 raise _changed_meanwhile(self.target.shown)
+            if steps and command.foresight is not None:
+                with self.watch.closed():
+                    command.foresight.look(self.connection, table, context, steps)
             if not (steps or command.always) or not may_run():
                 return ()
+            if command.foresight is not None:
+                command.foresight.tell(self.progress, record)
             driver = driver_connection(context)
             self.safety.take(table, None if command.purge else heads, driver)
+            self.safety.records_by(version_table_in_sql(context))
             if not heads and not purging:
                 context._ensure_version_table()
             if command.resumes:

@@ -7,6 +7,7 @@ from alembic.script import ScriptDirectory
 
 from dbtool.errors import UsageError
 from dbtool.guard import Action, Permission
+from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
@@ -18,12 +19,13 @@ from dbtool.report import counted
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an upgrade or downgrade would do."""
+    """What an upgrade or downgrade would do, and what a downgrade would lose."""
 
     database: str
     named_by: str
     before: tuple[str, ...]
     revisions: tuple[Step, ...]
+    losses: tuple[Undone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,9 +106,17 @@ def plan(result: Plan, command: str) -> Report:
         command=command,
         data=result,
         headline=headline,
-        sections=_steps(result.revisions) if result.revisions else (),
+        sections=(*_steps(result.revisions), *_losses(result)) if result.revisions else (),
         notes=named_by(result),
     )
+
+
+def _losses(result: Plan) -> Iterator[Section]:
+    """What a downgrade would lose, step by step."""
+    lines = [(each.revision, line) for each in result.losses for line in each.lines]
+    if lines:
+        columns = (Column("revision"), Column("what is lost", shrink=True))
+        yield Table(columns, tuple(lines), title="losses")
 
 
 def stamped(result: Stamped, command: str) -> Report:

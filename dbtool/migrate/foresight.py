@@ -1,0 +1,125 @@
+"""Before a downgrade runs: what it loses, which revisions refuse, and what cannot work."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+
+from dbtool.migrate.failure import refused_by_author
+from dbtool.migrate.location import relative_name
+from dbtool.migrate.losses import Losses, Undone, numbers
+from dbtool.migrate.preview import Preview, can_run, preview
+from dbtool.migrate.record import Record, Table, driver_connection
+from dbtool.migrate.taking import Taken, Taking
+from dbtool.migrate.undoing import Undoing, read
+from dbtool.migrate.unnamed import refusal as unnamed_refusal
+from dbtool.ports import Progress
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+    from dbtool.database.sync import SyncConnection
+
+_TOLD = 30
+
+
+@dataclass(slots=True)
+class Foresight:
+    """What is known of a downgrade before it runs; `found` is in the order of the steps."""
+
+    found: tuple[Undone, ...] = ()
+    told: bool = False
+    _seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def look(
+        self,
+        connection: "SyncConnection",
+        table: Table,
+        context: MigrationContext,
+        steps: Sequence[RevisionStep],
+    ) -> None:
+        """Look at the steps of one version table; raises OperationError where one cannot run."""
+        key = {(table.shown, each.revision.revision) for each in steps}
+        if key <= self._seen:
+            return
+        readings = [(step, read(Path(step.revision.path))) for step in steps]
+        _refuse(readings, context, connection)
+        others = [each for each in self.found if each.version_table != table.shown]
+        undone = _undone(connection, table, context, readings)
+        self.found, self._seen = (*others, *undone), self._seen | key
+
+    def of(self, revision: str, version_table: str) -> Undone | None:
+        """What undoing one revision loses."""
+        place = (revision, version_table)
+        return next((e for e in self.found if (e.revision, e.version_table) == place), None)
+
+    def tell(self, progress: Progress, record: Record) -> None:
+        """Say it where nobody was asked, and so nobody has seen it."""
+        if self.told:
+            return
+        self.told = True
+        lines = [
+            f"{step.revision} {line}"
+            for step in record.planned
+            if (undone := self.of(step.revision, step.version_table)) is not None
+            for line in undone.lines
+        ]
+        for line in lines[:_TOLD]:
+            progress.note(line)
+        if len(lines) > _TOLD:
+            progress.note(f"and {len(lines) - _TOLD} more: --plan shows them all")
+
+
+Reading = tuple[RevisionStep, Undoing]
+
+
+def _refuse(
+    readings: Sequence[Reading], context: MigrationContext, connection: "SyncConnection"
+) -> None:
+    """What is certain to fail is refused before anything runs."""
+    for step, undoing in readings:
+        file = relative_name(step.revision.path)
+        if undoing.refusal is not None:
+            place = f"{file}:{undoing.refusal.line}"
+            raise refused_by_author(
+                step.revision.revision, f"{place}: {undoing.refusal.said}", "Nothing was run."
+            )
+        broken = [each for each in undoing.unnamed if not can_run(each, context)]
+        if broken:
+            raise unnamed_refusal(step.revision.revision, file, broken, undoing, connection)
+
+
+def _undone(
+    connection: "SyncConnection",
+    table: Table,
+    context: MigrationContext,
+    readings: Sequence[Reading],
+) -> tuple[Undone, ...]:
+    previews = [preview(step, context, undoing) for step, undoing in readings]
+    taken = list(_taken(previews))
+    found = numbers(driver_connection(context), [each for step in taken for each in step[0]])
+
+    async def weigh(opened: "Connection") -> list[Undone]:
+        losses = Losses(opened, found)
+        await losses.know()
+        return [
+            Undone(
+                revision=step.revision.revision,
+                version_table=table.shown,
+                losses=await losses.of(takes),
+                unknown=unknown,
+                does_nothing=undoing.does_nothing,
+            )
+            for (step, undoing), (takes, unknown) in zip(readings, taken, strict=True)
+        ]
+
+    return tuple(connection.run(weigh))
+
+
+def _taken(previews: Sequence[Preview]) -> Iterator[tuple[tuple[Taken, ...], str]]:
+    """What each step takes, and why it may be more."""
+    taking = Taking()
+    for each in previews:
+        takes = taking.read(each.statements)
+        yield takes, each.unknown or taking.unknown

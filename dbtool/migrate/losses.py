@@ -1,0 +1,187 @@
+"""What each step of a downgrade takes away from the database as it is, with numbers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from dbtool.migrate.literals import quoted
+from dbtool.migrate.measure import Measure, Relation
+from dbtool.migrate.statements import answer
+from dbtool.migrate.taking import Taken
+from dbtool.report import counted, listed
+from dbtool.sql.names import identifier
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Data that is lost, and how much; `exact` tells a count from an estimate.
+
+    Of a column of a large table the rows of the table are given. `cascades` is what CASCADE
+    takes away with it.
+    """
+
+    kind: str
+    name: str
+    rows: int | None
+    exact: bool
+    bytes: int
+    how: str = ""
+    cascades: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The loss in one line."""
+        also = f"; CASCADE takes {listed(self.cascades)} too" if self.cascades else ""
+        words = _WORDS.get(self.kind, "{kind} {name}")
+        what = words.format(kind=self.kind, name=self.name, how=self.how)
+        return f"{what}{self._much()}{also}"
+
+    def _much(self) -> str:
+        if self.kind == "sequence":
+            return ""
+        noun = "value" if self.kind == "column" and self.exact else "row"
+        if self.rows is None:
+            return f" ({noun}s not known, {_size(self.bytes)})"
+        upto = "up to " if self.how.endswith("WHERE") else ""
+        if self.exact:
+            return f" ({upto}{counted(self.rows, noun)})"
+        return f" ({upto}about {counted(self.rows, noun)}, estimated, {_size(self.bytes)})"
+
+
+_WORDS = {
+    "rows": "rows of {name} ({how})",
+    "values": "values in {name} ({how})",
+    "conversion": "column {name} becomes {how}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What undoing one revision loses; `unknown` says why there may be more."""
+
+    revision: str
+    version_table: str
+    losses: tuple[Loss, ...] = ()
+    unknown: str = ""
+    does_nothing: bool = False
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What to know before it runs."""
+        lines = [f"loses {each.shown}" for each in self.losses]
+        if self.unknown:
+            more = "what else it loses" if lines else "what it loses"
+            lines.append(f"{more} is not known: {self.unknown}")
+        if self.does_nothing:
+            lines.append("does nothing: the schema stays as it is")
+        return tuple(lines)
+
+
+def numbers(connection: DBAPIConnection, taken: Iterable[Taken]) -> dict[Taken, int]:
+    """Which objects the names stand for, as the connection that will run them finds them."""
+    wanted = list(dict.fromkeys(each for each in taken if each.kind != "schema"))
+    if not wanted:
+        return {}
+    looked_up = ", ".join(
+        f"coalesce(pg_catalog.{'to_regtype' if each.kind == 'type' else 'to_regclass'}"
+        f"({quoted(_sql(each))})::pg_catalog.oid::pg_catalog.text, '0')"
+        for each in wanted
+    )
+    sql = f"SELECT pg_catalog.array_to_string(ARRAY[{looked_up}], ' ')"
+    found = map(int, str(answer(connection, sql.replace("%", "%%"))[0]).split())
+    return {each: oid for each, oid in zip(wanted, found, strict=True) if oid}
+
+
+def _sql(taken: Taken) -> str:
+    return ".".join(identifier(part) for part in taken.name if part)
+
+
+@dataclass(slots=True)
+class Losses:
+    """Weighs what step after step takes away; what is gone already is not lost again."""
+
+    connection: "Connection"
+    numbers: dict[Taken, int]
+    _gone: set[tuple[int, str]] = field(default_factory=set)
+    _known: dict[int, Relation] = field(default_factory=dict)
+    _measure: Measure = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._measure = Measure(self.connection)
+
+    async def know(self) -> None:
+        """Read the tables once for all steps."""
+        oids = [oid for each, oid in self.numbers.items() if each.kind != "type"]
+        self._known = await self._measure.relations(list(dict.fromkeys(oids)))
+
+    async def of(self, taken: Sequence[Taken]) -> tuple[Loss, ...]:
+        """What one step loses."""
+        found: list[Loss] = []
+        for each in taken:
+            for oid, column in await self._places(each):
+                if (loss := await self._loss(each, oid, column)) is not None:
+                    found.append(loss)
+        return tuple(found)
+
+    async def _places(self, taken: Taken) -> list[tuple[int, str]]:
+        """The tables and columns that are meant."""
+        if taken.kind == "schema":
+            tables = await self._measure.in_schema(taken.name[1])
+            self._known |= await self._measure.relations(tables)
+            return [(oid, "") for oid in tables]
+        oid = self.numbers.get(taken)
+        if oid is None:
+            return []
+        if taken.kind == "type":
+            columns = await self._measure.of_type(oid)
+            self._known |= await self._measure.relations([each[0] for each in columns])
+            return columns
+        return [(oid, taken.column)]
+
+    async def _loss(self, taken: Taken, oid: int, column: str) -> Loss | None:
+        relation = self._known.get(oid)
+        if relation is None or (oid, "") in self._gone or (oid, column) in self._gone:
+            return None
+        if column and column not in relation.columns:
+            return None
+        kind = {"schema": "table", "type": "column"}.get(taken.kind, taken.kind)
+        if kind == "conversion" and relation.columns[column] == taken.how.replace(", ", ","):
+            return None
+        if kind in ("table", "column", "materialized view", "sequence"):
+            self._gone.add((oid, column))
+        rows = None if kind == "sequence" else await self._measure.count(relation, column)
+        return Loss(
+            kind=kind,
+            name=f"{relation.shown}.{column}" if column else relation.shown,
+            rows=relation.rows if rows is None else rows,
+            exact=rows is not None,
+            bytes=relation.bytes,
+            how=_how(taken, relation),
+            cascades=await self._cascades(taken, oid, column),
+        )
+
+    async def _cascades(self, taken: Taken, oid: int, column: str) -> tuple[str, ...]:
+        if not taken.cascade or taken.kind in ("schema", "type"):
+            return ()
+        if taken.how == "TRUNCATE":
+            return await self._measure.referencing(oid)
+        return await self._measure.dependents(oid, column)
+
+
+def _how(taken: Taken, relation: Relation) -> str:
+    if taken.kind == "conversion":
+        return f"{taken.how}, now {relation.columns[taken.column]}"
+    return f"{taken.how} … WHERE" if taken.some else taken.how
+
+
+def _size(size: int) -> str:
+    """Bytes in their largest fitting unit."""
+    for unit, each in (("GB", 1 << 30), ("MB", 1 << 20)):
+        if size >= each:
+            return f"{size / each:.1f} {unit}"
+    return f"{size / 1024:.0f} kB"
