@@ -1,6 +1,7 @@
 """One database on one server, as the user named it."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
@@ -120,6 +121,9 @@ class Target:
             given = {key: value for key, value in self.parameters if key != _NOT_OF_LIBPQ}
             return place | mode | given
         mode = {"ssl": self.sslmode} if self.sslmode else {}
+        if self.is_socket and (self.sslmode or os.environ.get("PGSSLMODE")):
+            # libpq ignores the mode on a socket; asyncpg would look for certificates.
+            mode = {"ssl": "disable"}
         return place | mode | self._for_asyncpg()
 
     def _for_asyncpg(self) -> dict[str, str]:

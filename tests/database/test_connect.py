@@ -84,6 +84,15 @@ def test_the_engine_url_leads_to_the_same_database(database: Target) -> None:
     assert asyncio.run(run()) == database.database
 
 
+@pytest.mark.parametrize("mode", [None, "verify-full"])
+def test_no_certificate_is_wanted_for_a_socket(
+    database: Target, monkeypatch: pytest.MonkeyPatch, mode: str | None
+) -> None:
+    """Neither PGSSLMODE nor the URL makes the engine ask for TLS there, as libpq never does."""
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    test_the_engine_url_leads_to_the_same_database(replace(database, sslmode=mode))
+
+
 def test_rows_values_and_tags(connection: SyncConnection) -> None:
     """The synchronous connection returns what asyncpg returns."""
     connection.execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2)")
