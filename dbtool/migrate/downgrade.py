@@ -91,7 +91,7 @@ def _downgraded(session: Session, record: Record, foresight: Foresight) -> Downg
         target.source,
         record.before,
         record.after,
-        record.done,
+        session.tally.told(record.done),
         session.safety.waited,
         foresight.found,
     )

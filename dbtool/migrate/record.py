@@ -26,13 +26,21 @@ _SCHEMA = text(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One revision that is to run, or has run."""
+    """One revision that is to run, or has run.
+
+    Of one that has run: what its last attempt took and did, how many attempts there were, a
+    statement tried again being one too, and the seconds all of them waited for locks.
+    """
 
     revision: str
     message: str
     file: str
     version_table: str
     seconds: float | None = None
+    statements: int | None = None
+    rows: int | None = None
+    attempts: int | None = None
+    at_locks: float | None = None
 
 
 @dataclass(slots=True)

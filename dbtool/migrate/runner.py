@@ -30,6 +30,7 @@ from dbtool.migrate.record import Record, Table
 from dbtool.migrate.safety import Safety
 from dbtool.migrate.servererror import chain
 from dbtool.migrate.statements import Statements
+from dbtool.migrate.tally import Tally
 from dbtool.ports import Progress
 from dbtool.report import duration
 
@@ -62,6 +63,7 @@ class Runner:
         self.watch.wait_db = project.wait_db
         self.interruption = Interruption()
         self.safety = Safety(self.watch, project.limits, progress, self._sleep)
+        self.tally = Tally(self.safety, lambda: self.safety.at_locks)
 
     def __enter__(self) -> Self:
         return self
@@ -111,8 +113,9 @@ class Runner:
                 self.watch.refuse(error)
 
         failure: BaseException | None = None
-        heard = Statements(lambda: record.executing, self.safety)
-        with cancelling(self._cancel) as self.interruption, heard:
+        heard = Statements(lambda: record.executing, self.tally)
+        counted = self.tally.counting(lambda: record.executing)
+        with cancelling(self._cancel) as self.interruption, heard, counted:
             try:
                 run(loaded, guarded, self.watch, **options(loaded))
             except BaseException as error:

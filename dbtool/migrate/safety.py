@@ -77,6 +77,11 @@ class Safety:
         return self._watcher.cancelled
 
     @property
+    def at_locks(self) -> float:
+        """The seconds that all attempts have waited for locks so far."""
+        return self._watcher.waited
+
+    @property
     def blocks(self) -> str:
         """Whom this attempt held up, where it was cancelled for holding them up too long."""
         queue = self._followers.last

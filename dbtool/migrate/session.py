@@ -236,6 +236,7 @@ class Session(Runner):
     def _starting(self, step: Step, driver: DBAPIConnection) -> None:
         if self.interruption:
             raise Stop
+        self.tally.begin(step)
         try:
             self.safety.before_revision(step, driver, down=self._down)
         except DbtoolError as error:

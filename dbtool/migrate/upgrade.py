@@ -115,6 +115,6 @@ def _upgraded(session: Session, record: Record) -> Upgraded:
         target.source,
         record.before,
         record.after,
-        record.done,
+        session.tally.told(record.done),
         session.safety.waited,
     )

@@ -1,0 +1,95 @@
+"""What the JSON record of a run says of each revision: statements, rows, attempts, locks."""
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from tests.migrate.conftest import Run
+from tests.migrate.projects import FROM_CONFIG, Small
+from tests.migrate.test_lock import ASYNC, PER_MIGRATION
+from tests.migrate.test_resume import AUTOCOMMIT, BROKEN
+
+FIRST, HEAD = "aaaa00000001", "aaaa00000002"
+FILLS = """
+op.execute("CREATE TABLE t2 (id int)")
+op.execute("INSERT INTO t2 SELECT generate_series(1, 5)")
+op.execute("UPDATE t2 SET id = id + 10 WHERE id > 2")
+op.execute("DELETE FROM t2 WHERE id = 1")
+op.get_bind().execute(sa.text("SELECT * FROM t2")).fetchall()
+"""
+
+
+def revisions(run: Run, *words: str) -> list[dict[str, Any]]:
+    """What the record says of the revisions of a run."""
+    ran = run(*words, "--json")
+    assert ran.code == 0, ran
+    found: list[dict[str, Any]] = json.loads(ran.out)["data"]["revisions"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "env", [FROM_CONFIG, ASYNC, PER_MIGRATION, AUTOCOMMIT], ids=["", "async", "each", "auto"]
+)
+def test_statements_and_rows(run: Run, project: Small, env: str) -> None:
+    """Statements are counted without Alembic's own, rows where they were changed."""
+    project.env(env)
+    project.revision(HEAD, FIRST, FILLS, 'op.execute("DELETE FROM t2")')
+    first, second = revisions(run, "upgrade")
+    assert (first["statements"], first["rows"], first["attempts"]) == (1, 0, 1)
+    assert (second["statements"], second["rows"], second["attempts"]) == (5, 9, 1)
+    assert second["at_locks"] == 0
+    assert 0 < second["seconds"] < 30
+    (undone,) = revisions(run, "downgrade", "-1", "--yes")
+    assert (undone["statements"], undone["rows"]) == (1, 4)
+
+
+def test_plan_has_no_counts(run: Run) -> None:
+    """What has not run has no numbers."""
+    planned = revisions(run, "upgrade", "--plan")
+    assert {each["statements"] for each in planned} == {None}
+
+
+def test_verify_does_not_count(run: Run, project: Small) -> None:
+    """What a revision asks about itself is none of its work."""
+    path = project.root / f"migrations/versions/{HEAD}.py"
+    check = 'connection.execute(sa.text("INSERT INTO t2 VALUES (1)"))'
+    path.write_text(f"{path.read_text()}def verify(connection):\n    {check}\n")
+    _, second = revisions(run, "upgrade")
+    assert (second["statements"], second["rows"]) == (1, 0)
+
+
+def test_left_out_does_not_count(run: Run, project: Small) -> None:
+    """What an earlier run has committed is none of this one."""
+    project.revision(HEAD, FIRST, BROKEN.format(error=" broken"))
+    assert run("upgrade", "-y").code == 4
+    project.revision(HEAD, FIRST, BROKEN.format(error=""))
+    (only,) = revisions(run, "upgrade", "-y")[-1:]
+    assert (only["revision"], only["statements"]) == (HEAD, 1)
+
+
+@pytest.mark.parametrize("block", [False, True], ids=["transaction", "autocommit"])
+def test_attempts_and_locks(run: Run, project: Small, database: Target, block: bool) -> None:
+    """A revision that had to try again says how often, and how long all waited."""
+    assert run("upgrade", FIRST).code == 0
+    statement = 'op.execute("ALTER TABLE t1 ADD c int")'
+    inside = f"with op.get_context().autocommit_block():\n    {statement}"
+    project.revision(HEAD, FIRST, inside if block else statement)
+    with SyncConnection(database) as other:
+        other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
+
+        def release() -> None:
+            time.sleep(1.5)
+            other.execute("COMMIT")
+
+        thread = threading.Thread(target=release)
+        thread.start()
+        (only,) = revisions(run, "upgrade", "-y", "--lock-timeout", "300ms")
+        thread.join()
+    assert only["attempts"] >= 2
+    assert 0.2 < only["at_locks"] < 3
+    assert only["statements"] == 1
