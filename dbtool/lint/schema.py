@@ -57,11 +57,15 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """An index; `columns` has an empty string where an expression stands."""
+    """An index; `columns` has an empty string where an expression stands.
+
+    `options` has for each element what stands behind it, as `DESC` or an operator class.
+    """
 
     name: str
     table: Name
     columns: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     expressions: tuple[Expression, ...] = ()
     predicate: Expression | None = None
     include: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Columns, constraints and indexes in the parser's tree."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -9,6 +10,7 @@ from dbtool.lint.expression import Expression, Form
 from dbtool.lint.read.expressions import expression, optional
 from dbtool.lint.read.names import Node, name_of, qualified, type_of, words
 from dbtool.lint.schema import Bound, Column, Constraint, Holds, Index, Type
+from dbtool.sql.names import identifier
 
 _SERIAL = {
     "serial": "int4",
@@ -126,12 +128,32 @@ def index(node: Node) -> Index:
         name=node.idxname,
         table=name_of(node.relation),
         columns=tuple(each.name for each in elements),
+        options=_options(elements),
         expressions=tuple(expression(each.expr) for each in elements if each.HasField("expr")),
         predicate=optional(node, "where_clause"),
         include=tuple(each.index_elem.name for each in node.index_including_params),
         unique=node.unique,
         method=node.access_method or "btree",
     )
+
+
+def _options(elements: list[Node]) -> tuple[str, ...]:
+    """What stands behind each element; nothing where none has anything."""
+    found = tuple(" ".join(_said(each)) for each in elements)
+    return found if any(found) else ()
+
+
+def _said(element: Node) -> Iterator[str]:
+    if element.collation:
+        yield f"COLLATE {identifier(words(element.collation)[-1])}"
+    if element.opclass:
+        yield words(element.opclass)[-1]
+    if element.ordering == pb.SORTBY_DESC:
+        yield "DESC"
+    if element.nulls_ordering == pb.SORTBY_NULLS_FIRST:
+        yield "NULLS FIRST"
+    if element.nulls_ordering == pb.SORTBY_NULLS_LAST:
+        yield "NULLS LAST"
 
 
 def bound(node: Node) -> Bound:

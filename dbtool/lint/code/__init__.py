@@ -1,0 +1,12 @@
+"""The Alembic code that does safely what a statement does at once."""
+
+from dbtool.lint.code.calls import autocommit as autocommit
+from dbtool.lint.code.calls import call as call
+from dbtool.lint.code.calls import chain as chain
+from dbtool.lint.code.calls import execute as execute
+from dbtool.lint.code.calls import schema_of as schema_of
+from dbtool.lint.code.calls import sql_name as sql_name
+from dbtool.lint.code.calls import string as string
+from dbtool.lint.code.columns import not_null_chain as not_null_chain
+from dbtool.lint.code.indexes import create_index as create_index
+from dbtool.lint.code.indexes import drop_index as drop_index

@@ -1,0 +1,55 @@
+"""The pieces of Alembic code: names and text as literals, calls, blocks, deploy boundaries."""
+
+import re
+from textwrap import indent
+
+from dbtool.lint.schema import Name
+from dbtool.sql.names import identifier
+
+WIDTH = 88
+NEXT = "# next revision"
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+def string(text: str) -> str:
+    """A text as a Python literal on one line."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def schema_of(name: Name) -> str:
+    """The argument that names the schema, with its comma, or nothing."""
+    return f", schema={string(name.schema)}" if name.schema else ""
+
+
+def sql_name(name: Name | str) -> str:
+    """A name as SQL writes it, in quotes only where it needs them to be read back."""
+    parts = (name,) if isinstance(name, str) else (name.schema, name.name)
+    return ".".join(part if _PLAIN.match(part) else identifier(part) for part in parts if part)
+
+
+def call(function: str, *arguments: str) -> str:
+    """A call of `op`; one that is too wide for a line is broken after its parenthesis."""
+    whole = f"op.{function}({', '.join(arguments)})"
+    if len(whole) <= WIDTH or "\n" in whole:
+        return whole
+    return f"op.{function}(\n" + "".join(f"    {each},\n" for each in arguments) + ")"
+
+
+def execute(sql: str) -> str:
+    """`op.execute` of one statement; a long one stands on lines of its own."""
+    if "\n" not in sql and len(sql) <= WIDTH - 14:
+        return f"op.execute({string(sql)})"
+    escaped = sql.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'op.execute(\n    """\n{indent(escaped, "    ")}\n    """\n)'
+
+
+def autocommit(*code: str) -> str:
+    """Code outside of the revision's transaction, where each statement commits by itself."""
+    body = indent("\n".join(code), "    ")
+    return f"with op.get_context().autocommit_block():\n{body}"
+
+
+def chain(*revisions: str) -> str:
+    """The code of several revisions, each deployed after the one before it."""
+    return f"\n{NEXT}\n".join(revisions)
