@@ -5,15 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Any, Protocol, cast
 from uuid import UUID
 
 import postgast
 from postgast import pg_query_pb2 as pb
-from sqlalchemy import ClauseElement, Insert, text
+from sqlalchemy import BindParameter, ClauseElement, Insert, text
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import CompileError
+from sqlalchemy.exc import CompileError, InvalidRequestError
 from sqlalchemy.schema import DDLElement
+from sqlalchemy.sql import visitors
 
 from dbtool.errors import OperationError
 
@@ -72,19 +74,22 @@ def with_values(construct: object, parameters: object, dialect: Dialect) -> Iter
         yield str(construct.compile(dialect=dialect))
     elif not isinstance(construct, ClauseElement):
         raise TypeError(f"{type(construct).__name__} is not a statement")
-    elif isinstance(construct, Insert) and isinstance(parameters, Sequence):
-        yield _inline(construct.values(list(parameters)), dialect)
-    elif isinstance(parameters, Sequence):
-        for each in parameters:
-            yield _substituted(construct, each)
-    elif parameters:
-        yield _substituted(construct, cast("Mapping[str, object]", parameters))
-    else:
+    elif not parameters:
         yield _inline(construct, dialect)
+    elif isinstance(parameters, Mapping):
+        yield _substituted(construct, parameters)
+    elif isinstance(construct, Insert):
+        yield _inline(construct.values(cast("Sequence[object]", parameters)), dialect)
+    else:
+        for each in cast("Sequence[Mapping[str, object]]", parameters):
+            yield _substituted(construct, each)
 
 
 def _inline(construct: ClauseElement, dialect: Dialect) -> str:
     """As SQLAlchemy writes literals; not every type of every project can be written by it."""
+    for each in visitors.iterate(construct):
+        if isinstance(each, BindParameter) and each.required:
+            raise InvalidRequestError(f"A value is required for bind parameter {each.key!r}")
     try:
         return str(construct.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
     except (CompileError, NotImplementedError, TypeError, ValueError):
@@ -93,8 +98,8 @@ def _inline(construct: ClauseElement, dialect: Dialect) -> str:
 
 def _substituted(construct: ClauseElement, parameters: Mapping[str, object]) -> str:
     """As the driver would send it, its placeholders replaced by what they stand for."""
-    dialect: Any = importlib.import_module("sqlalchemy.dialects.postgresql.asyncpg").dialect()
-    compiled: Any = construct.compile(dialect=dialect, column_keys=list(parameters) or None)
+    compiled: Any = construct.compile(dialect=_numbering(), column_keys=list(parameters) or None)
+    compiled.construct_params(parameters, _check=True)
     state = compiled.construct_expanded_state(parameters)
     convert = {**compiled._bind_processors, **state.processors}
     values = [
@@ -102,6 +107,13 @@ def _substituted(construct: ClauseElement, parameters: Mapping[str, object]) -> 
         for name in state.positiontup or ()
     ]
     return _numbered(state.statement, values)
+
+
+@cache
+def _numbering() -> Any:
+    """A dialect whose placeholders the parser finds again; its driver knows ranges and the like."""
+    dialect: Any = importlib.import_module("sqlalchemy.dialects.postgresql.asyncpg").dialect
+    return dialect(dbapi=dialect.import_dbapi())
 
 
 def holds_parameters(construct: object, dialect: Dialect) -> bool:

@@ -22,7 +22,8 @@ from dbtool.migrate.headers import read_all
 from dbtool.migrate.listener import other_kind
 from dbtool.migrate.location import version_directories
 from dbtool.migrate.logs import quiet_alembic
-from dbtool.migrate.lookup import resolve
+from dbtool.migrate.lookup import all_scripts, resolve
+from dbtool.migrate.perform import with_both_ways
 from dbtool.migrate.project import Project
 from dbtool.migrate.rehearsal import Run, together
 from dbtool.migrate.rendering import Rendering, commits_each
@@ -89,6 +90,8 @@ class _Reading:
             raise other_kind(context.dialect)
         if self.chosen is None:
             self.chosen = choose(script, self.wanted)
+        for known in all_scripts(script):
+            with_both_ways(known.module)
         steps = _steps(script, self.chosen)
         each = commits_each(
             Path(script.env_py_location),

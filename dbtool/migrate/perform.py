@@ -74,7 +74,14 @@ def _module(script: Script) -> ModuleType:
     if not hasattr(module, "__file__"):
         path = Path(script.path)
         module = script.module = load_python_file(path.parent, path.name)
+        with_both_ways(module)
     return module
+
+
+def with_both_ways(module: ModuleType) -> None:
+    """Let Alembic find both functions, also where the revision has but one."""
+    for name in ("upgrade", "downgrade"):
+        vars(module).setdefault(name, None)
 
 
 def _line(trace: TracebackType | None, file: str) -> int:
@@ -100,6 +107,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, Unknown):
         return error.reason
     if isinstance(error, NoInspectionAvailable):
-        return "what follows depends on what the database holds (inspect)"
+        return "what follows depends on what the database holds"
     said = without_passwords(str(error).strip().partition("\n")[0])
     return f"{type(error).__name__}: {said}".rstrip(": ")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -13,7 +13,7 @@ from alembic.script import Script
 from dbtool.migrate.batch import adapt_operations
 from dbtool.migrate.callsite import Stack
 from dbtool.migrate.perform import perform
-from dbtool.migrate.recorder import Recorder, Transactions
+from dbtool.migrate.recorder import Recorder, Transactions, Unknown
 from dbtool.migrate.standin import StandIn
 from dbtool.statement import Migration, Statement
 
@@ -112,9 +112,14 @@ def _note_into(recorder: Recorder, context: MigrationContext) -> None:
     impl.connection = StandIn(context.dialect, recorder)
     impl.as_sql = context.as_sql = False
     context.connection = impl.connection
+    vars(context.dialect)["_ensure_has_table_connection"] = _look_up
     context.autocommit_block = recorder.transactions.outside  # type: ignore[method-assign]
     context.begin_transaction = lambda *_, **__: nullcontext()  # type: ignore[method-assign]
     context.on_version_apply_callbacks = ()
+
+
+def _look_up(_: object) -> NoReturn:
+    raise Unknown("what follows depends on what the database holds")
 
 
 def together(runs: Sequence[Run]) -> tuple[Migration, ...]:

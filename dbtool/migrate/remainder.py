@@ -27,6 +27,7 @@ from dbtool.migrate.standin import StandIn
 _UNCHANGEABLE = (str, bytes, int, float, complex, tuple, frozenset, type(None), type)
 _INERT = (ModuleType, FunctionType, BuiltinFunctionType, ClauseElement, TypeEngine, StandIn)
 _OPERATIONS = "alembic.op"
+_SURE = (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.Import, ast.ImportFrom)
 _Functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -51,8 +52,6 @@ def remainders(trace: TracebackType | None, file: str) -> Iterator[Remainder]:
     for each in reversed(found):
         if (rest := each.rest()) is not None:
             yield rest
-        else:
-            return
 
 
 def _frames(trace: TracebackType | None, file: str) -> Iterator[tuple[FrameType, int]]:
@@ -96,7 +95,7 @@ class _Interrupted:
             if isinstance(statement, ast.Global | ast.Nonlocal):
                 return None
             if place and not unknown & _names(statement):
-                unknown -= _bound(statement)
+                unknown -= _bound(statement) if isinstance(statement, _SURE) else set()
                 kept.append(statement)
                 continue
             if place and self._operates(statement):
@@ -157,7 +156,13 @@ def _definition(code: CodeType, file: str) -> ast.FunctionDef | None:
 
 
 def _names(statement: ast.stmt) -> set[str]:
-    return {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}
+    """The names whose values a statement uses."""
+    found: set[str] = set()
+    for node in ast.walk(statement):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) | ast.AugAssign(target=ast.Name(id=name)):
+                found.add(name)
+    return found
 
 
 def _bound(statement: ast.stmt) -> set[str]:

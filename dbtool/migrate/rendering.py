@@ -12,7 +12,7 @@ from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -22,7 +22,7 @@ from dbtool.imports import without_passwords
 from dbtool.migrate.environment import Loaded
 from dbtool.migrate.listener import Offline
 from dbtool.migrate.recorder import Unknown
-from dbtool.migrate.sealed import no_network
+from dbtool.migrate.sealed import is_sealed, no_network
 
 Work = Callable[[EnvironmentContext, MigrationContext], Iterable[RevisionStep]]
 
@@ -39,6 +39,7 @@ class Rendering:
 
     def run(self) -> None:
         """Give `work` each context that env.py configures; the default one where it has none."""
+        self.loaded.config.stdout = io.StringIO()
         module = ModuleType("env_py")
         reason = self._attempt(lambda _: self._run_env(module))
         if self.runs:
@@ -66,7 +67,7 @@ class Rendering:
             self.runs += 1
             return steps
 
-        listener = Offline()
+        listener = _Refusing()
         environment = EnvironmentContext(
             self.loaded.config,
             self.loaded.script,
@@ -80,7 +81,7 @@ class Rendering:
             with chdir(self.loaded.project.place.base), no_network(), listener, environment:
                 perform(environment)
         except DbtoolError as error:
-            if error is self._wrong:
+            if error is self._wrong or error is not listener.error:
                 raise
             return "env.py cannot run offline: it connects to a database"
         except (Exception, SystemExit, Unknown) as error:
@@ -97,6 +98,15 @@ class Rendering:
         vars(module).update(__file__=str(path), __spec__=spec, __loader__=spec.loader)
         vars(module)["open"] = _open_to_read
         spec.loader.exec_module(module)
+
+
+class _Refusing(Offline):
+    """Nothing may be connected to; a revision that tries is followed no further."""
+
+    def _refuse(self, where: str) -> NoReturn:
+        if is_sealed():
+            raise Unknown("a connection of its own works on the database")
+        super()._refuse(where)
 
 
 def _open_to_read(file: Any, mode: str = "r", *arguments: Any, **named: Any) -> Any:

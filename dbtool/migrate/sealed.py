@@ -81,3 +81,8 @@ def nothing_done() -> Iterator[None]:
         yield
     finally:
         seal.everything = False
+
+
+def is_sealed() -> bool:
+    """Whether a revision is at work."""
+    return _seal().everything
