@@ -17,21 +17,9 @@ from dbtool.observe import Failure, Observed
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _JOINED = frozenset({Cause.FOREIGN_KEY, Cause.INLINE_FOREIGN_KEY, Cause.VALIDATE})
 """Checked by a join, which leaves out one side where the other has no rows."""
+_PLANNED = frozenset({Cause.ROWS_CHANGED})
+"""How rows are found depends on how many there are, and here there are none."""
 _NEEDS_ROWS = frozenset({Cause.ADD_NOT_NULL})
-_FAILURES = {
-    "25001": Cause.IN_TRANSACTION,
-    "55P04": Cause.ENUM_VALUE_USED,
-    "2BP01": Cause.DEPENDENT,
-    "42P01": Cause.MISSING,
-    "42703": Cause.MISSING,
-    "42704": Cause.MISSING,
-    "42883": Cause.MISSING,
-    "3F000": Cause.MISSING,
-    "42P07": Cause.EXISTS,
-    "42701": Cause.EXISTS,
-    "42710": Cause.EXISTS,
-    "42P06": Cause.EXISTS,
-}
 
 
 @dataclass(slots=True)
@@ -55,7 +43,9 @@ class _Facts:
             yield Work.SCAN
 
     def shows(self, task: Task) -> bool:
-        """Whether the work of a task was seen; what only rows make fail cannot be."""
+        """Whether the work of a task was seen, or could not have been."""
+        if task.cause in _PLANNED:
+            return True
         match task.work:
             case Work.WAIT:
                 return self.waited
@@ -127,7 +117,7 @@ def _measured(effect: Effect, facts: _Facts) -> Effect:
         if task in shown or (task.cause in joined and task.work is Work.SCAN)
     ]
     open_ = tuple(each for each in effect.missing if each.cause in _NEEDS_ROWS)
-    decided = (_decided(each, facts) for each in effect.missing if each not in open_)
+    decided = [_decided(each, facts) for each in effect.missing if each not in open_]
     return Effect(
         locks=tuple(held for each in effect.locks if (held := _lock(each, facts))),
         tasks=(*tasks, *(task for task in decided if task is not None)),
@@ -156,12 +146,19 @@ def _sorted(facts: _Facts, claimed: set[Name]) -> Iterator[Held]:
 
 def _unexpected(facts: _Facts, named: set[tuple[Work, Name]]) -> Iterator[Task]:
     """Work on a table nobody can write to meanwhile, which no expectation has named."""
+    expected = {relation for _, relation in named}
     for name in sorted(facts.scanned | facts.rewritten | facts.built):
-        modes = {facts.locks.get(name, Lock.NONE), *facts.held.get(name, ())}
-        expected = {work for work, relation in named if relation == name}
         work = next(facts.works(name))
-        if not expected and max(modes).blocks_writes:
+        if name not in expected and _under_lock(name, work, facts):
             yield Task(work, name, Cause.UNEXPECTED)
+
+
+def _under_lock(name: Name, work: Work, facts: _Facts) -> bool:
+    """Whether the statement itself keeps writers out; one that reads rows takes a lock to read."""
+    held = max(facts.held.get(name, ()), default=Lock.NONE)
+    if work is Work.SCAN:
+        return facts.locks.get(name, held).blocks_writes
+    return max(held, facts.locks.get(name, Lock.NONE)).blocks_writes
 
 
 def _failed(effects: Sequence[Effect], failure: Failure) -> tuple[Effect, ...]:
@@ -170,6 +167,5 @@ def _failed(effects: Sequence[Effect], failure: Failure) -> tuple[Effect, ...]:
         return tuple(effects)
     last = effects[-1]
     relation = next((held.relation for held in last.locks), Name("", ""))
-    cause = _FAILURES.get(failure.sqlstate, Cause.UNEXPECTED)
-    task = Task(Work.FAIL, relation, cause, failure.message, failure.sqlstate)
+    task = Task(Work.FAIL, relation, Cause.UNEXPECTED, failure.message, failure.sqlstate)
     return (*effects[:-1], replace(last, tasks=(*last.tasks, task)))

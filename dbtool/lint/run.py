@@ -1,10 +1,10 @@
 """Replay migrations in order and put every statement to be judged before the rules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
-from dbtool.finding import Finding, Unknown
+from dbtool.finding import Certainty, Finding, Unknown
 from dbtool.lint.actions import Action, SetVariable, Transaction
 from dbtool.lint.effects import State, effect_of
 from dbtool.lint.read import read_all
@@ -22,6 +22,10 @@ from dbtool.lint.subject import (
     WholeRule,
 )
 from dbtool.statement import Migration, Statement
+
+if TYPE_CHECKING:
+    from dbtool.lint.measured import Measured
+    from dbtool.observe import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,16 @@ def lint(
     schema: Schema | None = None,
     server: int = 18,
     rules: Rules | None = None,
+    measured: "Measured | None" = None,
 ) -> Linted:
     """Judge the migrations marked so; the others only lead to the state these are judged in.
 
     `schema` is what is known before the first one: a complete empty one where the migrations
-    begin with an empty database, nothing where nobody knows what was before.
+    begin with an empty database, nothing where nobody knows what was before. What was measured
+    of a statement takes the place of what is expected of it.
     """
-    linter = _Linter(schema if schema is not None else Schema(), server, rules or Rules())
+    known = schema if schema is not None else Schema()
+    linter = _Linter(known, server, rules or Rules(), measured)
     outcomes, replayed = [], 0
     for migration in migrations:
         if migration.judged:
@@ -112,8 +119,11 @@ def lint(
 
 
 class _Linter:
-    def __init__(self, schema: Schema, server: int, rules: Rules) -> None:
+    def __init__(
+        self, schema: Schema, server: int, rules: Rules, measured: "Measured | None" = None
+    ) -> None:
         self.schema = schema
+        self.measured = measured
         self.server = server
         self.rules = rules
         self._asked = _by_action(rules.statement)
@@ -154,12 +164,16 @@ class _Linter:
         session = Session()
         transaction: int | None = None
         read = read_all([statement.sql for statement in statements])
-        for statement, actions in zip(statements, read, strict=True):
+        seen = self.measured.of(migration) if self.measured and way == "up" else ()
+        for number, (statement, actions) in enumerate(zip(statements, read, strict=True)):
             if statement.transaction is None or statement.transaction != transaction:
                 session.begin(statement.transaction is not None)
             transaction = statement.transaction
             state = State(self.schema, session, self.server, statement.sql)
             steps = _steps(actions, state)
+            ran = bool(seen) and seen[number].ran
+            if ran:
+                steps = _as_measured(steps, seen[number], self.schema)
             said: list[Finding | Unknown] = []
             if way == "up":
                 subject = Subject(
@@ -170,7 +184,7 @@ class _Linter:
                     migration=migration,
                     server=self.server,
                 )
-                said = [*self._ask(subject)]
+                said = [_said_of(each, steps, ran) for each in self._ask(subject)]
             for action in actions:
                 apply(self.schema, action)
             _remember(session, Done(statement, steps))
@@ -204,6 +218,20 @@ def _steps(actions: Sequence[Action], state: State) -> tuple[Step, ...]:
     state.schema.undo()
     state.schema.search_path = path
     return tuple(steps)
+
+
+def _as_measured(steps: tuple[Step, ...], seen: "Observed", schema: Schema) -> tuple[Step, ...]:
+    from dbtool.lint.measured import as_measured
+
+    return as_measured(steps, seen, schema)
+
+
+def _said_of(said: Finding | Unknown, steps: tuple[Step, ...], ran: bool) -> Finding | Unknown:
+    """A finding about work that was seen is a measured one; others rest on what they rested on."""
+    if not ran or not isinstance(said, Finding) or said.certainty is not Certainty.PROVEN:
+        return said
+    works = any(step.effect.tasks for step in steps)
+    return replace(said, certainty=Certainty.MEASURED) if works else said
 
 
 def _remember(session: Session, done: Done) -> None:

@@ -7,10 +7,12 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError
+from dbtool.finding import Certainty
 from dbtool.lint.actions import SetNotNull
 from dbtool.lint.effect import Cause, Effect, Held, Lock, Missing, Task, Work
 from dbtool.lint.measured import Measured, as_measured, measure, measure_on
 from dbtool.lint.reconcile import reconcile
+from dbtool.lint.run import lint
 from dbtool.lint.schema import Name, Schema, Table
 from dbtool.lint.subject import Step
 from dbtool.observe import SETTINGS, Observed, Observer
@@ -240,7 +242,7 @@ def test_a_failure_is_work_of_its_own(observer: Observer) -> None:
     (seen,) = observed(observer, "ALTER TABLE users ADD n int")
     expected = Effect((Held(USERS, AX),))
     task = Task(
-        Work.FAIL, USERS, Cause.EXISTS, 'column "n" of relation "users" already exists', "42701"
+        Work.FAIL, USERS, Cause.UNEXPECTED, 'column "n" of relation "users" already exists', "42701"
     )
     (effect,) = reconcile([expected], seen, Schema())
     assert effect == Effect((Held(USERS, AX),), (task,))
@@ -257,3 +259,49 @@ def test_what_was_not_run_keeps_what_is_expected(observer: Observer) -> None:
     (step,) = as_measured(steps, seen, Schema())
     assert step.action == steps[0].action
     assert step.effect.tasks == (Task(Work.SCAN, ORDERS, Cause.UNEXPECTED),)
+
+
+def test_rows_are_looked_for_as_the_text_says(observer: Observer) -> None:
+    """Without rows the server chooses another plan than with many."""
+    expected = Effect(
+        (Held(USERS, Lock.ROW_EXCLUSIVE),), (Task(Work.SCAN, USERS, Cause.ROWS_CHANGED),)
+    )
+    (seen,) = observed(observer, "UPDATE users SET n = 1 WHERE id = 3")
+    assert reconcile([expected], seen, Schema()) == (expected,)
+
+
+def test_rows_read_under_an_earlier_lock_are_not_the_locks_work(observer: Observer) -> None:
+    """The statement that took the lock is the one to look at."""
+    _, seen = observed(observer, "LOCK TABLE users", "SELECT count(*) FROM users")
+    assert reconcile([Effect()], seen, Schema())[0].tasks == ()
+
+
+# what is said of it
+
+
+def test_findings_about_what_was_seen_say_measured(server: Server) -> None:
+    """Work in a block is found, a proof the replay cannot follow is believed, an error is told."""
+    hidden = "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD c serial'; END $$"
+    proven = "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD CHECK (n IS NOT NULL)'; END $$"
+    history = (*HISTORY, migration("r3", proven))
+    judged = migration(
+        "r4",
+        hidden,
+        "ALTER TABLE users ALTER n SET NOT NULL",
+        "CREATE INDEX ON users (n)",
+        "ALTER TABLE users ADD CHECK (odd(n))",
+        judged=True,
+    )
+    measured = measure_on(server, (*history, judged))
+    linted = lint((*history, judged), schema=Schema(complete=True), measured=measured)
+    found = linted.findings
+    assert [each.rule for each in found] == [
+        "hidden-blocking-work",
+        "index-not-concurrent",
+        "fails-when-run",
+    ]
+    assert {each.certainty for each in found} == {Certainty.MEASURED}
+    assert (found[0].title, found[2].title) == (
+        "public.users is written anew with all its indexes while nobody can use it",
+        "the server refuses it: function odd(integer) does not exist",
+    )

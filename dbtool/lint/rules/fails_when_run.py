@@ -1,0 +1,42 @@
+"""A statement ends with an error on the schema its parent leaves.
+
+Why: the deploy would stop there. The statement was run after all migrations before it, in a
+throwaway server of the version that was asked for, and the server refused it.
+
+When: the migrations were measured (`--measure`), and no other rule names the reason. All versions.
+
+Bad:
+```sql
+ALTER TABLE orders ADD CONSTRAINT odd CHECK (no_such_function(id));
+```
+
+Good:
+```sql
+ALTER TABLE orders ADD CONSTRAINT odd CHECK (id % 2 = 1) NOT VALID;
+```
+"""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from dbtool.finding import Certainty, Finding, Severity, rule_name
+from dbtool.lint.actions import Action
+from dbtool.lint.effect import Cause, Work
+from dbtool.lint.subject import Subject
+
+NAME = rule_name(__name__)
+ACTIONS = get_args(Action)
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Report the error of a statement that was run."""
+    for _, task in subject.tasks(Cause.UNEXPECTED):
+        if task.work is Work.FAIL:
+            yield Finding(
+                rule=NAME,
+                severity=Severity.ERROR,
+                title=f"the server refuses it: {task.why}",
+                certainty=Certainty.MEASURED,
+                evidence=((f"SQLSTATE {task.code}",) if task.code else ()),
+                location=subject.location,
+            )
