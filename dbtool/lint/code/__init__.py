@@ -10,3 +10,4 @@ from dbtool.lint.code.calls import string as string
 from dbtool.lint.code.columns import not_null_chain as not_null_chain
 from dbtool.lint.code.indexes import create_index as create_index
 from dbtool.lint.code.indexes import drop_index as drop_index
+from dbtool.lint.code.rows import in_batches as in_batches

@@ -1,0 +1,86 @@
+"""What rules have in common: how sure they are, where it is, and what they look through."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from dbtool.finding import Certainty, Location, Unknown
+from dbtool.lint.code import execute
+from dbtool.lint.effect import Effect, Lock, Missing
+from dbtool.lint.schema import Name, Schema
+from dbtool.lint.subject import Judged, Whole
+from dbtool.statement import Statement
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[A]):
+    """One action of a whole migration, with its statement and what it does."""
+
+    statement: Statement
+    action: A
+    effect: Effect
+
+
+def actions_of(whole: Whole, kind: type[A], way: str = "up") -> Iterator[Seen[A]]:
+    """The actions of one kind on one way of a migration."""
+    for judged in ways(whole, way):
+        for step in judged.steps:
+            if isinstance(step.action, kind):
+                yield Seen(judged.statement, step.action, step.effect)
+
+
+def ways(whole: Whole, way: str) -> Iterator[Judged]:
+    """The statements of one way of a migration."""
+    return (each for each in whole.statements if each.way == way)
+
+
+def certainty(schema: Schema, name: Name) -> Certainty:
+    """How sure a verdict is that rests on what is known of a table."""
+    table = schema.table(name)
+    known = table is not None and table.complete
+    return Certainty.PROVEN if known else Certainty.HEURISTIC
+
+
+def sure(known: bool) -> Certainty:
+    """Proven where all that decides was known."""
+    return Certainty.PROVEN if known else Certainty.HEURISTIC
+
+
+def undecided(rule: str, what: str, missing: Missing) -> Unknown:
+    """What a verdict on something hangs on."""
+    return Unknown(rule=rule, reason=f"{what}: {missing.fact}", decide=missing.decide)
+
+
+def place(statement: Statement) -> Location:
+    """Where a statement is."""
+    return Location(statement.file or None, statement.line or None, statement.revision or None)
+
+
+def shown(schema: Schema, name: Name) -> str:
+    """A name as the team writes it: without the schema that goes without saying."""
+    return name.name if name.schema in ("", *schema.search_path[:1]) else str(name)
+
+
+def in_use(effect: Effect, name: Name) -> bool:
+    """Whether the statement locks the relation, which it does not where nobody else uses it."""
+    return any(
+        held.relation.name == name.name and name.schema in ("", held.relation.schema)
+        for held in effect.locks
+        if held.lock > Lock.NONE
+    )
+
+
+def own_code(statement: Statement) -> str:
+    """The statement in a revision: the team's own call, or `op.execute` of its text."""
+    if not statement.operation.startswith("op."):
+        return execute(statement.sql)
+    first, *rest = statement.source.split("\n")
+    outer = min((len(each) - len(each.lstrip()) for each in rest if each.strip()), default=0)
+    return "\n".join([first, *(each[outer:] for each in rest)])
+
+
+def is_revision(statement: Statement) -> bool:
+    """Whether it stands in a revision and not in a script of SQL."""
+    return bool(statement.revision) or statement.file.endswith(".py")
