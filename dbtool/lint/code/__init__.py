@@ -10,4 +10,7 @@ from dbtool.lint.code.calls import string as string
 from dbtool.lint.code.columns import not_null_chain as not_null_chain
 from dbtool.lint.code.indexes import create_index as create_index
 from dbtool.lint.code.indexes import drop_index as drop_index
+from dbtool.lint.code.indexes import index_call as index_call
+from dbtool.lint.code.indexes import partitioned_index as partitioned_index
+from dbtool.lint.code.indexes import rebuild_index as rebuild_index
 from dbtool.lint.code.rows import in_batches as in_batches

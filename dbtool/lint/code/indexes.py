@@ -1,6 +1,8 @@
 """Alembic code about indexes."""
 
-from dbtool.lint.code.calls import autocommit, call, schema_of, sql_name, string
+from collections.abc import Sequence
+
+from dbtool.lint.code.calls import autocommit, call, execute, schema_of, sql_name, string
 from dbtool.lint.schema import Index, Name
 
 
@@ -26,17 +28,19 @@ def index_call(index: Index, *options: str) -> str:
 
 
 def _elements(index: Index) -> list[str]:
+    """The elements as Alembic takes them: a plain column by its name, anything else as text."""
+    plain = index.options or ("",) * len(index.columns)
+    return [
+        string(column) if column and not options else f"sa.text({string(said)})"
+        for column, options, said in zip(index.columns, plain, _sql_elements(index), strict=True)
+    ]
+
+
+def _sql_elements(index: Index) -> list[str]:
     expressions = iter(index.expressions)
-    found = []
-    for place, column in enumerate(index.columns):
-        said = column or f"({next(expressions)})"
-        options = index.options[place] if place < len(index.options) else ""
-        if column and not options:
-            found.append(string(column))
-        else:
-            text = sql_name(column) if column else said
-            found.append(f"sa.text({string(f'{text} {options}'.rstrip())})")
-    return found
+    options = index.options or ("",) * len(index.columns)
+    said = (sql_name(each) if each else f"({next(expressions)})" for each in index.columns)
+    return [f"{each} {option}".rstrip() for each, option in zip(said, options, strict=True)]
 
 
 def drop_index(name: str, table: Name, *, if_exists: bool = False) -> str:
@@ -52,3 +56,33 @@ def drop_index(name: str, table: Name, *, if_exists: bool = False) -> str:
             *options,
         )
     )
+
+
+def rebuild_index(index: Index) -> str:
+    """Build an index anew, whatever a failed attempt has left behind."""
+    schema = [schema_of(index.table)[2:]] if index.table.schema else []
+    where = f"table_name={string(index.table.name)}"
+    lasting = "postgresql_concurrently=True"
+    return autocommit(
+        call("drop_index", string(index.name), where, *schema, lasting, "if_exists=True"),
+        index_call(index, lasting),
+    )
+
+
+def partitioned_index(index: Index, partitions: Sequence[Name]) -> str:
+    """Build an index of a partitioned table on each partition, and attach those."""
+    method = "" if index.method == "btree" else f" USING {index.method}"
+    unique = "UNIQUE " if index.unique else ""
+    on = f"{method} ({', '.join(_sql_elements(index))})"
+    on += f" WHERE {index.predicate}" if index.predicate is not None else ""
+    parent = sql_name(index.name)
+    whole = Name(index.table.schema, index.name)
+    built, attached = [], []
+    for table in partitions:
+        name = Name(index.table.schema and table.schema, f"{table.name}_{index.name}"[:63])
+        of = sql_name(Name(index.table.schema and table.schema, table.name))
+        concurrently = f"CREATE {unique}INDEX CONCURRENTLY {sql_name(name.name)} ON {of}{on}"
+        built.append(execute(concurrently))
+        attached.append(execute(f"ALTER INDEX {sql_name(whole)} ATTACH PARTITION {sql_name(name)}"))
+    only = execute(f"CREATE {unique}INDEX {parent} ON ONLY {sql_name(index.table)}{on}")
+    return "\n".join((only, autocommit(*built, *attached))) if built else only

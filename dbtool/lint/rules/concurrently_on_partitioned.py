@@ -1,0 +1,56 @@
+"""CONCURRENTLY is asked of a partitioned table, or beside a default partition: it fails.
+
+Why: an index of a partitioned table cannot be built concurrently (error 0A000), and a partition
+cannot be detached concurrently where there is a default one (error 55000).
+
+When: always. Create the index ON ONLY the parent, concurrently on each partition, then attach
+those. All versions.
+
+Bad:
+```sql
+CREATE INDEX CONCURRENTLY events_kind_idx ON events (kind);
+```
+
+Good:
+```sql
+CREATE INDEX events_kind_idx ON ONLY events (kind);
+CREATE INDEX CONCURRENTLY events_2024_kind_idx ON events_2024 (kind);
+ALTER INDEX events_kind_idx ATTACH PARTITION events_2024_kind_idx;
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.lint.actions import CreateIndex, DetachPartition, DropIndex
+from dbtool.lint.code import partitioned_index
+from dbtool.lint.effect import Cause
+from dbtool.lint.subject import Step, Subject
+
+NAME = rule_name(__name__)
+ACTIONS = (CreateIndex, DropIndex, DetachPartition)
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Report what cannot be done concurrently."""
+    for step, task in subject.tasks(Cause.PARTITIONED):
+        yield Finding(
+            rule=NAME,
+            severity=Severity.ERROR,
+            title=f"it fails: {task.why}",
+            certainty=Certainty.PROVEN,
+            evidence=(f"SQLSTATE {task.code}",),
+            location=subject.location,
+            fix=_fix(subject, step),
+        )
+
+
+def _fix(subject: Subject, step: Step) -> Fix | None:
+    if not isinstance(step.action, CreateIndex):
+        return None
+    table = subject.table(step.action.table)
+    if table is None:
+        return None
+    leaves = [each.name for each in subject.schema.family(table) if not each.partition_by]
+    code = partitioned_index(step.action.index, leaves)
+    return Fix("python", code, "build it on each partition while writes go on")

@@ -1,0 +1,95 @@
+"""A foreign key has no index on its columns.
+
+Why: whenever a row of the other table is deleted, or its key changes, the server looks for the
+rows that refer to it. Without an index it reads the whole referring table for each of them. Joins
+along the key do the same.
+
+When: no index begins with the columns after the migration. Only a note: a table that nobody
+deletes from needs none. All versions.
+
+Bad:
+```sql
+CREATE TABLE payments (id bigint PRIMARY KEY, order_id bigint REFERENCES orders (id));
+```
+
+Good:
+```sql
+CREATE TABLE payments (id bigint PRIMARY KEY, order_id bigint REFERENCES orders (id));
+CREATE INDEX payments_order_id_idx ON payments (order_id);
+```
+"""
+
+from collections.abc import Iterable, Iterator
+
+from dbtool.finding import Certainty, Finding, Fix, Severity, Unknown, rule_name
+from dbtool.lint.actions import AddColumn, AddConstraint, CreateTable
+from dbtool.lint.code import create_index, index_call
+from dbtool.lint.saying import Seen, actions_of, place, shown
+from dbtool.lint.schema import Constraint, Holds, Index, Name, Table
+from dbtool.lint.subject import Whole
+
+NAME = rule_name(__name__)
+
+
+def check(whole: Whole) -> Iterator[Finding | Unknown]:
+    """Report foreign keys that no index serves when the migration is done."""
+    for seen, table_name, keys in _added(whole):
+        table = whole.schema.table(table_name)
+        if table is None or table.parent is not None:
+            continue
+        bare = [key for key in keys if not any(_serves(i, key) for i in table.indexes.values())]
+        if not bare:
+            continue
+        if table.complete:
+            yield _finding(whole, seen, table, table_name, bare)
+        else:
+            columns = ", ".join(bare[0].columns)
+            yield Unknown(
+                rule=NAME,
+                reason=f"{table_name}: whether an index begins with {columns}",
+                decide="lint it with the history, or give the schema with --schema",
+            )
+
+
+_Seen = Seen[AddConstraint] | Seen[AddColumn] | Seen[CreateTable]
+
+
+def _added(whole: Whole) -> Iterator[tuple[_Seen, Name, list[Constraint]]]:
+    for one in actions_of(whole, AddConstraint):
+        yield one, one.action.table, _keys([one.action.constraint])
+    for other in actions_of(whole, AddColumn):
+        yield other, other.action.table, _keys(other.action.constraints)
+    for made in actions_of(whole, CreateTable):
+        yield made, made.action.table, _keys(made.action.constraints)
+
+
+def _keys(constraints: Iterable[Constraint]) -> list[Constraint]:
+    return [each for each in constraints if each.kind is Holds.FOREIGN_KEY and each.enforced]
+
+
+def _serves(index: Index, key: Constraint) -> bool:
+    """Whether the rows that refer to one can be found by the index."""
+    first = index.columns[: len(key.columns)]
+    partial = index.predicate is not None and index.predicate.columns - {*key.columns}
+    return {*first} == {*key.columns} and not partial
+
+
+def _finding(
+    whole: Whole, seen: _Seen, table: Table, written: Name, keys: list[Constraint]
+) -> Finding:
+    columns = ", ".join(f"({', '.join(key.columns)})" for key in keys)
+    others = ", ".join(dict.fromkeys(str(key.references) for key in keys))
+    make = index_call if table.new else create_index
+    indexes = [
+        Index(name=f"ix_{table.name.name}_{'_'.join(k.columns)}", table=written, columns=k.columns)
+        for k in keys
+    ]
+    return Finding(
+        rule=NAME,
+        severity=Severity.NOTE,
+        title=f"{shown(whole.schema, table.name)}: no index on foreign key {columns}",
+        certainty=Certainty.PROVEN,
+        evidence=(f"each row deleted from {others} reads the whole table",),
+        location=place(seen.statement),
+        fix=Fix("python", "\n".join(map(make, indexes)), "find the referring rows by an index"),
+    )

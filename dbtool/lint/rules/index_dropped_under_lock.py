@@ -1,0 +1,56 @@
+"""An index is dropped while nobody can use its table.
+
+Why: DROP INDEX takes an ACCESS EXCLUSIVE lock on the table. It is brief, but it waits for every
+query that reads the table, and all that come after it wait behind it. DROP INDEX CONCURRENTLY
+lets reads and writes go on; it cannot run in a transaction.
+
+When: the table existed before. The index of a constraint and that of a partitioned table cannot
+be dropped concurrently. All versions.
+
+Bad:
+```sql
+DROP INDEX orders_placed_at_idx;
+```
+
+Good:
+```sql
+DROP INDEX CONCURRENTLY orders_placed_at_idx;
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Finding, Fix, Severity, rule_name
+from dbtool.lint.actions import DropIndex
+from dbtool.lint.code import drop_index
+from dbtool.lint.effect import Lock
+from dbtool.lint.saying import sure
+from dbtool.lint.schema import Name
+from dbtool.lint.subject import Subject
+
+NAME = rule_name(__name__)
+ACTIONS = (DropIndex,)
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Report indexes that are dropped under a lock that everybody waits for."""
+    for action, effect in subject.actions(DropIndex):
+        if effect.lock is not Lock.ACCESS_EXCLUSIVE or effect.fails:
+            continue
+        table = subject.schema.index_table(action.index)
+        where = subject.shown(table.name) if table else "its table"
+        parted = table is not None and bool(table.partition_by)
+        name = Name(action.index.schema, table.name.name if table else "")
+        code = drop_index(action.index.name, name, if_exists=action.if_exists)
+        yield Finding(
+            rule=NAME,
+            severity=Severity.WARNING,
+            title=f"{where}: reads and writes wait while index {action.index.name} is dropped",
+            certainty=sure(table is not None),
+            evidence=(
+                "ACCESS EXCLUSIVE lock: brief, but it queues behind every open query",
+                *(("the table is partitioned: there is no concurrent way",) if parted else ()),
+            ),
+            location=subject.location,
+            fix=None if parted else Fix("python", code, "drop it while the table is used"),
+        )
