@@ -323,6 +323,7 @@ class CreateTrigger:
     table: Name
     name: str
     replace: bool = False
+    columns: tuple[str, ...] = ()
     references: Name | None = None
 
 

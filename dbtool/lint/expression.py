@@ -163,6 +163,8 @@ def _suffixed(node: Expression, said: list[str], nested: list[str]) -> str:
             return f'{nested[0]} COLLATE "{node.word}"'
         case Form.ARRAY:
             return f"ARRAY[{', '.join(said)}]"
+    if node.word == "in":
+        return f"{nested[0]} IN ({', '.join(said[1:])})"
     return f"{node.word}({', '.join(said)})" if said else node.word
 
 

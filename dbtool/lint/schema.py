@@ -104,7 +104,8 @@ class Table:
 
     `complete` says that its CREATE was seen, so that a column not listed does not exist.
     `new` says that no deployed program uses it: it was created by what is being judged.
-    `partition_by` is empty, or the partitioning as `range (day)`.
+    `partition_by` is empty, or the partitioning as `range (day)`. `triggers` have the columns
+    of their UPDATE OF.
     """
 
     name: Name
@@ -121,7 +122,7 @@ class Table:
     parent: Name | None = None
     bound: Bound | None = None
     children: tuple[Name, ...] = ()
-    triggers: tuple[str, ...] = ()
+    triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def having(self, kind: Holds) -> Iterator[Constraint]:
         """Its constraints of one kind."""

@@ -1,5 +1,6 @@
 """Say what an action does to a live server, given all that is known before it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,15 +19,37 @@ from dbtool.lint.effects import (
     typechange,
 )
 from dbtool.lint.effects.making import State as State
+from dbtool.lint.schema import Name
 
 
 def effect_of(action: act.Action, state: State) -> Effect:
     """The locks and the work of one action."""
+    if state.schema.complete and (absent := _absent(action, state)) is not None:
+        return absent
     judge = _EFFECTS.get(type(action))
     effect = judge(action, state) if judge is not None else NOTHING
     if state.session.new_labels and not isinstance(action, act.AddEnumValue):
         return _with_label_used(effect, action, state)
     return effect
+
+
+_IF_EXISTS = re.compile(r"\s*alter\s+(?:foreign\s+)?table\s+if\s+exists\b", re.I)
+_ON_ANY_RELATION = (act.LockTable, act.Comment, act.Maintain, act.Write, act.AlterTable)
+
+
+def _absent(action: act.Action, state: State) -> Effect | None:
+    """The error of a change of a table that does not exist, or nothing where that is allowed."""
+    name: Name | None = getattr(action, "table", None)
+    elsewhere = (act.CreateTable, act.CreateTableAs, *_ON_ANY_RELATION)
+    if name is None or isinstance(action, elsewhere):
+        return None
+    if state.schema.table(name) is not None or state.schema.view(name) is not None:
+        return None
+    if _IF_EXISTS.match(state.sql):
+        return NOTHING
+    full = state.schema.full(name)
+    why = f"relation {name} does not exist"
+    return Effect(tasks=(Task(Work.FAIL, full, Cause.MISSING, why, "42P01"),))
 
 
 def _with_label_used(effect: Effect, action: act.Action, state: State) -> Effect:

@@ -13,6 +13,9 @@ def add(action: act.AddColumn, state: State) -> Effect:
     table = state.table(action.table)
     made = Making()
     made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    if table.bound is not None:
+        why = f"{table.name.name} is a partition: the column is added to the whole table"
+        made.fail("42809", table.name, Cause.PARTITIONED, why)
     if action.column.name in table.columns:
         if not action.if_not_exists:
             why = f"column {action.column.name} of {table.name.name} exists"
@@ -22,8 +25,8 @@ def add(action: act.AddColumn, state: State) -> Effect:
     for each in (each for each in state.schema.family(table) if not each.partition_by):
         _fill(made, each, action.column, default, state)
         for constraint in action.constraints:
-            _constrain(made, each, constraint, default, state)
-    _refuse(made, table, action, default, state.server)
+            _constrain(made, each, action.column, constraint, state)
+    _refuse(made, table, action, default, state)
     return made.done()
 
 
@@ -87,8 +90,8 @@ def _doubt_type(made: Making, table: Table, column: Column, state: State) -> Non
 def _constrain(
     made: Making,
     table: Table,
+    column: Column,
     constraint: Constraint,
-    default: Expression | None,
     state: State,
 ) -> None:
     match constraint.kind:
@@ -99,7 +102,9 @@ def _constrain(
         case Holds.FOREIGN_KEY if constraint.references is not None:
             other = state.table(constraint.references)
             made.lock(Lock.SHARE_ROW_EXCLUSIVE, other)
-            if default is not None and constraint.enforced:
+            # DEFAULT NULL counts as a default here: the server checks it in every row.
+            filled = column.default is not None or _default(column, state) is not None
+            if filled and constraint.enforced:
                 made.task(Work.SCAN, table, Cause.INLINE_FOREIGN_KEY, str(other.name))
 
 
@@ -108,14 +113,16 @@ def _refuse(
     table: Table,
     action: act.AddColumn,
     default: Expression | None,
-    server: int,
+    state: State,
 ) -> None:
     column = action.column
+    type_ = _user_type(column, state)
     filled = default is not None or column.serial or column.identity or column.generated
     primary = any(each.kind is Holds.PRIMARY_KEY for each in action.constraints)
-    if (column.not_null or primary) and not filled:
+    required = column.not_null or primary or bool(type_ and type_.not_null)
+    if required and not filled:
         why = f"column {column.name} contains null values"
         made.fail("23502", table.name, Cause.ADD_NOT_NULL, why, if_rows=True)
-    if column.generated == "virtual" and server < 18:
+    if column.generated == "virtual" and state.server < 18:
         why = "virtual generated columns need PostgreSQL 18"
         made.fail("42601", table.name, Cause.VERSION, why)

@@ -4,7 +4,7 @@ from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.making import Making, State
 from dbtool.lint.effects.proofs import not_null_proven
-from dbtool.lint.schema import Table
+from dbtool.lint.schema import Holds, Table
 
 
 def _locked(table: Table, state: State) -> Making:
@@ -22,6 +22,9 @@ def _column_missing(made: Making, table: Table, column: str) -> bool:
 def set_not_null(action: act.SetNotNull, state: State) -> Effect:
     """SET NOT NULL reads the table unless a validated check has proven it."""
     whole = state.table(action.table)
+    column = whole.columns.get(action.column)
+    if column is not None and column.not_null:
+        return Making().lock(Lock.ACCESS_EXCLUSIVE, whole).done()
     made = _locked(whole, state)
     if _column_missing(made, whole, action.column):
         return made.done()
@@ -55,6 +58,9 @@ def set_expression(action: act.SetExpression, state: State) -> Effect:
         made.fail("42601", whole.name, Cause.VERSION, why)
         return made.done()
     column = whole.columns.get(action.column)
+    if column is not None and column.generated == "virtual" and any(whole.having(Holds.CHECK)):
+        why = "not possible for a virtual column of a table with check constraints"
+        made.fail("0A000", whole.name, Cause.VERSION, why)
     for table in (each for each in state.schema.family(whole) if not each.partition_by):
         if column is None or column.generated != "virtual":
             made.task(Work.REWRITE, table, Cause.GENERATED_STORED)

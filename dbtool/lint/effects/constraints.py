@@ -15,6 +15,7 @@ def add(action: act.AddConstraint, state: State) -> Effect:
     if constraint.name and constraint.name in table.constraints:
         why = f"constraint {constraint.name} of {table.name.name} exists"
         made.fail("42710", table.name, Cause.EXISTS, why)
+    made.lacks_columns(table, constraint.columns)
     match constraint.kind:
         case Holds.FOREIGN_KEY:
             _foreign_key(made, table, constraint, state)
@@ -67,6 +68,9 @@ def _foreign_key(made: Making, table: Table, constraint: Constraint, state: Stat
     if constraint.references is None:
         return
     other = state.table(constraint.references)
+    if state.schema.complete and state.schema.table(constraint.references) is None:
+        why = f"relation {constraint.references} does not exist"
+        made.fail("42P01", other.name, Cause.MISSING, why)
     family = state.schema.family(table)
     made.lock(Lock.SHARE_ROW_EXCLUSIVE, *family, *state.schema.family(other))
     if not constraint.valid:

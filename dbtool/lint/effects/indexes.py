@@ -10,6 +10,7 @@ def create(action: act.CreateIndex, state: State) -> Effect:
     """CREATE INDEX: writers wait for a plain one, and a concurrent one for older snapshots."""
     table = state.table(action.table)
     made = Making()
+    made.lacks_columns(table, action.index.columns)
     if action.concurrently and state.session.in_transaction:
         why = "CREATE INDEX CONCURRENTLY cannot run inside a transaction block"
         made.fail("25001", table.name, Cause.IN_TRANSACTION, why)

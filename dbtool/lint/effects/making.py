@@ -1,5 +1,6 @@
 """Put together what an action does, leaving out whatever nobody else can be waiting for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dbtool.lint.effect import Cause, Effect, Held, Lock, Missing, Task, Work
@@ -20,6 +21,9 @@ class State:
         """A table; of one that nobody has seen created, nothing is known."""
         found = self.schema.table(name)
         return found if found is not None else Table(name=self.schema.full(name), complete=False)
+
+
+_OF_EVERY_TABLE = ("ctid", "xmin", "xmax", "cmin", "cmax", "tableoid")
 
 
 def private(table: Table) -> bool:
@@ -51,6 +55,14 @@ class Making:
     def fail(self, code: str, table: Name, cause: Cause, why: str, if_rows: bool = False) -> None:
         """End with an error; it does so on any table."""
         self.tasks.append(Task(Work.FAIL, table, cause, why, code, if_rows))
+
+    def lacks_columns(self, table: Table, columns: Iterable[str]) -> None:
+        """End with an error where a column does not exist."""
+        known = (*table.columns, *_OF_EVERY_TABLE, table.name.name, "", "*")
+        absent = [column for column in columns if table.complete and column not in known]
+        if absent:
+            why = f"column {absent[0]} of {table.name.name} does not exist"
+            self.fail("42703", table.name, Cause.MISSING, why)
 
     def lacks(self, cause: Cause, table: Table, fact: str, decide: str = "") -> "Making":
         """A fact that the verdict hangs on is not known."""

@@ -1,10 +1,12 @@
 """What attaching and detaching partitions does."""
 
+from datetime import UTC, datetime
+
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.making import Making, State
 from dbtool.lint.effects.proofs import not_null_proven
-from dbtool.lint.effects.tables import scan_default
+from dbtool.lint.effects.tables import defaults, scan_default
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.schema import Bound, Holds, Table
 
@@ -82,11 +84,9 @@ def _parts(expression: Expression) -> list[Expression]:
 
 def _plain(expression: Expression) -> Expression:
     """A condition in the form `_conditions` writes."""
-    if expression.form is Form.OTHER and expression.word.split()[:1] in (["in"], ["between"]):
-        column, *rest = expression.parts
-        items = rest[0].parts if rest and rest[0].word == "list" else tuple(rest)
-        word = expression.word.split()[0]
-        return Expression(Form.OTHER, word, (column, *map(bare, items)))
+    if expression.form is Form.OTHER and expression.word == "in":
+        column, *items = expression.parts
+        return Expression(Form.OTHER, "in", (column, *map(bare, items)))
     if expression.form is Form.OPERATOR and len(expression.parts) == 2:
         column, limit = expression.parts
         word = expression.word
@@ -124,9 +124,8 @@ def _implied(condition: Expression, proven: set[Expression]) -> bool:
 
 def _stricter(given: Expression, wanted: Expression) -> bool:
     """Whether `key >= 5` proves `key >= 1`, where the limits can be compared as numbers."""
-    try:
-        have, need = float(given.parts[1].word), float(wanted.parts[1].word)
-    except ValueError:
+    have, need = _limit(given.parts[1].word), _limit(wanted.parts[1].word)
+    if have is None or need is None:
         return given.word == ">" and wanted.word == ">=" and given.parts == wanted.parts
     if given.word == "=":
         return have >= need if wanted.word == ">=" else have < need
@@ -135,15 +134,23 @@ def _stricter(given: Expression, wanted: Expression) -> bool:
     return (given.word == "<" and have <= need) or (given.word == "<=" and have < need)
 
 
+def _limit(text: str) -> float | None:
+    """A number, or a day as a number."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
 def detach(action: act.DetachPartition, state: State) -> Effect:
     """DETACH PARTITION holds up the whole table unless it is CONCURRENTLY."""
     parent, child = state.table(action.table), state.table(action.partition)
     made = Making()
-    default = [
-        state.table(name)
-        for name in parent.children
-        if (bound := state.table(name).bound) is not None and bound.default
-    ]
+    default = defaults(parent, state)
     if action.concurrently and state.session.in_transaction:
         why = "ALTER TABLE ... DETACH CONCURRENTLY cannot run inside a transaction block"
         made.fail("25001", parent.name, Cause.IN_TRANSACTION, why)

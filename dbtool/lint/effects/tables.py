@@ -42,13 +42,17 @@ def scan_default(made: Making, parent: Table, state: State) -> None:
     if not parent.complete and not parent.children:
         fact = "whether there is a DEFAULT partition: it would be read"
         made.lacks(Cause.DEFAULT_PARTITION, parent, fact)
-    for name in parent.children:
-        child = state.table(name)
-        if child.bound is not None and child.bound.default:
-            for each in state.schema.family(child):
-                made.lock(Lock.ACCESS_EXCLUSIVE, each)
-                if not each.partition_by:
-                    made.task(Work.SCAN, each, Cause.DEFAULT_PARTITION)
+    for child in defaults(parent, state):
+        for each in state.schema.family(child):
+            made.lock(Lock.ACCESS_EXCLUSIVE, each)
+            if not each.partition_by:
+                made.task(Work.SCAN, each, Cause.DEFAULT_PARTITION)
+
+
+def defaults(parent: Table, state: State) -> tuple[Table, ...]:
+    """The default partition of a table, if it has one."""
+    children = (state.table(name) for name in parent.children)
+    return tuple(each for each in children if each.bound is not None and each.bound.default)
 
 
 def drop(action: act.Drop, state: State) -> Effect:
@@ -76,7 +80,7 @@ def _drop_table(made: Making, action: act.Drop, state: State) -> None:
         if state.schema.complete and not action.if_exists:
             why = f"{action.kind} {action.name} does not exist"
             made.fail("42P01", state.schema.full(action.name), Cause.MISSING, why)
-        else:
+        elif not state.schema.complete:
             made.lock(Lock.ACCESS_EXCLUSIVE, state.table(action.name))
         return
     made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
@@ -85,15 +89,15 @@ def _drop_table(made: Making, action: act.Drop, state: State) -> None:
             if key.references is not None:
                 made.lock(Lock.ACCESS_EXCLUSIVE, state.table(key.references))
     if table.parent is not None:
-        made.lock(Lock.ACCESS_EXCLUSIVE, state.table(table.parent))
+        parent = state.table(table.parent)
+        made.lock(Lock.ACCESS_EXCLUSIVE, parent, *defaults(parent, state))
     others = [each for each in state.schema.referring(table) if each.name != table.name]
     made.lock(Lock.ACCESS_EXCLUSIVE, *others)
     dependents = [f"a foreign key of {each.name.name}" for each in others]
-    dependents += [
-        f"view {view.name.name}"
-        for view in state.schema.readers(table.name)
-        if view.name != table.name
-    ]
+    views = [each for each in state.schema.readers(table.name) if each.name != table.name]
+    dependents += [f"view {view.name.name}" for view in views]
+    stored = (state.schema.table(view.name) for view in views)
+    made.lock(Lock.ACCESS_EXCLUSIVE, *(each for each in stored if each is not None))
     if dependents and not action.cascade:
         made.fail("2BP01", table.name, Cause.DEPENDENT, f"{dependents[0]} depends on it")
 
@@ -112,13 +116,25 @@ def truncate(action: act.Truncate, state: State) -> Effect:
     table = state.table(action.table)
     made = Making().lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
     beside = {state.table(name).name for name in action.beside}
-    for other in state.schema.referring(table):
+    for other in _referring(table, state) if action.cascade else state.schema.referring(table):
         if action.cascade:
             made.lock(Lock.ACCESS_EXCLUSIVE, other)
-        elif other.name not in beside:
+        elif other.name != table.name and other.name not in beside:
             why = f"a foreign key of {other.name.name} refers to it"
             made.fail("0A000", table.name, Cause.DEPENDENT, why)
     return made.done()
+
+
+def _referring(table: Table, state: State) -> tuple[Table, ...]:
+    """Whoever refers to a table, or to one that does."""
+    found = {table.name: table}
+    pending = [table]
+    while pending:
+        for other in state.schema.referring(pending.pop()):
+            if other.name not in found:
+                found[other.name] = other
+                pending.append(other)
+    return tuple(found.values())
 
 
 _OF_TABLES = ("table", "column", "constraint", "trigger", "rule", "policy", "foreign table")
@@ -143,6 +159,9 @@ def _check_column(made: Making, action: act.Rename, table: Table) -> None:
     if action.kind == "column" and table.complete and action.part not in table.columns:
         why = f"column {action.part} of {table.name.name} does not exist"
         made.fail("42703", table.name, Cause.MISSING, why)
+    elif action.kind == "column" and action.to in table.columns:
+        why = f"column {action.to} of {table.name.name} exists"
+        made.fail("42701", table.name, Cause.EXISTS, why)
 
 
 def set_schema(action: act.SetSchema, state: State) -> Effect:
@@ -176,6 +195,11 @@ def alter(action: act.AlterTable, state: State) -> Effect:
         settled = {"set logged": "permanent", "set unlogged": "unlogged"}.get(action.change)
         if not whole.complete or settled != whole.persistence:
             made.task(Work.REWRITE, whole, Cause.REWRITE_COMMAND, action.change)
+    if action.change == "set unlogged":
+        for other in state.schema.referring(whole):
+            if other.name != whole.name and other.persistence == "permanent":
+                why = f"{other.name.name} is logged and refers to it"
+                made.fail("42P16", whole.name, Cause.DEPENDENT, why)
     return made.done()
 
 

@@ -111,6 +111,8 @@ def _rebuilt(index: Index, column: Column, action: act.AlterColumnType, state: S
     """Whether an index cannot go on as it is."""
     if index.expressions or index.predicate is not None:
         return True
+    if index.method == "gin" and action.type.array:
+        return True
     if action.column not in index.columns or column.type is None:
         return False
     if column.collation != action.collation:
@@ -130,6 +132,10 @@ def _refuse(
         made_of = each.default.columns if each.generated and each.default else ()
         if action.column in made_of and each.name != action.column:
             why = f"generated column {each.name} is made from it"
+            made.fail("0A000", table.name, Cause.TYPE_USED, why)
+    for trigger, columns in table.triggers.items():
+        if action.column in columns:
+            why = f"trigger {trigger} is for UPDATE OF it"
             made.fail("0A000", table.name, Cause.TYPE_USED, why)
     if action.column in table.partition_keys:
         why = "the table is partitioned by it"

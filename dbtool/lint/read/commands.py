@@ -100,6 +100,7 @@ def create_trigger(node: Node) -> Iterator[act.Action]:
         table=name_of(node.relation),
         name=node.trigname,
         replace=node.replace,
+        columns=words(node.columns),
         references=name_of(node.constrrel) if node.HasField("constrrel") else None,
     )
 

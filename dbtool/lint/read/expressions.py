@@ -78,6 +78,19 @@ def _operator(node: Node) -> Expression:
     word = qualified(node.name).name
     if node.kind == pb.AEXPR_OP:
         return Expression(Form.OPERATOR, word, sides)
+    if node.kind == pb.AEXPR_BETWEEN:
+        column, limits = sides
+        return Expression(
+            Form.AND,
+            "",
+            (
+                Expression(Form.OPERATOR, ">=", (column, limits.parts[0])),
+                Expression(Form.OPERATOR, "<=", (column, limits.parts[1])),
+            ),
+        )
+    any_of = node.kind == pb.AEXPR_OP_ANY and word == "=" and sides[1].form is Form.ARRAY
+    if any_of or (node.kind == pb.AEXPR_IN and word == "="):
+        return Expression(Form.OTHER, "in", (sides[0], *sides[1].parts))
     kind = pb.A_Expr_Kind.Name(node.kind)[6:].lower().replace("_", " ")
     return Expression(Form.OTHER, f"{kind} {word}".strip(), sides)
 

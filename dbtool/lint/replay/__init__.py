@@ -47,5 +47,6 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.AttachPartition: others.attach,
     act.DetachPartition: others.detach,
     act.AttachIndex: others.attach_index,
+    act.DoBlock: others.run_block,
     act.SetVariable: others.set_variable,
 }

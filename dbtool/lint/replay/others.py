@@ -1,5 +1,6 @@
 """What statements about anything but tables change in the replayed catalog."""
 
+import re
 from dataclasses import replace
 
 from dbtool.lint import actions as act
@@ -77,7 +78,7 @@ def drop(schema: Schema, action: act.Drop) -> None:
 
 def _drop_trigger(schema: Schema, action: act.Drop) -> None:
     if (table := schema.table(action.name)) is not None:
-        left = tuple(each for each in table.triggers if each != action.part)
+        left = {key: each for key, each in table.triggers.items() if key != action.part}
         tables.store(schema, replace(table, triggers=left))
 
 
@@ -204,6 +205,15 @@ def alter_function(schema: Schema, action: act.AlterFunction) -> None:
         schema.put(schema.functions, found.name, changed)
 
 
+_MAKES_OBJECTS = re.compile(r"\bcreate\b|\bexecute\b", re.I)
+
+
+def run_block(schema: Schema, action: act.DoBlock) -> None:
+    """DO: where it may create something, not everything is known any more."""
+    if _MAKES_OBJECTS.search(action.text):
+        schema.complete = False
+
+
 def create_sequence(schema: Schema, action: act.CreateSequence) -> None:
     """CREATE SEQUENCE."""
     schema.put(schema.sequences, schema.full(action.sequence), schema.judging)
@@ -212,8 +222,7 @@ def create_sequence(schema: Schema, action: act.CreateSequence) -> None:
 def create_trigger(schema: Schema, action: act.CreateTrigger) -> None:
     """CREATE TRIGGER."""
     table = tables.known(schema, action.table)
-    if action.name not in table.triggers:
-        tables.store(schema, replace(table, triggers=(*table.triggers, action.name)))
+    tables.store(schema, replace(table, triggers={**table.triggers, action.name: action.columns}))
 
 
 def attach(schema: Schema, action: act.AttachPartition) -> None:

@@ -1,0 +1,169 @@
+"""What lint says of a statement, beside what a real server does for it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from asyncpg.exceptions import PostgresError
+
+from dbtool.database.sync import SyncConnection
+from dbtool.lint.effect import Effect, Work
+from dbtool.lint.run import Rules, lint
+from dbtool.lint.schema import Schema
+from dbtool.scratch.server import Server
+from dbtool.statement import Migration, Statement
+from tests.conftest import MAJOR
+from tests.lint.cases import Case, base, cases, pieces
+from tests.lint.oracle import Measured, measure
+
+TEMPLATE = "lint_corpus"
+_SHARE_UPDATE_EXCLUSIVE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One case: what was said, and what happened."""
+
+    case: Case
+    said: Effect
+    happened: Measured
+
+    @property
+    def emptied(self) -> bool:
+        """TRUNCATE gives a table new files, which is no work."""
+        return self.case.sql.startswith("TRUNCATE")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it ran, so that it blocked or did not."""
+        return not (self.happened.error or self.case.alone or self.emptied)
+
+    def differences(self) -> Iterator[str]:
+        """Where the two do not agree."""
+        failed = self.said.fails
+        if (code := failed.code if failed else "") != self.happened.error:
+            yield f"error: said {code or 'none'}, was {self.happened.error or 'none'}"
+        if self.said.missing:
+            yield f"undecided: {self.said.missing}"
+        if not self.counts or failed:
+            return
+        if self.said.blocks != self.happened.blocks:
+            yield f"blocks: said {self.said.blocks}, was {self.happened}"
+        said = {held.relation.name: int(held.lock) for held in self.said.locks}
+        for held in self.said.locks:
+            said[held.relation.name] = max(said[held.relation.name], int(held.lock))
+        strong = {
+            name: mode
+            for name, mode in self.happened.locks.items()
+            if mode >= _SHARE_UPDATE_EXCLUSIVE
+        }
+        if {k: v for k, v in said.items() if v >= _SHARE_UPDATE_EXCLUSIVE} != strong:
+            yield f"locks: said {said}, was {strong}"
+        rewritten = {t.relation.name for t in self.said.tasks if t.work is Work.REWRITE}
+        if rewritten != self.happened.rewritten:
+            yield f"rewritten: said {rewritten}, was {set(self.happened.rewritten)}"
+
+
+def said_of(case: Case) -> Effect:
+    """What lint says, with the whole history known."""
+    history = (*base(), *pieces(case.before))
+    before = Migration(name="1", up=tuple(Statement(sql) for sql in history), judged=False)
+    transaction = None if case.alone else 1
+    judged = tuple(Statement(sql, transaction=transaction) for sql in (case.sets, case.sql) if sql)
+    linted = lint(
+        [before, Migration(name="2", up=judged)],
+        schema=Schema(complete=True),
+        server=MAJOR,
+        rules=Rules(statement=(), whole=()),
+    )
+    steps = linted.outcomes[0].verdicts[-1].steps
+    return Effect(
+        tuple(held for step in steps for held in step.effect.locks),
+        tuple(task for step in steps for task in step.effect.tasks),
+        tuple(missing for step in steps for missing in step.effect.missing),
+    )
+
+
+@pytest.fixture(scope="module")
+def template(server: Server) -> str:
+    """The name of a database with the corpus's schema and a few rows; it is only cloned."""
+    target = server.create_database(TEMPLATE)
+    with SyncConnection(target) as connection:
+        for sql in base():
+            connection.execute(sql)
+    return TEMPLATE
+
+
+@pytest.fixture(scope="module")
+def compared(server: Server, template: str) -> Iterator[tuple[Compared, ...]]:
+    """Every case of this version."""
+    shared = server.create_database("lint_shared", template)
+    found = []
+    with SyncConnection(shared) as connection:
+        for case in (*cases("statements.sql"), *cases("twisted.sql")):
+            if not case.fits(MAJOR):
+                continue
+            if case.before or case.alone:
+                happened = _apart(server, template, case)
+            else:
+                happened = measure(connection, case.sql, case.sets)
+            found.append(Compared(case, said_of(case), happened))
+    yield tuple(found)
+    server.drop_database(shared.database)
+
+
+def _apart(server: Server, template: str, case: Case) -> Measured:
+    """Run a case in a database of its own."""
+    target = server.create_database("lint_apart", template)
+    try:
+        with SyncConnection(target) as connection:
+            for sql in pieces(case.before):
+                connection.execute(sql)
+            return _alone(connection, case.sql) if case.alone else _within(connection, case)
+    finally:
+        server.drop_database(target.database)
+
+
+def _within(connection: SyncConnection, case: Case) -> Measured:
+    return measure(connection, case.sql, case.sets)
+
+
+def _alone(connection: SyncConnection, sql: str) -> Measured:
+    try:
+        connection.execute(sql)
+    except PostgresError as error:
+        return Measured.failed(error)
+    return Measured()
+
+
+def test_the_corpus_is_large_enough(compared: tuple[Compared, ...]) -> None:
+    """There are enough statements that block, and enough that do not, to judge by."""
+    counted = [each for each in compared if each.counts]
+    assert len(compared) >= 480
+    assert sum(each.happened.blocks for each in counted) >= 150
+    assert sum(not each.happened.blocks for each in counted) >= 200
+
+
+def test_what_blocks_is_found_and_what_does_not_is_left_alone(
+    compared: tuple[Compared, ...],
+) -> None:
+    """Nearly every blocking statement is found, and hardly a harmless one is called so."""
+    counted = [each for each in compared if each.counts]
+    blocking = [each for each in counted if each.happened.blocks]
+    harmless = [each for each in counted if not each.happened.blocks]
+    missed = [str(each.case) for each in blocking if not each.said.blocks]
+    alarmed = [str(each.case) for each in harmless if each.said.blocks]
+    assert len(missed) <= 0.03 * len(blocking), missed
+    assert len(alarmed) <= 0.05 * len(harmless), alarmed
+
+
+def test_locks_rewrites_and_errors_are_those_of_the_server(
+    compared: tuple[Compared, ...],
+) -> None:
+    """Strong locks, rewritten tables and SQLSTATEs are the very ones the server shows."""
+    differ = {
+        str(each.case): differences
+        for each in compared
+        if (differences := tuple(each.differences()))
+    }
+    assert differ == {}
