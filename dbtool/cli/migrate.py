@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtool.cli import output
+from dbtool.cli.afterwards import ANALYZE, DUMP_SCHEMA, refuse_afterwards, wanted
 from dbtool.cli.command import Call, command
 from dbtool.cli.fleet import (
     KEEP_GOING,
@@ -143,6 +144,8 @@ def upgrade(
     search_path: Annotated[str | None, SEARCH_PATH] = None,
     parallel: Annotated[int, PARALLEL] = 1,
     keep_going: Annotated[bool, KEEP_GOING] = False,
+    analyze: Annotated[bool, ANALYZE] = False,
+    dump_schema: Annotated[Path | None, DUMP_SCHEMA] = None,
 ) -> "Report | None":
     """Apply pending revisions, up to head or the revision given.
 
@@ -152,19 +155,22 @@ def upgrade(
     to begin. With --targets, --query or --schemas it upgrades many databases or schemas.
     """
     wish = Wish(targets, query, schemas, search_path, parallel, keep_going)
+    reads = "--plan" if plan else "--sql" if sql else ""
+    refuse_afterwards(analyze, dump_schema, "a fleet" if wish.named else reads)
     if wish.named:
         order = Order(checked(revision), tag, plan_only=plan, yes=yes)
         return upgrade_fleet(call, opened(call, offline=targets is not None), wish, order)
     refuse_from_scratch(sql, from_scratch)
     with output.reserved():
         if sql:
-            wanted = Range("upgrade", checked(revision), tag, from_scratch)
-            script = written(call, opened(call, offline=True), wanted)
+            what = Range("upgrade", checked(revision), tag, from_scratch)
+            script = written(call, opened(call, offline=True), what)
         else:
             from dbtool.migrate.uptodate import up_to_date
 
             project, progress = opened(call), call.progress
-            if not plan and (idle := up_to_date(project, revision, tag, progress)):
+            at_once = not plan and dump_schema is None
+            if at_once and (idle := up_to_date(project, revision, tag, progress)):
                 from dbtool.migrate.view_current import nothing_to_do
 
                 return nothing_to_do(idle, call.command)
@@ -174,9 +180,14 @@ def upgrade(
             if plan:
                 planned = family.plan(project, checked(revision), progress=progress, tag=tag)
                 return view.plan(planned, call.command)
-            allowed = call.permission(yes, confirm_database)
+            allowed, after = call.permission(yes, confirm_database), wanted(analyze, dump_schema)
             done = family.upgrade(
-                project, checked(revision), permission=allowed, progress=progress, tag=tag
+                project,
+                checked(revision),
+                permission=allowed,
+                progress=progress,
+                tag=tag,
+                wanted=after,
             )
             return view.upgraded(done, call.command)
     return print_sql(call, script)
@@ -188,7 +199,8 @@ def downgrade(
     sql: Annotated[bool, SQL] = False,
     from_scratch: Annotated[bool, FROM_SCRATCH] = False,
     plan: Annotated[
-        bool, typer.Option("--dry-run", "--plan", help="Show what would be undone and lost, and stop.")
+        bool,
+        typer.Option("--dry-run", "--plan", help="Show what would be undone and lost, and stop."),
     ] = False,
     tag: Annotated[str | None, TAG] = None,
     yes: Annotated[bool, YES] = False,
@@ -203,8 +215,8 @@ def downgrade(
     refuse_from_scratch(sql, from_scratch)
     with output.reserved():
         if sql:
-            wanted = Range("downgrade", checked(revision), tag, from_scratch)
-            script = written(call, opened(call, offline=True), wanted)
+            what = Range("downgrade", checked(revision), tag, from_scratch)
+            script = written(call, opened(call, offline=True), what)
         else:
             from dbtool.migrate import downgrade as family
             from dbtool.migrate import view

@@ -10,6 +10,8 @@ from typing import NoReturn, TextIO
 
 from dbtool.errors import OperationError, UsageError
 
+_REPORT_LOST = "What the command did is done; only its report is lost."
+
 
 class Format(StrEnum):
     """How a report is written."""
@@ -113,14 +115,24 @@ def check_writable(path: Path | None) -> None:
     raise UsageError(f'cannot write "{path}"', detail=reason, hint=hint)
 
 
-def _write_file(path: Path, text: str) -> None:
+def write_schema(path: Path, text: str) -> None:
+    """Write the schema of a database to a file, as a whole or not at all."""
+    _write_file(path, text, "schema", "The upgrade is done; the same command writes the file.")
+
+
+def _write_file(
+    path: Path,
+    text: str,
+    what: str = "report",
+    left: str = _REPORT_LOST,
+) -> None:
     try:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8", errors="replace")
         else:
             _replace_file(path.resolve(), text)
     except OSError as error:
-        raise _unwritten(f'"{path}"', error) from error
+        raise _unwritten(f'"{path}"', error, what, left) from error
 
 
 def _replace_file(path: Path, text: str) -> None:
@@ -135,12 +147,11 @@ def _replace_file(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _unwritten(name: str, error: OSError) -> OperationError:
+def _unwritten(
+    name: str, error: OSError, what: str = "report", left: str = _REPORT_LOST
+) -> OperationError:
     reason = error.strerror or str(error)
-    return OperationError(
-        f"cannot write the report to {name}",
-        detail=f"{reason}. What the command did is done; only its report is lost.",
-    )
+    return OperationError(f"cannot write the {what} to {name}", detail=f"{reason}. {left}")
 
 
 def say(text: str) -> None:

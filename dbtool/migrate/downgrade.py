@@ -43,7 +43,7 @@ def downgrade(
 ) -> Downgraded:
     """Take the database back to a revision."""
     foresight = Foresight()
-    command = replace(downgrading(revision, tag), foresight=foresight)
+    command = replace(downgrading(revision, tag), prelude=foresight)
     with Session(project, progress or Silent()) as session:
         allowed = permission or Permission()
         lines = partial(_lines, foresight)
@@ -67,7 +67,7 @@ def plan(
 ) -> Plan:
     """What `downgrade` would undo and lose; no revision runs."""
     foresight = Foresight()
-    command = replace(downgrading(revision, tag), foresight=foresight)
+    command = replace(downgrading(revision, tag), prelude=foresight)
     with Session(project, progress or Silent(), reading=True) as session:
         planned = planned_by(session, session.survey(command))
         return replace(planned, losses=foresight.found)

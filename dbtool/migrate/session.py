@@ -1,16 +1,17 @@
 """What a command does with a database through env.py: look, plan, ask, carry out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool import guard
+from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError, OperationError
 from dbtool.guard import Action, Permission
 from dbtool.migrate import state
@@ -28,13 +29,27 @@ from dbtool.migrate.record import (
 )
 from dbtool.migrate.runner import Options, Runner
 from dbtool.migrate.verify import with_verify
-
-if TYPE_CHECKING:
-    from dbtool.migrate.foresight import Foresight
+from dbtool.ports import Progress
 
 Plan = Callable[["Session", Record], Iterable[str]]
 Steps = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
 Look = Callable[[ScriptDirectory, tuple[str, ...], MigrationContext], None]
+
+
+class Prelude(Protocol):
+    """What a command looks at before its revisions run."""
+
+    def look(
+        self,
+        connection: SyncConnection,
+        table: Table,
+        context: MigrationContext,
+        steps: Sequence[RevisionStep],
+    ) -> None:
+        """The steps are known, and nobody has agreed to them; what cannot run is refused."""
+
+    def tell(self, progress: Progress, record: Record) -> None:
+        """They are agreed to and are about to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +57,7 @@ class Command:
     """One of Alembic's commands: its words, its steps, and what env.py may ask about it.
 
     `always` runs it even where it has no steps; `purge` forgets what is recorded first;
-    `foresight` looks at the steps before anybody agrees to them.
+    `prelude` looks at the steps before they run.
     """
 
     words: tuple[str, ...]
@@ -50,7 +65,7 @@ class Command:
     options: Mapping[str, object] = field(default_factory=dict)
     always: bool = False
     purge: bool = False
-    foresight: "Foresight | None" = None
+    prelude: Prelude | None = None
 
     @property
     def resumes(self) -> bool:
@@ -127,13 +142,13 @@ class Session(Runner):
             self._refuse_other_schema(table)
             if agreed is not None and not record.asks_no_more_than(agreed):
                 raise _changed_meanwhile(self.target.shown)
-            if steps and command.foresight is not None:
+            if steps and command.prelude is not None:
                 with self.watch.closed():
-                    command.foresight.look(self.connection, table, context, steps)
+                    command.prelude.look(self.connection, table, context, steps)
             if not (steps or command.always) or not may_run():
                 return ()
-            if command.foresight is not None:
-                command.foresight.tell(self.progress, record)
+            if command.prelude is not None:
+                command.prelude.tell(self.progress, record)
             driver = driver_connection(context)
             self.safety.take(table, None if command.purge else heads, driver)
             self.safety.records_by(version_table_in_sql(context))

@@ -1,6 +1,7 @@
 """Apply pending revisions: plan, ask, run, check where the database stands."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
@@ -11,10 +12,14 @@ from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
+from dbtool.migrate.stale import Stale
 from dbtool.migrate.state import shown
 from dbtool.migrate.waits import Waited
 from dbtool.ports import Progress, Silent
 from dbtool.report import counted
+
+if TYPE_CHECKING:
+    from dbtool.migrate.afterwards import Afterwards, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """What an upgrade did; `before` and `after` are the revisions the database records."""
+    """What an upgrade did; `before` and `after` are the revisions the database records.
+
+    `stale` are the tables whose statistics it made useless.
+    """
 
     database: str
     named_by: str
@@ -38,6 +46,7 @@ class Upgraded:
     after: tuple[str, ...]
     revisions: tuple[Step, ...]
     waited: Waited
+    stale: tuple[Stale, ...] = ()
 
 
 def upgrade(
@@ -47,13 +56,31 @@ def upgrade(
     permission: Permission | None = None,
     progress: Progress | None = None,
     tag: str | None = None,
+    wanted: "Wanted | None" = None,
 ) -> Upgraded:
-    """Bring the database to a revision; nothing is asked and nothing runs where none is pending."""
-    command = upgrading(revision, tag)
-    with Session(project, progress or Silent()) as session:
+    """Bring the database to a revision; nothing is asked and nothing runs where none is pending.
+
+    With `wanted` statistics and schema are looked after when it is done.
+    """
+    command, told = upgrading(revision, tag), progress or Silent()
+    after = None if wanted is None else _after(wanted)
+    with Session(project, told) as session:
         allowed = permission or Permission()
+        command = replace(command, prelude=after)
         record = session.carry_out(command, Action.UPGRADE, allowed, plan_lines)
-        return _upgraded(session, record)
+        done = _upgraded(session, record)
+        if after is None:
+            return done
+        after.compare(session.connection, session.watch.backends)
+        target = session.target
+    after.act(target, project.limits.lock_timeout, told)
+    return replace(done, stale=after.stale)
+
+
+def _after(wanted: "Wanted") -> "Afterwards":
+    from dbtool.migrate.afterwards import Afterwards
+
+    return Afterwards(wanted)
 
 
 def plan(

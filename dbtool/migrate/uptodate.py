@@ -19,6 +19,7 @@ class UpToDate:
     after: tuple[str, ...]
     revisions: tuple[()] = ()
     waited: Waited = field(default_factory=Waited)
+    stale: tuple[()] = ()
 
 
 def up_to_date(

@@ -1,6 +1,7 @@
 """Reports of what was done to a database, and where it stands."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from dbtool.finding import judge
 from dbtool.migrate.difference import Difference, renames
@@ -21,8 +22,15 @@ _SHOWN = 30
 
 
 def upgraded(result: Upgraded, command: str) -> Report:
-    """What an upgrade did."""
-    return _ran(result, command, "upgrade", result.before, result.after, result.revisions)
+    """What an upgrade did; an ANALYZE that nobody asked for is left to the reader."""
+    report = _ran(result, command, "upgrade", result.before, result.after, result.revisions)
+    notes = tuple(
+        f"{'analysed' if each.analysed else 'statistics to refresh:'} {each.table} ({each.reason})"
+        for each in result.stale
+    )
+    left = [each.table for each in result.stale if not each.analysed]
+    following = (f"ANALYZE {', '.join(left)};",) if left else ()
+    return replace(report, notes=(*report.notes, *notes), next=following)
 
 
 def downgraded(result: Downgraded, command: str) -> Report:

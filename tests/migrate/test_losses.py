@@ -213,7 +213,7 @@ def test_code_is_not_run_before_anybody_agreed(
             "for row in op.get_bind().execute(sa.text('SELECT 1')):\n    op.drop_table('users')",
             "SELECT 1",
         ),
-        ("sa.inspect(op.get_bind())", "needs a database"),
+        ("sa.inspect(op.get_bind())", "database"),
         ("sa.create_engine('postgresql+psycopg://localhost/x').connect()", "connection of its own"),
         ("op.execute('DO $$ BEGIN END $$')", "code inside the server: DO $$ BEGIN END $$"),
     ],

@@ -1,0 +1,119 @@
+"""Tables of which the planner knows nothing, or nothing right, after a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dbtool.database.sync import SyncConnection
+from dbtool.report import counted
+
+_RELATIONS = """
+    SELECT c.oid, c.oid::pg_catalog.regclass::pg_catalog.text, c.relnatts,
+           pg_catalog.pg_relation_filenode(c.oid),
+           coalesce(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0),
+           greatest(c.relpages, s.n_live_tup, 0) > 0,
+           pg_catalog.current_setting('autovacuum_analyze_threshold')::pg_catalog.float8
+           + pg_catalog.current_setting('autovacuum_analyze_scale_factor')::pg_catalog.float8
+           * greatest(c.reltuples, 0)
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid
+     WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+"""
+_WITHOUT = """
+    SELECT a.attrelid, a.attname, a.attnum
+      FROM pg_catalog.pg_attribute a
+      JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm')
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.reltuples > 0
+       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stats s
+                        WHERE s.schemaname = n.nspname AND s.tablename = c.relname
+                          AND s.attname = a.attname)
+     ORDER BY a.attrelid, a.attnum
+"""
+_OBJECTS = """
+    SELECT i.indexrelid, i.indrelid, 'index ' || c.relname
+      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+     WHERE i.indexprs IS NOT NULL AND i.indisvalid
+     UNION ALL
+    SELECT e.oid, e.stxrelid, 'statistics ' || e.stxname FROM pg_catalog.pg_statistic_ext e
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A table, as SQL names it, to analyse, and why; `analysed` once that is done."""
+
+    table: str
+    reason: str
+    analysed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    sql: str
+    columns: int
+    file: int
+    changes: int
+    holds_rows: bool
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the planner's knowledge rests on at one moment.
+
+    `without` are the columns that have no statistics; `objects` the indexes on expressions
+    and the extended statistics, which have statistics of their own.
+    """
+
+    relations: Mapping[int, _Relation]
+    without: frozenset[tuple[int, str, int]]
+    objects: Mapping[int, tuple[int, str]]
+
+
+def take(connection: SyncConnection) -> Snapshot:
+    """Look at the catalogue; no table is touched."""
+    relations = connection.fetch(_RELATIONS)
+    return Snapshot(
+        {row[0]: _Relation(*row[1:]) for row in relations},
+        frozenset((row[0], row[1], row[2]) for row in connection.fetch(_WITHOUT)),
+        {row[0]: (row[1], row[2]) for row in connection.fetch(_OBJECTS)},
+    )
+
+
+def compare(before: Snapshot, after: Snapshot) -> tuple[Stale, ...]:
+    """The tables with rows whose statistics were right before, or could be, and are not now."""
+    found = (
+        (relation, _reason(oid, relation, before, after))
+        for oid, relation in after.relations.items()
+        if relation.holds_rows
+    )
+    stale = (Stale(each.sql, reason) for each, reason in found if reason)
+    return tuple(sorted(stale, key=lambda each: each.table))
+
+
+def _reason(oid: int, now: _Relation, before: Snapshot, after: Snapshot) -> str:
+    was = before.relations.get(oid)
+    changes = now.changes - (was.changes if was else 0)
+    if was is None:
+        few = changes < now.threshold
+        return "" if few else f"new, with {counted(changes, 'row')} and no statistics"
+    retyped = [
+        name
+        for table, name, number in sorted(after.without - before.without, key=lambda each: each[2])
+        if table == oid and number <= was.columns
+    ]
+    if retyped:
+        return f"the type of {', '.join(retyped)} changed"
+    if now.file != was.file:
+        return "rewritten"
+    new = [
+        name
+        for number, (table, name) in after.objects.items()
+        if table == oid and number not in before.objects
+    ]
+    if new:
+        return f"new: {', '.join(sorted(new))}"
+    return f"{counted(changes, 'row')} changed" if changes >= now.threshold else ""
