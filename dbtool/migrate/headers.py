@@ -64,7 +64,7 @@ def created(doc: str) -> str | None:
 def read_all(directories: Iterable[Path], recursive: bool = False) -> tuple[Header, ...] | None:
     """Every revision below the directories; None as soon as one file is not literal."""
     headers: list[Header] = []
-    for path in dict.fromkeys(_files(directories, recursive)):
+    for path in files(directories, recursive):
         header = read(path)
         if header is None:
             return None
@@ -72,9 +72,10 @@ def read_all(directories: Iterable[Path], recursive: bool = False) -> tuple[Head
     return tuple(headers)
 
 
-def _files(directories: Iterable[Path], recursive: bool) -> Iterator[Path]:
-    for directory in directories:
-        yield from _python_files(Path(os.path.realpath(directory)), recursive)
+def files(directories: Iterable[Path], recursive: bool = False) -> tuple[Path, ...]:
+    """Every file that Alembic would load from these directories."""
+    found = (_python_files(Path(os.path.realpath(each)), recursive) for each in directories)
+    return tuple(dict.fromkeys(path for each in found for path in each))
 
 
 def _python_files(directory: Path, recursive: bool) -> Iterator[Path]:

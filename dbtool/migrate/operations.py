@@ -18,16 +18,14 @@ from alembic.script import Script, ScriptDirectory
 
 from dbtool.migrate.callsite import Stack
 from dbtool.migrate.environment import load
-from dbtool.migrate.headers import read_all
 from dbtool.migrate.listener import other_kind
-from dbtool.migrate.location import version_directories
 from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.lookup import all_scripts, resolve
 from dbtool.migrate.perform import with_both_ways
 from dbtool.migrate.project import Project
 from dbtool.migrate.rehearsal import Run, together
 from dbtool.migrate.rendering import Rendering, commits_each
-from dbtool.migrate.script import take
+from dbtool.migrate.script import read_lazily
 from dbtool.migrate.selection import Chosen, Wanted, choose, given
 from dbtool.statement import Migration
 
@@ -67,20 +65,11 @@ class _Reading:
 
     def read(self) -> Operations:
         loaded = load(self.project, _WORDS, io.StringIO())
-        self._spare_headers(loaded.script)
+        read_lazily(loaded.script)
         rendering = Rendering(loaded, partial(self._work, loaded.script))
         rendering.run()
         assert self.chosen is not None
         return Operations(together(self.runs), self.chosen.why, tuple(rendering.notes))
-
-    def _spare_headers(self, script: ScriptDirectory) -> None:
-        """Let no file be executed but those that are needed, where the headers say enough."""
-        place = self.project.place
-        directories = version_directories(place)
-        if directories is not None:
-            headers = read_all(directories, place.flag("recursive_version_locations"))
-            if headers:
-                take(script, headers)
 
     def _work(
         self, script: ScriptDirectory, environment: EnvironmentContext, context: MigrationContext

@@ -3,16 +3,16 @@
 import linecache
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 from alembic.script import Script
-from alembic.util import load_python_file
-from sqlalchemy.exc import NoInspectionAvailable
+from sqlalchemy.exc import CompileError, NoInspectionAvailable
 
 from dbtool.imports import without_passwords
+from dbtool.migrate.absent import load_revision
 from dbtool.migrate.recorder import Recorder, Unknown
-from dbtool.migrate.remainder import remainders
+from dbtool.migrate.remainder import Remainder, remainders
 from dbtool.migrate.sealed import nothing_done
 from dbtool.statement import Gap
 
@@ -24,8 +24,8 @@ def perform(script: Script, name: str, named: dict[str, Any], recorder: Recorder
     """
     performance = _Performance(script.path, recorder)
     try:
-        function = getattr(_module(script), name, None)
-    except (Exception, SystemExit) as error:
+        function = getattr(_module(script), name)
+    except (Exception, SystemExit, Unknown) as error:
         performance.missed(error)
         return True
     if function is None:
@@ -39,6 +39,7 @@ class _Performance:
 
     def __init__(self, file: str, recorder: Recorder) -> None:
         self.refused = False
+        self._rests: dict[CodeType, Remainder] = {}
         self._file = file
         self._recorder = recorder
 
@@ -47,9 +48,10 @@ class _Performance:
         try:
             with nothing_done():
                 function()
-        except (Unknown, NoInspectionAvailable) as error:
+        except (Unknown, NoInspectionAvailable, ImportError) as error:
             self.missed(error)
-            for rest in remainders(error.__traceback__, self._file):
+            for rest in remainders(error.__traceback__, self._file, self._rests):
+                self._rests[rest.function.__code__] = rest
                 self.run(rest.run)
                 for line in rest.left_out:
                     self._gap(line, "it depends on what is not known before it")
@@ -72,8 +74,7 @@ def _module(script: Script) -> ModuleType:
     """The revision's module; executed now where only its header was read so far."""
     module: ModuleType = script.module
     if not hasattr(module, "__file__"):
-        path = Path(script.path)
-        module = script.module = load_python_file(path.parent, path.name)
+        module = script.module = load_revision(Path(script.path))
         with_both_ways(module)
     return module
 
@@ -108,5 +109,9 @@ def _reason(error: BaseException) -> str:
         return error.reason
     if isinstance(error, NoInspectionAvailable):
         return "what follows depends on what the database holds"
+    if isinstance(error, CompileError) and "it has no name" in str(error):
+        return "it fails here: a constraint that has no name cannot be dropped"
+    if isinstance(error, ImportError):
+        return f"it imports what is not installed here: {error}"
     said = without_passwords(str(error).strip().partition("\n")[0])
     return f"{type(error).__name__}: {said}".rstrip(": ")

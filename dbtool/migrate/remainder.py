@@ -7,7 +7,7 @@ where the statement may have returned, nothing is certain any more.
 import ast
 import copy
 import linecache
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import (
     BuiltinFunctionType,
@@ -33,14 +33,29 @@ _Functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """The certain rest of a function; `left_out` are lines of operations that are not in it."""
+    """The certain rest of a function, and the variables it begins with.
 
-    run: Callable[[], object]
+    `left_out` are lines of operations that are not in it; `unknown` are variables that those
+    and the like may have changed, which stay unknown where it ends early too.
+    """
+
+    function: FunctionType
+    known: Mapping[str, Any]
     left_out: tuple[int, ...]
+    unknown: frozenset[str]
+
+    def run(self) -> None:
+        """Go on with the variables as they were."""
+        self.function(**self.known)
 
 
-def remainders(trace: TracebackType | None, file: str) -> Iterator[Remainder]:
-    """The rest of each function of a file that an error passed through, the innermost first."""
+def remainders(
+    trace: TracebackType | None, file: str, before: "Mapping[CodeType, Remainder]"
+) -> Iterator[Remainder]:
+    """The rest of each function of a file that an error passed through, the innermost first.
+
+    `before` are the functions that are themselves such a rest.
+    """
     found = []
     for frame, line in _frames(trace, file):
         at = _Interrupted.at(frame, line, file)
@@ -50,7 +65,7 @@ def remainders(trace: TracebackType | None, file: str) -> Iterator[Remainder]:
         if not at.is_plain_call:
             break
     for each in reversed(found):
-        if (rest := each.rest()) is not None:
+        if (rest := each.rest(before)) is not None:
             yield rest
 
 
@@ -86,16 +101,17 @@ class _Interrupted:
         statement = self.function.body[self.place]
         return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
 
-    def rest(self) -> Remainder | None:
+    def rest(self, before: "Mapping[CodeType, Remainder]") -> Remainder | None:
         """The statements behind it whose run is certain."""
-        unknown: set[str] = set()
+        unknown = self._unknown_before(before.get(self.frame.f_code))
+        known: dict[str, Any] = {}
         kept: list[ast.stmt] = []
         left_out: list[int] = []
         for place, statement in enumerate(self.function.body[self.place :]):
             if isinstance(statement, ast.Global | ast.Nonlocal):
                 return None
             if place and not unknown & _names(statement):
-                unknown -= _bound(statement) if isinstance(statement, _SURE) else set()
+                unknown -= _bound(statement) if isinstance(statement, _SURE) else frozenset()
                 kept.append(statement)
                 continue
             if place and self._operates(statement):
@@ -103,7 +119,23 @@ class _Interrupted:
             if _may_leave(statement):
                 break
             unknown |= self._touched(statement)
-        return Remainder(self._function(kept, unknown), tuple(left_out)) if kept else None
+            if not place:
+                known = self._known(unknown)
+        if not kept:
+            return None
+        return Remainder(self._function(kept, known), known, tuple(left_out), unknown)
+
+    def _unknown_before(self, run: "Remainder | None") -> frozenset[str]:
+        if run is None:
+            return frozenset()
+        return run.unknown - (self.frame.f_locals.keys() - run.known.keys())
+
+    def _known(self, unknown: frozenset[str]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in self.frame.f_locals.items()
+            if name.isidentifier() and name not in unknown
+        }
 
     def _value(self, name: str) -> object:
         return self.frame.f_locals.get(name, self.frame.f_globals.get(name))
@@ -121,13 +153,8 @@ class _Interrupted:
                 found.add(name)
         return found
 
-    def _function(self, body: list[ast.stmt], unknown: set[str]) -> Callable[[], object]:
-        """The statements as a function that begins with the variables as they are."""
-        known: Mapping[str, Any] = {
-            name: value
-            for name, value in self.frame.f_locals.items()
-            if name.isidentifier() and name not in unknown
-        }
+    def _function(self, body: list[ast.stmt], known: Iterable[str]) -> FunctionType:
+        """The statements as a function of the variables they begin with."""
         definition = copy.copy(self.function)
         names = [ast.arg(arg=name) for name in known]
         definition.args = ast.arguments(
@@ -137,8 +164,7 @@ class _Interrupted:
         module = ast.fix_missing_locations(ast.Module([definition], []))
         whole = compile(module, self.file, "exec")
         code = next(each for each in whole.co_consts if isinstance(each, CodeType))
-        function = FunctionType(code, self.frame.f_globals)
-        return lambda: function(**known)
+        return FunctionType(code, self.frame.f_globals)
 
 
 def _definition(code: CodeType, file: str) -> ast.FunctionDef | None:

@@ -3,14 +3,15 @@
 No revision is executed then: projects import half their application in them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir
+from pathlib import Path
 from types import ModuleType
 
 from alembic.script import Script, ScriptDirectory
 
 from dbtool.migrate.environment import load
-from dbtool.migrate.headers import Header, read_all
+from dbtool.migrate.headers import Header, files, read, read_all
 from dbtool.migrate.listener import Offline
 from dbtool.migrate.location import version_directories
 from dbtool.migrate.lookup import resolve
@@ -25,18 +26,36 @@ def read_history(project: Project, words: tuple[str, ...] = ("heads",)) -> Scrip
     recursive = place.flag("recursive_version_locations")
     headers = read_all(directories, recursive) if directories is not None else None
     if headers is not None:
-        take(script, headers)
+        _take(script, headers)
     with chdir(place.base), Offline():
         resolve(script, lambda: script.revision_map.heads)
     return script
 
 
-def take(script: ScriptDirectory, headers: tuple[Header, ...]) -> None:
+def _take(script: ScriptDirectory, headers: tuple[Header, ...]) -> None:
     """Have Alembic build its map of the headers instead of the executed files."""
+    _load_by(script, lambda: (_script(each) for each in headers))
+
+
+def read_lazily(script: ScriptDirectory) -> None:
+    """Let no file be executed for its header but those that are not literal.
+
+    Which files there are is asked when Alembic does: env.py may name other directories.
+    """
 
     def scripts() -> Iterator[Script]:
-        return (_script(each) for each in headers)
+        directories = map(Path, script._version_locations)
+        for path in files(directories, script.recursive_version_locations):
+            header = read(path)
+            found = _script(header) if header is not None else Script._from_path(script, path)
+            if found is not None:
+                yield found
 
+    if not script.sourceless:
+        _load_by(script, scripts)
+
+
+def _load_by(script: ScriptDirectory, scripts: Callable[[], Iterator[Script]]) -> None:
     script._load_revisions = scripts  # type: ignore[method-assign]
     script.revision_map._generator = scripts
 

@@ -81,6 +81,8 @@ class StandIn(MockConnection):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name.startswith("_"):
+            raise Unknown("what follows depends on what the database holds")
         raise Unknown(f"connection.{name} needs a database")
 
 

@@ -326,7 +326,7 @@ def test_a_revision_that_reads_is_followed_where_it_is_certain(project: Small) -
         ("import os\nos.remove('alembic.ini')", ["SELECT 9"], "removes a file"),
         ("with op.batch_alter_table('t', recreate='always') as b: b.drop_column('c')",
          ["SELECT 9"], "what the database holds"),
-        ("op.drop_constraint(None, 't')", [], "it has no name"),
+        ("op.drop_constraint(None, 't')", [], "has no name"),
         ("op.execute(sa.text('SELECT :x'))", [], "'x'"),
         ("1 / 0", [], "ZeroDivisionError"),
         ("op.get_context().get_current_revision()", ["SELECT 9"], "what the database holds"),
@@ -471,15 +471,75 @@ def test_env_that_always_connects(project: Small) -> None:
     assert note.startswith("env.py cannot run offline: it connects to a database;")
 
 
-def test_revision_that_cannot_be_imported(project: Small) -> None:
+def test_revision_that_cannot_be_executed(project: Small) -> None:
     """It is a gap, and the others are read."""
     project.revision("a", None, 'op.execute("SELECT 1")')
     path = project.revision("b", "a", 'op.execute("SELECT 2")')
-    path.write_text(path.read_text().replace("from alembic", "import not_there\nfrom alembic"))
+    path.write_text(path.read_text().replace("def upgrade", "1 / 0\ndef upgrade"))
     project.revision("c", "b", 'op.execute("SELECT 3")')
     found = read(project.root)
     assert found.sql() == ["SELECT 1", "SELECT 3"]
-    assert found.gaps == [(2, "ModuleNotFoundError: No module named 'not_there'")]
+    ((_, reason),) = found.gaps
+    assert reason == "ZeroDivisionError: division by zero"
+
+
+def test_what_is_not_installed_here(project: Small) -> None:
+    """A missing package matters where a revision uses it, and only there."""
+    path = project.revision(
+        "a",
+        None,
+        """
+        log.info("begins")
+        op.execute("SELECT 1")
+        op.add_column("t", sa.Column("c", guid.GUID()))
+        seed(op)
+        import not_there_either
+        op.execute("SELECT 2")
+        """,
+    )
+    imports = """from __future__ import annotations
+import alembic_helper_not_there
+from not_there import guid, seed as seed
+from not_there.logs import get
+"""
+    log = 'log = get()\ndef later(x: guid.GUID | None) -> "y": pass\ndef upgrade'
+    text = path.read_text().replace("from alembic import op", imports + "from alembic import op")
+    path.write_text(text.replace("def upgrade", log))
+    lines = path.read_text().splitlines()
+    found = read(project.root)
+    assert found.sql() == ["SELECT 1", "SELECT 2"]
+    uses = "it uses not_there, which cannot be imported here (ModuleNotFoundError)"
+    imported = "it imports what is not installed here: No module named 'not_there_either'"
+    assert found.gaps == [
+        (lines.index('    op.add_column("t", sa.Column("c", guid.GUID()))') + 1, uses),
+        (lines.index("    seed(op)") + 1, uses),
+        (lines.index("    import not_there_either") + 1, imported),
+    ]
+
+
+def test_what_is_unknown_stays_unknown_behind_the_next_gap(project: Small) -> None:
+    """A variable that the first gap left open is used by nobody behind the second."""
+    project.revision(
+        "a",
+        None,
+        """
+        bind = op.get_bind()
+        kept = ["k"]
+        first = bind.scalar(sa.text("SELECT 1"))
+        names = [first]
+        second = bind.scalar(sa.text("SELECT 2"))
+        kept.append(second)
+        op.execute(f"SELECT {first}")
+        op.execute(f"SELECT {names}")
+        op.execute(f"SELECT {kept}")
+        op.execute("SELECT 3")
+        """,
+    )
+    found = read(project.root)
+    assert found.sql() == ["SELECT 1", "SELECT 2", "SELECT 3"]
+    said = [reason for _, reason in found.gaps]
+    assert said[:2] == [f"what follows depends on the answer to SELECT {n}" for n in (1, 2)]
+    assert said[2:] == ["it depends on what is not known before it"] * 3
 
 
 def test_computed_header(project: Small) -> None:
@@ -501,7 +561,7 @@ def test_no_way_back(project: Small) -> None:
     found = read(project.root, down=True)
     assert [each["down"] for each in found.migrations] == [None, [], [], None]
     ((_, reason),) = found.gaps
-    assert "it has no name" in reason
+    assert "has no name" in reason
 
 
 Choose = Callable[..., list[str]]
