@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from dbtool.finding import Certainty, Location, Unknown
+from dbtool.lint.actions import CreateView
 from dbtool.lint.code import execute
 from dbtool.lint.effect import Effect, Lock, Missing
 from dbtool.lint.schema import Name, Schema
@@ -84,3 +85,13 @@ def own_code(statement: Statement) -> str:
 def is_revision(statement: Statement) -> bool:
     """Whether it stands in a revision and not in a script of SQL."""
     return bool(statement.revision) or statement.file.endswith(".py")
+
+
+def is_there(schema: Schema, name: Name) -> bool:
+    """Whether a table or view of that name is known."""
+    return schema.table(name) is not None or schema.view(name) is not None
+
+
+def is_new_view(whole: Whole, name: Name) -> bool:
+    """Whether the migration itself has created the view."""
+    return any(seen.action.view.name == name.name for seen in actions_of(whole, CreateView))

@@ -8,6 +8,7 @@ from dbtool.lint.code.calls import schema_of as schema_of
 from dbtool.lint.code.calls import sql_name as sql_name
 from dbtool.lint.code.calls import string as string
 from dbtool.lint.code.columns import not_null_chain as not_null_chain
+from dbtool.lint.code.columns import within as within
 from dbtool.lint.code.indexes import create_index as create_index
 from dbtool.lint.code.indexes import drop_index as drop_index
 from dbtool.lint.code.indexes import index_call as index_call

@@ -1,0 +1,57 @@
+"""A column gets another name under running programs.
+
+Why: the rename itself is quick. But SQLAlchemy names every column it reads and writes: from that
+moment each query of the programs that are running fails, until the last of them is replaced.
+
+When: the table existed before, and no column has the old name when the migration is done. The
+attribute of the model can have the new name alone. To rename the column itself, add the new one,
+write both, copy, and drop the old one when nothing uses it. All versions.
+
+Bad:
+```sql
+ALTER TABLE orders RENAME COLUMN note TO remark;
+```
+
+Good:
+```sql
+ALTER TABLE orders ADD COLUMN remark text;
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.lint.actions import Rename
+from dbtool.lint.code import string
+from dbtool.lint.saying import actions_of, place, shown
+from dbtool.lint.subject import Whole
+
+NAME = rule_name(__name__)
+
+
+def check(whole: Whole) -> Iterator[Finding]:
+    """Report columns whose old name is gone when the migration is done."""
+    for seen in actions_of(whole, Rename):
+        action = seen.action
+        if action.kind != "column" or not _is_hazard(whole, action):
+            continue
+        name = action.to if action.to.isidentifier() else action.part
+        yield Finding(
+            rule=NAME,
+            severity=Severity.WARNING,
+            title=f"{shown(whole.schema, action.name)}.{action.part}:"
+            " running programs still use the old name",
+            certainty=Certainty.PROVEN if whole.schema.table(action.name) else Certainty.HEURISTIC,
+            evidence=(f"it is {action.to} from here on; every query that names it fails",),
+            location=place(seen.statement),
+            fix=Fix(
+                "python",
+                f"{name} = mapped_column({string(action.part)})",
+                "leave the column as it is and rename the attribute of the model",
+            ),
+        )
+
+
+def _is_hazard(whole: Whole, action: Rename) -> bool:
+    table = whole.schema.table(action.name)
+    return table is None or not (table.new or action.part in table.columns)

@@ -1,0 +1,45 @@
+"""A view is dropped while programs that read it run.
+
+Why: programs that were deployed before the view went still read it, and fail until the last of
+them is replaced. Of a materialized view the rows have to be computed anew as well.
+
+When: the view existed before, and none of that name is there when the migration is done: one that
+is dropped and created again is fine. All versions.
+
+Bad:
+```sql
+DROP VIEW open_orders;
+```
+
+Good:
+```sql
+DROP VIEW open_orders;
+CREATE VIEW open_orders AS SELECT id, placed_at, total FROM orders WHERE status = 'open';
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Finding, Severity, rule_name
+from dbtool.lint.actions import Drop
+from dbtool.lint.saying import actions_of, in_use, is_new_view, is_there, place, shown, sure
+from dbtool.lint.subject import Whole
+
+NAME = rule_name(__name__)
+
+
+def check(whole: Whole) -> Iterator[Finding]:
+    """Report views that are gone when the migration is done."""
+    for seen in actions_of(whole, Drop):
+        kind, name = seen.action.kind, seen.action.name
+        old = kind == "view" or (kind == "materialized view" and in_use(seen.effect, name))
+        gone = not is_there(whole.schema, name) and not is_new_view(whole, name)
+        if old and gone and not seen.effect.fails:
+            yield Finding(
+                rule=NAME,
+                severity=Severity.WARNING,
+                title=f"{kind} {shown(whole.schema, name)}: running programs still read it",
+                certainty=sure(whole.schema.complete),
+                evidence=("queries that name it fail; drop it after the programs that know it",),
+                location=place(seen.statement),
+            )
