@@ -1,14 +1,12 @@
 """The pieces of Alembic code: names and text as literals, calls, blocks, deploy boundaries."""
 
-import re
 from textwrap import indent
 
 from dbtool.lint.schema import Name
-from dbtool.sql.names import identifier
+from dbtool.sql.text import quoted
 
 WIDTH = 88
 NEXT = "# next revision"
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
 def string(text: str) -> str:
@@ -25,7 +23,7 @@ def schema_of(name: Name) -> str:
 def sql_name(name: Name | str) -> str:
     """A name as SQL writes it, in quotes only where it needs them to be read back."""
     parts = (name,) if isinstance(name, str) else (name.schema, name.name)
-    return ".".join(part if _PLAIN.match(part) else identifier(part) for part in parts if part)
+    return ".".join(quoted(part) for part in parts if part)
 
 
 def call(function: str, *arguments: str) -> str:

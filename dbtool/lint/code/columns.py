@@ -4,23 +4,46 @@ from dbtool.lint.code.calls import call, chain, execute, sql_name, string
 from dbtool.lint.schema import Name
 
 
-def _within(name: Name) -> tuple[str, ...]:
+def within(name: Name) -> tuple[str, ...]:
+    """The argument that names the schema, if it was named."""
     return (f"schema={string(name.schema)}",) if name.schema else ()
 
 
-def not_null_chain(table: Name, column: str) -> str:
-    """Make a column NOT NULL in three revisions that never hold up the table."""
-    name = f"{table.name}_{column}_not_null"
-    where, within = string(table.name), _within(table)
-    proof = string(f"{sql_name(column)} IS NOT NULL")
+def validate(table: Name, constraint: str) -> str:
+    """VALIDATE CONSTRAINT, which lets reads and writes go on."""
+    return execute(f"ALTER TABLE {sql_name(table)} VALIDATE CONSTRAINT {sql_name(constraint)}")
+
+
+def drop_constraint(table: Name, constraint: str, kind: str) -> str:
+    """Drop a constraint; `kind` is Alembic's word for it."""
+    where = string(table.name)
+    return call(
+        "drop_constraint", string(constraint), where, f"type_={string(kind)}", *within(table)
+    )
+
+
+def not_null_steps(table: Name, column: str, proof: str = "") -> tuple[str, ...]:
+    """The revisions that make a column NOT NULL and never hold up the table.
+
+    `proof` names a check that says so already and only has to be validated.
+    """
+    name = proof or f"{table.name}_{column}_not_null"
+    where, place = string(table.name), within(table)
+    condition = string(f"{sql_name(column)} IS NOT NULL")
     lasting = "postgresql_not_valid=True"
-    return chain(
-        call("create_check_constraint", string(name), where, proof, lasting, *within),
-        execute(f"ALTER TABLE {sql_name(table)} VALIDATE CONSTRAINT {sql_name(name)}"),
+    added = call("create_check_constraint", string(name), where, condition, lasting, *place)
+    return (
+        *(() if proof else (added,)),
+        validate(table, name),
         "\n".join(
             (
-                call("alter_column", where, string(column), "nullable=False", *within),
-                call("drop_constraint", string(name), where, 'type_="check"', *within),
+                call("alter_column", where, string(column), "nullable=False", *place),
+                drop_constraint(table, name, "check"),
             )
         ),
     )
+
+
+def not_null_chain(table: Name, column: str, proof: str = "") -> str:
+    """The same as one text."""
+    return chain(*not_null_steps(table, column, proof))

@@ -1,0 +1,123 @@
+"""Alembic code about constraints."""
+
+from collections.abc import Iterable
+
+from dbtool.lint.code.calls import autocommit, call, chain, execute, sql_name, string
+from dbtool.lint.code.columns import not_null_steps, validate, within
+from dbtool.lint.code.indexes import create_index, index_call
+from dbtool.lint.code.statements import not_valid, not_valid_call
+from dbtool.lint.schema import Constraint, Holds, Index, Name, Table
+from dbtool.statement import Statement
+
+_WORDS = {Holds.UNIQUE: "UNIQUE", Holds.PRIMARY_KEY: "PRIMARY KEY"}
+
+
+def not_valid_chain(table: Name, constraint: str, statement: Statement, step: int) -> str:
+    """Add a constraint for new rows at once, and look at the old ones in the next revision."""
+    added = not_valid_call(statement.source, statement.operation) if step == 0 else None
+    return chain(
+        added or execute(not_valid(statement.sql, step)),
+        validate(table, constraint),
+    )
+
+
+def add_check(table: Name, name: str, condition: str) -> str:
+    """A check that looks at new rows only."""
+    return call(
+        "create_check_constraint",
+        string(name),
+        string(table.name),
+        string(condition),
+        "postgresql_not_valid=True",
+        *within(table),
+    )
+
+
+def index_chain(table: Name, constraint: Constraint, nullable: Iterable[str] = ()) -> str:
+    """Build the index while writes go on, then make the constraint of it.
+
+    `nullable` are columns of a primary key that have to become NOT NULL before.
+    """
+    index = Index(
+        name=constraint.name,
+        table=table,
+        columns=constraint.columns,
+        include=constraint.include,
+        unique=True,
+    )
+    proofs = [step for column in nullable for step in not_null_steps(table, column)]
+    return chain(
+        *proofs, create_index(index), using_index(table, constraint.kind, index.name, index.name)
+    )
+
+
+def using_index(table: Name, kind: Holds, name: str, index: str) -> str:
+    """Make a constraint of an index that exists."""
+    return execute(
+        f"ALTER TABLE {sql_name(table)} ADD CONSTRAINT {sql_name(name)}"
+        f" {_WORDS[kind]} USING INDEX {sql_name(index)}"
+    )
+
+
+def partitioned_unique(table: Table, constraint: Constraint, partitions: Iterable[Table]) -> str:
+    """A unique index on every partition first; that of the whole is made of them."""
+    whole = Index(name=constraint.name, table=table.name, columns=constraint.columns, unique=True)
+    only = sql_name(constraint.name)
+    columns = ", ".join(map(sql_name, constraint.columns))
+    built, attached = [], []
+    for each in partitions:
+        name = f"{each.name.name}_{'_'.join(constraint.columns)}_key"
+        index = Index(name=name, table=each.name, columns=whole.columns, unique=True)
+        built.append(index_call(index, "postgresql_concurrently=True"))
+        inside = sql_name(Name(each.name.schema, name))
+        place = sql_name(Name(table.name.schema, constraint.name))
+        attached.append(execute(f"ALTER INDEX {place} ATTACH PARTITION {inside}"))
+    parent = execute(f"CREATE UNIQUE INDEX {only} ON ONLY {sql_name(table.name)} ({columns})")
+    return chain(autocommit(*built), "\n".join((parent, *attached)))
+
+
+def exclusion_chain(table: Name, sql: str) -> str:
+    """A new table has the constraint from its first row on; the old one is copied into it."""
+    beside = Name(table.schema, f"{table.name}_new")
+    made = f"CREATE TABLE {sql_name(beside)} (LIKE {sql_name(table)} INCLUDING ALL)"
+    return chain(
+        "\n".join((execute(made), execute(sql))),
+        f"# a trigger on {table} that writes each change to {beside} too; then copy in batches",
+        "\n".join(
+            (
+                "# when both are equal, in one short transaction",
+                _rename(table, f"{table.name}_old"),
+                _rename(beside, table.name),
+            )
+        ),
+    )
+
+
+def _rename(table: Name, name: str) -> str:
+    return call("rename_table", string(table.name), string(name), *within(table))
+
+
+def domain_chain(
+    first: str, uses: Iterable[tuple[Name, str]], constraint: str, conditions: Iterable[str]
+) -> str:
+    """Let the domain look at new values only, and prove the old ones table by table."""
+    added, proven = [], []
+    for (table, column), condition in zip(uses, conditions, strict=True):
+        name = f"{table.name}_{column}_{constraint}"
+        added.append(add_check(table, name, condition))
+        proven.append(validate(table, name))
+    return chain(*(part for part in (first, *added, *proven) if part))
+
+
+def partition_keys(partitions: Iterable[tuple[Name, str]], definition: str, last: str) -> str:
+    """A foreign key on each partition first; that of the whole is made of them."""
+    added, proven = [], []
+    for table, name in partitions:
+        added.append(
+            execute(
+                f"ALTER TABLE {sql_name(table)} ADD CONSTRAINT {sql_name(name)}"
+                f" {definition} NOT VALID"
+            )
+        )
+        proven.append(validate(table, name))
+    return chain(*added, *proven, last)

@@ -1,0 +1,111 @@
+"""The user's own statement, changed in one place: nothing of it is lost on the way."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import postgast
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from dbtool.lint.read.names import Node
+
+_CALL = re.compile(r"op\.\w+\(")
+
+
+def not_valid(sql: str, step: int) -> str:
+    """The ALTER TABLE command that is the action at a place, alone and with NOT VALID behind it."""
+    tree, alone = _command(sql, step)
+    if alone:
+        return f"{sql.rstrip().rstrip(';')} NOT VALID"
+    command = tree.stmts[0].stmt.alter_table_stmt.cmds[0]
+    _definition(command).constraint.skip_validation = True
+    return str(postgast.deparse(tree))
+
+
+def single(sql: str, step: int) -> str:
+    """The ALTER TABLE command that is the action at a place, alone."""
+    tree, alone = _command(sql, step)
+    return sql.rstrip().rstrip(";") if alone else str(postgast.deparse(tree))
+
+
+def _command(sql: str, step: int) -> tuple[Node, bool]:
+    """A tree with nothing but that command, and whether the text has nothing else either."""
+    tree = postgast.parse(sql)
+    for raw in tree.stmts:
+        commands = raw.stmt.alter_table_stmt.cmds
+        count = len(commands) or 1
+        if step < count:
+            alone = len(tree.stmts) == 1 and count == 1
+            _keep(tree.stmts, raw)
+            _keep(tree.stmts[0].stmt.alter_table_stmt.cmds, commands[step])
+            return tree, alone
+        step -= count
+    raise IndexError(step)
+
+
+def not_valid_call(source: str, operation: str) -> str | None:
+    """The call of an operation with the argument that puts validation off; None if there is none.
+
+    A batch operation stands inside a block of its own and is left to SQL.
+    """
+    text = source.strip()
+    if not operation.startswith("op.") or not _CALL.match(text) or not text.endswith(")"):
+        return None
+    inner = text[:-1].rstrip()
+    if "postgresql_not_valid" in inner or "#" in inner.rsplit("\n", 1)[-1]:
+        return None
+    lead = "\n    " if "\n" in inner and inner.endswith(",") else " "
+    comma = "" if inner.endswith(",") else ","
+    tail = ",\n)" if lead == "\n    " else ")"
+    return f"{inner}{comma}{lead}postgresql_not_valid=True{tail}"
+
+
+def domain_check(sql: str, column: str) -> str | None:
+    """The condition of ALTER DOMAIN … ADD CHECK, said of a column."""
+    node = postgast.parse(sql).stmts[0].stmt.alter_domain_stmt
+    constraint = getattr(node, "def").constraint
+    return condition(constraint.raw_expr, column) if constraint.HasField("raw_expr") else None
+
+
+def condition(expression: Node, column: str) -> str:
+    """A condition on VALUE, said of a column."""
+    for each in _columns(expression):
+        if len(each.fields) == 1 and each.fields[0].string.sval == "value":
+            each.fields[0].string.sval = column
+    return _text(expression)
+
+
+def using(sql: str, step: int) -> str | None:
+    """The text behind USING in the ALTER COLUMN … TYPE at a place."""
+    tree, _ = _command(sql, step)
+    made = _definition(tree.stmts[0].stmt.alter_table_stmt.cmds[0]).column_def
+    return _text(made.raw_default) if made.HasField("raw_default") else None
+
+
+def _definition(command: Node) -> Node:
+    return getattr(command.alter_table_cmd, "def")
+
+
+def _keep(nodes: Node, kept: Node) -> None:
+    copy = type(kept)()
+    copy.CopyFrom(kept)
+    del nodes[:]
+    nodes.add().CopyFrom(copy)
+
+
+def _text(expression: Node) -> str:
+    tree = postgast.parse("SELECT 1")
+    tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(expression)
+    return str(postgast.deparse(tree)).removeprefix("SELECT ")
+
+
+def _columns(node: Message) -> Iterator[Node]:
+    """Every reference to a column below a node."""
+    if node.DESCRIPTOR.name == "ColumnRef":
+        yield node
+        return
+    for field, value in node.ListFields():
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            below: Sequence[Message] = [value] if isinstance(value, Message) else value
+            for each in below:
+                yield from _columns(each)
