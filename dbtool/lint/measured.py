@@ -54,8 +54,9 @@ def measure(
     """Run the migrations in order and observe those to be judged, each after its parent.
 
     With a baseline its schema stands for the migrations that are not judged; where it says at
-    which revision it is, those behind that one are run on top. Raises OperationError where the
-    state a judged migration starts from cannot be made.
+    which revision it is, those behind that one are run on top. A migration whose SQL is known only
+    in part is run as far as it is, and `notes` say so. Raises OperationError where the state a
+    judged migration starts from cannot be made.
     """
     said = progress or Silent()
     said.step("Starting a throwaway server")
@@ -83,10 +84,10 @@ def measure_on(
         earlier = _earlier(migrations, target, baseline, version_table)
         with Observer(target) as observer:
             said.step("Running the history")
-            for migration in earlier:
-                _replay(observer, migration)
+            _replay(observer, earlier)
             said.step("Measuring")
-            return _measured(observer, server.binaries.major, migrations)
+            seen, notes = _measured(observer, migrations)
+            return Measured(server.binaries.major, seen, (*_gaps(earlier), *notes))
     finally:
         server.drop_database(_DATABASE)
 
@@ -103,44 +104,52 @@ def _earlier(
     return before[max(reached) + 1 :] if reached else []
 
 
-def _replay(observer: Observer, migration: Migration) -> None:
-    if migration.gaps:
-        gap = migration.gaps[0]
-        raise _stuck(migration, migration.file, gap.line, f"its SQL is not known: {gap.reason}")
-    failed = observer.replay(migration.up)
-    if failed is not None and failed.failure is not None:
-        statement, failure = failed.statement, failed.failure
-        code = f" (SQLSTATE {failure.sqlstate})" if failure.sqlstate else ""
-        why = failure.message + code + (f"; {failure.detail}" if failure.detail else "")
-        raise _stuck(migration, statement.file or migration.file, statement.line, why)
+def _replay(observer: Observer, migrations: Sequence[Migration]) -> None:
+    for number, migration in enumerate(migrations):
+        failed = observer.replay(migration.up)
+        if failed is not None:
+            raise _stuck(migration, failed, _gaps(migrations[: number + 1]))
 
 
-def _stuck(migration: Migration, file: str, line: int, why: str) -> OperationError:
-    place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+def _gaps(migrations: Sequence[Migration]) -> list[str]:
+    """Where SQL is not known. What depends on rows does nothing where there are none."""
+    return [
+        f"the SQL of {each.name} from line {gap.line} on is not known: {gap.reason}"
+        for each in migrations
+        for gap in each.gaps[:1]
+    ]
+
+
+def _stuck(migration: Migration, failed: Observed, gaps: list[str]) -> OperationError:
+    statement, failure = failed.statement, failed.failure
+    assert failure is not None
+    file = statement.file or migration.file
+    place = f"{file}:{statement.line}: " if file and statement.line else f"{file}: " if file else ""
+    code = f" (SQLSTATE {failure.sqlstate})" if failure.sqlstate else ""
+    why = failure.message + code + (f"; {failure.detail}" if failure.detail else "")
     return OperationError(
         f"cannot measure: {migration.name} does not run on what comes before it",
-        detail=f"{place}{why}",
+        detail="; ".join([place + why, *gaps]),
         hint=_BASELINE_HINT,
     )
 
 
-def _measured(observer: Observer, major: int, migrations: Sequence[Migration]) -> Measured:
+def _measured(
+    observer: Observer, migrations: Sequence[Migration]
+) -> tuple[dict[str, tuple[Observed, ...]], list[str]]:
     observer.mark()
     seen: dict[str, tuple[Observed, ...]] = {}
     notes: list[str] = []
     for migration in migrations:
         if not migration.judged:
             continue
-        notes += [
-            f"{migration.name} was measured without what line {gap.line} does: {gap.reason}"
-            for gap in migration.gaps
-        ]
+        notes += _gaps([migration])
         seen[migration.name] = observed = observer.observe(migration.up)
         failed = next((each for each in observed if each.failure), None)
         if failed is not None:
             notes.append(_after(migration, failed))
             break
-    return Measured(major, seen, tuple(notes))
+    return seen, notes
 
 
 def _after(migration: Migration, failed: Observed) -> str:

@@ -89,11 +89,16 @@ def test_a_history_that_does_not_replay(server: Server) -> None:
 
 
 def test_a_history_with_a_gap(server: Server) -> None:
-    """What a migration does is not known in full, so nothing is measured behind it."""
+    """What is known is run, the rest is told; where it turns out to matter it is told as well."""
+    why = "the SQL of r2 from line 7 on is not known: it reads rows"
     gap = Migration(name="r2", file="r2.py", gaps=(Gap(7, "it reads rows"),), judged=False)
+    judged = migration("r3", "DROP TABLE users", judged=True)
+    assert measure_on(server, [HISTORY[0], gap, judged]).notes == (why,)
     with pytest.raises(OperationError) as told:
-        measure_on(server, [HISTORY[0], gap])
-    assert told.value.detail == "r2.py:7: its SQL is not known: it reads rows"
+        measure_on(server, [gap, migration("r4", "DROP TABLE made_in_the_gap"), judged])
+    assert told.value.detail == (
+        f'r4.py:1: table "made_in_the_gap" does not exist (SQLSTATE 42P01); {why}'
+    )
 
 
 def test_a_judged_migration_that_fails(server: Server) -> None:
