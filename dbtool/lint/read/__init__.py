@@ -10,22 +10,23 @@ from google.protobuf.message import DecodeError
 from dbtool.lint import actions as act
 from dbtool.lint.read import commands, tables, types
 from dbtool.lint.read.names import Node
+from dbtool.lint.read.turns import Read as Read
 
 _JOINT = "\n;\n"
 
 
-def read(sql: str) -> tuple[act.Action, ...]:
+def read(sql: str) -> Read:
     """What one text of SQL does; it may hold several statements."""
     try:
-        return tuple(action for raw in postgast.parse(sql).stmts for action in _statement(raw.stmt))
+        return Read([*_statement(raw.stmt)] for raw in postgast.parse(sql).stmts)
     except DecodeError:
-        return tuple(_too_deep(sql))
+        return Read(_too_deep(sql))
     except postgast.PgQueryError as error:
         offset = max(error.cursorpos - 1, 0)
-        return (act.Unparsable(message=error.message, offset=offset),)
+        return Read([[act.Unparsable(message=error.message, offset=offset)]])
 
 
-def read_all(texts: Sequence[str]) -> list[tuple[act.Action, ...]]:
+def read_all(texts: Sequence[str]) -> list[Read]:
     """What each text does. They are parsed together, which costs a fraction of one by one."""
     try:
         return _together(texts)
@@ -37,29 +38,29 @@ class _NotSeparate(Exception):
     """A statement reaches from one text into the next."""
 
 
-def _together(texts: Sequence[str]) -> list[tuple[act.Action, ...]]:
+def _together(texts: Sequence[str]) -> list[Read]:
     starts, at = [], 0
     for text in texts:
         starts.append(at)
         at += (len(text) if text.isascii() else len(text.encode())) + len(_JOINT)
-    found: list[list[act.Action]] = [[] for _ in texts]
+    found: list[list[list[act.Action]]] = [[] for _ in texts]
     for raw in postgast.parse(_JOINT.join(texts)).stmts:
         owner = bisect_right(starts, raw.stmt_location + len(_JOINT)) - 1
         end = raw.stmt_location + raw.stmt_len
         if raw.stmt_len and bisect_right(starts, end) - 1 > owner:
             raise _NotSeparate
-        found[owner].extend(_statement(raw.stmt))
-    return [tuple(each) for each in found]
+        found[owner].append([*_statement(raw.stmt)])
+    return [Read(each) for each in found]
 
 
-def _too_deep(sql: str) -> Iterator[act.Action]:
+def _too_deep(sql: str) -> Iterator[list[act.Action]]:
     for piece in postgast.split(sql):
         try:
             for raw in postgast.parse(piece).stmts:
-                yield from _statement(raw.stmt)
+                yield [*_statement(raw.stmt)]
         except DecodeError:
             words = piece.split(maxsplit=1)
-            yield act.TooDeep(command=words[0].upper() if words else "")
+            yield [act.TooDeep(command=words[0].upper() if words else "")]
 
 
 def _statement(node: Node) -> Iterator[act.Action]:

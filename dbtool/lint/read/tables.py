@@ -80,28 +80,7 @@ def create_index(node: Node) -> Iterator[act.Action]:
 
 
 def alter_table(node: Node) -> Iterator[act.Action]:
-    """ALTER TABLE and its relatives, in the order in which the server does what they say."""
-    read = [*_alter(node)]
-    return iter(read if len(read) == 1 else sorted(read, key=_turn))
-
-
-_TURNS: tuple[tuple[type, ...], ...] = (
-    (act.DropConstraint, act.DropColumn, act.DropNotNull),
-    (act.AlterColumnType,),
-    (act.AddColumn,),
-    (act.SetNotNull, act.SetDefault, act.SetExpression, act.ChangeIdentity),
-    (act.AddConstraint, act.ValidateConstraint),
-)
-
-
-def _turn(action: act.Action) -> int:
-    if isinstance(action, act.SetDefault) and action.default is None:
-        return 0
-    found = (turn for turn, kinds in enumerate(_TURNS) if isinstance(action, kinds))
-    return next(found, len(_TURNS))
-
-
-def _alter(node: Node) -> Iterator[act.Action]:
+    """ALTER TABLE, and its relatives for indexes, views, sequences and composite types."""
     name = name_of(node.relation)
     if node.objtype == pb.OBJECT_TYPE:
         for each in node.cmds:
