@@ -4,14 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from dbtool.finding import Certainty, Finding, Unknown
-from dbtool.lint.actions import Action, SetVariable, Transaction
+from dbtool.finding import Certainty, Finding, Unknown, rule_name
+from dbtool.lint.actions import SetVariable, Transaction
+from dbtool.lint.allow import allowances
 from dbtool.lint.effects import State, effect_of
-from dbtool.lint.read import read_all
+from dbtool.lint.plainly import in_words
+from dbtool.lint.read import Read, read_all
 from dbtool.lint.replay import apply
-from dbtool.lint.rules import RULES, WHOLE_RULES
+from dbtool.lint.rules import COMMENT_RULES, OPT_IN, RULES, WHOLE_RULES
 from dbtool.lint.schema import Schema
+from dbtool.lint.settled import Allowed, Permit
 from dbtool.lint.subject import (
+    CommentRule,
     Done,
     Judged,
     Session,
@@ -30,23 +34,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was said of one statement."""
+    """What was said of one statement; `effects` are its locks and work in words."""
 
     statement: Statement
     steps: tuple[Step, ...] = field(repr=False, metadata={"json": False})
+    effects: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was said of one migration; `findings` are those about it as a whole."""
+    """What was said of one migration; `findings` are those about it as a whole.
+
+    `allowed` is what was found and is not to be said, by the reasons in the migration's file.
+    """
 
     name: str
     file: str
     verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
+    allowed: tuple[Allowed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,11 @@ class Linted:
     def findings(self) -> tuple[Finding, ...]:
         """All findings in the order of the statements."""
         return tuple(said for each in self.outcomes for said in _said(each))
+
+    @property
+    def allowed(self) -> tuple[Allowed, ...]:
+        """All that the team allows."""
+        return tuple(each for outcome in self.outcomes for each in outcome.allowed)
 
     @property
     def unknowns(self) -> tuple[Unknown, ...]:
@@ -86,10 +100,24 @@ def _undecided(outcome: Outcome) -> Iterator[Unknown]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules that are asked: those about one statement, and those about a migration."""
+    """The rules that are asked: about one statement, about a migration, about comments."""
 
     statement: tuple[StatementRule, ...] = RULES
     whole: tuple[WholeRule, ...] = WHOLE_RULES
+    comment: tuple[CommentRule, ...] = COMMENT_RULES
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all of them."""
+        statement, whole, comment = (
+            {rule_name(each.__name__) for each in rules}
+            for rules in (self.statement, self.whole, self.comment)
+        )
+        return frozenset(statement | whole | comment)
+
+
+ALL = Rules(statement=(*RULES, *OPT_IN))
+"""Every rule, also those that are asked only where somebody selects them."""
 
 
 def lint(
@@ -127,16 +155,19 @@ class _Linter:
         self.server = server
         self.rules = rules
         self._asked = _by_action(rules.statement)
+        self._names = rules.names
+        self._known = ALL.names
 
     def replay(self, migration: Migration) -> None:
         self.schema.judging = False
         for actions in read_all([statement.sql for statement in migration.up]):
-            for action in actions:
-                apply(self.schema, action)
+            for place in actions.turns:
+                apply(self.schema, actions[place])
 
     def judge(self, migration: Migration) -> Outcome:
         self.schema.judging = True
-        verdicts = [*self._way(migration, migration.up, "up")]
+        permit = Permit(allowances(migration))
+        verdicts = [*self._way(migration, migration.up, "up", permit)]
         judged = [Judged(statement=each.statement, steps=each.steps) for each in verdicts]
         if migration.down is not None:
             judged += self._down(migration, migration.down)
@@ -146,20 +177,27 @@ class _Linter:
             schema=self.schema,
             server=self.server,
         )
-        said = [said for rule in self.rules.whole for said in rule.check(whole)]
-        return Outcome(migration.name, migration.file, tuple(verdicts), *_parted(said))
+        said = [*permit.whole(said for rule in self.rules.whole for said in rule.check(whole))]
+        for comment in permit.comments(self._names, self._known, certain=not migration.gaps):
+            said += [each for rule in self.rules.comment for each in rule.check(comment)]
+        allowed = tuple(permit.allowed)
+        return Outcome(migration.name, migration.file, tuple(verdicts), *_parted(said), allowed)
 
     def _down(self, migration: Migration, statements: Sequence[Statement]) -> list[Judged]:
         """The way down is judged as a whole only, and leaves no trace."""
         path = self.schema.search_path
         self.schema.begin()
-        verdicts = [*self._way(migration, statements, "down")]
+        verdicts = [*self._way(migration, statements, "down", Permit(()))]
         self.schema.undo()
         self.schema.search_path = path
         return [Judged(statement=each.statement, steps=each.steps, way="down") for each in verdicts]
 
     def _way(
-        self, migration: Migration, statements: Sequence[Statement], way: Literal["up", "down"]
+        self,
+        migration: Migration,
+        statements: Sequence[Statement],
+        way: Literal["up", "down"],
+        permit: Permit,
     ) -> Iterator[Verdict]:
         session = Session()
         transaction: int | None = None
@@ -184,11 +222,12 @@ class _Linter:
                     migration=migration,
                     server=self.server,
                 )
-                said = [_said_of(each, steps, ran) for each in self._ask(subject)]
-            for action in actions:
-                apply(self.schema, action)
+                told = (_said_of(each, steps, ran) for each in self._ask(subject))
+                said = [*permit.statement(told, statement.line)]
+            for place in actions.turns:
+                apply(self.schema, actions[place])
             _remember(session, Done(statement, steps))
-            yield Verdict(statement, steps, *_parted(said))
+            yield Verdict(statement, steps, in_words(steps), *_parted(said))
 
     def _ask(self, subject: Subject) -> Iterator[Finding | Unknown]:
         kinds = dict.fromkeys(type(step.action) for step in subject.steps)
@@ -205,19 +244,19 @@ def _by_action(rules: Iterable[StatementRule]) -> Mapping[type, tuple[StatementR
     return asked
 
 
-def _steps(actions: Sequence[Action], state: State) -> tuple[Step, ...]:
+def _steps(actions: Read, state: State) -> tuple[Step, ...]:
     """The effect of each action, with those of the statement before it already done."""
     if len(actions) == 1:
         return (Step(actions[0], effect_of(actions[0], state)),)
     path = state.schema.search_path
     state.schema.begin()
-    steps = []
-    for action in actions:
-        steps.append(Step(action, effect_of(action, state)))
-        apply(state.schema, action)
+    steps: dict[int, Step] = {}
+    for place in actions.turns:
+        steps[place] = Step(actions[place], effect_of(actions[place], state))
+        apply(state.schema, actions[place])
     state.schema.undo()
     state.schema.search_path = path
-    return tuple(steps)
+    return tuple(steps[place] for place in range(len(actions)))
 
 
 def _as_measured(steps: tuple[Step, ...], seen: "Observed", schema: Schema) -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, TypeVar
 
 from dbtool.finding import Finding, Location, Unknown
 from dbtool.lint.actions import Action, AddEnumValue
+from dbtool.lint.allow import Comment
 from dbtool.lint.effect import Cause, Effect, Lock, Missing, Task
 from dbtool.lint.schema import Name, Schema, Table
 from dbtool.statement import Migration, Statement
@@ -176,3 +177,15 @@ class WholeRule(Protocol):
 
     def check(self, whole: Whole, /) -> Iterable[Finding | Unknown]:
         """Judge one migration."""
+
+
+class CommentRule(Protocol):
+    """A module that judges one comment that allows rules, after all others have judged."""
+
+    __doc__: str | None
+
+    @property
+    def __name__(self) -> str: ...
+
+    def check(self, comment: Comment, /) -> Iterable[Finding]:
+        """Judge one comment."""
