@@ -25,8 +25,8 @@ main()
 """
 
 
-def loaded(tmp_path: Path, *arguments: str, env: dict[str, str] | None = None) -> set[str]:
-    """The top-level packages a run of the program has imported by its end."""
+def modules(tmp_path: Path, *arguments: str, env: dict[str, str] | None = None) -> set[str]:
+    """The modules a run of the program has imported by its end."""
     ran = subprocess.run(
         [sys.executable, "-c", LOADED, *arguments],
         cwd=tmp_path,
@@ -35,9 +35,14 @@ def loaded(tmp_path: Path, *arguments: str, env: dict[str, str] | None = None) -
         text=True,
         check=False,
     )
-    _, _, modules = ran.stderr.rpartition("\0")
-    assert modules, ran.stderr
-    return {name.partition(".")[0] for name in modules.split()}
+    _, _, names = ran.stderr.rpartition("\0")
+    assert names, ran.stderr
+    return set(names.split())
+
+
+def loaded(tmp_path: Path, *arguments: str, env: dict[str, str] | None = None) -> set[str]:
+    """The top-level packages of those modules."""
+    return {name.partition(".")[0] for name in modules(tmp_path, *arguments, env=env)}
 
 
 def test_importing_the_package_costs_nothing() -> None:
@@ -85,6 +90,16 @@ def test_on_call_command_loads_no_orm(tmp_path: Path, database: Target) -> None:
     names = loaded(tmp_path, "pool", "--url", database.sqlalchemy_url())
     assert "asyncpg" in names
     assert names.isdisjoint({"alembic", "rich", "sqlalchemy", "sqlmodel"})
+
+
+def test_on_call_command_that_works_loads_nothing_of_failures(
+    tmp_path: Path, database: Target
+) -> None:
+    """What explains why nobody could log in is loaded when nobody could."""
+    names = modules(tmp_path, "pool", "--url", database.sqlalchemy_url())
+    assert names & {"dbtool.database.login", "dbtool.database.refusal"} == set()
+    closed = modules(tmp_path, "pool", "--url", "postgresql://127.0.0.1:1/none")
+    assert "dbtool.database.login" in closed
 
 
 PLAN = '[{"Plan": {"Node Type": "Result", "Startup Cost": 0, "Total Cost": 0.01, "Plan Rows": 1}}]'

@@ -27,7 +27,6 @@ async def connect(
     connection carries them itself: run statements inside `async with connection.limits()`.
     """
     from dbtool.database.connection import READ_ONLY, connect_with_options
-    from dbtool.database.login import explain
 
     options = {READ_ONLY: "on"} if read_only else {}
     limit = timeout or float(target.parameter("connect_timeout") or DEFAULT_TIMEOUT)
@@ -36,6 +35,8 @@ async def connect(
             target, limit, application_name, options | dict(settings or {}), pooled(target) or ""
         )
     except Exception as error:
+        from dbtool.database.login import explain
+
         told = await explain(error, target, limit)
         # A refused TLS connection is still closing; a loop that ends now would leave it open.
         await asyncio.sleep(_TLS_FAREWELL if target.may_use_tls else 0)
