@@ -14,7 +14,7 @@ DROP TABLE orders CASCADE;
 
 Good:
 ```sql
-ALTER TABLE lines DROP CONSTRAINT lines_order_id_fkey;
+ALTER TABLE items DROP CONSTRAINT items_order_id_fkey;
 ```
 """
 

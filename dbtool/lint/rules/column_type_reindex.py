@@ -20,6 +20,7 @@ CREATE INDEX CONCURRENTLY users_nickname_idx ON users (nickname);
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AlterColumnType
@@ -63,11 +64,13 @@ def _named(tasks: list[Task]) -> str:
 def _fix(subject: Subject, action: AlterColumnType, place: int, tasks: list[Task]) -> Fix:
     change = change_of(subject, action, place)
     known = change.known.indexes if change.known else {}
-    indexes: list[Index] = [known[each.why] for each in tasks if each.why in known]
+    indexes: list[Index] = [
+        replace(known[each.why], table=action.table) for each in tasks if each.why in known
+    ]
     if not indexes or any(each.constraint for each in indexes):
         return safely(subject, change)
     code = chain(
-        "\n".join(drop_index(each.name, each.table) for each in indexes),
+        "\n".join(drop_index(each.name, action.table) for each in indexes),
         execute(single(subject.statement.sql, place)),
         "\n".join(create_index(each) for each in indexes),
     )

@@ -8,14 +8,14 @@ those. All versions.
 
 Bad:
 ```sql
-CREATE INDEX CONCURRENTLY events_kind_idx ON events (kind);
+CREATE INDEX CONCURRENTLY visits_path_idx ON visits (path);
 ```
 
 Good:
 ```sql
-CREATE INDEX events_kind_idx ON ONLY events (kind);
-CREATE INDEX CONCURRENTLY events_2024_kind_idx ON events_2024 (kind);
-ALTER INDEX events_kind_idx ATTACH PARTITION events_2024_kind_idx;
+CREATE INDEX visits_path_idx ON ONLY visits (path);
+CREATE INDEX CONCURRENTLY visits_2026_path_idx ON visits_2026 (path);
+ALTER INDEX visits_path_idx ATTACH PARTITION visits_2026_path_idx;
 ```
 """
 

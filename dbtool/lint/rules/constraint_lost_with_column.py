@@ -8,13 +8,13 @@ versions.
 
 Bad:
 ```sql
-ALTER TABLE orders ADD CONSTRAINT orders_once UNIQUE (customer_id, note);
+ALTER TABLE orders ADD CONSTRAINT orders_once UNIQUE (user_id, note);
 ALTER TABLE orders DROP COLUMN note;
 ```
 
 Good:
 ```sql
-ALTER TABLE orders ADD CONSTRAINT orders_once UNIQUE (customer_id, placed_at);
+ALTER TABLE orders ADD CONSTRAINT orders_once UNIQUE (user_id, placed_at);
 ALTER TABLE orders DROP COLUMN note;
 ```
 """

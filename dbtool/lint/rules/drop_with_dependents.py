@@ -13,7 +13,7 @@ DROP TABLE orders;
 
 Good:
 ```sql
-DROP TABLE lines;
+DROP TABLE items;
 ```
 """
 

@@ -9,12 +9,12 @@ deletes from needs none. All versions.
 
 Bad:
 ```sql
-CREATE TABLE payments (id bigint PRIMARY KEY, order_id bigint REFERENCES orders (id));
+CREATE TABLE payments (id bigint PRIMARY KEY, order_id integer REFERENCES orders (id));
 ```
 
 Good:
 ```sql
-CREATE TABLE payments (id bigint PRIMARY KEY, order_id bigint REFERENCES orders (id));
+CREATE TABLE payments (id bigint PRIMARY KEY, order_id integer REFERENCES orders (id));
 CREATE INDEX payments_order_id_idx ON payments (order_id);
 ```
 """

@@ -9,12 +9,12 @@ be dropped concurrently. All versions.
 
 Bad:
 ```sql
-DROP INDEX orders_placed_at_idx;
+DROP INDEX orders_user_id_idx;
 ```
 
 Good:
 ```sql
-DROP INDEX CONCURRENTLY orders_placed_at_idx;
+DROP INDEX CONCURRENTLY orders_user_id_idx;
 ```
 """
 

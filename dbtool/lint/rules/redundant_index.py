@@ -8,13 +8,13 @@ shorter one does not enforce uniqueness. All versions.
 
 Bad:
 ```sql
-CREATE INDEX CONCURRENTLY orders_customer_id_idx ON orders (customer_id);
-CREATE INDEX CONCURRENTLY orders_customer_id_placed_at_idx ON orders (customer_id, placed_at);
+CREATE INDEX CONCURRENTLY orders_status_idx ON orders (status);
+CREATE INDEX CONCURRENTLY orders_status_placed_at_idx ON orders (status, placed_at);
 ```
 
 Good:
 ```sql
-CREATE INDEX CONCURRENTLY orders_customer_id_placed_at_idx ON orders (customer_id, placed_at);
+CREATE INDEX CONCURRENTLY orders_status_placed_at_idx ON orders (status, placed_at);
 ```
 """
 

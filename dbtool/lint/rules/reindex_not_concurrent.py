@@ -8,12 +8,12 @@ When: the table existed before. CONCURRENTLY cannot run in a transaction. Postgr
 
 Bad:
 ```sql
-REINDEX INDEX orders_placed_at_idx;
+REINDEX INDEX orders_user_id_idx;
 ```
 
 Good:
 ```sql
-REINDEX INDEX CONCURRENTLY orders_placed_at_idx;
+REINDEX INDEX CONCURRENTLY orders_user_id_idx;
 ```
 """
 

@@ -8,12 +8,12 @@ a model still has it is not known here: take it out and deploy that first. All v
 
 Bad:
 ```sql
-DROP TABLE lines;
+DROP TABLE bookings;
 ```
 
 Good:
 ```sql
-COMMENT ON TABLE lines IS 'not used since June, to be dropped';
+COMMENT ON TABLE bookings IS 'not used since June, to be dropped';
 ```
 """
 

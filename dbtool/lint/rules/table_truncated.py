@@ -7,12 +7,12 @@ When: the table existed before. All versions.
 
 Bad:
 ```sql
-TRUNCATE lines;
+TRUNCATE bookings;
 ```
 
 Good:
 ```sql
-DELETE FROM lines WHERE id = 1;
+DELETE FROM bookings WHERE room = 1;
 ```
 """
 

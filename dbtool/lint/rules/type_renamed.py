@@ -4,16 +4,16 @@ Why: SQLAlchemy writes the name of an enum type or a schema into its statements.
 were deployed before the rename go on using the old name, and their queries fail.
 
 When: the type or schema existed before. The Python class can have the new name alone; the model
-says the old one, as `Enum(..., name="mood")`. All versions.
+says the old one, as `Enum(..., name="order_state")`. All versions.
 
 Bad:
 ```sql
-ALTER TYPE mood RENAME TO feeling;
+ALTER TYPE order_state RENAME TO state;
 ```
 
 Good:
 ```sql
-CREATE TYPE feeling AS ENUM ('sad', 'ok', 'happy');
+CREATE TYPE state AS ENUM ('open', 'paid', 'sent');
 ```
 """
 

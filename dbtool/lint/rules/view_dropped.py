@@ -8,13 +8,13 @@ is dropped and created again is fine. All versions.
 
 Bad:
 ```sql
-DROP VIEW open_orders;
+DROP VIEW active_users;
 ```
 
 Good:
 ```sql
-DROP VIEW open_orders;
-CREATE VIEW open_orders AS SELECT id, placed_at, total FROM orders WHERE status = 'open';
+DROP VIEW active_users;
+CREATE VIEW active_users AS SELECT id, name, email FROM users WHERE active;
 ```
 """
 
