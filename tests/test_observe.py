@@ -364,3 +364,9 @@ def test_a_replay_names_the_statement_that_fails(observer: Observer) -> None:
         statement=wrong, failure=Failure("42P01", 'table "nowhere" does not exist')
     )
     assert observer.replay([Statement("DROP TABLE spare")]) is None
+
+
+def test_a_session_that_is_ended_from_within(observer: Observer) -> None:
+    """It is a failure like any other."""
+    seen = observer.observe(together("SELECT pg_terminate_backend(pg_backend_pid())", "SELECT 1"))
+    assert [(each.ran, each.failure is None) for each in seen] == [(True, False), (False, True)]

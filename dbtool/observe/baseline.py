@@ -8,10 +8,11 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import OperationError
+from dbtool.errors import OperationError, UsageError
 from dbtool.observe.session import Observer
 from dbtool.scratch.binaries import client
 from dbtool.sql.names import identifier
@@ -33,6 +34,14 @@ class Baseline:
 
     name: str
     sql: str
+
+
+def from_file(path: Path) -> Baseline:
+    """The schema that a file builds."""
+    try:
+        return Baseline(str(path), path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}", detail=str(error)) from error
 
 
 def dump(target: Target, version_table: str = VERSION_TABLE) -> Baseline:

@@ -28,9 +28,11 @@ SETTINGS = MappingProxyType(
         "jit": "off",
         "lc_messages": "C",
         "max_locks_per_transaction": "1024",
+        "statement_timeout": "120s",
     }
 )
-"""What to give `throwaway`: nothing else may lock or count, and histories are long."""
+"""What to give `throwaway`: nothing else may lock or count, histories are long, and a loop that
+waits for rows would wait for ever."""
 
 _NEEDS_NO_TRANSACTION = ("25001", "2D000")
 _UNDEFINED = "42704"
@@ -216,7 +218,7 @@ class _Run:
             await self.worker.execute("BEGIN")
 
     async def _roll_back(self) -> None:
-        if self.worker.is_in_transaction():
+        if not self.worker.is_closed() and self.worker.is_in_transaction():
             await self.worker.execute("ROLLBACK")
 
     async def _commit(self) -> Failure | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbtool.catalog.columns import Name
 from dbtool.observe.observed import Built, Lock, Scan
@@ -15,7 +15,7 @@ FIRST_USER_OID = 16384
 _COLUMNS = """
     c.oid::pg_catalog.int8 AS oid,
     n.nspname AS schema,
-    c.relname AS name,
+    c.relname AS relname,
     c.relkind::pg_catalog.text AS kind,
     coalesce(i.indrelid, 0)::pg_catalog.int8 AS of_table,
     coalesce(i.indisvalid, true) AS valid,
@@ -73,12 +73,12 @@ _INDEXES = ("i", "I")
 _STORED = ("r", "m")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One relation at one moment."""
+class Item(NamedTuple):
+    """One relation at one moment: the columns of both questions, in their order."""
 
     oid: int
-    name: Name
+    schema: str
+    relname: str
     kind: str
     of_table: int
     valid: bool
@@ -87,6 +87,11 @@ class Item:
     passes: int
     rows: int
 
+    @property
+    def name(self) -> Name:
+        """Its name with its schema."""
+        return Name(self.schema, self.relname)
+
 
 Known = Mapping[int, Item]
 Locks = Mapping[int, frozenset[str]]
@@ -94,21 +99,8 @@ Locks = Mapping[int, frozenset[str]]
 
 def items(rows: "Iterable[Record]") -> dict[int, Item]:
     """The relations that rows of either question describe; dropped ones have no description."""
-    return {row["oid"]: _item(row) for row in rows if row["oid"] is not None}
-
-
-def _item(row: "Record") -> Item:
-    return Item(
-        oid=row["oid"],
-        name=Name(row["schema"], row["name"]),
-        kind=row["kind"],
-        of_table=row["of_table"],
-        valid=row["valid"],
-        filenode=row["filenode"],
-        tablespace=row["tablespace"],
-        passes=row["passes"],
-        rows=row["rows"],
-    )
+    columns = len(Item._fields)
+    return {row["oid"]: Item._make(row[-columns:]) for row in rows if row["oid"] is not None}
 
 
 def since(known: Known, marked: Container[int] | None) -> dict[int, Item]:
@@ -176,12 +168,19 @@ class Tracker:
 
         What is built beside the one it replaces and then gets its name has its oid as well.
         """
+        fresh = [
+            now
+            for oid, now in after.items()
+            if now.kind == "i" and now.of_table in self.old and not _same(before.get(oid), now)
+        ]
+        if not fresh:
+            return
         stores = {item.filenode for item in before.values() if item.filenode}
-        for oid, now in after.items():
-            table = before.get(now.of_table) if now.of_table in self.old else None
-            if now.kind == "i" and table is not None and now.filenode not in stores:
-                new = oid not in before and now.name not in {each.name for each in before.values()}
-                yield Built(now.name, table.name, new, now.valid)
+        names = {item.name for item in before.values() if item.of_table}
+        for now in fresh:
+            table = before.get(now.of_table)
+            if table is not None and now.filenode not in stores:
+                yield Built(now.name, table.name, now.name not in names, now.valid)
 
     def _lock(self, item: Item, mode: str) -> Lock:
         table = self.now.get(item.of_table)
@@ -192,6 +191,10 @@ class Tracker:
 
 def _order(lock: Lock) -> tuple[bool, Name, str]:
     return (lock.kind in ("index", "partitioned index"), lock.relation, lock.mode)
+
+
+def _same(then: Item | None, now: Item) -> bool:
+    return then is not None and then.filenode == now.filenode
 
 
 def _moved(then: Item, now: Item) -> bool:
