@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
-from dbtool.lint.actions import SetVariable, Transaction
+from dbtool.lint.actions import Action, SetVariable, Transaction
 from dbtool.lint.allow import allowances
-from dbtool.lint.effects import State, effect_of
+from dbtool.lint.effects import State, absent, effect_of
 from dbtool.lint.plainly import in_words
 from dbtool.lint.read import Read, read_all
 from dbtool.lint.replay import apply
@@ -60,10 +60,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """The judged migrations, and how many others led to the state they were judged in."""
+    """The judged migrations, and how many others led to the state they were judged in.
+
+    `server` is the major version of PostgreSQL they were judged for.
+    """
 
     outcomes: tuple[Outcome, ...]
     replayed: int = 0
+    server: int = 18
 
     @property
     def statements(self) -> int:
@@ -135,15 +139,21 @@ def lint(
     of a statement takes the place of what is expected of it.
     """
     known = schema if schema is not None else Schema()
-    linter = _Linter(known, server, rules or Rules(), measured)
+    complete = known.complete
+    linters: dict[str, _Linter] = {}
     outcomes, replayed = [], 0
     for migration in migrations:
+        database = migration.database
+        if database not in linters:
+            start = Schema(complete=complete) if linters else known
+            linters[database] = _Linter(start, server, rules or Rules(), measured)
+        linter = linters[database]
         if migration.judged:
             outcomes.append(linter.judge(migration))
         else:
             linter.replay(migration)
             replayed += 1
-    return Linted(tuple(outcomes), replayed)
+    return Linted(tuple(outcomes), replayed, server)
 
 
 class _Linter:
@@ -160,9 +170,24 @@ class _Linter:
 
     def replay(self, migration: Migration) -> None:
         self.schema.judging = False
-        for actions in read_all([statement.sql for statement in migration.up]):
+        read = read_all([statement.sql for statement in migration.up])
+        for statement, actions in zip(migration.up, read, strict=True):
             for place in actions.turns:
+                self._doubt(statement, actions[place])
                 apply(self.schema, actions[place])
+        self._close(migration)
+
+    def _doubt(self, statement: Statement, action: Action) -> None:
+        """A history that changes what it never made did not begin with an empty database."""
+        if self.schema.complete:
+            missing = absent(action, State(self.schema, Session(), self.server, statement.sql))
+            self.schema.complete = missing is None or not missing.tasks
+
+    def _close(self, migration: Migration) -> None:
+        """What could not be read may have made anything; the next one has a session of its own."""
+        if migration.gaps:
+            self.schema.complete = False
+        self.schema.search_path = ("public",)
 
     def judge(self, migration: Migration) -> Outcome:
         self.schema.judging = True
@@ -181,6 +206,7 @@ class _Linter:
         for comment in permit.comments(self._names, self._known, certain=not migration.gaps):
             said += [each for rule in self.rules.comment for each in rule.check(comment)]
         allowed = tuple(permit.allowed)
+        self._close(migration)
         return Outcome(migration.name, migration.file, tuple(verdicts), *_parted(said), allowed)
 
     def _down(self, migration: Migration, statements: Sequence[Statement]) -> list[Judged]:

@@ -24,8 +24,8 @@ from dbtool.lint.schema import Name
 
 def effect_of(action: act.Action, state: State) -> Effect:
     """The locks and the work of one action."""
-    if state.schema.complete and (absent := _absent(action, state)) is not None:
-        return absent
+    if state.schema.complete and (missing := absent(action, state)) is not None:
+        return missing
     judge = _EFFECTS.get(type(action))
     effect = judge(action, state) if judge is not None else NOTHING
     if state.session.new_labels and not isinstance(action, act.AddEnumValue):
@@ -37,7 +37,7 @@ _IF_EXISTS = re.compile(r"\s*alter\s+(?:foreign\s+)?table\s+if\s+exists\b", re.I
 _ON_ANY_RELATION = (act.LockTable, act.Comment, act.Maintain, act.Write, act.AlterTable)
 
 
-def _absent(action: act.Action, state: State) -> Effect | None:
+def absent(action: act.Action, state: State) -> Effect | None:
     """The error of a change of a table that does not exist, or nothing where that is allowed."""
     name: Name | None = getattr(action, "table", None)
     elsewhere = (act.CreateTable, act.CreateTableAs, *_ON_ANY_RELATION)
