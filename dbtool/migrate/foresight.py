@@ -46,7 +46,11 @@ class Foresight:
         readings = [(step, read(Path(step.revision.path))) for step in steps]
         _refuse(readings, context, connection)
         others = [each for each in self.found if each.version_table != table.shown]
-        undone = _undone(connection, table, context, readings)
+        try:
+            undone = _undone(connection, table, context, readings)
+        except Exception as error:
+            # Whoever goes back at night must not be kept from it by what is only told.
+            undone = _unknown(table, readings, f"{type(error).__name__}: {error}")
         self.found, self._seen = (*others, *undone), self._seen | key
 
     def of(self, revision: str, version_table: str) -> Undone | None:
@@ -115,6 +119,13 @@ def _undone(
         ]
 
     return tuple(connection.run(weigh))
+
+
+def _unknown(table: Table, readings: Sequence[Reading], why: str) -> tuple[Undone, ...]:
+    return tuple(
+        Undone(step.revision.revision, table.shown, unknown=why, does_nothing=undoing.does_nothing)
+        for step, undoing in readings
+    )
 
 
 def _taken(previews: Sequence[Preview]) -> Iterator[tuple[tuple[Taken, ...], str]]:

@@ -11,7 +11,6 @@ from dbtool.migrate.measure import Measure, Relation
 from dbtool.migrate.statements import answer
 from dbtool.migrate.taking import Taken
 from dbtool.report import counted, listed
-from dbtool.sql.names import identifier
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -87,18 +86,30 @@ def numbers(connection: DBAPIConnection, taken: Iterable[Taken]) -> dict[Taken, 
     wanted = list(dict.fromkeys(each for each in taken if each.kind != "schema"))
     if not wanted:
         return {}
-    looked_up = ", ".join(
-        f"coalesce(pg_catalog.{'to_regtype' if each.kind == 'type' else 'to_regclass'}"
-        f"({quoted(_sql(each))})::pg_catalog.oid::pg_catalog.text, '0')"
-        for each in wanted
-    )
+    looked_up = ", ".join(f"coalesce(({_number(each)}), 0)" for each in wanted)
     sql = f"SELECT pg_catalog.array_to_string(ARRAY[{looked_up}], ' ')"
-    found = map(int, str(answer(connection, sql.replace("%", "%%"))[0]).split())
+    found = map(int, str(answer(connection, sql)[0]).split())
     return {each: oid for each, oid in zip(wanted, found, strict=True) if oid}
 
 
-def _sql(taken: Taken) -> str:
-    return ".".join(identifier(part) for part in taken.name if part)
+def _number(taken: Taken) -> str:
+    """A query that no missing right makes fail: it would end the migration's transaction."""
+    catalog, name, schema, visible = _CATALOGS.get(taken.kind, _CATALOGS["table"])
+    where = f"c.{name} = {quoted(taken.name[1])}"
+    if taken.name[0]:
+        where += (
+            f" AND c.{schema} = (SELECT n.oid FROM pg_catalog.pg_namespace n"
+            f" WHERE n.nspname = {quoted(taken.name[0])})"
+        )
+    else:
+        where += f" AND pg_catalog.{visible}(c.oid)"
+    return f"SELECT c.oid::pg_catalog.int8 FROM pg_catalog.{catalog} c WHERE {where}"
+
+
+_CATALOGS = {
+    "table": ("pg_class", "relname", "relnamespace", "pg_table_is_visible"),
+    "type": ("pg_type", "typname", "typnamespace", "pg_type_is_visible"),
+}
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ _RELATIONS = """
         SELECT t.root, i.inhrelid FROM tree t
           JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid)
     SELECT r.oid, n.nspname, r.relname, pg_catalog.pg_table_is_visible(r.oid),
-           pg_catalog.sum(pg_catalog.greatest(c.reltuples, 0))::pg_catalog.int8,
+           pg_catalog.sum(greatest(c.reltuples, 0))::pg_catalog.int8,
            pg_catalog.bool_or(c.reltuples < 0 AND c.relkind IN ('r', 'm')),
            pg_catalog.sum(pg_catalog.pg_relation_size(c.oid))::pg_catalog.int8
       FROM tree t
@@ -30,7 +30,7 @@ _RELATIONS = """
       JOIN pg_catalog.pg_class r ON r.oid = t.root
       JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
      GROUP BY r.oid, n.nspname, r.relname
-""".replace("pg_catalog.greatest", "greatest")
+"""
 _IN_SCHEMA = """
     SELECT c.oid FROM pg_catalog.pg_class c
      WHERE c.relnamespace = pg_catalog.to_regnamespace($1) AND c.relkind IN ('r', 'p', 'm')

@@ -11,6 +11,8 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script
 from alembic.util import CommandError
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import SQLAlchemyError
 
 from dbtool.migrate.listener import Stop
@@ -76,7 +78,9 @@ def _call(operations: Operations, call: Literal) -> bool:
 
 
 def _recorder(context: MigrationContext) -> Recorder:
-    return Recorder(context.dialect, Transactions(context.dialect.driver))
+    """Writes SQL as people do: a driver's dialect would double the percent signs."""
+    dialect: Dialect = cast("Any", postgresql).dialect(paramstyle="named")
+    return Recorder(dialect, Transactions(context.dialect.driver))
 
 
 @contextmanager
@@ -84,7 +88,7 @@ def _operations(context: MigrationContext, recorder: Recorder) -> Iterator[Opera
     """Alembic's operations on a context like the given one, leading into the recorder."""
     options = {**context.opts, "as_sql": True, "literal_binds": True}
     options["output_buffer"] = io.StringIO()
-    own = MigrationContext(context.dialect, None, options, context.environment_context)
+    own = MigrationContext(recorder.dialect, None, options, context.environment_context)
     impl: Any = own.impl
 
     def noted(
@@ -93,7 +97,7 @@ def _operations(context: MigrationContext, recorder: Recorder) -> Iterator[Opera
         recorder.record(construct, multiparams or params)
 
     impl._exec, impl.static_output = noted, lambda _: None
-    impl.connection = own.connection = cast("Any", StandIn(context.dialect, recorder))
+    impl.connection = own.connection = cast("Any", StandIn(recorder.dialect, recorder))
     own.autocommit_block = recorder.transactions.outside  # type: ignore[method-assign]
     before = getattr(alembic.op, "_proxy", None)
     try:

@@ -87,7 +87,8 @@ BACK = {
     ),
     "sql": ('op.execute("DROP TABLE orders, users")', ["table orders 3", "table users 2"]),
     "renamed before": (
-        'op.rename_table("orders", "sales")\nop.alter_column("sales", "note", new_column_name="n")\n'
+        'op.rename_table("orders", "sales")\n'
+        'op.alter_column("sales", "note", new_column_name="n")\n'
         'op.drop_column("sales", "n")\nop.drop_table("sales")',
         ["column orders.note 1", "table orders 3"],
     ),
@@ -342,10 +343,12 @@ def test_constraint_without_a_name(shop: Run, project: Small, watch: SyncConnect
     assert ran.code == 4, ran
     lines = path.read_text().splitlines()
     first = next(n for n, line in enumerate(lines, 1) if "drop_constraint" in line)
+    file = "migrations/versions/aaaa00000003.py"
     assert [line.strip() for line in ran.err.splitlines()] == [
-        "error: revision aaaa00000003 cannot be downgraded: it drops a constraint without naming it",
-        f'detail: migrations/versions/aaaa00000003.py:{first}: op.drop_constraint(None, "orders", type_="foreignkey")',
-        f'migrations/versions/aaaa00000003.py:{first + 2}: batch_op.drop_constraint(None, type_="unique")',
+        "error: revision aaaa00000003 cannot be downgraded: it drops a constraint without naming"
+        " it",
+        f'detail: {file}:{first}: op.drop_constraint(None, "orders", type_="foreignkey")',
+        f'{file}:{first + 2}: batch_op.drop_constraint(None, type_="unique")',
         "Nothing was run.",
         "hint: Name it as this database has it:",
         f"line {first}: op.drop_constraint('orders_user_id_fkey1', 'orders', type_='foreignkey')",
@@ -372,6 +375,31 @@ def test_naming_convention_names_it(shop: Run, project: Small) -> None:
     assert shop("upgrade").code == 0
     ran = shop("downgrade", "-1", "--yes")
     assert ran.code == 0, ran
+
+
+def test_odd_names_and_missing_rights(
+    run: Run, project: Small, watch: SyncConnection, database: Target
+) -> None:
+    """Percent signs, quotes, capitals, and a schema that one may not look into."""
+    name = '100% "Sure"\'s'
+    in_sql = '"100% ""Sure""\'s"'
+    back = f"op.drop_table({name!r})\nop.drop_table('t', schema='closed')"
+    project.revision(HEAD, FIRST, "pass", back)
+    assert run("upgrade").code == 0
+    watch.execute("CREATE SCHEMA closed; CREATE TABLE closed.t (id int); ANALYZE closed.t")
+    watch.execute("CREATE ROLE deploy LOGIN; GRANT ALL ON alembic_version TO deploy")
+    watch.execute(f"CREATE TABLE {in_sql} (id int); ALTER TABLE {in_sql} OWNER TO deploy")
+    try:
+        url = plain(database).replace("postgres@", "deploy@", 1)
+        ran = run("--url", url, "downgrade", "-1", "--plan")
+        assert ran.code == 0, ran
+        assert f"loses table {name} (0 rows)" in ran.out
+        assert "loses table closed.t (about 0 rows, estimated, 0 kB)" in ran.out
+        ran = run("--url", url, "downgrade", "-1", "--yes")
+        assert ran.code == 4, ran
+        assert "permission denied for schema closed" in ran.err
+    finally:
+        watch.execute("DROP OWNED BY deploy; DROP ROLE deploy")
 
 
 def test_search_path_of_env(run: Run, project: Small, watch: SyncConnection) -> None:
