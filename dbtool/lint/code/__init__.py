@@ -6,6 +6,7 @@ from dbtool.lint.code.calls import chain as chain
 from dbtool.lint.code.calls import execute as execute
 from dbtool.lint.code.calls import schema_of as schema_of
 from dbtool.lint.code.calls import sql_name as sql_name
+from dbtool.lint.code.calls import sql_string as sql_string
 from dbtool.lint.code.calls import string as string
 from dbtool.lint.code.columns import not_null_chain as not_null_chain
 from dbtool.lint.code.columns import within as within

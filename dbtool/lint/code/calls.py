@@ -51,3 +51,8 @@ def autocommit(*code: str) -> str:
 def chain(*revisions: str) -> str:
     """The code of several revisions, each deployed after the one before it."""
     return f"\n{NEXT}\n".join(revisions)
+
+
+def sql_string(text: str) -> str:
+    """A text as an SQL constant."""
+    return "'" + text.replace("'", "''") + "'"

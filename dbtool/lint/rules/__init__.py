@@ -17,6 +17,10 @@ from dbtool.lint.rules import (
     concurrently_on_partitioned,
     constraint_lost_with_column,
     drop_with_dependents,
+    enum_value_added,
+    enum_value_removed,
+    enum_value_renamed,
+    enum_value_used_at_once,
     fails_when_run,
     foreign_key_without_index,
     hidden_blocking_work,
@@ -58,6 +62,10 @@ RULES: tuple[StatementRule, ...] = (
     cascade_drop,
     drop_with_dependents,
     table_truncated,
+    enum_value_used_at_once,
+    enum_value_removed,
+    enum_value_renamed,
+    enum_value_added,
 )
 
 WHOLE_RULES: tuple[WholeRule, ...] = (
