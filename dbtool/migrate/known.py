@@ -1,6 +1,10 @@
 """Which relations and types the revisions so far have created or dropped, by their statements."""
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _QUALIFIED = rf"{_NAME}(?:\s*\.\s*{_NAME})?"
@@ -54,3 +58,56 @@ def _key(kind: str, name: str) -> tuple[str, str, str]:
 
 def _plain(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+
+
+@contextmanager
+def replaced(owner: object, attributes: Mapping[str, object]) -> Iterator[None]:
+    """Let an object have other attributes for as long as the block lasts."""
+    own = vars(owner)
+    before = {name: own[name] for name in attributes if name in own}
+    own.update(attributes)
+    try:
+        yield
+    finally:
+        for name in attributes:
+            own.pop(name)
+        own.update(before)
+
+
+class Existing:
+    """Answers whether something exists, from what the revisions so far have run.
+
+    What none of them has named is taken to be there where it is to be dropped, and to be
+    missing where it is to be created.
+    """
+
+    def __init__(self, known: Known, *, drops: bool) -> None:
+        self._known = known
+        self._drops = drops
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The questions SQLAlchemy asks its dialect."""
+        return {
+            "has_table": partial(self._exists, "TABLE"),
+            "has_type": partial(self._exists, "TYPE"),
+            "has_sequence": partial(self._exists, "SEQUENCE"),
+            "has_index": self._has_index,
+            "has_multi_table": self._have_tables,
+        }
+
+    def _exists(
+        self, kind: str, _: object, name: str, schema: str | None = None, **__: object
+    ) -> bool:
+        stands = self._known.stands(kind, name, schema)
+        return self._drops if stands is None else stands
+
+    def _has_index(
+        self, _: object, __: str, name: str, schema: str | None = None, **___: object
+    ) -> bool:
+        return self._exists("INDEX", None, name, schema)
+
+    def _have_tables(
+        self, _: object, names: Iterable[str], schema: str | None = None, **__: object
+    ) -> Iterator[tuple[tuple[str | None, str], bool]]:
+        return (((schema, name), self._exists("TABLE", None, name, schema)) for name in names)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import postgast
 from postgast import pg_query_pb2 as pb
-from sqlalchemy import BindParameter, ClauseElement, Insert, text
+from sqlalchemy import BindParameter, ClauseElement, Insert, TextClause, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import CompileError, InvalidRequestError
 from sqlalchemy.schema import DDLElement
@@ -77,12 +77,19 @@ def with_values(construct: object, parameters: object, dialect: Dialect) -> Iter
     elif not parameters:
         yield _inline(construct, dialect)
     elif isinstance(parameters, Mapping):
-        yield _substituted(construct, parameters)
+        yield _bound(construct, parameters, dialect)
     elif isinstance(construct, Insert):
         yield _inline(construct.values(cast("Sequence[object]", parameters)), dialect)
     else:
         for each in cast("Sequence[Mapping[str, object]]", parameters):
-            yield _substituted(construct, each)
+            yield _bound(construct, each, dialect)
+
+
+def _bound(construct: ClauseElement, parameters: Mapping[str, object], dialect: Dialect) -> str:
+    if not isinstance(construct, TextClause):
+        return _substituted(construct, parameters)
+    named = {name: parameters[name] for name in construct._bindparams if name in parameters}
+    return _inline(construct.bindparams(**named), dialect)
 
 
 def _inline(construct: ClauseElement, dialect: Dialect) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 
 from sqlalchemy.engine.interfaces import Dialect
 
@@ -30,9 +31,10 @@ class Unknown(BaseException):
 class Transactions:
     """Numbers transactions as a run would begin and end them."""
 
-    def __init__(self, driver: str) -> None:
-        self._begins_again = driver in _BEGINS_AGAIN
-        self._number = 1
+    def __init__(self, driver: str, numbers: Iterator[int] | None = None) -> None:
+        self._driver = driver
+        self._numbers = numbers or count(1)
+        self._number = next(self._numbers)
         self._alone = 0
         self._ended = False
 
@@ -43,8 +45,16 @@ class Transactions:
 
     def split(self) -> None:
         """Commit, and begin the next one."""
-        self._number += 1
+        self._number = next(self._numbers)
         self._ended = False
+
+    def leave(self) -> None:
+        """Commit, and begin none."""
+        self._ended = True
+
+    def beside(self) -> "Transactions":
+        """Those of another connection."""
+        return Transactions(self._driver, self._numbers)
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -60,7 +70,7 @@ class Transactions:
         """Heed a statement that ends or begins one by itself."""
         if _ENDS.match(sql):
             self.split()
-            self._ended = not self._begins_again
+            self._ended = self._driver not in _BEGINS_AGAIN
         elif self._ended and _BEGINS.match(sql):
             self.split()
 
@@ -99,23 +109,31 @@ class Recorder:
         """The call in the revision that is at work."""
         return self.stack.find(self._file)
 
-    def record(self, construct: object, parameters: object = None) -> str:
+    def record(
+        self,
+        construct: object,
+        parameters: object = None,
+        transactions: Transactions | None = None,
+    ) -> str:
         """Note a statement of SQLAlchemy's, its values written in; returns the SQL."""
         sql = ""
         if self.running:
             for sql in with_values(construct, parameters, self.dialect):
-                self._add(sql)
+                self._add(sql, transactions)
         return sql
 
-    def record_text(self, text: str, parameters: object = None) -> None:
+    def record_text(
+        self, text: str, parameters: object = None, transactions: Transactions | None = None
+    ) -> None:
         """Note SQL as it is given to the driver."""
         if parameters:
             raise Unknown("a statement is given to the driver with values of its own")
         if self.running:
-            self._add(text)
+            self._add(text, transactions)
 
-    def _add(self, text: str) -> None:
+    def _add(self, text: str, transactions: Transactions | None) -> None:
         site = self.site or self.place()
+        transactions = transactions or self.transactions
         for sql in _statements(text):
             self.statements.append(
                 Statement(
@@ -125,10 +143,10 @@ class Recorder:
                     revision=self._revision,
                     operation=site.operation,
                     source=site.source,
-                    transaction=self.transactions.current,
+                    transaction=transactions.current,
                 )
             )
-            self.transactions.ran(sql)
+            transactions.ran(sql)
             self.known.heed(sql)
 
 

@@ -120,6 +120,9 @@ def _configure_for_reading(environment: EnvironmentContext) -> None:
     configure = environment.configure
 
     def adapted(**options: Any) -> None:
+        if str(options.get("url") or "").startswith("sqlite"):
+            # Projects that develop on SQLite deploy on PostgreSQL all the same.
+            options.update(url=None, dialect_name="postgresql")
         options["dialect_opts"] = {**(options.get("dialect_opts") or {}), "paramstyle": "named"}
         options["output_buffer"] = io.StringIO()
         options.pop("output_encoding", None)

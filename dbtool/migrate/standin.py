@@ -3,45 +3,60 @@
 Whatever only a database could answer ends the revision there; a made-up answer would be a lie.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+import sys
+from collections.abc import Iterator
 from typing import Any, NoReturn, Self
 
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.engine.mock import MockConnection
 
-from dbtool.migrate.known import Known
-from dbtool.migrate.recorder import Recorder, Unknown
+from dbtool.migrate.known import Existing, replaced
+from dbtool.migrate.recorder import Recorder, Transactions, Unknown
 
 _SHOWN = 60
 
 
 class StandIn(MockConnection):
-    """Notes what it is given to execute."""
+    """Notes what it is given to execute.
 
-    def __init__(self, dialect: Dialect, recorder: Recorder) -> None:
+    `apart` are the transactions of a connection that a revision opened beside Alembic's.
+    """
+
+    def __init__(
+        self, dialect: Dialect, recorder: Recorder, apart: Transactions | None = None
+    ) -> None:
         super().__init__(dialect, self.execute)
         self._recorder = recorder
+        self._apart = apart
+        self._transaction = Block()
 
     @property
     def engine(self) -> "Engine":  # type: ignore[override]
         """What a revision takes further connections from."""
-        return Engine(self.dialect)
+        return Engine(self.dialect, self._recorder)
+
+    @property
+    def _transactions(self) -> Transactions:
+        return self._apart or self._recorder.transactions
 
     def execute(  # type: ignore[override]
         self, statement: object, parameters: object = None, **_options: object
     ) -> "Answer":
         """Note a statement."""
-        self._recorder.record(statement, parameters)
-        return Answer(statement)
+        return Answer(self._recorder.record(statement, parameters, self._transactions))
 
     def exec_driver_sql(
         self, statement: str, parameters: object = None, **_options: object
     ) -> "Answer":
         """Note a statement that is given to the driver as it stands."""
-        self._recorder.record_text(statement, parameters)
+        self._recorder.record_text(statement, parameters, self._transactions)
         return Answer(statement)
+
+    def execution_options(self, **options: Any) -> Self:
+        """Heed that each statement is to commit by itself from here on."""
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            self._transactions.leave()
+        return self
 
     def scalar(self, statement: object, parameters: object = None, **_options: object) -> NoReturn:
         """Note a statement whose answer nobody knows."""
@@ -52,14 +67,14 @@ class StandIn(MockConnection):
 
     def _run_ddl_visitor(self, visitorcallable: Any, element: Any, **options: Any) -> None:
         """Create or drop something; where it is to be looked for first, the history tells."""
-        history = _History(self._recorder.known, drops="Drop" in visitorcallable.__name__)
+        history = Existing(self._recorder.known, drops="Drop" in visitorcallable.__name__)
         with replaced(self.dialect, history.answers):
             visitor = visitorcallable(dialect=self.dialect, connection=self, **options)
             visitor.traverse_single(element)
 
-    def connect(self, **_: object) -> NoReturn:
+    def connect(self, **_: object) -> Self:
         """A session asks a connection for a connection."""
-        raise Unknown("a session or a connection of its own works on the database")
+        return self
 
     def begin(self) -> "Block":
         """Begin what Alembic has begun already, as far as anybody can tell."""
@@ -69,14 +84,28 @@ class StandIn(MockConnection):
 
     def commit(self) -> None:
         """Commit what was done so far."""
-        self._recorder.transactions.split()
+        self._transactions.split()
 
     def in_transaction(self) -> bool:
         """Alembic runs revisions in one."""
         return True
 
+    def get_transaction(self) -> "Block":
+        """The one Alembic has begun."""
+        return self._transaction
+
+    def in_nested_transaction(self) -> bool:
+        """What a session asks before it joins."""
+        return False
+
     def close(self) -> None:
         """Nothing is open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -86,61 +115,10 @@ class StandIn(MockConnection):
         raise Unknown(f"connection.{name} needs a database")
 
 
-@contextmanager
-def replaced(owner: object, attributes: Mapping[str, object]) -> Iterator[None]:
-    """Let an object have other attributes for as long as the block lasts."""
-    own = vars(owner)
-    before = {name: own[name] for name in attributes if name in own}
-    own.update(attributes)
-    try:
-        yield
-    finally:
-        for name in attributes:
-            own.pop(name)
-        own.update(before)
-
-
-class _History:
-    """Answers whether something exists, from what the revisions so far have run.
-
-    What none of them has named is taken to be there where it is to be dropped, and to be
-    missing where it is to be created.
-    """
-
-    def __init__(self, known: Known, *, drops: bool) -> None:
-        self._known = known
-        self._drops = drops
-
-    @property
-    def answers(self) -> dict[str, Any]:
-        """The questions SQLAlchemy asks its dialect."""
-        return {
-            "has_table": partial(self._exists, "TABLE"),
-            "has_type": partial(self._exists, "TYPE"),
-            "has_sequence": partial(self._exists, "SEQUENCE"),
-            "has_index": self._has_index,
-            "has_multi_table": self._have_tables,
-        }
-
-    def _exists(
-        self, kind: str, _: object, name: str, schema: str | None = None, **__: object
-    ) -> bool:
-        stands = self._known.stands(kind, name, schema)
-        return self._drops if stands is None else stands
-
-    def _has_index(
-        self, _: object, __: str, name: str, schema: str | None = None, **___: object
-    ) -> bool:
-        return self._exists("INDEX", None, name, schema)
-
-    def _have_tables(
-        self, _: object, names: Iterable[str], schema: str | None = None, **__: object
-    ) -> Iterator[tuple[tuple[str | None, str], bool]]:
-        return (((schema, name), self._exists("TABLE", None, name, schema)) for name in names)
-
-
 class Block:
     """A transaction a revision begins by itself, inside the one it runs in."""
+
+    is_active = True
 
     def __enter__(self) -> Self:
         return self
@@ -151,17 +129,41 @@ class Block:
     def commit(self) -> None:
         """Committed with the transaction around it."""
 
-    def rollback(self) -> NoReturn:
+    def close(self) -> None:
+        """Nothing was begun."""
+
+    def rollback(self) -> None:
         """Only what happens to be in the database makes a revision give up its own work."""
-        raise Unknown("a rollback takes back what was done before it")
+        if not isinstance(sys.exception(), Unknown):
+            raise Unknown("a rollback takes back what was done before it")
 
 
 class Engine:
-    """Knows its dialect and leads nowhere."""
+    """Opens connections that only take notes; they commit apart from Alembic's."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, recorder: Recorder, *, alone: bool = False) -> None:
         self.dialect = dialect
         self.name = dialect.name
+        self.driver = dialect.driver
+        self._recorder = recorder
+        self._alone = alone
+
+    def execution_options(self, **options: Any) -> "Engine":
+        """Heed that each statement is to commit by itself."""
+        alone = options.get("isolation_level") == "AUTOCOMMIT"
+        return Engine(self.dialect, self._recorder, alone=alone or self._alone)
+
+    def connect(self) -> StandIn:
+        """Another connection."""
+        apart = self._recorder.transactions.beside()
+        if self._alone:
+            apart.leave()
+        return StandIn(self.dialect, self._recorder, apart)
+
+    begin = connect
+
+    def dispose(self) -> None:
+        """Nothing is open."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -172,7 +174,7 @@ class Engine:
 class Answer:
     """What a statement returned, which nobody can know."""
 
-    def __init__(self, statement: object) -> None:
+    def __init__(self, statement: str) -> None:
         self._statement = statement
 
     def close(self) -> None:
@@ -187,6 +189,6 @@ class Answer:
         raise self._unknown()
 
     def _unknown(self) -> Unknown:
-        first = " ".join(str(self._statement).split())
+        first = " ".join(self._statement.split())
         shown = first if len(first) <= _SHOWN else f"{first[: _SHOWN - 1]}…"
         return Unknown(f"what follows depends on the answer to {shown}")

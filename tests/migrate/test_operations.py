@@ -256,7 +256,7 @@ op.execute("CREATE TABLE a (x text); -- one; two\nUPDATE a SET x = 'a;b';  ")
 op.execute("UPDATE a SET x = '50%' WHERE x LIKE 'a%'")
 op.execute(sa.text("UPDATE a SET x = :new WHERE x = :old").bindparams(new="it's", old=None))
 op.get_bind().execute(sa.text("DELETE FROM a WHERE x = ANY(:names)"), {"names": ["p", "q"]})
-op.get_bind().execute(sa.text("DELETE FROM a WHERE x = :x"), [{"x": "1"}, {"x": "2"}])
+op.get_bind().execute(sa.text("DELETE FROM a WHERE x = :x"), [{"x": "1"}, {"x": 2, "y": 3}])
 op.execute("  ")
 """
 
@@ -271,7 +271,7 @@ def test_texts(project: Small) -> None:
         "UPDATE a SET x = 'it''s' WHERE x = NULL",
         """DELETE FROM a WHERE x = ANY('{"p","q"}')""",
         "DELETE FROM a WHERE x = '1'",
-        "DELETE FROM a WHERE x = '2'",
+        "DELETE FROM a WHERE x = 2",
     ]
 
 
@@ -316,8 +316,6 @@ def test_a_revision_that_reads_is_followed_where_it_is_certain(project: Small) -
         ("try:\n  op.get_bind().scalar(sa.text('SELECT 5'))\nexcept Exception:\n  pass",
          ["SELECT 5", "SELECT 9"], "the answer to SELECT 5"),
         ("async def go(c): pass\nop.run_async(go)", ["SELECT 9"], "op.run_async"),
-        ("from sqlalchemy.orm import Session\nwith Session(op.get_bind()) as s:\n"
-         "  s.execute(sa.text('SELECT 1'))", ["SELECT 9"], "a session"),
         ("sa.create_engine('postgresql+psycopg://127.0.0.1:1/x').connect()", ["SELECT 9"],
          "a connection of its own"),
         ("import socket\nsocket.create_connection(('127.0.0.1', 9))", ["SELECT 9"], "a server"),
@@ -343,6 +341,67 @@ def test_what_cannot_be_followed(project: Small, lines: str, rest: list[str], re
     assert line > 7
     assert not (project.root / "made").exists()
     assert (project.root / "alembic.ini").exists()
+
+
+SESSIONS = """
+from sqlalchemy.orm import Session, declarative_base
+class Row(declarative_base()):
+    __tablename__ = "t"
+    id = sa.Column(sa.Integer, primary_key=True)
+op.execute("SELECT 0")
+session = Session(bind=op.get_bind())
+session.execute(sa.text("UPDATE t SET id = :x"), {"x": 7})
+session.commit()
+with Session(op.get_bind()) as other:
+    other.add(Row(id=3))
+    other.commit()
+op.execute("SELECT 1")
+"""
+
+
+def test_sessions(project: Small) -> None:
+    """A session's statements are Alembic's transaction's; what it reads back is not known."""
+    project.revision("a", None, SESSIONS)
+    found = read(project.root)
+    assert found.sql() == [
+        "SELECT 0",
+        "UPDATE t SET id = 7",
+        "INSERT INTO t (id) VALUES (3)",
+        "SELECT 1",
+    ]
+    assert len({each["transaction"] for each in found.statements()}) == 1
+    ((_, reason),) = found.gaps
+    assert reason == "what follows depends on the answer to INSERT INTO t (id) VALUES (3)"
+
+
+APART = """
+op.execute("SELECT 0")
+engine = op.get_bind().engine
+with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as alone:
+    alone.execute(sa.text("SELECT 1"))
+with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as alone:
+    alone.execute(sa.text("SELECT 2"))
+with engine.begin() as apart:
+    apart.execute(sa.text("SELECT 3"))
+op.execute("SELECT 4")
+bind = op.get_bind()
+bind.commit()
+op.execute("SELECT 5")
+bind.commit()
+bind.execution_options(isolation_level="AUTOCOMMIT")
+op.execute("SELECT 6")
+"""
+
+
+def test_connections_apart(project: Small) -> None:
+    """What a revision does beside Alembic's connection, or commits itself, commits apart."""
+    project.revision("a", None, APART)
+    found = read(project.root)
+    zero, one, two, three, four, five, six = (each["transaction"] for each in found.statements())
+    assert (one, two, six) == (None, None, None)
+    assert zero == four
+    assert len({zero, three, five}) == 3
+    assert found.gaps == []
 
 
 def test_helper_in_the_revision_is_followed_too(project: Small) -> None:
@@ -372,6 +431,12 @@ def test_a_revision_is_told_what_a_deploy_would_tell_it(project: Small) -> None:
         """,
     )
     assert read(project.root).sql() == ["SELECT 'in batches'"]
+
+
+def test_nobody_waits(project: Small) -> None:
+    """A revision that sleeps between its steps is read at once."""
+    project.revision("a", None, "import time\ntime.sleep(3600)\nop.execute('SELECT 1')")
+    assert read(project.root).sql() == ["SELECT 1"]
 
 
 def test_what_exists_is_told_from_the_history(project: Small) -> None:
