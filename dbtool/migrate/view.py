@@ -16,7 +16,7 @@ from dbtool.migrate.stamp import Ensured, Stamped
 from dbtool.migrate.upgrade import Plan, Upgraded
 from dbtool.migrate.view_current import at, ids, judged, named_by
 from dbtool.migrate.waits import Waited
-from dbtool.report import Code, Column, Report, Section, Table, counted, duration
+from dbtool.report import Code, Column, Node, Report, Section, Table, Tree, counted, duration
 
 _SHOWN = 30
 
@@ -121,10 +121,11 @@ def plan(result: Plan, command: str) -> Report:
 
 def _losses(result: Plan) -> Iterator[Section]:
     """What a downgrade would lose, step by step."""
-    lines = [(each.revision, line) for each in result.losses for line in each.lines]
-    if lines:
-        columns = (Column("revision"), Column("what is lost", shrink=True))
-        yield Table(columns, tuple(lines), title="losses")
+    roots = tuple(
+        Node(each.revision, tuple(map(Node, each.lines))) for each in result.losses if each.lines
+    )
+    if roots:
+        yield Tree(roots, title="losses")
 
 
 def stamped(result: Stamped, command: str) -> Report:
