@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from dbtool.finding import Certainty, Location, Unknown
-from dbtool.lint.actions import CreateView
-from dbtool.lint.code import execute
+from dbtool.lint.actions import CreateView, Write
+from dbtool.lint.code import execute, in_batches
 from dbtool.lint.effect import Effect, Lock, Missing
 from dbtool.lint.schema import Name, Schema
 from dbtool.lint.subject import Judged, Whole
@@ -95,3 +95,21 @@ def is_there(schema: Schema, name: Name) -> bool:
 def is_new_view(whole: Whole, name: Name) -> bool:
     """Whether the migration itself has created the view."""
     return any(seen.action.view.name == name.name for seen in actions_of(whole, CreateView))
+
+
+def transactions(whole: Whole) -> Iterator[list[Judged]]:
+    """The statements of the way up that commit together, of each transaction with several."""
+    groups: dict[int, list[Judged]] = {}
+    for judged in ways(whole, "up"):
+        if judged.statement.transaction is not None:
+            groups.setdefault(judged.statement.transaction, []).append(judged)
+    return (each for each in groups.values() if len(each) > 1)
+
+
+def backfill(schema: Schema, action: Write, sql: str) -> str | None:
+    """Code that changes the rows in batches, along the table's key or else one called id."""
+    table = schema.table(action.table)
+    key = table.primary_key if table is not None else ()
+    if len(key) > 1 or (not key and table is not None and table.complete):
+        return None
+    return in_batches(sql, action.table, key[0] if key else "id")

@@ -1,0 +1,65 @@
+"""An UPDATE or DELETE changes rows of a whole table in one transaction.
+
+Why: every changed row stays locked until the transaction ends, and programs that change one of
+them wait. The old versions of all rows are kept meanwhile, so that the table and its indexes grow
+up to twice as large; replicas fall behind, and an error near the end throws everything away.
+
+When: the table existed before, and the condition does not pick rows by the primary or a unique
+key. How many rows a condition leaves is not known here. All versions.
+
+Bad:
+```sql
+UPDATE orders SET status = 'open' WHERE status = '';
+```
+
+Good:
+```sql
+UPDATE orders SET status = 'open' WHERE status = '' AND id BETWEEN 1 AND 1000;
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.lint.actions import Write, Writes
+from dbtool.lint.effect import Cause, Lock
+from dbtool.lint.saying import backfill, certainty
+from dbtool.lint.schema import Table
+from dbtool.lint.subject import Subject
+
+NAME = rule_name(__name__)
+ACTIONS = (Write,)
+KINDS = (Writes.UPDATE, Writes.DELETE, Writes.MERGE)
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Report changes of many rows; behind a strong lock another rule does."""
+    if any(lock is Lock.ACCESS_EXCLUSIVE for lock, _ in subject.held.values()):
+        return
+    for action, effect in subject.actions(Write):
+        table = subject.table(action.table)
+        changes = action.kind in KINDS and any(effect.of(Cause.ROWS_CHANGED))
+        if not changes or (table is not None and _is_unique(table, action)):
+            continue
+        how = "those that meet the condition" if action.filtered else "all of them"
+        code = backfill(subject.schema, action, subject.statement.sql)
+        yield Finding(
+            rule=NAME,
+            severity=Severity.WARNING,
+            title=f"{subject.shown(action.table)}: rows are changed in one transaction, {how}",
+            certainty=Certainty.HEURISTIC
+            if action.filtered
+            else certainty(subject.schema, action.table),
+            evidence=(f"each row stays locked until the whole {action.kind.upper()} is committed",),
+            location=subject.location,
+            fix=Fix("python", code, "change a few at a time") if code else None,
+        )
+
+
+def _is_unique(table: Table, action: Write) -> bool:
+    """Whether the condition is about all columns of a unique index."""
+    columns = action.where.columns if action.where is not None else frozenset()
+    return any(
+        index.unique and index.predicate is None and {*index.columns} <= columns
+        for index in table.indexes.values()
+    )
