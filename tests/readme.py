@@ -13,7 +13,7 @@ from typing import Any
 
 from dbtool.cli.program import program
 from dbtool.cli.rules import all_pages
-from dbtool.settings.keys import Keys, variables_of
+from dbtool.settings.keys import Keys, shown, variables_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(
@@ -74,7 +74,9 @@ def setting_table() -> str:
     for key, field in Keys.model_fields.items():
         variables = ", ".join(f"`{name}`" for name in variables_of(key) if name.isidentifier())
         default = f"`{field.default}`" if field.default else ""
-        lines.append(f"| `{key}` | {variables} | {default} | {_cell(field.description or '')} |")
+        lines.append(
+            f"| `{shown(key)}` | {variables} | {default} | {_cell(field.description or '')} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dbtool.severity import FailOn
 
+LINT = "lint"
+"""The table of what only lint reads."""
+
 
 def _split(value: object) -> object:
     """A list as a variable writes it: with commas."""
@@ -95,6 +98,29 @@ class Keys(BaseSettings):
         description="How long others may wait behind locks that a migration holds while it works, "
         "before it is ended and rolled back, in seconds; 0 is as long as it takes.",
     )
+    lint_select: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        (),
+        validation_alias=AliasChoices("DBTOOL_LINT_SELECT"),
+        description='The rules that lint asks; "default" stands for those of hazards, "all" also '
+        "for those of style.",
+    )
+    lint_ignore: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        (),
+        validation_alias=AliasChoices("DBTOOL_LINT_IGNORE"),
+        description="The rules that lint does not ask.",
+    )
+    lint_since: str | None = Field(
+        None,
+        validation_alias=AliasChoices("DBTOOL_LINT_SINCE"),
+        description="The last revision that lint does not judge, with all before it.",
+    )
+    lint_pg: int | None = Field(
+        None,
+        ge=15,
+        le=18,
+        validation_alias=AliasChoices("DBTOOL_LINT_PG"),
+        description="The major version of the server that lint judges for: 15 to 18.",
+    )
     env: dict[str, EnvironmentKeys] = Field(
         {},
         # Only a table can hold tables; no variable has this name.
@@ -120,3 +146,14 @@ def variables_of(key: str) -> tuple[str, ...]:
     alias = Keys.model_fields[key].validation_alias
     assert isinstance(alias, AliasChoices)
     return tuple(map(str, alias.choices))
+
+
+def table_of(key: str) -> str:
+    """The table below [tool.dbtool] that holds a setting; empty where it has none of its own."""
+    return LINT if key.startswith(f"{LINT}_") else ""
+
+
+def shown(key: str) -> str:
+    """A setting as it is written: `lint.select`."""
+    table = table_of(key)
+    return f"{table}.{key.removeprefix(f'{table}_')}" if table else key

@@ -9,7 +9,7 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, InitSetti
 
 from dbtool.errors import UsageError
 from dbtool.settings.environments import section
-from dbtool.settings.keys import EnvironmentKeys, Keys, variables_of
+from dbtool.settings.keys import EnvironmentKeys, Keys, shown, table_of, variables_of
 from dbtool.severity import FailOn
 
 DOTENV = ".env"
@@ -30,16 +30,25 @@ _MUST_BE = {
 }
 """What a value should have been, by pydantic's name for the mistake; any other is a text."""
 
+_OF_KEY = {"lint_pg": "a major version of PostgreSQL: 15, 16, 17 or 18"}
+
 
 class Place(InitSettingsSource):
-    """A place where values stand under the names of the keys; an empty one sets nothing."""
+    """A place where values stand under the names of the keys; an empty one sets nothing.
 
-    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+    In a `table` of its own the keys stand without the table's name before them.
+    """
+
+    def __init__(self, name: str, values: Mapping[str, Any], table: str = "") -> None:
+        before = f"{table}_" if table else ""
+        known = [key.removeprefix(before) for key in Keys.model_fields if table_of(key) == table]
         for key in values:
-            if key not in Keys.model_fields:
-                raise _unknown_key(key, name, Keys.model_fields)
+            if key not in known:
+                raise _unknown_key(key, name, known)
         self.name = name
-        self.values = {key: value for key, value in values.items() if value not in (None, "", [])}
+        self.values = {
+            f"{before}{key}": value for key, value in values.items() if value not in (None, "", [])
+        }
         super().__init__(Keys, {variables_of(key)[0]: self.values[key] for key in self.values})
 
 
@@ -79,8 +88,10 @@ def _refusal(error: ValidationError, sources: tuple[Source, ...]) -> UsageError:
         place, path = section(place, below[0]), (*below[1:],)
     if mistake["type"] == "extra_forbidden":
         return _unknown_key(path[0], place, EnvironmentKeys.model_fields)
+    path = (shown(key), *below) if path[:1] == (key,) else path
     subject = ": ".join(filter(None, (place, ".".join(path))))
-    return UsageError(f"{subject} must be {_MUST_BE.get(mistake['type'], 'a text')}")
+    wanted = _OF_KEY.get(key) or _MUST_BE.get(mistake["type"], "a text")
+    return UsageError(f"{subject} must be {wanted}")
 
 
 def _unknown_key(name: str, place: str, known: Iterable[str]) -> UsageError:

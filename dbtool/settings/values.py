@@ -13,7 +13,7 @@ from dbtool.errors import UsageError
 from dbtool.settings import environments
 from dbtool.settings.environments import Environment, choose, resolve
 from dbtool.settings.inifile import AlembicUrl, read_url
-from dbtool.settings.keys import Keys, variables_of
+from dbtool.settings.keys import LINT, Keys, shown, variables_of
 from dbtool.settings.project import ALEMBIC_INI, OWN_FILE, PYPROJECT, Project, find
 from dbtool.settings.provenance import DOTENV, Place, Source, places, read, unknown_variables
 from dbtool.severity import FailOn
@@ -134,7 +134,7 @@ class Settings:
         plain = "" if value is None else str(value)
         text = ", ".join(value) if isinstance(value, tuple) else plain
         first, *rest = self.set_by[key] or ("default" if text else "",)
-        return Value(key, text or None, first, tuple(rest))
+        return Value(shown(key), text or None, first, tuple(rest))
 
 
 def load(
@@ -158,7 +158,7 @@ def load(
         Place("--config", {"alembic_config": config and config.absolute()}),
         EnvSettingsSource(Keys),
         dotenv,
-        Place(project.table_source, project.table),
+        *_tables(project),
         Place("found in the project root", {"alembic_config": ini}),
     )
     alembic = _alembic_url(read(sources).alembic_config, project, section)
@@ -173,6 +173,17 @@ def load(
         set_by["url"] = (selected.source, *set_by["url"])
     notes = tuple(_notes(set_by["url"], alembic, variables))
     return Settings(project, keys, set_by, known, selected, notes, variables)
+
+
+def _tables(project: Project) -> Iterator[Place]:
+    """The table of dbtool, and the one below it of what only lint reads."""
+    table, source = project.table, project.table_source
+    lint = table.get(LINT, {})
+    name = f"{source[:-1]}.{LINT}]" if source.endswith("]") else f"{source} [{LINT}]"
+    if not isinstance(lint, Mapping):
+        raise UsageError(f"{source}: {LINT} must be a table")
+    yield Place(source, {key: value for key, value in table.items() if key != LINT})
+    yield Place(name, lint, LINT)
 
 
 def _check_config(config: Path, project: Project) -> Project:

@@ -37,6 +37,10 @@ connect_timeout  3                         default
 lock_timeout     2                         default
 wait_lock        600                       default
 max_blocking     30                        default
+lint.select      not set
+lint.ignore      not set
+lint.since       not set
+lint.pg          not set
 
 environment  database                          marked
 dev          ann@localhost:5433/shop           development
@@ -64,6 +68,10 @@ connect_timeout  3        default
 lock_timeout     2        default
 wait_lock        600      default
 max_blocking     30       default
+lint.select      not set
+lint.ignore      not set
+lint.since       not set
+lint.pg          not set
 
 next:
   export DATABASE_URL="postgresql://user@host:5432/database"

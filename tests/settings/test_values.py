@@ -100,6 +100,8 @@ def test_every_setting_and_where_it_came_from(
         'alembic_config = "db/alembic.ini"\nfail_on = "warning"\nconnect_timeout = 7\n'
         "lock_timeout = 0.5\nwait_lock = 0\nmax_blocking = 5\n"
         'url = "postgresql://ann:secret@h/shop"\n'
+        '[lint]\nselect = ["default", "column-dropped"]\nignore = "table-dropped"\n'
+        'since = "aaa1"\npg = 16\n'
     )
     settings = read(root)
     assert settings.models == ("shop.models:Base", "shop.more")
@@ -117,13 +119,20 @@ def test_every_setting_and_where_it_came_from(
         "lock_timeout": ("0.5", "dbtool.toml"),
         "wait_lock": ("0", "dbtool.toml"),
         "max_blocking": ("5", "dbtool.toml"),
+        "lint.select": ("default, column-dropped", "dbtool.toml [lint]"),
+        "lint.ignore": ("table-dropped", "dbtool.toml [lint]"),
+        "lint.since": ("aaa1", "dbtool.toml [lint]"),
+        "lint.pg": ("16", "dbtool.toml [lint]"),
     }
     monkeypatch.setenv("DBTOOL_MODELS", "a:Base, b")
     monkeypatch.setenv("DBTOOL_ENGINE", "a:engine")
     monkeypatch.setenv("DBTOOL_FAIL_ON", "never")
     monkeypatch.setenv("DBTOOL_CONNECT_TIMEOUT", "0.5")
     monkeypatch.setenv("ALEMBIC_CONFIG", "other.ini")
+    monkeypatch.setenv("DBTOOL_LINT_SELECT", "all, x")
+    monkeypatch.setenv("DBTOOL_LINT_PG", "17")
     settings = read(root)
+    assert (settings.keys.lint_select, settings.keys.lint_pg) == (("all", "x"), 17)
     assert (settings.models, settings.engine) == (("a:Base", "b"), "a:engine")
     assert (settings.fail_on, settings.alembic_config) == (FailOn.NEVER, root / "other.ini")
     assert settings.target().parameter("connect_timeout") == "0.5"
@@ -380,7 +389,8 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
     """Scripts have variables called url and env that are not meant for dbtool."""
     for name in ("url", "URL", "models", "engine", "env", "ENV", "database_url", "dbtool_url"):
         monkeypatch.setenv(name, "staging")
-    assert [each.source for each in read(project()).values()] == ["", "", "", "", *["default"] * 5]
+    sources = [each.source for each in read(project()).values()]
+    assert sources == [*[""] * 4, *["default"] * 5, *[""] * 4]
 
 
 @pytest.mark.parametrize(
@@ -397,6 +407,14 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
             "dbtool.toml: fail_on must be one of note, warning, error, unknown, never",
         ),
         ("connect_timeout = 0", "dbtool.toml: connect_timeout must be a number of seconds"),
+        ("lint = 3", "dbtool.toml: lint must be a table"),
+        (
+            "lint.pg = 14",
+            "dbtool.toml [lint]: lint.pg must be a major version of PostgreSQL: 15, 16, 17 or 18",
+        ),
+        ("lint.select = 3", "dbtool.toml [lint]: lint.select must be a text or a list of texts"),
+        ("lint.selct = 'x'", 'dbtool.toml [lint] has an unknown key "selct"'),
+        ("lint_pg = 16", 'dbtool.toml has an unknown key "lint_pg"'),
         ("wait_lock = -1", "dbtool.toml: wait_lock must be a number of seconds"),
         ("lock_timeout = 0", "dbtool.toml: lock_timeout must be a number of seconds"),
         ("connect_timeout = true", "dbtool.toml: connect_timeout must be a number of seconds"),
