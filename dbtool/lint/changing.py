@@ -1,6 +1,7 @@
 """What the rules about a column's type have in common: the change, and the way around it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dbtool.finding import Fix
 from dbtool.lint.actions import AlterColumnType
@@ -9,8 +10,11 @@ from dbtool.lint.code.columns import validate
 from dbtool.lint.code.constraints import add_check
 from dbtool.lint.code.statements import using
 from dbtool.lint.code.types import Change, type_chain
+from dbtool.lint.effects.casts import base
 from dbtool.lint.schema import UserType
 from dbtool.lint.subject import Subject
+
+_BESIDE = "fill a new column beside it, then swap the two"
 
 
 def change_of(subject: Subject, action: AlterColumnType, place: int) -> Change:
@@ -22,16 +26,29 @@ def change_of(subject: Subject, action: AlterColumnType, place: int) -> Change:
         type=action.type,
         value=value or "",
         known=subject.table(action.table),
+        referring=tuple(_referring(subject, action)),
     )
+
+
+def _referring(subject: Subject, action: AlterColumnType) -> Iterator[str]:
+    table = subject.table(action.table)
+    for other in subject.schema.referring(table) if table else ():
+        for key in other.foreign_keys:
+            if table and key.references == table.name and action.column in key.referenced:
+                yield f"{key.name} of {subject.shown(other.name)}"
 
 
 def safely(subject: Subject, change: Change) -> Fix:
     """The revisions that get there: a column beside it, or for a domain checks of the table."""
     domain = subject.schema.type(change.type.named)
-    if domain is not None and domain.kind == "domain" and domain.constrained:
-        code = chain(*_checks(change, domain))
-        return Fix("python", code, "hold the column to the domain's conditions, keep its type")
-    return Fix("python", type_chain(change), "fill a new column beside it, then swap the two")
+    if domain is None or domain.kind != "domain" or not domain.constrained:
+        return Fix("python", type_chain(change), _BESIDE)
+    plain, _ = base(change.type, subject.schema)
+    before = change.before.type
+    code = [*_checks(change, domain)]
+    if before is None or base(before, subject.schema)[0].named != plain.named:
+        code = [type_chain(replace(change, type=plain)), *code]
+    return Fix("python", chain(*code), "hold the column to the domain's conditions by checks")
 
 
 def _checks(change: Change, domain: UserType) -> Iterator[str]:

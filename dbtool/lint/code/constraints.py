@@ -59,29 +59,29 @@ def using_index(table: Name, kind: Holds, name: str, index: str) -> str:
     )
 
 
-def partitioned_unique(table: Table, constraint: Constraint, partitions: Iterable[Table]) -> str:
+def partitioned_unique(table: Name, constraint: Constraint, partitions: Iterable[Table]) -> str:
     """A unique index on every partition first; that of the whole is made of them."""
-    whole = Index(name=constraint.name, table=table.name, columns=constraint.columns, unique=True)
-    only = sql_name(constraint.name)
-    columns = ", ".join(map(sql_name, constraint.columns))
+    columns = constraint.columns
+    listed = ", ".join(map(sql_name, columns))
     built, attached = [], []
     for each in partitions:
-        name = f"{each.name.name}_{'_'.join(constraint.columns)}_key"
-        index = Index(name=name, table=each.name, columns=whole.columns, unique=True)
+        name = f"{each.name.name}_{'_'.join(columns)}_key"
+        index = Index(name=name, table=each.name, columns=columns, unique=True)
         built.append(index_call(index, "postgresql_concurrently=True"))
-        inside = sql_name(Name(each.name.schema, name))
-        place = sql_name(Name(table.name.schema, constraint.name))
-        attached.append(execute(f"ALTER INDEX {place} ATTACH PARTITION {inside}"))
-    parent = execute(f"CREATE UNIQUE INDEX {only} ON ONLY {sql_name(table.name)} ({columns})")
-    return chain(autocommit(*built), "\n".join((parent, *attached)))
+        whole = sql_name(Name(table.schema, constraint.name))
+        part = sql_name(Name(each.name.schema, name))
+        attached.append(execute(f"ALTER INDEX {whole} ATTACH PARTITION {part}"))
+    made = f"CREATE UNIQUE INDEX {sql_name(constraint.name)} ON ONLY {sql_name(table)} ({listed})"
+    return chain(autocommit(*built), "\n".join((execute(made), *attached)))
 
 
-def exclusion_chain(table: Name, sql: str) -> str:
+def exclusion_chain(table: Name, constraint: str, definition: str) -> str:
     """A new table has the constraint from its first row on; the old one is copied into it."""
     beside = Name(table.schema, f"{table.name}_new")
     made = f"CREATE TABLE {sql_name(beside)} (LIKE {sql_name(table)} INCLUDING ALL)"
+    added = f"ALTER TABLE {sql_name(beside)} ADD CONSTRAINT {sql_name(constraint)} {definition}"
     return chain(
-        "\n".join((execute(made), execute(sql))),
+        "\n".join((execute(made), execute(added))),
         f"# a trigger on {table} that writes each change to {beside} too; then copy in batches",
         "\n".join(
             (

@@ -1,7 +1,7 @@
 """The user's own statement, changed in one place: nothing of it is lost on the way."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import postgast
 from google.protobuf.descriptor import FieldDescriptor
@@ -23,8 +23,11 @@ def not_valid(sql: str, step: int) -> str:
 
 
 def single(sql: str, step: int) -> str:
-    """The ALTER TABLE command that is the action at a place, alone."""
-    tree, alone = _command(sql, step)
+    """The ALTER TABLE command that is the action at a place, alone; any other text as it is."""
+    try:
+        tree, alone = _command(sql, step)
+    except IndexError:
+        return sql.rstrip().rstrip(";")
     return sql.rstrip().rstrip(";") if alone else str(postgast.deparse(tree))
 
 
@@ -80,6 +83,34 @@ def using(sql: str, step: int) -> str | None:
     tree, _ = _command(sql, step)
     made = _definition(tree.stmts[0].stmt.alter_table_stmt.cmds[0]).column_def
     return _text(made.raw_default) if made.HasField("raw_default") else None
+
+
+def definition(sql: str, step: int) -> str:
+    """What stands behind the name in the ADD CONSTRAINT that is the action at a place."""
+    tree, _ = _command(sql, step)
+    _definition(tree.stmts[0].stmt.alter_table_stmt.cmds[0]).constraint.conname = ""
+    return str(postgast.deparse(tree)).partition(" ADD ")[2]
+
+
+def written_beside(sql: str, step: int, kind: int) -> str | None:
+    """The expression of a constraint, of a kind of the parser's, in the ADD COLUMN at a place."""
+    tree, _ = _command(sql, step)
+    command = tree.stmts[0].stmt.alter_table_stmt.cmds[0]
+    for each in _definition(command).column_def.constraints:
+        if each.constraint.contype == kind and each.constraint.HasField("raw_expr"):
+            return _text(each.constraint.raw_expr)
+    return None
+
+
+def of_row(expression: str, columns: Collection[str]) -> str:
+    """An expression over columns, said of the row that a trigger is about."""
+    tree = postgast.parse(f"SELECT {expression}")
+    value = tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val
+    for each in _columns(value):
+        if len(each.fields) == 1 and each.fields[0].string.sval in columns:
+            each.fields.add().string.sval = each.fields[0].string.sval
+            each.fields[0].string.sval = "new"
+    return str(postgast.deparse(tree)).removeprefix("SELECT ")
 
 
 def _definition(command: Node) -> Node:

@@ -34,7 +34,8 @@ _WITH_MODIFIERS = {"varchar": "sa.String", "bpchar": "sa.CHAR", "numeric": "sa.N
 class Change:
     """A column and the type it is to get; `value` is what stands behind USING.
 
-    `written` is the table's name as the statement has it; `known` what is known of the table.
+    `written` is the table's name as the statement has it; `known` what is known of the table;
+    `referring` are the foreign keys of other tables that use the column.
     """
 
     written: Name
@@ -42,6 +43,7 @@ class Change:
     type: Type
     value: str = ""
     known: Table | None = None
+    referring: tuple[str, ...] = ()
 
     @property
     def beside(self) -> str:
@@ -233,6 +235,7 @@ def _notes(change: Change) -> tuple[str, ...]:
     named = [
         each.name for each in change.known.constraints.values() if change.column in each.columns
     ]
+    named += change.referring
     if change.before.identity or change.before.serial:
         named.append("its sequence")
     return (f"# before this, made anew on {change.beside}: {', '.join(named)}",) if named else ()
