@@ -16,4 +16,6 @@ from dbtool.lint.code.indexes import drop_index as drop_index
 from dbtool.lint.code.indexes import index_call as index_call
 from dbtool.lint.code.indexes import partitioned_index as partitioned_index
 from dbtool.lint.code.indexes import rebuild_index as rebuild_index
+from dbtool.lint.code.partitions import attach_partition as attach_partition
+from dbtool.lint.code.partitions import exclude_bound as exclude_bound
 from dbtool.lint.code.rows import in_batches as in_batches
