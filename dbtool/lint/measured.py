@@ -1,10 +1,10 @@
 """Run migrations in a throwaway server and see what each statement to be judged really does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dbtool.database.target import Target
-from dbtool.errors import OperationError
+from dbtool.errors import OperationError, UsageError
 from dbtool.lint.effect import Effect
 from dbtool.lint.reconcile import reconcile
 from dbtool.lint.schema import Schema
@@ -12,6 +12,7 @@ from dbtool.lint.subject import Step
 from dbtool.observe import SETTINGS, Observed, Observer
 from dbtool.observe.baseline import VERSION_TABLE, Baseline, load, standing
 from dbtool.ports import Progress, Silent
+from dbtool.report import listed
 from dbtool.scratch.server import Server, throwaway
 from dbtool.statement import Migration
 
@@ -24,13 +25,13 @@ _BASELINE_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the statements of the judged migrations did, by the migration's name, in their order.
+    """What the statements of the judged migrations did, in their order, by database and name.
 
     `major` is the server's version. `notes` say what was not measured, and why.
     """
 
     major: int
-    migrations: Mapping[str, tuple[Observed, ...]] = field(default_factory=dict)
+    migrations: Mapping[tuple[str, str], tuple[Observed, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -40,7 +41,7 @@ class Measured:
 
     def of(self, migration: Migration) -> tuple[Observed, ...]:
         """What was seen of a migration, one for each of its statements; empty where nothing was."""
-        return self.migrations.get(migration.name, ())
+        return self.migrations.get((migration.database, migration.name), ())
 
 
 def measure(
@@ -74,22 +75,48 @@ def measure_on(
     version_table: str = VERSION_TABLE,
     progress: Progress | None = None,
 ) -> Measured:
-    """The same on a throwaway server that runs already, in a database that is dropped after."""
+    """The same on a throwaway server that runs already, in databases that are dropped after."""
     said = progress or Silent()
-    target = server.create_database(_DATABASE)
-    try:
-        if baseline is not None:
-            said.step(f"Loading {baseline.name}")
-            load(target, baseline, version_table)
-        earlier = _earlier(migrations, target, baseline, version_table)
-        with Observer(target) as observer:
-            said.step("Running the history")
-            _replay(observer, earlier)
-            said.step("Measuring")
-            seen, notes = _measured(observer, migrations)
-            return Measured(server.binaries.major, seen, (*_gaps(earlier), *notes))
-    finally:
-        server.drop_database(_DATABASE)
+    histories: dict[str, list[Migration]] = {}
+    for migration in migrations:
+        histories.setdefault(migration.database, []).append(migration)
+    if baseline is not None and len(histories) > 1:
+        raise UsageError(
+            f"{baseline.name} is the schema of one database, and this history has several",
+            detail=f"Among them: {listed([name for name in histories if name])}.",
+        )
+    measured = Measured(server.binaries.major)
+    for history in histories.values():
+        target = server.create_database(_DATABASE)
+        try:
+            if baseline is not None:
+                said.step(f"Loading {baseline.name}")
+                load(target, baseline, version_table)
+            earlier = _earlier(history, target, baseline, version_table)
+            measured = _one(target, earlier, history, measured, said)
+        finally:
+            server.drop_database(_DATABASE)
+    return measured
+
+
+def _one(
+    target: Target,
+    earlier: Sequence[Migration],
+    history: Sequence[Migration],
+    measured: Measured,
+    said: Progress,
+) -> Measured:
+    """What was measured, with one database's history added."""
+    with Observer(target) as observer:
+        said.step("Running the history")
+        _replay(observer, earlier)
+        said.step("Measuring")
+        seen, notes = _measured(observer, history)
+    return replace(
+        measured,
+        migrations={**measured.migrations, **seen},
+        notes=(*measured.notes, *_gaps(earlier), *notes),
+    )
 
 
 def _earlier(
@@ -136,15 +163,15 @@ def _stuck(migration: Migration, failed: Observed, gaps: list[str]) -> Operation
 
 def _measured(
     observer: Observer, migrations: Sequence[Migration]
-) -> tuple[dict[str, tuple[Observed, ...]], list[str]]:
+) -> tuple[dict[tuple[str, str], tuple[Observed, ...]], list[str]]:
     observer.mark()
-    seen: dict[str, tuple[Observed, ...]] = {}
+    seen: dict[tuple[str, str], tuple[Observed, ...]] = {}
     notes: list[str] = []
     for migration in migrations:
         if not migration.judged:
             continue
         notes += _gaps([migration])
-        seen[migration.name] = observed = observer.observe(migration.up)
+        seen[migration.database, migration.name] = observed = observer.observe(migration.up)
         failed = next((each for each in observed if each.failure), None)
         if failed is not None:
             notes.append(_after(migration, failed))

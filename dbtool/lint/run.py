@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from dbtool.observe import Observed
 
 
+_STYLE = frozenset(rule_name(each.__name__) for each in OPT_IN)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was said of one statement; `effects` are its locks and work in words."""
@@ -62,12 +65,15 @@ class Outcome:
 class Linted:
     """The judged migrations, and how many others led to the state they were judged in.
 
-    `server` is the major version of PostgreSQL they were judged for.
+    `server` is the major version of PostgreSQL they were judged for, `chosen` says which they
+    are and why those, `known_from` where the schema before them was read.
     """
 
     outcomes: tuple[Outcome, ...]
     replayed: int = 0
     server: int = 18
+    chosen: str = ""
+    known_from: str = ""
 
     @property
     def statements(self) -> int:
@@ -248,7 +254,8 @@ class _Linter:
                     migration=migration,
                     server=self.server,
                 )
-                told = (_said_of(each, steps, ran) for each in self._ask(subject))
+                sure = ran and seen[number].failure is None
+                told = (_said_of(each, steps, sure) for each in self._ask(subject))
                 said = [*permit.statement(told, statement.line)]
             for place in actions.turns:
                 apply(self.schema, actions[place])
@@ -291,9 +298,9 @@ def _as_measured(steps: tuple[Step, ...], seen: "Observed", schema: Schema) -> t
     return as_measured(steps, seen, schema)
 
 
-def _said_of(said: Finding | Unknown, steps: tuple[Step, ...], ran: bool) -> Finding | Unknown:
+def _said_of(said: Finding | Unknown, steps: tuple[Step, ...], sure: bool) -> Finding | Unknown:
     """A finding about work that was seen is a measured one; others rest on what they rested on."""
-    if not ran or not isinstance(said, Finding) or said.certainty is not Certainty.PROVEN:
+    if not sure or not isinstance(said, Finding) or said.rule in _STYLE:
         return said
     works = any(step.effect.tasks for step in steps)
     return replace(said, certainty=Certainty.MEASURED) if works else said

@@ -1,18 +1,20 @@
 """Migrations are measured on the schema their parents leave, or on the one that is given."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import OperationError
+from dbtool.errors import OperationError, UsageError
 from dbtool.finding import Certainty
 from dbtool.lint.actions import SetNotNull
 from dbtool.lint.effect import Cause, Effect, Held, Lock, Missing, Task, Work
 from dbtool.lint.measured import Measured, as_measured, measure, measure_on
 from dbtool.lint.reconcile import reconcile
-from dbtool.lint.run import lint
+from dbtool.lint.rules import fails_when_run, hidden_blocking_work, index_not_concurrent
+from dbtool.lint.run import Rules, lint
 from dbtool.lint.schema import Name, Schema, Table
 from dbtool.lint.subject import Step
 from dbtool.observe import SETTINGS, Observed, Observer
@@ -42,10 +44,9 @@ HISTORY = (
 )
 
 
-def rewrites(measured: Measured, name: str) -> list[tuple[bool, list[str]]]:
-    """Of each statement whether it ran, and which tables it read."""
-    seen = measured.migrations[name]
-    return [(each.ran, [scan.relation.name for scan in each.scanned]) for each in seen]
+def reads(measured: Measured, migration: Migration) -> list[list[str]]:
+    """Which tables each statement has read."""
+    return [[scan.relation.name for scan in each.scanned] for each in measured.of(migration)]
 
 
 def test_each_migration_is_measured_after_its_parent(server: Server) -> None:
@@ -62,8 +63,8 @@ def test_each_migration_is_measured_after_its_parent(server: Server) -> None:
     )
     measured = measure_on(server, HISTORY + judged)
     assert (measured.major, measured.statements, measured.notes) == (MAJOR, 4, ())
-    assert rewrites(measured, "r3") == [(True, []), (True, ["users"]), (True, [])]
-    assert rewrites(measured, "r4") == [(True, [])]
+    assert reads(measured, judged[0]) == [[], ["users"], []]
+    assert reads(measured, judged[1]) == [[]]
     assert measured.of(judged[1])[0].acquired == ()
 
 
@@ -99,6 +100,17 @@ def test_a_history_with_a_gap(server: Server) -> None:
     assert told.value.detail == (
         f'r4.py:1: table "made_in_the_gap" does not exist (SQLSTATE 42P01); {why}'
     )
+
+
+def test_several_databases(server: Server) -> None:
+    """What one history makes is not in the other's database, and a baseline is for one."""
+    judged = migration("r2", "ALTER TABLE users ALTER n SET NOT NULL", judged=True)
+    there = [replace(each, database="b") for each in (HISTORY[0], judged)]
+    measured = measure_on(server, [*HISTORY, judged, *there])
+    assert reads(measured, judged) == reads(measured, there[1]) == [["users"]]
+    assert list(measured.migrations) == [("", "r2"), ("b", "r2")]
+    with pytest.raises(UsageError, match=r"schema.sql is the schema of one database"):
+        measure_on(server, [judged, *there], baseline=Baseline("schema.sql", ""))
 
 
 def test_a_judged_migration_that_fails(server: Server) -> None:
@@ -153,7 +165,7 @@ def test_a_baseline_stands_for_the_history(server: Server) -> None:
         migration("r4", "ALTER TABLE users ADD PRIMARY KEY (id)", judged=True),
     ]
     measured = measure_on(server, migrations, baseline=Baseline("schema.sql", SCHEMA_SQL))
-    (seen,) = measured.migrations["r4"]
+    (seen,) = measured.of(migrations[3])
     assert [built.index.name for built in seen.built] == ["users_pkey"]
 
 
@@ -298,7 +310,8 @@ def test_findings_about_what_was_seen_say_measured(server: Server) -> None:
         judged=True,
     )
     measured = measure_on(server, (*history, judged))
-    linted = lint((*history, judged), schema=Schema(complete=True), measured=measured)
+    rules = Rules(statement=(fails_when_run, hidden_blocking_work, index_not_concurrent), whole=())
+    linted = lint((*history, judged), schema=Schema(complete=True), rules=rules, measured=measured)
     found = linted.findings
     assert [each.rule for each in found] == [
         "hidden-blocking-work",

@@ -1,0 +1,102 @@
+"""Findings about blocking work say for how long, and are as severe as that is."""
+
+import pytest
+
+from dbtool.finding import Severity
+from dbtool.lint.estimate import Estimate
+from dbtool.lint.rules import column_dropped, not_null_without_proof
+from dbtool.lint.run import Linted, Rules, lint
+from dbtool.lint.schema import Schema
+from dbtool.lint.sized import blocked, sized
+from dbtool.lint.sizes import Sizes, TableSize
+from dbtool.statement import Migration, Statement
+
+HISTORY = Migration(
+    name="r1",
+    judged=False,
+    up=tuple(
+        Statement(f"CREATE TABLE {name} (id int PRIMARY KEY, n int, m int)")
+        for name in ("tiny", "middle", "huge", "unknown", "uncounted")
+    ),
+)
+SIZES = Sizes(
+    "shop",
+    18,
+    "2026-11-21",
+    tuple(
+        TableSize(schema="public", name=name, rows=rows, bytes=stored, indexes=1)
+        for name, rows, stored in (
+            ("tiny", 1_000, 100_000),
+            ("middle", 2_000_000, 400_000_000),
+            ("huge", 500_000_000, 90_000_000_000),
+            ("uncounted", None, None),
+        )
+    ),
+)
+RULES = Rules(statement=(not_null_without_proof, column_dropped), whole=(), comment=())
+
+
+def linted(*sql: str) -> Linted:
+    """What is said of statements, the sizes unknown."""
+    judged = Migration(name="r2", up=tuple(Statement(each) for each in sql))
+    return lint([HISTORY, judged], schema=Schema(complete=True), rules=RULES)
+
+
+@pytest.mark.parametrize(
+    ("table", "severity", "words"),
+    [
+        (
+            "tiny",
+            Severity.NOTE,
+            "blocks for less than 1 s (public.tiny: 1,000 rows, 100 kB; 2026-11-21)",
+        ),
+        (
+            "middle",
+            Severity.ERROR,
+            "blocks for about 1 s to 3 s (public.middle: 2,000,000 rows, 400 MB; 2026-11-21)",
+        ),
+        (
+            "huge",
+            Severity.ERROR,
+            "blocks for about 30 s to 12 min (public.huge: 500,000,000 rows, 90 GB; 2026-11-21)",
+        ),
+    ],
+)
+def test_a_table_of_known_size(table: str, severity: Severity, words: str) -> None:
+    """The last line of the evidence says how long, of how many rows, counted when."""
+    before = linted(f"ALTER TABLE {table} ALTER n SET NOT NULL")
+    (finding,) = sized(before, SIZES).findings
+    assert (finding.severity, finding.evidence[-1]) == (severity, words)
+    assert finding.evidence[:-1] == before.findings[0].evidence
+
+
+@pytest.mark.parametrize("table", ["unknown", "uncounted"])
+def test_a_table_nobody_has_counted(table: str) -> None:
+    """The finding stays what it was."""
+    before = linted(f"ALTER TABLE {table} ALTER n SET NOT NULL")
+    assert sized(before, SIZES) == before
+
+
+def test_what_is_lost_does_not_depend_on_size() -> None:
+    """A dropped column of a tiny table is as severe as that of a huge one, beside a tiny scan."""
+    before = linted("ALTER TABLE tiny DROP COLUMN m, ALTER n SET NOT NULL").findings
+    after = sized(linted("ALTER TABLE tiny DROP COLUMN m, ALTER n SET NOT NULL"), SIZES).findings
+    assert {each.rule for each in before} == {"column-dropped", "not-null-without-proof"}
+    for then, now in zip(before, after, strict=True):
+        if then.rule == "column-dropped":
+            assert now == then
+        else:
+            assert now.severity is Severity.NOTE
+
+
+def test_one_statement_reads_a_table_once() -> None:
+    """Two columns are checked in one pass; a rewrite builds the indexes, which count once."""
+    (two,) = linted("ALTER TABLE middle ALTER n SET NOT NULL, ALTER m SET NOT NULL").outcomes
+    (one,) = linted("ALTER TABLE middle ALTER n SET NOT NULL").outcomes
+    (anew,) = linted("ALTER TABLE middle ALTER n TYPE bigint").outcomes
+    assert blocked(two.verdicts[0], SIZES) == blocked(one.verdicts[0], SIZES)
+    took = blocked(anew.verdicts[0], SIZES)
+    assert took is not None
+    assert took.low == pytest.approx(400 / 150 + 1)
+    assert blocked(linted("SELECT 1").outcomes[0].verdicts[0], SIZES) is None
+    assert Estimate(1, 2) + Estimate(3, 4) == Estimate(4, 6)
