@@ -18,6 +18,18 @@ _PASSWORD = re.compile(r"(://[^\s:/@]*:)\S*@")
 _FROZEN = "<frozen importlib"
 
 
+def source_directory(root: Path) -> Path | None:
+    """`src/` where packages or modules lie in it: no path leads there before they are installed.
+
+    A `src` that is a package itself is imported by that name, from the root.
+    """
+    source = root / "src"
+    if not source.is_dir() or (source / "__init__.py").exists():
+        return None
+    holds_code = any(source.glob("*.py")) or any(source.glob("*/*.py"))
+    return source if holds_code else None
+
+
 def load_module(name: str, directories: Sequence[Path]) -> ModuleType:
     """Import a module from the directories first, then from the environment.
 

@@ -13,7 +13,7 @@ from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import Mapper, registry
 
 from dbtool.errors import UsageError
-from dbtool.imports import follow, load_module
+from dbtool.imports import follow, load_module, source_directory
 
 T = TypeVar("T")
 
@@ -54,8 +54,9 @@ class Models:
 def load(specs: Sequence[str], root: Path, alembic_config: Path | None = None) -> Models:
     """Import what the setting names and collect its metadata.
 
-    Modules are found from the project root and from where Alembic's `prepend_sys_path`
-    points. Raises UsageError, in the user's terms, for whatever goes wrong.
+    Modules are found from the project root, from where Alembic's `prepend_sys_path` points
+    and, where the project keeps its packages there, from `src/`. Raises UsageError, in the
+    user's terms, for whatever goes wrong.
     """
     if not specs:
         own = (root / _OWN_FILE).exists()
@@ -84,10 +85,14 @@ def load(specs: Sequence[str], root: Path, alembic_config: Path | None = None) -
 
 
 def search_path(root: Path, alembic_config: Path | None = None) -> tuple[Path, ...]:
-    """Where modules are looked for before the environment: Alembic's entries, then the root."""
+    """Where modules are looked for before the environment.
+
+    Alembic's entries, the root, and `src/` where it holds the packages.
+    """
     bases = (root,) if alembic_config is None else (root, alembic_config.absolute().parent)
     entries = [base / entry for base in bases for entry in _prepended(root, alembic_config)]
-    return _unique(path.resolve() for path in [*entries, root])
+    own = [root, source] if (source := source_directory(root)) else [root]
+    return _unique(path.resolve() for path in [*entries, *own])
 
 
 def _prepended(root: Path, config: Path | None) -> list[str]:

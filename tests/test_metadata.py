@@ -135,6 +135,16 @@ def test_prepend_sys_path_of_the_ini_file(project: Path, tmp_path: Path) -> None
     assert search_path(project) == (project / "backend" / "src", project)
 
 
+def test_packages_below_src(tmp_path: Path) -> None:
+    """A src layout is found without any setting; a package that is called src is not one."""
+    for name, text in (("__init__", ""), ("base", BASE), ("models", MODELS)):
+        write(tmp_path, f"src/shopapp/{name}.py", text)
+    assert search_path(tmp_path) == (tmp_path, tmp_path / "src")
+    assert tables(load(["shopapp.models:Base"], tmp_path)) == ["users"]
+    write(tmp_path, "src/__init__.py", "")
+    assert search_path(tmp_path) == (tmp_path,)
+
+
 def test_prints_of_the_models_stay_off_stdout(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

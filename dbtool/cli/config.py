@@ -30,6 +30,7 @@ class Config:
 
     root: str
     root_found_by: str
+    source_directory: str | None
     database: str | None
     database_source: str | None
     standing: str | None
@@ -67,6 +68,7 @@ def config(call: Call) -> "Report":
 def _read(settings: "Settings") -> Config:
     from dbtool.database.target import pooled
     from dbtool.guard import Standing, environment_of, expect
+    from dbtool.imports import source_directory
 
     target = settings.target() if settings.has_target() else None
     expected = expect(target, environment_of(settings, target)) if target else None
@@ -75,6 +77,7 @@ def _read(settings: "Settings") -> Config:
     return Config(
         root=str(settings.root),
         root_found_by=settings.project.found_by,
+        source_directory=source.name if (source := source_directory(settings.root)) else None,
         database=target.shown if target else None,
         database_source=target.source if target else None,
         standing=expected.standing.value if expected else None,
@@ -114,6 +117,9 @@ def _sections(read: Config) -> "tuple[Section, ...]":
     from dbtool.report import Code, Column, Table, facts
 
     named = [("project root", f"{read.root} ({_found_by(read.root_found_by)})")]
+    if read.source_directory:
+        holds = f"the root and {read.source_directory}/, which holds packages"
+        named.append(("imports from", holds))
     if read.standing_reason:
         named.append(("standing", f"{read.standing}: {read.standing_reason}"))
     if read.pooled:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from dbtool.database.target import Target
 from dbtool.database.url import parse
 from dbtool.errors import UsageError
+from dbtool.imports import source_directory
 from dbtool.migrate.destination import synchronous_driver
 from dbtool.migrate.listener import Listener, Stop
 from dbtool.migrate.location import script_directory
@@ -63,6 +64,7 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
     if not config.file_config.has_section(place.section):
         config.file_config.add_section(place.section)
     _name_database(project, config, offline=buffer is not None)
+    _find_sources(project.root)
     with chdir(place.base):
         try:
             script = ScriptDirectory.from_config(config)
@@ -70,6 +72,13 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
             return Loaded(project, config, script)
         except (CommandError, ImportError, ValueError) as error:
             raise _unusable(project, error) from error
+
+
+def _find_sources(root: Path) -> None:
+    """Let env.py import what lies in `src/`, behind everything else it could import."""
+    source = source_directory(root)
+    if source is not None and str(source.absolute()) not in sys.path:
+        sys.path.append(str(source.absolute()))
 
 
 def _make_absolute(prepended: list[str]) -> None:

@@ -217,9 +217,12 @@ def _directory(place: Place, text: str) -> Path | None:
     if Path(text).is_absolute() or ":" not in text:
         path = place.base / text
         return path if path.is_dir() else None
+    from dbtool.imports import source_directory
+
     package, *rest = text.split(":")
     inside = Path(*package.split("."), *rest)
     starts = [*(place.base / each for each in place.paths("prepend_sys_path")), *_import_path()]
+    starts += [source] if (source := source_directory(place.base)) else []
     return next((each / inside for each in starts if (each / inside).is_dir()), None)
 
 

@@ -10,8 +10,20 @@ import pytest
 
 from dbtool.database.target import Target
 from tests.conftest import Dbtool
+from tests.migrate.projects import FROM_CONFIG, small
 from tests.projects.build import plain_url
 
+MODELS = """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+class Base(DeclarativeBase): ...
+class Pet(Base):
+    __tablename__ = "pets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+COMPARING = FROM_CONFIG.replace(
+    "(connection=connection", "(connection=connection, target_metadata=target_metadata"
+)
+ADOPTED = f"from shop.models import Base\ntarget_metadata = Base.metadata\n{COMPARING}"
 PYPROJECT = '# the shop\n[project]\nname = "shop"\nversion = "1.0"\n'
 NEXT = """
 next:
@@ -283,6 +295,22 @@ def test_models_below_src(dbtool: Dbtool, shop: Path, database: Target) -> None:
     for words in (["revision", "--autogenerate", "-m", "a"], ["upgrade", "head"], ["check"]):
         done = alembic(shop, database, *words)
         assert done.returncode == 0, done
+
+
+def test_adopting_a_src_layout(dbtool: Dbtool, shop: Path, database: Target) -> None:
+    """What init finds below src, every other command finds too, installed or not."""
+    project = small(shop, ADOPTED, revisions=0)
+    project.write("src/shop/__init__.py", "")
+    project.write("src/shop/models.py", MODELS)
+    adopted = dbtool("init", "--yes", cwd=shop)
+    assert adopted.code == 0, adopted
+    assert "shop.models:Base  target_metadata in env.py, 1 table" in adopted.out
+    variables = {"DATABASE_URL": plain_url(database)}
+    for words in (["revision", "--autogenerate", "-m", "pets"], ["upgrade"], ["check"], ["seed"]):
+        ran = dbtool(*words, cwd=shop, env=variables)
+        assert ran.code == 0, ran
+    shown = dbtool("config", cwd=shop, env=variables).out
+    assert "\nimports from  the root and src/, which holds packages\n" in shown
 
 
 def test_directory_and_models_by_name(dbtool: Dbtool, shop: Path) -> None:

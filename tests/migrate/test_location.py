@@ -72,6 +72,15 @@ def test_here_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert script_directory(find(None, "app", tmp_path)) == tmp_path / "src/app/db"
 
 
+def test_package_below_src(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that is not installed is found below src without prepend_sys_path."""
+    write(tmp_path, {"alembic.ini": "[alembic]\nscript_location = app:db\n"})
+    write(tmp_path, {"src/app/__init__.py": ""})
+    environment(tmp_path, "src/app/db")
+    monkeypatch.chdir(tmp_path)
+    assert script_directory(find(None, None, tmp_path)) == tmp_path / "src/app/db"
+
+
 def test_pyproject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`[tool.alembic]` alone, and named with -c."""
     toml = (

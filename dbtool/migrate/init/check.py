@@ -1,6 +1,5 @@
 """Import the models a proposal names, to know that the setting leads somewhere."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +21,6 @@ def check(proposal: Proposal) -> Checked:
     survey, specs = proposal.survey, proposal.models
     if proposal.begins_models or not specs:
         return Checked()
-    if survey.source and str(survey.root / survey.source) not in sys.path:
-        sys.path.insert(0, str(survey.root / survey.source))
     found = survey.environment
     config: Path | None = survey.root / found.config if found is not None else None
     try:
