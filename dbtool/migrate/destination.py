@@ -2,9 +2,11 @@
 
 import importlib.util
 import os
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from sqlalchemy import make_url
 from sqlalchemy.engine.interfaces import Dialect
@@ -15,6 +17,7 @@ from dbtool.database.url import parse
 from dbtool.errors import UsageError
 
 _SYNC_DRIVERS = ("psycopg", "psycopg2", "pg8000")
+_LIBPQ = ("psycopg", "psycopg_async", "psycopg2")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAINTENANCE = frozenset({"postgres", "template1", "defaultdb"})
 _OPAQUE = frozenset({"service", "async_creator_fn"})
@@ -153,3 +156,17 @@ def unprepared(dialect: Dialect) -> dict[str, object]:
             "prepared_statement_name_func": lambda: f"dbtool_{secrets.token_hex(8)}",
         }
     return {"prepare_threshold": None} if dialect.driver in ("psycopg", "psycopg_async") else {}
+
+
+def with_search_path(
+    dialect: Dialect, named: Mapping[str, object], search_path: str
+) -> dict[str, object]:
+    """Connection arguments that make a search path the session's own, to which RESET returns."""
+    kept = dict(named)
+    if dialect.driver == "asyncpg":
+        settings = cast("Mapping[str, str]", named.get("server_settings") or {})
+        kept["server_settings"] = {**settings, "search_path": search_path}
+    elif dialect.driver in _LIBPQ:
+        escaped = re.sub(r"([\\\s])", r"\\\1", search_path)
+        kept["options"] = f"{named.get('options') or ''} -c search_path={escaped}".lstrip()
+    return kept

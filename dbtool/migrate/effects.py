@@ -103,7 +103,10 @@ class Catalogue:
         """Take away what a failed concurrent build has left."""
         for place in self._places(schema, name):
             if self._connection.fetchval(_INDEX, place) is False:
+                before = self._connection.fetchval("SHOW lock_timeout")
+                self._connection.execute("SET lock_timeout = 0")
                 self._connection.execute(f"DROP INDEX CONCURRENTLY {place}")
+                self._connection.execute(f"SET lock_timeout = '{before}'")
                 return
 
     def _places(self, schema: str, name: str) -> Iterator[str]:

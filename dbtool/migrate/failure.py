@@ -62,12 +62,17 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     if server is None and _is_refusal(error, Path(step.file)):
         return refused_by_author(step.revision, f"{place}: {str(error) or said}", state)
     parts = [_statement(server), _server_detail(server), place and f"at {place}", state]
-    locked = server is not None and server.sqlstate in ("55P03", "40P01")
-    return (LockNotObtained if locked else OperationError)(
+    return _kind(server)(
         f"{name} failed: {said}",
         detail="\n".join(part for part in parts if part),
         hint=_hint(server, scene) or missing_import(error),
     )
+
+
+def _kind(server: ServerError | None) -> type[DbtoolError]:
+    """What another session is in the way of may be tried again."""
+    locked = server is not None and server.sqlstate in ("55P03", "40P01")
+    return LockNotObtained if locked else OperationError
 
 
 def refused_by_author(revision: str, said: str, state: str) -> OperationError:
@@ -133,19 +138,20 @@ def state_of(scene: Scene) -> str:
     if table is None or scene.now is None:
         return f"Where {scene.database} stands now could not be read."
     stands = f"{scene.database} stands at {shown(scene.now)}"
+    left = None
     if scene.now == table.before:
         text = f"{stands}, as before."
-        rolled_back = () if table.left_by in table.planned[: len(table.done)] else table.done
-        undone = [each.revision for each in rolled_back if table.before != table.after]
-        if undone:
+        done = [each.revision for each in table.done if table.before != table.after]
+        left = next((each for each in reversed(done) if each in table.left), None)
+        if undone := done[done.index(left) + 1 if left else 0 :]:
             text += f" What {', '.join(undone)} did in this run was rolled back with it."
     else:
         text = f"{stands}; before this run it stood at {shown(table.before)}."
     if table.left_transaction and table.running is not None:
-        left = table.left_by or table.running
+        left = table.running.revision
+    if left is not None:
         text += (
-            f" {left.revision} had left its transaction (autocommit_block): what it"
-            " did up to there stays"
+            f" {left} had left its transaction (autocommit_block): what it did up to there stays"
         )
         text += (
             ", and the next dbtool upgrade or downgrade goes on behind it; plain Alembic would"
@@ -194,7 +200,7 @@ def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) 
         place = failing_line(error, [Path.cwd()])
         parts = [_statement(server), _server_detail(server), place and f"at {place}", stands]
         detail = "\n".join(part for part in parts if part)
-        return OperationError(
+        return _kind(server)(
             f"env.py failed: {server.message}", detail=detail, hint=_hint(server, scene)
         )
     told = import_error(error, "env.py", [Path.cwd()])

@@ -6,32 +6,42 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from dbtool.database.connection import Connection
 
 PERIOD = 0.05
 """Seconds between two glances: what a cancel may come late, at one cheap question each."""
 
+# The locks are looked at only where a session waits, or is another role's and hides what it
+# does; the age of a wait is the server's own, whatever the way there costs.
 _OWN = """
-    SELECT b.pid, s.xact_start, coalesce(s.wait_event_type = 'Lock', false) AS waits,
+    SELECT b.pid, coalesce(s.xact_start::text, l.virtualtransaction) AS begun,
+           CASE WHEN l.pid IS NOT NULL THEN coalesce(extract(
+               epoch FROM pg_catalog.clock_timestamp() - l.waitstart)::float8, 0) END AS waits,
            CASE WHEN s.state = 'active' THEN extract(
                epoch FROM pg_catalog.clock_timestamp() - s.query_start)::float8 END AS runs
-      FROM pg_catalog.unnest($1::pg_catalog.int4[]) b(pid),
-           LATERAL pg_catalog.pg_stat_get_activity(b.pid) s
+      FROM pg_catalog.unnest($1::pg_catalog.int4[]) b(pid)
+           CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(b.pid) s
+           LEFT JOIN LATERAL (
+               SELECT pid, waitstart, virtualtransaction FROM pg_catalog.pg_locks
+                WHERE (s.wait_event_type = 'Lock' OR s.state IS NULL)
+                  AND pid = b.pid AND NOT granted LIMIT 1) l ON true
 """
 _CANCEL = "SELECT pg_catalog.pg_cancel_backend($1)"
 
-Transaction = tuple[int, "datetime | None"]
+Transaction = tuple[int, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """One session of env.py: since when its transaction is open, in seconds how long it runs."""
+    """One session of env.py.
+
+    `begun` tells when its transaction began, or which one it is; `waits` for how many seconds it
+    has been waiting for a lock, None where it does not; `runs` for how long its statement runs.
+    """
 
     pid: int
-    begun: "datetime | None"
-    waits: bool
+    begun: str | None
+    waits: float | None
     runs: float | None
 
     @property
@@ -42,9 +52,10 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """All of them at one time of the monotonic clock."""
+    """All of them at one time of the monotonic clock, and the seconds it took to ask."""
 
     at: float
+    took: float
     sessions: tuple[Own, ...]
 
     @property
@@ -55,11 +66,21 @@ class Glance:
 
 async def glance(connection: "Connection", backends: Sequence[int]) -> Glance:
     """Look once; costs the server a few microseconds for each session."""
-    now = time.monotonic()
+    begun = time.monotonic()
     rows = await connection.fetch(_OWN, list(backends)) if backends else ()
-    return Glance(now, tuple(Own(*row) for row in rows))
+    now = time.monotonic()
+    return Glance(now, now - begun, tuple(Own(*row) for row in rows))
 
 
-async def cancel(connection: "Connection", pid: int) -> None:
-    """End the statement a session runs; its transaction then rolls back."""
-    await connection.execute(_CANCEL, pid)
+async def cancel(connection: "Connection", pid: int) -> bool:
+    """End the statement a session runs; its transaction then rolls back.
+
+    Whether the server let us: a session of another role may be out of reach.
+    """
+    from asyncpg.exceptions import InsufficientPrivilegeError
+
+    try:
+        await connection.execute(_CANCEL, pid)
+    except InsufficientPrivilegeError:
+        return False
+    return True

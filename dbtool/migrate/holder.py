@@ -7,6 +7,8 @@ from dbtool.database.target import Target
 from dbtool.migrate import pooler
 
 _NAME = "dbtool migrations"
+_PATIENCE = "2s"
+"""What env.py holds may keep us waiting, while it waits for us."""
 
 
 class Holder:
@@ -30,7 +32,12 @@ class Holder:
             if self.pooled:
                 self.backend = pooler.pin(self.connection, target)
             lock = "pg_try_advisory_xact_lock" if self.pooled else "pg_try_advisory_lock"
-            self.connection.fetchval(f"SELECT {lock}($1)", self.key)
+            self.connection.fetchval(
+                f"SELECT pg_catalog.{lock}($1),"
+                f" pg_catalog.set_config('lock_timeout', '{_PATIENCE}', $2)",
+                self.key,
+                bool(self.pooled),
+            )
         except BaseException:
             self.connection.close()
             raise

@@ -46,6 +46,7 @@ from dbtool.migrate.destination import (
     read_arguments,
     target_of,
     unprepared,
+    with_search_path,
 )
 from dbtool.migrate.holder import Holder
 from dbtool.migrate.listener import Events, Listener, make_read_only, other_kind, set_for_session
@@ -143,6 +144,8 @@ class Watch(Listener):
         if self._held.pooled:
             self._refuse_settings(target)
             kept |= unprepared(dialect)
+        elif self._search_path is not None:
+            kept = with_search_path(dialect, kept, self._search_path)
         elif place.reaches(target):
             return None
         if place.reaches(target):

@@ -51,9 +51,13 @@ class Lineage:
 
     def pending(self, recorded: Iterable[str]) -> tuple[str, ...] | None:
         """What an upgrade to the heads would run; None where only Alembic knows in which order."""
+        recorded = tuple(recorded)
         applied = self.applied(recorded)
         if applied is None:
             return None
+        below = [each for revision in recorded for each in self.before[revision]]
+        if (self.applied(below) or frozenset()) & set(recorded):
+            return None  # one stands on another, which Alembic may refuse
         line = _Walk(self, [each for each in self.headers if each not in applied]).order()[::-1]
         forced = all(one in self.before[later] for one, later in pairwise(line))
         return line if forced or self.named_only else None

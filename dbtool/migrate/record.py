@@ -54,10 +54,20 @@ class Table:
     planned: tuple[Step, ...] = ()
     done: list[Step] = field(default_factory=list)
     running: Step | None = None
-    left_transaction: bool = False
-    left_by: Step | None = None
+    left: set[str] = field(default_factory=set)
     verifying: bool = False
+    error: BaseException | None = field(default=None, repr=False)
     engine: object = None
+
+    @property
+    def left_transaction(self) -> bool:
+        """Whether the revision that runs has left its transaction, which committed its work."""
+        return self.running is not None and self.running.revision in self.left
+
+    def leaves_transaction(self) -> None:
+        """The revision that runs commits before it is recorded."""
+        if self.running is not None:
+            self.left.add(self.running.revision)
 
     @property
     def shown(self) -> str:
@@ -121,12 +131,15 @@ class Record:
         """Note that Alembic is at work on a version table."""
         table = Table(
             name=context.version_table,
-            schema=context.version_table_schema or _schema(context),
+            schema=_schema(context),
             before=tuple(sorted(heads)),
             after=tuple(sorted(heads)),
             engine=None if context.as_sql else getattr(context.connection, "engine", None),
         )
         self._refuse_second_engine(table)
+        for each in self.tables:
+            if each.shown == table.shown:
+                each.running = None  # env.py tries again by itself
         table.planned = tuple(_step(each, table) for each in steps)
         self.tables.append(table)
         return table
@@ -162,12 +175,13 @@ def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _schema(context: MigrationContext) -> str | None:
-    """The schema in which an unqualified version table is, or would be created."""
+    """The schema in which the version table is, or would be created."""
+    named = context.version_table_schema
     if context.as_sql or context.connection is None:
-        return None
+        return named
     translated = context.connection.get_execution_options().get("schema_translate_map") or {}
-    if translated.get(None):
-        return str(translated[None])
+    if schema := translated.get(named) or named:
+        return str(schema)
     found: str | None = context.connection.scalar(_SCHEMA, {"name": context.version_table})
     return found
 
@@ -195,6 +209,7 @@ def follow(
     _notice_autocommit(table, context)
     for step, planned in zip(steps, table.planned, strict=True):
         table.running = planned
+        _notice_failure(step, table)
         starting(planned)
         begun = time.monotonic()
         yield step
@@ -202,6 +217,22 @@ def follow(
         done = Step(planned.revision, planned.message, planned.file, planned.version_table, took)
         table.done.append(done)
         table.running = None
+
+
+def _notice_failure(step: RevisionStep, table: Table) -> None:
+    """Keep what a revision raises: env.py may catch it and end as if nothing were wrong."""
+    function = getattr(step, "migration_fn", None)
+    if function is None:
+        return
+
+    def noticed(**named: object) -> None:
+        try:
+            function(**named)
+        except BaseException as error:
+            table.error = error
+            raise
+
+    step.migration_fn = noticed
 
 
 def _notice_versions(table: Table, context: MigrationContext) -> None:
@@ -217,7 +248,7 @@ def _notice_autocommit(table: Table, context: MigrationContext) -> None:
 
     @contextmanager
     def noticed() -> Iterator[None]:
-        table.left_transaction, table.left_by = True, table.running
+        table.leaves_transaction()
         with block():
             yield
 

@@ -120,6 +120,8 @@ class Runner:
                 run(loaded, guarded, self.watch, **options(loaded))
             except BaseException as error:
                 failure = error
+        if failure is None and record.running is not None:
+            failure = record.running.error or _ended_silently()
         if failure is not None:
             raise self._failed(failure, record, loaded) from failure
         if self.interruption:
@@ -205,6 +207,13 @@ class Runner:
                 time.sleep(0.05)
                 busy = self.connection.fetchval(_BUSY, self.watch.backends)
         return busy
+
+
+def _ended_silently() -> OperationError:
+    return OperationError(
+        "env.py ended in the middle of a revision, and said nothing of why",
+        hint="Let it raise what it catches around context.run_migrations().",
+    )
 
 
 def _with_state(error: DbtoolError, scene: Scene) -> DbtoolError:

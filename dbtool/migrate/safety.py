@@ -1,5 +1,6 @@
 """What keeps a run from colliding with another one, and traffic from queueing behind it."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -11,13 +12,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from dbtool.errors import DbtoolError, LockNotObtained
 from dbtool.migrate import lock, state
 from dbtool.migrate.followers import Followers
-from dbtool.migrate.glance import PERIOD, glance
+from dbtool.migrate.glance import PERIOD, cancel, glance
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.lock import AnotherRun, Other, RunLock
 from dbtool.migrate.longrunning import LongStatements
 from dbtool.migrate.record import Record, Step, Table
 from dbtool.migrate.resume import Resume
-from dbtool.migrate.statements import Execute, answer, commits_alone, may_try_again
+from dbtool.migrate.servererror import sqlstate_of
+from dbtool.migrate.statements import LOCK_NOT_AVAILABLE, Execute, answer, commits_alone
 from dbtool.migrate.waits import How, Limits, Patience, Waited
 from dbtool.migrate.watcher import Watcher
 from dbtool.ports import Progress
@@ -60,8 +62,8 @@ class Safety:
         self._limits = limits
         self._progress = progress
         self._patience = Patience(limits.wait_lock)
-        self._watcher = Watcher(limits.lock_timeout, progress.note)
-        self._followers = Followers(limits.max_blocking, progress.note)
+        self._watcher = Watcher(limits.lock_timeout, progress.note, self._cancel)
+        self._followers = Followers(limits.max_blocking, progress.note, self._cancel)
         self._long = LongStatements(progress.note)
         self._lock: RunLock | None = None
         self._resumes: dict[str, Resume] = {}
@@ -70,6 +72,8 @@ class Safety:
         self._ours = "0"
         self._recording = ""
         self._is_proven = self._may_change_settings = False
+        self._driver: DBAPIConnection | None = None
+        self._is_out_of_reach = False
 
     @property
     def cancelled(self) -> bool:
@@ -134,6 +138,7 @@ class Safety:
                 raise StalePlan("another run has just ended")
         lock.hold_while_working(connection, table.shown)
         answer(connection, _INTRODUCE)
+        self._driver = connection
 
     def records_by(self, table: str) -> None:
         """How Alembic writes the version table in the statement that records a revision."""
@@ -219,16 +224,25 @@ class Safety:
             try:
                 execute()
             except Exception as error:
-                again = may_try_again(error) or self._watcher.cancelled
-                if self._followers.cancelled or not again or self._patience.is_over():
+                if not self._may_repeat(error):
                     raise
                 self._note_wait()
                 self.waited.attempts += 1
                 self._or_end(lambda: self._patience.pause(self._tell_pause, self._sleep))
             else:
                 break
+            finally:
+                self._watcher.exempt = False
         if resume is not None:
             resume.ended(statement)
+
+    def _may_repeat(self, error: BaseException) -> bool:
+        """Whether a statement alone may be tried again where it stands.
+
+        After a deadlock it may not: whatever env.py itself holds would stay locked.
+        """
+        waited = sqlstate_of(error) == LOCK_NOT_AVAILABLE or self._watcher.cancelled
+        return waited and not self._followers.cancelled and not self._patience.is_over()
 
     def _or_end(self, check: Callable[[], T]) -> T:
         """A refusal ends env.py, whatever that makes of exceptions."""
@@ -254,6 +268,21 @@ class Safety:
             await self._followers.see(connection, seen)
             await self._long.see(connection, seen)
         return PERIOD
+
+    async def _cancel(self, connection: "Connection", pid: int) -> None:
+        """End what a session of ours runs; that of another role only its own driver can."""
+        if await cancel(connection, pid):
+            return
+        driver = getattr(self._driver, "driver_connection", self._driver)
+        by_driver = getattr(driver, "cancel", None)
+        if callable(by_driver):
+            await asyncio.to_thread(by_driver)
+        elif not self._is_out_of_reach:
+            self._is_out_of_reach = True
+            self._progress.note(
+                "env.py's session belongs to another role, so no limit but lock_timeout, for each"
+                " lock alone, can be kept; GRANT pg_signal_backend to the role of the URL mends it"
+            )
 
     def _wait_for_other_run(self) -> None:
         begun, told = time.monotonic(), False

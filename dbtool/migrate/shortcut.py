@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from dbtool.database.target import Target
 
 _TABLES = """
-    SELECT n.nspname AS schema, c.oid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AS seen,
+    SELECT n.nspname AS schema,
+           (SELECT count(*) FROM pg_catalog.pg_namespace o
+             WHERE o.oid <> n.oid AND o.nspname <> 'information_schema'
+               AND o.nspname !~ '^pg_') AS other_schemas,
+           c.oid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AS seen,
            pg_catalog.obj_description(c.oid, 'pg_class') AS comment
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -121,14 +125,15 @@ async def _ask(target: "Target", said: EnvFile) -> Versions | None:
 async def read_versions(connection: "Connection", said: EnvFile) -> Versions | None:
     """What the version table records; None where it may be another than env.py's.
 
-    A table without a schema must be the only one of its name, and where our session sees it:
-    the search path of env.py may be another.
+    Where env.py names no schema there must be one alone: a listener in what it imports, an
+    option of its engine or of its role may set another search path than ours, and Alembic
+    would then find, or make, a version table of the same name there.
     """
     pooled = connection.get_server_pid() != await connection.fetchval(_BACKEND)
     tables = await connection.fetch(_TABLES, said.version_table)
     if said.schema is not None:
         tables = [each for each in tables if each["schema"] == said.schema]
-    elif len(tables) > 1 or (tables and not tables[0]["seen"]):
+    elif any(each["other_schemas"] or not each["seen"] for each in tables):
         return None
     if not tables:
         schema = said.schema or await connection.fetchval(_SCHEMA)

@@ -39,9 +39,9 @@ def verify(connection: SyncConnection, record: Record, database: str) -> None:
         if table.after == table.before:
             continue
         try:
-            if _stands(connection, table):
-                continue
             found = read_versions(connection, table)
+            if found == table.after:
+                continue
         except Exception as error:
             raise _unreadable(database, error) from error
         raise OperationError(
@@ -61,12 +61,6 @@ def _unreadable(database: str, error: Exception) -> OperationError:
         detail=f"{type(error).__name__}: {error}",
         hint="Once the server answers: dbtool current.",
     )
-
-
-def _stands(connection: SyncConnection, table: Table) -> bool:
-    """A schema chosen by a translation map shows only in where the table turns out to be."""
-    places = connection.fetch(_TABLES, table.name, table.schema or "")
-    return any(_versions(connection, schema, name) == table.after for schema, name in places)
 
 
 def shown(revisions: Iterable[str]) -> str:

@@ -11,7 +11,6 @@ from sqlalchemy.engine import Engine, ExecutionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from dbtool.migrate.record import Table
-from dbtool.migrate.servererror import sqlstate_of
 
 _CONCURRENTLY = re.compile(
     r"^\s*(?:/\*.*?\*/\s*)*(?:CREATE|DROP|REINDEX|ALTER|REFRESH|DETACH)\b"
@@ -19,7 +18,7 @@ _CONCURRENTLY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
-LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
+LOCK_NOT_AVAILABLE = "55P03"
 
 Execute = Callable[[], object]
 
@@ -112,7 +111,7 @@ class Statements:
                 run(instead)
                 self._step.ran_instead(cursor.rowcount)
             return True
-        table.left_transaction = True
+        table.leaves_transaction()
         concurrently = _CONCURRENTLY.match(statement) is not None
         with without_lock_timeout(connection) if concurrently else nullcontext():
             self._step.alone(statement, lambda: run(statement), concurrently=concurrently)
@@ -151,8 +150,3 @@ def answer(connection: DBAPIConnection, sql: str) -> Sequence[Any]:
         return row
     finally:
         cursor.close()
-
-
-def may_try_again(error: BaseException) -> bool:
-    """Whether the server gave up waiting for a lock, and nothing else is wrong."""
-    return sqlstate_of(error) in (LOCK_NOT_AVAILABLE, DEADLOCK)

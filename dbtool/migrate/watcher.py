@@ -1,16 +1,18 @@
 """How long the run's own sessions wait for locks, and for whom."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from dbtool.migrate.blockers import Waiting, find
-from dbtool.migrate.glance import Glance, Own, Transaction, cancel
+from dbtool.migrate.glance import PERIOD, Glance, Own, Transaction
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
-_MARGIN = 0.05
 _TELL_AFTER = 0.5
+_FAR = 0.1
+
+Cancel = Callable[["Connection", int], Awaitable[None]]
 
 
 class Watcher:
@@ -20,21 +22,26 @@ class Watcher:
     one transaction, would hold up everybody behind them four times as long.
     """
 
-    def __init__(self, limit: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, limit: float, tell: Callable[[str], None], cancel: Cancel) -> None:
         self.cancelled = False
         self.last: Waiting | None = None
         self.exempt = False
-        self.waited = 0.0
         self._limit = limit
         self._tell = tell
-        self._totals: dict[Transaction, float] = {}
-        self._waiting: dict[Transaction, float] = {}
+        self._cancel = cancel
+        self._over: dict[Transaction, float] = {}
+        self._ages: dict[Transaction, float] = {}
         self._told: Waiting | None = None
 
     def begin(self) -> None:
         """Another attempt begins."""
         self.cancelled = self.exempt = False
         self.last = None
+
+    @property
+    def waited(self) -> float:
+        """The seconds that all attempts have waited for locks so far."""
+        return sum(self._over.values()) + sum(self._ages.values())
 
     def untold(self) -> Waiting | None:
         """Who holds up this attempt, unless that has been told already."""
@@ -44,26 +51,25 @@ class Watcher:
         return self.last
 
     async def see(self, connection: "Connection", seen: Glance) -> None:
-        """Count what the sessions have waited since the last glance."""
-        waiting = [each for each in seen.sessions if each.waits]
-        for own in waiting:
-            await self._waits(connection, own, seen.at)
-        self._waiting = {own.transaction: seen.at for own in waiting}
+        """Add up what each transaction has waited, by the server's own clock."""
+        ages = {each.transaction: each.waits for each in seen.sessions if each.waits is not None}
+        for transaction, age in self._ages.items():
+            if ages.get(transaction, 0.0) < age:
+                self._over[transaction] = self._over.get(transaction, 0.0) + age
+        self._ages = ages
+        for own in seen.sessions:
+            if own.waits is not None:
+                await self._waits(connection, own, lead=PERIOD + seen.took)
 
-    async def _waits(self, connection: "Connection", own: Own, now: float) -> None:
-        """One session waits; what it waited in its transaction before counts too.
-
-        A session that waited at the last glance is taken to have waited ever since, also
-        where that glance was long ago: readers may have queued behind it all the time.
-        """
-        step = now - self._waiting.get(own.transaction, now)
-        total = self._totals.get(own.transaction, 0.0) + step
-        self._totals[own.transaction] = total
-        self.waited += step
+    async def _waits(self, connection: "Connection", own: Own, lead: float) -> None:
+        """One session waits; a cancel must be on its way before the limit is reached."""
+        total = self._over.get(own.transaction, 0.0) + (own.waits or 0.0)
+        if self.last is None and lead < _FAR:
+            self.last = await find(connection, own.pid)
+        if total >= self._limit - lead and not self.exempt and not self.cancelled:
+            self.cancelled = True
+            await self._cancel(connection, own.pid)
         if self.last is None:
             self.last = await find(connection, own.pid)
         if total >= _TELL_AFTER and (untold := self.untold()):
             self._tell(f"the migration {untold.shown}")
-        if total >= self._limit - _MARGIN and not self.exempt and not self.cancelled:
-            self.cancelled = True
-            await cancel(connection, own.pid)

@@ -1,5 +1,6 @@
 """Fixtures of the migration tests: a small project, and a server that nothing may touch."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -107,11 +108,13 @@ def start(project: Small, database: Target) -> Iterator[Start]:
     """Starts upgrades in the background; none outlives the test."""
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str) -> "subprocess.Popen[str]":
-        words = ("upgrade", "-y", "--url", plain(database), *arguments)
+    def begin(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        named = () if "DATABASE_URL" in variables else ("--url", plain(database))
+        words = ("upgrade", "-y", *named, *arguments)
         process = subprocess.Popen(
             [sys.executable, "-m", "dbtool", *words],
             cwd=project.root,
+            env={**os.environ, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -12,7 +12,7 @@ from dbtool.scratch.server import throwaway
 from tests.conftest import MAJOR, Dbtool
 from tests.disks import small_disk
 from tests.migrate.conftest import Run, plain
-from tests.migrate.projects import Small
+from tests.migrate.projects import FROM_CONFIG, Small
 
 Tables = Callable[[], list[str]]
 THIRD = "aaaa00000003"
@@ -35,6 +35,68 @@ def test_statement_of_a_revision(
         " aaaa00000002 did in this run was rolled back with it.",
     ]
     assert tables() == []
+
+
+SWALLOWING = FROM_CONFIG.replace(
+    "        with context.begin_transaction():\n            context.run_migrations()\n",
+    "        try:\n            with context.begin_transaction():\n"
+    "                context.run_migrations()\n"
+    "        except {caught}:\n            print('never mind')\n",
+)
+
+
+@pytest.mark.parametrize("caught", ["Exception", "BaseException"])
+def test_an_env_that_swallows_the_failure(
+    run: Run, project: Small, database: Target, tables: Tables, caught: str
+) -> None:
+    """A deploy step must not take silence for success."""
+    project.env(SWALLOWING.replace("{caught}", caught))
+    path = project.revision(THIRD, "aaaa00000002", 'op.execute("SELECT 1/0")')
+    ran = run("upgrade", "-y", "--json")
+    assert ran.code == 4
+    error = json.loads(ran.out)["error"]
+    assert error["message"].endswith("failed: division by zero")
+    assert f"at {path.relative_to(project.root)}:9" in error["detail"]
+    assert tables() == []
+
+
+def test_a_lock_that_env_swallows_is_tried_again(
+    run: Run, project: Small, database: Target
+) -> None:
+    """What env.py catches is known all the same, and tried again."""
+    assert run("upgrade", "-y").code == 0
+    project.env(SWALLOWING.replace("{caught}", "Exception"))
+    project.revision(THIRD, "aaaa00000002", 'op.execute("ALTER TABLE t1 ADD c int")')
+    with SyncConnection(database) as other:
+        other.execute("BEGIN; LOCK TABLE t1")
+        ran = run("upgrade", "-y", "--lock-timeout", "200ms", "--wait-lock", "1s")
+        assert ran.code == 5, ran.err
+        other.execute("COMMIT")
+    assert run("upgrade", "-y").code == 0
+
+
+AGAIN = FROM_CONFIG.replace(
+    "        with context.begin_transaction():\n            context.run_migrations()\n",
+    "        for attempt in range(2):\n            try:\n"
+    "                with context.begin_transaction():\n"
+    "                    context.run_migrations()\n                break\n"
+    "            except Exception:\n                connection.rollback()\n",
+)
+
+
+def test_an_env_that_tries_again_itself(run: Run, project: Small, tables: Tables) -> None:
+    """What its second attempt achieves counts."""
+    project.env(AGAIN)
+    project.write("once.py", "tried = []\n")
+    up = """
+    import once
+    once.tried.append(1)
+    op.execute("CREATE TABLE t3 (id int)" if len(once.tried) > 1 else "broken")
+    """
+    project.revision(THIRD, "aaaa00000002", up)
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert "t3" in tables()
 
 
 def test_lock_that_is_not_granted(run: Run, project: Small, database: Target) -> None:

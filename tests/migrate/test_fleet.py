@@ -17,6 +17,7 @@ from dbtool.scratch.server import Server
 from tests.conftest import Dbtool, Ran
 from tests.migrate.conftest import plain
 from tests.migrate.projects import FROM_CONFIG, Small, small
+from tests.migrate.test_lock import ASYNC
 from tests.processes import eventually
 
 TENANT = """
@@ -110,6 +111,24 @@ def test_the_search_path(
     ran = run("upgrade", "--schemas", "tenant_*", "--search-path", "{schema}", "-y")
     assert (ran.code, ran.err) == (0, "")
     assert recorded(database) == dict.fromkeys(tenants, HEAD)
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["psycopg", "asyncpg"])
+def test_a_reset_in_a_revision(
+    run: Run, project: Small, database: Target, tenants: tuple[str, ...], env: str
+) -> None:
+    """RESET leads back to the schema of the tenant."""
+    project.env(env)
+    up = 'op.execute("RESET ALL")\nop.execute("CREATE TABLE x (i int)")'
+    project.revision("aaaa00000003", HEAD, up)
+    ran = run("upgrade", "--schemas", "tenant_*", "--search-path", "{schema}", "-y")
+    assert (ran.code, ran.err) == (0, "")
+    assert recorded(database) == dict.fromkeys(tenants, "aaaa00000003")
+    with SyncConnection(database) as connection:
+        rows = connection.fetch(
+            "SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'x' ORDER BY 1"
+        )
+    assert tuple(each[0] for each in rows) == tenants
 
 
 def test_another_version_table_is_refused(

@@ -113,7 +113,16 @@ def databases(server: Server) -> Iterator[tuple[Target, Target]]:
 
 def psql(target: Target, script: str) -> None:
     """Run a script as people do; the first error ends it."""
-    words = [client("psql", MAJOR), "-v", "ON_ERROR_STOP=1", "-q", "-o", "/dev/null", "-f", "-"]
+    words = [
+        str(client("psql", MAJOR)),
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-q",
+        "-o",
+        "/dev/null",
+        "-f",
+        "-",
+    ]
     environment = target.libpq_environment({"PATH": "/usr/bin:/bin"})
     ran = subprocess.run(
         words, input=script, text=True, capture_output=True, env=environment, check=False

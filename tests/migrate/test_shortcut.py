@@ -157,6 +157,40 @@ def test_two_tables_of_one_name(run: Run, project: Small, database: Target) -> N
         assert "env.py ran" in run(*words).err
 
 
+LISTENER = """
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+@event.listens_for(Engine, "connect")
+def _(connection, record):
+    connection.execute("SET search_path TO svc")
+    connection.commit()
+"""
+
+
+def test_a_listener_that_leads_to_another_schema(
+    run: Run, project: Small, database: Target
+) -> None:
+    """What env.py imports may decide where the versions are: another schema is reason to ask."""
+    assert run("upgrade", "-y").code == 0
+    project.write("listening.py", LISTENER)
+    project.env("import listening\n" + FROM_CONFIG)
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE SCHEMA svc")
+        assert run("upgrade", "-y").code == 0
+        assert connection.fetchval("SELECT to_regclass('svc.t2') IS NOT NULL")
+
+
+def test_rows_that_overlap(run: Run, database: Target) -> None:
+    """Two revisions are recorded, one of which stands on the other: Alembic has a say in that."""
+    assert run("upgrade", "-y").code == 0
+    with SyncConnection(database) as connection:
+        connection.execute("INSERT INTO alembic_version VALUES ('aaaa00000001')")
+    ran = run("upgrade", "-y")
+    assert ran.code == 2
+    assert "overlaps" in ran.err
+
+
 def test_a_note_on_the_version_table(run: Run, project: Small, database: Target) -> None:
     """What an interrupted run left there is looked at before anything is said to be done."""
     project.env(MARK + FROM_CONFIG)

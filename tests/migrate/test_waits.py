@@ -1,13 +1,14 @@
 """Migrations behind open transactions: how long others queue, who is named, what is repeated."""
 
 import json
+import re
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import Interrupted
 from dbtool.migrate.interrupt import Interruption
-from tests.migrate.conftest import Run, Start, running
+from tests.migrate.conftest import Run, Start, plain, running, url
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_interrupt import IN_A_THREAD
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
@@ -104,11 +105,16 @@ SEVERAL = (
 )
 
 
+def told(upgrade: "subprocess.Popen[str]", text: str) -> None:
+    """Wait until a run has said something."""
+    assert upgrade.stderr is not None
+    while text not in (line := upgrade.stderr.readline()):
+        assert line, upgrade.wait(10)
+
+
 def given_up_once(upgrade: "subprocess.Popen[str]") -> None:
     """Wait until a run has rolled back and pauses."""
-    assert upgrade.stderr is not None
-    while "next attempt" not in (line := upgrade.stderr.readline()):
-        assert line, upgrade.wait(10)
+    told(upgrade, "next attempt")
 
 
 @pytest.mark.parametrize("case", [PLAIN, PARTITIONED, SEVERAL], ids=["plain", "parts", "several"])
@@ -297,7 +303,7 @@ def test_deadlock(run: Run, project: Small, database: Target, watch: SyncConnect
 
 
 def test_a_statement_in_an_autocommit_block_is_repeated_alone(
-    run: Run, project: Small, database: Target
+    run: Run, start: Start, project: Small, database: Target
 ) -> None:
     """What came before it in the block is committed and not run again."""
     block = """
@@ -306,30 +312,131 @@ def test_a_statement_in_an_autocommit_block_is_repeated_alone(
         op.execute("ALTER TABLE busy ADD c int")
     """
     prepared(run, project, PLAIN[0], block)
-    with blocking(database, "SELECT count(*) FROM busy", 1.5) as watching:
-        ran = run("upgrade", *LIMITS, "--json")
-        assert ran.code == 0, ran.err
-    waited = json.loads(ran.out)["data"]["waited"]
+    with blocking(database, "SELECT count(*) FROM busy") as report:
+        upgrade = start(*LIMITS, "--json")
+        given_up_once(upgrade)
+        report.execute("COMMIT")
+        out, err = upgrade.communicate(timeout=60)
+    assert upgrade.returncode == 0, err
+    waited = json.loads(out)["data"]["waited"]
     assert waited["attempts"] > 1
     assert "AccessExclusive on busy" in waited["blockers"][0]
     with SyncConnection(database) as connection:
         assert connection.fetchval("SELECT count(*) FROM busy") == 1
-    assert watching is not None
 
 
-def test_concurrently_may_wait(run: Run, project: Small, database: Target) -> None:
-    """CREATE INDEX CONCURRENTLY waits for old transactions, holds up nobody, and says for whom."""
-    block = """
+INDEX = """
     with op.get_context().autocommit_block():
         op.execute("CREATE INDEX CONCURRENTLY busy_id ON busy (id)")
-    """
-    prepared(run, project, PLAIN[0], block)
-    snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM busy"
-    with blocking(database, snapshot, 2) as other:
-        ran = run("upgrade", *LIMITS)
-        assert other is not None
+"""
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM busy"
+
+
+def test_concurrently_may_wait(run: Run, start: Start, project: Small, database: Target) -> None:
+    """CREATE INDEX CONCURRENTLY waits for old transactions, holds up nobody, and says for whom."""
+    prepared(run, project, PLAIN[0], INDEX)
+    with blocking(database, SNAPSHOT) as report:
+        upgrade = start(*LIMITS)
+        told(upgrade, "waits for transactions that began before it, held up by pid")
+        time.sleep(LIMIT + MARGIN)
+        report.execute("COMMIT")
+        assert upgrade.wait(30) == 0
+
+
+def test_the_limit_holds_again_behind_concurrently(
+    run: Run,
+    start: Start,
+    project: Small,
+    database: Target,
+    reader: Callable[[str], Reader],
+    watch: SyncConnection,
+) -> None:
+    """What CONCURRENTLY may do, the revision behind it may not; and it is tried again too."""
+    prepared(run, project, PARTITIONED[0] + ";CREATE TABLE other (id int)", INDEX_OTHER)
+    project.revision("aaaa00000003", HEAD, PARTITIONED[1])
+    reading = reader("SELECT count(*) FROM busy")
+    with ExitStack() as held, reading.reading():
+        blockers = [
+            held.enter_context(blocking(database, f"SELECT count(*) FROM busy_{n}"))
+            for n in range(4)
+        ]
+        upgrade = start(*LIMITS, "--json")
+        assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")), 20)
+        for blocker in blockers:
+            time.sleep(LIMIT - 0.05)
+            blocker.execute("COMMIT")
+        out, err = upgrade.communicate(timeout=60)
+    assert upgrade.returncode == 0, err
+    assert LEAST < reading.longest < LIMIT + MARGIN
+    assert json.loads(out)["data"]["waited"]["attempts"] > 1
+
+
+INDEX_OTHER = INDEX.replace("busy", "other")
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["psycopg", "asyncpg"])
+def test_an_env_with_a_role_of_its_own(
+    run: Run,
+    start: Start,
+    project: Small,
+    database: Target,
+    reader: Callable[[str], Reader],
+    watch: SyncConnection,
+    env: str,
+) -> None:
+    """Sessions that ours may not look into are still kept from holding up others, or it is said."""
+    project.env(env)
+    prepared(run, project, PARTITIONED[0], PARTITIONED[1])
+    roles = f"looker_{database.database}", f"mover_{database.database}"
+    watch.execute(
+        f"CREATE ROLE {roles[0]} LOGIN; CREATE ROLE {roles[1]} LOGIN SUPERUSER;"
+        f"GRANT SELECT ON alembic_version TO {roles[0]}"
+    )
+    own = url(replace(database, user=roles[1]), "asyncpg" if env is ASYNC else "psycopg")
+    section = r"context\.config\.get_section\([^)]*\)"
+    project.env(re.sub(section, repr({"sqlalchemy.url": own}), env))
+    reading = reader("SELECT count(*) FROM busy")
+    try:
+        with ExitStack() as held, reading.reading():
+            blockers = [
+                held.enter_context(blocking(database, f"SELECT count(*) FROM busy_{n}"))
+                for n in range(4)
+            ]
+            ours = plain(replace(database, user=roles[0]))
+            upgrade = start(*LIMITS, DATABASE_URL=ours)
+            assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")), 20)
+            for blocker in blockers:
+                time.sleep(LIMIT - 0.05)
+                blocker.execute("COMMIT")
+            _, err = upgrade.communicate(timeout=60)
+        assert upgrade.returncode == 0, err
+        if env is ASYNC:
+            assert "env.py's session belongs to another role" in err
+        else:
+            assert LEAST < reading.longest < LIMIT + MARGIN
+    finally:
+        watch.execute("REVOKE ALL ON alembic_version FROM " + roles[0])
+        watch.execute(f"DROP ROLE {roles[0]}; REASSIGN OWNED BY {roles[1]} TO postgres")
+        watch.execute(f"DROP OWNED BY {roles[1]}; DROP ROLE {roles[1]}")
+
+
+LOCKING = FROM_CONFIG.replace(
+    "            context.run_migrations()\n\n",
+    "            context.run_migrations()\n",
+).replace(
+    "        context.configure(connection=connection)\n        with context.begin_transaction():\n",
+    "        context.configure(connection=connection)\n        with context.begin_transaction():\n"
+    "            for sql in ('CREATE TABLE IF NOT EXISTS alembic_version (version_num text)',\n"
+    "                        'LOCK TABLE alembic_version'):\n"
+    "                connection.exec_driver_sql(sql)\n",
+)
+
+
+def test_what_env_holds_keeps_nobody_waiting_forever(run: Run, project: Small) -> None:
+    """An env.py that locks the version table itself, as some do against other runs."""
+    assert project.env(LOCKING).read_text().count("LOCK TABLE") == 1
+    ran = run("upgrade", "-y")
     assert ran.code == 0, ran.err
-    assert "waits for transactions that began before it, held up by pid" in ran.err
 
 
 def test_own_lock_timeout_stays(run: Run, project: Small) -> None:
