@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.effects.bounds import bare
 from dbtool.lint.effects.making import Making, State
 from dbtool.lint.effects.proofs import not_null_proven
 from dbtool.lint.effects.tables import defaults, scan_default
@@ -27,7 +28,7 @@ def attach(action: act.AttachPartition, state: State) -> Effect:
     for each in state.schema.family(child) if proven is False else ():
         if not each.partition_by:
             made.task(Work.SCAN, each, Cause.ATTACH, action.bound.text)
-    scan_default(made, parent, state)
+    scan_default(made, parent, action.bound, state)
     return made.done()
 
 
@@ -95,15 +96,6 @@ def _plain(expression: Expression) -> Expression:
             word = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(word, word)
         return Expression(Form.OPERATOR, word, (column, bare(limit)))
     return expression
-
-
-def bare(expression: Expression) -> Expression:
-    """A constant without casts and quotes, so that '2024-01-01'::date is '2024-01-01'."""
-    while expression.form is Form.CAST:
-        expression = expression.parts[0]
-    if expression.form is Form.COLUMN:
-        return Expression(Form.CONSTANT, expression.word)
-    return Expression(expression.form, expression.word.strip("'"), expression.parts)
 
 
 def _implied(condition: Expression, proven: set[Expression]) -> bool:

@@ -2,8 +2,9 @@
 
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.effects.bounds import outside
 from dbtool.lint.effects.making import Making, State
-from dbtool.lint.schema import Name, Table
+from dbtool.lint.schema import Bound, Name, Table
 
 
 def create(action: act.CreateTable, state: State) -> Effect:
@@ -34,18 +35,20 @@ def _join(made: Making, action: act.CreateTable, state: State) -> None:
             if key.references is not None:
                 made.lock(Lock.SHARE_ROW_EXCLUSIVE, state.table(key.references))
         if action.bound is not None and not action.bound.default:
-            scan_default(made, parent, state)
+            scan_default(made, parent, action.bound, state)
 
 
-def scan_default(made: Making, parent: Table, state: State) -> None:
+def scan_default(made: Making, parent: Table, bound: Bound, state: State) -> None:
     """A new partition makes the server look for its rows in the default partition."""
     if not parent.complete and not parent.children:
         fact = "whether there is a DEFAULT partition: it would be read"
         made.lacks(Cause.DEFAULT_PARTITION, parent, fact)
+    key = parent.partition_keys[0] if len(parent.partition_keys) == 1 else ""
     for child in defaults(parent, state):
+        proven = bool(key) and outside(child, key, bound)
         for each in state.schema.family(child):
             made.lock(Lock.ACCESS_EXCLUSIVE, each)
-            if not each.partition_by:
+            if not each.partition_by and not proven and not (key and outside(each, key, bound)):
                 made.task(Work.SCAN, each, Cause.DEFAULT_PARTITION)
 
 

@@ -14,7 +14,10 @@ CREATE TABLE events_2027 PARTITION OF events FOR VALUES FROM ('2027-01-01') TO (
 
 Good:
 ```sql
-CREATE TABLE visits_2028 PARTITION OF visits FOR VALUES FROM ('2028-01-01') TO ('2029-01-01');
+ALTER TABLE events_rest ADD CONSTRAINT events_rest_without_2027
+    CHECK (day < '2027-01-01' OR day >= '2028-01-01') NOT VALID;
+ALTER TABLE events_rest VALIDATE CONSTRAINT events_rest_without_2027;
+CREATE TABLE events_2027 PARTITION OF events FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
 ```
 """
 
