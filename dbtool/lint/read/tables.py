@@ -239,7 +239,7 @@ _CHANGES = {
     pb.AT_AddInherit: "inherit",
     pb.AT_DropInherit: "no inherit",
     pb.AT_ReplicaIdentity: "replica identity",
-    pb.AT_EnableRowSecurity: "row level security",
+    pb.AT_EnableRowSecurity: "enable row security",
     pb.AT_DisableRowSecurity: "row level security",
     pb.AT_ForceRowSecurity: "row level security",
     pb.AT_NoForceRowSecurity: "row level security",

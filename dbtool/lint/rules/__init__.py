@@ -40,6 +40,7 @@ from dbtool.lint.rules import (
     json_column,
     lock_held_during_work,
     lock_timeout_disabled,
+    materialized_view_refreshed,
     not_null_dropped,
     not_null_without_proof,
     not_read,
@@ -49,11 +50,13 @@ from dbtool.lint.rules import (
     partition_created_on_parent,
     partition_detached_under_lock,
     partitioned_table_refuses_constraint,
+    policy_changed,
     primary_key_built_under_lock,
     primary_key_over_nullable_column,
     redundant_index,
     reindex_not_concurrent,
     required_column_without_default,
+    row_security_without_policy,
     rows_changed_unbatched,
     serial_column_added,
     several_tables_locked,
@@ -62,8 +65,11 @@ from dbtool.lint.rules import (
     table_dropped,
     table_locked_by_hand,
     table_renamed,
+    table_rewritten_by_command,
     table_truncated,
     transaction_command,
+    trigger_changed,
+    trigger_disabled,
     type_renamed,
     unique_built_under_lock,
     unique_in_new_column,
@@ -128,6 +134,11 @@ RULES: tuple[StatementRule, ...] = (
     partition_detached_under_lock,
     partition_created_beside_default,
     partition_created_on_parent,
+    table_rewritten_by_command,
+    materialized_view_refreshed,
+    trigger_changed,
+    trigger_disabled,
+    policy_changed,
 )
 
 WHOLE_RULES: tuple[WholeRule, ...] = (
@@ -143,6 +154,7 @@ WHOLE_RULES: tuple[WholeRule, ...] = (
     column_recreated,
     several_tables_locked,
     lock_held_during_work,
+    row_security_without_policy,
 )
 
 COMMENT_RULES: tuple[CommentRule, ...] = (
