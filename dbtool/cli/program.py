@@ -30,6 +30,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "status": ("status",),
     "revisions": ("history", "heads", "branches", "show", "revision", "merge", "edit"),
+    "lint": ("lint",),
     "explain": ("explain",),
     "pool": ("pool",),
     "seed": ("seed",),

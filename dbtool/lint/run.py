@@ -255,7 +255,7 @@ class _Linter:
                     server=self.server,
                 )
                 sure = ran and seen[number].failure is None
-                told = (_said_of(each, steps, sure) for each in self._ask(subject))
+                told = (_said_of(each, subject, sure) for each in self._ask(subject))
                 said = [*permit.statement(told, statement.line)]
             for place in actions.turns:
                 apply(self.schema, actions[place])
@@ -298,11 +298,13 @@ def _as_measured(steps: tuple[Step, ...], seen: "Observed", schema: Schema) -> t
     return as_measured(steps, seen, schema)
 
 
-def _said_of(said: Finding | Unknown, steps: tuple[Step, ...], sure: bool) -> Finding | Unknown:
+def _said_of(said: Finding | Unknown, subject: Subject, sure: bool) -> Finding | Unknown:
     """A finding about work that was seen is a measured one; others rest on what they rested on."""
-    if not sure or not isinstance(said, Finding) or said.rule in _STYLE:
+    if isinstance(said, Unknown):
+        return replace(said, location=said.location or subject.location)
+    if not sure or said.rule in _STYLE:
         return said
-    works = any(step.effect.tasks for step in steps)
+    works = any(step.effect.tasks for step in subject.steps)
     return replace(said, certainty=Certainty.MEASURED) if works else said
 
 

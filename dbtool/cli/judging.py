@@ -1,0 +1,204 @@
+"""Bring together what migrations say of themselves, what is known of the schema, and the rules."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbtool.cli import output
+from dbtool.cli.command import Call
+from dbtool.errors import OperationError, UsageError
+from dbtool.report import counted
+
+if TYPE_CHECKING:
+    from dbtool.lint.measured import Measured
+    from dbtool.lint.run import Linted, Rules
+    from dbtool.observe.baseline import Baseline
+    from dbtool.statement import Migration
+
+STDIN = "-"
+NEWEST = 18
+"""The version of the server that is judged for where nobody names one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The migrations to judge, with those before them, and why those.
+
+    `from_empty` says that they begin with an empty database, so that all of it is known.
+    """
+
+    migrations: "tuple[Migration, ...]"
+    chosen: str
+    notes: tuple[str, ...] = ()
+    from_empty: bool = True
+
+
+def names_sql(places: Sequence[str]) -> bool:
+    """Whether what was named is SQL, and not revisions; raises UsageError where it is both."""
+    sql = [each for each in places if _is_sql(each)]
+    others = [each for each in places if each not in sql]
+    if sql and others:
+        raise UsageError(
+            "give revisions or SQL, not both at once",
+            detail=f"{sql[0]} is SQL, and {others[0]} would be a revision.",
+            hint="Run it twice: what one file does is not in the history of the other.",
+        )
+    return bool(sql)
+
+
+def _is_sql(place: str) -> bool:
+    if "://" in place:
+        raise UsageError(
+            "a URL names neither a revision nor a file",
+            hint="--schema URL reads the schema that SQL meets from a database.",
+        )
+    path = Path(place)
+    return place == STDIN or path.suffix == ".sql" or path.is_dir() or _other_file(path)
+
+
+def _other_file(path: Path) -> bool:
+    return path.suffix != ".py" and path.is_file()
+
+
+def scripts(places: Sequence[str], *, one_transaction: bool) -> Found:
+    """Files, directories and stdin as migrations, in this order."""
+    from dbtool.sql import files
+    from dbtool.sql.migration import migration
+
+    texts: dict[str, str] = {}
+    for place in places:
+        if place == STDIN:
+            texts["stdin"] = _stdin()
+        else:
+            texts |= {str(path): files.read(path) for path in files.scripts(Path(place))}
+    found = tuple(
+        migration(text, name, one_transaction=one_transaction) for name, text in texts.items()
+    )
+    chosen = counted(len(found), "file") if len(found) > 1 else found[0].name
+    return Found(found, chosen, from_empty=False)
+
+
+def _stdin() -> str:
+    """The text on stdin, unless a person would have to type it."""
+    from dbtool.sql.files import decoded
+
+    if sys.stdin.isatty():
+        raise UsageError(
+            "there is no SQL on stdin", hint="Pipe it in: dbtool upgrade --sql | dbtool lint -"
+        )
+    text = decoded(sys.stdin.buffer.read(), "stdin")
+    if not text.strip():
+        raise UsageError("stdin is empty", hint="See what the command before the pipe says.")
+    return text
+
+
+def revisions(call: Call, names: tuple[str, ...], since: str | None) -> Found:
+    """Revisions as migrations, those that are named or that the main branch does not have."""
+    from dbtool.cli.migrate import opened
+    from dbtool.migrate.operations import operations
+    from dbtool.migrate.selection import Wanted
+
+    with output.reserved():
+        wanted = Wanted(names, since or call.settings.keys.lint_since, down=True)
+        found = operations(opened(call, offline=True), wanted)
+    return Found(found.migrations, found.chosen, (*_all_new(found.migrations), *found.notes))
+
+
+def _all_new(migrations: "Sequence[Migration]") -> list[str]:
+    """What it means that nothing is known to be deployed."""
+    if not migrations or not all(each.judged for each in migrations):
+        return []
+    return [
+        "they begin with an empty database, so every table is taken for new and for nobody's yet:"
+        " name the revisions that are not deployed, or leave out those that are with --since"
+    ]
+
+
+def baseline(call: Call, option: str, text: str | None) -> "Baseline | None":
+    """A schema from a file, or from the database a URL names."""
+    if text is None:
+        return None
+    from dbtool.observe.baseline import Baseline
+
+    if _is_url(text):
+        from dbtool.database.url import parse
+        from dbtool.observe.baseline import dump
+        from dbtool.settings.environments import resolve
+
+        target = parse(*resolve(text, option, call.settings.variables))
+        call.progress.step(f"Reading the schema of {target.shown}")
+        return dump(target)
+    from dbtool.sql.files import read
+
+    return Baseline(text, read(Path(text)))
+
+
+def _is_url(text: str) -> bool:
+    return "://" in text or text.startswith("env:") or ("=" in text and not Path(text).exists())
+
+
+def rules(call: Call, select: Sequence[str] | None, ignore: Sequence[str] | None) -> "Rules":
+    """The rules to ask: what the command line selects, else what the settings do."""
+    from dbtool.lint.select import choose
+
+    keys = call.settings.keys
+    if select:
+        return choose(_parted(select), _parted(ignore or ()))
+    if ignore:
+        return choose(keys.lint_select, _parted(ignore), ("lint.select", "--ignore"))
+    return choose(keys.lint_select, keys.lint_ignore, ("lint.select", "lint.ignore"))
+
+
+def _parted(given: Sequence[str]) -> list[str]:
+    return [name for each in given for name in each.split(",") if name.strip()]
+
+
+def measured(call: Call, found: Found, major: int | None, start: "Baseline | None") -> "Measured":
+    """Run the migrations in a throwaway server, beginning with a schema that was given."""
+    from dbtool.lint.measured import measure
+
+    if len({each.database for each in found.migrations}) > 1:
+        raise OperationError(
+            "cannot measure: the project has several databases",
+            hint="Give the section of one of them with -n, or what env.py asks for with -x.",
+        )
+    return measure(found.migrations, major=major, baseline=start, progress=call.progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The rules, the server they judge for where it is named, and the schema SQL begins with."""
+
+    rules: "Rules"
+    major: int | None = None
+    known: "Baseline | None" = None
+
+    def __call__(self, found: Found, measured: "Measured | None" = None) -> "Linted":
+        """Judge the migrations, with what was measured of them."""
+        from dbtool.lint.run import lint
+        from dbtool.lint.schema import Schema
+
+        migrations = found.migrations
+        if self.known is not None:
+            migrations = (_as_migration(self.known), *migrations)
+        linted = lint(
+            migrations,
+            schema=Schema(complete=found.from_empty or self.known is not None),
+            server=measured.major if measured else self.major or NEWEST,
+            rules=self.rules,
+            measured=measured,
+        )
+        return replace(
+            linted,
+            chosen=found.chosen,
+            known_from=self.known.name if self.known else "",
+            replayed=linted.replayed - (self.known is not None),
+        )
+
+
+def _as_migration(known: "Baseline") -> "Migration":
+    from dbtool.sql.migration import migration
+
+    return replace(migration(known.sql, known.name), judged=False, gaps=())

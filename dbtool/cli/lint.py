@@ -1,0 +1,137 @@
+"""`dbtool lint`: what each migration would do to a live database."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtool.cli import judging
+from dbtool.cli.command import Call, command
+from dbtool.cli.migrate import PANEL, checked, complete_revision
+from dbtool.cli.options import ALEMBIC, JUDGED
+from dbtool.errors import UsageError
+
+if TYPE_CHECKING:
+    from dbtool.report import Report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, PANEL, ALEMBIC, JUDGED)(lint)
+
+
+def _complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Revisions, and files that could be judged."""
+    head, tail = os.path.split(incomplete)
+    found = []
+    for each in sorted(Path(head or ".").glob(f"{tail}*")) if "*" not in tail else ():
+        name = f"{head}/{each.name}" if head else each.name
+        if each.is_dir() and not each.name.startswith((".", "__")):
+            found.append((f"{name}/", "directory"))
+        elif each.suffix in (".sql", ".py"):
+            found.append((name, "file"))
+    return [*complete_revision(ctx, incomplete), *found]
+
+
+def lint(
+    call: Call,
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="REVISION|FILE|-",
+            help="Revisions by id, range (a:b) or file, or files and directories of SQL, or - "
+            "for stdin; without any, the revisions the main branch does not have.",
+            autocompletion=_complete,
+            show_default=False,
+        ),
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select",
+            metavar="RULE",
+            help="Ask only these rules, with commas or repeated; default stands for those of "
+            "hazards, all also for those of style.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", metavar="RULE", help="Do not ask these rules."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="REVISION",
+            help="Judge nothing up to this revision.",
+            autocompletion=complete_revision,
+        ),
+    ] = None,
+    pg: Annotated[
+        int | None,
+        typer.Option(
+            "--pg", metavar="MAJOR", min=15, max=18, help="Judge for this version of the server."
+        ),
+    ] = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--schema",
+            metavar="FILE|URL",
+            help="For SQL: the schema it meets, as pg_dump -s writes it, or read from a database.",
+        ),
+    ] = None,
+    one_transaction: Annotated[
+        bool,
+        typer.Option(
+            "--one-transaction", help="For SQL: each file runs in one transaction, not as in psql."
+        ),
+    ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="Run every statement in a throwaway server and say what was seen."
+        ),
+    ] = False,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="FILE|URL",
+            help="With --measure: the schema to begin with, where the history does not build it.",
+        ),
+    ] = None,
+) -> "Report":
+    """Say what each migration would do to a live database, before it does.
+
+    It knows the schema from the history, and connects nowhere unless an option says so. What
+    is fine as it is can be allowed beside it: # dbtool: allow RULE -- reason.
+    """
+    from dbtool.lint import view
+
+    if baseline is not None and not measure:
+        raise UsageError("--baseline is for --measure: without it nothing is run")
+    places = [each if each == judging.STDIN else checked(each) for each in what or ()]
+    rules = judging.rules(call, select, ignore)
+    if judging.names_sql(places):
+        _refuse({"--since": since is not None}, "revisions, and SQL was given")
+        found = judging.scripts(places, one_transaction=one_transaction)
+        known = judging.baseline(call, "--schema", schema)
+    else:
+        given = {"--schema": schema is not None, "--one-transaction": one_transaction}
+        _refuse(given, "SQL; revisions have their history")
+        if places and since is not None:
+            raise UsageError("--since leaves nothing out of what is named; give a range: a:b")
+        found, known = judging.revisions(call, tuple(places), since), None
+    start = judging.baseline(call, "--baseline", baseline) or known
+    judge = judging.Judge(rules, pg or call.settings.keys.lint_pg, known)
+    measured = judging.measured(call, found, judge.major, start) if measure else None
+    linted = judge(found, measured)
+    notes = (*found.notes, *(measured.notes if measured else ()))
+    return view.report(linted, call.command, notes=notes)
+
+
+def _refuse(given: dict[str, bool], what: str) -> None:
+    for option in (name for name, used in given.items() if used):
+        raise UsageError(f"{option} is for {what}")
