@@ -1,13 +1,14 @@
 """Decide whether a database is production, and whether an action may run on it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dbtool import locality
 from dbtool.database.target import Target
-from dbtool.errors import UsageError
+from dbtool.errors import DbtoolError, UsageError
 from dbtool.ports import Ask, Nobody
 
 if TYPE_CHECKING:
@@ -108,15 +109,38 @@ _ELSEWHERE = {
 _OWN_SERVERS = ("scratch", "dbtool local")
 
 
-def environment_of(settings: "Settings", target: Target) -> "Environment | None":
-    """The environment chosen by name, else the one a database belongs to.
+def environment_of(settings: "Settings", target: Target) -> "Environment":
+    """The environment chosen by name, else the one a database belongs to, else one without name.
 
     Production goes first: a URL that leads there is guarded whoever spelt it.
     """
+    from dbtool.settings.environments import Environment
+
+    unnamed = Environment("", own_file=settings.project.has_own_file)
+    found = _named(settings, target) or unnamed
+    if found.production or found.development:
+        return found
+    marked = [each for each in settings.environments if each.production]
+    alike = next((each for each in marked if each.could_hold(target, settings.variables)), None)
+    if alike is None or _is_own(settings, target):
+        return found
+    return replace(found, may_be=alike.source)
+
+
+def _named(settings: "Settings", target: Target) -> "Environment | None":
     if settings.chosen is not None:
         return settings.chosen
     fitting = [each for each in settings.environments if each.holds(target, settings.variables)]
     return min(fitting, key=lambda each: not each.production, default=None)
+
+
+def _is_own(settings: "Settings", target: Target) -> bool:
+    """Whether a database is on the project's own development server."""
+    from dbtool.scratch import local
+
+    with suppress(DbtoolError, OSError):
+        return local.owns(settings.root, target)
+    return False
 
 
 async def classify(
@@ -127,6 +151,9 @@ async def classify(
     if expected.standing is not Standing.UNKNOWN:
         return expected
     proof = await locality.prove(connection)
+    if proof.local and environment is not None and environment.may_be:
+        reason = f"{proof.reason}, and {_alike(environment)}"
+        return Classified(Standing.UNKNOWN, reason, expected.settings_line)
     if proof.local:
         return Classified(Standing.DEVELOPMENT, proof.reason)
     return Classified(Standing.UNKNOWN, proof.reason, expected.settings_line)
@@ -140,16 +167,25 @@ def expect(target: Target, environment: "Environment | None") -> Classified:
         return Classified(Standing.DEVELOPMENT, f"{environment.source} is marked development")
     if target.source in _OWN_SERVERS:
         return Classified(Standing.DEVELOPMENT, "dbtool started this server itself")
-    return Classified(Standing.UNKNOWN, "no setting marks it", _line(target, environment))
+    reason = "no setting marks it"
+    if environment is not None and environment.may_be:
+        reason = _alike(environment)
+    return Classified(Standing.UNKNOWN, reason, _line(target, environment))
+
+
+def _alike(environment: "Environment") -> str:
+    """Its own host knows a server by other names than its users do."""
+    return f"{environment.may_be}, marked production, has the same port and database name"
 
 
 def _line(target: Target, environment: "Environment | None") -> str:
-    if environment is not None:
+    if environment is not None and environment.name:
         return f"{environment.source} development = true"
     place = f"?host={target.host}&port={target.port}" if target.is_socket else ""
     address = "" if target.is_socket else target.address
     url = f"postgresql://{target.user}@{address}/{target.database}{place}"
-    return f'[tool.dbtool] env.dev = {{ url = "{url}", development = true }}'
+    line = f'env.dev = {{ url = "{url}", development = true }}'
+    return line if environment is not None and environment.own_file else f"[tool.dbtool] {line}"
 
 
 def need(action: Action, standing: Standing) -> Need:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -21,12 +22,15 @@ from dbtool.guard import (
     Permission,
     Standing,
     classify,
+    environment_of,
     expect,
     need,
     permit,
 )
 from dbtool.scratch.server import Server, throwaway
+from dbtool.scratch.workspace import Workspace
 from dbtool.settings.environments import Environment
+from dbtool.settings.values import Settings, load
 from tests.conftest import MAJOR
 from tests.pgbouncer import pgbouncer
 from tests.proxy import proxy
@@ -180,6 +184,58 @@ def test_development_is_what_is_marked_so(on_tcp: Server) -> None:
         )
 
 
+MARK = "pyproject.toml [tool.dbtool.env.live]"
+
+
+def settings_of(root: Path, live: Target, mark: str = "production") -> Settings:
+    """Settings that mark one database."""
+    (root / "pyproject.toml").write_text(
+        f'[tool.dbtool.env.live]\nurl = "{live.sqlalchemy_url()}"\n{mark} = true\n'
+    )
+    return load("postgresql:///elsewhere", None, None, start=root)
+
+
+@pytest.mark.parametrize("host", ["db.example.org", "10.1.2.3"])
+def test_production_by_another_name_of_this_machine(
+    database: Target, tmp_path: Path, host: str
+) -> None:
+    """On its own host a server is reached by its socket: that alone must not make it harmless."""
+    here = named(database)
+    settings = settings_of(tmp_path, replace(here, host=host))
+    found = classified(here, environment_of(settings, here))
+    assert found.standing is Standing.UNKNOWN
+    alike = f"{MARK}, marked production, has the same port and database name"
+    assert found.reason.endswith(f" of this machine, and {alike}")
+    assert found.settings_line.startswith("[tool.dbtool] env.dev = ")
+    assert expect(here, environment_of(settings, here)).reason == alike
+
+
+def test_production_behind_its_pooler(database: Target, tmp_path: Path) -> None:
+    """The port of a pooler is not the one its server has."""
+    here = replace(named(database), port=5432)
+    settings = settings_of(tmp_path, replace(here, host="db.example.org", port=6432))
+    assert environment_of(settings, here).may_be == MARK
+
+
+def test_another_database_than_production(database: Target, tmp_path: Path) -> None:
+    """A server of this machine is for development where no mark resembles it."""
+    here = named(database)
+    for other in (replace(here, database="other"), replace(here, port=5999)):
+        settings = settings_of(tmp_path, replace(other, host="db.example.org"))
+        assert classified(here, environment_of(settings, here)).standing is Standing.DEVELOPMENT
+    settings = settings_of(tmp_path, replace(here, host="db.example.org"), "development")
+    assert classified(here, environment_of(settings, here)).standing is Standing.DEVELOPMENT
+
+
+def test_the_projects_own_server_beside_production(tmp_path: Path) -> None:
+    """The server of `dbtool local` is known whatever production is called."""
+    home = Workspace(tmp_path).home
+    home.mkdir(parents=True)
+    own = Target(str(home), 5432, "ann", "shop", source="DATABASE_URL")
+    settings = settings_of(tmp_path, Target("db.example.org", 5432, "ann", "shop"))
+    assert environment_of(settings, own).may_be == ""
+
+
 def test_a_server_of_our_own_is_development(server: Server) -> None:
     """dbtool started it, so it is known without asking."""
     assert expect(server.target(), None) == Classified(
@@ -205,6 +261,11 @@ def test_a_server_of_our_own_is_development(server: Server) -> None:
             Target("db", 5433, "ann", "shop"),
             ENVIRONMENT,
             "pyproject.toml [tool.dbtool.env.x] development = true",
+        ),
+        (
+            Target("db", 5433, "ann", "shop"),
+            Environment("", own_file=True),
+            'env.dev = { url = "postgresql://ann@db:5433/shop", development = true }',
         ),
     ],
 )

@@ -71,7 +71,8 @@ def _read(settings: "Settings") -> Config:
     from dbtool.imports import source_directory
 
     target = settings.target() if settings.has_target() else None
-    expected = expect(target, environment_of(settings, target)) if target else None
+    marked = environment_of(settings, target) if target else None
+    expected = expect(target, marked) if target else None
     if target and expected and expected.standing is Standing.UNKNOWN:
         expected = _if_own(settings, target) or expected
     return Config(
@@ -81,7 +82,7 @@ def _read(settings: "Settings") -> Config:
         database=target.shown if target else None,
         database_source=target.source if target else None,
         standing=expected.standing.value if expected else None,
-        standing_reason=_reason(expected) if expected else None,
+        standing_reason=_reason(expected, marked.may_be) if expected and marked else None,
         settings_line=expected.settings_line or None if expected else None,
         pooled=pooled(target) if target else None,
         settings=settings.values(),
@@ -101,8 +102,8 @@ def _if_own(settings: "Settings", target: "Target") -> "Classified | None":
     return None
 
 
-def _reason(expected: "Classified") -> str:
-    if expected.settings_line:
+def _reason(expected: "Classified", may_be: str) -> str:
+    if expected.settings_line and not may_be:
         return f"{expected.reason}; development if its server proves to be a local process"
     return expected.reason
 
@@ -133,8 +134,6 @@ def _sections(read: Config) -> "tuple[Section, ...]":
         sections.append(Table(columns, rows))
     if read.settings_line:
         line = read.settings_line.replace("] ", "]\n", 1)
-        if read.root_found_by == "dbtool.toml":
-            line = line.removeprefix("[tool.dbtool]\n")
         title = "to classify it (or production = true)"
         sections.append(Code("toml", line, title))
     return tuple(sections)

@@ -98,12 +98,20 @@ class Target:
         """Whether both names lead to the same database, one of them perhaps through a pooler."""
         return self._identity() == other._identity()
 
+    def may_be(self, other: "Target") -> bool:
+        """Whether a server known by several names could hold both: same database, same port."""
+        return (self.database, self._direct_port) == (other.database, other._direct_port)
+
+    @property
+    def _direct_port(self) -> int:
+        return 5432 if self.port in POOLER_PORTS else self.port
+
     def _identity(self) -> tuple[str, int, str]:
         if self.host in LOOPBACK or self.host.rstrip("/") in SOCKET_DIRECTORIES:
             # Another port of this machine may be a tunnel to anywhere.
             return "localhost", self.port, self.database
-        port = 5432 if self.port in POOLER_PORTS else self.port
-        return self.host.lower().replace("-pooler.", ".", 1), port, self.database
+        host = self.host.lower().replace("-pooler.", ".", 1)
+        return host, self._direct_port, self.database
 
     def sqlalchemy_url(self, driver: str = "asyncpg") -> str:
         """The URL for an engine, with the password."""

@@ -20,13 +20,20 @@ _PLACE = frozenset({"PGHOST", "PGPORT", "PGDATABASE", "PGSERVICE"})
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A database the settings name, and whether it is production or for development."""
+    """A database the settings name, and whether it is production or for development.
+
+    One without a name is a database the settings do not name. `may_be` is where the settings
+    mark production that it could be under another name; `own_file` says that the settings
+    stand in dbtool.toml.
+    """
 
     name: str
     url: str | None = field(default=None, repr=False, metadata={"json": False})
     production: bool = False
     development: bool = False
     source: str = ""
+    may_be: str = ""
+    own_file: bool = False
 
     def target(self, variables: Mapping[str, str]) -> Target:
         """The database; no PG* variable moves it elsewhere."""
@@ -47,6 +54,13 @@ class Environment:
         """Whether a database is the one of this environment, reached directly or pooled."""
         try:
             return self.target(variables).same_database(target)
+        except UsageError:
+            return False
+
+    def could_hold(self, target: Target, variables: Mapping[str, str]) -> bool:
+        """Whether a database could be this one, reached by another name of its server."""
+        try:
+            return self.target(variables).may_be(target)
         except UsageError:
             return False
 
