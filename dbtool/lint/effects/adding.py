@@ -64,10 +64,9 @@ def _fill(
             made.task(Work.SCAN, table, Cause.ADD_NOT_NULL)
     elif default is not None:
         _judge_default(made, table, default, state)
-    elif column.not_null:
+    elif column.not_null and not _unknown_type(column, state):
         made.task(Work.SCAN, table, Cause.ADD_NOT_NULL)
-    if type_ is None and column.type is not None and not column.type.array:
-        _doubt_type(made, table, column, state)
+    _doubt_type(made, table, column, state)
 
 
 def _judge_default(made: Making, table: Table, default: Expression, state: State) -> None:
@@ -79,11 +78,17 @@ def _judge_default(made: Making, table: Table, default: Expression, state: State
         made.lacks(Cause.VOLATILE_DEFAULT, table, fact)
 
 
-def _doubt_type(made: Making, table: Table, column: Column, state: State) -> None:
+def _unknown_type(column: Column, state: State) -> bool:
+    """Whether the type may be a domain that nobody has shown."""
     type_ = column.type
-    if type_ is None or type_.built_in or state.schema.complete or made.tasks:
+    known = type_ is None or type_.array or type_.built_in or _user_type(column, state) is not None
+    return not known and not state.schema.complete
+
+
+def _doubt_type(made: Making, table: Table, column: Column, state: State) -> None:
+    if made.tasks or not _unknown_type(column, state):
         return
-    fact = f"whether {type_} is a domain with constraints"
+    fact = f"whether {column.type} is a domain with constraints"
     made.lacks(Cause.CONSTRAINED_DOMAIN, table, fact)
 
 
@@ -120,7 +125,7 @@ def _refuse(
     filled = default is not None or column.serial or column.identity or column.generated
     primary = any(each.kind is Holds.PRIMARY_KEY for each in action.constraints)
     required = column.not_null or primary or bool(type_ and type_.not_null)
-    if required and not filled:
+    if required and not filled and not _unknown_type(column, state):
         why = f"column {column.name} contains null values"
         made.fail("23502", table.name, Cause.ADD_NOT_NULL, why, if_rows=True)
     if column.generated == "virtual" and state.server < 18:

@@ -32,6 +32,10 @@ def create(action: act.CreateIndex, state: State) -> Effect:
 
 
 def _build(made: Making, action: act.CreateIndex, table: Table, state: State) -> None:
+    if action.only and not table.complete:
+        fact = "whether the table is partitioned: then nothing is built yet"
+        made.lock(Lock.SHARE, table).lacks(Cause.INDEX, table, fact)
+        return
     partitions = table.partition_by and not action.only
     for each in state.schema.family(table) if partitions else (table,):
         made.lock(Lock.SHARE, each)

@@ -46,8 +46,9 @@ def _together(texts: Sequence[str]) -> list[Read]:
     found: list[list[list[act.Action]]] = [[] for _ in texts]
     for raw in postgast.parse(_JOINT.join(texts)).stmts:
         owner = bisect_right(starts, raw.stmt_location + len(_JOINT)) - 1
-        end = raw.stmt_location + raw.stmt_len
-        if raw.stmt_len and bisect_right(starts, end) - 1 > owner:
+        # Without a length a statement reaches to the end of all texts.
+        end = raw.stmt_location + raw.stmt_len if raw.stmt_len else at
+        if bisect_right(starts, end) - 1 > owner:
             raise _NotSeparate
         found[owner].append([*_statement(raw.stmt)])
     return [Read(each) for each in found]
