@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from dbtool.finding import Finding, Fix, Severity
+from dbtool.lint import saying
+from dbtool.lint.code import execute
+from dbtool.lint.code.statements import single
 from dbtool.lint.effect import Effect, Lock, Task, Work
-from dbtool.lint.saying import certainty
 from dbtool.lint.schema import Name
 from dbtool.lint.subject import Subject
 
@@ -65,8 +67,18 @@ def found(
         rule=rule,
         severity=severity,
         title=title,
-        certainty=certainty(subject.schema, about),
+        certainty=saying.certainty(subject.schema, about),
         evidence=evidence,
         location=subject.location,
         fix=fix,
     )
+
+
+def own_code(subject: Subject, place: int) -> str:
+    """The action at a place as the team wrote it: its call where that does nothing else."""
+    statement = subject.statement
+    call = (statement.file, statement.line, statement.operation)
+    calls = [(each.file, each.line, each.operation) for each in subject.migration.up]
+    if len(subject.steps) == 1 and calls.count(call) == 1:
+        return saying.own_code(statement)
+    return execute(single(statement.sql, place))

@@ -2,6 +2,7 @@
 CREATE EXTENSION citext;
 CREATE TYPE order_state AS ENUM ('open', 'paid', 'sent');
 CREATE DOMAIN email AS text;
+CREATE DOMAIN handle AS text;
 CREATE DOMAIN price AS numeric CHECK (VALUE >= 0);
 
 CREATE TABLE users (
@@ -9,6 +10,7 @@ CREATE TABLE users (
     name varchar(50) NOT NULL,
     email email NOT NULL,
     nickname citext,
+    handle handle DEFAULT 'none',
     active boolean NOT NULL DEFAULT true,
     created_at timestamp NOT NULL DEFAULT now()
 );

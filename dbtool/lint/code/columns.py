@@ -3,6 +3,10 @@
 from dbtool.lint.code.calls import call, chain, execute, sql_name, string
 from dbtool.lint.schema import Name
 
+_PROOF = "_not_null_proof"
+"""Not the name the server itself gives to a constraint NOT NULL, which would then get another."""
+_ROOM = 63 - len(_PROOF)
+
 
 def within(name: Name) -> tuple[str, ...]:
     """The argument that names the schema, if it was named."""
@@ -22,12 +26,15 @@ def drop_constraint(table: Name, constraint: str, kind: str) -> str:
     )
 
 
-def not_null_steps(table: Name, column: str, proof: str = "") -> tuple[str, ...]:
+def not_null_steps(
+    table: Name, column: str, proof: str = "", *, keep: bool = False
+) -> tuple[str, ...]:
     """The revisions that make a column NOT NULL and never hold up the table.
 
-    `proof` names a check that says so already and only has to be validated.
+    `proof` names a check that says so already and only has to be validated; `keep` says that it
+    is there for more than that.
     """
-    name = proof or f"{table.name}_{column}_not_null"
+    name = proof or f"{table.name}_{column}"[:_ROOM] + _PROOF
     where, place = string(table.name), within(table)
     condition = string(f"{sql_name(column)} IS NOT NULL")
     lasting = "postgresql_not_valid=True"
@@ -38,12 +45,12 @@ def not_null_steps(table: Name, column: str, proof: str = "") -> tuple[str, ...]
         "\n".join(
             (
                 call("alter_column", where, string(column), "nullable=False", *place),
-                drop_constraint(table, name, "check"),
+                *(() if keep else (drop_constraint(table, name, "check"),)),
             )
         ),
     )
 
 
-def not_null_chain(table: Name, column: str, proof: str = "") -> str:
+def not_null_chain(table: Name, column: str, proof: str = "", *, keep: bool = False) -> str:
     """The same as one text."""
-    return chain(*not_null_steps(table, column, proof))
+    return chain(*not_null_steps(table, column, proof, keep=keep))

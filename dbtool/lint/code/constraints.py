@@ -59,20 +59,27 @@ def using_index(table: Name, kind: Holds, name: str, index: str) -> str:
     )
 
 
-def partitioned_unique(table: Name, constraint: Constraint, partitions: Iterable[Table]) -> str:
-    """A unique index on every partition first; that of the whole is made of them."""
+def partitioned_unique(
+    table: Name, constraint: Constraint, partitions: Iterable[Table], *, there: bool = False
+) -> str:
+    """A unique index on every partition first; that of the whole is made of them.
+
+    `there` says that the one of the whole exists already, and only lacks those.
+    """
     columns = constraint.columns
     listed = ", ".join(map(sql_name, columns))
+    whole = sql_name(Name(table.schema, constraint.name))
     built, attached = [], []
     for each in partitions:
-        name = f"{each.name.name}_{'_'.join(columns)}_key"
-        index = Index(name=name, table=each.name, columns=columns, unique=True)
+        place = Name(table.schema and each.name.schema, each.name.name)
+        name = f"{place.name}_{'_'.join(columns)}_key"
+        index = Index(name=name, table=place, columns=columns, unique=True)
         built.append(index_call(index, "postgresql_concurrently=True"))
-        whole = sql_name(Name(table.schema, constraint.name))
-        part = sql_name(Name(each.name.schema, name))
+        part = sql_name(Name(place.schema, name))
         attached.append(execute(f"ALTER INDEX {whole} ATTACH PARTITION {part}"))
     made = f"CREATE UNIQUE INDEX {sql_name(constraint.name)} ON ONLY {sql_name(table)} ({listed})"
-    return chain(autocommit(*built), "\n".join((execute(made), *attached)))
+    first = () if there else (execute(made),)
+    return chain(autocommit(*built), "\n".join((*first, *attached)))
 
 
 def exclusion_chain(table: Name, constraint: str, definition: str) -> str:

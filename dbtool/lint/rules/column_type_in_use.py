@@ -26,9 +26,8 @@ from collections.abc import Iterator
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AlterColumnType
 from dbtool.lint.code import execute, sql_name
-from dbtool.lint.code.statements import single
 from dbtool.lint.effect import Cause
-from dbtool.lint.evidence import found
+from dbtool.lint.evidence import found, own_code
 from dbtool.lint.schema import Name, View
 from dbtool.lint.subject import Subject
 
@@ -63,7 +62,7 @@ def _fix(subject: Subject, action: AlterColumnType, place: int) -> Fix | None:
     written = [_written(subject, name) for name in names]
     lines = (
         *(execute(f"DROP VIEW {name}") for name in written),
-        execute(single(subject.statement.sql, place)),
+        own_code(subject, place),
         *(execute(f"CREATE VIEW {name} AS …") for name in reversed(written)),
     )
     return Fix("python", "\n".join(lines), "put the view aside in the same revision")

@@ -25,12 +25,11 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AlterColumnType
-from dbtool.lint.code import chain, execute
+from dbtool.lint.code import chain
 from dbtool.lint.code.columns import drop_constraint, validate
 from dbtool.lint.code.constraints import add_check
-from dbtool.lint.code.statements import single
 from dbtool.lint.effect import Cause
-from dbtool.lint.evidence import found, locked, worked
+from dbtool.lint.evidence import found, locked, own_code, worked
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
@@ -65,7 +64,7 @@ def _fix(subject: Subject, action: AlterColumnType, place: int, names: list[str]
         "\n".join(
             (
                 *(drop_constraint(action.table, each.name, "check") for each in checks),
-                execute(single(subject.statement.sql, place)),
+                own_code(subject, place),
                 *(add_check(action.table, each.name, str(each.expression)) for each in checks),
             )
         ),

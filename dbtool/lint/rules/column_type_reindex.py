@@ -25,10 +25,9 @@ from dataclasses import replace
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AlterColumnType
 from dbtool.lint.changing import change_of, safely
-from dbtool.lint.code import chain, create_index, drop_index, execute
-from dbtool.lint.code.statements import single
+from dbtool.lint.code import chain, create_index, drop_index
 from dbtool.lint.effect import Cause, Task
-from dbtool.lint.evidence import found, listed, locked
+from dbtool.lint.evidence import found, listed, locked, own_code
 from dbtool.lint.schema import Index
 from dbtool.lint.subject import Subject
 
@@ -71,7 +70,7 @@ def _fix(subject: Subject, action: AlterColumnType, place: int, tasks: list[Task
         return safely(subject, change)
     code = chain(
         "\n".join(drop_index(each.name, action.table) for each in indexes),
-        execute(single(subject.statement.sql, place)),
+        own_code(subject, place),
         "\n".join(create_index(each) for each in indexes),
     )
     return Fix("python", code, "do without the index meanwhile and build it while writes go on")

@@ -21,9 +21,8 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import SetDefault
-from dbtool.lint.code import chain, execute
-from dbtool.lint.code.statements import single
-from dbtool.lint.evidence import found
+from dbtool.lint.code import chain
+from dbtool.lint.evidence import found, own_code
 from dbtool.lint.schema import Column, Table
 from dbtool.lint.subject import Subject
 
@@ -43,7 +42,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             continue
         code = chain(
             f"# deploy the program that names {action.column} in every INSERT first",
-            execute(single(subject.statement.sql, place)),
+            own_code(subject, place),
         )
         yield found(
             subject,

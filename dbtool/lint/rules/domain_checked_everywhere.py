@@ -29,6 +29,7 @@ from dbtool.lint.code.columns import not_null_chain
 from dbtool.lint.code.constraints import domain_chain
 from dbtool.lint.code.statements import domain_check
 from dbtool.lint.effect import Cause, Task
+from dbtool.lint.effects.proofs import not_null_proven
 from dbtool.lint.evidence import found, listed, locked, worked
 from dbtool.lint.saying import undecided
 from dbtool.lint.schema import Name
@@ -60,7 +61,10 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
 def _fix(subject: Subject, action: AlterDomain, tasks: list[Task]) -> Fix | None:
     uses = [(_written(subject, task.relation), task.why) for task in tasks if task.why]
     if action.change == "set not null":
-        code = chain(*(not_null_chain(table, column) for table, column in uses))
+        open_ = [(table, column) for table, column in uses if _nullable(subject, table, column)]
+        if not open_:
+            return None
+        code = chain(*(not_null_chain(table, column) for table, column in open_))
         return Fix("python", code, "make the columns NOT NULL, and leave the domain as it is")
     name, first = action.subject or "check", ""
     if action.change == "add constraint" and action.constraint is not None:
@@ -81,6 +85,11 @@ def _condition(subject: Subject, action: AlterDomain, column: str) -> str | None
         if each.name == action.subject and each.expression is not None:
             return str(each.expression.renamed("value", column))
     return None
+
+
+def _nullable(subject: Subject, name: Name, column: str) -> bool:
+    table = subject.table(name)
+    return table is None or not not_null_proven(table, column)
 
 
 def _written(subject: Subject, name: Name) -> Name:

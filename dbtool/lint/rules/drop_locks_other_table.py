@@ -27,9 +27,8 @@ from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Drop, DropColumn, DropConstraint
 from dbtool.lint.code import chain, execute
 from dbtool.lint.code.columns import drop_constraint
-from dbtool.lint.code.statements import single
 from dbtool.lint.effect import Effect, Lock
-from dbtool.lint.evidence import found, listed
+from dbtool.lint.evidence import found, listed, own_code
 from dbtool.lint.schema import Constraint, Name, Table
 from dbtool.lint.subject import Subject
 
@@ -84,7 +83,7 @@ def _in_a_hurry(subject: Subject) -> bool:
 
 
 def _fix(subject: Subject, name: Name, place: int, alone: bool) -> Fix:
-    own = execute(single(subject.statement.sql, place))
+    own = own_code(subject, place)
     short = execute("SET LOCAL lock_timeout = '2s'")
     if alone:
         return Fix("python", f"{short}\n{own}", "by itself in its revision, without a long wait")

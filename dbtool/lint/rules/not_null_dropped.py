@@ -22,9 +22,8 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import DropNotNull
-from dbtool.lint.code import chain, execute
-from dbtool.lint.code.statements import single
-from dbtool.lint.evidence import found
+from dbtool.lint.code import chain
+from dbtool.lint.evidence import found, own_code
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
@@ -43,7 +42,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             continue
         code = chain(
             f"# deploy the program that can read a null {action.column} first",
-            execute(single(subject.statement.sql, place)),
+            own_code(subject, place),
         )
         yield found(
             subject,

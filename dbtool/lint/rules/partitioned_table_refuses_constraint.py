@@ -33,7 +33,7 @@ from dbtool.lint.code.constraints import partitioned_unique
 from dbtool.lint.constraining import name_of, partition_keys_fix
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found
-from dbtool.lint.schema import Holds
+from dbtool.lint.schema import Holds, Index, Table
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
@@ -64,6 +64,17 @@ def _fix(subject: Subject, action: AddConstraint, place: int) -> Fix | None:
     if table is None or index is None:
         return None
     constraint = replace(action.constraint, name=index.name, columns=index.columns)
-    family = [each for each in subject.schema.family(table) if not each.partition_by]
-    code = partitioned_unique(action.table, constraint, family)
+    parts = [
+        each
+        for each in subject.schema.family(table)
+        if not each.partition_by and not _has_its_own(each, index)
+    ]
+    if not parts:
+        return None
+    code = partitioned_unique(action.table, constraint, parts, there=True)
     return Fix("python", code, "let a unique index on the whole do it")
+
+
+def _has_its_own(partition: Table, index: Index) -> bool:
+    """Whether the partition has the index that makes its share of the whole one."""
+    return any(each.unique and each.columns == index.columns for each in partition.indexes.values())

@@ -28,12 +28,11 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Unknown, rule_name
 from dbtool.lint.actions import AddConstraint
-from dbtool.lint.code import chain, execute
+from dbtool.lint.code import chain
 from dbtool.lint.code.columns import not_null_steps
-from dbtool.lint.code.statements import single
 from dbtool.lint.constraining import name_of, nullable
 from dbtool.lint.effect import Cause
-from dbtool.lint.evidence import found, locked, worked
+from dbtool.lint.evidence import found, locked, own_code, worked
 from dbtool.lint.saying import undecided
 from dbtool.lint.subject import Subject
 
@@ -73,5 +72,5 @@ def _fix(subject: Subject, action: AddConstraint, place: int) -> Fix | None:
         for column in nullable(table, index.columns)
         for step in not_null_steps(action.table, column)
     ]
-    code = chain(*steps, execute(single(subject.statement.sql, place)))
+    code = chain(*steps, own_code(subject, place))
     return Fix("python", code, "prove NOT NULL before")
