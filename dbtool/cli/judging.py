@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from dbtool.cli import output
 from dbtool.cli.command import Call
 from dbtool.errors import OperationError, UsageError
-from dbtool.report import counted
+from dbtool.report import Report, counted
 
 if TYPE_CHECKING:
+    from dbtool.database.target import Target
     from dbtool.lint.measured import Measured
     from dbtool.lint.run import Linted, Rules
+    from dbtool.lint.sizes import Sizes
     from dbtool.observe.baseline import Baseline
     from dbtool.statement import Migration
 
 STDIN = "-"
-NEWEST = 18
-"""The version of the server that is judged for where nobody names one."""
+OLDEST, NEWEST = 15, 18
+"""The versions of the server that are judged for; the newest where nobody names one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,9 @@ def baseline(call: Call, option: str, text: str | None) -> "Baseline | None":
     from dbtool.observe.baseline import Baseline
 
     if _is_url(text):
-        from dbtool.database.url import parse
         from dbtool.observe.baseline import dump
-        from dbtool.settings.environments import resolve
 
-        target = parse(*resolve(text, option, call.settings.variables))
+        target = _target(call, option, text)
         call.progress.step(f"Reading the schema of {target.shown}")
         return dump(target)
     from dbtool.sql.files import read
@@ -137,6 +137,43 @@ def baseline(call: Call, option: str, text: str | None) -> "Baseline | None":
 
 def _is_url(text: str) -> bool:
     return "://" in text or text.startswith("env:") or ("=" in text and not Path(text).exists())
+
+
+def _target(call: Call, option: str, text: str) -> "Target":
+    from dbtool.database.url import parse
+    from dbtool.settings.environments import resolve
+
+    return parse(*resolve(text, option, call.settings.variables))
+
+
+def sizes(call: Call, text: str | None) -> "Sizes | None":
+    """How large the tables are: from a file, or from the database a URL names."""
+    if text is None:
+        return None
+    from dbtool.lint import sizes as family
+
+    if not _is_url(text):
+        return family.read_file(Path(text))
+    target = _target(call, "--stats", text)
+    call.progress.step(f"Reading the sizes of the tables of {target.shown}")
+    return family.read(target)
+
+
+def export(call: Call, path: Path, text: str | None) -> Report:
+    """Write how large the tables are to a file."""
+    from dbtool.lint.sizes import read, written
+
+    output.check_writable(path)
+    target = _target(call, "--stats", text) if text is not None else call.target
+    found = read(target)
+    output.write(written(found), path)
+    return Report(
+        command=call.command,
+        data=found,
+        headline=f"{path} holds the sizes of {counted(len(found.tables), 'table')} of"
+        f" {target.shown}",
+        next=(f"dbtool lint --stats {path}",),
+    )
 
 
 def rules(call: Call, select: Sequence[str] | None, ignore: Sequence[str] | None) -> "Rules":
@@ -169,11 +206,15 @@ def measured(call: Call, found: Found, major: int | None, start: "Baseline | Non
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """The rules, the server they judge for where it is named, and the schema SQL begins with."""
+    """The rules, and what is known beside the migrations.
+
+    `major` is the server they judge for where it is named, `known` the schema SQL begins with.
+    """
 
     rules: "Rules"
     major: int | None = None
     known: "Baseline | None" = None
+    sizes: "Sizes | None" = None
 
     def __call__(self, found: Found, measured: "Measured | None" = None) -> "Linted":
         """Judge the migrations, with what was measured of them."""
@@ -186,16 +227,24 @@ class Judge:
         linted = lint(
             migrations,
             schema=Schema(complete=found.from_empty or self.known is not None),
-            server=measured.major if measured else self.major or NEWEST,
+            server=measured.major if measured else self.major or self._of_sizes() or NEWEST,
             rules=self.rules,
             measured=measured,
         )
+        if self.sizes is not None:
+            from dbtool.lint.sized import sized
+
+            linted = sized(linted, self.sizes)
         return replace(
             linted,
             chosen=found.chosen,
             known_from=self.known.name if self.known else "",
             replayed=linted.replayed - (self.known is not None),
         )
+
+    def _of_sizes(self) -> int | None:
+        """The server that the sizes are from, where it is one that is judged for."""
+        return self.sizes.server if self.sizes and OLDEST <= self.sizes.server <= NEWEST else None
 
 
 def _as_migration(known: "Baseline") -> "Migration":

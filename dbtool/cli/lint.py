@@ -9,7 +9,7 @@ import typer
 from dbtool.cli import judging
 from dbtool.cli.command import Call, command
 from dbtool.cli.migrate import PANEL, checked, complete_revision
-from dbtool.cli.options import ALEMBIC, JUDGED
+from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, PANEL, ALEMBIC, JUDGED)(lint)
+    command(app, PANEL, DATABASE, ALEMBIC, JUDGED)(lint)
 
 
 def _complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -102,6 +102,22 @@ def lint(
             help="With --measure: the schema to begin with, where the history does not build it.",
         ),
     ] = None,
+    stats: Annotated[
+        str | None,
+        typer.Option(
+            "--stats",
+            metavar="FILE|URL",
+            help="How large the tables are, to say for how long each change blocks them.",
+        ),
+    ] = None,
+    export_stats: Annotated[
+        Path | None,
+        typer.Option(
+            "--export-stats",
+            metavar="FILE",
+            help="Write such a file, to be committed, from the database named, and stop.",
+        ),
+    ] = None,
 ) -> "Report":
     """Say what each migration would do to a live database, before it does.
 
@@ -110,6 +126,10 @@ def lint(
     """
     from dbtool.lint import view
 
+    if export_stats is not None:
+        return judging.export(call, export_stats, stats)
+    given = {"--url": call.options.url is not None, "--env": call.options.env is not None}
+    _refuse(given, "--export-stats; --stats, --schema and --baseline take a URL themselves")
     if baseline is not None and not measure:
         raise UsageError("--baseline is for --measure: without it nothing is run")
     places = [each if each == judging.STDIN else checked(each) for each in what or ()]
@@ -125,7 +145,8 @@ def lint(
             raise UsageError("--since leaves nothing out of what is named; give a range: a:b")
         found, known = judging.revisions(call, tuple(places), since), None
     start = judging.baseline(call, "--baseline", baseline) or known
-    judge = judging.Judge(rules, pg or call.settings.keys.lint_pg, known)
+    sizes = judging.sizes(call, stats)
+    judge = judging.Judge(rules, pg or call.settings.keys.lint_pg, known, sizes)
     measured = judging.measured(call, found, judge.major, start) if measure else None
     linted = judge(found, measured)
     notes = (*found.notes, *(measured.notes if measured else ()))
