@@ -4,14 +4,17 @@ import importlib.util
 import re
 
 from dbtool.migrate.servererror import ServerError
+from dbtool.sql.names import identifier
 
 _TYPE_EXISTS = re.compile(r'^type "(.+)" already exists$')
 _UNDEFINED = re.compile(r"^name '(\w+)' is not defined$")
+_DENIED = re.compile(r'^permission denied for (schema|table|view|sequence) "?([^"]+)"?$')
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+_WORKS_ON_ROWS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _ABSENT = frozenset({"42P01", "42703", "3F000", "42704", "42883"})
 _PRESENT = frozenset({"42P07", "42701", "42710", "42P06"})
 _BY_CODE = {
-    "42501": "Run it as the role that owns these objects (--url), or grant what is missing, for"
-    " example GRANT USAGE, CREATE ON SCHEMA public TO the role.",
+    "42501": "Run it as the role that owns these objects (--url).",
     "25006": "The session is read-only: a standby, or a role with read-only as its default.",
     "53100": "The server's disk is full. Free space there, then run it again.",
     "55P03": "Another session holds a lock it needs; run it again when that session has ended.",
@@ -47,7 +50,37 @@ def advice(server: ServerError, *, from_empty: bool) -> str:
             "The objects are there and no revision is recorded. If the database already"
             " corresponds to a revision, record it: dbtool stamp REVISION."
         )
+    if server.sqlstate == "42501" and (denied := _DENIED.match(server.message)):
+        return _grant(denied[1], denied[2], server.statement)
     return _BY_CODE.get(server.sqlstate or "", "")
+
+
+def _grant(kind: str, name: str, statement: str) -> str:
+    """The right a statement lacked, on what it lacked it."""
+    verb = statement.partition(" ")[0].upper()
+    if kind == "schema":
+        rights = "USAGE, CREATE" if verb in ("CREATE", "ALTER") else "USAGE"
+        what = f"SCHEMA {_written(name)}"
+    elif kind == "sequence":
+        rights, what = "USAGE", f"SEQUENCE {_qualified(name, statement)}"
+    elif verb in _WORKS_ON_ROWS:
+        rights, what = verb, _qualified(name, statement)
+    else:
+        return _BY_CODE["42501"]
+    return (
+        f"Run it as the role that owns {what.removeprefix('SCHEMA ')} (--url), or let that role"
+        f" GRANT {rights} ON {what} TO the role you use."
+    )
+
+
+def _qualified(name: str, statement: str) -> str:
+    """A table as the statement names it: the server's message leaves its schema out."""
+    schema = re.search(rf'("[^"]+"|\w+)\."?{re.escape(name)}\b', statement)
+    return f"{schema[1]}.{_written(name)}" if schema else _written(name)
+
+
+def _written(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else identifier(name)
 
 
 def missing_import(error: BaseException) -> str:

@@ -8,6 +8,8 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.migrate.advice import advice
+from dbtool.migrate.servererror import ServerError
 from dbtool.scratch.server import throwaway
 from tests.conftest import MAJOR, Dbtool
 from tests.disks import small_disk
@@ -269,6 +271,37 @@ def test_role_that_may_only_read(dbtool: Dbtool, project: Small, reader: Target)
     assert "permission denied for schema public" in ran.err
     assert "GRANT USAGE, CREATE ON SCHEMA public" in ran.err
     assert "SQLSTATE 42501" in ran.err
+
+
+@pytest.mark.parametrize("command", ["status", "check", "upgrade"])
+def test_role_that_may_not_read_the_version_table(
+    dbtool: Dbtool, project: Small, database: Target, reader: Target, command: str
+) -> None:
+    """What it needs is to read that table, which is named, and nothing in its schema."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+    ran = dbtool(command, "--url", plain(reader), cwd=project.root)
+    assert ran.code == 4
+    assert "permission denied for table alembic_version" in ran.err
+    grant = "GRANT SELECT ON alembic_version TO the role you use."
+    assert ran.err.rstrip().endswith(grant), ran.err
+
+
+def test_the_grant_names_what_was_denied() -> None:
+    """Schema and quotes are those of the statement, the right is the one it lacked."""
+    for message, statement, grant in (
+        ("table versions", "SELECT n FROM tenant.versions", "SELECT ON tenant.versions"),
+        ('table "Odd one"', 'DELETE FROM "Odd one"', 'DELETE ON "Odd one"'),
+        ("schema closed", "SELECT 1 FROM closed.t", "USAGE ON SCHEMA closed"),
+        ("schema public", "CREATE TABLE t ()", "USAGE, CREATE ON SCHEMA public"),
+        ("sequence t_id_seq", "INSERT INTO t VALUES (1)", "USAGE ON SEQUENCE t_id_seq"),
+    ):
+        error = ServerError(f"permission denied for {message}", "42501", statement=statement)
+        assert f"GRANT {grant} TO the role you use." in advice(error, from_empty=False)
+    owner = ServerError("must be owner of table t", "42501", statement="ALTER TABLE t ADD a int")
+    assert advice(owner, from_empty=False) == (
+        "Run it as the role that owns these objects (--url)."
+    )
 
 
 def test_session_that_is_read_only(run: Run, database: Target) -> None:
