@@ -40,7 +40,9 @@ class Type:
         return not self.schema and self.name in BUILT_IN
 
     def __str__(self) -> str:
-        word = _WORDS.get(self.name, self.name)
+        # Without a length bpchar has no limit, whereas char is char(1).
+        bare = self.name == "bpchar" and not self.modifiers
+        word = self.name if bare else _WORDS.get(self.name, self.name)
         within = f"({','.join(map(str, self.modifiers))})" if self.modifiers else ""
         if word.startswith("time") and " " in word:
             word, zone = word.split(" ", 1)

@@ -19,14 +19,26 @@ def add(schema: Schema, action: act.AddColumn) -> None:
     table = known(schema, action.table)
     if action.if_not_exists and action.column.name in table.columns:
         return
-    for each in schema.family(table):
+    family = schema.family(table)
+    for each in family:
         store(schema, with_columns(each, [action.column]))
-        for constraint in action.constraints:
-            add_constraint(schema, each.name, constraint)
+    for constraint in action.constraints:
+        _add_to(schema, family, constraint)
+
+
+def _add_to(schema: Schema, family: tuple[Table, ...], constraint: Constraint) -> None:
+    """Enter a constraint; below the first table it has the name it got there, if it is a check."""
+    whole, *below = family
+    name = add_constraint(schema, whole.name, constraint)
+    kept = constraint.kind in (Holds.CHECK, Holds.NOT_NULL)
+    for each in below:
+        add_constraint(schema, each.name, replace(constraint, name=name if kept else ""))
 
 
 def drop(schema: Schema, action: act.DropColumn) -> None:
     """DROP COLUMN, with the constraints and indexes that use it."""
+    if action.cascade:
+        _forget_keys(schema, known(schema, action.table), {action.column})
     for table in schema.family(known(schema, action.table)):
         for index in (*table.indexes.values(),):
             if index.uses(action.column):
@@ -39,6 +51,17 @@ def drop(schema: Schema, action: act.DropColumn) -> None:
             if action.column not in each.columns
         }
         store(schema, replace(table, columns=columns, constraints=constraints))
+
+
+def _forget_keys(schema: Schema, table: Table, columns: set[str]) -> None:
+    """Drop the foreign keys of other tables that need a key with one of the columns."""
+    for other in schema.referring(table):
+        left = {
+            name: each
+            for name, each in other.constraints.items()
+            if each.references != table.name or not columns.intersection(each.referenced)
+        }
+        store(schema, replace(other, constraints=left))
 
 
 def set_type(schema: Schema, action: act.AlterColumnType) -> None:
@@ -122,6 +145,8 @@ def drop_constraint(schema: Schema, action: act.DropConstraint) -> None:
         found = table.constraints.get(action.constraint)
         if found is None:
             continue
+        if action.cascade and found.kind in (Holds.PRIMARY_KEY, Holds.UNIQUE):
+            _forget_keys(schema, table, {*found.columns})
         drop_index(schema, Name(table.name.schema, action.constraint))
         table = known(schema, table.name)
         left = {key: each for key, each in table.constraints.items() if each is not found}

@@ -65,8 +65,7 @@ def drop(schema: Schema, action: act.Drop) -> None:
             if found := schema.view(action.name):
                 schema.remove(schema.views, found.name)
         case "type" | "domain":
-            if known := schema.type(action.name):
-                schema.remove(schema.types, known.name)
+            _drop_type(schema, action)
         case "function" | "procedure" | "routine":
             if function := schema.function(action.name):
                 schema.remove(schema.functions, function.name)
@@ -74,6 +73,15 @@ def drop(schema: Schema, action: act.Drop) -> None:
             _drop_trigger(schema, action)
         case "schema":
             _drop_schema(schema, action.name.name)
+
+
+def _drop_type(schema: Schema, action: act.Drop) -> None:
+    found = schema.type(action.name)
+    if found is None:
+        return
+    for table, column in [*schema.using(action.name)] if action.cascade else ():
+        columns.drop(schema, act.DropColumn(table=table.name, column=column.name))
+    schema.remove(schema.types, found.name)
 
 
 def _drop_trigger(schema: Schema, action: act.Drop) -> None:

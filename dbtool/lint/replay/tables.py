@@ -92,8 +92,8 @@ def resolved(schema: Schema, reads: frozenset[tuple[Name, str]]) -> frozenset[tu
     return frozenset(found)
 
 
-def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> None:
-    """Enter a constraint, with the index that comes with it."""
+def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> str:
+    """Enter a constraint, with the index that comes with it, and tell its name."""
     table = known(schema, table_name)
     if constraint.index:
         table, constraint = _from_index(schema, table, constraint)
@@ -106,7 +106,8 @@ def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> 
         referenced = constraint.referenced or (other.primary_key if other else ())
         constraint = replace(constraint, references=full, referenced=referenced)
         before = schema.referrers.get(full, ())
-        schema.put(schema.referrers, full, (*before, table.name))
+        if table.name not in before:
+            schema.put(schema.referrers, full, (*before, table.name))
     columns = _made_not_null(table.columns, constraint)
     constraints = {**table.constraints, constraint.name: constraint}
     store(schema, replace(table, columns=columns, constraints=constraints))
@@ -123,6 +124,7 @@ def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> 
                 constraint=constraint.name,
             ),
         )
+    return constraint.name
 
 
 def _from_index(schema: Schema, table: Table, constraint: Constraint) -> tuple[Table, Constraint]:

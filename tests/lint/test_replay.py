@@ -1,0 +1,174 @@
+"""The replayed catalog beside the server's own, after every statement of the corpus."""
+
+from collections.abc import Iterator
+
+from asyncpg.exceptions import PostgresError
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.lint.read import read
+from dbtool.lint.replay import apply
+from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, Type
+from tests.conftest import MAJOR
+from tests.lint.cases import Case, base, cases, pieces
+
+Catalog = dict[str, tuple[frozenset[str], frozenset[str], frozenset[str]]]
+
+_CATALOG = """
+SELECT n.nspname AS schema, c.relname AS name,
+    array(SELECT concat_ws(' ', attname, format_type(atttypid, atttypmod),
+                           CASE WHEN attnotnull THEN 'not null' END,
+                           CASE WHEN attgenerated::text <> '' THEN 'generated' END)
+          FROM pg_attribute
+          WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
+    array(SELECT concat_ws(' ', conname, contype::text, CASE WHEN NOT convalidated THEN 'open' END)
+          FROM pg_constraint WHERE conrelid = c.oid AND contype NOT IN ('n', 't')) AS constraints,
+    array(SELECT i.relname FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid
+          WHERE x.indrelid = c.oid) AS indexes
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    AND c.relkind IN ('r', 'p')
+"""
+_LETTERS = {
+    Holds.CHECK: "c",
+    Holds.PRIMARY_KEY: "p",
+    Holds.UNIQUE: "u",
+    Holds.FOREIGN_KEY: "f",
+    Holds.EXCLUDE: "x",
+}
+
+
+def replayed(*texts: str) -> Schema:
+    """The catalog after some statements."""
+    schema = Schema(complete=True)
+    for text in texts:
+        actions = read(text)
+        for place in actions.turns:
+            apply(schema, actions[place])
+    return schema
+
+
+def ours(schema: Schema) -> Catalog:
+    """What is known of the tables whose creation was seen."""
+    return {
+        str(name): (
+            frozenset(map(_column, table.columns.values())),
+            frozenset(map(_constraint, _without_not_null(table))),
+            frozenset(table.indexes),
+        )
+        for name, table in schema.tables.items()
+        if table.complete and table.kind == "table"
+    }
+
+
+def _without_not_null(table: Table) -> Iterator[Constraint]:
+    return (each for each in table.constraints.values() if each.kind is not Holds.NOT_NULL)
+
+
+def _column(column: Column) -> str:
+    assert column.type is not None
+    words = [column.name, _long(column.type)]
+    words += ["not null"] * bool(column.not_null) + ["generated"] * bool(column.generated)
+    return " ".join(words)
+
+
+def _long(type_: Type) -> str:
+    """The type as `format_type` has it."""
+    said = str(type_).replace("varchar", "character varying")
+    if type_.name in ("time", "timestamp"):
+        return f"{said} without time zone"
+    return said.replace("char(", "character(") if type_.name == "bpchar" else said
+
+
+def _constraint(constraint: Constraint) -> str:
+    words = [constraint.name, _LETTERS[constraint.kind]] + ["open"] * (not constraint.valid)
+    return " ".join(words)
+
+
+def theirs(connection: SyncConnection) -> Catalog:
+    """What the server knows."""
+    return {
+        f"{row['schema']}.{row['name']}": (
+            frozenset(row["columns"]),
+            frozenset(row["constraints"]),
+            frozenset(row["indexes"]),
+        )
+        for row in connection.fetch(_CATALOG)
+    }
+
+
+def _after(connection: SyncConnection, case: Case) -> Catalog | None:
+    """The server's catalog after a case; None where it ends in an error."""
+    connection.execute("BEGIN")
+    try:
+        for sql in (*pieces(case.before), case.sets or "SELECT 1", case.sql):
+            connection.execute(sql)
+        return theirs(connection)
+    except PostgresError:
+        return None
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def test_tables_are_those_of_the_server(database: Target) -> None:
+    """Columns, types, constraints and indexes are the server's, with the names it gives."""
+    differ, compared = {}, 0
+    with SyncConnection(database) as connection:
+        for sql in base():
+            connection.execute(sql)
+        for case in (*cases("statements.sql"), *cases("twisted.sql")):
+            found = None if case.alone or not case.fits(MAJOR) else _after(connection, case)
+            if found is None or _shown_otherwise(case):
+                continue
+            compared += 1
+            known = ours(replayed(*base(), *pieces(case.before), case.sql))
+            wrong = {name: known[name] for name in known if known[name] != found.get(name)}
+            if wrong:
+                differ[str(case)] = {name: (said, found.get(name)) for name, said in wrong.items()}
+    assert differ == {}
+    assert compared >= 400
+
+
+def _shown_otherwise(case: Case) -> bool:
+    """The server calls a column NOT NULL whose constraint is still to be validated."""
+    return "NOT NULL number NOT VALID" in case.sql
+
+
+def test_a_table_nobody_created_is_learned_of() -> None:
+    """What a history says of a table it did not create is kept, and no more is claimed."""
+    schema = replayed(
+        "ALTER TABLE t ADD CONSTRAINT c CHECK (a IS NOT NULL) NOT VALID",
+        "ALTER TABLE t VALIDATE CONSTRAINT c",
+        "ALTER TABLE t ADD COLUMN b integer",
+    )
+    table = schema.tables[Name("public", "t")]
+    assert not table.complete
+    assert table.constraints["c"].valid
+    assert table.columns["b"].type == Type("int4")
+
+
+def test_going_back() -> None:
+    """What is done behind `begin` is undone, whatever it was."""
+    schema = replayed(*base())
+    before = ours(schema), dict(schema.types), dict(schema.views), dict(schema.index_owners)
+    schema.begin()
+    for case in cases("statements.sql"):
+        actions = read(case.sql)
+        for place in actions.turns:
+            apply(schema, actions[place])
+    schema.undo()
+    after = ours(schema), dict(schema.types), dict(schema.views), dict(schema.index_owners)
+    assert after == before
+
+
+def test_long_names_are_cut_as_the_server_cuts_them(connection: SyncConnection) -> None:
+    """The names of constraints and indexes nobody named end where the server ends them."""
+    table, column = "t" * 40, "c" * 40
+    texts = (
+        f"CREATE TABLE {table} ({column} integer CHECK ({column} > 0), CHECK ({column} > 1))",
+        f"CREATE INDEX ON {table} ({column})",
+        f"ALTER TABLE {table} ADD UNIQUE ({column})",
+    )
+    for text in texts:
+        connection.execute(text)
+    assert ours(replayed(*texts)) == theirs(connection)
