@@ -96,10 +96,11 @@ def _names(found: Iterable[CatalogName], schema: Schema) -> set[Name]:
 
 
 def _table(found: CatalogName, kind: str, schema: Schema) -> Name | None:
-    """The table's name; None for an index, and for a table nobody else uses."""
+    """The table's name; None for an index or sequence, and for a table nobody else uses."""
     name = Name(found.schema, found.name)
     table = schema.tables.get(name)
-    mine = kind.endswith("index") or (table is not None and private(table))
+    part = kind.endswith("index") or kind == "sequence"
+    mine = part or (table is not None and private(table))
     return None if mine else name
 
 
@@ -162,10 +163,22 @@ def _under_lock(name: Name, work: Work, facts: _Facts) -> bool:
 
 
 def _failed(effects: Sequence[Effect], failure: Failure) -> tuple[Effect, ...]:
-    expected = [task for each in effects for task in each.tasks if task.work is Work.FAIL]
-    if any(not task.if_rows for task in expected):
+    """The error in place of the one expected, if it is that; else under a cause of its own."""
+    fails = [task for each in effects for task in each.tasks if task.work is Work.FAIL]
+    if any(not task.if_rows for task in fails):
         return tuple(effects)
+    if any(task.code == failure.sqlstate for task in fails):
+        return tuple(_certain(each, failure.sqlstate) for each in effects)
     last = effects[-1]
     relation = next((held.relation for held in last.locks), Name("", ""))
     task = Task(Work.FAIL, relation, Cause.UNEXPECTED, failure.message, failure.sqlstate)
     return (*effects[:-1], replace(last, tasks=(*last.tasks, task)))
+
+
+def _certain(effect: Effect, code: str) -> Effect:
+    """There are rows, since it failed."""
+    tasks = (
+        replace(task, if_rows=False) if task.work is Work.FAIL and task.code == code else task
+        for task in effect.tasks
+    )
+    return replace(effect, tasks=tuple(tasks))
