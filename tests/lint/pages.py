@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import Operations
@@ -18,6 +19,7 @@ from dbtool.sql.script import Role, split
 from dbtool.statement import Migration, Statement
 
 _BLOCK = re.compile(r"^(Bad|Good):\n```(sql|python)\n(.*?)```", re.S | re.M)
+_IMPORTS = re.compile(r"^(from|import) ", re.M)
 _SHOP = Path(__file__).parent / "shop.sql"
 
 
@@ -61,10 +63,25 @@ def migration(example: Example) -> Migration:
     """The block as a migration.
 
     SQL is run as psql would: each statement commits by itself, BEGIN and COMMIT make a
-    transaction. Python is a revision's `upgrade`.
+    transaction. Python is a revision, or what stands in its `upgrade`.
     """
-    sql = example.text if example.language == "sql" else rendered(example.text)
-    return Migration(name="page", file="page.py", text=example.text, up=(*statements(sql, 1),))
+    if example.language == "sql":
+        return _page(example, example.text)
+    try:
+        down = rendered(example.text, "downgrade") if "def downgrade" in example.text else None
+    except sa.exc.CompileError:
+        down = None
+    return _page(example, rendered(example.text, "upgrade"), down)
+
+
+def _page(example: Example, up: str, down: str | None = None) -> Migration:
+    return Migration(
+        name="page",
+        file="page.py",
+        text=example.text,
+        up=(*statements(up, 1),),
+        down=None if down is None else (*statements(down, 1001),),
+    )
 
 
 def statements(script: str, transaction: int) -> Iterator[Statement]:
@@ -81,11 +98,15 @@ def statements(script: str, transaction: int) -> Iterator[Statement]:
         yield Statement(piece.text, "page.py", piece.line, "page", transaction=number)
 
 
-def rendered(code: str) -> str:
-    """What the code of a revision would run, as a script."""
+def rendered(code: str, way: str) -> str:
+    """What the code of a revision would run, as a script; code that imports is only read."""
     written = StringIO()
     options = {"as_sql": True, "output_buffer": written, "transactional_ddl": True}
     context = MigrationContext.configure(dialect_name="postgresql", opts=options)
     with context.begin_transaction(), Operations.context(context) as operations:
-        exec(code, {"op": operations, "sa": sa, "postgresql": postgresql})
+        known: dict[str, Any] = {"op": operations, "sa": sa, "postgresql": postgresql}
+        if not _IMPORTS.search(code):
+            exec(code, known)
+            if way in known:
+                known[way]()
     return written.getvalue()

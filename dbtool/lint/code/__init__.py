@@ -19,3 +19,4 @@ from dbtool.lint.code.indexes import rebuild_index as rebuild_index
 from dbtool.lint.code.partitions import attach_partition as attach_partition
 from dbtool.lint.code.partitions import exclude_bound as exclude_bound
 from dbtool.lint.code.rows import in_batches as in_batches
+from dbtool.lint.code.undoing import undo as undo

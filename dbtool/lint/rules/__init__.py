@@ -4,6 +4,7 @@ from dbtool.lint.rules import (
     allow_unknown,
     allow_unused,
     allow_without_reason,
+    application_imported,
     backfill_in_ddl_transaction,
     cascade_drop,
     check_in_new_column,
@@ -22,8 +23,10 @@ from dbtool.lint.rules import (
     constraint_lost_with_column,
     default_dropped_while_required,
     domain_checked_everywhere,
+    downgrade_missing,
     drop_locks_other_table,
     drop_with_dependents,
+    enum_left_by_downgrade,
     enum_value_added,
     enum_value_removed,
     enum_value_renamed,
@@ -31,6 +34,7 @@ from dbtool.lint.rules import (
     exclusion_constraint_on_live_table,
     fails_when_run,
     foreign_key_in_new_column,
+    foreign_key_type_mismatch,
     foreign_key_validated_at_once,
     foreign_key_without_index,
     hidden_blocking_work,
@@ -60,6 +64,7 @@ from dbtool.lint.rules import (
     rows_changed_unbatched,
     serial_column_added,
     several_tables_locked,
+    side_effect_in_revision,
     stored_generated_column,
     syntax_error,
     table_dropped,
@@ -73,6 +78,7 @@ from dbtool.lint.rules import (
     type_renamed,
     unique_built_under_lock,
     unique_in_new_column,
+    unnamed_constraint_dropped,
     validated_under_held_lock,
     view_dropped,
     volatile_default,
@@ -139,6 +145,7 @@ RULES: tuple[StatementRule, ...] = (
     trigger_changed,
     trigger_disabled,
     policy_changed,
+    foreign_key_type_mismatch,
 )
 
 WHOLE_RULES: tuple[WholeRule, ...] = (
@@ -155,6 +162,11 @@ WHOLE_RULES: tuple[WholeRule, ...] = (
     several_tables_locked,
     lock_held_during_work,
     row_security_without_policy,
+    unnamed_constraint_dropped,
+    downgrade_missing,
+    enum_left_by_downgrade,
+    side_effect_in_revision,
+    application_imported,
 )
 
 COMMENT_RULES: tuple[CommentRule, ...] = (

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Transaction
 from dbtool.lint.code import autocommit
-from dbtool.lint.saying import is_revision
+from dbtool.lint.saying import is_revision, own_code
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
@@ -38,7 +38,6 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Report BEGIN, COMMIT and ROLLBACK in revisions."""
     for action, _ in subject.actions(Transaction):
         if action.command in ("begin", "commit", "rollback") and is_revision(subject.statement):
-            code = autocommit("...  # what cannot run in a transaction")
             yield Finding(
                 rule=NAME,
                 severity=Severity.WARNING,
@@ -46,7 +45,14 @@ def check(subject: Subject) -> Iterator[Finding]:
                 certainty=Certainty.PROVEN,
                 evidence=("if what follows fails, the revision is half applied",),
                 location=subject.location,
-                fix=Fix("python", code, "let Alembic commit")
-                if action.command == "commit"
-                else None,
+                fix=_fix(subject) if action.command == "commit" else None,
             )
+
+
+def _fix(subject: Subject) -> Fix | None:
+    """What comes next, outside of the transaction."""
+    statements = subject.migration.up
+    places = [place for place, each in enumerate(statements) if each is subject.statement]
+    behind = statements[places[0] + 1 : places[0] + 2] if places else ()
+    code = autocommit(*map(own_code, behind))
+    return Fix("python", code, "let Alembic commit") if behind else None
