@@ -78,11 +78,24 @@ def _foreign_key(made: Making, table: Table, constraint: Constraint, state: Stat
             why = "a foreign key of a partitioned table can be NOT VALID from PostgreSQL 18 on"
             made.fail("42809", table.name, Cause.PARTITIONED, why)
         return
-    for each in _storages(table, state):
+    parts = _storages(table, state)
+    open_ = [each for each in parts if not _has_the_same(each, table, constraint, other)]
+    if len(open_) < len(parts):
+        # The server takes the partition's own key over, which it drops from both sides.
+        made.lock(Lock.ACCESS_EXCLUSIVE, other)
+    for each in open_:
         made.task(Work.SCAN, each, Cause.FOREIGN_KEY, str(other.name))
-    if not private(table):
+    if open_ and not private(table):
         for each in _storages(other, state):
             made.task(Work.SCAN, each, Cause.FOREIGN_KEY, str(table.name))
+
+
+def _has_the_same(part: Table, whole: Table, constraint: Constraint, other: Table) -> bool:
+    """Whether a partition has a validated key that becomes its share of the whole one's."""
+    return part.name != whole.name and any(
+        each.valid and each.columns == constraint.columns and each.references == other.name
+        for each in part.foreign_keys
+    )
 
 
 def _built(made: Making, table: Table, cause: Cause, state: State) -> None:
