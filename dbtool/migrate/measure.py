@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbtool.sql.names import identifier
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+
     from dbtool.database.connection import Connection
 
 SMALL = 16 * 1024 * 1024
@@ -94,25 +97,20 @@ class Relation:
 
 
 class Measure:
-    """Asks on our own connection; once it has taken seconds, estimates have to do."""
+    """Asks on our own connection; once it has taken seconds, estimates have to do.
+
+    So they have where the connection is in a transaction that must not fail: behind a pooler.
+    """
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
+        self._may_fail = not connection.is_in_transaction()
         self._until = time.monotonic() + _BUDGET
         self._counts: dict[str, int | None] = {}
 
     async def relations(self, oids: Sequence[int]) -> dict[int, Relation]:
         """The tables with these numbers."""
-        from asyncpg.exceptions import PostgresError
-
-        try:
-            async with self._connection.transaction(readonly=True):
-                await self._connection.execute(_PATIENCE)
-                found = await self._connection.fetch(_RELATIONS, oids)
-        except PostgresError:
-            # Somebody else has locked one of them: its size is not to be had now.
-            without = _RELATIONS.replace("pg_catalog.pg_relation_size(c.oid)", "c.relpages * 8192")
-            found = await self._connection.fetch(without, oids)
+        found = await self._sizes(oids)
         columns: dict[int, dict[str, str]] = {}
         for oid, name, kind in await self._connection.fetch(_COLUMNS, oids):
             columns.setdefault(oid, {})[name] = kind
@@ -123,9 +121,21 @@ class Measure:
             for oid, schema, name, visible, rows, never, size in found
         }
 
+    async def _sizes(self, oids: Sequence[int]) -> "list[Record]":
+        """The relations; where one is locked, its size is what the statistics say."""
+        from asyncpg.exceptions import PostgresError
+
+        if self._may_fail:
+            with suppress(PostgresError):
+                async with self._connection.transaction(readonly=True):
+                    await self._connection.execute(_PATIENCE)
+                    return await self._connection.fetch(_RELATIONS, oids)
+        without = _RELATIONS.replace("pg_catalog.pg_relation_size(c.oid)", "c.relpages * 8192")
+        return await self._connection.fetch(without, oids)
+
     async def count(self, relation: Relation, column: str = "") -> int | None:
         """The exact number of rows, or of values; None where it would take too long."""
-        if relation.bytes > SMALL or time.monotonic() > self._until:
+        if not self._may_fail or relation.bytes > SMALL or time.monotonic() > self._until:
             return None
         what = identifier(column) if column else "*"
         sql = f"SELECT count({what}) FROM {relation.sql}"

@@ -11,6 +11,7 @@ from tests.conftest import Dbtool
 from tests.migrate.conftest import Run, plain
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
+from tests.pgbouncer import pgbouncer
 
 FIRST, HEAD = "aaaa00000001", "aaaa00000002"
 UP = """
@@ -179,6 +180,20 @@ def test_locked_table_does_not_hold_up(shop: Run, project: Small, database: Targ
         other.execute("BEGIN; LOCK TABLE orders")
         ran = shop("downgrade", "-1", "--plan")
         assert "loses table orders (about 3 rows, estimated, " in ran.out
+
+
+def test_pooler_gets_estimates(
+    dbtool: Dbtool, shop: Run, project: Small, database: Target, watch: SyncConnection
+) -> None:
+    """Behind a transaction pooler the plan is read in one transaction that nothing may end."""
+    watch.execute("ANALYZE orders")
+    project.revision(HEAD, FIRST, UP, 'op.drop_table("orders")\nop.drop_table("users")')
+    with pgbouncer(database) as pooler:
+        url = plain(pooler.target)
+        ran = dbtool("--url", url, "downgrade", "-1", "--plan", cwd=project.root)
+    assert ran.code == 0, ran
+    assert "loses table orders (about 3 rows, estimated, 8 kB)" in ran.out
+    assert "loses table users (rows not known, 0 kB)" in ran.out
 
 
 CODE = {
