@@ -27,6 +27,7 @@ from dbtool.migrate.environment import Loaded, load, run
 from dbtool.migrate.history import Revision, of_script
 from dbtool.migrate.importing import complete
 from dbtool.migrate.listener import Offline
+from dbtool.migrate.location import relative
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
@@ -205,12 +206,26 @@ def _writing(loaded: Loaded, generate: Callable[[], list[Script | None]]) -> Cre
     with chdir(loaded.project.place.base), Offline():
         resolve(loaded.script, lambda: loaded.script.revision_map.heads)
         try:
-            written = resolve(loaded.script, generate)
+            written = resolve(loaded.script, lambda: _on_disk(generate))
         except UsageError as error:
             raise _beside_heads(_from_hook(error)) from error
         scripts = [each for each in written if each is not None]
         imported = [module for each in scripts for module in complete(Path(each.path))]
         return Created(tuple(map(of_script, scripts)), imported=tuple(dict.fromkeys(imported)))
+
+
+def _on_disk(generate: Callable[[], list[Script | None]]) -> list[Script | None]:
+    """The history was read before: what the disk refuses now is the new file, or its template."""
+    try:
+        return generate()
+    except OSError as error:
+        if error.filename is None:
+            raise
+        verb = "read" if str(error.filename).endswith(".mako") else "write"
+        raise OperationError(
+            f'cannot {verb} "{relative(Path(error.filename))}"',
+            detail=f"{error.strerror}. No revision was made.",
+        ) from error
 
 
 def _beside_heads(error: DbtoolError) -> DbtoolError:

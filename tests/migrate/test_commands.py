@@ -332,6 +332,20 @@ def test_revision_beside_two_heads(run: Run, project: Small) -> None:
     assert "Say which it follows: --head ID; or join them first: dbtool merge heads." in ran.err
 
 
+def test_revision_that_cannot_be_written(run: Run, project: Small) -> None:
+    """The file and the reason are named, and what is to be read apart from what is written."""
+    name = "a" * 300
+    ran = run("revision", "-m", "x", "--rev-id", name)
+    assert ran.code == 4
+    assert ran.err == (
+        f'error: cannot write "migrations/versions/{name}_x.py"\n'
+        "detail: File name too long. No revision was made.\n"
+    )
+    (project.root / "migrations/script.py.mako").unlink()
+    ran = run("revision", "-m", "x")
+    assert ran.err.startswith('error: cannot read "migrations/script.py.mako"\n')
+
+
 @pytest.mark.parametrize("count", [30, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_long_history(dbtool: Dbtool, tmp_path: Path, database: Target, count: int) -> None:
     """Many revisions up in one run and down in another, each recorded."""
