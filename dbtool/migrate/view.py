@@ -230,8 +230,8 @@ def _models_missing(result: Drift) -> str:
     """Tables that exist in the database alone are most often models nobody imported."""
     extra = sum(each.kind == "extra-table" for each in result.differences)
     advice = (
-        "did env.py import your models? It can import them, or the settings can name them:"
-        ' models = ["package.module:Base"] under [tool.dbtool]'
+        "did env.py import your models? It can import them, or the settings (dbtool config shows"
+        ' which) can name them: models = ["package.module:Base"]'
     )
     if result.tables_in_models == 0 and not result.pending:
         return f"the models env.py compares have no tables at all: {advice}"

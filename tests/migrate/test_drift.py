@@ -291,6 +291,7 @@ def test_metadata_without_tables_on_an_empty_database(compared: Callable[..., li
     """Nothing against nothing is no drift, and still suspicious."""
     lines = compared("", code=0)
     assert any("have no tables at all: did env.py import your models?" in line for line in lines)
+    assert not any("[tool.dbtool]" in line for line in lines)
 
 
 def test_models_named_in_the_settings(compared: Callable[..., list[str]], project: Small) -> None:

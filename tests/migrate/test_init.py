@@ -10,6 +10,8 @@ import pytest
 from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
 from dbtool.migrate.init import Proposal, Wishes, look, propose, write
+from dbtool.migrate.init.change import Change
+from dbtool.migrate.init.change import write as write_files
 from dbtool.migrate.init.check import Checked, check
 from dbtool.migrate.init.draft import appended_table
 from dbtool.migrate.init.models import find_models
@@ -277,6 +279,38 @@ def test_settings_that_are_there_stay(tmp_path: Path, monkeypatch: pytest.Monkey
     with (project.root / "pyproject.toml").open("a") as file:
         file.write('\n[tool.dbtool]\nfail_on = "warning"\n')
     assert propose(look(project.root), Wishes()).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("dbtool.toml", 'fail_on = "warning"\n', "in dbtool.toml"),
+        ("pyproject.toml", '[project]\nname = "shop"\n', "under [tool.dbtool]"),
+        ("alembic.ini", "[alembic]\nscript_location = db\n", "in dbtool.toml"),
+    ],
+)
+def test_notes_name_the_file_that_settings_stand_in(
+    tmp_path: Path, name: str, text: str, place: str
+) -> None:
+    """A [tool.dbtool] that dbtool would refuse beside dbtool.toml is not advised."""
+    engine = "from sqlalchemy import create_engine\n{} = create_engine('postgresql://')\n"
+    files(tmp_path, {"app/__init__": "", "app/a": engine.format("a"), "app/b": engine.format("b")})
+    files(tmp_path, {"db/env": "from alembic import context\n"})
+    (tmp_path / name).write_text(text)
+    notes = propose(look(tmp_path), Wishes()).notes
+    assert (
+        f"several engines were found (app.a:a, app.b:b); name the application's {place}:"
+        ' engine = "package.module:name"'
+    ) in notes
+
+
+def test_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """The error names the file the user asked for, not the one it is written by way of."""
+    name = "a" * 250
+    with pytest.raises(OperationError) as caught:
+        write_files(tmp_path, [Change("b", None, ""), Change(name, None, "")])
+    assert caught.value.message == f'cannot write "{name}"'
+    assert caught.value.detail == "File name too long. Written so far: b."
 
 
 @pytest.mark.parametrize(

@@ -53,16 +53,19 @@ def write(root: Path, changes: Sequence[Change], directories: Sequence[str] = ()
                 hint="Run dbtool init again.",
             )
     done: list[str] = []
+    at = ""
     try:
         for change in changes:
+            at = change.path
             _write(root / change.path, change.after)
             done.append(change.path)
         for name in directories:
+            at = name
             (root / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         written = f"Written so far: {', '.join(done)}." if done else "Nothing was written."
         raise OperationError(
-            f'cannot write "{error.filename}"', detail=f"{error.strerror}. {written}"
+            f'cannot write "{at}"', detail=f"{error.strerror or error}. {written}"
         ) from error
 
 

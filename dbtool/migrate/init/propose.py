@@ -11,7 +11,7 @@ from dbtool.migrate.init import scaffold
 from dbtool.migrate.init.change import Change
 from dbtool.migrate.init.draft import Draft
 from dbtool.migrate.init.scaffold import TEMPLATES, Plan
-from dbtool.migrate.init.settings import ignore_own_files, propose_settings
+from dbtool.migrate.init.settings import home, ignore_own_files, propose_settings
 from dbtool.migrate.init.survey import Survey
 
 DATABASE_URL = "DATABASE_URL"
@@ -99,7 +99,7 @@ def _adopt(survey: Survey, wishes: Wishes) -> Proposal:
         models=specs,
         variable=_variable(survey),
         changes=draft.changes(),
-        notes=tuple(_doubts(survey, specs)),
+        notes=tuple(_doubts(survey, specs, home(draft, survey))),
     )
 
 
@@ -131,7 +131,7 @@ def _create(survey: Survey, wishes: Wishes) -> Proposal:
         models=specs,
         variable=plan.variable,
         changes=draft.changes(),
-        notes=tuple(_doubts(survey, specs)),
+        notes=tuple(_doubts(survey, specs, home(draft, survey))),
         directories=(f"{directory}/versions",),
         begins_models=is_first,
     )
@@ -150,10 +150,10 @@ def _variable(survey: Survey) -> str:
     return survey.variables[0] if len(survey.variables) == 1 else DATABASE_URL
 
 
-def _doubts(survey: Survey, specs: tuple[str, ...]) -> Iterator[str]:
+def _doubts(survey: Survey, specs: tuple[str, ...], place: str) -> Iterator[str]:
     """What the user should know or decide."""
     if not specs:
-        yield 'no models were found; name them under [tool.dbtool]: models = "package.module:Base"'
+        yield f'no models were found; name them {place}: models = "package.module:Base"'
     elif not survey.models.has_convention and specs == survey.models.specs:
         yield (
             f"{specs[0]} has no naming convention: constraints get names that migrations "
@@ -167,12 +167,12 @@ def _doubts(survey: Survey, specs: tuple[str, ...]) -> Iterator[str]:
     if len(survey.engines) > 1:
         yield (
             f"several engines were found ({', '.join(survey.engines)}); name the application's "
-            'under [tool.dbtool]: engine = "package.module:name"'
+            f'{place}: engine = "package.module:name"'
         )
     if len(survey.variables) > 1 and DATABASE_URL not in survey.variables:
         yield (
             f"the application reads several URLs ({', '.join(survey.variables)}); name the one "
-            'to migrate under [tool.dbtool]: url = "env:NAME"'
+            f'to migrate {place}: url = "env:NAME"'
         )
     if survey.loose_environment:
         yield (

@@ -24,6 +24,15 @@ def propose_settings(draft: Draft, survey: Survey, specs: tuple[str, ...]) -> No
     draft.create(OWN_FILE, body)
 
 
+def home(draft: Draft, survey: Survey) -> str:
+    """Where a setting is to be written, as a hint says it."""
+    if survey.settings is not None:
+        own = survey.settings == OWN_FILE
+    else:
+        own = draft.text(OWN_FILE) is not None or draft.text(PYPROJECT) is None
+    return f"in {OWN_FILE}" if own else "under [tool.dbtool]"
+
+
 def _lines(survey: Survey, specs: tuple[str, ...]) -> list[str]:
     lines = []
     if specs:
