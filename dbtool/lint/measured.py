@@ -167,14 +167,14 @@ def _measured(
     observer.mark()
     seen: dict[tuple[str, str], tuple[Observed, ...]] = {}
     notes: list[str] = []
-    for migration in migrations:
-        if not migration.judged:
-            continue
+    judged = [each for each in migrations if each.judged]
+    for migration in judged:
         notes += _gaps([migration])
         seen[migration.database, migration.name] = observed = observer.observe(migration.up)
         failed = next((each for each in observed if each.failure), None)
         if failed is not None:
-            notes.append(_after(migration, failed))
+            if failed is not observed[-1] or migration is not judged[-1]:
+                notes.append(_after(migration, failed))
             break
     return seen, notes
 

@@ -14,6 +14,7 @@ from dbtool.report import counted
 
 _LONG = (Work.SCAN, Work.REWRITE, Work.BUILD)
 _ACTIONS = {rule_name(each.__name__): each.ACTIONS for each in RULES}
+_USUAL = "public"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -91,7 +92,7 @@ def _line(name: Name, sizes: Sizes) -> str:
     size = sizes.of(name.schema, name.name)
     rows = counted(size.rows, "row") if size and size.rows is not None else "rows not counted"
     stored = f", {_bytes(size.bytes)}" if size and size.bytes else ""
-    return f"{name}: {rows}{stored}"
+    return f"{name.name if name.schema == _USUAL else name}: {rows}{stored}"
 
 
 def _bytes(number: float) -> str:

@@ -320,6 +320,6 @@ def test_findings_about_what_was_seen_say_measured(server: Server) -> None:
     ]
     assert {each.certainty for each in found} == {Certainty.MEASURED}
     assert (found[0].title, found[2].title) == (
-        "public.users is written anew with all its indexes while nobody can use it",
+        "users is written anew with all its indexes while nobody can use it",
         "the server refuses it: function odd(integer) does not exist",
     )

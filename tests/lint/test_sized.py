@@ -48,17 +48,17 @@ def linted(*sql: str) -> Linted:
         (
             "tiny",
             Severity.NOTE,
-            "blocks for less than 1 s (public.tiny: 1,000 rows, 100 kB; 2026-11-21)",
+            "blocks for less than 1 s (tiny: 1,000 rows, 100 kB; 2026-11-21)",
         ),
         (
             "middle",
             Severity.ERROR,
-            "blocks for about 1 s to 3 s (public.middle: 2,000,000 rows, 400 MB; 2026-11-21)",
+            "blocks for about 1 s to 3 s (middle: 2,000,000 rows, 400 MB; 2026-11-21)",
         ),
         (
             "huge",
             Severity.ERROR,
-            "blocks for about 30 s to 12 min (public.huge: 500,000,000 rows, 90 GB; 2026-11-21)",
+            "blocks for about 30 s to 12 min (huge: 500,000,000 rows, 90 GB; 2026-11-21)",
         ),
     ],
 )

@@ -27,6 +27,7 @@ from typing import get_args
 from dbtool.finding import Certainty, Finding, Severity, Unknown, rule_name
 from dbtool.lint.actions import Action
 from dbtool.lint.effect import Cause, Lock, Task, Work
+from dbtool.lint.evidence import locked
 from dbtool.lint.subject import Step, Subject
 
 NAME = rule_name(__name__)
@@ -49,14 +50,18 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
 
 
 def _finding(subject: Subject, step: Step, task: Task) -> Finding:
-    held, _ = subject.held.get(task.relation, (Lock.NONE, subject.statement))
+    held, by = subject.held.get(task.relation, (Lock.NONE, subject.statement))
     lock = max(step.effect.lock_on(task.relation), held)
     others = "nobody can use it" if lock.blocks_reads else "nobody can write to it"
+    since = f"{lock.title} lock held since line {by.line}" if held else ""
     return Finding(
         rule=NAME,
         severity=Severity.ERROR,
-        title=f"{task.relation} {_WORDS[task.work]} while {others}",
+        title=f"{subject.shown(task.relation)} {_WORDS[task.work]} while {others}",
         certainty=Certainty.MEASURED,
-        evidence=(f"{lock.title} lock, seen when the statement was run",),
+        evidence=(
+            *(locked(subject, step.effect) or (since,)),
+            "seen when it was run; its text does not show it",
+        ),
         location=subject.location,
     )
