@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbtool.cli import output
 from dbtool.cli.command import Call
-from dbtool.errors import OperationError, UsageError
+from dbtool.errors import UsageError
 from dbtool.report import Report, counted
 
 if TYPE_CHECKING:
@@ -196,11 +196,6 @@ def measured(call: Call, found: Found, major: int | None, start: "Baseline | Non
     """Run the migrations in a throwaway server, beginning with a schema that was given."""
     from dbtool.lint.measured import measure
 
-    if len({each.database for each in found.migrations}) > 1:
-        raise OperationError(
-            "cannot measure: the project has several databases",
-            hint="Give the section of one of them with -n, or what env.py asks for with -x.",
-        )
     return measure(found.migrations, major=major, baseline=start, progress=call.progress)
 
 
