@@ -32,6 +32,7 @@ class Call:
         self._judges = judges
         self.progress = output.TerminalProgress(quiet=options.quiet)
         self.ask = output.TerminalAsk()
+        self.emitted = False
 
     @cached_property
     def settings(self) -> "Settings":
@@ -73,6 +74,7 @@ class Call:
     def emit(self, report: "Report") -> None:
         """Write one report."""
         formats.write_report(report, self.options.wanted, self.options.output)
+        self.emitted = True
 
     def runs_long(self) -> None:
         """Collect garbage from now on: this command lives long enough to need it."""
@@ -174,8 +176,8 @@ def _failed(call: Call, error: BaseException) -> int:
     if isinstance(error, DbtoolError):
         if call.options.raiseerr:
             failing.trace(error)
-        return failing.fail(call.command, error, wanted, path)
-    return failing.fail_as_bug(call.command, error, wanted, path)
+        return failing.fail(call.command, error, wanted, path, behind=call.emitted)
+    return failing.fail_as_bug(call.command, error, wanted, path, behind=call.emitted)
 
 
 def _hint_of_local(call: Call) -> str:

@@ -11,16 +11,29 @@ from dbtool.errors import BUG_EXIT, DbtoolError, UsageError
 
 
 def fail(
-    command: str, error: DbtoolError, wanted: Format = Format.TERMINAL, path: Path | None = None
+    command: str,
+    error: DbtoolError,
+    wanted: Format = Format.TERMINAL,
+    path: Path | None = None,
+    *,
+    behind: bool = False,
 ) -> int:
-    """Report a failure on stderr, and in the format wanted where programs read it."""
-    _write(command, error, wanted, path)
+    """Report a failure on stderr, and in the format wanted where programs read it.
+
+    It goes `behind` the report that was written before it.
+    """
+    _write(command, error, wanted, path, behind=behind)
     _show(error)
     return error.exit
 
 
 def fail_as_bug(
-    command: str, error: BaseException, wanted: Format = Format.TERMINAL, path: Path | None = None
+    command: str,
+    error: BaseException,
+    wanted: Format = Format.TERMINAL,
+    path: Path | None = None,
+    *,
+    behind: bool = False,
 ) -> int:
     """Print what a bug report needs; returns the exit code of a bug."""
     from dbtool.cli import bug
@@ -30,7 +43,7 @@ def fail_as_bug(
     _show(told)
     told.detail = bug.report(error, sys.argv[1:])
     output.say(told.detail)
-    _write(command, told, wanted, path)
+    _write(command, told, wanted, path, behind=behind)
     return told.exit
 
 
@@ -54,15 +67,31 @@ def without_directory(error: BaseException) -> UsageError | None:
     return None
 
 
-def _write(command: str, error: DbtoolError, wanted: Format, path: Path | None) -> None:
+_TELLS_FAILURES = frozenset({Format.JSON, Format.MARKDOWN, Format.GITHUB})
+"""What can hold a failure; into any other file an annotation for GitHub would not fit."""
+
+
+def _write(
+    command: str, error: DbtoolError, wanted: Format, path: Path | None, *, behind: bool
+) -> None:
     """Let programs know too; where they cannot be told, the failure itself still counts."""
+    path = path if wanted in _TELLS_FAILURES else None
     with suppress(output.ReaderGone, DbtoolError):
         if text := _rendered(command, error, wanted):
-            output.write(text, None if wanted is Format.TERMINAL else path)
+            before = _written(path) if behind and wanted is not Format.JSON else ""
+            output.write(f"{before}{text}", path)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if wanted is Format.GITHUB and summary:
         with suppress(OSError), open(summary, "a", encoding="utf-8") as page:
             page.write(_rendered(command, error, Format.MARKDOWN))
+
+
+def _written(path: Path | None) -> str:
+    """The report that stands in a file already, to go before what is wrong."""
+    if path is None or not path.is_file():
+        return ""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return f"{text}\n" if text else ""
 
 
 def _rendered(command: str, error: DbtoolError, wanted: Format) -> str:

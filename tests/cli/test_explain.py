@@ -216,6 +216,21 @@ def test_expensive_statements_ask(dbtool: Dbtool, url: str) -> None:
     assert agreed.code == 0
 
 
+def test_a_refusal_leaves_the_plan_in_its_file(dbtool: Dbtool, url: str, tmp_path: Path) -> None:
+    """Both stand in the file, in the order in which they would be printed."""
+    series = "generate_series(1, (SELECT 1))"
+    sql = f"SELECT count(*) FROM orders, {series} a, {series} b"
+    page = tmp_path / "plan.md"
+    page.write_text("what was there before\n")
+    for _ in range(2):
+        words = ("--format", "markdown", "-o", page)
+        ran = dbtool("explain", sql, "--url", url, *words)
+        assert (ran.code, ran.out) == (2, "")
+        plan, _, refusal = page.read_text().partition("\n## dbtool explain\n\n**error**: ")
+        assert plan.startswith("## dbtool explain\n\nnot run: the planner expects 1 row")
+        assert refusal.startswith("refused to run the statement\n")
+
+
 def test_a_value_of_another_type(dbtool: Dbtool, url: str) -> None:
     """The parameter and the value are named, in the user's words, not in ours."""
     sql = "SELECT * FROM orders WHERE customer_id = $1"

@@ -303,6 +303,10 @@ def test_failure_in_the_format_asked_for(sample: Sample) -> None:
     ran = sample.run("fail", "lock", "--format", "markdown", "-o", "page.md")
     assert (ran.returncode, ran.stdout) == (5, "")
     assert (sample.directory / "page.md").read_text() == page
+    actions = {"GITHUB_ACTIONS": "true"}
+    ran = sample.run("fail", "lock", "--format", "sarif", "-o", "log.sarif", env=actions)
+    assert (ran.returncode, ran.stdout[:7]) == (5, "::error")
+    assert not (sample.directory / "log.sarif").exists()
     summary = sample.directory / "summary.md"
     sample.run("fail", "lock", "--format", "github", env={"GITHUB_STEP_SUMMARY": str(summary)})
     assert summary.read_text() == page
