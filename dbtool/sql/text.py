@@ -38,11 +38,6 @@ def fingerprint(text: str) -> str:
     return str(postgast.fingerprint(text).hex)
 
 
-def normalise(text: str) -> str:
-    """The statement with its literals replaced by `$1`, `$2`, …"""
-    return str(postgast.normalize(text))
-
-
 MOST_FORMATTED = 20_000
 """Characters beyond which a statement is left as it was written; the formatter has limits."""
 
