@@ -73,6 +73,7 @@ class Index:
     method: str = "btree"
     valid: bool = True
     constraint: str = ""
+    part_of: str = ""
 
     def uses(self, column: str) -> bool:
         """Whether the column is anywhere in it."""
@@ -257,12 +258,16 @@ class Schema:
             found.extend(self.tables[name] for name in each.children if name in self.tables)
         return tuple(found)
 
-    def using(self, type_name: Name) -> Iterator[tuple[Table, Column]]:
-        """Every column of a type of the user."""
-        wanted = self.full(type_name)
+    def using(self, type_name: Name, derived: bool = False) -> Iterator[tuple[Table, Column]]:
+        """Every column of a type of the user, on request also of domains that stand on it."""
+        found = self.type(type_name)
+        wanted = [found.name if found is not None else self.full(type_name)]
+        for base in wanted if derived else ():
+            above = (each for each in self.types.values() if each.base is not None)
+            wanted += [each.name for each in above if each.base and self._is(each.base, base)]
         for table in self.tables.values():
             for column in table.columns.values():
-                if column.type is not None and self._is(column.type, wanted):
+                if column.type is not None and any(self._is(column.type, n) for n in wanted):
                     yield table, column
 
     def _is(self, type_: Type, wanted: Name) -> bool:

@@ -37,6 +37,12 @@ def base() -> tuple[str, ...]:
     return pieces((CORPUS / "base.sql").read_text())
 
 
+def every_case() -> tuple[Case, ...]:
+    """The cases of all files."""
+    files = ("statements.sql", "twisted.sql", "rare.sql")
+    return tuple(case for file in files for case in cases(file))
+
+
 def cases(file: str = "statements.sql") -> tuple[Case, ...]:
     """The cases of a file."""
     found = []

@@ -13,7 +13,7 @@ from dbtool.lint.schema import Schema
 from dbtool.scratch.server import Server
 from dbtool.statement import Migration, Statement
 from tests.conftest import MAJOR
-from tests.lint.cases import Case, base, cases, pieces
+from tests.lint.cases import Case, base, every_case, pieces
 from tests.lint.oracle import Measured, measure
 
 TEMPLATE = "lint_corpus"
@@ -100,7 +100,7 @@ def compared(server: Server, template: str) -> Iterator[tuple[Compared, ...]]:
     shared = server.create_database("lint_shared", template)
     found = []
     with SyncConnection(shared) as connection:
-        for case in (*cases("statements.sql"), *cases("twisted.sql")):
+        for case in every_case():
             if not case.fits(MAJOR):
                 continue
             if case.before or case.alone:

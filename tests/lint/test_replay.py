@@ -10,7 +10,7 @@ from dbtool.lint.read import read
 from dbtool.lint.replay import apply
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, Type
 from tests.conftest import MAJOR
-from tests.lint.cases import Case, base, cases, pieces
+from tests.lint.cases import Case, base, every_case, pieces
 
 Catalog = dict[str, tuple[frozenset[str], frozenset[str], frozenset[str]]]
 
@@ -116,7 +116,7 @@ def test_tables_are_those_of_the_server(database: Target) -> None:
     with SyncConnection(database) as connection:
         for sql in base():
             connection.execute(sql)
-        for case in (*cases("statements.sql"), *cases("twisted.sql")):
+        for case in every_case():
             found = None if case.alone or not case.fits(MAJOR) else _after(connection, case)
             if found is None or _shown_otherwise(case):
                 continue
@@ -152,7 +152,7 @@ def test_going_back() -> None:
     schema = replayed(*base())
     before = ours(schema), dict(schema.types), dict(schema.views), dict(schema.index_owners)
     schema.begin()
-    for case in cases("statements.sql"):
+    for case in every_case():
         actions = read(case.sql)
         for place in actions.turns:
             apply(schema, actions[place])

@@ -26,6 +26,8 @@ def effect_of(action: act.Action, state: State) -> Effect:
     """The locks and the work of one action."""
     if state.schema.complete and (missing := absent(action, state)) is not None:
         return missing
+    if _of_view(action, state):
+        return NOTHING
     judge = _EFFECTS.get(type(action))
     effect = judge(action, state) if judge is not None else NOTHING
     if state.session.new_labels and not isinstance(action, act.AddEnumValue):
@@ -52,6 +54,14 @@ def absent(action: act.Action, state: State) -> Effect | None:
     return Effect(tasks=(Task(Work.FAIL, full, Cause.MISSING, why, "42P01"),))
 
 
+def _of_view(action: act.Action, state: State) -> bool:
+    """Whether a change of a table is one of a view, which holds no rows."""
+    name: Name | None = getattr(action, "table", None)
+    if name is None or isinstance(action, act.CreateTable | act.CreateIndex):
+        return False
+    return state.schema.table(name) is None and state.schema.view(name) is not None
+
+
 def _with_label_used(effect: Effect, action: act.Action, state: State) -> Effect:
     """A label added in this transaction cannot be used before it commits."""
     for label, type_name in state.session.new_labels.items():
@@ -71,7 +81,13 @@ def _could_use(action: act.Action, state: State, type_name: str) -> bool:
     table = state.schema.table(name) if name is not None else None
     if table is None or not table.complete or isinstance(action, act.AddColumn):
         return True
-    return any(each.type and each.type.name == type_name for each in table.columns.values())
+    of_type = {
+        each.name for each in table.columns.values() if each.type and each.type.name == type_name
+    }
+    if isinstance(action, act.Write) and action.columns:
+        read = action.where.columns if action.where is not None else frozenset()
+        of_type &= {*action.columns, *read}
+    return bool(of_type)
 
 
 # Each function takes the action it stands beside: one type per entry, which no type can say.

@@ -90,6 +90,9 @@ def drop(action: act.DropColumn, state: State) -> Effect:
     for key in table.foreign_keys:
         if action.column in key.columns and key.references is not None:
             made.lock(Lock.ACCESS_EXCLUSIVE, state.table(key.references))
+    if table.bound is not None:
+        why = f"{table.name.name} is a partition: the column is that of the whole table"
+        made.fail("42P16", table.name, Cause.PARTITIONED, why)
     _depended_on(made, table, action, state)
     return made.done()
 

@@ -16,9 +16,12 @@ def alter(action: act.AlterDomain, state: State) -> Effect:
     if not checked:
         return made.done()
     found = False
-    for table, column in state.schema.using(action.name):
+    for table, column in state.schema.using(action.name, derived=True):
         found = True
-        if not table.partition_by:
+        if column.type is not None and column.type.array:
+            why = f"column {column.name} of {table.name.name} is an array of it"
+            made.fail("0A000", table.name, Cause.DEPENDENT, why)
+        elif not table.partition_by:
             made.lock(Lock.SHARE, table)
             made.task(Work.SCAN, table, Cause.DOMAIN_CHECKED, column.name)
     if not found and not state.schema.complete:

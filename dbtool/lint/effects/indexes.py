@@ -78,7 +78,8 @@ def reindex(action: act.Reindex, state: State) -> Effect:
     made = Making()
     whole = action.kind not in ("index", "table")
     table = state.table(action.name) if action.kind == "table" else _table_of(action, state)
-    if state.session.in_transaction and (action.concurrently or whole):
+    alone = action.concurrently or whole or table.partition_by
+    if state.session.in_transaction and alone:
         why = f"REINDEX {action.kind.upper()} cannot run inside a transaction block"
         made.fail("25001", table.name, Cause.IN_TRANSACTION, why)
         return made.done()

@@ -20,6 +20,9 @@ def create(action: act.CreateTable, state: State) -> Effect:
     for other in others:
         if state.schema.full(other) != state.schema.full(action.table):
             made.lock(Lock.SHARE_ROW_EXCLUSIVE, state.table(other))
+            if state.schema.complete and state.schema.table(other) is None:
+                why = f"relation {other} does not exist"
+                made.fail("42P01", state.schema.full(other), Cause.MISSING, why)
     for each_parent in action.inherits:
         made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, state.table(each_parent))
     _join(made, action, state)
@@ -65,6 +68,10 @@ def drop(action: act.Drop, state: State) -> Effect:
     match action.kind:
         case "table" | "materialized view" | "foreign table":
             _drop_table(made, action, state)
+        case "schema":
+            _drop_schema(made, action, state)
+        case "trigger" if action.if_exists and table and _lacks_trigger(table, action.part):
+            pass
         case "trigger" | "rule" | "policy":
             made.lock(Lock.ACCESS_EXCLUSIVE, table or state.table(action.name))
         case "type" | "domain":
@@ -103,6 +110,18 @@ def _drop_table(made: Making, action: act.Drop, state: State) -> None:
     made.lock(Lock.ACCESS_EXCLUSIVE, *(each for each in stored if each is not None))
     if dependents and not action.cascade:
         made.fail("2BP01", table.name, Cause.DEPENDENT, f"{dependents[0]} depends on it")
+
+
+def _lacks_trigger(table: Table, trigger: str) -> bool:
+    return table.complete and trigger not in table.triggers
+
+
+def _drop_schema(made: Making, action: act.Drop, state: State) -> None:
+    tables = [each for each in state.schema.tables.values() if each.name.schema == action.name.name]
+    made.lock(Lock.ACCESS_EXCLUSIVE, *(tables if action.cascade else ()))
+    if tables and not action.cascade:
+        why = f"{tables[0].name} is in it"
+        made.fail("2BP01", Name("", action.name.name), Cause.DEPENDENT, why)
 
 
 def _drop_type(made: Making, action: act.Drop, state: State) -> None:
@@ -196,7 +215,8 @@ def alter(action: act.AlterTable, state: State) -> Effect:
     made.lock(_MODES.get(action.change, Lock.ACCESS_EXCLUSIVE), *family)
     if action.change in _REWRITING and not whole.partition_by:
         settled = {"set logged": "permanent", "set unlogged": "unlogged"}.get(action.change)
-        if not whole.complete or settled != whole.persistence:
+        usual = action.subject in ("pg_default", "heap")
+        if not whole.complete or (settled != whole.persistence and not usual):
             made.task(Work.REWRITE, whole, Cause.REWRITE_COMMAND, action.change)
     if action.change == "set unlogged":
         for other in state.schema.referring(whole):

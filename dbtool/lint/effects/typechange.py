@@ -137,9 +137,18 @@ def _refuse(
         if action.column in columns:
             why = f"trigger {trigger} is for UPDATE OF it"
             made.fail("0A000", table.name, Cause.TYPE_USED, why)
+    if table.bound is not None:
+        why = f"{table.name.name} is a partition: the type is that of the whole table"
+        made.fail("42P16", table.name, Cause.PARTITIONED, why)
     if action.column in table.partition_keys:
         why = "the table is partitioned by it"
         made.fail("42P16", table.name, Cause.TYPE_USED, why)
+    _refuse_cast(made, table, action, column, state)
+
+
+def _refuse_cast(
+    made: Making, table: Table, action: act.AlterColumnType, column: Column, state: State
+) -> None:
     if column.type is not None and castable(column.type, action.type, state.schema) is False:
         if action.using is None:
             why = f"{column.type} cannot be cast to {action.type} by itself: it takes USING"

@@ -293,6 +293,6 @@ def comment(node: Node) -> Iterator[act.Action]:
     """COMMENT ON."""
     parts = object_name(node.object)
     on_table = node.objtype in (pb.OBJECT_TABLE, pb.OBJECT_VIEW, pb.OBJECT_MATVIEW)
-    on_part = node.objtype in (pb.OBJECT_COLUMN, pb.OBJECT_TABCONSTRAINT, pb.OBJECT_TRIGGER)
+    on_part = node.objtype == pb.OBJECT_COLUMN
     table = _as_name(parts if on_table else parts[:-1]) if on_table or on_part else None
     yield act.Comment(table=table)

@@ -108,14 +108,13 @@ def new_constraint(schema: Schema, action: act.AddConstraint) -> None:
     """ADD CONSTRAINT; checks and the like come to the partitions too."""
     table = known(schema, action.table)
     add_constraint(schema, table.name, action.constraint)
-    if action.constraint.kind in (Holds.UNIQUE, Holds.EXCLUDE):
+    kind = action.constraint.kind
+    indexed = kind in (Holds.UNIQUE, Holds.EXCLUDE, Holds.PRIMARY_KEY)
+    if indexed and not table.partition_by:
         return
+    below = replace(action.constraint, name="") if indexed else action.constraint
     for each in schema.family(table)[1:]:
-        if action.constraint.kind is Holds.PRIMARY_KEY:
-            not_null = replace(action.constraint, kind=Holds.NOT_NULL, name="")
-            add_constraint(schema, each.name, not_null)
-        else:
-            add_constraint(schema, each.name, action.constraint)
+        add_constraint(schema, each.name, below)
 
 
 def _constraint(
@@ -141,16 +140,25 @@ def validate(schema: Schema, action: act.ValidateConstraint) -> None:
 
 def drop_constraint(schema: Schema, action: act.DropConstraint) -> None:
     """DROP CONSTRAINT, with the index that came with it."""
+    whole = known(schema, action.table).constraints.get(action.constraint)
     for table in schema.family(known(schema, action.table)):
-        found = table.constraints.get(action.constraint)
+        found = table.constraints.get(action.constraint) or _part_of(table, whole)
         if found is None:
             continue
         if action.cascade and found.kind in (Holds.PRIMARY_KEY, Holds.UNIQUE):
             _forget_keys(schema, table, {*found.columns})
-        drop_index(schema, Name(table.name.schema, action.constraint))
+        drop_index(schema, Name(table.name.schema, found.name))
         table = known(schema, table.name)
         left = {key: each for key, each in table.constraints.items() if each is not found}
         store(schema, _nullable_again(replace(table, constraints=left), found))
+
+
+def _part_of(table: Table, whole: Constraint | None) -> Constraint | None:
+    """The key of a partition that belongs to the one of the whole table."""
+    if whole is None or whole.kind not in (Holds.PRIMARY_KEY, Holds.UNIQUE):
+        return None
+    same = (each for each in table.having(whole.kind) if each.columns == whole.columns)
+    return next(same, None)
 
 
 def _nullable_again(table: Table, dropped: Constraint) -> Table:

@@ -255,6 +255,10 @@ def attach_index(schema: Schema, action: act.AttachIndex) -> None:
         valid = replace(table.indexes[action.index.name], valid=True)
         indexes = {**table.indexes, action.index.name: valid}
         tables.store(schema, replace(table, indexes=indexes))
+        child = schema.index_table(action.partition)
+        if child is not None and (part := child.indexes.get(action.partition.name)) is not None:
+            part = replace(part, part_of=action.index.name)
+            tables.store(schema, replace(child, indexes={**child.indexes, part.name: part}))
 
 
 def set_variable(schema: Schema, action: act.SetVariable) -> None:

@@ -56,10 +56,14 @@ def create(schema: Schema, action: act.CreateTable) -> None:
 
 def _take_over(schema: Schema, name: Name, parent: Table, indexes: bool) -> None:
     for constraint in parent.constraints.values():
-        if constraint.kind not in _INDEXED and (indexes or constraint.kind is Holds.CHECK):
+        if constraint.kind in _INDEXED and indexes:
+            add_constraint(schema, name, replace(constraint, name="", index=""))
+        elif constraint.kind is Holds.CHECK or indexes:
             add_constraint(schema, name, constraint)
     for index in parent.indexes.values() if indexes else ():
-        add_index(schema, replace(index, table=name, name="", constraint=""))
+        if not index.constraint:
+            part = replace(index, table=name, name="", part_of=index.name)
+            add_index(schema, part)
 
 
 def create_as(schema: Schema, action: act.CreateTableAs) -> None:
@@ -123,6 +127,7 @@ def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> 
                 unique=unique,
                 constraint=constraint.name,
             ),
+            recurse=False,
         )
     return constraint.name
 
@@ -148,7 +153,7 @@ def _made_not_null(columns: Mapping[str, Column], constraint: Constraint) -> Map
     return {**columns, **changed}
 
 
-def add_index(schema: Schema, index: Index) -> None:
+def add_index(schema: Schema, index: Index, recurse: bool = True) -> None:
     """Enter an index; a partitioned table's index is made on its partitions as well."""
     table = known(schema, index.table)
     if not index.name:
@@ -157,8 +162,9 @@ def add_index(schema: Schema, index: Index) -> None:
     index = replace(index, table=table.name)
     store(schema, replace(table, indexes={**table.indexes, index.name: index}))
     schema.put(schema.index_owners, Name(table.name.schema, index.name), table.name)
-    for child in table.children if table.partition_by else ():
-        add_index(schema, replace(index, table=child, name="", constraint=""))
+    for child in table.children if table.partition_by and recurse else ():
+        part = replace(index, table=child, name="", constraint="", part_of=index.name)
+        add_index(schema, part)
 
 
 def drop_index(schema: Schema, name: Name) -> None:
@@ -168,6 +174,10 @@ def drop_index(schema: Schema, name: Name) -> None:
         indexes = {key: each for key, each in table.indexes.items() if key != name.name}
         store(schema, replace(table, indexes=indexes))
         schema.remove(schema.index_owners, Name(table.name.schema, name.name))
+        for child in table.children if table.partition_by else ():
+            for part in [*known(schema, child).indexes.values()]:
+                if part.part_of == name.name:
+                    drop_index(schema, Name(child.schema, part.name))
 
 
 def drop(schema: Schema, name: Name) -> None:

@@ -1,0 +1,130 @@
+-- What is met less often: moved and rebuilt tables, derived types, whole schemas, labels just added.
+
+ALTER TABLE users SET TABLESPACE pg_default;
+ALTER TABLE users SET ACCESS METHOD heap;
+ALTER INDEX users_code_idx SET TABLESPACE pg_default;
+ALTER INDEX users_code_idx SET (fillfactor = 70);
+--+ CREATE DOMAIN smaller AS positive; CREATE TABLE derived (a smaller); INSERT INTO derived VALUES (1); UPDATE users SET measured = 1
+ALTER DOMAIN positive ADD CONSTRAINT c CHECK (VALUE < 100);
+--+ CREATE TABLE lists (a fallback[]); INSERT INTO lists VALUES ('{1}')
+ALTER DOMAIN fallback ADD CONSTRAINT c CHECK (VALUE < 100);
+--+ CREATE SCHEMA app; CREATE TABLE app.t (a integer)
+DROP SCHEMA app CASCADE;
+--+ CREATE SCHEMA app; CREATE TABLE app.t (a integer)
+DROP SCHEMA app;
+--+ CREATE SCHEMA app
+DROP SCHEMA app;
+--set ALTER TYPE mood ADD VALUE 'new'
+UPDATE users SET feeling = 'new' WHERE id = 1;
+--set ALTER TYPE mood ADD VALUE 'new'
+ALTER TABLE users ALTER COLUMN feeling SET DEFAULT 'new';
+--set ALTER TYPE mood ADD VALUE 'new'
+ALTER TABLE users ADD COLUMN x mood DEFAULT 'new';
+--set ALTER TYPE mood ADD VALUE 'new'
+INSERT INTO teams VALUES (7, 'new');
+--set CREATE TYPE fresh AS ENUM ('old')
+ALTER TABLE users ADD COLUMN x fresh DEFAULT 'old';
+--set ALTER TYPE mood ADD VALUE 'new'
+UPDATE users SET name = 'new' WHERE id = 1;
+--set ALTER TABLE users ADD COLUMN x integer
+ALTER TABLE users ALTER COLUMN x TYPE bigint;
+CREATE MATERIALIZED VIEW m AS SELECT * FROM users;
+ALTER MATERIALIZED VIEW totals RENAME TO t;
+ALTER MATERIALIZED VIEW totals RENAME COLUMN n TO m;
+ALTER VIEW seen_users RENAME TO v;
+ALTER VIEW seen_users ALTER COLUMN seen SET DEFAULT 'x';
+ALTER TYPE mood OWNER TO CURRENT_USER;
+ALTER SEQUENCE counter OWNED BY teams.id;
+ALTER SEQUENCE counter RESTART;
+DROP TYPE IF EXISTS nosuch;
+DROP VIEW IF EXISTS nosuch;
+DROP FUNCTION unstable();
+DROP TRIGGER users_touch ON users;
+DROP TRIGGER IF EXISTS nosuch ON users;
+DROP INDEX users_nullable_idx, users_lower_idx;
+DROP TABLE posts, plain_rows;
+ALTER TABLE events ADD PRIMARY KEY (id, day);
+--pg >=18
+ALTER TABLE events ADD CONSTRAINT c UNIQUE (id, day);
+ALTER TABLE events ADD CONSTRAINT c FOREIGN KEY (id) REFERENCES users (id);
+ALTER TABLE events DROP COLUMN kind;
+ALTER TABLE events RENAME COLUMN kind TO sort;
+ALTER TABLE events RENAME TO happenings;
+ALTER TABLE events_2024 ADD CONSTRAINT c CHECK (id > 0);
+ALTER TABLE events_2024 ALTER COLUMN kind SET NOT NULL;
+ALTER TABLE events_2024 ALTER COLUMN kind SET DEFAULT 'x';
+ALTER TABLE events_2024 ALTER COLUMN kind TYPE varchar;
+CREATE INDEX i ON events_2024 (kind);
+TRUNCATE events;
+DROP INDEX IF EXISTS users_code_idx;
+--+ CREATE INDEX whole ON events (kind)
+DROP INDEX whole;
+--+ CREATE INDEX whole ON events (kind)
+REINDEX INDEX whole;
+--+ CREATE INDEX whole ON ONLY events (kind); CREATE INDEX part ON events_2024 (kind)
+ALTER INDEX whole ATTACH PARTITION part;
+--+ CREATE TABLE child () INHERITS (plain_rows)
+ALTER TABLE child NO INHERIT plain_rows;
+--+ CREATE TABLE e2 PARTITION OF events FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')
+ALTER TABLE events DETACH PARTITION e2;
+--+ CREATE TABLE e2 (id integer, day date NOT NULL, kind text)
+ALTER TABLE events ATTACH PARTITION e2 FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+--+ CREATE TABLE e2 (id integer, day date NOT NULL, kind text); ALTER TABLE events_rest ADD CHECK (day < '2027-01-01' OR day >= '2028-01-01')
+ALTER TABLE events ATTACH PARTITION e2 FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+--+ ALTER TABLE events_rest ADD CHECK (day < '2027-01-01' OR day >= '2028-01-01')
+CREATE TABLE e2 PARTITION OF events FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+--+ CREATE TABLE keyed (id integer, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day); CREATE TABLE keyed_1 PARTITION OF keyed FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')
+ALTER TABLE keyed_1 ALTER COLUMN id SET NOT NULL;
+--+ CREATE TABLE keyed (id integer, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day); CREATE TABLE keyed_1 PARTITION OF keyed FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')
+ALTER TABLE keyed DROP CONSTRAINT keyed_pkey;
+--+ CREATE TABLE keyed (id integer, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day); CREATE TABLE keyed_1 PARTITION OF keyed FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')
+DROP TABLE keyed_1;
+--+ CREATE TABLE spare (id integer, day date NOT NULL, kind text); ALTER TABLE events DETACH PARTITION events_rest
+ALTER TABLE events ATTACH PARTITION spare DEFAULT;
+CREATE TABLE n (id integer REFERENCES users (id), team integer REFERENCES teams);
+CREATE TABLE n (id integer, day date REFERENCES nosuch (day));
+CREATE TABLE n AS SELECT 1 AS a;
+CREATE TABLE n (id integer GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (id), CHECK (id > 0));
+CREATE UNLOGGED TABLE n (id integer);
+CREATE VIEW n AS SELECT * FROM events;
+CREATE CONSTRAINT TRIGGER t AFTER INSERT ON posts FROM users DEFERRABLE FOR EACH ROW EXECUTE FUNCTION touch();
+ALTER TABLE users DISABLE TRIGGER ALL;
+ALTER TABLE users FORCE ROW LEVEL SECURITY;
+ALTER TABLE users ALTER COLUMN name SET STATISTICS -1;
+ALTER TABLE users ADD COLUMN x integer, DROP COLUMN name;
+ALTER TABLE users DROP COLUMN code, DROP COLUMN mark;
+ALTER TABLE users ADD COLUMN x integer, ALTER COLUMN x SET DEFAULT 5;
+ALTER TABLE users ADD COLUMN x integer DEFAULT 5, ALTER COLUMN x SET NOT NULL;
+ALTER TABLE users ADD COLUMN x integer DEFAULT 5, ADD CONSTRAINT c CHECK (x > 0) NOT VALID;
+ALTER TABLE users ADD COLUMN x integer, ADD CONSTRAINT c FOREIGN KEY (x) REFERENCES teams (id);
+ALTER TABLE users ADD COLUMN x integer, ADD CONSTRAINT c FOREIGN KEY (x) REFERENCES teams (id) NOT VALID;
+ALTER TABLE users ALTER COLUMN small TYPE integer, ALTER COLUMN number SET NOT NULL;
+ALTER TABLE users ALTER COLUMN code_checked TYPE text, ALTER COLUMN code TYPE text;
+ALTER TABLE users ALTER COLUMN number DROP DEFAULT, ALTER COLUMN number SET DEFAULT 1, ALTER COLUMN number DROP NOT NULL;
+ALTER TABLE users ALTER COLUMN id TYPE bigint;
+ALTER TABLE posts ALTER COLUMN id TYPE integer;
+ALTER TABLE users ALTER COLUMN code TYPE varchar(10) COLLATE "C";
+ALTER TABLE users ALTER COLUMN code TYPE character varying(255);
+ALTER TABLE users ALTER COLUMN amount TYPE decimal(14, 2);
+ALTER TABLE users ALTER COLUMN amount TYPE numeric(14, 3);
+ALTER TABLE users ALTER COLUMN created TYPE timestamp without time zone;
+ALTER TABLE users ALTER COLUMN ratio TYPE real;
+ALTER TABLE users ALTER COLUMN doc TYPE jsonb USING doc || '{}';
+ALTER TABLE users ALTER COLUMN tags TYPE text USING array_to_string(tags, ',');
+ALTER TABLE users ALTER COLUMN key TYPE bytea USING decode(replace(key::text, '-', ''), 'hex');
+ALTER TABLE users ALTER COLUMN big TYPE numeric(20, 0);
+ALTER TABLE users ALTER COLUMN big TYPE text USING big::text;
+ALTER TABLE users ALTER COLUMN meta TYPE text;
+ALTER TABLE users ALTER COLUMN doubled TYPE bigint;
+ALTER TABLE users ALTER COLUMN seen SET NOT NULL;
+DELETE FROM users WHERE false;
+MERGE INTO teams t USING (SELECT 1 AS id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = 'm';
+SELECT * FROM users FOR UPDATE;
+SELECT setval('counter', 5);
+LOCK TABLE users IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE users, teams;
+ANALYZE;
+COMMENT ON INDEX users_code_idx IS 'i';
+COMMENT ON CONSTRAINT proven_there ON users IS 'c';
+COMMENT ON VIEW seen_users IS 'v';
+COMMENT ON TYPE mood IS 't';
