@@ -197,7 +197,6 @@ OPT_IN: tuple[StatementRule, ...] = (
     char_column,
     timestamp_without_time_zone,
     money_column,
-    json_column,
     constraint_unnamed,
     existence_ignored,
     name_too_long,
