@@ -31,11 +31,14 @@ def change_of(subject: Subject, action: AlterColumnType, place: int) -> Change:
 
 
 def _referring(subject: Subject, action: AlterColumnType) -> Iterator[str]:
+    """What of other tables hangs on the column."""
     table = subject.table(action.table)
     for other in subject.schema.referring(table) if table else ():
         for key in other.foreign_keys:
             if table and key.references == table.name and action.column in key.referenced:
                 yield f"{key.name} of {subject.shown(other.name)}"
+    for view in subject.schema.readers(table.name, action.column) if table else ():
+        yield f"view {subject.shown(view.name)}"
 
 
 def safely(subject: Subject, change: Change) -> Fix:

@@ -1,12 +1,14 @@
 """A finding about a statement, with its evidence in words: what is locked, who waits, for what."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dbtool.finding import Finding, Fix, Severity
 from dbtool.lint import saying
+from dbtool.lint.actions import Action
 from dbtool.lint.code import execute
 from dbtool.lint.code.statements import single
 from dbtool.lint.effect import Effect, Lock, Task, Work
+from dbtool.lint.read import read_all
 from dbtool.lint.schema import Name
 from dbtool.lint.subject import Subject
 
@@ -82,3 +84,12 @@ def own_code(subject: Subject, place: int) -> str:
     if len(subject.steps) == 1 and calls.count(call) == 1:
         return saying.own_code(statement)
     return execute(single(statement.sql, place))
+
+
+def afterwards(subject: Subject, place: int) -> Iterator[Action]:
+    """The actions behind one: the rest of its statement, and the later ones of its migration."""
+    yield from (step.action for step in subject.steps[place + 1 :])
+    statements = subject.migration.up
+    behind = next((n for n, each in enumerate(statements, 1) if each is subject.statement), 0)
+    for actions in read_all([each.sql for each in statements[behind:]]) if behind else ():
+        yield from actions

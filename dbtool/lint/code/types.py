@@ -35,7 +35,7 @@ class Change:
     """A column and the type it is to get; `value` is what stands behind USING.
 
     `written` is the table's name as the statement has it; `known` what is known of the table;
-    `referring` are the foreign keys of other tables that use the column.
+    `referring` is what uses the column from outside: foreign keys and views.
     """
 
     written: Name

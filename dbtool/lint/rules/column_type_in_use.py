@@ -25,6 +25,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AlterColumnType
+from dbtool.lint.changing import change_of, safely
 from dbtool.lint.code import execute, sql_name
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, own_code
@@ -54,6 +55,8 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _fix(subject: Subject, action: AlterColumnType, place: int) -> Fix | None:
     """A view can be put aside; its text is the team's to fill in."""
+    if any(subject.tasks(Cause.TYPE_CHANGE)):
+        return safely(subject, change_of(subject, action, place))
     table = subject.table(action.table)
     views: tuple[View, ...] = subject.schema.readers(table.name, action.column) if table else ()
     names = [view.name for view in views if view.name not in subject.schema.tables]

@@ -3,8 +3,8 @@
 Why: the column takes no null and from now on no INSERT that leaves it out. The release that runs
 during the deploy leaves it out: each of its inserts fails with SQLSTATE 23502.
 
-When: the column is NOT NULL, nothing else fills it, and the table is in use. Also where the same
-migration adds the column: the running release has never heard of it. All versions.
+When: the column is NOT NULL, no later operation fills it, and the table is in use. Also where the
+same migration adds the column: the running release has never heard of it. All versions.
 
 Bad:
 ```sql
@@ -20,9 +20,9 @@ ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'new';
 from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
-from dbtool.lint.actions import SetDefault
+from dbtool.lint.actions import Action, ChangeIdentity, DropColumn, DropNotNull, SetDefault
 from dbtool.lint.code import chain
-from dbtool.lint.evidence import found, own_code
+from dbtool.lint.evidence import afterwards, found, own_code
 from dbtool.lint.schema import Column, Table
 from dbtool.lint.subject import Subject
 
@@ -39,6 +39,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         table = subject.table(action.table)
         column = table.columns.get(action.column) if table else None
         if table is None or column is None or not _required(table, column):
+            continue
+        if any(_fills(each, action) for each in afterwards(subject, place)):
             continue
         code = chain(
             f"# deploy the program that names {action.column} in every INSERT first",
@@ -60,3 +62,17 @@ def _required(table: Table, column: Column) -> bool:
     filled = column.identity or column.serial or column.generated
     in_use = not table.new and table.persistence != "temporary"
     return in_use and bool(column.not_null) and column.default is not None and not filled
+
+
+def _fills(later: Action, dropped: SetDefault) -> bool:
+    """Whether a later action of the migration spares inserts the value again."""
+    match later:
+        case SetDefault(column=column, default=default):
+            filled = column == dropped.column and default is not None
+        case ChangeIdentity(column=column, change="add") | DropNotNull(column=column):
+            filled = column == dropped.column
+        case DropColumn(column=column):
+            filled = column == dropped.column
+        case _:
+            return False
+    return filled and later.table.name == dropped.table.name

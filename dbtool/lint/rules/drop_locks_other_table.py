@@ -21,9 +21,10 @@ DROP TABLE items;
 ```
 """
 
+import re
 from collections.abc import Iterator
 
-from dbtool.finding import Finding, Fix, Severity, rule_name
+from dbtool.finding import Finding, Fix, Severity, Unknown, rule_name
 from dbtool.lint.actions import Drop, DropColumn, DropConstraint
 from dbtool.lint.code import chain, execute
 from dbtool.lint.code.columns import drop_constraint
@@ -35,16 +36,22 @@ from dbtool.lint.subject import Subject
 NAME = rule_name(__name__)
 ACTIONS = (Drop, DropColumn, DropConstraint)
 
+_CALLED = re.compile(r"(?:^|_)(?:fk|fkey)(?:_|$)", re.I)
 
-def check(subject: Subject) -> Iterator[Finding]:
+
+def check(subject: Subject) -> Iterator[Finding | Unknown]:
     """Report drops that lock a table which they do not name."""
     for place, step in enumerate(subject.steps):
         action, effect = step.action, step.effect
         match action:
-            case Drop(kind="table") | DropColumn() | DropConstraint():
-                name = action.name if isinstance(action, Drop) else action.table
+            case Drop(kind="table", name=name):
+                pass
+            case DropColumn(table=name) | DropConstraint(table=name):
+                pass
             case _:
                 continue
+        if isinstance(action, DropConstraint):
+            yield from _doubted(subject, action, effect)
         others = _others(subject, name, effect)
         alone = isinstance(action, DropConstraint)
         if not others or effect.fails or (alone and _in_a_hurry(subject)):
@@ -62,18 +69,34 @@ def check(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def _doubted(subject: Subject, action: DropConstraint, effect: Effect) -> Iterator[Unknown]:
+    """What is called a foreign key may be one of a table nobody has seen."""
+    table = subject.table(action.table)
+    seen = table is not None and (table.complete or action.constraint in table.constraints)
+    called = "foreignkey" in subject.statement.source or _CALLED.search(action.constraint)
+    if called and effect.locks and not seen and not _in_a_hurry(subject):
+        yield Unknown(
+            rule=NAME,
+            reason=f"{action.table}: which table {action.constraint} refers to, and so locks as well",
+            decide="lint it with the history, or give the schema with --schema",
+        )
+
+
 def _others(subject: Subject, name: Name, effect: Effect) -> list[Name]:
-    """The locked tables that are neither the named one nor above or below it."""
+    """The locked tables that the statement does not name and the transaction has not yet."""
     table = subject.table(name)
     if table is None:
         return []
-    family = {each.name for each in subject.schema.family(table)} | {table.parent}
-    strongest = (held.relation for held in effect.locks if held.lock is Lock.ACCESS_EXCLUSIVE)
+    known = {each.name for each in subject.schema.family(table)} | {table.parent}
+    known |= {subject.schema.full(action.name) for action, _ in subject.actions(Drop)}
+    known |= {each for each, (lock, _) in subject.held.items() if lock is Lock.ACCESS_EXCLUSIVE}
     beside = {key.references for key in table.foreign_keys}
     return [
-        each
-        for each in strongest
-        if each not in family and (each in beside or subject.table(each) is not None)
+        held.relation
+        for held in effect.locks
+        if held.lock is Lock.ACCESS_EXCLUSIVE
+        and held.relation not in known
+        and (held.relation in beside or subject.table(held.relation) is not None)
     ]
 
 

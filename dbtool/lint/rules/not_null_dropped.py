@@ -21,9 +21,9 @@ ALTER TABLE orders ALTER COLUMN status SET DEFAULT 'unknown';
 from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
-from dbtool.lint.actions import DropNotNull
+from dbtool.lint.actions import Action, DropColumn, DropNotNull, Rename, SetNotNull
 from dbtool.lint.code import chain
-from dbtool.lint.evidence import found, own_code
+from dbtool.lint.evidence import afterwards, found, own_code
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
@@ -31,7 +31,7 @@ ACTIONS = (DropNotNull,)
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Note columns that become nullable; one that a rename has just retired is left alone."""
+    """Note columns that become nullable; one that is retired by a rename is left alone."""
     for place, step in enumerate(subject.steps):
         action = step.action
         if not isinstance(action, DropNotNull) or not step.effect.locks:
@@ -39,6 +39,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         table = subject.table(action.table)
         column = table.columns.get(action.column) if table else None
         if column is None or not column.not_null:
+            continue
+        if any(_settles(each, action) for each in afterwards(subject, place)):
             continue
         code = chain(
             f"# deploy the program that can read a null {action.column} first",
@@ -53,3 +55,13 @@ def check(subject: Subject) -> Iterator[Finding]:
             severity=Severity.NOTE,
             fix=Fix("python", code, "let programs be ready for it one deploy before"),
         )
+
+
+def _settles(later: Action, dropped: DropNotNull) -> bool:
+    """Whether a later action of the migration takes it back, or the column away."""
+    match later:
+        case SetNotNull(column=column) | DropColumn(column=column):
+            return column == dropped.column and later.table.name == dropped.table.name
+        case Rename(kind="column", part=column):
+            return column == dropped.column and later.name.name == dropped.table.name
+    return False
