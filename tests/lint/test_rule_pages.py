@@ -46,7 +46,7 @@ def test_every_rule_has_both_examples() -> None:
     kinds = [(each.name, each.kind) for each in _ALL]
     for rule in rules():
         name = rule_name(rule.__name__)
-        assert [kind for of, kind in kinds if of == name] == ["Bad", "Good"], name
+        assert {kind for of, kind in kinds if of == name} == {"Bad", "Good"}, name
         assert all(word in (rule.__doc__ or "") for word in ("\nWhy:", "\nWhen:")), name
 
 
