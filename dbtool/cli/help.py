@@ -1,6 +1,7 @@
 """Help pages with options and commands under their panels: plain text, drawn at a terminal."""
 
 import inspect
+import textwrap
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -77,6 +78,19 @@ class HelpCommand(_Panels, TyperCommand):
 
 class HelpGroup(_Panels, TyperGroup):
     """A command group whose help page is grouped by panel."""
+
+    def format_epilog(self, _: Any, formatter: Any) -> None:
+        """Write the last paragraph without breaking an option at its hyphens."""
+        if self.epilog:
+            margin = " " * (formatter.current_indent + formatter.indent_increment)
+            lines = textwrap.wrap(
+                self.epilog,
+                formatter.width,
+                initial_indent=margin,
+                subsequent_indent=margin,
+                break_on_hyphens=False,
+            )
+            formatter.write("\n" + "".join(f"{line}\n" for line in lines))
 
 
 def _option_panels(ctx: Any) -> dict[str, list[Row]]:

@@ -307,6 +307,13 @@ def given(options: Options) -> dict[str, str]:
     return {name: spelled.get(name, f"--{name.replace('_', '-')}") for name in names}
 
 
+def shortest(parameter: inspect.Parameter) -> str:
+    """The shortest spelling of an option; the first of them is where others have a default."""
+    option = parameter.annotation.__metadata__[0]
+    spellings: tuple[str, ...] = (option.default, *option.param_decls)
+    return min(spellings, key=len)
+
+
 def hidden(share: Share) -> Share:
     """The same options, taken but not listed on the help page."""
     return tuple(_hide(parameter) for parameter in share)

@@ -20,6 +20,7 @@ from dbtool.cli.options import (
     RESUMING,
     WAITING,
     hidden,
+    shortest,
     split,
 )
 
@@ -42,10 +43,16 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """Each module of `dbtool.cli` that holds commands, and which ones."""
 
-EPILOG = (
-    "The options -c, -n, -x, -q, --raiseerr, --url, --env, --wait-db, --format, --json, -o and "
-    "--fail-on may also stand before the command, as Alembic users type them."
-)
+SHARED = (DATABASE, WAITING, LOCKING, RESUMING, ALEMBIC, JUDGED, OUTPUT)
+
+
+def _epilog() -> str:
+    """The options that may stand before the command, each by its shortest name."""
+    *names, last = (shortest(each) for share in SHARED for each in share)
+    return (
+        f"The options {', '.join(names)} and {last} may also stand before the command, as Alembic"
+        " users type them."
+    )
 
 
 class Program(HelpGroup):
@@ -99,7 +106,7 @@ def program() -> Any:
         name="dbtool",
         cls=Program,
         help="Database operations for SQLAlchemy, Alembic and PostgreSQL teams.",
-        epilog=EPILOG,
+        epilog=_epilog(),
         rich_markup_mode=None,
         suggest_commands=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -107,9 +114,6 @@ def program() -> Any:
     take_parameters(_remember, _before_command, tuple(map(hidden, SHARED)))
     app.callback()(_remember)
     return typer.main.get_command(app)
-
-
-SHARED = (DATABASE, WAITING, LOCKING, RESUMING, ALEMBIC, JUDGED, OUTPUT)
 
 
 def _print_version(wanted: bool) -> None:

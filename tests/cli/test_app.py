@@ -227,6 +227,17 @@ def test_options_before_the_command(sample: Sample) -> None:
     }
 
 
+def test_help_names_every_option_that_may_stand_before(dbtool: "Dbtool") -> None:
+    """What the program takes before a command and what its help page says are the same."""
+    page = dbtool("--help").out
+    last = page[page.rindex("\n\n  The options ") :]
+    said = re.findall(r"-[-a-z]+", last)
+    taken = [each for each in program().params if each.hidden]
+    assert said == [min(each.opts, key=len) for each in taken]
+    assert {"--wait-lock", "--resume", "--max-blocking", "-c"} <= set(said)
+    assert not any(line.endswith("-") for line in last.splitlines())
+
+
 def test_option_the_command_does_not_take(sample: Sample) -> None:
     """An option before a command that has no use for it is refused rather than ignored."""
     ran = sample.run("--url", "postgresql://one/a", "-x", "a=b", "judge", "note")
