@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import output
+from dbtool.cli import output, pending
 from dbtool.cli.afterwards import ANALYZE, DUMP_SCHEMA, refuse_afterwards, wanted
 from dbtool.cli.command import Call, command
 from dbtool.cli.fleet import (
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
     shared = (DATABASE, WAITING, ALEMBIC)
     changing = (DATABASE, WAITING, DIRECT, LOCKING, ALEMBIC)
     running = (DATABASE, WAITING, DIRECT, LOCKING, RESUMING, ALEMBIC)
-    command(app, PANEL, *running)(upgrade)
+    command(app, PANEL, *running, JUDGED)(upgrade)
     command(app, PANEL, *running)(downgrade)
     command(app, PANEL, DATABASE, WAITING, without("-c", ALEMBIC), JUDGED)(current)
     command(app, PANEL, *shared, JUDGED)(check)
@@ -133,7 +133,13 @@ def upgrade(
     sql: Annotated[bool, SQL] = False,
     from_scratch: Annotated[bool, FROM_SCRATCH] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", "--dry-run", help="Show what would run and stop.")
+        bool,
+        typer.Option(
+            "--plan", "--dry-run", help="Show what would run, and what lint says of it, and stop."
+        ),
+    ] = False,
+    show_sql: Annotated[
+        bool, typer.Option("--show-sql", help="With --plan: the statements of each revision.")
     ] = False,
     tag: Annotated[str | None, TAG] = None,
     yes: Annotated[bool, YES] = False,
@@ -153,10 +159,12 @@ def upgrade(
     each connection env.py opens proves where it leads before it runs a statement. Without
     a name, the database is the one env.py connects to. With --sql a range a:b says where
     to begin. With --targets, --query or --schemas it upgrades many databases or schemas.
+    With --fail-on it stops before the first change where lint finds that much.
     """
     wish = Wish(targets, query, schemas, search_path, parallel, keep_going)
     reads = "--plan" if plan else "--sql" if sql else ""
     refuse_afterwards(analyze, dump_schema, "a fleet" if wish.named else reads)
+    pending.refuse(call, show_sql, "a fleet" if wish.named else "--sql" if sql else "", plan=plan)
     if wish.named:
         order = Order(checked(revision), tag, plan_only=plan, yes=yes)
         return upgrade_fleet(call, opened(call, offline=targets is not None), wish, order)
@@ -177,10 +185,13 @@ def upgrade(
             from dbtool.migrate import upgrade as family
             from dbtool.migrate import view
 
+            planned = pending.Way(project, checked(revision), tag)
             if plan:
-                planned = family.plan(project, checked(revision), progress=progress, tag=tag)
-                return view.plan(planned, call.command)
-            allowed, after = call.permission(yes, confirm_database), wanted(analyze, dump_schema)
+                return pending.plan(call, planned, show_sql=show_sql)
+            if stopped := pending.stopped(call, planned):
+                return stopped
+            allowed = pending.informed(call, call.permission(yes, confirm_database))
+            after = wanted(analyze, dump_schema)
             done = family.upgrade(
                 project,
                 checked(revision),

@@ -50,7 +50,8 @@ class Verdict:
 class Outcome:
     """What was said of one migration; `findings` are those about it as a whole.
 
-    `allowed` is what was found and is not to be said, by the reasons in the migration's file.
+    `allowed` is what was found and is not to be said, by the reasons in the migration's file;
+    `read` is false where a part of it could not be read.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
     allowed: tuple[Allowed, ...] = ()
+    read: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,14 @@ class _Linter:
             said += [each for rule in self.rules.comment for each in rule.check(comment)]
         allowed = tuple(permit.allowed)
         self._close(migration)
-        return Outcome(migration.name, migration.file, tuple(verdicts), *_parted(said), allowed)
+        return Outcome(
+            migration.name,
+            migration.file,
+            tuple(verdicts),
+            *_parted(said),
+            allowed=allowed,
+            read=not migration.gaps,
+        )
 
     def _down(self, migration: Migration, statements: Sequence[Statement]) -> list[Judged]:
         """The way down is judged as a whole only, and leaves no trace."""
@@ -236,7 +245,8 @@ class _Linter:
         read = read_all([statement.sql for statement in statements])
         seen = self.measured.of(migration) if self.measured and way == "up" else ()
         for number, (statement, actions) in enumerate(zip(statements, read, strict=True)):
-            if statement.transaction is None or statement.transaction != transaction:
+            alone = statement.transaction is None and not session.explicit
+            if alone or statement.transaction != transaction:
                 session.begin(statement.transaction is not None)
             transaction = statement.transaction
             state = State(self.schema, session, self.server, statement.sql)
@@ -283,10 +293,14 @@ def _steps(actions: Read, state: State) -> tuple[Step, ...]:
         return (Step(actions[0], effect_of(actions[0], state)),)
     path = state.schema.search_path
     state.schema.begin()
+    trial = replace(state, session=state.session.trial())
+    statement = Statement(state.sql)
     steps: dict[int, Step] = {}
     for place in actions.turns:
-        steps[place] = Step(actions[place], effect_of(actions[place], state))
+        steps[place] = Step(actions[place], effect_of(actions[place], trial))
         apply(state.schema, actions[place])
+        _remember(trial.session, Done(statement, (steps[place],)))
+        trial.session.hold(steps[place], statement)
     state.schema.undo()
     state.schema.search_path = path
     return tuple(steps[place] for place in range(len(actions)))
@@ -312,11 +326,11 @@ def _remember(session: Session, done: Done) -> None:
     for step in done.steps:
         match step.action:
             case Transaction(command="begin"):
-                session.begin(True)
+                session.begin(True, explicit=True)
             case Transaction(command="commit" | "rollback"):
                 session.begin(False)
-            case SetVariable(name=name, value=value):
-                session.settings[name] = value
+            case SetVariable(name=name, value=value, local=local):
+                session.set(name, value, local)
     session.remember(done)
 
 

@@ -1,6 +1,7 @@
 """Apply pending revisions: plan, ask, run, check where the database stands."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from alembic.runtime.migration import RevisionStep
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an upgrade or downgrade would do, and what a downgrade would lose."""
+    """What an upgrade or downgrade would do, and what a downgrade would lose.
+
+    `server` is the major version of the server.
+    """
 
     database: str
     named_by: str
     before: tuple[str, ...]
     revisions: tuple[Step, ...]
     losses: tuple[Undone, ...] = ()
+    server: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,13 @@ class Upgraded:
     revisions: tuple[Step, ...]
     waited: Waited
     stale: tuple[Stale, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Informed(Permission):
+    """A permission that is asked for below more than the plan: what the revisions would do."""
+
+    about: Callable[[tuple[Step, ...], int], Iterable[str]] = field(default=lambda *_: ())
 
 
 def upgrade(
@@ -67,7 +79,7 @@ def upgrade(
     with Session(project, told) as session:
         allowed = permission or Permission()
         command = replace(command, prelude=after)
-        record = session.carry_out(command, Action.UPGRADE, allowed, plan_lines)
+        record = session.carry_out(command, Action.UPGRADE, allowed, _informing(allowed))
         done = _upgraded(session, record)
         if after is None:
             return done
@@ -75,6 +87,16 @@ def upgrade(
         target = session.target
     after.act(target, project.limits.lock_timeout, told)
     return replace(done, stale=after.stale)
+
+
+def _informing(permission: Permission) -> Callable[[Session, Record], list[str]]:
+    about = permission.about if isinstance(permission, Informed) else None
+
+    def lines(session: Session, record: Record) -> list[str]:
+        more = about(record.planned, _server(session)) if about else ()
+        return [*plan_lines(session, record), *more]
+
+    return lines
 
 
 def _after(wanted: "Wanted") -> "Afterwards":
@@ -125,7 +147,13 @@ def refuse_range(revision: str) -> None:
 def planned_by(session: Session, record: Record) -> Plan:
     """The plan a survey found."""
     target = session.target
-    return Plan(target.shown, target.source, record.before, record.planned)
+    shown, before = target.shown, record.before
+    return Plan(shown, target.source, before, record.planned, server=_server(session))
+
+
+def _server(session: Session) -> int:
+    """The major version of the server."""
+    return int(session.connection.connection.get_server_version().major)
 
 
 def plan_lines(session: Session, record: Record, verb: str = "run") -> list[str]:

@@ -67,7 +67,6 @@ def counted(project: Small) -> Callable[[], int]:
     "words",
     [
         ("upgrade",),
-        ("upgrade", "--plan"),
         ("downgrade", "base", "--yes"),
         ("check",),
         ("stamp", "head"),
@@ -81,6 +80,16 @@ def test_once(run: Run, counted: Callable[[], int], words: tuple[str, ...]) -> N
         run("upgrade")
         counted()
     run(*words)
+    assert counted() == 1
+
+
+def test_once_more_to_read_what_would_run(run: Run, counted: Callable[[], int]) -> None:
+    """A plan asks the database, and then reads the pending revisions offline; or there are none."""
+    run("upgrade", "--plan")
+    assert counted() == 2
+    run("upgrade")
+    counted()
+    run("upgrade", "--plan")
     assert counted() == 1
 
 
@@ -128,20 +137,21 @@ def test_question_shows_the_plan(
         ran = dbtool("--env", "live", "upgrade", cwd=project.root, stdin="n\n", tty=True)
         assert ran.code == 2, ran
         lines = [line.strip() for line in ran.out.splitlines()]
-        assert lines[1:6] == [
+        assert lines[1:7] == [
             f"{target.shown} is at no revision; 2 revisions to run:",
             "aaaa00000001 aaaa00000001 does something.",
             "aaaa00000002 aaaa00000002 does something.",
+            "lint: nothing found",
             "",
             '"guarded" is production: dbtool.toml [env.live] is marked production.',
         ]
-        assert lines[7].startswith('Upgrade "guarded"? [y/N]')
-        assert counted() == 1
+        assert lines[8].startswith('Upgrade "guarded"? [y/N]')
+        assert counted() == 2
         with SyncConnection(target) as connection:
             assert connection.fetchval("SELECT to_regclass('alembic_version')") is None
         ran = dbtool("--env", "live", "upgrade", cwd=project.root, stdin="y\n", tty=True)
         assert ran.code == 0, ran
-        assert counted() == 2
+        assert counted() == 3
         ran = dbtool("--env", "live", "downgrade", "base", "--yes", cwd=project.root)
         assert ran.code == 2, ran
         ran = dbtool(

@@ -1,0 +1,188 @@
+"""What the pending revisions would do, beside the plan of an upgrade and above its question."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dbtool.cli import judging
+from dbtool.cli.command import Call
+from dbtool.errors import DbtoolError, UsageError
+from dbtool.finding import Unknown
+from dbtool.report import Code, Column, Report, Section, Table, exit_code, listed
+
+if TYPE_CHECKING:
+    from dbtool.guard import Permission
+    from dbtool.lint.glance import Glance
+    from dbtool.lint.run import Linted
+    from dbtool.migrate.project import Project
+    from dbtool.migrate.record import Step
+    from dbtool.migrate.upgrade import Plan
+
+_MOST_LINES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an upgrade would run, and what lint says of it; None where it could not be read."""
+
+    database: str
+    named_by: str
+    before: tuple[str, ...]
+    revisions: "tuple[Step, ...]"
+    lint: "Linted | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What the pending revisions would do; `why` says why nothing is known of it."""
+
+    linted: "Linted | None" = None
+    why: str = ""
+    notes: tuple[str, ...] = ()
+    glances: "dict[str, Glance]" = field(default_factory=dict)
+
+    @property
+    def unknowns(self) -> tuple[Unknown, ...]:
+        """What could not be decided; all of it where nothing could be read."""
+        if self.linted is not None:
+            return self.linted.unknowns
+        decide = "dbtool lint says more; dbtool upgrade --sql --from-scratch shows what would run"
+        return (Unknown(rule="not-read", reason=self.why, decide=decide),)
+
+
+def judged(call: Call, steps: "Sequence[Step]", server: int | None) -> Pending:
+    """Judge the pending revisions; whatever goes wrong with that, an upgrade may still run."""
+    names = tuple(dict.fromkeys(step.revision for step in steps))
+    if not names:
+        return Pending()
+    try:
+        from dbtool.lint.glance import glance
+
+        found = judging.revisions(call, names, None)
+        judge = judging.Judge(judging.rules(call, None, None), server)
+        linted = judge(found)
+        glances = {each.name: glance(each) for each in linted.outcomes}
+    except DbtoolError as error:
+        return Pending(why=f"what they would do could not be read: {error.message}")
+    except (Exception, SystemExit) as error:
+        kind = type(error).__name__
+        return Pending(why=f"what they would do could not be read: {kind}")
+    return Pending(linted, notes=found.notes, glances=glances)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where an upgrade is to lead."""
+
+    project: "Project"
+    revision: str
+    tag: str | None
+
+
+def refuse(call: Call, show_sql: bool, instead: str, *, plan: bool) -> None:
+    """Where nothing is judged, nobody shall believe it was."""
+    if show_sql and not plan:
+        raise UsageError("--show-sql is for --plan", hint="--sql prints a script to run.")
+    if instead and call.options.fail_on is not None:
+        raise UsageError(
+            f"--fail-on cannot be combined with {instead}",
+            hint="Run dbtool lint --fail-on before it.",
+        )
+
+
+def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
+    """What would run, and what each revision would do."""
+    from dbtool.lint.view import how, verdict, worst_first
+    from dbtool.migrate import upgrade as family
+    from dbtool.migrate import view
+
+    found = family.plan(way.project, way.revision, progress=call.progress, tag=way.tag)
+    told, pending = view.plan(found, call.command), judged(call, found.revisions, found.server)
+    linted = pending.linted
+    data = Planned(found.database, found.named_by, found.before, found.revisions, lint=linted)
+    if not found.revisions:
+        return replace(told, data=data)
+    said = f": {verdict(linted.findings, linted.unknowns)}" if linted else ""
+    sections = told.sections if linted is None else (_table(found, pending), *told.sections[1:])
+    return replace(
+        told,
+        data=data,
+        headline=f"{told.headline}{said}",
+        sections=(*sections, *(_statements(found, pending) if show_sql else ())),
+        findings=worst_first(linted.findings) if linted else (),
+        unknowns=pending.unknowns,
+        notes=(*told.notes, *(how(linted) if linted else ()), *pending.notes),
+        judged=True,
+    )
+
+
+def stopped(call: Call, way: Way) -> Report | None:
+    """The plan, where what was found in it stops the upgrade before its first change."""
+    flag = call.options.fail_on
+    if flag is None and not call.settings.set_by["fail_on"]:
+        return None
+    told = plan(call, way)
+    if exit_code(told, call.fail_on) == 0:
+        return None
+    why = f"--fail-on {flag}" if flag else f"fail_on = {call.fail_on} in the settings"
+    headline = f"{told.headline}; stopped before the first change by {why}"
+    return replace(told, headline=headline)
+
+
+def informed(call: Call, permission: "Permission") -> "Permission":
+    """The permission, with what the revisions would do above its question."""
+    from dbtool.migrate.upgrade import Informed
+
+    def about(steps: "tuple[Step, ...]", server: int) -> Iterator[str]:
+        yield from lines(judged(call, steps, server))
+
+    return Informed(permission.consent, permission.ask, permission.environment, about)
+
+
+def lines(pending: Pending) -> Iterator[str]:
+    """What was found, above the question whether to run it."""
+    from dbtool.lint.view import verdict, worst_first
+
+    if pending.linted is None:
+        if pending.why:
+            yield pending.why
+        return
+    findings = worst_first(pending.linted.findings)
+    for each in findings[:_MOST_LINES]:
+        yield f"  {each.severity.word}: {each.title} ({each.location})"
+    said = f"lint: {verdict(findings, pending.unknowns)}"
+    known = not findings and not pending.unknowns
+    yield said if known else f"{said}; dbtool upgrade --plan says more"
+
+
+def _table(plan: "Plan", pending: Pending) -> Table:
+    columns = (
+        Column("revision"),
+        Column("message", shrink=True, least=12),
+        Column("statements", align="right"),
+        Column("commit", optional=1),
+        Column("drops", shrink=True, least=12),
+    )
+    rows = tuple(
+        (step.revision, step.message, *_cells(pending.glances.get(step.revision)))
+        for step in plan.revisions
+    )
+    if not any(row[-1] for row in rows):
+        return Table(columns[:-1], tuple(row[:-1] for row in rows))
+    return Table(columns, rows)
+
+
+def _cells(glance: "Glance | None") -> tuple[str, str, str]:
+    if glance is None:
+        return "", "", ""
+    many = str(glance.statements) if glance.read else f"{glance.statements} or more"
+    return many, glance.commits, listed(glance.drops)
+
+
+def _statements(plan: "Plan", pending: Pending) -> Iterator[Section]:
+    """The SQL of each revision."""
+    of = {each.name: each for each in pending.linted.outcomes} if pending.linted else {}
+    for step in plan.revisions:
+        outcome = of.get(step.revision)
+        sql = [f"{each.statement.sql.rstrip()};" for each in outcome.verdicts] if outcome else []
+        yield Code("sql", "\n".join(sql) or "-- nothing", title=step.revision)
