@@ -11,7 +11,7 @@ from dbtool.lint.code.constraints import add_check
 from dbtool.lint.code.statements import using
 from dbtool.lint.code.types import Change, type_chain
 from dbtool.lint.effects.casts import base
-from dbtool.lint.schema import UserType
+from dbtool.lint.schema import Name, UserType
 from dbtool.lint.subject import Subject
 
 _BESIDE = "fill a new column beside it, then swap the two"
@@ -27,7 +27,15 @@ def change_of(subject: Subject, action: AlterColumnType, place: int) -> Change:
         value=value or "",
         known=subject.table(action.table),
         referring=tuple(_referring(subject, action)),
+        parts=tuple(_parts(subject, action)),
     )
+
+
+def _parts(subject: Subject, action: AlterColumnType) -> Iterator[Name]:
+    table = subject.table(action.table)
+    for each in subject.schema.family(table)[1:] if table else ():
+        if not each.partition_by:
+            yield Name(action.table.schema and each.name.schema, each.name.name)
 
 
 def _referring(subject: Subject, action: AlterColumnType) -> Iterator[str]:

@@ -199,8 +199,15 @@ def test_the_lock_that_is_held() -> None:
     [
         (
             'op.create_foreign_key(None, "orders", "users", ["user_id"], ["id"])',
-            'op.create_foreign_key(None, "orders", "users", ["user_id"], ["id"],'
-            " postgresql_not_valid=True)",
+            "op.create_foreign_key(\n"
+            '    None, "orders", "users", ["user_id"], ["id"],\n'
+            "    postgresql_not_valid=True,\n"
+            ")",
+        ),
+        (
+            'op.create_foreign_key(\n        None,\n        "orders",\n        "users",\n    )',
+            'op.create_foreign_key(\n    None,\n    "orders",\n    "users",\n'
+            "    postgresql_not_valid=True,\n)",
         ),
         (
             'batch_op.create_foreign_key("fk", "users", ["user_id"], ["id"])',

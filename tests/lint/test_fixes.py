@@ -120,6 +120,7 @@ def fix_of(rule: str, sql: str) -> str:
         ("column-type-rewrite", "ALTER TABLE orders ALTER total TYPE price"),
         ("column-type-rewrite", "ALTER TABLE orders ALTER note TYPE price USING length(note)"),
         ("column-type-rewrite", "ALTER TABLE tags ALTER tag_id TYPE bigint"),
+        ("column-type-rewrite", "ALTER TABLE events ALTER kind TYPE char(9)"),
         ("column-type-rewrite", "ALTER TABLE users ALTER created_at TYPE timestamptz(0)"),
         ("column-type-without-cast", "ALTER TABLE items ALTER sku TYPE bytea"),
         (
@@ -174,3 +175,12 @@ def test_a_column_swapped(database: Target) -> None:
     assert [row[0] for row in found] == [
         "CREATE INDEX orders_user_id_idx_new ON public.orders USING btree (user_id)"
     ]
+
+
+def test_a_column_of_a_partitioned_table_swapped(database: Target) -> None:
+    """The rows of every partition get their value."""
+    prepare(database)
+    deploy(database, fix_of("column-type-rewrite", "ALTER TABLE events ALTER kind TYPE char(4)"))
+    with SyncConnection(database) as connection:
+        rows = connection.fetch("SELECT kind, pg_typeof(kind)::text FROM events")
+    assert [tuple(row) for row in rows] == [("seen", "character")] * 2

@@ -7,6 +7,7 @@ import postgast
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from dbtool.lint.code.calls import WIDTH
 from dbtool.lint.read.names import Node
 
 _CALL = re.compile(r"op\.\w+\(")
@@ -51,16 +52,26 @@ def not_valid_call(source: str, operation: str) -> str | None:
 
     A batch operation stands inside a block of its own and is left to SQL.
     """
-    text = source.strip()
+    text = _outdented(source.strip())
     if not operation.startswith("op.") or not _CALL.match(text) or not text.endswith(")"):
         return None
     inner = text[:-1].rstrip()
     if "postgresql_not_valid" in inner or "#" in inner.rsplit("\n", 1)[-1]:
         return None
-    lead = "\n    " if "\n" in inner and inner.endswith(",") else " "
-    comma = "" if inner.endswith(",") else ","
-    tail = ",\n)" if lead == "\n    " else ")"
-    return f"{inner}{comma}{lead}postgresql_not_valid=True{tail}"
+    added = "postgresql_not_valid=True"
+    if "\n" in inner and inner.endswith(","):
+        return f"{inner}\n    {added},\n)"
+    if "\n" in inner or len(inner) + len(added) < WIDTH:
+        return f"{inner}, {added})"
+    call, _, arguments = inner.partition("(")
+    return f"{call}(\n    {arguments},\n    {added},\n)"
+
+
+def _outdented(source: str) -> str:
+    """A call whose first line stands at the left, with the others as far in as they are of it."""
+    first, *rest = source.split("\n")
+    outer = min((len(each) - len(each.lstrip()) for each in rest if each.strip()), default=0)
+    return "\n".join((first, *(each[outer:] for each in rest)))
 
 
 def domain_check(sql: str, column: str) -> str | None:

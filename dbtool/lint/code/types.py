@@ -35,7 +35,8 @@ class Change:
     """A column and the type it is to get; `value` is what stands behind USING.
 
     `written` is the table's name as the statement has it; `known` what is known of the table;
-    `referring` is what uses the column from outside: foreign keys and views.
+    `referring` is what uses the column from outside: foreign keys and views;
+    `parts` are the tables that hold the rows of a partitioned one.
     """
 
     written: Name
@@ -44,6 +45,7 @@ class Change:
     value: str = ""
     known: Table | None = None
     referring: tuple[str, ...] = ()
+    parts: tuple[Name, ...] = ()
 
     @property
     def beside(self) -> str:
@@ -92,7 +94,10 @@ def _filled(change: Change) -> str:
         )
         if batches := in_batches(sql, change.written, key[0]):
             return batches
-    return backfill(change.written, change.beside, _value(change), condition)
+    return "\n".join(
+        backfill(part, change.beside, _value(change), condition)
+        for part in change.parts or (change.written,)
+    )
 
 
 def backfill(table: Name, column: str, value: str, condition: str = "") -> str:
