@@ -1,7 +1,7 @@
 """What a rule is given: a statement, what it does, and all that is known before it runs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeVar
 
 from dbtool.finding import Finding, Location, Unknown
@@ -43,13 +43,49 @@ class Session:
     held: dict[Name, tuple[Lock, Statement]] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     new_labels: dict[str, Name] = field(default_factory=dict)
+    local: dict[str, str | None] = field(default_factory=dict)
+    explicit: bool = False
 
-    def begin(self, transaction: bool) -> None:
-        """Nothing before is held any more; what follows is in a transaction, or is not."""
+    def begin(self, transaction: bool, explicit: bool = False) -> None:
+        """Nothing before is held any more; what follows is in a transaction, or is not.
+
+        An `explicit` one was begun by the text itself and lasts until the text ends it.
+        """
+        self.explicit = explicit
         self.in_transaction = transaction
         self.before = []
         self.held = {}
         self.new_labels = {}
+        for name, value in self.local.items():
+            self._put(name, value)
+        self.local = {}
+
+    def trial(self) -> "Session":
+        """A copy to try the parts of a statement on."""
+        return replace(
+            self,
+            before=[*self.before],
+            held={**self.held},
+            settings={**self.settings},
+            new_labels={**self.new_labels},
+            local={**self.local},
+        )
+
+    def set(self, name: str, value: str, local: bool) -> None:
+        """SET, or SET LOCAL, which ends with the transaction and does nothing outside of one."""
+        if local and not self.in_transaction:
+            return
+        if local:
+            self.local.setdefault(name, self.settings.get(name))
+        else:
+            self.local.pop(name, None)
+        self._put(name, value)
+
+    def _put(self, name: str, value: str | None) -> None:
+        if value is None:
+            self.settings.pop(name, None)
+        else:
+            self.settings[name] = value
 
     def remember(self, done: Done) -> None:
         """Keep what a statement holds until its transaction ends."""
@@ -59,10 +95,14 @@ class Session:
         for step in done.steps:
             if isinstance(step.action, AddEnumValue):
                 self.new_labels[step.action.label] = step.action.type
-            for held in step.effect.locks:
-                before = self.held.get(held.relation)
-                if before is None or before[0] < held.lock:
-                    self.held[held.relation] = (held.lock, done.statement)
+            self.hold(step, done.statement)
+
+    def hold(self, step: Step, statement: Statement) -> None:
+        """Keep the locks of a step."""
+        for held in step.effect.locks:
+            before = self.held.get(held.relation)
+            if before is None or before[0] < held.lock:
+                self.held[held.relation] = (held.lock, statement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,159 @@
+"""Migrations in order: what is replayed, what is judged, and what one statement leaves the next."""
+
+from dbtool.finding import Certainty, Severity
+from dbtool.lint.actions import CreateIndex
+from dbtool.lint.effect import Cause, Lock
+from dbtool.lint.run import Linted, lint
+from dbtool.lint.schema import Name, Schema
+from dbtool.lint.subject import Step
+from dbtool.statement import Gap, Migration, Statement
+
+_HISTORY = (
+    "CREATE TABLE orders (id bigint PRIMARY KEY, note text, state text)",
+    "ALTER TABLE orders ADD CONSTRAINT noted CHECK (note IS NOT NULL) NOT VALID",
+)
+
+
+def migration(*texts: str, name: str = "2", judged: bool = True, **more: object) -> Migration:
+    """A migration whose statements commit together."""
+    statements = tuple(
+        Statement(text, f"{name}.py", line, name, transaction=1)
+        for line, text in enumerate(texts, 1)
+    )
+    return Migration(name=name, file=f"{name}.py", up=statements, judged=judged, **more)  # type: ignore[arg-type]
+
+
+def after_history(*texts: str) -> Linted:
+    """One migration judged behind the history."""
+    history = migration(*_HISTORY, name="1", judged=False)
+    return lint([history, migration(*texts)], schema=Schema(complete=True))
+
+
+def steps(linted: Linted, number: int = -1) -> tuple[Step, ...]:
+    """The steps of one judged statement."""
+    return linted.outcomes[0].verdicts[number].steps
+
+
+def rules(linted: Linted) -> list[str]:
+    """The rules that found something."""
+    return [each.rule for each in linted.findings]
+
+
+def test_an_index_on_a_table_that_was_there() -> None:
+    """The finding has its place, its certainty and the code that does it safely."""
+    linted = after_history("SELECT 1", "CREATE INDEX orders_state_idx ON orders (state)")
+    (found,) = [each for each in linted.findings if each.rule == "index-not-concurrent"]
+    assert (found.severity, found.certainty) == (Severity.ERROR, Certainty.PROVEN)
+    assert str(found.location) == "2.py:2, 2"
+    assert found.fix is not None
+    assert "postgresql_concurrently=True" in found.fix.code
+    assert (linted.replayed, linted.statements) == (1, 2)
+
+
+def test_a_table_that_is_created_beside_it() -> None:
+    """Nobody waits for a table that nobody uses yet, also in a later migration of those judged."""
+    created = migration("CREATE TABLE fresh (a integer)", name="2")
+    changed = migration(
+        "CREATE INDEX fresh_a_idx ON fresh (a)", "ALTER TABLE fresh ALTER a SET NOT NULL", name="3"
+    )
+    linted = lint([created, changed], schema=Schema(complete=True))
+    assert not {"index-not-concurrent", "not-null-without-proof"}.intersection(rules(linted))
+    assert all(not step.effect.locks for step in linted.outcomes[1].verdicts[0].steps)
+
+
+def test_the_proof_of_a_migration_before() -> None:
+    """NOT NULL is silent behind a validated check, and is found behind one that is not."""
+    change = "ALTER TABLE orders ALTER COLUMN note SET NOT NULL"
+    assert "not-null-without-proof" in rules(after_history(change))
+    linted = after_history("ALTER TABLE orders VALIDATE CONSTRAINT noted", change)
+    assert "not-null-without-proof" not in rules(linted)
+
+
+def test_nothing_known() -> None:
+    """Of a table nobody has shown a verdict that hangs on it is unknown, with what decides it."""
+    linted = lint([migration("ALTER TABLE orders ALTER COLUMN note SET NOT NULL")])
+    (unknown,) = linted.unknowns
+    assert unknown.rule == "not-null-without-proof"
+    assert "--schema" in unknown.decide
+
+
+def test_the_locks_of_statements_before() -> None:
+    """A later statement of the transaction finds what the earlier ones hold."""
+    linted = after_history(
+        "ALTER TABLE orders ADD COLUMN more text",
+        "ALTER TABLE orders VALIDATE CONSTRAINT noted",
+    )
+    (step,) = steps(linted)
+    assert [task.cause for task in step.effect.tasks] == [Cause.VALIDATE_HELD]
+
+
+def test_the_locks_of_commands_before() -> None:
+    """So does a later command of one ALTER TABLE."""
+    linted = after_history("ALTER TABLE orders ADD COLUMN more text, VALIDATE CONSTRAINT noted")
+    assert [task.cause for task in steps(linted)[1].effect.tasks] == [Cause.VALIDATE_HELD]
+
+
+def test_each_statement_commits_by_itself() -> None:
+    """Without a transaction nothing is held, and an index may be built concurrently."""
+    statements = tuple(
+        Statement(sql)
+        for sql in (
+            "ALTER TABLE orders ADD COLUMN more text",
+            "ALTER TABLE orders VALIDATE CONSTRAINT noted",
+            "CREATE INDEX CONCURRENTLY i ON orders (state)",
+        )
+    )
+    history = migration(*_HISTORY, name="1", judged=False)
+    linted = lint([history, Migration(name="2", up=statements)], schema=Schema(complete=True))
+    assert steps(linted, 1)[0].effect.tasks[0].cause is Cause.VALIDATE
+    assert steps(linted, 2)[0].effect.fails is None
+    assert steps(linted, 2)[0].effect.lock is Lock.SHARE_UPDATE_EXCLUSIVE
+
+
+def test_begin_and_commit_in_the_text() -> None:
+    """A script that begins a transaction is in one until it commits."""
+    index = "CREATE INDEX CONCURRENTLY i ON orders (state)"
+    script = tuple(Statement(sql) for sql in ("BEGIN", index, "COMMIT", index))
+    history = migration(*_HISTORY, name="1", judged=False)
+    linted = lint([history, Migration(name="2", up=script)], schema=Schema(complete=True))
+    within, without = steps(linted, 1)[0].effect.fails, steps(linted, 3)[0].effect.fails
+    assert within is not None
+    assert within.code == "25001"
+    assert without is not None
+    assert without.cause is Cause.EXISTS
+
+
+def test_a_setting_of_the_transaction() -> None:
+    """SET LOCAL ends with its transaction, SET does not."""
+    history = migration("CREATE TABLE t (a timestamp, b timestamp)", name="1", judged=False)
+    change = "ALTER TABLE t ALTER COLUMN {} TYPE timestamptz"
+    for setting, lasts in (("SET LOCAL", False), ("SET", True)):
+        script = (
+            Statement(f"{setting} TimeZone = 'UTC'", transaction=1),
+            Statement(change.format("a"), transaction=1),
+            Statement(change.format("b"), transaction=2),
+        )
+        linted = lint([history, Migration(name="2", up=script)], schema=Schema(complete=True))
+        assert steps(linted, 1)[0].effect.missing == ()
+        assert bool(steps(linted, 2)[0].effect.missing) is not lasts
+
+
+def test_the_way_down_leaves_no_trace() -> None:
+    """It is read behind the way up and forgotten before the next migration."""
+    down = (Statement("DROP TABLE fresh"),)
+    first = migration("CREATE TABLE fresh (a integer)", name="2", down=down)
+    second = migration("ALTER TABLE fresh ADD COLUMN b integer", name="3")
+    schema = Schema(complete=True)
+    lint([first, second], schema=schema)
+    assert [*schema.tables[Name("public", "fresh")].columns] == ["a", "b"]
+
+
+def test_a_part_that_cannot_be_read() -> None:
+    """Behind a gap a table that nobody has seen may exist."""
+    gap = migration(name="1", judged=False, gaps=(Gap(3, "it reads the database"),))
+    index = migration("CREATE INDEX i ON orders (state)")
+    known = lint([index], schema=Schema(complete=True))
+    behind = lint([gap, index], schema=Schema(complete=True))
+    assert steps(known)[0].effect.fails is not None
+    assert steps(behind)[0].effect.fails is None
+    assert isinstance(steps(behind)[0].action, CreateIndex)
