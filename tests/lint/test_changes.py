@@ -92,6 +92,8 @@ def test_what_costs_nothing_is_left_alone(sql: str) -> None:
         ),
         ("ALTER TABLE orders ADD CONSTRAINT n NOT NULL note", ["not-null-without-proof"]),
         ("ALTER TABLE events ALTER kind SET NOT NULL", ["not-null-without-proof"]),
+        ("ALTER TABLE events ALTER day TYPE timestamp", ["column-type-in-use"]),
+        ("ALTER TABLE events_2026 ALTER kind TYPE char(4)", ["column-type-in-use"]),
         ("ALTER TABLE events ADD CHECK (id > 0)", ["check-validated-at-once"]),
         ("ALTER TABLE tags ADD PRIMARY KEY (tag_id, name)", ["primary-key-built-under-lock"]),
         ("ALTER DOMAIN email SET NOT NULL", ["domain-checked-everywhere"]),
@@ -177,6 +179,19 @@ def test_a_check_that_only_has_to_be_validated() -> None:
         "# next revision\n"
         'op.alter_column("orders", "note", nullable=False)\n'
         'op.drop_constraint("noted", "orders", type_="check")'
+    )
+
+
+def test_a_lock_of_the_same_statement() -> None:
+    """Commands of one ALTER TABLE share the strongest of their locks."""
+    told = judged(
+        "ALTER TABLE orders ADD CONSTRAINT c CHECK (total > 0) NOT VALID;"
+        "ALTER TABLE orders ADD CONSTRAINT d CHECK (total < 9) NOT VALID, VALIDATE CONSTRAINT c"
+    )
+    (finding,) = told.findings
+    assert finding.rule == "validated-under-held-lock"
+    assert finding.evidence[0] == (
+        "ACCESS EXCLUSIVE lock on orders since page.py:1, page: reads and writes wait"
     )
 
 

@@ -1,8 +1,8 @@
 """A column's type cannot change, because something is made of the column.
 
 Why: a view, rule, policy, trigger or generated column that reads the column depends on its type,
-and a partitioned table on the type of its key. ALTER TABLE ends with an error (0A000, 42P16) and
-the deploy with it.
+a partitioned table on the type of its key, and a partition on the type in the whole table. ALTER
+TABLE ends with an error (0A000, 42P16) and the deploy with it.
 
 When: the history, or the schema that was given, has something that reads it. All versions.
 
@@ -30,7 +30,7 @@ from dbtool.lint.code import execute, sql_name
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, own_code
 from dbtool.lint.schema import Name, View
-from dbtool.lint.subject import Subject
+from dbtool.lint.subject import Step, Subject
 
 NAME = rule_name(__name__)
 ACTIONS = (AlterColumnType,)
@@ -40,7 +40,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Report changes of type that the server refuses."""
     for place, step in enumerate(subject.steps):
         action = step.action
-        tasks = [*step.effect.of(Cause.TYPE_USED)]
+        tasks = [*step.effect.of(Cause.TYPE_USED, Cause.PARTITIONED)]
         if isinstance(action, AlterColumnType) and tasks:
             yield found(
                 subject,
@@ -48,14 +48,19 @@ def check(subject: Subject) -> Iterator[Finding]:
                 f"{action.table}.{action.column}: its type cannot change: {tasks[0].why}",
                 f"it ends with SQLSTATE {tasks[0].code}, and nothing of it is done",
                 *(each.why for each in tasks[1:]),
+                *(["else the whole table would be written anew"] if _rewrites(step) else []),
                 about=action.table,
                 fix=_fix(subject, action, place),
             )
 
 
+def _rewrites(step: Step) -> bool:
+    return any(step.effect.of(Cause.TYPE_CHANGE))
+
+
 def _fix(subject: Subject, action: AlterColumnType, place: int) -> Fix | None:
     """A view can be put aside; its text is the team's to fill in."""
-    if any(subject.tasks(Cause.TYPE_CHANGE)):
+    if _rewrites(subject.steps[place]):
         return safely(subject, change_of(subject, action, place))
     table = subject.table(action.table)
     views: tuple[View, ...] = subject.schema.readers(table.name, action.column) if table else ()

@@ -51,7 +51,7 @@ ACTIONS = (AlterColumnType,)
 
 
 def check(subject: Subject) -> Iterator[Finding | Unknown]:
-    """Report changes of type that rewrite a table; a cast that fails is another rule's."""
+    """Report changes of type that rewrite a table; those that the server refuses are others'."""
     for place, step in enumerate(subject.steps):
         action, effect = step.action, step.effect
         if not isinstance(action, AlterColumnType):
@@ -60,7 +60,7 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
         for missing in effect.undecided(Cause.TYPE_CHANGE, Cause.TIME_ZONE):
             yield undecided(NAME, column, missing)
         tasks = [*effect.of(Cause.TYPE_CHANGE, Cause.TIME_ZONE)]
-        if not tasks or any(effect.of(Cause.TYPE_UNCASTABLE)):
+        if not tasks or any(effect.of(Cause.TYPE_UNCASTABLE, Cause.TYPE_USED, Cause.PARTITIONED)):
             continue
         change = change_of(subject, action, place)
         before = f"{change.before.type} to " if change.before.type else ""

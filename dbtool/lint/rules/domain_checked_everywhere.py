@@ -4,7 +4,8 @@ Why: ALTER DOMAIN reads each of those tables from one end to the other, one afte
 holds a SHARE lock on all of them until it commits. VALIDATE CONSTRAINT, which is harmless on a
 table, does the same on a domain.
 
-When: a table that is in use has a column of the domain. ADD CONSTRAINT … NOT VALID looks at new
+When: a table that is in use has a column of the domain; where that column is an array of it, the
+server refuses. ADD CONSTRAINT … NOT VALID looks at new
 values only; checks of the tables prove the old ones while writes go on. All versions.
 
 Bad:
@@ -44,6 +45,14 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
     for action, effect in subject.actions(AlterDomain):
         for missing in effect.undecided(Cause.DOMAIN_CHECKED):
             yield undecided(NAME, f"domain {action.name}", missing)
+        for task in effect.of(Cause.DEPENDENT):
+            yield found(
+                subject,
+                NAME,
+                f"domain {action.name}: it cannot be checked: {task.why}",
+                f"it ends with SQLSTATE {task.code}, and nothing of it is done",
+                about=task.relation,
+            )
         tasks = [*effect.of(Cause.DOMAIN_CHECKED)]
         if tasks:
             tables = listed(subject, (task.relation for task in tasks))

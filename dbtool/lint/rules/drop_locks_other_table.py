@@ -75,9 +75,10 @@ def _doubted(subject: Subject, action: DropConstraint, effect: Effect) -> Iterat
     seen = table is not None and (table.complete or action.constraint in table.constraints)
     called = "foreignkey" in subject.statement.source or _CALLED.search(action.constraint)
     if called and effect.locks and not seen and not _in_a_hurry(subject):
+        what = f"which table {action.constraint} refers to, and so locks as well"
         yield Unknown(
             rule=NAME,
-            reason=f"{action.table}: which table {action.constraint} refers to, and so locks as well",
+            reason=f"{action.table}: {what}",
             decide="lint it with the history, or give the schema with --schema",
         )
 

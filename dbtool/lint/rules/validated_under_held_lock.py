@@ -59,10 +59,9 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _held(subject: Subject, task: Task) -> Iterator[str]:
-    """The lock, and where it was taken."""
-    if (held := subject.held.get(task.relation)) is None:
-        return
-    lock, statement = held
+    """The lock, and where it was taken: before, or by another command of the statement."""
+    here = max(step.effect.lock_on(task.relation) for step in subject.steps)
+    lock, statement = subject.held.get(task.relation, (here, subject.statement))
     waiting = "reads and writes wait" if lock.blocks_reads else "writes wait"
     taken = f" since {at}" if (at := str(place(statement))) else ""
     yield f"{lock.title} lock on {subject.shown(task.relation)}{taken}: {waiting}"
