@@ -38,6 +38,7 @@ from dbtool.lint.rules import (
     enum_value_used_at_once,
     exclusion_constraint_on_live_table,
     existence_ignored,
+    fails_on_known_schema,
     fails_when_run,
     foreign_key_in_new_column,
     foreign_key_type_mismatch,
@@ -103,6 +104,7 @@ from dbtool.lint.subject import CommentRule, StatementRule, WholeRule
 RULES: tuple[StatementRule, ...] = (
     syntax_error,
     fails_when_run,
+    fails_on_known_schema,
     hidden_blocking_work,
     required_column_without_default,
     volatile_default,

@@ -1,0 +1,60 @@
+"""A statement ends with an error on the schema that the migrations before it leave.
+
+Why: the deploy stops there. What the statement names does not exist at that point of the history,
+or what it creates is there already, or the server's version does not know the form.
+
+When: the history was replayed from an empty database, or the schema was given, so that all that
+exists is known. All versions; forms of newer ones are judged for the version that was asked for.
+
+Bad:
+```sql
+ALTER TABLE orders ADD COLUMN note text;
+```
+
+Good:
+```sql
+ALTER TABLE orders ADD COLUMN remark text;
+```
+"""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from dbtool.finding import Certainty, Finding, Severity, rule_name
+from dbtool.lint.actions import (
+    Action,
+    AddConstraint,
+    AlterColumnType,
+    CreateIndex,
+    DetachPartition,
+    DropIndex,
+)
+from dbtool.lint.effect import Cause, Task, Work
+from dbtool.lint.subject import Step, Subject
+
+NAME = rule_name(__name__)
+ACTIONS = get_args(Action)
+
+_PARTITIONED_ELSEWHERE = (AddConstraint, AlterColumnType, CreateIndex, DropIndex, DetachPartition)
+"""What partitioned tables refuse of these, rules of their own say."""
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Report errors that follow from what exists."""
+    told = dict.fromkeys(task for step in subject.steps for task in _failures(step))
+    for task in told:
+        yield Finding(
+            rule=NAME,
+            severity=Severity.ERROR,
+            title=f"it fails: {task.why}",
+            certainty=Certainty.PROVEN,
+            evidence=(f"SQLSTATE {task.code}: nothing of it is done, and the deploy stops",),
+            location=subject.location,
+        )
+
+
+def _failures(step: Step) -> Iterator[Task]:
+    causes = [Cause.MISSING, Cause.EXISTS, Cause.VERSION]
+    if not isinstance(step.action, _PARTITIONED_ELSEWHERE):
+        causes.append(Cause.PARTITIONED)
+    return (task for task in step.effect.of(*causes) if task.work is Work.FAIL)
