@@ -92,9 +92,9 @@ def is_there(schema: Schema, name: Name) -> bool:
     return schema.table(name) is not None or schema.view(name) is not None
 
 
-def is_new_view(whole: Whole, name: Name) -> bool:
-    """Whether the migration itself has created the view."""
-    return any(seen.action.view.name == name.name for seen in actions_of(whole, CreateView))
+def new_views(whole: Whole) -> frozenset[str]:
+    """The names of the views that the migration itself creates."""
+    return frozenset(seen.action.view.name for seen in actions_of(whole, CreateView))
 
 
 def transactions(whole: Whole) -> Iterator[list[Judged]]:

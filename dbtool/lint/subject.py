@@ -35,12 +35,13 @@ class Session:
     """What a statement finds set up: the transaction it runs in, locks held, settings.
 
     `held` names the strongest lock on each relation that others may be using, and the
-    statement that took it. `settings` are the SETs of this migration, by lower-case name.
+    statement that took it; `exclusive` has those that nobody can even read. `settings` are the SETs of this migration, by lower-case name.
     """
 
     in_transaction: bool = False
     before: list[Done] = field(default_factory=list)
     held: dict[Name, tuple[Lock, Statement]] = field(default_factory=dict)
+    exclusive: dict[Name, Statement] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     new_labels: dict[str, Name] = field(default_factory=dict)
     local: dict[str, str | None] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Session:
         self.in_transaction = transaction
         self.before = []
         self.held = {}
+        self.exclusive = {}
         self.new_labels = {}
         for name, value in self.local.items():
             self._put(name, value)
@@ -66,6 +68,7 @@ class Session:
             self,
             before=[*self.before],
             held={**self.held},
+            exclusive={**self.exclusive},
             settings={**self.settings},
             new_labels={**self.new_labels},
             local={**self.local},
@@ -103,6 +106,8 @@ class Session:
             before = self.held.get(held.relation)
             if before is None or before[0] < held.lock:
                 self.held[held.relation] = (held.lock, statement)
+                if held.lock.blocks_reads:
+                    self.exclusive[held.relation] = statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

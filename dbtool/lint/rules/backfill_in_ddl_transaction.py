@@ -22,51 +22,47 @@ UPDATE orders SET remark = note WHERE id BETWEEN 1 AND 1000;
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Write
 from dbtool.lint.code import chain
-from dbtool.lint.effect import Cause, Lock
+from dbtool.lint.effect import Cause
 from dbtool.lint.saying import backfill, certainty, own_code
-from dbtool.lint.schema import Name
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
 ACTIONS = (Write,)
+MOST = 3
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Report changes of rows behind a strong lock."""
-    for action, effect in subject.actions(Write):
-        held = [name for name, (lock, _) in subject.held.items() if lock is Lock.ACCESS_EXCLUSIVE]
-        if not held or not any(effect.of(Cause.ROWS_CHANGED)):
+    held = subject.session.exclusive
+    for action, effect in subject.actions(Write) if held else ():
+        if not any(effect.of(Cause.ROWS_CHANGED)):
             continue
+        first = [*islice(held, MOST)]
+        more = f" and {len(held) - MOST} more" if len(held) > MOST else ""
+        lines = ", ".join(dict.fromkeys(str(held[name].line) for name in first))
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR,
-            title=f"{', '.join(map(subject.shown, held))}: nobody can use it"
-            f" until all rows of {subject.shown(action.table)} are changed",
+            title=f"{', '.join(map(subject.shown, first))}{more}: nobody can use it"
+            f" until the rows of {subject.shown(action.table)} are changed",
             certainty=certainty(subject.schema, action.table),
-            evidence=(f"the ACCESS EXCLUSIVE lock of line {_lines(subject, held)} is still held",),
+            evidence=(f"the ACCESS EXCLUSIVE lock of line {lines} is still held",),
             location=subject.location,
             fix=_fix(subject, action),
         )
-
-
-def _lines(subject: Subject, held: list[Name]) -> str:
-    return ", ".join(dict.fromkeys(str(subject.held[name][1].line) for name in held))
 
 
 def _fix(subject: Subject, action: Write) -> Fix | None:
     code = backfill(subject.schema, action, subject.statement.sql)
     if code is None:
         return None
-    locking = [
-        own_code(done.statement)
-        for done in subject.before
-        if any(step.effect.lock is Lock.ACCESS_EXCLUSIVE for step in done.steps)
-    ]
-    first = "\n".join(dict.fromkeys(locking))
-    return Fix(
-        "python", chain(first, code), "change the rows in a revision of their own, in batches"
-    )
+    held = subject.session.exclusive
+    locking = held.values() if len(held) <= MOST else ()
+    first = "\n".join(dict.fromkeys(map(own_code, locking)))
+    whole = chain(first, code) if first else code
+    return Fix("python", whole, "change the rows in a revision of their own, in batches")

@@ -38,12 +38,12 @@ def check(whole: Whole) -> Iterator[Finding]:
     for statements in transactions(whole):
         held: dict[Name, Judged] = {}
         for judged in statements:
-            works = _worked_on(judged)
-            kept = {name: by for name, by in held.items() if name not in _locked(judged)}
-            if works and kept:
+            works, own = _worked_on(judged), _locked(judged)
+            kept = {name: by for name, by in held.items() if name not in own} if works else {}
+            if kept:
                 yield _finding(whole, judged, kept, works)
                 break
-            for name in _locked(judged):
+            for name in own:
                 held.setdefault(name, judged)
 
 
@@ -66,14 +66,16 @@ def _finding(
     whole: Whole, judged: Judged, kept: dict[Name, Judged], works: dict[Name, None]
 ) -> Finding:
     names = ", ".join(shown(whole.schema, name) for name in kept)
+    others = [name for name in works if name not in kept]
+    worked = ", ".join(shown(whole.schema, name) for name in others)
     lines = ", ".join(
         str(line) for line in dict.fromkeys(by.statement.line for by in kept.values())
     )
     return Finding(
         rule=NAME,
         severity=Severity.ERROR,
-        title=f"{names}: nobody can use it while the transaction works on"
-        f" {', '.join(shown(whole.schema, name) for name in works)}",
+        title=f"{names}: nobody can read or write it while the transaction works on"
+        f" {worked or 'it'}",
         certainty=Certainty.PROVEN,
         evidence=(f"the ACCESS EXCLUSIVE lock of line {lines} is held until the transaction ends",),
         location=place(judged.statement),

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Write, Writes
-from dbtool.lint.effect import Cause, Lock
+from dbtool.lint.effect import Cause
 from dbtool.lint.saying import backfill, certainty
 from dbtool.lint.schema import Table
 from dbtool.lint.subject import Subject
@@ -34,7 +34,7 @@ KINDS = (Writes.UPDATE, Writes.DELETE, Writes.MERGE)
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Report changes of many rows; behind a strong lock another rule does."""
-    if any(lock is Lock.ACCESS_EXCLUSIVE for lock, _ in subject.held.values()):
+    if subject.session.exclusive:
         return
     for action, effect in subject.actions(Write):
         table = subject.table(action.table)

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Rename, SetSchema
 from dbtool.lint.code import call, chain, execute, sql_name, string, within
-from dbtool.lint.saying import Seen, actions_of, is_new_view, is_there, place, shown
+from dbtool.lint.saying import Seen, actions_of, is_there, new_views, place, shown
 from dbtool.lint.schema import Name
 from dbtool.lint.subject import Whole
 
@@ -33,9 +33,11 @@ KINDS = ("table", "view", "materialized view", "foreign table")
 
 def check(whole: Whole) -> Iterator[Finding]:
     """Report relations whose old name is gone when the migration is done."""
+    made = new_views(whole)
     for seen in actions_of(whole, Rename):
         to = Name(seen.action.name.schema, seen.action.to)
-        if seen.action.kind in KINDS and _is_hazard(whole, seen.action.name, to):
+        known = seen.action.kind in KINDS and seen.action.name.name not in made
+        if known and _is_hazard(whole, seen.action.name, to):
             yield _finding(whole, seen, to)
     for moved in actions_of(whole, SetSchema):
         to = Name(moved.action.schema, moved.action.name.name)
@@ -44,8 +46,7 @@ def check(whole: Whole) -> Iterator[Finding]:
 
 
 def _is_hazard(whole: Whole, old: Name, to: Name) -> bool:
-    new = whole.schema.is_new(to) or is_new_view(whole, old)
-    return not new and not is_there(whole.schema, old)
+    return not (whole.schema.is_new(to) or is_there(whole.schema, old))
 
 
 def _finding(whole: Whole, seen: Seen[Rename] | Seen[SetSchema], to: Name) -> Finding:

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Severity, rule_name
 from dbtool.lint.actions import Drop
-from dbtool.lint.saying import actions_of, in_use, is_new_view, is_there, place, shown, sure
+from dbtool.lint.saying import actions_of, in_use, is_there, new_views, place, shown, sure
 from dbtool.lint.subject import Whole
 
 NAME = rule_name(__name__)
@@ -30,10 +30,11 @@ NAME = rule_name(__name__)
 
 def check(whole: Whole) -> Iterator[Finding]:
     """Report views that are gone when the migration is done."""
+    made = new_views(whole)
     for seen in actions_of(whole, Drop):
         kind, name = seen.action.kind, seen.action.name
         old = kind == "view" or (kind == "materialized view" and in_use(seen.effect, name))
-        gone = not is_there(whole.schema, name) and not is_new_view(whole, name)
+        gone = not is_there(whole.schema, name) and name.name not in made
         if old and gone and not seen.effect.fails:
             yield Finding(
                 rule=NAME,
