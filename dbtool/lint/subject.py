@@ -35,7 +35,8 @@ class Session:
     """What a statement finds set up: the transaction it runs in, locks held, settings.
 
     `held` names the strongest lock on each relation that others may be using, and the
-    statement that took it; `exclusive` has those that nobody can even read. `settings` are the SETs of this migration, by lower-case name.
+    statement that took it; `exclusive` has those that nobody can even read. `settings` are the
+    SETs of this migration, by lower-case name.
     """
 
     in_transaction: bool = False
