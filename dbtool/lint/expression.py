@@ -57,10 +57,16 @@ _TYPES = """
     oid regclass regproc regtype regrole regnamespace pg_lsn xid xid8 tid
     int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange
     nummultirange tsmultirange tstzmultirange datemultirange
+"""
+
+_OF_EXTENSIONS = """
     citext hstore ltree lquery vector halfvec sparsevec geometry geography cube
 """
 
-BUILT_IN = frozenset(_TYPES.split())
+OF_EXTENSIONS = frozenset(_OF_EXTENSIONS.split())
+"""Types that common extensions bring, in whatever schema they are installed."""
+
+BUILT_IN = frozenset(_TYPES.split()) | OF_EXTENSIONS
 """Types whose nature is known by their name alone: none of them is a domain."""
 
 _WORDS = {

@@ -1,5 +1,6 @@
 """Which types share their stored form, and which casts happen by themselves."""
 
+from dataclasses import replace
 from enum import Enum
 
 from dbtool.lint.schema import Schema, Type
@@ -47,8 +48,10 @@ def base(type_: Type, schema: Schema) -> tuple[Type, bool]:
     """What a domain stands on, through any number of them, and whether one has constraints."""
     constrained = False
     for _ in range(32):
-        found = None if type_.array else schema.type(type_.named)
-        if found is None or found.kind != "domain" or found.base is None:
+        found = schema.type(type_.named)
+        if found is not None and found.name != type_.named:
+            type_ = replace(type_, schema=found.name.schema)
+        if type_.array or found is None or found.kind != "domain" or found.base is None:
             break
         constrained = constrained or found.constrained
         type_ = found.base
@@ -61,9 +64,15 @@ def coerced(old: Type, new: Type, schema: Schema) -> tuple[Coerced, Type]:
         return Coerced.SAME, new
     before, _ = base(old, schema)
     after, constrained = base(new, schema)
-    if constrained and old.named != new.named:
+    if constrained and not _same(old, new, schema):
         return Coerced.CONVERTED, new
     return _plain(before, after, schema), new
+
+
+def _same(old: Type, new: Type, schema: Schema) -> bool:
+    """Whether two names are of one type."""
+    found = schema.type(old.named)
+    return old.named == new.named or (found is not None and found is schema.type(new.named))
 
 
 def _plain(old: Type, new: Type, schema: Schema) -> Coerced:

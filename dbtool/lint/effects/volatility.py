@@ -42,7 +42,7 @@ def volatile(expression: Expression, state: State) -> bool | str:
 
     SQL's own `CURRENT_TIMESTAMP` and the like stay the same within a statement.
     """
-    unknown = ""
+    unknown = elsewhere = ""
     for node in expression.walk():
         if node.form is not Form.FUNCTION:
             continue
@@ -53,6 +53,9 @@ def volatile(expression: Expression, state: State) -> bool | str:
                 return True
         elif name in VOLATILE:
             return True
-        elif schema or name not in SETTLED | SPECIAL:
+        elif schema:
+            elsewhere = node.word
+        elif name not in SETTLED and name not in SPECIAL:
             unknown = node.word
-    return unknown if unknown and not state.schema.complete else False
+    # Where all functions of the team are known, another one without a schema is PostgreSQL's.
+    return elsewhere or (unknown if not state.schema.complete else "") or False

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dbtool.lint.expression import OF_EXTENSIONS
 from dbtool.lint.schema import Name, Type
 
 Node = Any
@@ -36,7 +37,8 @@ def type_of(node: Node) -> Type:
         modifiers = modifiers[1:]
     if name.name == "numeric" and len(modifiers) == 1:
         modifiers = (*modifiers, 0)
-    return Type(name.name, name.schema, modifiers, len(node.array_bounds) > 0)
+    schema = "" if name.name in OF_EXTENSIONS else name.schema
+    return Type(name.name, schema, modifiers, len(node.array_bounds) > 0)
 
 
 def _modifier(node: Node) -> int:
