@@ -157,3 +157,11 @@ def test_a_part_that_cannot_be_read() -> None:
     assert steps(known)[0].effect.fails is not None
     assert steps(behind)[0].effect.fails is None
     assert isinstance(steps(behind)[0].action, CreateIndex)
+
+
+def test_a_function_of_somebody_else() -> None:
+    """A function in a schema that no history created may be volatile, who knows."""
+    linted = after_history("ALTER TABLE orders ADD COLUMN k text DEFAULT tools.key()")
+    (step,) = steps(linted)
+    assert [each.cause for each in step.effect.missing] == [Cause.VOLATILE_DEFAULT]
+    assert "volatile-default" in {each.rule for each in linted.unknowns}
