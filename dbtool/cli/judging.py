@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dbtool.lint.measured import Measured
     from dbtool.lint.run import Linted, Rules
     from dbtool.lint.sizes import Sizes
+    from dbtool.migrate.project import Project
     from dbtool.observe.baseline import Baseline
     from dbtool.statement import Migration
 
@@ -96,15 +97,25 @@ def _stdin() -> str:
     return text
 
 
+def _project(call: Call, names: tuple[str, ...]) -> "Project":
+    from dbtool.cli.migrate import opened
+
+    try:
+        return opened(call, offline=True)
+    except UsageError as error:
+        if not names and error.message == "no Alembic configuration was found":
+            error.hint += "\nFor SQL: dbtool lint FILE.sql, or - for stdin."
+        raise
+
+
 def revisions(call: Call, names: tuple[str, ...], since: str | None) -> Found:
     """Revisions as migrations, those that are named or that the main branch does not have."""
-    from dbtool.cli.migrate import opened
     from dbtool.migrate.operations import operations
     from dbtool.migrate.selection import Wanted
 
     with output.reserved():
         wanted = Wanted(names, since or call.settings.keys.lint_since, down=True)
-        found = operations(opened(call, offline=True), wanted)
+        found = operations(_project(call, names), wanted)
     return Found(found.migrations, found.chosen, (*_all_new(found.migrations), *found.notes))
 
 

@@ -18,6 +18,7 @@ from dbtool.migrate.listener import Offline
 from dbtool.migrate.literals import holds_parameters
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
+from dbtool.migrate.ranges import split_range
 from dbtool.migrate.record import Record, Table, follow
 from dbtool.migrate.upgrade import tagged
 from dbtool.report import listed
@@ -61,20 +62,6 @@ def downgrade_sql(project: Project, revision: str, tag: str | None = None) -> Sc
     words = ("downgrade", "--sql", *tagged(tag), "--", revision)
     options = {"starting_rev": start or None, "destination_rev": end, "tag": tag}
     return _render(project, words, lambda script, at: script._downgrade_revs(end, at), options)  # type: ignore[arg-type]
-
-
-def split_range(revision: str, *, needed: bool = False) -> tuple[str, str]:
-    """Both ends of `from:to`; the first is empty where nobody gave one."""
-    start, colon, end = revision.rpartition(":")
-    if ":" in start:
-        raise UsageError(f'"{revision}" is not a range', hint="Give both ends, from:to.")
-    if needed and not colon:
-        raise UsageError(
-            "downgrade --sql needs a range",
-            detail="Without a database nobody says where to begin.",
-            hint=f"Give both ends, for example dbtool downgrade head:{revision} --sql.",
-        )
-    return start, end
 
 
 def stamp_sql(project: Project, revisions: tuple[str, ...], tag: str | None = None) -> Script:

@@ -11,7 +11,7 @@ from alembic.script import Script, ScriptDirectory
 from dbtool.errors import UsageError
 from dbtool.migrate.location import relative
 from dbtool.migrate.lookup import all_scripts, resolve
-from dbtool.migrate.offline import split_range
+from dbtool.migrate.ranges import split_range
 from dbtool.migrate.unmerged import Unmerged, unmerged
 from dbtool.report import counted
 
