@@ -31,6 +31,8 @@ def report(error: BaseException, argv: Sequence[str]) -> str:
 
 def trace(error: BaseException, argv: Sequence[str]) -> str:
     """The whole traceback, without a password."""
+    if error.__cause__ is error:  # passed on as its own cause, it hides what it came from
+        error.__cause__ = error.__context__
     return masked("".join(traceback.format_exception(error)), argv, os.environ)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from dbtool.database.target import Target
 from dbtool.database.url import parse
-from dbtool.errors import UsageError
+from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.imports import source_directory
 from dbtool.migrate.destination import synchronous_driver
 from dbtool.migrate.listener import Listener, Stop
@@ -160,7 +160,32 @@ def run(loaded: Loaded, work: Work, listener: Listener, **options: Any) -> None:
     environment = EnvironmentContext(loaded.config, loaded.script, fn=work, **options)
     _hear_of_connection(environment, listener)
     with chdir(loaded.project.place.base), suppress(Stop), listener, environment:
-        loaded.script.run_env()
+        try:
+            loaded.script.run_env()
+        except (Exception, SystemExit) as error:
+            if listener.begun:
+                raise
+            raise _unstarted(error, loaded) from error
+
+
+def _unstarted(error: BaseException, loaded: Loaded) -> DbtoolError:
+    """Before env.py connects, its own code is at fault, or nobody told it the database."""
+    from dbtool.migrate.failure import Scene, explain
+    from dbtool.migrate.record import Record
+
+    told = explain(error, Scene(Record(), "", Path(loaded.script.env_py_location)))
+    if not isinstance(told, OperationError):
+        return told
+    written = loaded.config.get_main_option(_URL)
+    written = written or str(loaded.config.toml_alembic_config.get(_URL) or "")
+    is_named = loaded.project.target is not None or _driver_name(written) is not None
+    if is_named or isinstance(error, ImportError | SyntaxError | NameError):
+        return UsageError(told.message, detail=told.detail, hint=told.hint)
+    return UsageError(
+        "env.py failed, and no database is named",
+        detail=told.detail,
+        hint="Give --url, set DATABASE_URL, or write url into the settings (dbtool config).",
+    )
 
 
 def _hear_of_connection(environment: EnvironmentContext, listener: Listener) -> None:
@@ -168,6 +193,7 @@ def _hear_of_connection(environment: EnvironmentContext, listener: Listener) -> 
     configure = environment.configure
 
     def heard(connection: Connection | None = None, **options: Any) -> None:
+        listener.begun = True
         listener.configured(connection)
         configure(connection=connection, **options)
 

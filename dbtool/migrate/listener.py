@@ -30,11 +30,13 @@ class Listener:
 
     The listeners stand before all others, since those of the team may run statements; only
     one that the team puts first again (`insert=True`) comes before them. A refusal is raised
-    at the end of the block as the error it is, whatever the team's code made of it.
+    at the end of the block as the error it is, whatever the team's code made of it. `begun`
+    says that the code came as far as a database, or as far as Alembic.
     """
 
     def __init__(self) -> None:
         self.error: DbtoolError | None = None
+        self.begun = False
         self._is_closed = False
 
     @contextmanager
@@ -49,7 +51,7 @@ class Listener:
             self._is_closed = False
 
     def __enter__(self) -> Self:
-        self.error = None
+        self.error, self.begun = None, False
         for target, name, function in self._events():
             event.listen(target, name, function, insert=True)
         return self
@@ -75,6 +77,7 @@ class Listener:
         arguments: list[object],
         named: dict[str, object],
     ) -> DBAPIConnection | None:
+        self.begun = True
         if self._is_closed:
             raise Stop
         if dialect.is_async and not _in_async_engine():
@@ -82,6 +85,7 @@ class Listener:
         return self.opening(dialect, arguments, named)
 
     def _connected(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        self.begun = True
         try:
             self.opened(connection, record)
         except BaseException:

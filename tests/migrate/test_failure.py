@@ -325,7 +325,7 @@ def test_driver_that_is_missing(run: Run, project: Small, tables: Tables) -> Non
         """
     )
     ran = run("upgrade")
-    assert ran.code == 4
+    assert ran.code == 2
     assert "error: env.py needs the driver psycopg2, which is not installed" in ran.err
     assert "postgresql+psycopg://" in ran.err
     assert tables() == []
@@ -359,7 +359,7 @@ def test_env_that_raises(run: Run, project: Small) -> None:
     project.env('raise RuntimeError("cannot use postgresql://app:hunter2@db/app")')
     ran = run("upgrade")
     assert (ran.code, ran.err) == (
-        4,
+        2,
         "error: env.py failed\n"
         "detail: migrations/env.py, line 1: RuntimeError: cannot use postgresql://app:***@db/app\n",
     )
@@ -369,7 +369,7 @@ def test_env_that_exits(run: Run, project: Small) -> None:
     """An env.py that gives up is a failure, not a silent success."""
     project.env('raise SystemExit("no tenant given")')
     ran = run("upgrade")
-    assert ran.code == 4
+    assert ran.code == 2
     assert "no tenant given" in ran.err
 
 
@@ -377,11 +377,30 @@ def test_models_that_cannot_be_imported(run: Run, project: Small) -> None:
     """An import error in the models is placed in the models."""
     project.env("import app.models")
     project.write("app/models.py", "import nothing_like_it\n")
-    ran = run("check")
-    assert ran.code == 4
-    assert (
-        "app/models.py, line 1: ModuleNotFoundError: No module named 'nothing_like_it'" in ran.err
+    said = "app/models.py, line 1: ModuleNotFoundError: No module named 'nothing_like_it'"
+    for words in ("check",), ("upgrade",), ("revision", "--autogenerate"), ("upgrade", "--sql"):
+        ran = run(*words)
+        assert ran.code == 2, ran
+        assert said in ran.err
+
+
+@pytest.mark.parametrize("line", ['__import__("os").environ["DATABASE_URL"]', "1 / 0"])
+def test_env_that_nobody_told_the_database(dbtool: Dbtool, project: Small, line: str) -> None:
+    """What env.py stumbles over before it connects is that no database is named."""
+    project.env(line)
+    ran = dbtool("upgrade", cwd=project.root)
+    assert ran.code == 2
+    assert ran.err.startswith(
+        "error: env.py failed, and no database is named\ndetail: migrations/env.py, line 1: "
     )
+
+
+def test_env_that_fails_once_it_is_connected(run: Run, project: Small) -> None:
+    """From the first connection on it is the operation that failed."""
+    env = (project.root / "migrations/env.py").read_text()
+    project.env(env.replace("        context.configure(connection=connection)", "        1 / 0"))
+    ran = run("upgrade")
+    assert (ran.code, ran.err.startswith("error: env.py failed\n")) == (4, True), ran
 
 
 def test_no_configuration(dbtool: Dbtool, tmp_path: Path) -> None:
