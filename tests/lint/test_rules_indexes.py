@@ -1,0 +1,94 @@
+"""Rules about indexes beside the one about building them."""
+
+import pytest
+
+from tests.lint.judging import findings, judge, script, unknowns
+
+
+@pytest.mark.parametrize(
+    ("rule", "sql"),
+    [
+        ("index-dropped-under-lock", "CREATE TABLE n (id int); CREATE INDEX i ON n (id);"
+         " DROP INDEX i"),
+        ("index-dropped-under-lock", "DROP INDEX IF EXISTS nowhere"),
+        ("reindex-not-concurrent", "CREATE TABLE n (id int PRIMARY KEY); REINDEX TABLE n"),
+        ("concurrently-in-transaction", "CREATE INDEX CONCURRENTLY i ON orders (note)"),
+        ("invalid-index-hidden", "CREATE INDEX IF NOT EXISTS i ON orders (note)"),
+        ("invalid-index-hidden",
+         "CREATE TABLE n (id int); CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON n (id)"),
+        ("foreign-key-without-index", "ALTER TABLE orders ADD CONSTRAINT k"
+         " FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID"),
+        ("foreign-key-without-index", "CREATE TABLE n (a bigint PRIMARY KEY REFERENCES users)"),
+        ("foreign-key-without-index", "ALTER TABLE tags ADD u bigint REFERENCES users (id);"
+         " CREATE INDEX ON tags (u) WHERE u IS NOT NULL"),
+        ("foreign-key-without-index", "CREATE TABLE n (u bigint REFERENCES users); DROP TABLE n"),
+        ("redundant-index", "CREATE INDEX i ON orders (user_id DESC, note)"),
+        ("redundant-index", "CREATE INDEX i ON orders (user_id) WHERE note IS NULL"),
+        ("redundant-index", "CREATE INDEX i ON orders USING hash (user_id)"),
+        ("redundant-index", "CREATE INDEX i ON orders (user_id int8_ops)"),
+        ("redundant-index",
+         "CREATE INDEX i ON orders (user_id, note); DROP INDEX orders_user_id_idx"),
+    ],
+)  # fmt: skip
+def test_silent(rule: str, sql: str) -> None:
+    """What holds nobody up, or has its reason, is not reported."""
+    assert findings(rule, sql) == []
+
+
+def test_a_unique_index_serves_as_a_plain_one() -> None:
+    """The plain index on the same column can go; the unique one is there for another reason."""
+    assert findings("redundant-index", "CREATE UNIQUE INDEX i ON orders (user_id)") == [
+        "note: orders: index orders_user_id_idx is not needed beside i"
+    ]
+
+
+def test_an_index_of_an_unknown_table() -> None:
+    """The lock is certain wherever the index is; that it is there is not."""
+    [found] = judge("index-dropped-under-lock", script("DROP INDEX i"), known=False).findings
+    assert (found.title, found.certainty.value) == (
+        "its table: reads and writes wait while index i is dropped",
+        "heuristic",
+    )
+    assert found.fix is not None
+    assert found.fix.code == (
+        "with op.get_context().autocommit_block():\n"
+        '    op.drop_index("i", postgresql_concurrently=True)'
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE INDEX CONCURRENTLY i ON orders (note)",
+        "DROP INDEX CONCURRENTLY orders_user_id_idx",
+        "REINDEX TABLE CONCURRENTLY orders",
+        "ALTER TABLE visits DETACH PARTITION visits_2026 CONCURRENTLY",
+        "VACUUM orders",
+    ],
+)
+def test_commands_that_need_to_be_alone(sql: str) -> None:
+    """Each of them fails in a transaction, and only there."""
+    assert len(findings("concurrently-in-transaction", sql, transaction=True)) == 1
+    assert findings("concurrently-in-transaction", sql) == []
+
+
+def test_the_new_index_makes_an_old_one_redundant() -> None:
+    """The shorter one is dropped while the table is used."""
+    [found] = judge("redundant-index", script("CREATE INDEX i ON orders (user_id, note)")).findings
+    assert found.title == "orders: index orders_user_id_idx is not needed beside i"
+    assert found.fix is not None
+    assert 'op.drop_index(\n        "orders_user_id_idx"' in found.fix.code
+
+
+def test_foreign_keys_of_one_table() -> None:
+    """Several keys of one statement are one finding."""
+    sql = "CREATE TABLE n (a bigint REFERENCES users, b integer REFERENCES orders)"
+    assert findings("foreign-key-without-index", sql) == [
+        "note: n: no index on foreign key (a), (b)"
+    ]
+
+
+def test_a_foreign_key_of_a_table_nobody_knows() -> None:
+    """Whether it has an index is for the history to say."""
+    [said] = unknowns("foreign-key-without-index", "ALTER TABLE x ADD FOREIGN KEY (a) REFERENCES y")
+    assert said.reason == "x: whether an index begins with a"

@@ -1,0 +1,95 @@
+"""Rules about what a transaction goes on to do, and about rows changed all at once."""
+
+import pytest
+
+from dbtool.statement import Migration, Statement
+from tests.lint.judging import findings, judge, script, titles
+
+_ADD = "ALTER TABLE orders ADD COLUMN a integer"
+
+
+@pytest.mark.parametrize(
+    ("rule", "sql"),
+    [
+        ("several-tables-locked", f"{_ADD}; ALTER TABLE orders ADD COLUMN b integer"),
+        ("several-tables-locked", f"{_ADD}; CREATE TABLE n (id int); ALTER TABLE n ADD a int"),
+        ("several-tables-locked", f"{_ADD}; DROP TABLE bookings"),
+        ("several-tables-locked", "ALTER TABLE items DROP CONSTRAINT items_order_id_fkey"),
+        ("several-tables-locked", f"{_ADD}; CREATE INDEX i ON users (email)"),
+        ("lock-held-during-work", f"CREATE INDEX i ON users (email); {_ADD}"),
+        ("lock-held-during-work", f"{_ADD}; ALTER TABLE orders ALTER note SET NOT NULL"),
+        ("lock-held-during-work", f"{_ADD}; UPDATE orders SET a = 1"),
+        ("backfill-in-ddl-transaction", f"UPDATE orders SET note = ''; {_ADD}"),
+        ("backfill-in-ddl-transaction", f"{_ADD}; UPDATE orders SET a = 1 WHERE id = 7"),
+        ("backfill-in-ddl-transaction", f"{_ADD}; INSERT INTO tags VALUES (1, 'a')"),
+        ("backfill-in-ddl-transaction",
+         "CREATE TABLE n (id int); ALTER TABLE n ADD a int; UPDATE n SET a = 1"),
+        ("rows-changed-unbatched", f"{_ADD}; UPDATE orders SET a = 1"),
+        ("rows-changed-unbatched", "UPDATE orders SET note = '' WHERE id IN (1, 2)"),
+        ("rows-changed-unbatched", "UPDATE tag_uses SET uses = 1 WHERE name = 'new'"),
+        ("rows-changed-unbatched", "CREATE TABLE n (id int); DELETE FROM n"),
+        ("rows-changed-unbatched", "INSERT INTO tags SELECT id, note FROM orders"),
+        ("transaction-command", "SAVEPOINT a; ROLLBACK TO a"),
+        ("lock-timeout-disabled", "SET LOCAL lock_timeout = '5s'"),
+        ("lock-timeout-disabled", "SET lock_timeout = 1000"),
+        ("table-locked-by-hand", "LOCK TABLE orders IN ACCESS SHARE MODE"),
+        ("table-locked-by-hand", "CREATE TABLE n (id int); LOCK TABLE n"),
+    ],
+)  # fmt: skip
+def test_silent(rule: str, sql: str) -> None:
+    """What has a rule of its own, or holds nobody up, is not reported here."""
+    assert findings(rule, sql, transaction=True) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "sql", "expected"),
+    [
+        ("several-tables-locked",
+         f"{_ADD}; ALTER TABLE users ADD a int; ALTER TABLE items ADD a int",
+         "warning: 3 tables are locked in one transaction: orders, users, items"),
+        ("lock-held-during-work", f"{_ADD}; CREATE INDEX i ON users (email);"
+         " CREATE INDEX j ON users (name)",
+         "error: orders: nobody can read or write it while the transaction works on users"),
+        ("lock-held-during-work", f"{_ADD}; CREATE INDEX i ON orders (a)",
+         "error: orders: nobody can read or write it while the transaction works on it"),
+        ("backfill-in-ddl-transaction", f"{_ADD}; UPDATE users SET nickname = name",
+         "error: orders: nobody can use it until the rows of users are changed"),
+        ("rows-changed-unbatched", "DELETE FROM items",
+         "warning: items: rows are changed in one transaction, all of them"),
+        ("lock-timeout-disabled", "SET LOCAL lock_timeout = '0ms'",
+         "warning: lock_timeout is 0: it waits for locks without end, and others behind it"),
+        ("table-locked-by-hand", "LOCK TABLE orders IN SHARE MODE",
+         "warning: orders: writes wait until the transaction ends"),
+    ],
+)  # fmt: skip
+def test_found(rule: str, sql: str, expected: str) -> None:
+    """One finding for a transaction, or for a statement."""
+    assert findings(rule, sql, transaction=True) == [expected]
+
+
+@pytest.mark.parametrize(("file", "expected"), [("r1.py", ["BEGIN", "COMMIT"]), ("a.sql", [])])
+def test_transactions_of_a_revision_are_alembics(file: str, expected: list[str]) -> None:
+    """In a script of SQL they are what they should be."""
+    up = tuple(Statement(sql, file, 1, transaction=1) for sql in ("BEGIN", "SELECT 1", "COMMIT"))
+    migration = Migration(name="r1", file=file, up=up)
+    found = titles(judge("transaction-command", migration).findings)
+    assert [each.split()[1] for each in found] == expected
+
+
+def test_the_fix_of_a_backfill_is_a_chain() -> None:
+    """What locks the table first, and the rows in a revision of their own."""
+    sql = f"{_ADD}; UPDATE orders SET a = 1 WHERE note IS NULL"
+    [found] = judge("backfill-in-ddl-transaction", script(sql, transaction=True)).findings
+    assert found.fix is not None
+    first, second = found.fix.code.split("\n# next revision\n")
+    assert first == f'op.execute("{_ADD}")'
+    assert "UPDATE orders SET a = 1\n" in second
+    assert "WHERE id IN (SELECT id FROM batch) AND (note IS NULL)" in second
+
+
+def test_a_table_with_a_key_of_two_columns_has_no_ready_batches() -> None:
+    """Then the finding comes without code."""
+    made = script("CREATE TABLE n (a int, b int, c int, PRIMARY KEY (a, b))", name="r0.py")
+    before = Migration(name="r0", up=made.up, judged=False)
+    [found] = judge("rows-changed-unbatched", before, script("UPDATE n SET c = 1")).findings
+    assert found.fix is None
