@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 from alembic.script import Script, ScriptDirectory
@@ -75,12 +76,36 @@ def explain(script: ScriptDirectory, error: Exception) -> DbtoolError:
             hint="See dbtool current and dbtool history; head and base are its ends.",
         )
     if "Ambiguous" in str(error):
+        return _several_ways(cause or error)
+    return UsageError(str(error).rstrip("."))
+
+
+def _several_ways(error: BaseException) -> UsageError:
+    """A relative revision comes to where the history branches or was merged.
+
+    Alembic says no more than that, so where it stood is read from its own walk.
+    """
+    walks = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if _walks(frame)]
+    found = walks[-1].f_locals if walks else {}
+    ways = [each for each in found.get("children", ()) if isinstance(each, Script)]
+    start = found.get("initial")
+    if not ways:
         return UsageError(
             "there is more than one way to go from here",
             detail="The history branches, and a relative revision does not say which branch.",
             hint="Name the revision to stop at; see dbtool history.",
         )
-    return UsageError(str(error).rstrip("."))
+    place = f"from {start.revision}" if isinstance(start, Script) else "from the base"
+    ends = "parents" if found["steps"] < 0 else "revisions after it"
+    return UsageError(
+        f"there is more than one way to go {place}: it has {len(ways)} {ends}",
+        detail="\n".join(map(_line, ways)),
+        hint=f"Name the one to go to: {' or '.join(each.revision for each in ways)}.",
+    )
+
+
+def _walks(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "_walk" and "children" in frame.f_locals
 
 
 def _claimed_twice(script: ScriptDirectory, revision: str) -> OperationError:

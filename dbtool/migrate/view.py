@@ -179,8 +179,14 @@ def _operation(difference: Difference) -> str:
     return f"{verb.upper() if difference.drops else verb} {what} {difference.name}"
 
 
+_UNSAID = ("", "empty message")
+"""What stands in a file where nobody gave a message: the second are Alembic's own words."""
+
+
 def _about(result: Created) -> Iterator[str]:
     """What to know about a file before it runs."""
+    if any(each.message in _UNSAID for each in result.revisions):
+        yield "the file has no message, in its name or inside; -m MESSAGE would give it one"
     if result.compared_with is not None and not result.differences:
         yield f"models and {result.compared_with} do not differ: the file is empty"
     if result.imported:

@@ -10,7 +10,7 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.scratch.server import Server
-from tests.conftest import Dbtool
+from tests.conftest import MAJOR, Dbtool
 from tests.migrate.conftest import Run, plain
 from tests.migrate.projects import FROM_CONFIG, INI, Small, small
 from tests.projects.pair import Pair, paired
@@ -235,11 +235,15 @@ def test_plan_changes_nothing(dbtool: Dbtool, project: Small, database: Target) 
     for words in (("upgrade", "--plan"), ("upgrade", "--dry-run"), ("upgrade", "+2", "--plan")):
         ran = dbtool("--url", plain(database), *words, cwd=project.root)
         assert ran.out == (
-            f"{database.shown} records no revision; 2 revisions would run\n"
+            f"{database.shown} records no revision; 2 revisions would run; lint: nothing found\n"
             "\n"
-            "revision      message\n"
-            "aaaa00000001  aaaa00000001 does something.\n"
-            "aaaa00000002  aaaa00000002 does something.\n"
+            "revision      message                       statements  commit\n"
+            "aaaa00000001  aaaa00000001 does something.           1  together\n"
+            "aaaa00000002  aaaa00000002 does something.           1  together\n"
+            "\n"
+            f"info: 2 statements judged for PostgreSQL {MAJOR}\n"
+            "\n"
+            "no findings\n"
         )
     assert snapshot(database) == ("schema public",)
 
@@ -344,6 +348,34 @@ def test_revision_that_cannot_be_written(run: Run, project: Small) -> None:
     (project.root / "migrations/script.py.mako").unlink()
     ran = run("revision", "-m", "x")
     assert ran.err.startswith('error: cannot read "migrations/script.py.mako"\n')
+
+
+def test_revision_without_a_message(run: Run) -> None:
+    """A file that says nothing of itself is worth one note."""
+    note = "info: the file has no message, in its name or inside; -m MESSAGE would give it one"
+    assert [line for line in run("revision").out.splitlines() if "message" in line] == [note]
+    assert "no message" not in run("revision", "-m", "x").out
+
+
+def test_relative_revision_where_the_history_parts(run: Run, project: Small) -> None:
+    """Alembic only says that it is ambiguous; the revisions to choose from are named."""
+    for name, down in (("bbbb", "aaaa00000002"), ("cccc", "aaaa00000002")):
+        project.revision(name, down)
+    project.revision("dddd", ("bbbb", "cccc"))
+    assert run("upgrade").code == 0
+    ran = run("downgrade", "-1", "--yes")
+    assert (ran.code, ran.err) == (
+        2,
+        "error: there is more than one way to go from dddd: it has 2 parents\n"
+        "detail: bbbb bbbb does something.\n"
+        "        cccc cccc does something.\n"
+        "hint: Name the one to go to: bbbb or cccc.\n",
+    )
+    assert run("downgrade", "aaaa00000002", "--yes").code == 0
+    ran = run("upgrade", "+1")
+    assert ran.err.startswith(
+        "error: there is more than one way to go from aaaa00000002: it has 2 revisions after it\n"
+    )
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(1_000, marks=pytest.mark.slow)])
