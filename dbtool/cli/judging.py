@@ -116,17 +116,18 @@ def revisions(call: Call, names: tuple[str, ...], since: str | None) -> Found:
     with output.reserved():
         wanted = Wanted(names, since or call.settings.keys.lint_since, down=True)
         found = operations(_project(call, names), wanted)
-    return Found(found.migrations, found.chosen, (*_all_new(found.migrations), *found.notes))
+    return Found(found.migrations, found.chosen, found.notes)
 
 
-def _all_new(migrations: "Sequence[Migration]") -> list[str]:
+def all_new(found: Found) -> tuple[str, ...]:
     """What it means that nothing is known to be deployed."""
+    migrations = found.migrations if found.from_empty else ()
     if not migrations or not all(each.judged for each in migrations):
-        return []
-    return [
+        return ()
+    return (
         "they begin with an empty database, so every table is taken for new and for nobody's yet:"
-        " name the revisions that are not deployed, or leave out those that are with --since"
-    ]
+        " name the revisions that are not deployed, or leave out those that are with --since",
+    )
 
 
 def baseline(call: Call, option: str, text: str | None) -> "Baseline | None":

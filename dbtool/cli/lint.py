@@ -149,7 +149,7 @@ def lint(
     judge = judging.Judge(rules, pg or call.settings.keys.lint_pg, known, sizes)
     measured = judging.measured(call, found, judge.major, start) if measure else None
     linted = judge(found, measured)
-    notes = (*found.notes, *(measured.notes if measured else ()))
+    notes = (*judging.all_new(found), *found.notes, *(measured.notes if measured else ()))
     return view.report(linted, call.command, notes=notes)
 
 

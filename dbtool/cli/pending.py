@@ -102,7 +102,7 @@ def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
     data = Planned(found.database, found.named_by, found.before, found.revisions, lint=linted)
     if not found.revisions:
         return replace(told, data=data)
-    said = f": {verdict(linted.findings, linted.unknowns)}" if linted else ""
+    said = f"; lint: {verdict(linted.findings, linted.unknowns)}" if linted else ""
     sections = told.sections if linted is None else (_table(found, pending), *told.sections[1:])
     return replace(
         told,

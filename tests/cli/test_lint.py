@@ -28,7 +28,8 @@ FIRST_SCREEN = """\
 [1] error (proven from history): orders: writes wait while index ix_orders_note
     is built
     index-not-concurrent at migrations/versions/bbb2.py:9, bbb2
-    SHARE lock on the table while all its rows are read
+    SHARE lock on orders: writes wait
+    an index is built over every row of orders
     fix: build it while writes go on
         with op.get_context().autocommit_block():
             op.create_index("ix_orders_note", "orders", ["note"], postgresql_concurrently=True)
