@@ -1,5 +1,6 @@
 """A script of SQL as a migration: its statements, their lines, and what commits together."""
 
+import re
 from collections.abc import Iterator
 from itertools import count
 
@@ -8,13 +9,18 @@ from dbtool.statement import Gap, Migration, Statement
 
 _BEGINS = ("BEGIN", "START TRANSACTION")
 _ENDS = ("COMMIT", "END", "ROLLBACK", "ABORT")
+_BOOKKEEPING = re.compile(
+    r'(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+(?:[\w"]+\.)?"?alembic_version"?\s', re.I
+)
+"""What Alembic notes for itself in the scripts it writes."""
 
 
 def migration(text: str, file: str, *, one_transaction: bool = False) -> Migration:
     """Read a script as psql would run it: each statement commits alone, unless it says BEGIN.
 
     With `one_transaction` it runs as a whole, as `psql --single-transaction` and most migration
-    tools do. psql's own commands are gaps: what they do to the script is not known.
+    tools do. psql's own commands are gaps: what they do to the script is not known. What
+    Alembic's scripts note of themselves in its version table is left out.
     """
     pieces = split(text)
     return Migration(
@@ -32,7 +38,7 @@ def _statements(
     numbers = count(1)
     transaction = next(numbers) if one_transaction else None
     for piece in pieces:
-        if piece.role is not Role.STATEMENT:
+        if piece.role is not Role.STATEMENT or _BOOKKEEPING.match(piece.text):
             continue
         words = " ".join(piece.text[:40].upper().split())
         if not one_transaction and words.startswith(_BEGINS) and transaction is None:

@@ -55,3 +55,19 @@ def test_one_transaction() -> None:
 def test_nothing(text: str) -> None:
     """A script without statements is a migration without statements."""
     assert migration(text, "a.sql").up == ()
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "UPDATE alembic_version SET version_num='b' WHERE alembic_version.version_num = 'a'",
+        "INSERT INTO tenant.alembic_version (version_num) VALUES ('a') RETURNING version_num",
+        'delete from "alembic_version" where version_num = 1',
+    ],
+)
+def test_what_alembic_notes(note: str) -> None:
+    """A script of `upgrade --sql` is what it does to the team's own tables."""
+    found = migration(f"BEGIN; ALTER TABLE t ADD x int; {note}; COMMIT;", "a.sql")
+    assert [each.sql.split()[0] for each in found.up] == ["BEGIN", "ALTER", "COMMIT"]
+    kept = migration("UPDATE alembic_versions SET x = 1", "a.sql")
+    assert len(kept.up) == 1
