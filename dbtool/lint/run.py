@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
-from dbtool.lint.actions import Action, SetVariable, Transaction
+from dbtool.lint.actions import Action, Rename, SetVariable, Transaction
 from dbtool.lint.allow import allowances
 from dbtool.lint.effects import State, absent, effect_of
 from dbtool.lint.plainly import in_words
@@ -240,9 +240,9 @@ class _Linter:
         way: Literal["up", "down"],
         permit: Permit,
     ) -> Iterator[Verdict]:
-        session = Session()
         transaction: int | None = None
         read = read_all([statement.sql for statement in statements])
+        session = Session(renamed=_renamed(read))
         seen = self.measured.of(migration) if self.measured and way == "up" else ()
         for number, (statement, actions) in enumerate(zip(statements, read, strict=True)):
             alone = statement.transaction is None and not session.explicit
@@ -277,6 +277,12 @@ class _Linter:
         rules = dict.fromkeys(rule for kind in kinds for rule in self._asked.get(kind, ()))
         for rule in rules:
             yield from rule.check(subject)
+
+
+def _renamed(read: Sequence[Read]) -> frozenset[tuple[str, str]]:
+    """The tables and the names that columns of theirs get."""
+    found = (action for actions in read for action in actions if isinstance(action, Rename))
+    return frozenset((each.name.name, each.to) for each in found if each.kind == "column")
 
 
 def _by_action(rules: Iterable[StatementRule]) -> Mapping[type, tuple[StatementRule, ...]]:

@@ -278,8 +278,11 @@ class Schema:
 
     def referring(self, table: Table) -> tuple[Table, ...]:
         """The other tables whose foreign keys refer to it."""
-        names = self.referrers.get(table.name, ())
-        return tuple(self.tables[name] for name in names if name in self.tables)
+        names = dict.fromkeys(self.referrers.get(table.name, ()))
+        found = (self.tables[name] for name in names if name in self.tables)
+        return tuple(
+            each for each in found if any(key.references == table.name for key in each.foreign_keys)
+        )
 
     def readers(self, table: Name, column: str = "*") -> tuple[View, ...]:
         """The views that read a table, or one column of it."""

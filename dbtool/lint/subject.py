@@ -36,7 +36,8 @@ class Session:
 
     `held` names the strongest lock on each relation that others may be using, and the
     statement that took it; `exclusive` has those that nobody can even read. `settings` are the
-    SETs of this migration, by lower-case name.
+    SETs of this migration, by lower-case name; `renamed` are the tables and names that columns
+    get anywhere in it.
     """
 
     in_transaction: bool = False
@@ -46,6 +47,7 @@ class Session:
     settings: dict[str, str] = field(default_factory=dict)
     new_labels: dict[str, Name] = field(default_factory=dict)
     local: dict[str, str | None] = field(default_factory=dict)
+    renamed: frozenset[tuple[str, str]] = frozenset()
     explicit: bool = False
 
     def begin(self, transaction: bool, explicit: bool = False) -> None:

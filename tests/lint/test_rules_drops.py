@@ -21,6 +21,13 @@ from tests.lint.judging import findings, judge, script
          " CREATE TYPE order_state AS ENUM ('open')"),
         ("column-dropped", "CREATE TABLE n (a int, b int); ALTER TABLE n DROP COLUMN a"),
         ("column-dropped", "ALTER TABLE orders DROP COLUMN IF EXISTS never_there"),
+        ("column-dropped", "ALTER TABLE orders ADD COLUMN n text; ALTER TABLE orders DROP note;"
+         " ALTER TABLE orders RENAME n TO note"),
+        ("column-renamed", "ALTER TABLE orders ADD COLUMN n text; ALTER TABLE orders DROP note;"
+         " ALTER TABLE orders RENAME n TO note"),
+        ("drop-with-dependents", "ALTER TABLE items DROP COLUMN order_id; DROP TABLE orders"),
+        ("foreign-key-type-mismatch", "CREATE TABLE a (n varchar(9) PRIMARY KEY);"
+         " CREATE TABLE b (n text REFERENCES a)"),
         ("column-recreated", "ALTER TABLE orders ADD COLUMN a int; ALTER TABLE users ADD a int"),
         ("constraint-lost-with-column", "ALTER TABLE orders DROP COLUMN user_id"),
         ("table-dropped", "CREATE TABLE n (id int); DROP TABLE n"),

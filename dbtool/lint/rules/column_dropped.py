@@ -4,9 +4,9 @@ Why: SQLAlchemy names every column of a model when it reads it. Programs that we
 the column went ask for it, and each of those queries fails until the last program is replaced.
 The values are lost.
 
-When: the table existed before. Whether the models still have the column is not known here: take
-it out of them and deploy that first. A NOT NULL column without default has to accept rows without
-it meanwhile. All versions.
+When: the table existed before, and no other column gets the name in the same migration. Whether
+the models still have the column is not known here: take it out of them and deploy that first. A
+NOT NULL column without default has to accept rows without it meanwhile. All versions.
 
 Bad:
 ```sql
@@ -37,7 +37,13 @@ def check(subject: Subject) -> Iterator[Finding]:
     for action, effect in subject.actions(DropColumn):
         table = subject.table(action.table)
         column = table.columns.get(action.column) if table else None
-        if not effect.locks or effect.fails or (column is None and table and table.complete):
+        replaced = (action.table.name, action.column) in subject.session.renamed
+        if (
+            replaced
+            or not effect.locks
+            or effect.fails
+            or (column is None and table and table.complete)
+        ):
             continue
         yield Finding(
             rule=NAME,

@@ -21,7 +21,7 @@ ALTER TABLE orders ADD COLUMN remark text;
 from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
-from dbtool.lint.actions import Rename
+from dbtool.lint.actions import AddColumn, Rename
 from dbtool.lint.code import string
 from dbtool.lint.saying import actions_of, place, shown
 from dbtool.lint.subject import Whole
@@ -31,9 +31,13 @@ NAME = rule_name(__name__)
 
 def check(whole: Whole) -> Iterator[Finding]:
     """Report columns whose old name is gone when the migration is done."""
+    added = {
+        (seen.action.table.name, seen.action.column.name) for seen in actions_of(whole, AddColumn)
+    }
     for seen in actions_of(whole, Rename):
         action = seen.action
-        if action.kind != "column" or not _is_hazard(whole, action):
+        new = (action.name.name, action.part) in added
+        if action.kind != "column" or new or not _is_hazard(whole, action):
             continue
         name = action.to if action.to.isidentifier() else action.part
         yield Finding(

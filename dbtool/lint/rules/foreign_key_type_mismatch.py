@@ -66,7 +66,8 @@ def _judge(
 
 
 def _type(column: Column | None) -> Type | None:
-    """The type without its modifiers: varchar(10) can refer to varchar(20)."""
+    """The type without its modifiers: varchar(10) can refer to varchar(20), and to text."""
     if column is None or column.type is None:
         return None
-    return Type(column.type.name, column.type.schema, (), column.type.array)
+    name = "text" if column.type.name == "varchar" else column.type.name
+    return Type(name, column.type.schema, (), column.type.array)
