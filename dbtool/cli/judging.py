@@ -211,6 +211,18 @@ def measured(call: Call, found: Found, major: int | None, start: "Baseline | Non
     return measure(found.migrations, major=major, baseline=start, progress=call.progress)
 
 
+def notes_on(found: Found, measured: "Measured | None", start: "Baseline | None") -> list[str]:
+    """How the migrations were read, and what was run of them."""
+    notes = [*all_new(found), *found.notes]
+    if measured is not None:
+        ran = counted(measured.statements, "statement")
+        where = f"{ran} run in a throwaway PostgreSQL {measured.major}"
+        if not found.from_empty and start is None:
+            where += ", which was empty: --schema gives the one that the SQL meets"
+        notes += [where, *measured.notes]
+    return notes
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """The rules, and what is known beside the migrations.

@@ -149,7 +149,7 @@ def lint(
     judge = judging.Judge(rules, pg or call.settings.keys.lint_pg, known, sizes)
     measured = judging.measured(call, found, judge.major, start) if measure else None
     linted = judge(found, measured)
-    notes = (*judging.all_new(found), *found.notes, *(measured.notes if measured else ()))
+    notes = tuple(judging.notes_on(found, measured, start))
     return view.report(linted, call.command, notes=notes)
 
 
