@@ -30,6 +30,8 @@ from tests.lint.judging import findings, judge, script
          " CREATE TABLE b (n text REFERENCES a)"),
         ("column-recreated", "ALTER TABLE orders ADD COLUMN a int; ALTER TABLE users ADD a int"),
         ("constraint-lost-with-column", "ALTER TABLE orders DROP COLUMN user_id"),
+        ("constraint-lost-with-column", "ALTER TABLE orders ADD CHECK (note <> code);"
+         " ALTER TABLE orders DROP COLUMN note"),
         ("table-dropped", "CREATE TABLE n (id int); DROP TABLE n"),
         ("table-dropped", "CREATE TABLE n (room int); DROP TABLE bookings;"
          " ALTER TABLE n RENAME TO bookings"),

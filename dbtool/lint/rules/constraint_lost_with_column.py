@@ -28,6 +28,8 @@ from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
 ACTIONS = (DropColumn,)
+_SPARED = (Holds.NOT_NULL, Holds.CHECK)
+"""A check that compares a column with another one has no meaning without it."""
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -50,7 +52,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _lost(table: Table, column: str) -> Iterator[str]:
     for each in table.constraints.values():
         other = set(each.columns) - {column}
-        if column in each.columns and other and each.kind is not Holds.NOT_NULL:
+        if column in each.columns and other and each.kind not in _SPARED:
             yield f"{each.kind.value} {each.name} on ({', '.join(each.columns)})"
     for index in table.indexes.values():
         if index.unique and not index.constraint and index.uses(column) and len(index.columns) > 1:
