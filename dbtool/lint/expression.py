@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from dbtool.sql.text import quoted
+
 
 class Name(NamedTuple):
     """The name of an object; `schema` is empty where it was not written."""
@@ -144,6 +146,8 @@ class Expression:
 
 
 def _text(node: Expression) -> str:
+    if node.form is Form.COLUMN and node.word != "*":
+        return quoted(node.word) if node.word else ""
     if node.form in (Form.CONSTANT, Form.COLUMN):
         return node.word
     said = [_text(part) for part in node.parts]

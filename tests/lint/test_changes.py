@@ -256,3 +256,15 @@ def test_a_foreign_key_of_a_partitioned_table_before_18() -> None:
     assert refused.fix is not None
     assert refused.fix == scanned.fix
     assert refused.fix.code.count("# next revision") == 4
+
+
+def test_several_statements_in_one_text() -> None:
+    """The fix takes its own statement out of a text that has others before it."""
+    sql = "DROP TABLE tags, bookings; ALTER TABLE orders ADD CHECK (total > 0)"
+    migration = Migration(name="m", up=(Statement(sql, transaction=1),))
+    told = lint([history(), migration], schema=Schema(complete=True))
+    (finding,) = [each for each in told.findings if each.rule.startswith(_OURS)]
+    assert finding.fix is not None
+    assert finding.fix.code.split("\n")[0] == (
+        'op.execute("ALTER TABLE orders ADD CHECK (total > 0) NOT VALID")'
+    )

@@ -151,6 +151,35 @@ def test_fix(database: Target, rule: str, sql: str) -> None:
     assert errors(rule, history(), judged) == []
 
 
+def test_names_that_need_quotes(database: Target) -> None:
+    """Capitals, keywords and schemas keep their quotes wherever they are written."""
+    made = Migration(
+        name="made",
+        up=(
+            *statements(
+                'CREATE SCHEMA "My"; CREATE TABLE "My"."Order" (id int PRIMARY KEY,'
+                ' "Total" int NOT NULL DEFAULT 1, "user" text);'
+                'CREATE INDEX "Ix" ON "My"."Order" (lower("user")) WHERE "Total" > 3;'
+                'INSERT INTO "My"."Order" VALUES (1), (2)',
+                0,
+            ),
+        ),
+        judged=False,
+    )
+    sql = 'ALTER TABLE "My"."Order" ALTER "Total" TYPE bigint'
+    (finding,) = linted("column-type-rewrite", made, Migration(name="m", up=(Statement(sql),)))
+    assert finding.fix is not None
+    prepare(database, *made.up)
+    deploy(database, finding.fix.code)
+    with SyncConnection(database) as connection:
+        found = connection.fetch('SELECT pg_typeof("Total")::text, "Total" FROM "My"."Order"')
+        built = connection.fetchval("SELECT indexdef FROM pg_indexes WHERE indexname = 'Ix_new'")
+    assert [tuple(row) for row in found] == [("bigint", 1)] * 2
+    assert built == (
+        'CREATE INDEX "Ix_new" ON "My"."Order" USING btree (lower("user")) WHERE ("Total" > 3)'
+    )
+
+
 def test_a_column_swapped(database: Target) -> None:
     """The column has its new type, its values, its default, its index, and takes new rows."""
     prepare(database)

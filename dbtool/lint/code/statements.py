@@ -8,6 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from dbtool.lint.code.calls import WIDTH
+from dbtool.lint.read import read
 from dbtool.lint.read.names import Node
 
 _CALL = re.compile(r"op\.\w+\(")
@@ -15,9 +16,10 @@ _CALL = re.compile(r"op\.\w+\(")
 
 def not_valid(sql: str, step: int) -> str:
     """The ALTER TABLE command that is the action at a place, alone and with NOT VALID behind it."""
-    tree, alone = _command(sql, step)
+    text, place = statement_of(sql, step)
+    tree, alone = _command(text, place)
     if alone:
-        return f"{sql.rstrip().rstrip(';')} NOT VALID"
+        return f"{text} NOT VALID"
     command = tree.stmts[0].stmt.alter_table_stmt.cmds[0]
     _definition(command).constraint.skip_validation = True
     return str(postgast.deparse(tree))
@@ -25,26 +27,33 @@ def not_valid(sql: str, step: int) -> str:
 
 def single(sql: str, step: int) -> str:
     """The ALTER TABLE command that is the action at a place, alone; any other text as it is."""
-    try:
-        tree, alone = _command(sql, step)
-    except IndexError:
-        return sql.rstrip().rstrip(";")
-    return sql.rstrip().rstrip(";") if alone else str(postgast.deparse(tree))
+    text, place = statement_of(sql, step)
+    tree, alone = _command(text, place)
+    return text if alone else str(postgast.deparse(tree))
+
+
+def statement_of(sql: str, step: int) -> tuple[str, int]:
+    """Of a text the statement with the action at a place, and that action's place within it."""
+    raws = postgast.parse(sql).stmts
+    written = sql.encode()
+    for raw in raws if len(raws) > 1 else ():
+        end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(written)
+        text = written[raw.stmt_location : end].decode().strip().rstrip(";")
+        count = len(read(text))
+        if step < count:
+            return text, step
+        step -= count
+    return sql.strip().rstrip(";"), step
 
 
 def _command(sql: str, step: int) -> tuple[Node, bool]:
-    """A tree with nothing but that command, and whether the text has nothing else either."""
+    """A statement with nothing but that command of it, and whether it has nothing else anyway."""
     tree = postgast.parse(sql)
-    for raw in tree.stmts:
-        commands = raw.stmt.alter_table_stmt.cmds
-        count = len(commands) or 1
-        if step < count:
-            alone = len(tree.stmts) == 1 and count == 1
-            _keep(tree.stmts, raw)
-            _keep(tree.stmts[0].stmt.alter_table_stmt.cmds, commands[step])
-            return tree, alone
-        step -= count
-    raise IndexError(step)
+    commands = tree.stmts[0].stmt.alter_table_stmt.cmds
+    if step >= len(commands) or len(commands) == 1:
+        return tree, True
+    _keep(commands, commands[step])
+    return tree, False
 
 
 def not_valid_call(source: str, operation: str) -> str | None:
@@ -74,9 +83,10 @@ def _outdented(source: str) -> str:
     return "\n".join((first, *(each[outer:] for each in rest)))
 
 
-def domain_check(sql: str, column: str) -> str | None:
-    """The condition of ALTER DOMAIN … ADD CHECK, said of a column."""
-    node = postgast.parse(sql).stmts[0].stmt.alter_domain_stmt
+def domain_check(sql: str, step: int, column: str) -> str | None:
+    """The condition of the ALTER DOMAIN … ADD CHECK at a place, said of a column."""
+    text, _ = statement_of(sql, step)
+    node = postgast.parse(text).stmts[0].stmt.alter_domain_stmt
     constraint = getattr(node, "def").constraint
     return condition(constraint.raw_expr, column) if constraint.HasField("raw_expr") else None
 
@@ -91,21 +101,21 @@ def condition(expression: Node, column: str) -> str:
 
 def using(sql: str, step: int) -> str | None:
     """The text behind USING in the ALTER COLUMN … TYPE at a place."""
-    tree, _ = _command(sql, step)
+    tree, _ = _command(*statement_of(sql, step))
     made = _definition(tree.stmts[0].stmt.alter_table_stmt.cmds[0]).column_def
     return _text(made.raw_default) if made.HasField("raw_default") else None
 
 
 def definition(sql: str, step: int) -> str:
     """What stands behind the name in the ADD CONSTRAINT that is the action at a place."""
-    tree, _ = _command(sql, step)
+    tree, _ = _command(*statement_of(sql, step))
     _definition(tree.stmts[0].stmt.alter_table_stmt.cmds[0]).constraint.conname = ""
     return str(postgast.deparse(tree)).partition(" ADD ")[2]
 
 
 def written_beside(sql: str, step: int, kind: int) -> str | None:
     """The expression of a constraint, of a kind of the parser's, in the ADD COLUMN at a place."""
-    tree, _ = _command(sql, step)
+    tree, _ = _command(*statement_of(sql, step))
     command = tree.stmts[0].stmt.alter_table_stmt.cmds[0]
     for each in _definition(command).column_def.constraints:
         if each.constraint.contype == kind and each.constraint.HasField("raw_expr"):

@@ -28,7 +28,7 @@ from dbtool.lint.actions import AlterDomain
 from dbtool.lint.code import chain, execute
 from dbtool.lint.code.columns import not_null_chain
 from dbtool.lint.code.constraints import domain_chain
-from dbtool.lint.code.statements import domain_check
+from dbtool.lint.code.statements import domain_check, single
 from dbtool.lint.effect import Cause, Task
 from dbtool.lint.effects.proofs import not_null_proven
 from dbtool.lint.evidence import found, listed, locked, worked
@@ -42,7 +42,10 @@ ACTIONS = (AlterDomain,)
 
 def check(subject: Subject) -> Iterator[Finding | Unknown]:
     """Report conditions of domains that are checked in the tables at once."""
-    for action, effect in subject.actions(AlterDomain):
+    for place, step in enumerate(subject.steps):
+        action, effect = step.action, step.effect
+        if not isinstance(action, AlterDomain):
+            continue
         for missing in effect.undecided(Cause.DOMAIN_CHECKED):
             yield undecided(NAME, f"domain {action.name}", missing)
         for task in effect.of(Cause.DEPENDENT):
@@ -63,11 +66,11 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
                 *locked(subject, effect),
                 *worked(subject, tasks),
                 about=tasks[0].relation,
-                fix=_fix(subject, action, tasks),
+                fix=_fix(subject, action, place, tasks),
             )
 
 
-def _fix(subject: Subject, action: AlterDomain, tasks: list[Task]) -> Fix | None:
+def _fix(subject: Subject, action: AlterDomain, place: int, tasks: list[Task]) -> Fix | None:
     uses = [(_written(subject, task.relation), task.why) for task in tasks if task.why]
     if action.change == "set not null":
         open_ = [(table, column) for table, column in uses if _nullable(subject, table, column)]
@@ -78,17 +81,17 @@ def _fix(subject: Subject, action: AlterDomain, tasks: list[Task]) -> Fix | None
     name, first = action.subject or "check", ""
     if action.change == "add constraint" and action.constraint is not None:
         name = action.constraint.name or "check"
-        first = execute(f"{subject.statement.sql.rstrip().rstrip(';')} NOT VALID")
-    conditions = [_condition(subject, action, column) for _, column in uses]
+        first = execute(f"{single(subject.statement.sql, place)} NOT VALID")
+    conditions = [_condition(subject, action, place, column) for _, column in uses]
     if None in conditions or not uses:
         return None
     code = domain_chain(first, uses, name, [each for each in conditions if each])
     return Fix("python", code, "prove the old rows table by table, while writes go on")
 
 
-def _condition(subject: Subject, action: AlterDomain, column: str) -> str | None:
+def _condition(subject: Subject, action: AlterDomain, place: int, column: str) -> str | None:
     if action.change == "add constraint":
-        return domain_check(subject.statement.sql, column)
+        return domain_check(subject.statement.sql, place, column)
     domain = subject.schema.type(action.name)
     for each in domain.checks if domain else ():
         if each.name == action.subject and each.expression is not None:
