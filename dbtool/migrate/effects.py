@@ -8,8 +8,9 @@ from google.protobuf.message import DecodeError
 from postgast import pg_query_pb2 as pb
 
 from dbtool.database.sync import SyncConnection
-from dbtool.sql.classify import Kind, classify
+from dbtool.sql.classify import Kind, traits
 from dbtool.sql.names import identifier
+from dbtool.sql.text import SqlSyntaxError
 
 _INDEX = """
     SELECT i.indisvalid FROM pg_catalog.pg_index i
@@ -54,12 +55,22 @@ class Lasting(Enum):
     NOTHING = "nothing"
 
 
-def lasting(statement: str) -> Lasting:
-    """What stays of a statement, as far as its text tells."""
-    kind = classify(statement)
-    if kind is Kind.DDL:
-        return Lasting.SCHEMA
-    return Lasting.ROWS if kind in _ROWS else Lasting.NOTHING
+_ADDITIONS = frozenset({"index_stmt", "create_stmt", "create_enum_stmt", "alter_enum_stmt"})
+_VOLATILE = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_proc
+                    WHERE proname = ANY ($1) AND provolatile = 'v'
+                      AND pronamespace <> 'pg_catalog'::pg_catalog.regnamespace)
+"""
+
+
+def is_additive(statement: str) -> bool:
+    """Whether it only makes something, of which the catalogue tells whether it is there."""
+    node = _parsed(statement)
+    kind = node.WhichOneof("node") if node is not None else None
+    if node is None or kind != "alter_table_stmt":
+        return kind in _ADDITIONS
+    subtypes = {each.alter_table_cmd.subtype for each in node.alter_table_stmt.cmds}
+    return subtypes <= {pb.AT_AddColumn, pb.AT_AddConstraint}
 
 
 class Catalogue:
@@ -90,6 +101,20 @@ class Catalogue:
             case "drop_stmt":
                 return self._dropped(node.drop_stmt)
         return None
+
+    def lasting(self, statement: str) -> Lasting:
+        """What stays of a statement, as far as its text and the functions it calls tell."""
+        try:
+            found = traits(statement)
+        except SqlSyntaxError:
+            return Lasting.NOTHING
+        if found.kind is Kind.DDL:
+            return Lasting.SCHEMA
+        if found.kind in _ROWS:
+            return Lasting.ROWS
+        called = [name.rpartition(".")[2] for name in found.functions]
+        writes = called and self._connection.fetchval(_VOLATILE, called)
+        return Lasting.ROWS if writes else Lasting.NOTHING
 
     def index_is_valid(self, schema: str, name: str) -> bool | None:
         """Whether an index is valid; None where there is none."""

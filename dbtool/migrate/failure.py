@@ -28,6 +28,7 @@ class Scene:
     env: Path
     now: tuple[str, ...] | None = None
     resumable: bool = False
+    asks: bool = False
 
     @property
     def table(self) -> Table | None:
@@ -154,7 +155,10 @@ def state_of(scene: Scene) -> str:
             f" {left} had left its transaction (autocommit_block): what it did up to there stays"
         )
         text += (
-            ", and the next dbtool upgrade or downgrade goes on behind it; plain Alembic would"
+            ", and the next dbtool upgrade or downgrade asks how to go on; plain Alembic would"
+            " run it again."
+            if scene.resumable and scene.asks
+            else ", and the next dbtool upgrade or downgrade goes on behind it; plain Alembic would"
             " run it again."
             if scene.resumable
             else ", and running it again may find it done."

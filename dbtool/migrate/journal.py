@@ -18,6 +18,7 @@ from dbtool.sql.names import identifier
 
 MARK = "[dbtool: half applied] "
 _EXCERPT = 160
+_VALUE = re.compile(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$")
 _READ = """
     SELECT pg_catalog.obj_description(c.oid, 'pg_class')
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -27,15 +28,18 @@ _READ = """
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One statement: what it is recognised by, its beginning, and whether it may be left out.
+    """One statement: what it is recognised by, its beginning without values, how often it ran.
 
-    A schema change that stands in the catalogue may; rows that were written may be counted on
-    by what follows, so only a person can say.
+    `repeatable`: a schema change that stands in the catalogue may be left out; rows that were
+    written may be counted on by what follows, so only a person can say. `additive`: it makes
+    something and takes nothing away, and the catalogue tells whether it did.
     """
 
     key: str
     excerpt: str
     repeatable: bool
+    additive: bool = False
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +55,49 @@ class Journal:
     done: tuple[Entry, ...] = ()
     begun: Entry | None = None
     stamp: str = ""
+    legible: bool = True
+
+    @property
+    def asks(self) -> bool:
+        """Whether only a person can say how to go on."""
+        entries = (*self.done, *((self.begun,) if self.begun else ()))
+        return not self.legible or not all(each.repeatable for each in entries)
 
     def beginning(self, entry: Entry) -> "Journal":
         """Before a statement that commits by itself."""
         return replace(self, begun=entry)
 
     def with_done(self, *entries: Entry) -> "Journal":
-        """After statements are committed."""
-        return replace(self, done=(*self.done, *entries), begun=None)
+        """After statements are committed; one that wrote rows before is counted."""
+        done = list(self.done)
+        for each in entries:
+            if done and done[-1].key == each.key and not each.repeatable:
+                each = replace(each, times=done.pop().times + 1)
+            done.append(each)
+        return replace(self, done=tuple(done), begun=None)
+
+    def without_begun(self) -> "Journal":
+        """After a statement that is known to have failed."""
+        return replace(self, begun=None)
 
 
-def entry(statement: str, *, repeatable: bool) -> Entry:
-    """A statement as it is remembered; how it is laid out does not count."""
+def entry(statement: str, *, repeatable: bool, additive: bool = False) -> Entry:
+    """A statement as it is remembered; how it is laid out does not count.
+
+    Values may be secret, and anybody can read a comment.
+    """
     text = " ".join(statement.split())
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Entry(key, text[:_EXCERPT], repeatable)
+    return Entry(key, _VALUE.sub("'…'", text)[:_EXCERPT], repeatable, additive)
 
 
 def read(connection: SyncConnection, schema: str, name: str) -> Journal | None:
-    """The note on a version table; None where there is none, or it is no longer one of ours."""
+    """The note on a version table; None where there is none."""
     return in_comment(connection.fetchval(_READ, schema, name))
 
 
 def in_comment(comment: str | None) -> Journal | None:
-    """The note in the comment of a version table."""
+    """The note in the comment of a version table; `legible` is false where it was altered."""
     _, mark, text = (comment or "").partition(MARK)
     return _decoded(text) if mark else None
 
@@ -82,7 +105,7 @@ def in_comment(comment: str | None) -> Journal | None:
 def statement(schema: str, name: str, comment: str | None, journal: Journal | None) -> str:
     """The SQL that writes the note, or takes it away, and keeps the team's own comment."""
     own = (comment or "").partition(MARK)[0].rstrip("\n")
-    note = "" if journal is None else MARK + json.dumps(asdict(journal), ensure_ascii=False)
+    note = "" if journal is None else MARK + json.dumps(_plain(journal), ensure_ascii=False)
     text = "\n".join(part for part in (own, note) if part)
     value = "NULL" if not text else _literal(text)
     return f"COMMENT ON TABLE {identifier(schema)}.{identifier(name)} IS {value}"
@@ -102,6 +125,12 @@ def comment_of(connection: SyncConnection, schema: str, name: str) -> str | None
     return found
 
 
+def _plain(journal: Journal) -> dict[str, object]:
+    said = asdict(journal)
+    del said["legible"]
+    return said
+
+
 def _literal(text: str) -> str:
     quoted = text.replace("'", "''")
     if "\\" not in quoted:
@@ -109,7 +138,7 @@ def _literal(text: str) -> str:
     return "E'" + quoted.replace("\\", "\\\\") + "'"
 
 
-def _decoded(text: str) -> Journal | None:
+def _decoded(text: str) -> Journal:
     try:
         said = json.loads(text)
         begun = said["begun"]
@@ -121,11 +150,17 @@ def _decoded(text: str) -> Journal | None:
             stamp=str(said["stamp"]),
         )
     except (ValueError, KeyError, TypeError):
-        return None
+        return Journal("?", down=False, legible=False)
 
 
 def _entry(said: Mapping[str, object]) -> Entry:
-    return Entry(str(said["key"]), str(said["excerpt"]), bool(said["repeatable"]))
+    return Entry(
+        key=str(said["key"]),
+        excerpt=str(said["excerpt"]),
+        repeatable=bool(said["repeatable"]),
+        additive=bool(said.get("additive", False)),
+        times=int(str(said.get("times", 1))),
+    )
 
 
 _VERSION_WRITE = r"^\s*(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+[^\s(]*\b{name}\b"

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -57,6 +57,7 @@ class Table:
     left: set[str] = field(default_factory=set)
     verifying: bool = False
     error: BaseException | None = field(default=None, repr=False)
+    is_recorded: bool = False
     engine: object = None
 
     @property
@@ -206,9 +207,8 @@ def follow(
     Alembic asks for the next step when the previous one is recorded in the version table.
     """
     _notice_versions(table, context)
-    _notice_autocommit(table, context)
     for step, planned in zip(steps, table.planned, strict=True):
-        table.running = planned
+        table.running, table.is_recorded = planned, False
         _notice_failure(step, table)
         starting(planned)
         begun = time.monotonic()
@@ -225,6 +225,7 @@ def _notice_failure(step: RevisionStep, table: Table) -> None:
     if function is None:
         return
 
+    @wraps(function)
     def noticed(**named: object) -> None:
         try:
             function(**named)
@@ -240,16 +241,3 @@ def _notice_versions(table: Table, context: MigrationContext) -> None:
         table.after = tuple(sorted(heads))
 
     context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, applied)
-
-
-def _notice_autocommit(table: Table, context: MigrationContext) -> None:
-    """Note when a revision leaves its transaction: what it did until then is committed."""
-    block = context.autocommit_block
-
-    @contextmanager
-    def noticed() -> Iterator[None]:
-        table.leaves_transaction()
-        with block():
-            yield
-
-    context.autocommit_block = noticed  # type: ignore[method-assign]

@@ -1,6 +1,8 @@
 """Go on with a revision that ended in the middle: leave out what it has committed before."""
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,8 +13,8 @@ from dbtool.database.sync import SyncConnection
 from dbtool.errors import OperationError
 from dbtool.migrate import journal as notes
 from dbtool.migrate.journal import Entry, Journal
+from dbtool.migrate.notebook import Notebook
 from dbtool.migrate.record import Table
-from dbtool.migrate.statements import answer
 from dbtool.migrate.waits import How
 from dbtool.report import counted
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from dbtool.migrate.effects import Catalogue
 
 _LISTED = 8
+_RETURNS = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 
 
 class Resume:
@@ -32,17 +35,22 @@ class Resume:
         self._table = table
         self._how = how
         self._tell = tell
-        self._schema, self._name = table.schema or "public", table.name
-        self._comment = notes.comment_of(connection, self._schema, self._name)
-        self._found = notes.read(connection, self._schema, self._name)
+        self._notes = Notebook(connection, table, tell)
+        self._found = self._notes.read()
         self._journal = Journal("", down=False)
         self._inside: list[str] = []
         self._replay: list[Entry] = []
         self._skipped = 0
         self._undecided: Entry | None = None
         self._ours: set[str] = set()
+        self._alone: tuple[str, Entry | None] = ("", None)
         self._is_hint = False
         self.is_noted = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next run will have to ask how to go on."""
+        return self._journal.asks
 
     @cached_property
     def _catalogue(self) -> "Catalogue":
@@ -51,23 +59,30 @@ class Resume:
 
         return Catalogue(self._connection, self._table.schema)
 
+    def forget(self) -> None:
+        """What stands there says nothing any more."""
+        self._found = None
+        self._notes.erase_from_outside()
+
     def begin(self, revision: str, *, down: bool) -> None:
         """A revision begins; raises OperationError where only a person can say how to go on."""
         self._journal, self._inside, self._replay = Journal(revision, down), [], []
         self._skipped, self._undecided, self.is_noted = 0, None, False
         found = self._found
+        if found is not None and not found.legible:
+            self._found, self.is_noted = None, True
+            return
         if found is None or (found.revision, found.down) != (revision, down):
             return
-        self._found = None
+        self._found, self.is_noted = None, True
         if self._how is How.RERUN:
             return
         self._replay = [*found.done, *((found.begun,) if found.begun else ())]
         self._undecided = found.begun
-        self._is_hint = found.stamp != self._stamp()
+        self._is_hint = found.stamp != self._notes.stamp()
         self._ours = {each.key for each in self._replay}
-        if self._how is How.AUTO and not all(each.repeatable for each in self._replay):
-            raise _for_a_person(found)
-        self.is_noted = True
+        if self._how is How.AUTO and found.asks:
+            raise for_a_person(found)
         many = counted(len(found.done), "statement")
         is_are = "is" if len(found.done) == 1 else "are"
         self._tell(f"revision {revision} is half applied: {many} of it {is_are} committed already")
@@ -81,22 +96,42 @@ class Resume:
         if place is None:
             return False
         expected, is_last = self._replay[place], place == len(self._replay) - 1
-        stands = self._catalogue.stands(statement)
-        undecided = is_last and expected is self._undecided
-        if stands is False and undecided:
+        if self._how is How.SKIP:
+            self._refuse_to_guess(statement, expected)
+        elif self._must_run(statement, undecided=is_last and expected is self._undecided):
             self._replay = []
             return False
-        if stands is False and not self._skipped:
-            self._tell("what it had committed was undone since; it runs from its first statement")
-            self._replay = []
-            return False
-        in_doubt = (undecided or self._is_hint) and self._how is not How.SKIP
-        if stands is False or (stands is None and in_doubt):
-            raise self._puzzled(expected)
         self._replay = self._replay[place + 1 :]
         self._skipped += 1
         self._journal = self._journal.with_done(expected)
         return True
+
+    def _must_run(self, statement: str, *, undecided: bool) -> bool:
+        """Whether it, and all behind it, is still to do; raises where that is not certain."""
+        stands = self._catalogue.stands(statement)
+        if stands is False and undecided:
+            return True
+        if stands is False:
+            # Taking anything away could hit what has since been put in its place.
+            if self._skipped or not all(each.additive for each in self._replay):
+                raise self._puzzled(statement)
+            self._tell("what it had committed was undone since; it runs from its first statement")
+            return True
+        if stands is None and (undecided or self._is_hint):
+            raise self._puzzled(statement)
+        return False
+
+    def _refuse_to_guess(self, statement: str, expected: Entry) -> None:
+        """A statement left out changes no row and returns none, which what follows may need."""
+        if expected.repeatable or (expected.times == 1 and not _RETURNS.search(statement)):
+            return
+        raise OperationError(
+            f"revision {self._journal.revision} cannot go on behind what it has committed",
+            detail=f"{_line(expected)}\nIts code looks at what this statement does, and left out"
+            " it does nothing.",
+            hint=f"If it may run again: --resume rerun. Else finish it by hand, then: dbtool stamp"
+            f" {self._journal.revision}.",
+        )
 
     def inside(self, statement: str) -> None:
         """A statement of the transaction; whether it stays is decided when that is committed."""
@@ -108,32 +143,44 @@ class Resume:
         self._inside = []
         self._journal = self._journal.with_done(*entries)
         # In the transaction about to be committed, so that the note stands or falls with it.
-        stamp = str(answer(connection, notes.stamp_query(self._schema, self._name))[0])
-        self._journal = replace(self._journal, stamp=stamp)
-        cursor = connection.cursor()
-        try:
-            cursor.execute(self._written(self._whole()))
-        finally:
-            cursor.close()
-        self.is_noted = True
+        self._journal = replace(self._journal, stamp=self._notes.stamp_seen_by(connection))
+        self._write(connection, inside=True)
 
-    def beginning(self, statement: str) -> None:
+    def beginning(self, statement: str, connection: DBAPIConnection) -> None:
         """A statement that commits by itself is about to begin."""
         from dbtool.migrate.effects import index_of
 
-        if (entry := self._entry(statement)) is None:
+        entry = self._entry(statement)
+        self._alone = statement, entry
+        if entry is None:
             return
         if index := index_of(statement):
             self._remove_broken(*index, ours=entry.key in self._ours)
         self._ours.add(entry.key)
+        again = not entry.repeatable and any(each.key == entry.key for each in self._journal.done)
         self._journal = self._journal.beginning(entry)
-        self._write()
+        if not again:
+            self._write(connection)
 
-    def ended(self, statement: str) -> None:
-        """It has succeeded."""
-        if (entry := self._entry(statement)) is not None:
+    def ended(self, statement: str, connection: DBAPIConnection) -> None:
+        """It has succeeded; how often it did is written down ever more seldom."""
+        if (entry := self._begun(statement)) is not None:
             self._journal = self._journal.with_done(entry)
-            self._write()
+            times = self._journal.done[-1].times
+            if times & (times - 1) == 0:
+                self._write(connection)
+
+    def failed(self, statement: str, connection: DBAPIConnection) -> None:
+        """The server has said that it did nothing; a failed build may leave an index behind."""
+        entry = self._begun(statement)
+        if entry is not None and not entry.repeatable:
+            self._journal = self._journal.without_begun()
+            self._write(connection)
+
+    def recorded(self, connection: DBAPIConnection, *, inside: bool) -> None:
+        """The revision is recorded: what was noted of it goes, in the same transaction."""
+        if self.is_noted:
+            self._notes.erase(connection, inside=inside)
 
     def _remove_broken(self, schema: str, name: str, *, ours: bool) -> None:
         """An invalid index that an earlier build of ours left is in the way of the next."""
@@ -149,33 +196,26 @@ class Resume:
         self._tell(f"index {name} was left invalid by a build that ended early; it is dropped")
         self._catalogue.drop_index(schema, name)
 
-    def forget(self) -> None:
-        """The run is over and everything recorded: the note has served."""
-        if self.is_noted or notes.read(self._connection, self._schema, self._name):
-            self._connection.execute(self._written(None))
-        self.is_noted = False
+    def _begun(self, statement: str) -> Entry | None:
+        """What was found out of it when it began: our own connection may be lost since."""
+        return self._alone[1] if self._alone[0] == statement else None
 
     def _entry(self, statement: str) -> Entry | None:
-        if notes.writes_version(statement, self._name):
+        from dbtool.migrate.effects import Lasting, is_additive
+
+        if notes.writes_version(statement, self._table.name):
             return None
-        from dbtool.migrate.effects import Lasting, lasting
-
-        effect = lasting(statement)
-        if effect is Lasting.NOTHING:
+        lasting = self._catalogue.lasting(statement)
+        if lasting is Lasting.NOTHING:
             return None
-        return notes.entry(statement, repeatable=effect is Lasting.SCHEMA)
+        schema = lasting is Lasting.SCHEMA
+        return notes.entry(statement, repeatable=schema, additive=schema and is_additive(statement))
 
-    def _written(self, journal: Journal | None) -> str:
-        return notes.statement(self._schema, self._name, self._comment, journal)
-
-    def _stamp(self) -> str:
-        return str(self._connection.fetchval(notes.stamp_query(self._schema, self._name)))
-
-    def _write(self) -> None:
+    def _write(self, connection: DBAPIConnection, *, inside: bool = False) -> None:
         if not self._journal.stamp:
-            self._journal = replace(self._journal, stamp=self._stamp())
-        self._connection.execute(self._written(self._whole()))
-        self.is_noted = True
+            with suppress(Exception):
+                self._journal = replace(self._journal, stamp=self._notes.stamp())
+        self.is_noted = self._notes.write(connection, self._whole(), inside=inside)
 
     def _whole(self) -> Journal:
         """What this attempt knows, and what an earlier one did that has not come by yet."""
@@ -184,27 +224,59 @@ class Resume:
         open_still = undecided if undecided in self._replay else None
         return replace(journal, done=(*journal.done, *left), begun=journal.begun or open_still)
 
-    def _puzzled(self, entry: Entry) -> OperationError:
+    def _puzzled(self, statement: str) -> OperationError:
         journal = Journal(self._journal.revision, self._journal.down, tuple(self._replay))
-        error = _for_a_person(journal)
+        error = for_a_person(journal)
+        excerpt = notes.entry(statement, repeatable=True).excerpt
         return OperationError(
             error.message,
-            detail=f"The catalogue does not tell whether this is done: {entry.excerpt}",
+            detail=f"The catalogue does not tell whether this is done: {excerpt}",
             hint=error.hint,
         )
 
 
-def _for_a_person(journal: Journal) -> OperationError:
-    lines = [f"  {each.excerpt}" for each in journal.done[:_LISTED]]
+def for_a_person(journal: Journal) -> OperationError:
+    """Nothing but a person's decision leads on from here."""
+    verb, half = ("downgrade", "undone") if journal.down else ("upgrade", "applied")
+    message = f"revision {journal.revision} is half {half}, and only you can say how to go on"
+    if not journal.legible:
+        return OperationError(
+            "an earlier run ended in the middle of a revision, and its note was altered",
+            detail="The comment on the version table begins as dbtool's and cannot be read.",
+            hint=f"See what stands, then: dbtool {verb} --resume rerun, or take the comment away.",
+        )
+    lines = [f"  {_line(each)}" for each in journal.done[:_LISTED]]
     if len(journal.done) > _LISTED:
         lines.append(f"  and {len(journal.done) - _LISTED} more")
     if journal.begun is not None:
         lines.append(f"begun, and perhaps done: {journal.begun.excerpt}")
-    verb = "downgrade" if journal.down else "upgrade"
-    return OperationError(
-        f"revision {journal.revision} is half applied, and only you can say how to go on",
-        detail="An earlier run has committed of it:\n" + "\n".join(lines),
-        hint=f"dbtool {verb} --resume skip leaves these statements out and runs the rest;"
-        " --resume rerun runs all of it again. Or finish it by hand, then: dbtool stamp"
-        f" {journal.revision}.",
+    by_hand = f"Or finish it by hand, then: dbtool stamp {journal.revision}."
+    skip = "--resume skip leaves these statements out and runs the rest;"
+    if any(each.times > 1 for each in journal.done):
+        hint = f"dbtool {verb} --resume rerun runs all of it again. {by_hand}"
+    else:
+        hint = f"dbtool {verb} {skip} --resume rerun runs all of it again. {by_hand}"
+    detail = "An earlier run has committed of it:\n" + "\n".join(lines)
+    return OperationError(message, detail=detail, hint=hint)
+
+
+def refuse_others(found: Journal, planned: frozenset[str], *, down: bool) -> None:
+    """Nothing else may run on a schema that a revision has left half done."""
+    if not found.legible:
+        raise for_a_person(found)
+    if found.revision in planned and found.down == down:
+        return
+    verb, half = ("downgrade", "undone") if found.down else ("upgrade", "applied")
+    back = "the revision below it" if found.down else found.revision
+    raise OperationError(
+        f"revision {found.revision} is half {half}; nothing else runs before that is settled",
+        detail="An earlier run has committed of it:\n"
+        + "\n".join(f"  {_line(each)}" for each in found.done[:_LISTED]),
+        hint=f"First dbtool {verb} to {back} again, which goes on where it ended. Or finish it by"
+        " hand, then: dbtool stamp REVISION.",
     )
+
+
+def _line(entry: Entry) -> str:
+    times = f" ({entry.times:,} times or more)" if entry.times > 1 else ""
+    return f"{entry.excerpt}{times}"

@@ -140,7 +140,7 @@ class Runner:
         with chdir(self.project.place.base):
             shown = self.target.shown if self.watch.holder else "the database"
             scene = Scene(record, shown, Path(loaded.script.env_py_location))
-            scene.resumable = self.safety.resumable
+            scene.resumable, scene.asks = self.safety.resumable, self.safety.asks
             if scene.table is not None:
                 scene.now = self._recorded_now(scene.table)
             if self.interruption or isinstance(error, KeyboardInterrupt):

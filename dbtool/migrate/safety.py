@@ -5,6 +5,8 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -19,7 +21,7 @@ from dbtool.migrate.longrunning import LongStatements
 from dbtool.migrate.record import Record, Step, Table
 from dbtool.migrate.resume import Resume
 from dbtool.migrate.servererror import sqlstate_of
-from dbtool.migrate.statements import LOCK_NOT_AVAILABLE, Execute, answer, commits_alone
+from dbtool.migrate.statements import LOCK_NOT_AVAILABLE, Execute, Wrapped, answer, driver_of
 from dbtool.migrate.waits import How, Limits, Patience, Waited
 from dbtool.migrate.watcher import Watcher
 from dbtool.ports import Progress
@@ -40,6 +42,25 @@ _SETTINGS = re.compile(r"(?:^|;)\s*(?:SET|RESET|DISCARD)\b|\bset_config\b", re.I
 
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The statements by which Alembic records a revision in one version table."""
+
+    table: Table
+    name: str
+
+    def way(self, statement: str) -> str:
+        """The first word of such a statement; empty for any other."""
+        for word, start in (
+            ("UPDATE", f"UPDATE {self.name} SET version_num="),
+            ("INSERT", f"INSERT INTO {self.name} (version_num)"),
+            ("DELETE", f"DELETE FROM {self.name} WHERE"),
+        ):
+            if statement.startswith(start):
+                return word
+        return ""
 
 
 class StalePlan(LockNotObtained):
@@ -70,7 +91,8 @@ class Safety:
         self._resume: Resume | None = None
         self._table = ""
         self._ours = "0"
-        self._recording = ""
+        self._recorded: dict[str, Recording] = {}
+        self._recording: Recording | None = None
         self._is_proven = self._may_change_settings = False
         self._driver: DBAPIConnection | None = None
         self._is_out_of_reach = False
@@ -95,6 +117,11 @@ class Safety:
     def resumable(self) -> bool:
         """Whether what the running revision has committed is noted, for the next attempt."""
         return self._resume is not None and self._resume.is_noted
+
+    @property
+    def asks(self) -> bool:
+        """Whether that attempt will have to ask how to go on."""
+        return self._resume is not None and self._resume.asks
 
     def persist(self, attempt: Callable[[], Record], may_repeat: Callable[[], bool]) -> Record:
         """Attempt it until it is done; raises LockNotObtained when the time is over.
@@ -140,9 +167,9 @@ class Safety:
         answer(connection, _INTRODUCE)
         self._driver = connection
 
-    def records_by(self, table: str) -> None:
-        """How Alembic writes the version table in the statement that records a revision."""
-        self._recording = f"UPDATE {table} SET version_num="
+    def records_by(self, table: Table, name: str) -> None:
+        """How Alembic names the version table in the statements that record a revision."""
+        self._recorded[table.shown] = Recording(table, name)
 
     def open_notes(self, table: Table, how: How) -> None:
         """Read what an earlier run has left half done."""
@@ -151,10 +178,17 @@ class Safety:
         resume = Resume(holder.connection, table, how, self._progress.note)
         self._resumes[table.shown] = resume
 
-    def close_notes(self) -> None:
-        """Everything is recorded; no revision is half done any more."""
-        for resume in self._resumes.values():
+    def forget_note(self, table: Table) -> None:
+        """What an earlier run left half done is settled."""
+        if resume := self._resumes.get(table.shown):
             resume.forget()
+
+    def is_alone(self, table: Table) -> bool:
+        """Whether no other run is at work on a version table."""
+        holder = self._watch.holder
+        assert holder is not None
+        ours = [holder.backend, *self._watch.backends]
+        return not lock.others(holder.connection, table.shown, ours)
 
     def before_revision(self, step: Step, connection: DBAPIConnection, *, down: bool) -> None:
         """The lock must still be ours, and locks must not be waited for too long.
@@ -165,6 +199,7 @@ class Safety:
         if not self._is_proven:
             self._prove(connection)
         self._is_proven = False
+        self._recording = self._recorded.get(step.version_table)
         self._resume = self._resumes.get(step.version_table)
         if self._resume is not None:
             self._resume.begin(step.revision, down=down)
@@ -184,32 +219,48 @@ class Safety:
 
     def leaving(self, connection: DBAPIConnection) -> None:
         """The revision leaves its transaction, which commits what it has done so far."""
-        if self._resume is not None and not commits_alone(connection):
+        if self._resume is not None:
             self._resume.leaving(connection)
 
-    def inside(self, statement: str) -> str | None:
+    def inside(self, statement: str, connection: DBAPIConnection) -> Wrapped | None:
         """A statement in a transaction; None where an earlier run has committed it.
 
         A revision is recorded only while the lock is held.
         """
         resume = self._resume
+        if self._recording is not None and (way := self._recording.way(statement)):
+            question = f" AND {self._run_lock().question()}" if way != "INSERT" else ""
+            recorded = partial(self._has_recorded, way, connection)
+            return Wrapped(statement + question, recorded)
         if resume is not None:
             if self._or_end(lambda: resume.is_done(statement)):
                 return None
             resume.inside(statement)
-        if self._recording and statement.startswith(self._recording):
-            return f"{statement} AND {self._run_lock().question()}"
         self._may_change_settings |= _SETTINGS.search(statement) is not None
-        return statement
+        return Wrapped(statement)
 
-    def ran_instead(self, rows: int) -> None:
+    def _has_recorded(self, way: str, connection: DBAPIConnection, rows: int) -> None:
         """A revision is recorded, or was not, because another run may have begun."""
-        if rows != 1:
+        if way != "INSERT" and rows != 1:
             self._or_end(self._run_lock().verify)
-        self._is_proven = rows == 1 and not self._may_change_settings
+        self._is_proven = way != "INSERT" and rows == 1 and not self._may_change_settings
         self._may_change_settings = False
+        self._end_of_revision(connection, inside=True)
 
-    def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
+    def _end_of_revision(self, connection: DBAPIConnection, *, inside: bool) -> None:
+        if self._recording is not None:
+            self._recording.table.is_recorded = True
+        if self._resume is not None:
+            self._resume.recorded(connection, inside=inside)
+
+    def alone(
+        self,
+        statement: str,
+        execute: Execute,
+        connection: DBAPIConnection,
+        *,
+        concurrently: bool,
+    ) -> None:
         """Run a statement that commits by itself; one that got no lock is tried again."""
         resume = self._resume
         if resume is not None and self._or_end(lambda: resume.is_done(statement)):
@@ -220,11 +271,13 @@ class Safety:
             self._followers.begin()
             self._watcher.exempt = concurrently
             if resume is not None:
-                self._or_end(lambda: resume.beginning(statement))
+                self._or_end(lambda: resume.beginning(statement, connection))
             try:
                 execute()
             except Exception as error:
                 if not self._may_repeat(error):
+                    if resume is not None and sqlstate_of(error) is not None:
+                        resume.failed(statement, connection)
                     raise
                 self._note_wait()
                 self.waited.attempts += 1
@@ -234,7 +287,9 @@ class Safety:
             finally:
                 self._watcher.exempt = False
         if resume is not None:
-            resume.ended(statement)
+            resume.ended(statement, connection)
+        if self._recording is not None and self._recording.way(statement):
+            self._end_of_revision(connection, inside=False)
 
     def _may_repeat(self, error: BaseException) -> bool:
         """Whether a statement alone may be tried again where it stands.
@@ -273,7 +328,7 @@ class Safety:
         """End what a session of ours runs; that of another role only its own driver can."""
         if await cancel(connection, pid):
             return
-        driver = getattr(self._driver, "driver_connection", self._driver)
+        driver = driver_of(self._driver) if self._driver is not None else None
         by_driver = getattr(driver, "cancel", None)
         if callable(by_driver):
             await asyncio.to_thread(by_driver)

@@ -1,7 +1,7 @@
 """What a command does with a database through env.py: look, plan, ask, carry out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -14,8 +14,9 @@ from dbtool import guard
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError, OperationError
 from dbtool.guard import Action, Permission
-from dbtool.migrate import state
+from dbtool.migrate import journal, state
 from dbtool.migrate.environment import Loaded, builds_several_engines
+from dbtool.migrate.journal import Journal
 from dbtool.migrate.listener import Stop
 from dbtool.migrate.logs import alembic_reports, quiet_alembic
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
@@ -27,8 +28,10 @@ from dbtool.migrate.record import (
     follow,
     version_table_in_sql,
 )
+from dbtool.migrate.resume import refuse_others
 from dbtool.migrate.runner import Options, Runner
 from dbtool.migrate.verify import with_verify
+from dbtool.migrate.waits import How
 from dbtool.ports import Progress
 
 Plan = Callable[["Session", Record], Iterable[str]]
@@ -112,9 +115,18 @@ class Session(Runner):
             self._permit(action, permission, plan(self, agreed))
             record = self._persist(lambda: self._attempt(command, lambda: True, agreed=agreed))
             record.purged = agreed.before if command.purge else None
-        state.verify(self.connection, record, self.target.shown)
-        self.safety.close_notes()
+        self._verify(record)
         return record
+
+    def _verify(self, record: Record) -> None:
+        """Look where the database stands; our own connection may have been lost."""
+        try:
+            state.verify(self.connection, record, self.target.shown, self.progress.note)
+        except OperationError:
+            if not self.connection.connection.is_closed():
+                raise
+            with SyncConnection(self.target) as another:
+                state.verify(another, record, self.target.shown, self.progress.note)
 
     def _persist(self, attempt: Callable[[], Record]) -> Record:
         """What another session holds up is tried again; what is committed is not repeated."""
@@ -146,16 +158,20 @@ class Session(Runner):
                 with self.watch.closed():
                     command.prelude.look(self.connection, table, context, steps)
             if not (steps or command.always) or not may_run():
+                if command.resumes and not (steps or quietly) and self.safety.is_alone(table):
+                    self._refuse_half_done(command, table, loaded.script)
                 return ()
             if command.prelude is not None:
                 command.prelude.tell(self.progress, record)
             driver = driver_connection(context)
             self.safety.take(table, None if command.purge else heads, driver)
-            self.safety.records_by(version_table_in_sql(context))
+            self.safety.records_by(table, version_table_in_sql(context))
             if not heads and not purging:
                 context._ensure_version_table()
             if command.resumes:
-                self._resume(command, table, context, driver)
+                self._down = command.down
+                self.safety.open_notes(table, self.project.resume)
+                self._refuse_half_done(command, table, loaded.script)
             for step in steps if self.verifies else ():
                 with_verify(step, table, context)
             return follow(table, context, steps, lambda step: self._starting(step, driver))
@@ -232,21 +248,16 @@ class Session(Runner):
             if head not in known:
                 raise unknown_in_database(head, self.target.shown, scripts)
 
-    def _resume(
-        self, command: Command, table: Table, context: MigrationContext, driver: DBAPIConnection
-    ) -> None:
-        """Go on where an earlier run ended, and note where this one leaves its transaction."""
-        self._down = command.down
-        self.safety.open_notes(table, self.project.resume)
-        block = context.autocommit_block
-
-        @contextmanager
-        def noted() -> Iterator[None]:
-            self.safety.leaving(driver)
-            with block():
-                yield
-
-        context.autocommit_block = noted  # type: ignore[method-assign]
+    def _refuse_half_done(self, command: Command, table: Table, script: ScriptDirectory) -> None:
+        """Nothing else may run on a schema that an earlier run has left half done."""
+        found = journal.read(self.connection, table.schema or "public", table.name)
+        if found is None or self.project.resume is How.RERUN:
+            return
+        if found.legible and _is_settled(found, table, script):
+            self.safety.forget_note(table)
+            return
+        planned = frozenset(each.revision for each in table.planned)
+        refuse_others(found, planned, down=command.down)
 
     def _starting(self, step: Step, driver: DBAPIConnection) -> None:
         if self.interruption:
@@ -258,6 +269,12 @@ class Session(Runner):
             self.watch.refuse(error)
         if not alembic_reports():
             self.progress.step(f"{step.revision} {step.message}".rstrip())
+
+
+def _is_settled(found: Journal, table: Table, script: ScriptDirectory) -> bool:
+    """Whether what was left half done is recorded as done by now, by hand or by plain Alembic."""
+    below = script.iterate_revisions(table.before, "base") if table.before else ()
+    return any(each.revision == found.revision for each in below) is not found.down
 
 
 def _changed_meanwhile(database: str) -> OperationError:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine, ExecutionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
@@ -18,22 +19,39 @@ _CONCURRENTLY = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+_COMMIT = re.compile(r"\s*(?:COMMIT|END)\b(?!.*\bPREPARED\b)", re.IGNORECASE | re.DOTALL)
+
 LOCK_NOT_AVAILABLE = "55P03"
 
 Execute = Callable[[], object]
 
 
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """What runs for a statement; `then` hears how many rows it changed."""
+
+    sql: str
+    then: Callable[[int], None] | None = None
+
+
 class Step(Protocol):
     """What the run does around a statement."""
 
-    def inside(self, statement: str) -> str | None:
-        """A statement in a transaction; what is to run for it, None where it is left out."""
+    def inside(self, statement: str, connection: DBAPIConnection) -> Wrapped | None:
+        """A statement in a transaction; None where it is left out."""
 
-    def ran_instead(self, rows: int) -> None:
-        """What was run for another statement has ended; how many rows it changed."""
-
-    def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
+    def alone(
+        self,
+        statement: str,
+        execute: Execute,
+        connection: DBAPIConnection,
+        *,
+        concurrently: bool,
+    ) -> None:
         """Run it, and do what has to be done before, after and instead."""
+
+    def leaving(self, connection: DBAPIConnection) -> None:
+        """The revision is about to commit what it has done so far."""
 
 
 class Statements:
@@ -62,8 +80,9 @@ class Statements:
         for name, function in self._events():
             event.remove(Engine, name, function)
 
-    def _events(self) -> tuple[tuple[str, Callable[..., bool]], ...]:
+    def _events(self) -> tuple[tuple[str, Callable[..., bool | None]], ...]:
         return (
+            ("commit", self._committed),
             ("do_execute", self._execute),
             ("do_execute_no_params", self._execute_no_params),
             ("do_executemany", self._execute_many),
@@ -104,23 +123,51 @@ class Statements:
         if table is None or connection is None:
             return False
         if not commits_alone(connection):
-            instead = self._step.inside(statement)
-            if instead == statement:
+            if _COMMIT.match(statement):
+                self._step.leaving(connection)
+                table.leaves_transaction()
                 return False
-            if instead is not None:
-                run(instead)
-                self._step.ran_instead(cursor.rowcount)
+            wrapped = self._step.inside(statement, connection)
+            if wrapped is None:
+                return True
+            if wrapped.then is None:
+                return False
+            run(wrapped.sql)
+            wrapped.then(cursor.rowcount)
             return True
         table.leaves_transaction()
         concurrently = _CONCURRENTLY.match(statement) is not None
         with without_lock_timeout(connection) if concurrently else nullcontext():
-            self._step.alone(statement, lambda: run(statement), concurrently=concurrently)
+            self._step.alone(
+                statement, lambda: run(statement), connection, concurrently=concurrently
+            )
         return True
+
+    def _committed(self, connection: Connection) -> None:
+        """A commit before the revision is recorded leaves its transaction."""
+        driver, table = connection.connection.dbapi_connection, self._running()
+        if table is None or table.is_recorded or driver is None or commits_alone(driver):
+            return
+        self._step.leaving(driver)
+        table.leaves_transaction()
 
 
 def commits_alone(connection: DBAPIConnection) -> bool:
-    """Whether each statement on the connection is a transaction of its own."""
-    return bool(getattr(connection, "autocommit", False))
+    """Whether each statement on the connection is a transaction of its own.
+
+    After a COMMIT in words SQLAlchemy's wrapper of asyncpg believes to be in a transaction
+    still, and begins none.
+    """
+    if getattr(connection, "autocommit", False):
+        return True
+    is_in_transaction = getattr(driver_of(connection), "is_in_transaction", None)
+    begun = getattr(connection, "_transaction", None) is not None
+    return begun and is_in_transaction is not None and not is_in_transaction()
+
+
+def driver_of(connection: DBAPIConnection) -> Any:
+    """The driver's own connection; SQLAlchemy wraps that of an asynchronous driver."""
+    return getattr(connection, "_connection", connection)
 
 
 @contextmanager

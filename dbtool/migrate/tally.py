@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine, ExecutionContext
-from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from dbtool.migrate.journal import writes_version
 from dbtool.migrate.record import Step, Table
-from dbtool.migrate.statements import Execute
+from dbtool.migrate.statements import Execute, Wrapped
 from dbtool.migrate.statements import Step as Guard
 
 _TAGS = ("INSERT", "UPDATE", "DELETE", "MERGE", "COPY")
@@ -96,18 +96,25 @@ class Tally:
         finally:
             event.remove(Engine, "after_cursor_execute", ended)
 
-    def inside(self, statement: str) -> str | None:
+    def inside(self, statement: str, connection: DBAPIConnection) -> Wrapped | None:
         """Count a statement in a transaction, unless it is left out."""
-        instead = self._guard.inside(statement)
-        if instead is not None:
+        wrapped = self._guard.inside(statement, connection)
+        if wrapped is not None:
             self._current.statements += 1
-        return instead
+        return wrapped
 
-    def ran_instead(self, rows: int) -> None:
-        """The guard changed a statement, and learns what came of it."""
-        self._guard.ran_instead(rows)
+    def leaving(self, connection: DBAPIConnection) -> None:
+        """Nothing of this is to be counted."""
+        self._guard.leaving(connection)
 
-    def alone(self, statement: str, execute: Execute, *, concurrently: bool) -> None:
+    def alone(
+        self,
+        statement: str,
+        execute: Execute,
+        connection: DBAPIConnection,
+        *,
+        concurrently: bool,
+    ) -> None:
         """Count a statement that commits by itself, and how often it was tried."""
         tried = 0
 
@@ -116,7 +123,7 @@ class Tally:
             tried += 1
             return execute()
 
-        self._guard.alone(statement, counted, concurrently=concurrently)
+        self._guard.alone(statement, counted, connection, concurrently=concurrently)
         self._current.attempts += max(tried - 1, 0)
         self._current.statements += min(tried, 1)
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import wraps
 
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 
@@ -30,6 +31,7 @@ def with_verify(step: MigrationStep, table: Table, context: MigrationContext) ->
         return
     upgrade = step.migration_fn
 
+    @wraps(upgrade)
     def verified(**named: object) -> None:
         upgrade(**named)
         table.verifying = True

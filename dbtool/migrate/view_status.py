@@ -84,7 +84,8 @@ def _half(note: Journal) -> str:
     done = counted(len(note.done), "statement")
     begun = f", and perhaps: {note.begun.excerpt}" if note.begun is not None else ""
     way = ", on the way down" if note.down else ""
-    return f"{note.revision}{way}: {done} committed{begun}; the next run goes on behind them"
+    next_run = "asks how to go on" if note.asks else "goes on behind them"
+    return f"{note.revision}{way}: {done} committed{begun}; the next run {next_run}"
 
 
 def _run(run: Run) -> str:

@@ -618,13 +618,29 @@ OUR_SESSION = (
 
 
 def test_our_own_connection_is_lost(run: Run, project: Small, database: Target) -> None:
-    """Nobody saw where the run led, so that it is no success."""
-    project.revision(THIRD, "aaaa00000002", f'op.execute("{OUR_SESSION}")')
+    """Without the lock that keeps other runs away no revision is recorded."""
+    up = f'op.execute("{OUR_SESSION}")\nop.execute("SELECT pg_sleep(1)")'
+    project.revision(THIRD, "aaaa00000002", up)
     ran = run("upgrade")
     assert ran.code == 4
-    assert f"{database.shown} could not be asked where it stands" in ran.err
-    assert "dbtool current" in ran.err
-    assert f"{database.shown} is at {THIRD} (head)" in run("current").out
+    assert "error: the lock that keeps other runs away was lost" in ran.err
+    assert f"{database.shown} stands at no revision, as before." in ran.err
+    assert f"{database.shown} is at no revision" in run("current").out
+
+
+AFTERWARDS = f"""{FROM_CONFIG.rstrip()}
+        connection.exec_driver_sql("{OUR_SESSION}")
+        connection.commit()
+"""
+
+
+def test_our_own_connection_is_lost_behind_the_run(
+    run: Run, project: Small, database: Target
+) -> None:
+    """What was committed is seen by another connection."""
+    project.env(AFTERWARDS)
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
 
 
 def test_connection_of_env_is_lost(run: Run, project: Small, database: Target) -> None:

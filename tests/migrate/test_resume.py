@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -261,6 +262,213 @@ def test_a_downgrade_is_gone_on_with_too(run: Run, project: Small, watch: SyncCo
     ran = run("downgrade", "-1", "-y")
     assert ran.code == 0, ran.err
     assert watch.fetchval("SELECT version_num FROM alembic_version") == "aaaa00000001"
+
+
+SWAP = """
+op.execute("ALTER TABLE t1 ADD COLUMN c_new bigint")
+op.execute("ALTER TABLE t1 DROP COLUMN IF EXISTS c")
+op.execute("ALTER TABLE t1 RENAME COLUMN c_new TO c")
+with op.get_context().autocommit_block():
+    op.execute("CREATE UNIQUE INDEX CONCURRENTLY t1_id ON t1 (id)")
+"""
+
+
+def test_what_replaced_something_is_not_run_again(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """A column that was renamed since is not taken for undone: its successor holds live data."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    watch.execute("INSERT INTO t1 VALUES (1), (1)")
+    project.revision(HEAD, "aaaa00000001", SWAP)
+    assert run("upgrade", "-y").code == 4
+    watch.execute("DELETE FROM t1; INSERT INTO t1 (id, c) VALUES (1, 42)")
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert "only you can say how to go on" in ran.err
+    assert watch.fetchval("SELECT c FROM t1") == 42
+    assert run("upgrade", "-y", "--resume", "skip").code == 0
+    assert watch.fetchval("SELECT c FROM t1") == 42
+    assert comment(watch) is None
+
+
+BATCHES = """
+with op.get_context().autocommit_block():
+    for turn in range({turns}):
+        op.get_bind().exec_driver_sql("UPDATE t1 SET id = id + 1")
+    {last}
+"""
+
+
+def test_batches_cannot_be_skipped(run: Run, project: Small, watch: SyncConnection) -> None:
+    """A loop looks at what each statement did; left out, it would end too early."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    watch.execute("INSERT INTO t1 VALUES (0)")
+    raises = "raise RuntimeError('half way')"
+    project.revision(HEAD, "aaaa00000001", BATCHES.format(turns=100, last=raises))
+    assert run("upgrade", "-y").code == 4
+    assert watch.fetchval("SELECT id FROM t1") == 100
+    assert len(comment(watch) or "") < 500
+    project.revision(HEAD, "aaaa00000001", BATCHES.format(turns=100, last="pass"))
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert "UPDATE t1 SET id = id + 1 (64 times or more)" in ran.err
+    assert "--resume skip" not in ran.err
+    ran = run("upgrade", "-y", "--resume", "skip")
+    assert ran.code == 4
+    assert "left out it does nothing" in ran.err
+    assert watch.fetchval("SELECT id FROM t1") == 100
+    assert run("upgrade", "-y", "--resume", "rerun").code == 0
+    assert (watch.fetchval("SELECT id FROM t1"), comment(watch)) == (200, None)
+
+
+def test_rows_a_function_writes(run: Run, project: Small, watch: SyncConnection) -> None:
+    """A SELECT of a function of the team's own may write; it is not run a second time unasked."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    watch.execute("CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS 'INSERT INTO t1 VALUES (1)'")
+    project.revision(
+        HEAD,
+        "aaaa00000001",
+        ROWS.format(last="broken").replace("INSERT INTO t1 VALUES (1)", "SELECT fill()"),
+    )
+    assert run("upgrade", "-y").code == 4
+    assert run("upgrade", "-y").code == 4
+    assert watch.fetchval("SELECT count(*) FROM t1") == 1
+
+
+def test_another_branch_waits(run: Run, project: Small, watch: SyncConnection) -> None:
+    """Nothing else runs while a revision is half applied, and its note stays."""
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    project.revision("bbbb00000002", "aaaa00000001", 'op.execute("CREATE TABLE b (id int)")')
+    assert run("upgrade", HEAD, "-y").code == 4
+    before = comment(watch)
+    ran = run("upgrade", "bbbb00000002", "-y")
+    assert ran.code == 4
+    assert f"error: revision {HEAD} is half applied; nothing else runs" in ran.err
+    assert f"First dbtool upgrade to {HEAD} again" in ran.err
+    assert comment(watch) == before
+    assert watch.fetchval("SELECT to_regclass('b') IS NULL")
+
+
+def test_a_downgrade_that_ended_in_the_middle(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """An upgrade does not build on a schema that is half undone, also where nothing is due."""
+    back = """
+    op.execute("ALTER TABLE t1 DROP COLUMN x")
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY nosuch")
+    """
+    project.revision(HEAD, "aaaa00000001", 'op.execute("ALTER TABLE t1 ADD x int")', back)
+    assert run("upgrade", "-y").code == 0
+    assert run("downgrade", "-1", "-y").code == 4
+    for _ in range(2):
+        ran = run("upgrade", "-y")
+        assert ran.code == 4
+        assert f"error: revision {HEAD} is half undone; nothing else runs" in ran.err
+        project.revision("aaaa00000003", HEAD, 'op.execute("CREATE TABLE z (id int)")')
+    assert watch.fetchval("SELECT to_regclass('z') IS NULL")
+    project.revision(HEAD, "aaaa00000001", "", back.replace("nosuch", "IF EXISTS nosuch"))
+    assert run("downgrade", "aaaa00000001", "-y").code == 0
+    assert comment(watch) is None
+
+
+def test_a_note_that_was_altered(run: Run, project: Small, watch: SyncConnection) -> None:
+    """What cannot be read is not taken for nothing."""
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    assert run("upgrade", "-y").code == 4
+    text = (comment(watch) or "")[:-9].replace("'", "''")
+    watch.execute(f"COMMENT ON TABLE alembic_version IS '{text}'")
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert "its note was altered" in ran.err
+    watch.execute("DROP INDEX t1_c; ALTER TABLE t1 DROP c")
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+    assert run("upgrade", "-y", "--resume", "rerun").code == 0
+    assert comment(watch) is None
+
+
+def test_values_are_not_noted(run: Run, project: Small, watch: SyncConnection) -> None:
+    """Anybody can read a comment; a password in a statement does not get there."""
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("INSERT INTO t1 VALUES (length('hunter2'))")
+        op.execute("broken")
+    """
+    project.revision(HEAD, "aaaa00000001", up)
+    assert run("upgrade", "-y").code == 4
+    assert "length('…')" in (comment(watch) or "")
+    assert "hunter2" not in (comment(watch) or "")
+
+
+def test_not_the_owner_of_the_version_table(
+    run: Run, project: Small, database: Target, watch: SyncConnection, dbtool: Dbtool
+) -> None:
+    """Where no note may be written that is said, and the revision runs."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    role = f"deployer_{database.database}"
+    watch.execute(
+        f"CREATE ROLE {role} LOGIN; GRANT ALL ON alembic_version TO {role};"
+        f"GRANT ALL ON SCHEMA public TO {role}; ALTER TABLE t1 OWNER TO {role}"
+    )
+    try:
+        project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+        target = plain(replace(database, user=role))
+        ran = dbtool("--url", target, "upgrade", "-y", cwd=project.root)
+        assert ran.code == 0, ran.err
+        assert "cannot be noted on public.alembic_version (must be owner of table" in ran.err
+        assert watch.fetchval("SELECT to_regclass('t1_c') IS NOT NULL")
+    finally:
+        watch.execute(f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}")
+        watch.execute(f"DROP ROLE {role}")
+
+
+COMMITS = """
+op.execute("ALTER TABLE t1 ADD COLUMN c int")
+{commit}
+op.execute("CREATE INDEX CONCURRENTLY t1_c ON t1 (c)")
+op.execute("{last}")
+"""
+
+
+def test_a_commit_in_words(run: Run, project: Small, watch: SyncConnection) -> None:
+    """A COMMIT of the revision's own leaves the transaction as an autocommit block does."""
+    project.env(ASYNC)
+    words = 'op.execute("COMMIT")'
+    project.revision(HEAD, "aaaa00000001", COMMITS.format(commit=words, last="broken"))
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert f"{HEAD} had left its transaction" in ran.err
+    assert "CREATE INDEX CONCURRENTLY t1_c" in (comment(watch) or "")
+    project.revision(HEAD, "aaaa00000001", COMMITS.format(commit=words, last="SELECT 1"))
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert comment(watch) is None
+
+
+def test_the_revision_behind_a_block_is_tried_again(
+    run: Run, project: Small, database: Target, watch: SyncConnection
+) -> None:
+    """What a block has committed does not keep a later revision from being tried again."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("CREATE TABLE beside (id int)")
+    """
+    project.revision(HEAD, "aaaa00000001", up)
+    project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    with SyncConnection(database) as blocker:
+        blocker.execute("BEGIN; SELECT count(*) FROM t1")
+        ran = run("upgrade", "-y", "--lock-timeout", "200ms", "--wait-lock", "2s")
+        assert ran.code == 5, ran.err
+        assert "next attempt in" in ran.err
+        assert f"{HEAD} had left its transaction" in ran.err
+        blocker.execute("COMMIT")
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert (watch.fetchval("SELECT version_num FROM alembic_version"), comment(watch)) == (
+        "aaaa00000003",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
