@@ -86,10 +86,11 @@ def own_code(subject: Subject, place: int) -> str:
     return execute(single(statement.sql, place))
 
 
-def afterwards(subject: Subject, place: int) -> Iterator[Action]:
-    """The actions behind one: the rest of its statement, and the later ones of its migration."""
+def afterwards(subject: Subject, place: int, column: str) -> Iterator[Action]:
+    """The actions behind one, in its statement and in later ones that name a column."""
     yield from (step.action for step in subject.steps[place + 1 :])
     statements = subject.migration.up
     behind = next((n for n, each in enumerate(statements, 1) if each is subject.statement), 0)
-    for actions in read_all([each.sql for each in statements[behind:]]) if behind else ():
+    later = [each.sql for each in statements[behind:] if column in each.sql] if behind else []
+    for actions in read_all(later) if later else ():
         yield from actions
