@@ -126,6 +126,16 @@ class Record:
         agreed = {(each.version_table, each.revision) for each in other.planned}
         return all((each.version_table, each.revision) in agreed for each in self.planned)
 
+    def continues(self, earlier: "Record") -> None:
+        """What an attempt before had committed belongs to the same run."""
+        for table in self.tables:
+            for before in earlier.tables:
+                if before.shown == table.shown and before.done:
+                    again = {each.revision for each in table.planned}
+                    stayed = [each for each in before.done if each.revision not in again]
+                    table.before = before.before if stayed else table.before
+                    table.done[:0] = stayed
+
     def begin(
         self, context: MigrationContext, heads: tuple[str, ...], steps: Iterable[RevisionStep]
     ) -> Table:

@@ -130,9 +130,20 @@ class Session(Runner):
 
     def _persist(self, attempt: Callable[[], Record]) -> Record:
         """What another session holds up is tried again; what is committed is not repeated."""
-        return self.safety.persist(
-            attempt, lambda: not self._record.left_half_done or self.safety.resumable
+        earlier: list[Record] = []
+
+        def attempted() -> Record:
+            try:
+                return attempt()
+            finally:
+                earlier.append(self._record)
+
+        record = self.safety.persist(
+            attempted, lambda: not self._record.left_half_done or self.safety.resumable
         )
+        for each in earlier[-2::-1]:
+            record.continues(each)
+        return record
 
     def _attempt(
         self,

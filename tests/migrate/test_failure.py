@@ -625,7 +625,7 @@ def test_our_own_connection_is_lost(run: Run, project: Small, database: Target) 
     assert ran.code == 4
     assert "error: the lock that keeps other runs away was lost" in ran.err
     assert f"{database.shown} stands at no revision, as before." in ran.err
-    assert f"{database.shown} is at no revision" in run("current").out
+    assert f"{database.shown} records no revision" in run("current").out
 
 
 AFTERWARDS = f"""{FROM_CONFIG.rstrip()}

@@ -509,3 +509,21 @@ def test_settings(run: Run, project: Small, database: Target) -> None:
         ran = run("upgrade", "-y")
     assert ran.code == 5
     assert time.monotonic() - begun < 5
+
+
+def test_what_an_earlier_attempt_committed_is_reported(
+    run: Run, start: Start, project: Small, database: Target
+) -> None:
+    """Revisions that commit one by one: those before the one that waits ran in the same run."""
+    project.env(PER_MIGRATION)
+    prepared(run, project, PLAIN[0], 'op.execute("CREATE TABLE first (id int)")')
+    project.revision("aaaa00000003", HEAD, PLAIN[1])
+    with blocking(database, "SELECT count(*) FROM busy") as report:
+        upgrade = start(*LIMITS, "--json")
+        given_up_once(upgrade)
+        report.execute("COMMIT")
+        out, err = upgrade.communicate(timeout=60)
+    assert upgrade.returncode == 0, err
+    data = json.loads(out)["data"]
+    assert data["before"] == ["aaaa00000001"]
+    assert [each["revision"] for each in data["revisions"]] == [HEAD, "aaaa00000003"]
