@@ -19,15 +19,19 @@ CommandLineError: Any = getattr(typer, "TyperException", typer.BadParameter.__mr
 _OURS = (
     (re.compile(r"is not a valid int(eger)?( range)?$"), "is not a whole number"),
     (re.compile(r"is not a valid float( range)?$"), "is not a number"),
-    (re.compile(r"is not in the range x>=(\S+)$"), r"is below \1"),
-    (re.compile(r"is not in the range (\S+)<=x<=(\S+)$"), r"is not between \1 and \2"),
-    (re.compile(r"Input should be a valid integer\b.*$"), "this is not a whole number"),
-    (re.compile(r"Input should be a valid number\b.*$"), "this is not a number"),
-    (re.compile(r"Input should be greater than or equal to (\S+)$"), r"this is below \1"),
-    (re.compile(r"Input should be less than or equal to (\S+)$"), r"this is above \1"),
     (re.compile(r'does not match the formats? "%Y-%m-%d"$'), "is not a date (YYYY-MM-DD)"),
 )
-"""What typer says about values, from 0.29 on in pydantic's words, and how it is said here."""
+"""What typer says about values, and how it is said here."""
+
+_PYDANTICS = (
+    (re.compile(r"Input should be a valid integer\b.*$"), '"{}" is not a whole number'),
+    (re.compile(r"Input should be a valid number\b.*$"), '"{}" is not a number'),
+    (re.compile(r"Input should be greater than or equal to (\S+)$"), "{} is below {}"),
+    (re.compile(r"Input should be less than or equal to (\S+)$"), "{} is above {}"),
+)
+"""What it says from 0.29 on: the value stands in pydantic's error only."""
+
+_RANGE = re.compile(r"(\S+) is not in the range (?:(\S+)<=)?x(?:>=(\S+)|<=(\S+))?$")
 
 
 def help_instead(error: Any) -> str | None:
@@ -49,12 +53,31 @@ def explained(error: Any) -> UsageError:
     message = re.sub(r"'([^' ]*)'", r'"\1"', message.strip().rstrip("."))
     for theirs, ours in _OURS:
         message = theirs.sub(ours, message)
+    message = _RANGE.sub(_beside, message)
+    for theirs, said in _PYDANTICS:
+        if found := theirs.search(message):
+            message = message[: found.start()] + said.format(_value(error), *found.groups())
     hint = _hint(error, message)
     if "://" in message or "password" in message:
         from dbtool.cli.bug import masked
 
         message = masked(message, (), {})
     return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _beside(found: re.Match[str]) -> str:
+    """On which side of a range a number is; whole numbers without the `.0` of a float."""
+    value, low, least, most = (each and each.removesuffix(".0") for each in found.groups())
+    lowest = low or least
+    if lowest is not None and float(value) < float(lowest):
+        return f"{value} is below {lowest}"
+    return f"{value} is above {most}"
+
+
+def _value(error: Any) -> str:
+    """The value that was refused, as it was typed."""
+    mistakes: list[Any] = getattr(error.__cause__, "errors", list)()
+    return str(mistakes[0]["input"]).removesuffix(".0") if mistakes else "it"
 
 
 def _hint(error: Any, message: str) -> str:

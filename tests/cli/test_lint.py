@@ -233,7 +233,7 @@ BAD = {
     "one": (("bbb2", "--one-transaction"), "--one-transaction is for SQL;", ""),
     "baseline": (("bbb2", "--baseline", "x"), "--baseline is for --measure", ""),
     "no schema": (("it.sql", "--schema", "x"), 'cannot read "x"', "No such file"),
-    "major": (("it.sql", "--pg", "14"), 'invalid value for "--pg": 14 is not between 15', ""),
+    "major": (("it.sql", "--pg", "14"), 'invalid value for "--pg": 14 is below 15', ""),
     "url flag": (("--url", "postgresql://u:s3cret@h/d"), "--url is for --export-stats", ""),
     "stats": (("it.sql", "--stats", "x"), "cannot read x", "No such file"),
     "not stats": (("it.sql", "--stats", "it.sql"), "it.sql does not hold the sizes", ""),
