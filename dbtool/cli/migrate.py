@@ -159,7 +159,8 @@ def upgrade(
     each connection env.py opens proves where it leads before it runs a statement. Without
     a name, the database is the one env.py connects to. With --sql a range a:b says where
     to begin. With --targets, --query or --schemas it upgrades many databases or schemas.
-    With --fail-on it stops before the first change where lint finds that much.
+    With --fail-on, or fail_on in the settings, it stops before the first change where
+    lint finds that much.
     """
     wish = Wish(targets, query, schemas, search_path, parallel, keep_going)
     reads = "--plan" if plan else "--sql" if sql else ""
@@ -190,7 +191,7 @@ def upgrade(
                 return pending.plan(call, planned, show_sql=show_sql)
             if stopped := pending.stopped(call, planned):
                 return stopped
-            allowed = pending.informed(call, call.permission(yes, confirm_database))
+            allowed = pending.informed(call, planned, call.permission(yes, confirm_database))
             after = wanted(analyze, dump_schema)
             done = family.upgrade(
                 project,

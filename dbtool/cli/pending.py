@@ -11,9 +11,11 @@ from dbtool.finding import Unknown
 from dbtool.report import Code, Column, Report, Section, Table, exit_code, listed
 
 if TYPE_CHECKING:
+    from dbtool.database.target import Target
     from dbtool.guard import Permission
     from dbtool.lint.glance import Glance
     from dbtool.lint.run import Linted
+    from dbtool.lint.sizes import Sizes
     from dbtool.migrate.project import Project
     from dbtool.migrate.record import Step
     from dbtool.migrate.upgrade import Plan
@@ -50,8 +52,13 @@ class Pending:
         return (Unknown(rule="not-read", reason=self.why, decide=decide),)
 
 
-def judged(call: Call, steps: "Sequence[Step]", server: int | None) -> Pending:
-    """Judge the pending revisions; whatever goes wrong with that, an upgrade may still run."""
+def judged(
+    call: Call, steps: "Sequence[Step]", server: int | None, target: "Target | None"
+) -> Pending:
+    """Judge the pending revisions for the tables of a database, as large as they are there.
+
+    Whatever goes wrong with that, an upgrade may still run.
+    """
     names = tuple(dict.fromkeys(step.revision for step in steps))
     if not names:
         return Pending()
@@ -59,7 +66,7 @@ def judged(call: Call, steps: "Sequence[Step]", server: int | None) -> Pending:
         from dbtool.lint.glance import glance
 
         found = judging.revisions(call, names, None)
-        judge = judging.Judge(judging.rules(call, None, None), server)
+        judge = judging.Judge(judging.rules(call, None, None), server, sizes=_sizes(target))
         linted = judge(found)
         glances = {each.name: glance(each) for each in linted.outcomes}
     except DbtoolError as error:
@@ -68,6 +75,16 @@ def judged(call: Call, steps: "Sequence[Step]", server: int | None) -> Pending:
         kind = type(error).__name__
         return Pending(why=f"what they would do could not be read: {kind}")
     return Pending(linted, notes=found.notes, glances=glances)
+
+
+def _sizes(target: "Target | None") -> "Sizes | None":
+    """How large the tables are; without that, what is found is no less true."""
+    from dbtool.lint.sizes import read
+
+    try:
+        return read(target) if target is not None else None
+    except Exception:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +114,8 @@ def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
     from dbtool.migrate import view
 
     found = family.plan(way.project, way.revision, progress=call.progress, tag=way.tag)
-    told, pending = view.plan(found, call.command), judged(call, found.revisions, found.server)
+    told = view.plan(found, call.command)
+    pending = judged(call, found.revisions, found.server, way.project.target)
     linted = pending.linted
     data = Planned(found.database, found.named_by, found.before, found.revisions, lint=linted)
     if not found.revisions:
@@ -129,12 +147,12 @@ def stopped(call: Call, way: Way) -> Report | None:
     return replace(told, headline=headline)
 
 
-def informed(call: Call, permission: "Permission") -> "Permission":
+def informed(call: Call, way: Way, permission: "Permission") -> "Permission":
     """The permission, with what the revisions would do above its question."""
     from dbtool.migrate.upgrade import Informed
 
     def about(steps: "tuple[Step, ...]", server: int) -> Iterator[str]:
-        yield from lines(judged(call, steps, server))
+        yield from lines(judged(call, steps, server, way.project.target))
 
     return Informed(permission.consent, permission.ask, permission.environment, about)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from tests.conftest import MAJOR
 from tests.migrate.conftest import Run
@@ -61,6 +62,16 @@ def test_plan(run: Run, pending: Small, database: Target, tables: Tables) -> Non
     data = json.loads(run("upgrade", "--plan", "--json").out)["data"]
     assert [each["name"] for each in data["lint"]["outcomes"]] == ["bbb3"]
     assert tables() == ["alembic_version", "t1", "t2"]
+
+
+def test_tables_as_large_as_they_are(run: Run, pending: Small, database: Target) -> None:
+    """What is an error on a table nobody has counted is a note on one of three rows."""
+    with SyncConnection(database) as connection:
+        connection.execute("INSERT INTO t1 VALUES (1), (2), (3)")
+        connection.execute("ANALYZE t1")
+    ran = run("upgrade", "--plan")
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "1 note"), ran
+    assert "t1: 3 rows" in ran.out
 
 
 def test_fail_on(run: Run, pending: Small, tables: Tables) -> None:
