@@ -138,7 +138,12 @@ def runnable(binaries: Binaries, account: Account) -> Binaries:
         )
     goal = _CACHE / _key(binaries)
     if not goal.exists():
+        from dbtool.scratch.leftovers import sweep_copies
+
         _copy(package, goal)
+        sweep_copies(_CACHE, goal)
+    with suppress(OSError):
+        os.utime(goal)
     return replace(binaries, directory=goal / package.name / "pginstall" / "bin")
 
 

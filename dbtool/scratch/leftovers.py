@@ -1,4 +1,4 @@
-"""Finds data of root's servers that stands outside its project and has outlived it."""
+"""Finds what root's servers keep outside of a project and has outlived its use."""
 
 import json
 import os
@@ -28,6 +28,26 @@ def sweep(outside: Path) -> Iterator[Path]:
             shutil.rmtree(home, ignore_errors=True)
             note.unlink(missing_ok=True)
             yield home
+
+
+def sweep_copies(cache: Path, keep: Path) -> None:
+    """Remove copied server programs that no server runs from and nobody has used for long.
+
+    They are one per build, so that each update of the programs leaves one behind.
+    """
+    for copy in cache.iterdir():
+        with suppress(OSError):
+            unused = time.time() - copy.stat().st_mtime
+            if copy != keep and unused > _KEPT_FOR and not _is_run_from(copy):
+                shutil.rmtree(copy, ignore_errors=True)
+
+
+def _is_run_from(directory: Path) -> bool:
+    for program in Path("/proc").glob("[0-9]*/exe"):
+        with suppress(OSError):
+            if program.readlink().is_relative_to(directory):
+                return True
+    return False
 
 
 def _note(home: Path) -> Path:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -342,6 +343,26 @@ def test_a_server_out_of_sight_is_not_signalled(
         "the local server is alive and cannot be seen from here",
         "Was it started in a container? Run dbtool local stop there.",
     )
+
+
+def test_copies_of_programs_that_nobody_uses_go(tmp_path: Path) -> None:
+    """A copy that was used lately, or that a process runs from, stays."""
+    long_ago = time.time() - 30 * 86_400
+    for name in ("new", "recent", "running", "unused", ".new-cut-off"):
+        (tmp_path / name).mkdir()
+    program = tmp_path / "running/sleep"
+    shutil.copy("/bin/sleep", program)
+    for path in tmp_path.iterdir():
+        if path.name != "recent":
+            os.utime(path, (long_ago, long_ago))
+    with subprocess.Popen([program, "60"]) as running:
+        try:
+            leftovers.sweep_copies(tmp_path, keep=tmp_path / "new")
+            assert sorted(each.name for each in tmp_path.iterdir()) == ["new", "recent", "running"]
+        finally:
+            running.kill()
+    leftovers.sweep_copies(tmp_path, keep=tmp_path / "new")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["new", "recent"]
 
 
 @needs_root
