@@ -167,6 +167,25 @@ class Record:
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The statements by which Alembic records a revision in one version table."""
+
+    table: Table
+    name: str
+
+    def way(self, statement: str) -> str:
+        """The first word of such a statement; empty for any other."""
+        for word, start in (
+            ("UPDATE", f"UPDATE {self.name} SET version_num="),
+            ("INSERT", f"INSERT INTO {self.name} (version_num)"),
+            ("DELETE", f"DELETE FROM {self.name} WHERE"),
+        ):
+            if statement.startswith(start):
+                return word
+        return ""
+
+
 def driver_connection(context: MigrationContext) -> DBAPIConnection:
     """The driver's own connection that Alembic works on."""
     assert context.connection is not None

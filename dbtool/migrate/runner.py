@@ -63,7 +63,7 @@ class Runner:
         self.watch.wait_db = project.wait_db
         self.interruption = Interruption()
         self.safety = Safety(self.watch, project.limits, progress, self._sleep)
-        self.tally = Tally(self.safety, lambda: self.safety.at_locks)
+        self.tally = Tally(self.safety, lambda: self.safety.vigil.at_locks)
 
     def __enter__(self) -> Self:
         return self
@@ -173,14 +173,14 @@ class Runner:
     def _ended_by_us(self, told: DbtoolError) -> DbtoolError | None:
         """The statement that was cancelled is not to blame, but what its transaction did."""
         during, limits = told.message.partition(" failed: ")[0], self.project.limits
-        if self.safety.blocks:
+        if self.safety.vigil.blocks:
             return OperationError(
                 f"{during} was ended: others waited behind it for {duration(limits.max_blocking)}",
-                detail=f"{self.safety.blocks}\n{told.detail}".rstrip(),
+                detail=f"{self.safety.vigil.blocks}\n{told.detail}".rstrip(),
                 hint="Split it into steps that hold no strong lock for long; or, when nobody"
                 " minds waiting, allow more: --max-blocking 10min.",
             )
-        if not self.safety.cancelled:
+        if not self.safety.vigil.waited_too_long:
             return None
         limit = duration(limits.lock_timeout)
         return LockNotObtained(

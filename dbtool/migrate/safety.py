@@ -1,34 +1,26 @@
 """What keeps a run from colliding with another one, and traffic from queueing behind it."""
 
-import asyncio
 import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import DbtoolError, LockNotObtained
 from dbtool.migrate import lock, state
-from dbtool.migrate.followers import Followers
-from dbtool.migrate.glance import PERIOD, cancel, glance
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.lock import AnotherRun, Other, RunLock
-from dbtool.migrate.longrunning import LongStatements
-from dbtool.migrate.record import Record, Step, Table
+from dbtool.migrate.record import Record, Recording, Step, Table
 from dbtool.migrate.resume import Resume
 from dbtool.migrate.servererror import sqlstate_of
-from dbtool.migrate.statements import LOCK_NOT_AVAILABLE, Execute, Wrapped, answer, driver_of
+from dbtool.migrate.statements import LOCK_NOT_AVAILABLE, Execute, Wrapped, answer
+from dbtool.migrate.vigil import Vigil
 from dbtool.migrate.waits import How, Limits, Patience, Waited
-from dbtool.migrate.watcher import Watcher
 from dbtool.ports import Progress
 from dbtool.report import counted, duration
-
-if TYPE_CHECKING:
-    from dbtool.database.connection import Connection
 
 _INTRODUCE = """
     SELECT CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
@@ -42,25 +34,6 @@ _SETTINGS = re.compile(r"(?:^|;)\s*(?:SET|RESET|DISCARD)\b|\bset_config\b", re.I
 
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """The statements by which Alembic records a revision in one version table."""
-
-    table: Table
-    name: str
-
-    def way(self, statement: str) -> str:
-        """The first word of such a statement; empty for any other."""
-        for word, start in (
-            ("UPDATE", f"UPDATE {self.name} SET version_num="),
-            ("INSERT", f"INSERT INTO {self.name} (version_num)"),
-            ("DELETE", f"DELETE FROM {self.name} WHERE"),
-        ):
-            if statement.startswith(start):
-                return word
-        return ""
 
 
 class StalePlan(LockNotObtained):
@@ -83,9 +56,7 @@ class Safety:
         self._limits = limits
         self._progress = progress
         self._patience = Patience(limits.wait_lock)
-        self._watcher = Watcher(limits.lock_timeout, progress.note, self._cancel)
-        self._followers = Followers(limits.max_blocking, progress.note, self._cancel)
-        self._long = LongStatements(progress.note)
+        self.vigil = Vigil(limits, lambda: watch.backends, progress.note)
         self._lock: RunLock | None = None
         self._resumes: dict[str, Resume] = {}
         self._resume: Resume | None = None
@@ -94,24 +65,6 @@ class Safety:
         self._recorded: dict[str, Recording] = {}
         self._recording: Recording | None = None
         self._is_proven = self._may_change_settings = False
-        self._driver: DBAPIConnection | None = None
-        self._is_out_of_reach = False
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether this attempt was cancelled because it waited for locks too long in all."""
-        return self._watcher.cancelled
-
-    @property
-    def at_locks(self) -> float:
-        """The seconds that all attempts have waited for locks so far."""
-        return self._watcher.waited
-
-    @property
-    def blocks(self) -> str:
-        """Whom this attempt held up, where it was cancelled for holding them up too long."""
-        queue = self._followers.last
-        return f"It held up {queue.shown}." if queue and self._followers.cancelled else ""
 
     @property
     def resumable(self) -> bool:
@@ -129,8 +82,7 @@ class Safety:
         Between two attempts nothing is held but the lock against other runs.
         """
         while True:
-            self._watcher.begin()
-            self._followers.begin()
+            self.vigil.begin()
             self._is_proven = False
             try:
                 return attempt()
@@ -141,12 +93,12 @@ class Safety:
             except LockNotObtained as error:
                 if not may_repeat():
                     raise
-                self._note_wait()
+                self.vigil.note(self.waited)
                 if self._patience.is_over():
                     raise self._gave_up(error) from error
                 self._patience.pause(self._tell_pause)
             finally:
-                self.waited.held_up_others = self._followers.longest
+                self.vigil.note_followers(self.waited)
             self.waited.attempts += 1
 
     def take(
@@ -165,7 +117,7 @@ class Safety:
                 raise StalePlan("another run has just ended")
         lock.hold_while_working(connection, table.shown)
         answer(connection, _INTRODUCE)
-        self._driver = connection
+        self.vigil.driver = connection
 
     def records_by(self, table: Table, name: str) -> None:
         """How Alembic names the version table in the statements that record a revision."""
@@ -267,9 +219,7 @@ class Safety:
             return
         while True:
             self._or_end(self._run_lock().verify)
-            self._watcher.begin()
-            self._followers.begin()
-            self._watcher.exempt = concurrently
+            self.vigil.begin(exempt=concurrently)
             if resume is not None:
                 self._or_end(lambda: resume.beginning(statement, connection))
             try:
@@ -279,13 +229,13 @@ class Safety:
                     if resume is not None and sqlstate_of(error) is not None:
                         resume.failed(statement, connection)
                     raise
-                self._note_wait()
+                self.vigil.note(self.waited)
                 self.waited.attempts += 1
                 self._or_end(lambda: self._patience.pause(self._tell_pause, self._sleep))
             else:
                 break
             finally:
-                self._watcher.exempt = False
+                self.vigil.bind()
         if resume is not None:
             resume.ended(statement, connection)
         if self._recording is not None and self._recording.way(statement):
@@ -296,8 +246,8 @@ class Safety:
 
         After a deadlock it may not: whatever env.py itself holds would stay locked.
         """
-        waited = sqlstate_of(error) == LOCK_NOT_AVAILABLE or self._watcher.cancelled
-        return waited and not self._followers.cancelled and not self._patience.is_over()
+        waited = sqlstate_of(error) == LOCK_NOT_AVAILABLE or self.vigil.waited_too_long
+        return waited and not self.vigil.held_up_others and not self._patience.is_over()
 
     def _or_end(self, check: Callable[[], T]) -> T:
         """A refusal ends env.py, whatever that makes of exceptions."""
@@ -312,32 +262,8 @@ class Safety:
             holder = self._watch.holder
             assert holder is not None
             self._lock = RunLock(holder.connection, holder.backend, holder.key)
-            holder.connection.repeat(self._look)
+            holder.connection.repeat(self.vigil.look)
         return self._lock
-
-    async def _look(self, connection: "Connection") -> float:
-        """Look at the run's sessions once; returns the seconds until the next time."""
-        if self._watch.backends:
-            seen = await glance(connection, self._watch.backends)
-            await self._watcher.see(connection, seen)
-            await self._followers.see(connection, seen)
-            await self._long.see(connection, seen)
-        return PERIOD
-
-    async def _cancel(self, connection: "Connection", pid: int) -> None:
-        """End what a session of ours runs; that of another role only its own driver can."""
-        if await cancel(connection, pid):
-            return
-        driver = driver_of(self._driver) if self._driver is not None else None
-        by_driver = getattr(driver, "cancel", None)
-        if callable(by_driver):
-            await asyncio.to_thread(by_driver)
-        elif not self._is_out_of_reach:
-            self._is_out_of_reach = True
-            self._progress.note(
-                "env.py's session belongs to another role, so no limit but lock_timeout, for each"
-                " lock alone, can be kept; GRANT pg_signal_backend to the role of the URL mends it"
-            )
 
     def _wait_for_other_run(self) -> None:
         begun, told = time.monotonic(), False
@@ -350,22 +276,15 @@ class Safety:
             self._patience.poll()
             self.waited.for_run = time.monotonic() - begun
 
-    def _note_wait(self) -> None:
-        """An attempt got no lock: remember how long it tried, and who had it."""
-        self.waited.for_locks = self._watcher.waited
-        waiting = self._watcher.last
-        if waiting is not None and waiting.shown not in self.waited.blockers:
-            self.waited.blockers.append(waiting.shown)
-
     def _tell_pause(self, seconds: float) -> None:
-        limit, waiting = duration(self._limits.lock_timeout), self._watcher.untold()
+        limit, waiting = duration(self._limits.lock_timeout), self.vigil.untold()
         why = f"the migration {waiting.shown}; " if waiting is not None else ""
         self._progress.note(
             f"{why}no lock within {limit}: rolled back, next attempt in {duration(seconds)}"
         )
 
     def _gave_up(self, error: LockNotObtained) -> LockNotObtained:
-        waiting, hint = self._watcher.last, error.hint
+        waiting, hint = self.vigil.waiting, error.hint
         who = f"The migration {waiting.shown}.\n" if waiting is not None else ""
         if waiting is not None and waiting.blockers and waiting.blockers[0].pid:
             hint = (

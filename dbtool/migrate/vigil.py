@@ -1,0 +1,108 @@
+"""Look at the run's sessions while they work: who waits, for whom, and how far they are."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from dbtool.migrate.blockers import Waiting
+from dbtool.migrate.followers import Followers
+from dbtool.migrate.glance import PERIOD, cancel, glance
+from dbtool.migrate.longrunning import LongStatements
+from dbtool.migrate.statements import driver_of
+from dbtool.migrate.waits import Limits, Waited
+from dbtool.migrate.watcher import Watcher
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+
+
+class Vigil:
+    """Keeps a run within its limits, and others informed, from a connection beside it."""
+
+    def __init__(
+        self, limits: Limits, backends: Callable[[], list[int]], tell: Callable[[str], None]
+    ) -> None:
+        self.driver: DBAPIConnection | None = None
+        self._backends = backends
+        self._tell = tell
+        self._waits = Watcher(limits.lock_timeout, tell, self._cancel)
+        self._followers = Followers(limits.max_blocking, tell, self._cancel)
+        self._long = LongStatements(tell)
+        self._is_out_of_reach = False
+
+    def begin(self, *, exempt: bool = False) -> None:
+        """An attempt begins; one that is exempt may wait for as long as it needs."""
+        self._waits.begin()
+        self._followers.begin()
+        self._waits.exempt = exempt
+
+    def bind(self) -> None:
+        """The limits hold for what comes next."""
+        self._waits.exempt = False
+
+    @property
+    def waited_too_long(self) -> bool:
+        """Whether this attempt was cancelled because it waited for locks too long in all."""
+        return self._waits.cancelled
+
+    @property
+    def held_up_others(self) -> bool:
+        """Whether it was cancelled because others waited behind it for too long."""
+        return self._followers.cancelled
+
+    @property
+    def blocks(self) -> str:
+        """Whom this attempt held up, where it was cancelled for it."""
+        queue = self._followers.last
+        return f"It held up {queue.shown}." if queue and self._followers.cancelled else ""
+
+    @property
+    def at_locks(self) -> float:
+        """The seconds that all attempts have waited for locks so far."""
+        return self._waits.waited
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What this attempt waited for last."""
+        return self._waits.last
+
+    def untold(self) -> Waiting | None:
+        """The same, unless that has been told already."""
+        return self._waits.untold()
+
+    def note(self, waited: Waited) -> None:
+        """Write down how long this attempt waited, and for whom."""
+        waited.for_locks = self._waits.waited
+        last = self._waits.last
+        if last is not None and last.shown not in waited.blockers:
+            waited.blockers.append(last.shown)
+
+    def note_followers(self, waited: Waited) -> None:
+        """Write down for how long others waited."""
+        waited.held_up_others = self._followers.longest
+
+    async def look(self, connection: "Connection") -> float:
+        """Look once; returns the seconds until the next time."""
+        if backends := self._backends():
+            seen = await glance(connection, backends)
+            await self._waits.see(connection, seen)
+            await self._followers.see(connection, seen)
+            await self._long.see(connection, seen)
+        return PERIOD
+
+    async def _cancel(self, connection: "Connection", pid: int) -> None:
+        """End what a session of ours runs; that of another role only its own driver can."""
+        if await cancel(connection, pid):
+            return
+        driver = driver_of(self.driver) if self.driver is not None else None
+        by_driver = getattr(driver, "cancel", None)
+        if callable(by_driver):
+            await asyncio.to_thread(by_driver)
+        elif not self._is_out_of_reach:
+            self._is_out_of_reach = True
+            self._tell(
+                "env.py's session belongs to another role, so no limit but lock_timeout, for each"
+                " lock alone, can be kept; GRANT pg_signal_backend to the role of the URL mends it"
+            )
