@@ -34,6 +34,17 @@ def _complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     return [*complete_revision(ctx, incomplete), *found]
 
 
+def _complete_rule(incomplete: str) -> list[tuple[str, str]]:
+    """Rules of lint, also behind a comma."""
+    from dbtool.cli.rules import all_pages
+
+    before, comma, begun = incomplete.rpartition(",")
+    pages = (page for page in all_pages() if page.family == "lint")
+    known = [("all", "every rule"), ("default", "the rules of hazards")]
+    known += [(page.name, page.summary) for page in pages]
+    return [(f"{before}{comma}{name}", said) for name, said in known if name.startswith(begun)]
+
+
 def lint(
     call: Call,
     what: Annotated[
@@ -53,11 +64,17 @@ def lint(
             metavar="RULE",
             help="Ask only these rules, with commas or repeated; default stands for those of "
             "hazards, all also for those of style.",
+            autocompletion=_complete_rule,
         ),
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", metavar="RULE", help="Do not ask these rules."),
+        typer.Option(
+            "--ignore",
+            metavar="RULE",
+            help="Do not ask these rules.",
+            autocompletion=_complete_rule,
+        ),
     ] = None,
     since: Annotated[
         str | None,

@@ -422,4 +422,6 @@ def test_completion(dbtool: Dbtool, project: Small) -> None:
         "migrations/versions/bbb2.py"
     ]
     assert offered(dbtool, "dbtool lint --since b", project.root) == ["bbb2"]
-    assert "index-not-concurrent" in offered(dbtool, "dbtool rules index", project.root)
+    for line in ("dbtool rules index-n", "dbtool lint --select index-n"):
+        assert offered(dbtool, line, project.root) == ["index-not-concurrent"]
+    assert offered(dbtool, "dbtool lint --ignore all,syntax-e") == ["all,syntax-error"]
