@@ -71,6 +71,14 @@ def test_light_commands(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert loaded(tmp_path, *arguments) & HEAVY == set()
 
 
+@pytest.mark.parametrize("words", [(), ("upgrade",), ("lint",)])
+def test_a_help_page_makes_no_report(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """What a command reports with is loaded when it runs, not when its options are read."""
+    names = modules(tmp_path, *words, "--help")
+    assert "dbtool.cli.migrate" in names or words == ("lint",)
+    assert names & {"dbtool.report", "dbtool.finding"} == set()
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize("line", ["dbtool ", "dbtool rules --"])
 def test_completion_is_light(tmp_path: Path, shell: str, line: str) -> None:

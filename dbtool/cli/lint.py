@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import judging
 from dbtool.cli.command import Call, command
 from dbtool.cli.migrate import PANEL, checked, complete_revision
 from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED
@@ -141,6 +140,7 @@ def lint(
     It knows the schema from the history, and connects nowhere unless an option says so. What
     is fine as it is can be allowed beside it: # dbtool: allow RULE -- reason.
     """
+    from dbtool.cli import judging
     from dbtool.lint import view
 
     if export_stats is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import output, pending
+from dbtool.cli import output
 from dbtool.cli.afterwards import ANALYZE, DUMP_SCHEMA, refuse_afterwards, wanted
 from dbtool.cli.command import Call, command
 from dbtool.cli.fleet import (
@@ -162,6 +162,8 @@ def upgrade(
     With --fail-on, or fail_on in the settings, it stops before the first change where
     lint finds that much.
     """
+    from dbtool.cli import pending
+
     wish = Wish(targets, query, schemas, search_path, parallel, keep_going)
     reads = "--plan" if plan else "--sql" if sql else ""
     refuse_afterwards(analyze, dump_schema, "a fleet" if wish.named else reads)
