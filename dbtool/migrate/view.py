@@ -2,26 +2,28 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dbtool.finding import judge
-from dbtool.migrate.difference import Difference, renames
-from dbtool.migrate.downgrade import Downgraded
-from dbtool.migrate.drift import Drift
-from dbtool.migrate.history import Revision
-from dbtool.migrate.offline import Script
-from dbtool.migrate.record import Step
-from dbtool.migrate.revision import Created
-from dbtool.migrate.rules import COMPARED
-from dbtool.migrate.stamp import Ensured, Stamped
-from dbtool.migrate.upgrade import Plan, Upgraded
 from dbtool.migrate.view_current import at, ids, judged, named_by
 from dbtool.migrate.waits import Waited
 from dbtool.report import Code, Column, Node, Report, Section, Table, Tree, counted, duration
 
+if TYPE_CHECKING:
+    from dbtool.migrate.difference import Difference
+    from dbtool.migrate.downgrade import Downgraded
+    from dbtool.migrate.drift import Drift
+    from dbtool.migrate.history import Revision
+    from dbtool.migrate.offline import Script
+    from dbtool.migrate.record import Step
+    from dbtool.migrate.revision import Created
+    from dbtool.migrate.stamp import Ensured, Stamped
+    from dbtool.migrate.upgrade import Plan, Upgraded
+
 _SHOWN = 30
 
 
-def upgraded(result: Upgraded, command: str) -> Report:
+def upgraded(result: "Upgraded", command: str) -> Report:
     """What an upgrade did; an ANALYZE that nobody asked for is left to the reader."""
     report = _ran(result, command, "upgrade", result.before, result.after, result.revisions)
     notes = tuple(
@@ -33,18 +35,18 @@ def upgraded(result: Upgraded, command: str) -> Report:
     return replace(report, notes=(*report.notes, *notes), next=following)
 
 
-def downgraded(result: Downgraded, command: str) -> Report:
+def downgraded(result: "Downgraded", command: str) -> Report:
     """What a downgrade did."""
     return _ran(result, command, "downgrade", result.before, result.after, result.revisions)
 
 
 def _ran(
-    result: Upgraded | Downgraded,
+    result: "Upgraded | Downgraded",
     command: str,
     verb: str,
     before: tuple[str, ...],
     after: tuple[str, ...],
-    steps: tuple[Step, ...],
+    steps: "tuple[Step, ...]",
 ) -> Report:
     if not steps:
         headline = f"{result.database} {at(after)}; nothing to {verb}"
@@ -78,7 +80,7 @@ def _waits(waited: Waited) -> Iterator[str]:
         yield f"others waited up to {duration(waited.held_up_others)} behind locks it held"
 
 
-def _steps(steps: tuple[Step, ...]) -> tuple[Section, ...]:
+def _steps(steps: "tuple[Step, ...]") -> tuple[Section, ...]:
     several = len({each.version_table for each in steps}) > 1
     columns = [Column("revision"), Column("message", shrink=True)]
     columns += [Column("version table")] if several else []
@@ -94,7 +96,7 @@ def _steps(steps: tuple[Step, ...]) -> tuple[Section, ...]:
     return (Table(tuple(columns), rows, title=title),)
 
 
-def _cells(step: Step, several: bool) -> Iterable[str]:
+def _cells(step: "Step", several: bool) -> Iterable[str]:
     yield step.revision
     yield step.message
     if several:
@@ -103,7 +105,7 @@ def _cells(step: Step, several: bool) -> Iterable[str]:
         yield f"{step.seconds:,.2f}"
 
 
-def plan(result: Plan, command: str) -> Report:
+def plan(result: "Plan", command: str) -> Report:
     """What an upgrade or downgrade would do."""
     stands = f"{result.database} {at(result.before)}"
     if not result.revisions:
@@ -119,7 +121,7 @@ def plan(result: Plan, command: str) -> Report:
     )
 
 
-def _losses(result: Plan) -> Iterator[Section]:
+def _losses(result: "Plan") -> Iterator[Section]:
     """What a downgrade would lose, step by step."""
     roots = tuple(
         Node(each.revision, tuple(map(Node, each.lines))) for each in result.losses if each.lines
@@ -128,7 +130,7 @@ def _losses(result: Plan) -> Iterator[Section]:
         yield Tree(roots, title="losses")
 
 
-def stamped(result: Stamped, command: str) -> Report:
+def stamped(result: "Stamped", command: str) -> Report:
     """What the version table records now."""
     headline = (
         f"{result.database} records {ids(result.after, 'no revision')}"
@@ -137,19 +139,19 @@ def stamped(result: Stamped, command: str) -> Report:
     return Report(command=command, data=result, headline=headline, notes=named_by(result))
 
 
-def ensured(result: Ensured, command: str) -> Report:
+def ensured(result: "Ensured", command: str) -> Report:
     """Whether the version table had to be created."""
     said = "was created" if result.created else "exists"
     headline = f"{result.version_table} {said} in {result.database}"
     return Report(command=command, data=result, headline=headline, notes=named_by(result))
 
 
-def script(result: Script, command: str) -> Report:
+def script(result: "Script", command: str) -> Report:
     """Migrations as SQL, for the formats that are not plain text."""
     return Report(command=command, data=result, sections=(Code("sql", result.sql),))
 
 
-def created(result: Created, command: str) -> Report:
+def created(result: "Created", command: str) -> Report:
     """The files that were written."""
     if not result.revisions:
         return Report(
@@ -172,7 +174,7 @@ def created(result: Created, command: str) -> Report:
 _VERBS = {"missing": "create", "extra": "drop", "different": "alter"}
 
 
-def _operation(difference: Difference) -> str:
+def _operation(difference: "Difference") -> str:
     """An operation in SQL's words; what takes data away stands out."""
     side, _, what = difference.kind.partition("-")
     verb = "add" if difference.kind == "missing-column" else _VERBS.get(side, side)
@@ -183,8 +185,10 @@ _UNSAID = ("", "empty message")
 """What stands in a file where nobody gave a message: the second are Alembic's own words."""
 
 
-def _about(result: Created) -> Iterator[str]:
+def _about(result: "Created") -> Iterator[str]:
     """What to know about a file before it runs."""
+    from dbtool.migrate.difference import renames
+
     if any(each.message in _UNSAID for each in result.revisions):
         yield "the file has no message, in its name or inside; -m MESSAGE would give it one"
     if result.compared_with is not None and not result.differences:
@@ -198,12 +202,14 @@ def _about(result: Created) -> Iterator[str]:
         yield f"it drops {', '.join(lost)} and the data there; read it before it runs"
 
 
-def _written(revision: Revision) -> str:
+def _written(revision: "Revision") -> str:
     return f"{revision.file} written, after {ids(revision.down_revisions)}"
 
 
-def drift(result: Drift, command: str) -> Report:
+def drift(result: "Drift", command: str) -> Report:
     """How models and database differ."""
+    from dbtool.migrate.rules import COMPARED
+
     if result.pending:
         findings, unknowns = judged(result.standings)
         pending = counted(len(result.pending), "revision")
@@ -225,14 +231,14 @@ def drift(result: Drift, command: str) -> Report:
     )
 
 
-def _end_of(result: Drift) -> tuple[str, ...]:
+def _end_of(result: "Drift") -> tuple[str, ...]:
     """Autogenerate ends a drift; where it would drop something, nobody should run it unread."""
     if not result.differences or any(each.drops for each in result.differences):
         return ()
     return ("dbtool revision --autogenerate -m MESSAGE",)
 
 
-def _models_missing(result: Drift) -> str:
+def _models_missing(result: "Drift") -> str:
     """Tables that exist in the database alone are most often models nobody imported."""
     extra = sum(each.kind == "extra-table" for each in result.differences)
     advice = (
