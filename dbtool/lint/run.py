@@ -175,15 +175,27 @@ class _Linter:
         self._asked = _by_action(rules.statement)
         self._names = rules.names
         self._known = ALL.names
+        self._begun = False
 
     def replay(self, migration: Migration) -> None:
         self.schema.judging = False
+        self._apply(migration)
+        self._close(migration)
+
+    def _apply(self, migration: Migration) -> None:
         read = read_all([statement.sql for statement in migration.up])
         for statement, actions in zip(migration.up, read, strict=True):
             for place in actions.turns:
                 self._doubt(statement, actions[place])
                 apply(self.schema, actions[place])
-        self._close(migration)
+
+    def _look_ahead(self, migration: Migration) -> None:
+        """See whether the first migration of all stands on tables that were there before."""
+        path = self.schema.search_path
+        self.schema.begin()
+        self._apply(migration)
+        self.schema.undo()
+        self.schema.search_path = path
 
     def _doubt(self, statement: Statement, action: Action) -> None:
         """A history that changes what it never made did not begin with an empty database."""
@@ -196,9 +208,12 @@ class _Linter:
         if migration.gaps:
             self.schema.complete = False
         self.schema.search_path = ("public",)
+        self._begun = True
 
     def judge(self, migration: Migration) -> Outcome:
         self.schema.judging = True
+        if not self._begun and self.schema.complete:
+            self._look_ahead(migration)
         permit = Permit(allowances(migration))
         verdicts = [*self._way(migration, migration.up, "up", permit)]
         judged = [Judged(statement=each.statement, steps=each.steps) for each in verdicts]
