@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dbtool.database.target import Target
     from dbtool.guard import Permission
     from dbtool.lint.glance import Glance
-    from dbtool.lint.run import Linted
+    from dbtool.lint.linted import Linted
     from dbtool.lint.sizes import Sizes
     from dbtool.migrate.project import Project
     from dbtool.migrate.record import Step

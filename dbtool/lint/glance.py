@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dbtool.lint.actions import Action, Drop, DropColumn, Truncate
-from dbtool.lint.run import Outcome
+from dbtool.lint.linted import Outcome
 from dbtool.statement import Statement
 
 _HOLDS_ROWS = ("table", "materialized view", "schema", "foreign table", "sequence")

@@ -1,19 +1,21 @@
 """Replay migrations in order and put every statement to be judged before the rules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
 from dbtool.lint.actions import Action, Rename, SetVariable, Transaction
 from dbtool.lint.allow import allowances
 from dbtool.lint.effects import State, absent, effect_of
+from dbtool.lint.linted import Linted as Linted
+from dbtool.lint.linted import Outcome, Verdict
 from dbtool.lint.plainly import in_words
 from dbtool.lint.read import Read, read_all
 from dbtool.lint.replay import apply
 from dbtool.lint.rules import COMMENT_RULES, OPT_IN, RULES, WHOLE_RULES
 from dbtool.lint.schema import Schema
-from dbtool.lint.settled import Allowed, Permit
+from dbtool.lint.settled import Permit
 from dbtool.lint.subject import (
     CommentRule,
     Done,
@@ -33,81 +35,6 @@ if TYPE_CHECKING:
 
 
 _STYLE = frozenset(rule_name(each.__name__) for each in OPT_IN)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was said of one statement; `effects` are its locks and work in words."""
-
-    statement: Statement
-    steps: tuple[Step, ...] = field(repr=False, metadata={"json": False})
-    effects: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    unknowns: tuple[Unknown, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was said of one migration; `findings` are those about it as a whole.
-
-    `allowed` is what was found and is not to be said, by the reasons in the migration's file;
-    `read` is false where a part of it could not be read.
-    """
-
-    name: str
-    file: str
-    verdicts: tuple[Verdict, ...]
-    findings: tuple[Finding, ...] = ()
-    unknowns: tuple[Unknown, ...] = ()
-    allowed: tuple[Allowed, ...] = ()
-    read: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Linted:
-    """The judged migrations, and how many others led to the state they were judged in.
-
-    `server` is the major version of PostgreSQL they were judged for, `chosen` says which they
-    are and why those, `known_from` where the schema before them was read.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    replayed: int = 0
-    server: int = 18
-    chosen: str = ""
-    known_from: str = ""
-
-    @property
-    def statements(self) -> int:
-        """How many statements were judged."""
-        return sum(len(each.verdicts) for each in self.outcomes)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """All findings in the order of the statements."""
-        return tuple(said for each in self.outcomes for said in _said(each))
-
-    @property
-    def allowed(self) -> tuple[Allowed, ...]:
-        """All that the team allows."""
-        return tuple(each for outcome in self.outcomes for each in outcome.allowed)
-
-    @property
-    def unknowns(self) -> tuple[Unknown, ...]:
-        """All that could not be decided, in the order of the statements."""
-        return tuple(said for each in self.outcomes for said in _undecided(each))
-
-
-def _said(outcome: Outcome) -> Iterator[Finding]:
-    for verdict in outcome.verdicts:
-        yield from verdict.findings
-    yield from outcome.findings
-
-
-def _undecided(outcome: Outcome) -> Iterator[Unknown]:
-    for verdict in outcome.verdicts:
-        yield from verdict.unknowns
-    yield from outcome.unknowns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from dbtool.finding import Finding, Severity, rule_name
 from dbtool.lint.effect import Task, Work
 from dbtool.lint.estimate import Estimate, estimate, graded, in_words
+from dbtool.lint.linted import Linted, Outcome, Verdict
 from dbtool.lint.rules import RULES
-from dbtool.lint.run import Linted, Outcome, Verdict
 from dbtool.lint.schema import Name
 from dbtool.lint.sizes import Sizes, TableSize
 from dbtool.report import counted

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dbtool.finding import Finding, Unknown
-from dbtool.lint.run import Linted
+from dbtool.lint.linted import Linted
 from dbtool.report import Report, counted
 from dbtool.severity import Severity
 
