@@ -1,6 +1,7 @@
 """The one result every command returns, its wording, its exit code and its JSON form."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -222,20 +223,31 @@ def plain(value: object) -> object:
     Durations become seconds, times ISO 8601, severities their word, and a number that is
     infinite or none at all becomes null. A field with `metadata={"json": False}` is left out.
     """
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if (names := _fields(kind)) is not None:  # type: ignore[arg-type]
+        return {name: plain(getattr(value, name)) for name in names}
     match value:
-        case Mapping():
-            return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple():
             return [plain(item) for item in value]
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
         case set() | frozenset():
             return sorted((plain(item) for item in value), key=str)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: plain(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.metadata.get("json", True)
-        }
     return _scalar(value)
+
+
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[str, ...] | None:
+    """The fields of a dataclass that are told; None for any other type."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    told = (each for each in dataclasses.fields(kind) if each.metadata.get("json", True))
+    return tuple(each.name for each in told)
 
 
 def _scalar(value: object) -> object:

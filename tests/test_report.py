@@ -108,7 +108,7 @@ def test_envelope() -> None:
                 "fix": None,
             }
         ],
-        "unknown": [{"rule": "u", "reason": "no rights", "decide": "GRANT"}],
+        "unknown": [{"rule": "u", "reason": "no rights", "decide": "GRANT", "location": None}],
     }
     assert json.dumps(envelope(report))
 
