@@ -152,11 +152,18 @@ def test_a_part_that_cannot_be_read() -> None:
     """Behind a gap a table that nobody has seen may exist."""
     gap = migration(name="1", judged=False, gaps=(Gap(3, "it reads the database"),))
     index = migration("CREATE INDEX i ON orders (state)")
-    known = lint([index], schema=Schema(complete=True))
+    known = lint([migration(name="1", judged=False), index], schema=Schema(complete=True))
     behind = lint([gap, index], schema=Schema(complete=True))
     assert steps(known)[0].effect.fails is not None
     assert steps(behind)[0].effect.fails is None
     assert isinstance(steps(behind)[0].action, CreateIndex)
+
+
+def test_the_first_migration_of_all() -> None:
+    """What it changes and did not make was there before: the history did not begin empty."""
+    index = migration("CREATE TABLE new (a int)", "CREATE INDEX i ON orders (state)")
+    linted = lint([index], schema=Schema(complete=True))
+    assert steps(linted)[0].effect.fails is None
 
 
 def test_a_function_of_somebody_else() -> None:
