@@ -77,7 +77,9 @@ class Call:
         self.emitted = True
 
     def runs_long(self) -> None:
-        """Collect garbage from now on: this command lives long enough to need it."""
+        """Collect garbage from now on, though seldom: the command may live long enough for it."""
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         gc.enable()
 
 

@@ -188,6 +188,7 @@ def upgrade(
             from dbtool.migrate import upgrade as family
             from dbtool.migrate import view
 
+            call.runs_long()
             planned = pending.Way(project, checked(revision), tag)
             if plan:
                 return pending.plan(call, planned, show_sql=show_sql)
