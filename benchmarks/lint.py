@@ -61,7 +61,7 @@ def pair(label: str, ours: list[str], theirs: list[str] | None) -> float:
         mine.append(seconds(ours))
         if theirs:
             peer.append(seconds(theirs))
-    wall, spent = (median(each) for each in zip(*mine, strict=True))
+    wall, spent = (float(median(each)) for each in zip(*mine, strict=True))
     line = f"{label:34} dbtool {wall:6.2f} s ({spent:.2f} s of CPU)"
     if peer:
         other, other_spent = (median(each) for each in zip(*peer, strict=True))
