@@ -169,10 +169,13 @@ class Safety:
         if not held:
             raise lock.lost("Our session on the server ended.")
 
-    def leaving(self, connection: DBAPIConnection) -> None:
+    def leaving(self, connection: DBAPIConnection) -> bool:
         """The revision leaves its transaction, which commits what it has done so far."""
+        if connection is not self.vigil.driver:
+            return False
         if self._resume is not None:
             self._resume.leaving(connection)
+        return True
 
     def inside(self, statement: str, connection: DBAPIConnection) -> Wrapped | None:
         """A statement in a transaction; None where an earlier run has committed it.

@@ -50,8 +50,11 @@ class Step(Protocol):
     ) -> None:
         """Run it, and do what has to be done before, after and instead."""
 
-    def leaving(self, connection: DBAPIConnection) -> None:
-        """The revision is about to commit what it has done so far."""
+    def leaving(self, connection: DBAPIConnection) -> bool:
+        """Something is about to be committed; whether it is what the revision has done so far.
+
+        It is not on a connection that the revision has opened beside Alembic's.
+        """
 
 
 class Statements:
@@ -124,8 +127,8 @@ class Statements:
             return False
         if not commits_alone(connection):
             if _COMMIT.match(statement):
-                self._step.leaving(connection)
-                table.leaves_transaction()
+                if self._step.leaving(connection):
+                    table.leaves_transaction()
                 return False
             wrapped = self._step.inside(statement, connection)
             if wrapped is None:
@@ -148,8 +151,8 @@ class Statements:
         driver, table = connection.connection.dbapi_connection, self._running()
         if table is None or table.is_recorded or driver is None or commits_alone(driver):
             return
-        self._step.leaving(driver)
-        table.leaves_transaction()
+        if self._step.leaving(driver):
+            table.leaves_transaction()
 
 
 def commits_alone(connection: DBAPIConnection) -> bool:

@@ -103,9 +103,9 @@ class Tally:
             self._current.statements += 1
         return wrapped
 
-    def leaving(self, connection: DBAPIConnection) -> None:
+    def leaving(self, connection: DBAPIConnection) -> bool:
         """Nothing of this is to be counted."""
-        self._guard.leaving(connection)
+        return self._guard.leaving(connection)
 
     def alone(
         self,

@@ -266,9 +266,14 @@ def test_record_of_an_upgrade(dbtool: Dbtool, project: Small, database: Target) 
                 "message": f"{name} does something.",
                 "file": f"migrations/versions/{name}.py",
                 "version_table": "public.alembic_version",
+                "statements": 1,
+                "rows": 0,
+                "attempts": 1,
+                "at_locks": 0.0,
             }
             for name in ("aaaa00000001", "aaaa00000002")
         ],
+        "stale": [],
     }
 
 
