@@ -1,6 +1,7 @@
 """Connection strings in every form people have."""
 
 import string
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -420,7 +421,9 @@ TARGETS = st.builds(
 def test_a_target_survives_its_own_url(target: Target) -> None:
     """What we write for an engine reads back the same, by us and by SQLAlchemy."""
     written = target.sqlalchemy_url(target.driver or "")
-    assert read(written) == target
+    # asyncpg would look for certificates where libpq ignores the mode.
+    ignored = target.is_socket and target.sslmode and target.driver == "asyncpg"
+    assert read(written) == (replace(target, sslmode="disable") if ignored else target)
     url = make_url(written)
     # SQLAlchemy 2.0 leaves the database part encoded; 2.1 decodes it.
     database = unquote(url.database or "") if sqlalchemy.__version__ < "2.1" else url.database

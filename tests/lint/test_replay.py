@@ -73,8 +73,8 @@ def _column(column: Column) -> str:
 
 
 def _long(type_: Type) -> str:
-    """The type as `format_type` has it."""
-    said = str(type_).replace("varchar", "character varying")
+    """The type as `format_type` has it, which leaves out a schema on the search path."""
+    said = str(type_).removeprefix("public.").replace("varchar", "character varying")
     if type_.name in ("time", "timestamp"):
         return f"{said} without time zone"
     return said.replace("char(", "character(") if type_.name == "bpchar" else said
