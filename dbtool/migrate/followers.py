@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbtool.migrate.glance import Glance, Transaction
-from dbtool.migrate.watcher import Cancel
+from dbtool.migrate.watcher import End
 from dbtool.report import counted
 
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ class Followers:
     `limit` is in seconds; 0 sets none.
     """
 
-    def __init__(self, limit: float, tell: Callable[[str], None], cancel: Cancel) -> None:
+    def __init__(self, limit: float, tell: Callable[[str], None], end: End) -> None:
         self.cancelled = False
         self.last: Queue | None = None
         self.longest = 0.0
         self._limit = limit
         self._tell = tell
-        self._cancel = cancel
+        self._end = end
         self._next = 0.0
         self._since: float | None = None
         self._total = 0.0
@@ -114,4 +114,4 @@ class Followers:
         if self._limit and self._total >= self._limit:
             self.cancelled = True
             for each in seen.sessions:
-                await self._cancel(connection, each.pid)
+                await self._end(connection, each)

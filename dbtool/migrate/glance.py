@@ -1,7 +1,7 @@
 """What the run's own sessions are doing at this moment, as the server sees it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,11 @@ _OWN = """
                   AND pid = b.pid AND NOT granted LIMIT 1) l ON true
 """
 _CANCEL = "SELECT pg_catalog.pg_cancel_backend($1)"
+_END = """
+    SELECT CASE WHEN state LIKE 'idle in transaction%' AND xact_start::text = $2
+           THEN pg_catalog.pg_terminate_backend($1) ELSE pg_catalog.pg_cancel_backend($1) END
+      FROM pg_catalog.pg_stat_get_activity($1)
+"""
 
 Transaction = tuple[int, str | None]
 
@@ -72,15 +77,27 @@ async def glance(connection: "Connection", backends: Sequence[int]) -> Glance:
     return Glance(now, now - begun, tuple(Own(*row) for row in rows))
 
 
-async def cancel(connection: "Connection", pid: int) -> bool:
+async def cancel(connection: "Connection", own: Own) -> bool:
     """End the statement a session runs; its transaction then rolls back.
 
     Whether the server let us: a session of another role may be out of reach.
     """
+    return await _allowed(connection.execute(_CANCEL, own.pid))
+
+
+async def end(connection: "Connection", own: Own) -> bool:
+    """End a transaction: its statement, or the session where the team's code keeps it open.
+
+    Between two statements there is nothing to cancel, and its locks stay.
+    """
+    return await _allowed(connection.execute(_END, own.pid, own.begun))
+
+
+async def _allowed(asked: Awaitable[object]) -> bool:
     from asyncpg.exceptions import InsufficientPrivilegeError
 
     try:
-        await connection.execute(_CANCEL, pid)
+        await asked
     except InsufficientPrivilegeError:
         return False
     return True

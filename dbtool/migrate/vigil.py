@@ -8,7 +8,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.migrate.blockers import Waiting
 from dbtool.migrate.followers import Followers
-from dbtool.migrate.glance import PERIOD, cancel, glance
+from dbtool.migrate.glance import PERIOD, Own, cancel, end, glance
 from dbtool.migrate.longrunning import LongStatements
 from dbtool.migrate.statements import driver_of
 from dbtool.migrate.waits import Limits, Waited
@@ -28,7 +28,7 @@ class Vigil:
         self._backends = backends
         self._tell = tell
         self._waits = Watcher(limits.lock_timeout, tell, self._cancel)
-        self._followers = Followers(limits.max_blocking, tell, self._cancel)
+        self._followers = Followers(limits.max_blocking, tell, self._end)
         self._long = LongStatements(tell)
         self._is_out_of_reach = False
 
@@ -92,10 +92,18 @@ class Vigil:
             await self._long.see(connection, seen)
         return PERIOD
 
-    async def _cancel(self, connection: "Connection", pid: int) -> None:
-        """End what a session of ours runs; that of another role only its own driver can."""
-        if await cancel(connection, pid):
-            return
+    async def _cancel(self, connection: "Connection", own: Own) -> None:
+        """End what a session of ours runs."""
+        if not await cancel(connection, own):
+            await self._cancel_by_driver()
+
+    async def _end(self, connection: "Connection", own: Own) -> None:
+        """End what a session of ours holds, also where it runs nothing at the moment."""
+        if not await end(connection, own):
+            await self._cancel_by_driver()
+
+    async def _cancel_by_driver(self) -> None:
+        """A session of another role may be out of our reach, but not of its own driver's."""
         driver = driver_of(self.driver) if self.driver is not None else None
         by_driver = getattr(driver, "cancel", None)
         if callable(by_driver):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _TELL_AFTER = 0.5
 _FAR = 0.1
 
-Cancel = Callable[["Connection", int], Awaitable[None]]
+End = Callable[["Connection", Own], Awaitable[None]]
 
 
 class Watcher:
@@ -22,7 +22,7 @@ class Watcher:
     one transaction, would hold up everybody behind them four times as long.
     """
 
-    def __init__(self, limit: float, tell: Callable[[str], None], cancel: Cancel) -> None:
+    def __init__(self, limit: float, tell: Callable[[str], None], cancel: End) -> None:
         self.cancelled = False
         self.last: Waiting | None = None
         self.exempt = False
@@ -68,7 +68,7 @@ class Watcher:
             self.last = await find(connection, own.pid)
         if total >= self._limit - lead and not self.exempt and not self.cancelled:
             self.cancelled = True
-            await self._cancel(connection, own.pid)
+            await self._cancel(connection, own)
         if self.last is None:
             self.last = await find(connection, own.pid)
         if total >= _TELL_AFTER and (untold := self.untold()):

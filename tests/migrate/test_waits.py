@@ -184,9 +184,17 @@ HOLDING_ALONE = """
     with op.get_context().autocommit_block():
         op.execute("ALTER TABLE busy ADD c int DEFAULT length(pg_sleep(60)::text)")
 """
+HOLDING_IDLE = """
+    import time
+    op.execute("ALTER TABLE busy ADD c int")
+    time.sleep(4)
+    op.execute("SELECT 1")
+"""
 
 
-@pytest.mark.parametrize("up", [HOLDING, HOLDING_ALONE], ids=["transaction", "alone"])
+@pytest.mark.parametrize(
+    "up", [HOLDING, HOLDING_ALONE, HOLDING_IDLE], ids=["transaction", "alone", "idle"]
+)
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["sync", "async"])
 def test_others_wait_behind_what_it_does(
     run: Run, project: Small, database: Target, reader: Callable[[str], Reader], up: str, env: str
