@@ -31,6 +31,7 @@ from dbtool.migrate.safety import Safety
 from dbtool.migrate.servererror import chain
 from dbtool.migrate.statements import Statements
 from dbtool.migrate.tally import Tally
+from dbtool.migrate.versions import as_text
 from dbtool.ports import Progress
 from dbtool.report import duration
 
@@ -115,7 +116,7 @@ class Runner:
         failure: BaseException | None = None
         heard = Statements(lambda: record.executing, self.tally)
         counted = self.tally.counting(lambda: record.executing)
-        with cancelling(self._cancel) as self.interruption, heard, counted:
+        with cancelling(self._cancel) as self.interruption, heard, counted, as_text():
             try:
                 run(loaded, guarded, self.watch, **options(loaded))
             except BaseException as error:

@@ -9,7 +9,6 @@ from alembic.script import ScriptDirectory
 
 from dbtool.errors import UsageError
 from dbtool.guard import Action, Permission
-from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
@@ -21,6 +20,7 @@ from dbtool.report import counted
 
 if TYPE_CHECKING:
     from dbtool.migrate.afterwards import Afterwards, Wanted
+    from dbtool.migrate.losses import Undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Plan:
     named_by: str
     before: tuple[str, ...]
     revisions: tuple[Step, ...]
-    losses: tuple[Undone, ...] = ()
+    losses: "tuple[Undone, ...]" = ()
     server: int | None = None
 
 
