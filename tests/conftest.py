@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from dbtool.errors import DbtoolError
 from dbtool.scratch import workspace
 from dbtool.scratch.binaries import find_binaries
 from dbtool.scratch.server import Server, throwaway
+from tests.projects.runner import Runner, running
 
 if TYPE_CHECKING:
     from dbtool.database.sync import SyncConnection
@@ -31,7 +33,16 @@ MAJOR = int(os.environ.get("DBTOOL_TEST_PG", "18"))
 _INSTALLED = Path(sys.executable).parent
 _KEPT = ("PATH", "LANG", "TMPDIR", "DBTOOL_PG_BIN", "LD_LIBRARY_PATH")
 _TIME_LIMIT = 60.0
+_READ_AT_START = ("PYTHON", "LC_", "LANG", "_DBTOOL_COMPLETE")
 _numbers = itertools.count(1)
+
+
+def pytest_sessionstart() -> None:
+    """Commands end on Ctrl-C and hang-ups also where the tests were started to outlive them."""
+    usual = ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL))
+    for number, handler in usual:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_report_header() -> str:
@@ -144,11 +155,20 @@ class Ran:
 Dbtool = Callable[..., Ran]
 
 
-@pytest.fixture
-def dbtool(tmp_path: Path) -> Dbtool:
-    """Run the installed command with a clean environment: no DATABASE_URL, an empty home.
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """The warm process whose forks are the commands of this process' tests."""
+    with running(tmp_path_factory.mktemp("runner")) as warm:
+        yield warm
 
-    `tty=True` gives it a terminal of 80 columns, on which `stdin` is typed.
+
+@pytest.fixture
+def dbtool(tmp_path: Path, runner: Runner) -> Dbtool:
+    """Run the command with a clean environment: no DATABASE_URL, an empty home.
+
+    `tty=True` gives it a terminal of 80 columns, on which `stdin` is typed. It runs in a fork
+    of the warm process, unless that is busy or its environment says what Python reads at its
+    start; then the installed program runs.
     """
     home = tmp_path / "home"
 
@@ -162,7 +182,17 @@ def dbtool(tmp_path: Path) -> Dbtool:
         home.mkdir(exist_ok=True)
         command = [str(_INSTALLED / "dbtool"), *map(str, arguments)]
         clean = _environment({"HOME": str(home), **(env or {})})
-        return (_at_terminal if tty else _piped)(command, cwd or tmp_path, clean, stdin)
+        place = cwd or tmp_path
+        if tty:
+            return _at_terminal(command, place, clean, stdin)
+        cold = any(name.startswith(_READ_AT_START) for name in env or {})
+        if cold or not runner.turn.acquire(blocking=False):
+            return _piped(command, place, clean, stdin)
+        try:
+            ran = runner("dbtool", *command[1:], cwd=place, env=clean, stdin=stdin or "")
+        finally:
+            runner.turn.release()
+        return Ran(ran.code, ran.out, ran.err)
 
     return run
 

@@ -15,7 +15,7 @@ from dbtool.database.target import Target
 from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR, Dbtool
 from tests.projects.build import Built, Shape, build, plain_url
-from tests.projects.runner import Ran, Runner, running
+from tests.projects.runner import Ran, Runner
 from tests.projects.shapes import OTHERS, PROJECTS
 from tests.projects.snapshot import databases, execute, sessions, snapshot
 from tests.projects.trip import Trip, with_alembic, with_dbtool
@@ -26,13 +26,6 @@ EMPTY = ("schema public",)
 RAW_DRIVER = {"raw_driver"}
 OFFLINE_FAILS = {"app_in_revisions", "second_connection"}
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    """Runs a command line."""
-    with running(tmp_path_factory.mktemp("runner")) as runner:
-        yield runner
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +53,7 @@ class Trips:
 @pytest.fixture(scope="module", params=PROJECTS, ids=lambda shape: shape.name)
 def trips(
     request: pytest.FixtureRequest,
-    run: Runner,
+    runner: Runner,
     server: Server,
     decoy: Target,
     tmp_path_factory: pytest.TempPathFactory,
@@ -72,8 +65,8 @@ def trips(
     plain, named = map(server.create_database, names)
     yield Trips(
         shape,
-        with_alembic(run, shape, root / "alembic", plain),
-        with_dbtool(run, shape, root / "dbtool", named, decoy),
+        with_alembic(runner, shape, root / "alembic", plain),
+        with_dbtool(runner, shape, root / "dbtool", named, decoy),
     )
     for name in names:
         server.drop_database(name)
@@ -153,7 +146,7 @@ def test_decoy_is_not_touched(trips: Trips) -> None:
 class Scene:
     """A project that believes in the decoy, a database for dbtool, and how to run it there."""
 
-    run: Runner
+    runner: Runner
     project: Built
     database: Target
     decoy: Target
@@ -161,7 +154,7 @@ class Scene:
     def dbtool(self, *words: str) -> Ran:
         """Run dbtool, pointed at the database."""
         arguments = ("--url", plain_url(self.database), *self.project.shape.arguments, *words)
-        return self.run(
+        return self.runner(
             "dbtool", *arguments, cwd=self.project.directory, env=self.project.environment
         )
 
@@ -170,12 +163,12 @@ Stage = Callable[..., Scene]
 
 
 @pytest.fixture
-def stage(run: Runner, database: Target, decoy: Target, tmp_path: Path) -> Stage:
+def stage(runner: Runner, database: Target, decoy: Target, tmp_path: Path) -> Stage:
     """Sets a project up by its name; `own` replaces the decoy."""
 
     def set_up(name: str, own: Target | None = None) -> Scene:
         project = build(SHAPES[name], tmp_path / name, own or decoy)
-        return Scene(run, project, database, own or decoy)
+        return Scene(runner, project, database, own or decoy)
 
     return set_up
 
@@ -268,7 +261,7 @@ def test_database_url_of_the_process(stage: Stage, database: Target, decoy: Targ
     scene = stage("async_settings")
     seen = sessions(decoy)
     environment = {**scene.project.environment, "DATABASE_URL": plain_url(database)}
-    ran = scene.run("dbtool", "upgrade", cwd=scene.project.directory, env=environment)
+    ran = scene.runner("dbtool", "upgrade", cwd=scene.project.directory, env=environment)
     assert ran.code == 0, ran
     assert any("5e71c3a8d2bb" in line for line in snapshot(database))
     assert sessions(decoy) == seen
@@ -287,7 +280,7 @@ def test_several_heads_are_listed(stage: Stage) -> None:
 def test_mandatory_argument_is_missing(stage: Stage, tmp_path: Path) -> None:
     """What env.py says about a missing -x is the message."""
     scene = stage("tenants")
-    ran = scene.run(
+    ran = scene.runner(
         "dbtool", "--url", plain_url(scene.database), "upgrade", cwd=scene.project.directory
     )
     assert ran.code in (2, 4), ran

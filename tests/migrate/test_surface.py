@@ -20,7 +20,7 @@ from dbtool.scratch.server import Server
 from tests.migrate.projects import FROM_CONFIG, INI, Small, small
 from tests.projects.build import build as templated
 from tests.projects.pair import files, paired
-from tests.projects.runner import Ran, Runner, running
+from tests.projects.runner import Ran, Runner
 from tests.projects.shapes import OTHERS
 from tests.projects.snapshot import snapshot
 
@@ -309,13 +309,6 @@ def test_nothing_is_left_out() -> None:
     assert [each for each in documented() if each not in compared() | OURS.keys()] == []
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    """Runs a command line."""
-    with running(tmp_path_factory.mktemp("runner")) as runner:
-        yield runner
-
-
 @pytest.fixture
 def databases(server: Server, database: Target) -> Iterator[tuple[Target, Target]]:
     """Two empty databases."""
@@ -326,14 +319,14 @@ def databases(server: Server, database: Target) -> Iterator[tuple[Target, Target
 
 @pytest.mark.parametrize("each", CASES.values(), ids=CASES.keys())
 def test_same_as_alembic(
-    each: Case, databases: tuple[Target, Target], warm: Runner, tmp_path: Path
+    each: Case, databases: tuple[Target, Target], runner: Runner, tmp_path: Path
 ) -> None:
     """Success, the database, the files, the SQL and the revisions named are Alembic's."""
 
     def build(root: Path) -> None:
         each.setup(plain_project(root))
 
-    pair = paired(build, tmp_path, databases, warm)
+    pair = paired(build, tmp_path, databases, runner)
     for line in each.lines:
         ours, theirs = pair.both(*line.split(), env=each.env)
         assert (ours.code == 0) == (theirs.code == 0), (ours, theirs)
@@ -361,32 +354,32 @@ def ids(ran: Ran) -> set[str]:
 
 
 def test_reads_write_nothing(
-    databases: tuple[Target, Target], warm: Runner, tmp_path: Path
+    databases: tuple[Target, Target], runner: Runner, tmp_path: Path
 ) -> None:
     """Plain Alembic creates its version table where it only reads; here it takes a change."""
-    pair = paired(plain_project, tmp_path, databases, warm)
+    pair = paired(plain_project, tmp_path, databases, runner)
     for line in ("current", "check", "history -i", "show current", "heads"):
         assert pair.dbtool(*line.split()).code in (0, 1, 4), line
     assert snapshot(databases[0]) == ("schema public",)
 
 
-def test_quiet(databases: tuple[Target, Target], warm: Runner, tmp_path: Path) -> None:
+def test_quiet(databases: tuple[Target, Target], runner: Runner, tmp_path: Path) -> None:
     """`-q` leaves results and errors."""
-    pair = paired(plain_project, tmp_path, databases, warm)
+    pair = paired(plain_project, tmp_path, databases, runner)
     ours, _ = pair.both("-q", "upgrade", "heads")
     assert (ours.code, ours.err) == (0, "")
     ours, _ = pair.both("upgrade", "-q", "nothing_like_it")
     assert ours.err.startswith("error: there is no revision")
 
 
-def test_traceback(databases: tuple[Target, Target], warm: Runner, tmp_path: Path) -> None:
+def test_traceback(databases: tuple[Target, Target], runner: Runner, tmp_path: Path) -> None:
     """`--raiseerr` adds the traceback to the error, without the password in it."""
 
     def build(root: Path) -> None:
         project = plain_project(root)
         project.env("raise RuntimeError('postgresql://app:hunter2@db/app')")
 
-    pair = paired(build, tmp_path, databases, warm)
+    pair = paired(build, tmp_path, databases, runner)
     ours, theirs = pair.both("--raiseerr", "upgrade", "heads")
     for ran in (ours, theirs):
         assert "Traceback (most recent call last):" in ran.err
@@ -397,7 +390,7 @@ def test_traceback(databases: tuple[Target, Target], warm: Runner, tmp_path: Pat
 
 @pytest.mark.parametrize("line", ["upgrade head --sql", "downgrade head:base --sql"])
 def test_sql_of_several_databases(
-    databases: tuple[Target, Target], warm: Runner, tmp_path: Path, line: str
+    databases: tuple[Target, Target], runner: Runner, tmp_path: Path, line: str
 ) -> None:
     """The multidb template writes a file for each of its databases; here, too."""
 
@@ -405,7 +398,7 @@ def test_sql_of_several_databases(
         made = templated(SHAPES["template_multidb"], root, databases[0])
         assert made.root == root
 
-    pair = paired(build, tmp_path, databases, warm)
+    pair = paired(build, tmp_path, databases, runner)
     ours, theirs = pair.both(*line.split())
     assert (ours.code, theirs.code) == (0, 0), (ours, theirs)
     assert ours.out == theirs.out == ""
@@ -413,25 +406,25 @@ def test_sql_of_several_databases(
     assert (pair.ours.root / "engine1.sql").read_text().count("TABLE ledger") == 1
 
 
-def test_templates_are_listed(warm: Runner, tmp_path: Path) -> None:
+def test_templates_are_listed(runner: Runner, tmp_path: Path) -> None:
     """`list_templates` names what Alembic names, with the same words."""
-    theirs = warm("alembic", "list_templates", cwd=tmp_path)
+    theirs = runner("alembic", "list_templates", cwd=tmp_path)
     for spelling in ("list_templates", "list-templates"):
-        ours = warm("dbtool", spelling, "--json", cwd=tmp_path)
+        ours = runner("dbtool", spelling, "--json", cwd=tmp_path)
         found = json.loads(ours.out)["data"]["templates"]
         lines = {f"{each['name']} - {each['synopsis']}" for each in found}
         assert lines == set(re.findall(r"^\w+ - .*", theirs.out, re.MULTILINE))
 
 
 @pytest.mark.parametrize("template", ["generic", "async", "pyproject"])
-def test_init_makes_what_alembic_makes(warm: Runner, tmp_path: Path, template: str) -> None:
+def test_init_makes_what_alembic_makes(runner: Runner, tmp_path: Path, template: str) -> None:
     """Where a template is asked for, its files are there, and the parts nobody fills are equal."""
     made = {}
     for program, yes in (("alembic", ()), ("dbtool", ("--yes",))):
         root = tmp_path / program
         root.mkdir()
         words = ("init", "-t", template, "--package", "db", *yes)
-        ran = warm(program, *words, cwd=root)
+        ran = runner(program, *words, cwd=root)
         assert ran.code == 0, ran
         made[program] = files(root)
     assert made["alembic"].keys() - made["dbtool"].keys() == set()
@@ -439,9 +432,9 @@ def test_init_makes_what_alembic_makes(warm: Runner, tmp_path: Path, template: s
         assert made["dbtool"][name] == made["alembic"][name], name
 
 
-def test_two_configurations_of_one_kind(warm: Runner, tmp_path: Path) -> None:
+def test_two_configurations_of_one_kind(runner: Runner, tmp_path: Path) -> None:
     """Which one is meant cannot be told."""
     plain_project(tmp_path)
-    ran = warm("dbtool", "-c", "alembic.ini", "-c", "./alembic.ini", "heads", cwd=tmp_path)
+    ran = runner("dbtool", "-c", "alembic.ini", "-c", "./alembic.ini", "heads", cwd=tmp_path)
     assert ran.code == 2
     assert ran.err.startswith("error: -c names two Alembic configurations of one kind\n")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,17 +26,26 @@ class Runner:
     def __init__(self, process: "subprocess.Popen[str]", scratch: Path) -> None:
         self._process = process
         self._scratch = scratch
+        self.turn = threading.Lock()
+        """Held by a caller that may not be alone, for it runs one command at a time."""
 
     def __call__(
-        self, program: str, *argv: str, cwd: Path, env: Mapping[str, str] | None = None
+        self,
+        program: str,
+        *argv: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
     ) -> Ran:
         """Run one command to its end."""
-        out, err = self._scratch / "out", self._scratch / "err"
+        given, out, err = (self._scratch / name for name in ("in", "out", "err"))
+        given.write_text(stdin)
         job = {
             "program": program,
             "argv": argv,
             "cwd": str(cwd),
             "env": {"PATH": "/usr/bin:/bin", "HOME": str(self._scratch), **(env or {})},
+            "in": str(given),
             "out": str(out),
             "err": str(err),
         }

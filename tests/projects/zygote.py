@@ -1,10 +1,11 @@
 """Runs command lines in forks of one warm process, so that each costs no imports.
 
-A line of JSON on stdin names the program, its arguments, where it runs and where its output
-goes; the answer is its exit code. What runs is the program's own entry point in a process of
-its own, with its own environment, directory and file descriptors.
+A line of JSON on stdin names the program, its arguments, where it runs, where its input comes
+from and where its output goes; the answer is its exit code. What runs is the program's own
+entry point in a process of its own, with its own environment, directory and file descriptors.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -16,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 
-TIME_LIMIT = 30
+TIME_LIMIT = 60
 """Seconds after which a command that hangs is killed; its exit code is then negative."""
 
 WARM = (
@@ -51,7 +52,7 @@ def enter(job: dict[str, Any]) -> None:
     os.chdir(job["cwd"])
     os.environ.clear()
     os.environ.update(job["env"])
-    for descriptor, name in ((0, os.devnull), (1, job["out"]), (2, job["err"])):
+    for descriptor, name in ((0, job["in"]), (1, job["out"]), (2, job["err"])):
         flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         os.dup2(os.open(name, flags), descriptor)
     sys.argv = [job["program"], *job["argv"]]
@@ -75,24 +76,15 @@ def run(job: dict[str, Any]) -> int:
     return 0
 
 
-def finish(code: int) -> None:
-    """Leave without running the parent's exit handlers twice."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            pass
-    os._exit(code)
-
-
 def serve() -> None:
     """Answer jobs until stdin ends."""
     preload()
+    gc.freeze()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             signal.alarm(TIME_LIMIT)
-            finish(run(json.loads(line)))
+            sys.exit(run(json.loads(line)))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
