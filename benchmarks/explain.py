@@ -2,7 +2,8 @@
 
 Whole processes in turns, medians, as ratios to P (`python -c pass`, run before each) and to
 psql's EXPLAIN of the same query; then plans of 5,000 to 20,000 nodes parsed, analysed and
-rendered in one process without the garbage collector, as the command runs.
+rendered in one process without the garbage collector, as the command runs. Last, queries whose
+nodes sleep for a known time: own times by containment, and by the usual formula.
 """
 
 import gc
@@ -23,6 +24,8 @@ from dbtool.render.terminal import render
 from dbtool.report import Report
 from dbtool.scratch.binaries import find_binaries
 from dbtool.scratch.server import throwaway
+from dbtool.sql.script import split
+from tests.explain import sleepers
 
 DBTOOL = str(Path(sys.executable).parent / "dbtool")
 QUERY = "SELECT count(*) FROM t JOIN u ON u.id = t.u_id WHERE t.v > 10"
@@ -142,6 +145,24 @@ def large_plan(text: str, runs: int) -> tuple[float, float]:
     return whole, median_of(lambda: json.loads(text), runs)
 
 
+def attribution(target: Target) -> None:
+    """Nodes given a wrong time, and plans whose slowest node is named."""
+    few = "CREATE TABLE few AS SELECT g AS id FROM generate_series(1, 5) g;"
+    table = "CREATE TABLE t AS SELECT g AS id, g % 10 AS k FROM generate_series(1, 1000) g;"
+    with SyncConnection(target) as connection:
+        for piece in split(f"{sleepers.SETUP}{few}{table}ANALYZE"):
+            connection.execute(piece.text)
+        seen = [sleepers.observe(connection, query) for query in sleepers.QUERIES]
+    nodes = sum(1 for each in seen for node in each.plan.nodes if node.executed)
+    print(
+        f"\n{'own time':28}{'wrong of ' + str(nodes):>16}{'slowest named of ' + str(len(seen)):>22}"
+    )
+    for name, own in (("containment", sleepers.ours), ("inclusive - children", sleepers.simple)):
+        wrong = sum(len(each.wrong(own(each.plan))) for each in seen)
+        named = sum(each.names_the_slowest(own(each.plan)) for each in seen)
+        print(f"{name:28}{wrong:16}{named:22}")
+
+
 def main() -> None:
     """Run both on a throwaway server."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
@@ -150,6 +171,7 @@ def main() -> None:
         with SyncConnection(target) as connection:
             connection.execute(SETUP)
         processes(target, runs)
+        attribution(server.create_database("slept"))
     large_plans(runs)
 
 

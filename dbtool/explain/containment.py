@@ -87,7 +87,11 @@ class Forest:
         users = dict.fromkeys(self._user(node, number) for number in mentioned)
         best = self._roomiest(node, [self.plan.node(number) for number in users if number])
         if best is None:
-            best = self._roomiest(node, list(self._level(node)))
+            level = list(self._level(node))
+            # A Limit does no work: time left over in it is that of its own expressions,
+            # which are the only ones that are never printed.
+            limits = [each for each in level if each.kind == "Limit"]
+            best = self._roomiest(node, limits) or self._roomiest(node, level)
         outer = best.id if best else node.parent
         self._put(node, outer, 1.0, self.blocks[node.id])
 

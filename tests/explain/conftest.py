@@ -9,6 +9,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.scratch.server import Server
 from dbtool.sql.script import Role, split
+from tests.explain.sleepers import SETUP as _SLEEPERS
 
 _SHOP = Path(__file__).with_name("shop.sql").read_text(encoding="utf-8")
 
@@ -65,6 +66,6 @@ def open_shop(server: Server) -> Target:
 def naps(server: Server) -> Iterator[SyncConnection]:
     """A database with `nap(ms, value)`, which sleeps; it is only read."""
     target = server.create_database("naps")
-    _load(target, _NAPS)
+    _load(target, _SLEEPERS + _NAPS)
     with SyncConnection(target) as connection:
         yield connection
