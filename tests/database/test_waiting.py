@@ -44,8 +44,9 @@ def listening(answer: Callable[[socket.socket], None], delay: float = 0.0) -> It
                 answer(client)
 
         def serve() -> None:
-            time.sleep(delay)
-            listener.listen()
+            if delay:
+                time.sleep(delay)
+                listener.listen()
             while True:
                 try:
                     client, _ = listener.accept()
@@ -53,6 +54,8 @@ def listening(answer: Callable[[socket.socket], None], delay: float = 0.0) -> It
                     return
                 threading.Thread(target=attend, args=(client,), daemon=True).start()
 
+        if not delay:
+            listener.listen()
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield int(listener.getsockname()[1])
@@ -83,11 +86,12 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         return
 
 
-def busy_until(when: float, then: Callable[[socket.socket], None]) -> Callable[..., None]:
-    """Answers as a server that starts, and later as one that has started."""
+def starting(answers: int, then: Callable[[socket.socket], None]) -> Callable[..., None]:
+    """Answers so many clients as a server that starts, and later ones as one that has started."""
+    left = iter(range(answers))
 
     def answer(client: socket.socket) -> None:
-        if time.monotonic() >= when:
+        if next(left, None) is None:
             then(client)
             return
         client.recv(65536)
@@ -104,14 +108,14 @@ def at(target: Target, port: int) -> Target:
 def test_server_that_listens_later(database: Target) -> None:
     """Connection refused, then a server: no error, and the reason was said once."""
     said = Said()
-    with listening(forwarding(database), delay=0.6) as port:
+    with listening(forwarding(database), delay=1.0) as port:
         wait_for_server(at(database, port), 20, said)
     assert said.steps == [f"no server listens at 127.0.0.1:{port}"]
 
 
 def test_server_that_is_starting_up(database: Target) -> None:
     """What a starting server answers is waited for, too."""
-    said, answer = Said(), busy_until(time.monotonic() + 0.6, forwarding(database))
+    said, answer = Said(), starting(3, forwarding(database))
     with listening(answer) as port:
         wait_for_server(at(database, port), 20, said)
     assert said.steps == [f"the server at 127.0.0.1:{port} is starting up"]
@@ -149,12 +153,12 @@ def test_what_waiting_does_not_cure(database: Target, part: str) -> None:
 def test_command_waits_and_then_runs(dbtool: Dbtool, database: Target, tmp_path: Path) -> None:
     """`--wait-db` of a migration command, where the database is named and where it is not."""
     project = small(tmp_path / "project", FROM_CONFIG)
-    with listening(forwarding(database), delay=1.5) as port:
+    with listening(forwarding(database), delay=4.0) as port:
         words = ("--url", plain(at(database, port)), "--wait-db", "30s", "--yes")
         ran = dbtool("upgrade", *words, cwd=project.root)
     assert ran.code == 0, ran
     assert f": no server listens at 127.0.0.1:{port}\n" in ran.err
-    with listening(forwarding(database), delay=1.5) as port:
+    with listening(forwarding(database), delay=4.0) as port:
         own = at(database, port).sqlalchemy_url("psycopg").replace("%", "%%")
         ini = project.root / "alembic.ini"
         ini.write_text(ini.read_text().replace("driver://user:pass@localhost/dbname", own))

@@ -158,35 +158,49 @@ def test_lost_lock_in_an_autocommit_block(
     assert watch.fetchval("SELECT to_regclass('after_the_loss')") is None
 
 
-TRANSACTIONAL = """
+PAUSE = "SELECT pg_sleep(current_setting('test.pause')::float)"
+TRANSACTIONAL = f"""
 op.execute("CREATE TABLE late (id int)")
-op.execute("SELECT pg_sleep(2.5)")
+op.execute("{PAUSE}")
 """
 
-IN_BLOCK = """
+IN_BLOCK = f"""
 with op.get_context().autocommit_block():
-    op.execute("SELECT pg_sleep(2.5)")
+    op.execute("{PAUSE}")
     op.execute("CREATE TABLE IF NOT EXISTS late (id int)")
 """
+
+
+def preset(watch: SyncConnection, name: str, value: str) -> None:
+    """What a setting is for the sessions that begin in this database from now on."""
+    database = watch.fetchval("SELECT current_database()")
+    watch.execute(f"ALTER DATABASE {database} SET {name} = '{value}'")
 
 
 @pytest.mark.parametrize("up", [TRANSACTIONAL, IN_BLOCK])
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC])
 def test_killed_in_a_revision(
-    run: Run, project: Small, start: Start, watch: SyncConnection, up: str, env: str
+    project: Small, start: Start, watch: SyncConnection, up: str, env: str
 ) -> None:
     """What a killed run left on the server ends before the next one begins."""
     project.env(env)
     project.revision(HEAD, "aaaa00000001", up)
+    preset(watch, "client_connection_check_interval", "10min")
+    preset(watch, "test.pause", "600")
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(2.5)")), 10)
+    assert eventually(lambda: bool(running(watch, "test.pause")), 10)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    (orphan,) = running(watch, "pg_sleep(2.5)")
-    ran = run("upgrade", "-y")
-    assert ran.code == 0, ran.err
-    assert f"waiting for another run: pid {orphan} (" in ran.err
-    assert "left behind by a run that was killed" in ran.err
+    (orphan,) = running(watch, "test.pause")
+    preset(watch, "test.pause", "0")
+    second = start()
+    assert second.stderr is not None
+    said = second.stderr.readline()
+    assert f"waiting for another run: pid {orphan} (" in said
+    assert "left behind by a run that was killed" in said
+    watch.execute("SELECT pg_terminate_backend($1::int)", orphan)
+    _, err = second.communicate(timeout=20)
+    assert second.returncode == 0, err
     assert watch.fetchval("SELECT version_num FROM alembic_version") == HEAD
     assert watch.fetchval("SELECT count(*) FROM late") == 0
 
@@ -203,6 +217,7 @@ def test_killed_in_a_concurrent_build(
             op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS t1_id ON t1 (id)")
         """,
     )
+    preset(watch, "client_connection_check_interval", "10min")
     with SyncConnection(database) as reader:
         assert run("upgrade", "aaaa00000001", "-y").code == 0
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t1")

@@ -67,6 +67,8 @@ def running(scratch: Path) -> Iterator[Runner]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "warm\n"
         try:
             yield Runner(process, scratch)
         finally:

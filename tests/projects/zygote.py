@@ -80,6 +80,7 @@ def serve() -> None:
     """Answer jobs until stdin ends."""
     preload()
     gc.freeze()
+    print("warm", flush=True)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
