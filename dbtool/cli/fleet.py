@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from dbtool.cli import pending
 from dbtool.cli.command import Call
 from dbtool.cli.output import Format
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
-    from dbtool.migrate.fleet.outcome import Outcome
+    from dbtool.cli.fleet_plan import FleetPlan
+    from dbtool.migrate.fleet.outcome import Fleet, Outcome
+    from dbtool.migrate.fleet.run import Told
     from dbtool.migrate.fleet.targets import Item
     from dbtool.migrate.project import Project
     from dbtool.report import Report
 
 PANEL = "Fleet"
-_LISTED = 5
 
 TARGETS = typer.Option(
     "--targets",
@@ -94,40 +96,105 @@ class Order:
     revision: str
     tag: str | None
     plan_only: bool
+    show_sql: bool
     yes: bool
 
 
 def upgrade_fleet(call: Call, project: "Project", wish: Wish, order: Order) -> "Report":
     """Upgrade every target; raises OperationError after the last where one failed."""
     from dbtool.migrate.fleet import view, way
-    from dbtool.migrate.fleet.run import run
-    from dbtool.migrate.fleet.worker import Job
 
     items = _items(call, wish)
     way.check(project, items, wish.search_path)
-    if not (order.plan_only or order.yes):
-        _ask(call, items)
     call.runs_long()
+    every = Every(call, project, wish, order)
+    if order.plan_only:
+        return every.planned(every.look(items, every.told))
+    if pending.has_limit(call) or (not order.yes and not _are_development(call, items)):
+        return every.upgrade_agreed(items)
+    fleet = every.upgrade(items)
+    return every.ended(fleet, view.summary(fleet, call.command))
 
-    def told(outcome: "Outcome") -> None:
-        if call.options.wanted is Format.JSON:
-            call.emit(view.one(outcome, call.command))
 
-    job = Job(_portable(project), order.revision, order.tag, wish.search_path, order.plan_only)
-    fleet = run(
-        job,
-        items,
-        parallel=wish.parallel,
-        keep_going=wish.keep_going,
-        progress=call.progress,
-        told=told,
-    )
-    report = view.summary(fleet, call.command)
-    if fleet.failed:
-        call.progress.close()
-        call.emit(report)
-        raise view.failed(fleet)
-    return report
+@dataclass(frozen=True, slots=True)
+class Every:
+    """What is done with every target."""
+
+    call: Call
+    project: "Project"
+    wish: Wish
+    order: Order
+
+    def look(self, items: "tuple[Item, ...]", told: "Told") -> "Fleet":
+        """See what is pending; nothing is changed."""
+        return self._run(items, told, plan_only=True)
+
+    def upgrade(self, items: "tuple[Item, ...]") -> "Fleet":
+        """Do it."""
+        return self._run(items, self.told, plan_only=False)
+
+    def planned(self, fleet: "Fleet") -> "Report":
+        """What is pending, and what was found in it."""
+        from dbtool.cli import fleet_plan
+
+        plan = fleet_plan.judged(self.call, fleet)
+        return self.ended(fleet, fleet_plan.report(self.call, plan, show_sql=self.order.show_sql))
+
+    def upgrade_agreed(self, items: "tuple[Item, ...]") -> "Report":
+        """Look at all targets first: somebody has to agree, or findings may stop the upgrade."""
+        from dbtool.cli import fleet_plan
+        from dbtool.migrate.fleet import view
+
+        call, looked = self.call, self.look(items, lambda _: None)
+        plan = fleet_plan.judged(call, looked)
+        told = fleet_plan.report(call, plan)
+        stopped = pending.stopping(call, told) if pending.has_limit(call) else None
+        if stopped or not looked.changed or (looked.failed and not self.wish.keep_going):
+            self._tell_all(looked.outcomes)
+            return self.ended(looked, stopped or told)
+        if not self.order.yes and not _are_development(call, items):
+            _ask(call, plan)
+        self._tell_all(looked.failed)
+        failed = {(each.target, each.schema) for each in looked.failed}
+        left = (each for each in items if (each.target.shown, each.schema) not in failed)
+        fleet = self.upgrade(tuple(left))
+        fleet = replace(fleet, outcomes=(*looked.failed, *fleet.outcomes))
+        return self.ended(fleet, view.summary(fleet, call.command))
+
+    def ended(self, fleet: "Fleet", report: "Report") -> "Report":
+        """The report, shown before the error where a target failed."""
+        from dbtool.migrate.fleet import view
+
+        if fleet.failed:
+            self.call.progress.close()
+            self.call.emit(report)
+            raise view.failed(fleet)
+        return report
+
+    def told(self, outcome: "Outcome") -> None:
+        """A line of JSON for a target that has ended."""
+        from dbtool.migrate.fleet import view
+
+        if self.call.options.wanted is Format.JSON:
+            self.call.emit(view.one(outcome, self.call.command))
+
+    def _tell_all(self, outcomes: "tuple[Outcome, ...]") -> None:
+        for each in outcomes:
+            self.told(each)
+
+    def _run(self, items: "tuple[Item, ...]", told: "Told", *, plan_only: bool) -> "Fleet":
+        from dbtool.migrate.fleet.run import run
+        from dbtool.migrate.fleet.worker import Job
+
+        order, wish = self.order, self.wish
+        return run(
+            Job(_portable(self.project), order.revision, order.tag, wish.search_path, plan_only),
+            items,
+            parallel=wish.parallel,
+            keep_going=wish.keep_going,
+            progress=self.call.progress,
+            told=told,
+        )
 
 
 def _items(call: Call, wish: Wish) -> "tuple[Item, ...]":
@@ -151,21 +218,23 @@ def _lines(path: Path) -> list[str]:
         raise UsageError(f'cannot read "{path}"', detail=f"{reason}.") from error
 
 
-def _ask(call: Call, items: "tuple[Item, ...]") -> None:
+def _are_development(call: Call, items: "tuple[Item, ...]") -> bool:
     from dbtool import guard
-    from dbtool.report import counted
 
     def is_development(item: "Item") -> bool:
         marked = guard.environment_of(call.settings, item.target)
         return guard.expect(item.target, marked).standing is guard.Standing.DEVELOPMENT
 
-    if all(map(is_development, items)):
-        return
-    for each in items[:_LISTED]:
-        call.progress.step(f"  {each.shown}")
-    if len(items) > _LISTED:
-        call.progress.step(f"  and {len(items) - _LISTED:,} more")
-    if not call.ask.confirm(f"Upgrade {counted(len(items), 'target')}?"):
+    return all(map(is_development, items))
+
+
+def _ask(call: Call, plan: "FleetPlan") -> None:
+    from dbtool.cli import fleet_plan
+    from dbtool.report import counted
+
+    for line in fleet_plan.lines(plan):
+        call.progress.step(line)
+    if not call.ask.confirm(f"Upgrade {counted(len(plan.fleet.changed), 'target')}?"):
         raise UsageError("not confirmed; nothing was done")
 
 

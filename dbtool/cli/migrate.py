@@ -167,9 +167,9 @@ def upgrade(
     wish = Wish(targets, query, schemas, search_path, parallel, keep_going)
     reads = "--plan" if plan else "--sql" if sql else ""
     refuse_afterwards(analyze, dump_schema, "a fleet" if wish.named else reads)
-    pending.refuse(call, show_sql, "a fleet" if wish.named else "--sql" if sql else "", plan=plan)
+    pending.refuse(call, show_sql, "--sql" if sql else "", plan=plan)
     if wish.named:
-        order = Order(checked(revision), tag, plan_only=plan, yes=yes)
+        order = Order(checked(revision), tag, plan_only=plan, show_sql=show_sql, yes=yes)
         return upgrade_fleet(call, opened(call, offline=targets is not None), wish, order)
     refuse_from_scratch(sql, from_scratch)
     with output.reserved():

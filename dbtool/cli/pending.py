@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dbtool.cli import judging
 from dbtool.cli.command import Call
 from dbtool.errors import DbtoolError, UsageError
-from dbtool.finding import Unknown
+from dbtool.finding import Finding, Unknown
 from dbtool.report import Code, Column, Report, Section, Table, exit_code, listed
 
 if TYPE_CHECKING:
@@ -53,13 +53,16 @@ class Pending:
 
 
 def judged(
-    call: Call, steps: "Sequence[Step]", server: int | None, target: "Target | None"
+    call: Call,
+    revisions: Sequence[str],
+    server: int | None = None,
+    target: "Target | None" = None,
 ) -> Pending:
     """Judge the pending revisions for the tables of a database, as large as they are there.
 
     Whatever goes wrong with that, an upgrade may still run.
     """
-    names = tuple(dict.fromkeys(step.revision for step in steps))
+    names = tuple(dict.fromkeys(revisions))
     if not names:
         return Pending()
     try:
@@ -115,7 +118,7 @@ def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
 
     found = family.plan(way.project, way.revision, progress=call.progress, tag=way.tag)
     told = view.plan(found, call.command)
-    pending = judged(call, found.revisions, found.server, way.project.target)
+    pending = judged(call, _names(found.revisions), found.server, way.project.target)
     linted = pending.linted
     data = Planned(found.database, found.named_by, found.before, found.revisions, lint=linted)
     if not found.revisions:
@@ -126,7 +129,7 @@ def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
         told,
         data=data,
         headline=f"{told.headline}{said}",
-        sections=(*sections, *(_statements(found, pending) if show_sql else ())),
+        sections=(*sections, *(statements(_names(found.revisions), pending) if show_sql else ())),
         findings=worst_first(linted.findings) if linted else (),
         unknowns=pending.unknowns,
         notes=(*told.notes, *(how(linted) if linted else ()), *pending.notes),
@@ -136,15 +139,21 @@ def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
 
 def stopped(call: Call, way: Way) -> Report | None:
     """The plan, where what was found in it stops the upgrade before its first change."""
-    flag = call.options.fail_on
-    if flag is None and not call.settings.set_by["fail_on"]:
-        return None
-    told = plan(call, way)
+    return stopping(call, plan(call, way)) if has_limit(call) else None
+
+
+def has_limit(call: Call) -> bool:
+    """Whether somebody said which findings are to stop an upgrade."""
+    return call.options.fail_on is not None or bool(call.settings.set_by["fail_on"])
+
+
+def stopping(call: Call, told: Report) -> Report | None:
+    """The same plan with the reason why nothing of it runs; None where it may run."""
     if exit_code(told, call.fail_on) == 0:
         return None
+    flag = call.options.fail_on
     why = f"--fail-on {flag}" if flag else f"fail_on = {call.fail_on} in the settings"
-    headline = f"{told.headline}; stopped before the first change by {why}"
-    return replace(told, headline=headline)
+    return replace(told, headline=f"{told.headline}; stopped before the first change by {why}")
 
 
 def informed(call: Call, way: Way, permission: "Permission") -> "Permission":
@@ -152,24 +161,32 @@ def informed(call: Call, way: Way, permission: "Permission") -> "Permission":
     from dbtool.migrate.upgrade import Informed
 
     def about(steps: "tuple[Step, ...]", server: int) -> Iterator[str]:
-        yield from lines(judged(call, steps, server, way.project.target))
+        yield from lines(judged(call, _names(steps), server, way.project.target))
 
     return Informed(permission.consent, permission.ask, permission.environment, about)
 
 
+def _names(steps: "Sequence[Step]") -> tuple[str, ...]:
+    return tuple(step.revision for step in steps)
+
+
 def lines(pending: Pending) -> Iterator[str]:
     """What was found, above the question whether to run it."""
+    if pending.linted is not None:
+        yield from told(pending.linted.findings, pending.unknowns)
+    elif pending.why:
+        yield pending.why
+
+
+def told(found: tuple[Finding, ...], unknowns: tuple[Unknown, ...]) -> Iterator[str]:
+    """The worst of what was found, and how much there is."""
     from dbtool.lint.view import verdict, worst_first
 
-    if pending.linted is None:
-        if pending.why:
-            yield pending.why
-        return
-    findings = worst_first(pending.linted.findings)
+    findings = worst_first(found)
     for each in findings[:_MOST_LINES]:
         yield f"  {each.severity.word}: {each.title} ({each.location})"
-    said = f"lint: {verdict(findings, pending.unknowns)}"
-    known = not findings and not pending.unknowns
+    said = f"lint: {verdict(findings, unknowns)}"
+    known = not findings and not unknowns
     yield said if known else f"{said}; dbtool upgrade --plan says more"
 
 
@@ -182,7 +199,7 @@ def _table(plan: "Plan", pending: Pending) -> Table:
         Column("drops", shrink=True, least=12),
     )
     rows = tuple(
-        (step.revision, step.message, *_cells(pending.glances.get(step.revision)))
+        (step.revision, step.message, *cells(pending.glances.get(step.revision)))
         for step in plan.revisions
     )
     if not any(row[-1] for row in rows):
@@ -190,17 +207,18 @@ def _table(plan: "Plan", pending: Pending) -> Table:
     return Table(columns, rows)
 
 
-def _cells(glance: "Glance | None") -> tuple[str, str, str]:
+def cells(glance: "Glance | None") -> tuple[str, str, str]:
+    """How many statements a revision has, what commits together, and what is gone afterwards."""
     if glance is None:
         return "", "", ""
     many = str(glance.statements) if glance.read else f"{glance.statements} or more"
     return many, glance.commits, listed(glance.drops)
 
 
-def _statements(plan: "Plan", pending: Pending) -> Iterator[Section]:
+def statements(revisions: Sequence[str], pending: Pending) -> Iterator[Section]:
     """The SQL of each revision."""
     of = {each.name: each for each in pending.linted.outcomes} if pending.linted else {}
-    for step in plan.revisions:
-        outcome = of.get(step.revision)
+    for name in revisions:
+        outcome = of.get(name)
         sql = [f"{each.statement.sql.rstrip()};" for each in outcome.verdicts] if outcome else []
-        yield Code("sql", "\n".join(sql) or "-- nothing", title=step.revision)
+        yield Code("sql", "\n".join(sql) or "-- nothing", title=name)

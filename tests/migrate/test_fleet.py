@@ -96,11 +96,61 @@ def test_a_line_of_json_for_every_target(
 def test_a_plan_changes_nothing(run: Run, database: Target, tenants: tuple[str, ...]) -> None:
     """--plan says for each what would run."""
     ran = run("upgrade", "--schemas", "tenant_*", "-x", "tenant={schema}", "--plan")
-    assert (ran.code, ran.out.splitlines()[0]) == (
-        0,
-        f"{len(tenants)} targets: 6 would be upgraded",
+    assert ran.out.splitlines()[0] == (
+        f"{len(tenants)} targets: 6 would be upgraded; lint: nothing found"
     )
-    assert recorded(database) == {}
+    assert "at no revision, 2 revisions pending, up to aaaa00000002" in ran.out
+    assert (ran.code, recorded(database)) == (0, {})
+
+
+INDEX = 'op.execute("CREATE INDEX i ON t2 (id)")'
+
+
+@pytest.mark.parametrize("way", ["option", "settings", "plan"])
+def test_findings_stop_a_fleet(
+    run: Run, project: Small, database: Target, tenants: tuple[str, ...], way: str
+) -> None:
+    """A revision is judged for the target it harms most, before the first target is changed."""
+    limit = 'fail_on = "error"\n' if way == "settings" else ""
+    project.write("dbtool.toml", f'{limit}[lint]\nselect = ["index-not-concurrent"]\n')
+    fleet = ("upgrade", "-x", "tenant={schema}", "-y", "--schemas")
+    assert run(*fleet, "tenant_3").code == 0
+    project.revision("bbb3", HEAD, INDEX, 'op.execute("DROP INDEX i")')
+    words = {"option": ["--fail-on", "error"], "plan": ["--plan", "--show-sql"]}.get(way, [])
+    ran = run(*fleet, "tenant_*", *words)
+    assert (ran.code, ran.err) == (1, "")
+    stopped = {
+        "option": "; stopped before the first change by --fail-on error",
+        "settings": "; stopped before the first change by fail_on = error in the settings",
+        "plan": "",
+    }[way]
+    headline, *lines = ran.out.splitlines()
+    assert headline == f"6 targets: 6 would be upgraded; lint: 1 error{stopped}"
+    assert [line.split() for line in lines if line.startswith(("aaaa", "bbb"))][:3] == [
+        ["aaaa00000001", "5", "1", "together"],
+        ["aaaa00000002", "5", "1", "together"],
+        ["bbb3", "6", "1", "together"],
+    ]
+    assert ("    CREATE INDEX i ON t2 (id);" in lines) is (way == "plan")
+    assert recorded(database) == {"tenant_3": HEAD}
+
+
+def test_no_finding_is_in_the_way(
+    run: Run, database: Target, tenants: tuple[str, ...], tmp_path: Path
+) -> None:
+    """All targets are upgraded that could be looked at; the others have failed, and are told."""
+    file = tmp_path / "targets"
+    missing = plain(database.with_database("missing"))
+    file.write_text(f"{missing}\n{plain(database)}\n")
+    words = ("upgrade", "--targets", str(file), "-x", "tenant=tenant_1", "-y", "--json")
+    ran = run(*words, "--keep-going", "--fail-on", "error")
+    first, second, last, error = [json.loads(line) for line in ran.out.splitlines()]
+    assert first["data"]["error"]["exit"] == 3
+    assert f"comes from {file}:1" in first["data"]["error"]["detail"]
+    assert second["data"]["after"] == [HEAD]
+    assert last["data"]["outcomes"] == [first["data"], second["data"]]
+    assert (ran.code, error["error"]["message"]) == (4, "1 of 2 targets failed")
+    assert recorded(database) == {"tenant_1": HEAD}
 
 
 def test_the_search_path(
@@ -319,17 +369,28 @@ def test_a_worker_that_dies_fails_its_target_alone(
     assert re.search(r"ended before its time \(signal 9\)", out + err)
 
 
-def test_a_question_before_a_fleet(dbtool: Dbtool, project: Small, tmp_path: Path) -> None:
-    """Databases that may be production are asked for once, and nobody is there to answer."""
-    file = tmp_path / "targets"
-    file.write_text("postgresql://u:s3cret@db.example.com/a\n")
-    ran = dbtool("upgrade", "--targets", str(file), cwd=project.root)
+def test_a_question_before_a_fleet(
+    run: Run, project: Small, database: Target, tenants: tuple[str, ...]
+) -> None:
+    """Of databases in production it is asked once, for those that have anything pending."""
+    live = f'[env.live]\nurl = "{plain(database)}"\nproduction = true\n'
+    project.write("dbtool.toml", live)
+    fleet = ("upgrade", "--schemas", "tenant_*", "-x", "tenant={schema}")
+    assert run("upgrade", "-x", "tenant=tenant_1", "--yes").code == 0
+    ran = run(*fleet)
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.splitlines()[:2] == [
-        "  u@db.example.com:5432/a",
+    pending = "at no revision, 2 revisions pending, up to aaaa00000002"
+    assert ran.err.splitlines()[:8] == [
+        *(f"  {database.shown} schema {each}: {pending}" for each in tenants[1:]),
+        "lint: nothing found",
         "error: this needs a yes, and nobody is there to ask",
+        "detail: Upgrade 5 targets? [y/N]",
     ]
-    assert "s3cret" not in ran.err
+    assert recorded(database) == {"tenant_1": HEAD}
+    assert run(*fleet, "--yes").code == 0
+    again = run(*fleet)
+    assert (again.code, again.err) == (0, "")
+    assert again.out.splitlines()[0] == "6 targets: 0 would be upgraded, 6 had nothing pending"
 
 
 @pytest.mark.slow

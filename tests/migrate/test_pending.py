@@ -127,7 +127,6 @@ def test_what_cannot_be_read_stops_nothing(
     [
         (("--show-sql",), "--show-sql is for --plan"),
         (("--sql", "--fail-on", "error"), "--fail-on cannot be combined with --sql"),
-        (("--schemas", "x", "--fail-on", "error"), "--fail-on cannot be combined with a fleet"),
     ],
 )
 def test_what_judges_nothing(run: Run, words: tuple[str, ...], message: str) -> None:

@@ -1,9 +1,8 @@
 """Which databases and schemas a fleet consists of: a file, a query, or a pattern of names."""
 
-import dataclasses
 import fnmatch
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asyncpg.exceptions import PostgresError
@@ -91,14 +90,9 @@ def from_schemas(named: Target, pattern: str) -> tuple[Item, ...]:
     return _checked(matching, f'no schema of {named.shown} matches "{pattern}"')
 
 
-def _checked(items: Iterable[Item], nothing: str) -> tuple[Item, ...]:
-    unique = tuple(dict.fromkeys(_without_source(items)))
+def _checked(items: Sequence[Item], nothing: str) -> tuple[Item, ...]:
+    """A database that two lines name is one target, named by the first."""
+    unique = {(replace(each.target, source=""), each.schema): each for each in reversed(items)}
     if not unique:
         raise UsageError(nothing, detail="There is nothing to upgrade.")
-    return unique
-
-
-def _without_source(items: Iterable[Item]) -> Iterator[Item]:
-    """A database that two lines name is one target."""
-    for each in items:
-        yield Item(dataclasses.replace(each.target, source="fleet"), each.schema)
+    return tuple(reversed(unique.values()))

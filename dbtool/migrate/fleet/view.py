@@ -9,10 +9,11 @@ _SHOWN = 30
 
 def one(outcome: Outcome, command: str) -> Report:
     """One target, as soon as it ended."""
-    return Report(command=command, data=outcome, headline=_line(outcome))
+    return Report(command=command, data=outcome, headline=line(outcome))
 
 
-def _line(outcome: Outcome) -> str:
+def line(outcome: Outcome) -> str:
+    """A target, and what became of it."""
     where = outcome.target + (f" schema {outcome.schema}" if outcome.schema is not None else "")
     return f"{where}: {_became(outcome)}"
 
@@ -22,6 +23,9 @@ def _became(outcome: Outcome) -> str:
         return outcome.error.message
     if not outcome.revisions:
         return f"at {_ids(outcome.after)}, nothing pending"
+    if outcome.after == outcome.before:
+        many = counted(len(outcome.revisions), "revision")
+        return f"at {_ids(outcome.before)}, {many} pending, up to {outcome.revisions[-1]}"
     return f"{_ids(outcome.before)} → {_ids(outcome.after)}"
 
 
@@ -74,12 +78,11 @@ def failed(fleet: Fleet) -> OperationError:
     """A fleet with any failed target has failed; the first reason is told in full."""
     first = fleet.failed[0]
     assert first.error is not None
-    left = (
-        f" {counted(len(fleet.not_started), 'target')} had not begun." if fleet.not_started else ""
-    )
+    number = len(fleet.not_started)
+    left = f"{counted(number, 'target')} had not begun." if number else ""
     return OperationError(
         f"{len(fleet.failed)} of {counted(len(fleet.outcomes), 'target')} failed",
-        detail=f"{_line(first)}\n{first.error.detail}".rstrip() + left,
+        detail="\n".join(filter(None, (line(first), first.error.detail, left))),
         hint=first.error.hint
         or "Run the same command again when it is mended: a target at head is left alone.",
     )
