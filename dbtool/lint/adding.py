@@ -1,11 +1,13 @@
 """What the rules about new columns have in common: which step it is, and the way around it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from postgast import pg_query_pb2 as pb
 
 from dbtool.lint.actions import AddColumn
-from dbtool.lint.code.adding import Addition
-from dbtool.lint.code.statements import written_beside
+from dbtool.lint.code.adding import Addition, without_constraint
+from dbtool.lint.code.statements import without, written_beside
 from dbtool.lint.effect import Cause, Effect, Task
 from dbtool.lint.schema import Type
 from dbtool.lint.subject import Subject
@@ -55,3 +57,12 @@ def addition(subject: Subject, each: Added, kind: int | None = None) -> Addition
         value=value or str(column.default or ""),
         required=bool(column.not_null),
     )
+
+
+def apart(subject: Subject, each: Added, *kinds: int) -> str:
+    """The column with all that is said of it but constraints of some of the parser's kinds."""
+    sql, plain = without(subject.statement.sql, each.place, *kinds)
+    new = addition(subject, each, pb.CONSTR_DEFAULT)
+    if pb.CONSTR_DEFAULT in kinds:
+        new = replace(new, value="", required=False)
+    return without_constraint(new, sql, plain)

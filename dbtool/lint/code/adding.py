@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dbtool.lint.code.calls import call, chain, execute, sql_name, string
+from dbtool.lint.code.calls import call, chain, execute, literally, sql_name, string
 from dbtool.lint.code.columns import not_null_steps, within
 from dbtool.lint.code.rows import in_batches
 from dbtool.lint.code.types import backfill, sqlalchemy_type
@@ -28,11 +28,30 @@ class Addition:
 
 def bare(addition: Addition) -> str:
     """Only the column, with nothing to compute or to check."""
+    table, name = sql_name(addition.table), sql_name(addition.column)
+    sql = f"ALTER TABLE {table} ADD COLUMN {name} {addition.type}"
+    return _added(addition) or execute(sql)
+
+
+def without_constraint(addition: Addition, sql: str, plain: bool) -> str:
+    """The column with all that was said of it but one constraint.
+
+    `sql` is the statement without that; `plain` says that there is a default and NOT NULL at most.
+    """
+    given = []
+    if addition.value:
+        given.append(f"server_default=sa.text({string(literally(addition.value))})")
+    if addition.required:
+        given.append("nullable=False")
+    return (_added(addition, *given) if plain else None) or execute(sql)
+
+
+def _added(addition: Addition, *given: str) -> str | None:
+    """The call that adds the column; None where only SQL can say its type."""
     said = sqlalchemy_type(addition.type)
     if said is None:
-        table, name = sql_name(addition.table), sql_name(addition.column)
-        return execute(f"ALTER TABLE {table} ADD COLUMN {name} {addition.type}")
-    column = f"sa.Column({string(addition.column)}, {said})"
+        return None
+    column = f"sa.Column({', '.join((string(addition.column), said, *given))})"
     return call("add_column", string(addition.table.name), column, *within(addition.table))
 
 
@@ -42,7 +61,7 @@ def default_from_now_on(addition: Addition) -> str:
         "alter_column",
         string(addition.table.name),
         string(addition.column),
-        f"server_default=sa.text({string(addition.value)})",
+        f"server_default=sa.text({string(literally(addition.value))})",
         *within(addition.table),
     )
 
@@ -57,10 +76,13 @@ def filled(addition: Addition) -> str:
     return backfill(addition.table, addition.column, addition.value)
 
 
-def with_default(addition: Addition) -> str:
-    """The revisions: the column and its default, the rows that exist, NOT NULL at last."""
+def with_default(addition: Addition, column: str) -> str:
+    """The revisions: the column and its default, the rows that exist, NOT NULL at last.
+
+    `column` is the code that adds the column alone.
+    """
     return chain(
-        "\n".join((bare(addition), default_from_now_on(addition))),
+        "\n".join((column, default_from_now_on(addition))),
         filled(addition),
         *_required(addition),
     )

@@ -1,5 +1,6 @@
 """The pieces of Alembic code: names and text as literals, calls, blocks, deploy boundaries."""
 
+import re
 from textwrap import indent
 
 from dbtool.lint.schema import Name
@@ -7,6 +8,7 @@ from dbtool.sql.text import quoted
 
 WIDTH = 88
 NEXT = "# next revision"
+_PARAMETER = re.compile(r"(?<![:\w\x5c]):(\w+)(?!:)")
 
 
 def string(text: str) -> str:
@@ -36,10 +38,16 @@ def call(function: str, *arguments: str) -> str:
 
 def execute(sql: str) -> str:
     """`op.execute` of one statement; a long one stands on lines of its own."""
+    sql = literally(sql)
     if "\n" not in sql and len(sql) <= WIDTH - 14:
         return f"op.execute({string(sql)})"
     escaped = sql.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return f'op.execute(\n    """\n{indent(escaped, "    ")}\n    """\n)'
+
+
+def literally(sql: str) -> str:
+    """SQL for `sa.text`, which takes a word behind a colon for a parameter."""
+    return _PARAMETER.sub(r"\\:\1", sql)
 
 
 def autocommit(*code: str) -> str:

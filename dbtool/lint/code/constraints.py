@@ -5,18 +5,20 @@ from collections.abc import Iterable
 from dbtool.lint.code.calls import autocommit, call, chain, execute, sql_name, string
 from dbtool.lint.code.columns import not_null_steps, validate, within
 from dbtool.lint.code.indexes import create_index, index_call
-from dbtool.lint.code.statements import not_valid, not_valid_call
+from dbtool.lint.code.statements import not_valid, with_argument
 from dbtool.lint.schema import Constraint, Holds, Index, Name, Table
 from dbtool.statement import Statement
 
+_ADDS = ("op.create_foreign_key", "op.create_check_constraint")
 _WORDS = {Holds.UNIQUE: "UNIQUE", Holds.PRIMARY_KEY: "PRIMARY KEY"}
 
 
 def not_valid_chain(table: Name, constraint: str, statement: Statement, step: int) -> str:
     """Add a constraint for new rows at once, and look at the old ones in the next revision."""
-    added = not_valid_call(statement.source, statement.operation) if step == 0 else None
+    source, operation = statement.source, statement.operation
+    own = with_argument(source, operation, "postgresql_not_valid=True", *_ADDS)
     return chain(
-        added or execute(not_valid(statement.sql, step)),
+        own if own and step == 0 else execute(not_valid(statement.sql, step)),
         validate(table, constraint),
     )
 

@@ -1,14 +1,31 @@
 """Alembic code about indexes."""
 
+import re
 from collections.abc import Sequence
 
 from dbtool.lint.code.calls import autocommit, call, execute, schema_of, sql_name, string
+from dbtool.lint.code.statements import with_argument
 from dbtool.lint.schema import Index, Name
+from dbtool.statement import Statement
+
+_CONCURRENTLY = "postgresql_concurrently=True"
+_INDEX = re.compile(r"\s*(?:CREATE\s+(?:UNIQUE\s+)?|DROP\s+)INDEX\b", re.I)
 
 
-def create_index(index: Index) -> str:
-    """Build an index outside of the transaction, while writes go on."""
-    return autocommit(index_call(index, "postgresql_concurrently=True"))
+def create_index(index: Index, statement: Statement | None = None) -> str:
+    """Build an index outside of the transaction, while writes go on; by the call there is."""
+    own = _own(statement, "op.create_index")
+    return autocommit(own or index_call(index, _CONCURRENTLY))
+
+
+def _own(statement: Statement | None, operation: str) -> str | None:
+    """The team's own call or text, with CONCURRENTLY."""
+    if statement is None:
+        return None
+    if statement.operation in ("", "op.execute"):
+        found = _INDEX.match(statement.sql)
+        return execute(f"{found[0]} CONCURRENTLY{statement.sql[found.end() :]}") if found else None
+    return with_argument(statement.source, statement.operation, _CONCURRENTLY, operation)
 
 
 def index_call(index: Index, *options: str) -> str:
@@ -43,8 +60,12 @@ def _sql_elements(index: Index) -> list[str]:
     return [f"{each} {option}".rstrip() for each, option in zip(said, options, strict=True)]
 
 
-def drop_index(name: str, table: Name, *, if_exists: bool = False) -> str:
+def drop_index(
+    name: str, table: Name, *, if_exists: bool = False, statement: Statement | None = None
+) -> str:
     """Drop an index outside of the transaction, while the table is used."""
+    if own := _own(statement, "op.drop_index"):
+        return autocommit(own)
     options = ["postgresql_concurrently=True", *(["if_exists=True"] if if_exists else [])]
     within = schema_of(table)[2:]
     return autocommit(

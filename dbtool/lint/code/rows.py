@@ -3,13 +3,12 @@
 import re
 from textwrap import indent
 
-from dbtool.lint.code.calls import autocommit, sql_name, string
+from dbtool.lint.code.calls import autocommit, literally, sql_name, string
 from dbtool.lint.schema import Name
 
 _TOKEN = re.compile(
     r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/|[()]|\w+|.", re.S
 )
-_PARAMETER = re.compile(r"(?<![:\w\x5c]):(\w+)(?!:)")
 _PLAIN_UPDATE = re.compile(r"UPDATE\s+(?:ONLY\s+)?\S+\s+SET\s", re.I)
 _PLAIN_DELETE = re.compile(r"DELETE\s+FROM\s+(?:ONLY\s+)?\S+(?:\s+WHERE\s|\s*\Z)", re.I)
 
@@ -51,7 +50,7 @@ def _loop(batch: str, first: str) -> str:
 
 def _in_text(sql: str) -> str:
     """SQL as it stands in `sa.text`, where a colon begins a parameter."""
-    return _PARAMETER.sub(r"\\:\1", sql).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return literally(sql).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
 def _condition(sql: str) -> tuple[str, str] | None:

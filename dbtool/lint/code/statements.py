@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 import postgast
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from postgast import pg_query_pb2 as pb
 
 from dbtool.lint.code.calls import WIDTH
 from dbtool.lint.read import read
@@ -56,27 +57,27 @@ def _command(sql: str, step: int) -> tuple[Node, bool]:
     return tree, False
 
 
-def not_valid_call(source: str, operation: str) -> str | None:
-    """The call of an operation with the argument that puts validation off; None if there is none.
+def with_argument(source: str, operation: str, argument: str, *operations: str) -> str | None:
+    """The team's own call of one of some operations with an argument more; None if it is none.
 
     A batch operation stands inside a block of its own and is left to SQL.
     """
-    text = _outdented(source.strip())
-    if not operation.startswith("op.") or not _CALL.match(text) or not text.endswith(")"):
+    text = outdented(source.strip())
+    name = argument.partition("=")[0]
+    if operation not in operations or not _CALL.match(text) or not text.endswith(")"):
         return None
     inner = text[:-1].rstrip()
-    if "postgresql_not_valid" in inner or "#" in inner.rsplit("\n", 1)[-1]:
+    if name in inner or "**" in inner or "#" in inner.rsplit("\n", 1)[-1]:
         return None
-    added = "postgresql_not_valid=True"
     if "\n" in inner and inner.endswith(","):
-        return f"{inner}\n    {added},\n)"
-    if "\n" in inner or len(inner) + len(added) < WIDTH:
-        return f"{inner}, {added})"
+        return f"{inner}\n    {argument},\n)"
+    if "\n" in inner or len(inner) + len(argument) < WIDTH:
+        return f"{inner}, {argument})"
     call, _, arguments = inner.partition("(")
-    return f"{call}(\n    {arguments},\n    {added},\n)"
+    return f"{call}(\n    {arguments},\n    {argument},\n)"
 
 
-def _outdented(source: str) -> str:
+def outdented(source: str) -> str:
     """A call whose first line stands at the left, with the others as far in as they are of it."""
     first, *rest = source.split("\n")
     outer = min((len(each) - len(each.lstrip()) for each in rest if each.strip()), default=0)
@@ -123,6 +124,56 @@ def written_beside(sql: str, step: int, kind: int) -> str | None:
     return None
 
 
+def without(sql: str, step: int, *kinds: int) -> tuple[str, bool]:
+    """The ADD COLUMN at a place alone, without constraints of some of the parser's kinds.
+
+    Whether the column then has nothing but a type, a default and NOT NULL is told beside it.
+    """
+    tree, _ = _command(*statement_of(sql, step))
+    command = tree.stmts[0].stmt.alter_table_stmt.cmds[0]
+    column = _definition(command).column_def
+    removed = False
+    for each in [*column.constraints]:
+        kind = each.constraint.contype
+        removed = kind in kinds or (removed and kind in _HOW)
+        if removed:
+            column.constraints.remove(each)
+    others = any(each.constraint.contype not in _PLAIN for each in column.constraints)
+    plain = not (others or column.HasField("coll_clause") or command.alter_table_cmd.missing_ok)
+    return str(postgast.deparse(tree)), plain
+
+
+def foreign_key(sql: str, step: int, name: str) -> str:
+    """The reference written in the ADD COLUMN at a place, as a constraint added NOT VALID."""
+    tree, _ = _command(*statement_of(sql, step))
+    command = tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd
+    column = _definition_of(command).column_def
+    place = next(
+        number
+        for number, each in enumerate(column.constraints)
+        if each.constraint.contype == pb.CONSTR_FOREIGN
+    )
+    key = type(column.constraints[place])()
+    key.CopyFrom(column.constraints[place])
+    for each in column.constraints[place + 1 :]:
+        if each.constraint.contype not in _HOW:
+            break
+        key.constraint.deferrable |= each.constraint.contype in _DEFERRABLE
+        key.constraint.initdeferred |= each.constraint.contype == pb.CONSTR_ATTR_DEFERRED
+    key.constraint.conname = name
+    key.constraint.skip_validation = True
+    key.constraint.fk_attrs.add().string.sval = column.colname
+    command.subtype = pb.AT_AddConstraint
+    _definition_of(command).CopyFrom(key)
+    return str(postgast.deparse(tree))
+
+
+_PLAIN = (pb.CONSTR_DEFAULT, pb.CONSTR_NOTNULL, pb.CONSTR_NULL)
+_DEFERRABLE = (pb.CONSTR_ATTR_DEFERRABLE, pb.CONSTR_ATTR_DEFERRED)
+_HOW = (*_DEFERRABLE, pb.CONSTR_ATTR_NOT_DEFERRABLE, pb.CONSTR_ATTR_IMMEDIATE)
+"""Words that stand behind the constraint they are about."""
+
+
 def of_row(expression: str, columns: Collection[str]) -> str:
     """An expression over columns, said of the row that a trigger is about."""
     tree = postgast.parse(f"SELECT {expression}")
@@ -135,7 +186,11 @@ def of_row(expression: str, columns: Collection[str]) -> str:
 
 
 def _definition(command: Node) -> Node:
-    return getattr(command.alter_table_cmd, "def")
+    return _definition_of(command.alter_table_cmd)
+
+
+def _definition_of(command: Node) -> Node:
+    return getattr(command, "def")
 
 
 def _keep(nodes: Node, kept: Node) -> None:

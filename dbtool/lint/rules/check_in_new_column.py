@@ -25,9 +25,8 @@ from postgast import pg_query_pb2 as pb
 
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AddColumn
-from dbtool.lint.adding import Added, added, addition
+from dbtool.lint.adding import Added, added, addition, apart
 from dbtool.lint.code import chain
-from dbtool.lint.code.adding import bare, default_from_now_on
 from dbtool.lint.code.columns import validate
 from dbtool.lint.code.constraints import add_check
 from dbtool.lint.code.statements import written_beside
@@ -59,7 +58,6 @@ def _code(subject: Subject, each: Added) -> str:
     checks = (check for check in each.action.constraints if check.kind is Holds.CHECK)
     name = next(checks).name or f"{new.table.name}_{new.column}_check"
     condition = written_beside(subject.statement.sql, each.place, pb.CONSTR_CHECK) or ""
-    first = [bare(new), add_check(new.table, name, condition)]
-    if new.value and new.value != "NULL":
-        first.insert(1, default_from_now_on(new))
-    return chain("\n".join(first), validate(new.table, name))
+    column = apart(subject, each, pb.CONSTR_CHECK)
+    added = add_check(new.table, name, condition)
+    return chain(f"{column}\n{added}", validate(new.table, name))

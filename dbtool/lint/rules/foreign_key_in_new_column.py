@@ -22,12 +22,14 @@ ALTER TABLE orders VALIDATE CONSTRAINT orders_seller_id_fkey;
 
 from collections.abc import Iterator
 
+from postgast import pg_query_pb2 as pb
+
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AddColumn
-from dbtool.lint.adding import Added, added, addition
-from dbtool.lint.code import chain, execute, sql_name
-from dbtool.lint.code.adding import bare, default_from_now_on
+from dbtool.lint.adding import Added, added, addition, apart
+from dbtool.lint.code import chain, execute
 from dbtool.lint.code.columns import validate
+from dbtool.lint.code.statements import foreign_key
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
 from dbtool.lint.schema import Holds
@@ -56,15 +58,6 @@ def _code(subject: Subject, each: Added) -> str:
     keys = (key for key in each.action.constraints if key.kind is Holds.FOREIGN_KEY)
     key = next(keys)
     name = key.name or f"{new.table.name}_{new.column}_fkey"
-    there = f" ({', '.join(map(sql_name, key.referenced))})" if key.referenced else ""
-    first = [bare(new)]
-    if new.value and new.value != "NULL":
-        first.append(default_from_now_on(new))
-    first.append(
-        execute(
-            f"ALTER TABLE {sql_name(new.table)} ADD CONSTRAINT {sql_name(name)}"
-            f" FOREIGN KEY ({sql_name(new.column)})"
-            f" REFERENCES {sql_name(key.references or new.table)}{there} NOT VALID"
-        )
-    )
-    return chain("\n".join(first), validate(new.table, name))
+    column = apart(subject, each, pb.CONSTR_FOREIGN)
+    added = execute(foreign_key(subject.statement.sql, each.place, name))
+    return chain(f"{column}\n{added}", validate(new.table, name))

@@ -41,7 +41,9 @@ def check(subject: Subject) -> Iterator[Finding]:
         where = subject.shown(table.name) if table else "its table"
         parted = table is not None and bool(table.partition_by)
         name = Name(action.index.schema, table.name.name if table else "")
-        code = drop_index(action.index.name, name, if_exists=action.if_exists)
+        code = drop_index(
+            action.index.name, name, if_exists=action.if_exists, statement=subject.statement
+        )
         yield Finding(
             rule=NAME,
             severity=Severity.WARNING,

@@ -59,7 +59,8 @@ def _fix(subject: Subject, action: CreateIndex) -> Fix:
         taken = table.indexes if table is not None else ()
         index = replace(index, name=index_name(index.table.name, index, taken))
     if table is None or not table.partition_by:
-        return Fix("python", create_index(index), "build it while writes go on")
+        code = create_index(index, subject.statement)
+        return Fix("python", code, "build it while writes go on")
     family = subject.schema.family(table)
     partitions = [each.name for each in family if not each.partition_by]
     code = partitioned_index(index, partitions)

@@ -23,11 +23,12 @@ ALTER TABLE orders ADD CONSTRAINT orders_number_key UNIQUE USING INDEX orders_nu
 from collections.abc import Iterator
 from dataclasses import replace
 
+from postgast import pg_query_pb2 as pb
+
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AddColumn
-from dbtool.lint.adding import Added, added, addition, fails
+from dbtool.lint.adding import Added, added, addition, apart, fails
 from dbtool.lint.code import chain
-from dbtool.lint.code.adding import bare
 from dbtool.lint.code.constraints import index_chain
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
@@ -63,5 +64,6 @@ def _fix(subject: Subject, each: Added) -> Fix:
         suffix = "pkey" if constraint.kind is Holds.PRIMARY_KEY else f"{new.column}_key"
         constraint = replace(constraint, name=f"{new.table.name}_{suffix}")
     nullable = (new.column,) if constraint.kind is Holds.PRIMARY_KEY else ()
-    code = chain(bare(new), index_chain(new.table, constraint, nullable))
+    column = apart(subject, each, pb.CONSTR_UNIQUE, pb.CONSTR_PRIMARY)
+    code = chain(column, index_chain(new.table, constraint, nullable))
     return Fix("python", code, "add it bare, and build the index while everybody goes on")

@@ -27,7 +27,7 @@ from postgast import pg_query_pb2 as pb
 
 from dbtool.finding import Finding, Fix, Unknown, rule_name
 from dbtool.lint.actions import AddColumn
-from dbtool.lint.adding import added, addition
+from dbtool.lint.adding import added, addition, apart
 from dbtool.lint.code.adding import with_default
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
@@ -54,7 +54,7 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
                 about=each.action.table,
                 fix=Fix(
                     "python",
-                    with_default(new),
+                    with_default(new, apart(subject, each, pb.CONSTR_DEFAULT, pb.CONSTR_NOTNULL)),
                     "add it bare, set the default, fill the rows that exist in batches",
                 ),
             )
