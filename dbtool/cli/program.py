@@ -33,6 +33,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "revisions": ("history", "heads", "branches", "show", "revision", "merge", "edit"),
     "lint": ("lint",),
     "explain": ("explain",),
+    "locks": ("locks",),
     "pool": ("pool",),
     "seed": ("seed",),
     "demo": ("demo",),

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 
 from dbtool.finding import Fix
-from dbtool.health.pool import Blocker, IdleTransaction
+from dbtool.health.participant import Session
 
 _PER_LINE = 8
 _RIGHTS = "(same role, pg_signal_backend or superuser)"
 
 
-def terminate(sessions: Iterable[IdleTransaction], seen: str) -> Fix:
+def terminate(pids: Iterable[int], seen: str) -> Fix:
     """End sessions that have been idle in a transaction since they were seen."""
-    pids = sorted(each.pid for each in sessions)
+    pids = sorted(pids)
     lines = [pids[start : start + _PER_LINE] for start in range(0, len(pids), _PER_LINE)]
     listed = ",\n              ".join(", ".join(map(str, line)) for line in lines)
     return Fix(
@@ -24,12 +24,12 @@ def terminate(sessions: Iterable[IdleTransaction], seen: str) -> Fix:
     )
 
 
-def cancel(blocker: Blocker) -> Fix:
+def cancel(session: Session) -> Fix:
     """End the statement a session runs, if it is still the one that was seen."""
     return Fix(
         "sql",
         "SELECT pid, pg_cancel_backend(pid) FROM pg_stat_activity\n"
-        f"WHERE pid = {blocker.pid} AND state = 'active'\n"
-        f"  AND query_start = '{blocker.query_start}';",
+        f"WHERE pid = {session.pid} AND state = 'active'\n"
+        f"  AND query_start = '{session.query_start}';",
         label=f"cancels this statement only, and its transaction fails {_RIGHTS}",
     )

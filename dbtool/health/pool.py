@@ -1,32 +1,20 @@
 """How many connections the server has left, who holds them, and what they do."""
 
 import asyncio
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
 from dbtool.database.target import Target
+from dbtool.health.forest import Forest, Node, forest
+from dbtool.health.identity import IDENTITY, Identity, Rights, Server
+from dbtool.health.locktable import LOCKS, lock_table
+from dbtool.health.participant import Session as Participant
+from dbtool.health.parts import Part, together
 from dbtool.health.redact import redact
-from dbtool.health.session import Endpoint, session
-from dbtool.health.statement import SQL
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Which server answered, and when."""
-
-    version: str
-    version_number: int
-    in_recovery: bool
-    taken_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """What the role we are logged in as may see of other roles' sessions."""
-
-    role: str
-    sees_all: bool
-    grant: str
+from dbtool.health.session import Endpoint, Session, session
+from dbtool.health.sight import Sight
+from dbtool.health.statement import POOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,40 +75,6 @@ class IdleTransaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiter:
-    """A process that waits for a lock, and the sessions before it.
-
-    `session` is the leader where the process is a parallel worker, and `blockers` are leaders
-    too; 0 among them stands for a prepared transaction, which `prepared` names.
-    """
-
-    pid: int
-    session: int
-    application: str
-    seconds: float | None
-    mode: str
-    target: str
-    blockers: tuple[int, ...]
-    prepared: str | None
-    query: str
-
-
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """A session that a waiter waits for; its state and query are hidden from a plain role."""
-
-    pid: int
-    backend_start: str
-    query_start: str | None
-    backend_type: str | None
-    application: str
-    role: str
-    state: str | None
-    transaction_seconds: float
-    query: str
-
-
-@dataclass(frozen=True, slots=True)
 class Transaction:
     """The open transaction that began first."""
 
@@ -153,7 +107,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The connections of one server at one moment; `lock_waiters` are sessions of any kind."""
+    """The connections of one server at one moment."""
 
     endpoint: Endpoint
     server: Server
@@ -162,19 +116,25 @@ class Pool:
     groups: tuple[Group, ...]
     idle_transactions: tuple[IdleTransaction, ...]
     idle_transaction_count: int
-    lock_waiters: int
-    queue: tuple[Waiter, ...]
-    blockers: tuple[Blocker, ...]
+    forest: Forest
     oldest_transaction: Transaction | None
     ages: Ages | None
     limits: tuple[Limit, ...]
+
+    @property
+    def sight(self) -> Sight:
+        """Of how many connections the state is known."""
+        untracked = sum(group.count for group in self.groups if group.state == "disabled")
+        return Sight(self.slots.used, self.slots.hidden, untracked)
+
+
+PARTS = (Part("identity", IDENTITY), Part("pool", POOL), Part("locks", LOCKS))
 
 
 async def ask(target: Target) -> Pool:
     """Ask the server once and return what it said."""
     async with session(target) as asking:
-        answer = await asking.read(SQL)
-        return _pool(asking.endpoint(answer["backend_pid"]), answer)
+        return pool_of(asking, await asking.read(together(PARTS)))
 
 
 def read(target: Target) -> Pool:
@@ -182,35 +142,66 @@ def read(target: Target) -> Pool:
     return asyncio.run(ask(target))
 
 
-def _pool(endpoint: Endpoint, answer: dict[str, Any]) -> Pool:
+def pool_of(asking: Session, found: dict[str, Any]) -> Pool:
+    """The pool out of what the server answered to PARTS."""
+    answer, identity = found["pool"], Identity.of(found["identity"])
     oldest, ages = answer["oldest_transaction"], answer["ages"]
+    grown = forest(lock_table(found["locks"]))
     return Pool(
-        endpoint=endpoint,
-        server=Server(**answer["server"]),
-        rights=Rights(**answer["rights"]),
+        endpoint=asking.endpoint(identity.backend_pid),
+        server=identity.server,
+        rights=identity.rights,
         slots=Slots(**answer["slots"]),
         groups=tuple(Group(**each) for each in answer["groups"]),
-        idle_transactions=tuple(_idle(each) for each in answer["idle_transactions"]),
+        idle_transactions=_with_blocked(answer["idle_transactions"], grown),
         idle_transaction_count=answer["idle_transaction_count"],
-        lock_waiters=answer["lock_waiters"],
-        queue=tuple(_waiter(each) for each in answer["queue"]),
-        blockers=tuple(_blocker(each) for each in answer["blockers"]),
+        forest=grown,
         oldest_transaction=Transaction(**oldest) if oldest else None,
         ages=Ages(**ages) if ages else None,
         limits=tuple(Limit(**each) for each in answer["limits"]),
     )
 
 
-def _waiter(row: dict[str, Any]) -> Waiter:
-    others = tuple(sorted({*row["blockers"]} - {row["pid"], row["session"]}))
-    taken = {"blockers": others, "query": redact(row["query"] or "")}
-    return Waiter(**{**row, **taken})
+def _with_blocked(rows: list[dict[str, Any]], grown: Forest) -> tuple[IdleTransaction, ...]:
+    """The idle transactions, those first that others wait for."""
+    nodes = {node.id: node for node in grown.nodes}
+    found = [_idle(row, nodes.get(row["pid"])) for row in rows]
+    found += idle_holders(grown, {row["pid"] for row in rows})
+    return tuple(sorted(found, key=lambda each: (-each.blocks, -each.idle_seconds)))
 
 
-def _blocker(row: dict[str, Any]) -> Blocker:
-    return Blocker(**{**row, "query": redact(row["query"] or "")})
-
-
-def _idle(row: dict[str, Any]) -> IdleTransaction:
-    taken = {"blocked": tuple(row["blocked"]), "query": redact(row["query"])}
+def _idle(row: dict[str, Any], node: Node | None) -> IdleTransaction:
+    taken = {
+        "blocks": node.blocks if node else 0,
+        "blocked": node.blocked if node else (),
+        "query": redact(row["query"]),
+    }
     return IdleTransaction(**{**row, **taken})
+
+
+def idle_holders(grown: Forest, known: Container[int] = ()) -> tuple[IdleTransaction, ...]:
+    """The idle transactions that others wait for, but for the known ones."""
+    return tuple(
+        _holder(node.session, node)
+        for node in grown.nodes
+        if node.session and node.session.idle_in_transaction and node.id not in known
+    )
+
+
+def _holder(session: Participant, node: Node) -> IdleTransaction:
+    return IdleTransaction(
+        pid=session.pid,
+        backend_start=session.backend_start or "",
+        application=session.application,
+        role=session.role,
+        database=session.database,
+        client=session.client,
+        transaction_seconds=session.transaction_seconds,
+        idle_seconds=session.state_seconds or 0.0,
+        aborted="aborted" in (session.state or ""),
+        holds_horizon=False,
+        blocks=node.blocks,
+        blocked=node.blocked,
+        fingerprint=session.query,
+        query=session.query,
+    )

@@ -74,10 +74,24 @@ class Session:
 
         return await unanswered(self._target, STATEMENT_SECONDS + GRACE_SECONDS)
 
+    @property
+    def version(self) -> int:
+        """The server's major version, as it said at the login."""
+        return int(self._connection.get_server_version().major)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection can still be asked."""
+        return not self._connection.is_closed()
+
     async def _fetch(self, sql: str) -> str:
+        from asyncpg.exceptions import PostgresError
+
         async with self._connection.limits(STATEMENT_SECONDS):
             try:
                 text: str = await self._connection.fetchval(sql)
+            except PostgresError:
+                raise
             except BaseException:
                 # A server that stopped answering would not answer a ROLLBACK either.
                 await _close(self._connection)

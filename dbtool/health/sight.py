@@ -1,25 +1,48 @@
 """Says what a check could not see, and what would let it see."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
 from dbtool.finding import Unknown
-from dbtool.health.pool import Pool
+from dbtool.health.identity import Rights
 from dbtool.report import counted
 
 
-def hidden_states(rule: str, pool: Pool) -> Iterator[Unknown]:
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Of how many connections the state is not known: other roles' ones, and those that hide it."""
+
+    connections: int
+    hidden: int
+    untracked: int
+
+
+class Seen(Protocol):
+    """What was read of a server, and how much of it."""
+
+    @property
+    def rights(self) -> Rights:
+        """Who asked."""
+
+    @property
+    def sight(self) -> Sight:
+        """How much was seen."""
+
+
+def hidden_states(rule: str, subject: Seen) -> Iterator[Unknown]:
     """One Unknown for each reason why the state of some sessions is not known."""
-    if pool.slots.hidden:
+    sight = subject.sight
+    if sight.hidden:
         yield Unknown(
             rule=rule,
-            reason=f"role {pool.rights.role} may not see the state of"
-            f" {pool.slots.hidden:,} of {counted(pool.slots.used, 'connection')}",
-            decide=pool.rights.grant,
+            reason=f"role {subject.rights.role} may not see the state of"
+            f" {sight.hidden:,} of {counted(sight.connections, 'connection')}",
+            decide=subject.rights.grant,
         )
-    disabled = sum(group.count for group in pool.groups if group.state == "disabled")
-    if disabled:
+    if sight.untracked:
         yield Unknown(
             rule=rule,
-            reason=f"track_activities is off for {counted(disabled, 'connection')}",
+            reason=f"track_activities is off for {counted(sight.untracked, 'connection')}",
             decide="ALTER SYSTEM SET track_activities = on, and the same for roles that set it",
         )

@@ -1,21 +1,12 @@
-"""The one statement that asks a server about its connections."""
+"""The question a server is asked about its connections."""
 
-from dbtool.health.lockmodes import conflict_rows
+from dbtool.health.participant import QUERY_LENGTH
 
 LISTED = 100
 """How many idle transactions are read one by one; a count tells of the rest."""
 
-BLOCKED_LISTED = 20
-"""How many of the sessions that wait for one of them are named."""
-
-WAITERS_LISTED = 30
-"""How many sessions that wait for a lock are asked whom they wait for, the longest wait first."""
-
-QUERY_LENGTH = 500
-"""Characters of a statement that are read; the redactor masks what the cut leaves open."""
-
-SQL = f"""
-WITH moment AS MATERIALIZED (
+POOL = f"""
+(WITH moment AS MATERIALIZED (
     SELECT pg_catalog.clock_timestamp() AS now
 ),
 everyone AS MATERIALIZED (
@@ -41,40 +32,6 @@ clients AS MATERIALIZED (
 idle AS MATERIALIZED (
     SELECT * FROM clients WHERE state LIKE 'idle in transaction%'
 ),
-locks AS MATERIALIZED (
-    SELECT pid, mode, granted, waitstart, locktype, relation, transactionid,
-           virtualtransaction,
-           database = (SELECT oid FROM pg_catalog.pg_database
-                       WHERE datname = current_database()) AS here,
-           ROW(locktype, database, relation, page, tuple, virtualxid, transactionid,
-               classid, objid, objsubid)::text AS target
-    FROM pg_catalog.pg_locks
-    WHERE EXISTS (SELECT FROM everyone WHERE wait_event_type = 'Lock' OR hidden)
-),
-blocking AS MATERIALIZED (
-    SELECT held.pid, count(DISTINCT wanted.pid) AS blocks,
-           (array_agg(DISTINCT wanted.pid))[1:{BLOCKED_LISTED}] AS blocked
-    FROM idle
-    JOIN locks AS held ON held.pid = idle.pid AND held.granted
-    JOIN locks AS wanted
-      ON wanted.target = held.target AND NOT wanted.granted AND wanted.pid <> held.pid
-    JOIN (VALUES {conflict_rows()}) AS conflict (wanted, held)
-      ON conflict.wanted = wanted.mode AND conflict.held = held.mode
-    GROUP BY held.pid
-),
-waiters AS MATERIALIZED (
-    SELECT e.pid, coalesce(e.leader_pid, e.pid) AS session, e.application_name, e.query,
-           mode, locktype, target,
-           CASE WHEN here THEN relation::regclass::text END AS relation,
-           extract(epoch FROM now - waitstart) AS seconds
-    FROM locks JOIN everyone AS e USING (pid) CROSS JOIN moment
-    WHERE NOT granted
-    ORDER BY waitstart
-    LIMIT {WAITERS_LISTED}
-),
-queue AS MATERIALIZED (
-    SELECT waiters.*, pg_blocking_pids(pid) AS blockers FROM waiters
-),
 slots AS MATERIALIZED (
     SELECT max_connections, superuser_reserved, role_reserved,
            max_connections - superuser_reserved - role_reserved AS usable,
@@ -88,18 +45,6 @@ slots AS MATERIALIZED (
          (SELECT count(*) AS used, count(*) FILTER (WHERE hidden) AS hidden FROM clients) AS taken
 )
 SELECT json_build_object(
-    'backend_pid', pg_backend_pid(),
-    'server', (
-        SELECT json_build_object(
-            'version', current_setting('server_version'),
-            'version_number', current_setting('server_version_num')::int,
-            'in_recovery', pg_is_in_recovery(),
-            'taken_at', now)
-        FROM moment),
-    'rights', json_build_object(
-        'role', current_user,
-        'sees_all', pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
-        'grant', 'GRANT pg_monitor TO ' || quote_ident(current_user)),
     'slots', (SELECT row_to_json(slots) FROM slots),
     'groups', (
         SELECT coalesce(json_agg(g), '[]')
@@ -115,40 +60,12 @@ SELECT json_build_object(
                      state_age AS idle_seconds,
                      state LIKE '%aborted%' AS aborted,
                      backend_xmin IS NOT NULL AS holds_horizon,
-                     coalesce(blocks, 0) AS blocks,
-                     coalesce(blocked, '{{}}') AS blocked,
                      coalesce(query_id::text, md5(query)) AS fingerprint,
                      left(query, {QUERY_LENGTH}) AS query
-              FROM idle LEFT JOIN blocking USING (pid)
-              ORDER BY coalesce(blocks, 0) DESC, state_age DESC
+              FROM idle
+              ORDER BY state_age DESC
               LIMIT {LISTED}) AS i),
     'idle_transaction_count', (SELECT count(*) FROM idle),
-    'lock_waiters', (SELECT count(DISTINCT pid) FROM locks WHERE NOT granted),
-    'queue', (
-        SELECT coalesce(json_agg(w ORDER BY seconds DESC NULLS LAST), '[]')
-        FROM (SELECT pid, session, coalesce(application_name, '') AS application, seconds, mode,
-                     coalesce(relation, locktype) AS target,
-                     blockers,
-                     (SELECT gid
-                      FROM locks AS held
-                      JOIN locks AS own
-                        ON own.pid IS NULL AND own.virtualtransaction = held.virtualtransaction
-                      JOIN pg_catalog.pg_prepared_xacts ON transaction = own.transactionid
-                      JOIN (VALUES {conflict_rows()}) AS conflict (wanted, held)
-                        ON conflict.wanted = queue.mode AND conflict.held = held.mode
-                      WHERE held.pid IS NULL AND held.granted AND held.target = queue.target
-                      LIMIT 1) AS prepared,
-                     left(query, {QUERY_LENGTH}) AS query
-              FROM queue) AS w),
-    'blockers', (
-        SELECT coalesce(json_agg(b ORDER BY pid), '[]')
-        FROM (SELECT pid, backend_start, query_start, backend_type,
-                     coalesce(application_name, '') AS application,
-                     coalesce(usename, '') AS role, state,
-                     coalesce(transaction_age, 0) AS transaction_seconds,
-                     left(query, {QUERY_LENGTH}) AS query
-              FROM everyone
-              WHERE pid IN (SELECT unnest(blockers) FROM queue)) AS b),
     'oldest_transaction', (
         SELECT row_to_json(t)
         FROM (SELECT pid, application, role, state, transaction_age AS seconds
@@ -176,12 +93,6 @@ SELECT json_build_object(
                     WHERE datconnlimit >= 0) AS limited
               ORDER BY used::float / greatest(connections, 1) DESC, kind, name
               LIMIT {LISTED}) AS l)
-)::text
+))
 """
-"""One statement for everything; it takes no lock on any relation of the user.
-
-A session idle in a transaction waits for nobody, so that it can only block others by a lock
-it holds: a join of pg_locks with itself is exact there and grows linearly, where
-pg_blocking_pids grows with the square of a queue and so is asked of those only that have
-waited longest. Both run only where somebody waits, or where a plain role cannot see it.
-"""
+"""It takes no lock on any relation of the user."""

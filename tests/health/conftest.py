@@ -20,6 +20,13 @@ def small() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def preparing() -> Iterator[Server]:
+    """A server that allows prepared transactions."""
+    with throwaway(MAJOR, settings={"max_prepared_transactions": "5"}) as running:
+        yield running
+
+
 @pytest.fixture
 def people(database: Target) -> Iterator[Crowd]:
     """Sessions in a database of one's own."""

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
+from dbtool.health.forest import Forest
+from dbtool.health.identity import Rights, Server
 from dbtool.health.pool import (
     Ages,
     Group,
     IdleTransaction,
     Limit,
     Pool,
-    Rights,
-    Server,
     Slots,
     Transaction,
 )
@@ -32,9 +32,7 @@ CALM = Pool(
     ),
     idle_transactions=(),
     idle_transaction_count=0,
-    lock_waiters=0,
-    queue=(),
-    blockers=(),
+    forest=Forest(),
     oldest_transaction=Transaction(4711, "api@web2:17", "app", "active", 0.25),
     ages=Ages(12.0, 300.0, 90000.0),
     limits=(),

@@ -66,7 +66,9 @@ def check(pool: Pool) -> Iterator[Finding]:
         certainty=Certainty.HEURISTIC if slots.hidden else Certainty.MEASURED,
         evidence=tuple(_evidence(pool)),
         location=Location(name=pool.endpoint.database),
-        fix=terminate(held, pool.server.taken_at) if held else _smaller_pool(pool),
+        fix=terminate((each.pid for each in held), pool.server.taken_at)
+        if held
+        else _smaller_pool(pool),
     )
 
 

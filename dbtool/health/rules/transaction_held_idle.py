@@ -35,11 +35,13 @@ await payment.charge(order)
 """
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from dbtool.finding import Certainty, Finding, Severity, Unknown, rule_name
 from dbtool.health.ending import terminate
-from dbtool.health.pool import IdleTransaction, Pool
-from dbtool.health.sight import hidden_states
+from dbtool.health.pool import IdleTransaction
+from dbtool.health.sight import Seen, hidden_states
+from dbtool.health.tree import Blocking
 from dbtool.health.wording import service
 from dbtool.report import counted, duration
 
@@ -50,7 +52,15 @@ BLOCKING_SECONDS = 1
 LISTED = 5
 
 
-def check(pool: Pool) -> Iterator[Finding | Unknown]:
+class Held(Blocking, Seen, Protocol):
+    """What was read of a server, with its idle transactions."""
+
+    @property
+    def idle_transactions(self) -> tuple[IdleTransaction, ...]:
+        """Those that were read one by one."""
+
+
+def check(pool: Held) -> Iterator[Finding | Unknown]:
     """Report each application's idle transactions together, the blocking ones first."""
     held: dict[str, list[IdleTransaction]] = {}
     for each in pool.idle_transactions:
@@ -62,7 +72,7 @@ def check(pool: Pool) -> Iterator[Finding | Unknown]:
     yield from hidden_states(NAME, pool)
 
 
-def _finding(application: str, sessions: list[IdleTransaction], pool: Pool) -> Finding:
+def _finding(application: str, sessions: list[IdleTransaction], pool: Held) -> Finding:
     blocked = {pid for each in sessions for pid in each.blocked}
     longest = max(each.idle_seconds for each in sessions)
     error = blocked or longest >= ERROR_SECONDS
@@ -76,8 +86,8 @@ def _finding(application: str, sessions: list[IdleTransaction], pool: Pool) -> F
         severity=Severity.ERROR if error else Severity.WARNING,
         title=title,
         certainty=Certainty.MEASURED,
-        evidence=(*_evidence(sessions), *_queue(len(blocked), pool.lock_waiters)),
-        fix=terminate(sessions, pool.server.taken_at),
+        evidence=(*_evidence(sessions), *_queue(len(blocked), pool.forest.waiters)),
+        fix=terminate((each.pid for each in sessions), pool.server.taken_at),
     )
 
 

@@ -1,7 +1,6 @@
 """lock-queue on real queues: the right culprit, and quiet where there is none."""
 
 import dataclasses
-from collections.abc import Iterator
 from contextlib import ExitStack
 from time import sleep
 
@@ -10,10 +9,10 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.finding import Finding, Severity
-from dbtool.health.pool import Pool, Waiter, read
+from dbtool.health.forest import Forest
+from dbtool.health.pool import Pool, read
 from dbtool.health.rules import lock_queue
-from dbtool.scratch.server import Server, throwaway
-from tests.conftest import MAJOR
+from tests.health.aged import waited
 from tests.health.crowd import Crowd
 from tests.health.waiting import running, waiting
 
@@ -28,14 +27,13 @@ def table(database: Target) -> Target:
     return database
 
 
-def judged(pool: Pool, waited: float = 2.0) -> list[Finding]:
+def judged(pool: Pool, seconds: float = 2.0) -> list[Finding]:
     """What the rule finds, had everybody waited so long."""
-    queue = tuple(dataclasses.replace(each, seconds=waited) for each in pool.queue)
-    return list(lock_queue.check(dataclasses.replace(pool, queue=queue)))
+    return list(lock_queue.check(waited(pool, seconds)))
 
 
 def test_a_queue_behind_a_running_statement(table: Target, people: Crowd) -> None:
-    """Reader, then ALTER, then readers: the reader that runs is named, the ALTER as what it is."""
+    """Reader, then ALTER, then readers: the reader that runs is named, with its followers."""
     people.session("bystander", "BEGIN", "SELECT 1")
     with (
         running(table, "SELECT a, pg_sleep(60) FROM t WHERE b = 1", "report") as reader,
@@ -51,7 +49,7 @@ def test_a_queue_behind_a_running_statement(table: Target, people: Crowd) -> Non
     assert found.title == (
         f"3 sessions wait for a lock, up to 2.0 s: pid {reader} (report) holds it"
     )
-    doing, *waits, amplifier = found.evidence
+    doing, *waits = found.evidence
     assert doing.startswith(f"pid {reader}: active, transaction open ")
     assert doing.endswith(", runs: SELECT a, pg_sleep(?) FROM t WHERE b = ?")
     assert {each.split(" waits ")[0] for each in waits} == {
@@ -60,9 +58,6 @@ def test_a_queue_behind_a_running_statement(table: Target, people: Crowd) -> Non
         f"pid {second} (waiter)",
     }
     assert f"pid {alter} (migration) waits 2.0 s for AccessExclusiveLock on t: {ALTER}" in waits
-    assert amplifier == (
-        f"2 of them wait only behind pid {alter}, which waits itself: ending it lets them go on"
-    )
 
 
 def test_a_chain_of_rows(table: Target) -> None:
@@ -92,48 +87,6 @@ def test_an_idle_holder_is_left_to_its_own_rule(table: Target, people: Crowd) ->
     assert judged(old) == []
 
 
-@pytest.fixture(scope="module")
-def preparing() -> Iterator[Server]:
-    """A server that allows prepared transactions."""
-    with throwaway(MAJOR, settings={"max_prepared_transactions": "5"}) as running_server:
-        yield running_server
-
-
-@pytest.mark.parametrize("waits", ["UPDATE t SET b = 3", ALTER])
-def test_a_prepared_transaction(preparing: Server, waits: str) -> None:
-    """It has no process; the name is that of the one that holds the lock, not of its neighbour."""
-    target = preparing.create_database(f"prepared_{len(waits)}")
-    with SyncConnection(target) as session:
-        session.execute("CREATE TABLE t (b int); INSERT INTO t VALUES (1); CREATE TABLE u ()")
-        for statement, name in (
-            ("LOCK u", "innocent"),
-            ("UPDATE t SET b = 2", "it''s left"),
-        ):
-            session.execute(f"BEGIN; {statement}; PREPARE TRANSACTION '{name}'")
-    with SyncConnection(target) as session, waiting(target, waits):
-        (found,) = judged(read(target))
-        assert found.fix is not None
-        assert [row["gid"] for row in session.fetch(found.fix.code)] == ["it's left"]
-    assert found.title == (
-        '1 session waits for a lock, up to 2.0 s: the prepared transaction "it\'s left" holds it'
-    )
-    with SyncConnection(target) as session:
-        session.execute("ROLLBACK PREPARED 'it''s left'")
-        session.execute("ROLLBACK PREPARED 'innocent'")
-    preparing.drop_database(target.database)
-
-
-def test_an_advisory_lock(table: Target, people: Crowd) -> None:
-    """A pooled session that kept one is idle and in no transaction, and is found all the same."""
-    holder = people.session("worker", "SELECT pg_advisory_lock(7)")
-    pid = holder.fetchval("SELECT pg_backend_pid()")
-    with waiting(table, "SELECT pg_advisory_lock(7)"):
-        (found,) = judged(read(table))
-    assert found.title.endswith(f": pid {pid} (worker) holds it")
-    assert f"pid {pid}: idle, last ran: SELECT pg_backend_pid()" in found.evidence
-    assert found.fix is None
-
-
 def test_a_plain_role_sees_the_culprit_and_not_what_it_does(table: Target) -> None:
     """Locks are there for all to see; states and statements are not."""
     with SyncConnection(table) as admin:
@@ -148,7 +101,7 @@ def test_a_plain_role_sees_the_culprit_and_not_what_it_does(table: Target) -> No
 
 
 @pytest.mark.parametrize(
-    ("count", "waited", "severity"),
+    ("count", "seconds", "severity"),
     [
         (1, 0.9, None),
         (1, 1.0, Severity.WARNING),
@@ -157,36 +110,14 @@ def test_a_plain_role_sees_the_culprit_and_not_what_it_does(table: Target) -> No
         (1, 30.0, Severity.ERROR),
     ],
 )
-def test_thresholds(table: Target, count: int, waited: float, severity: Severity | None) -> None:
+def test_thresholds(table: Target, count: int, seconds: float, severity: Severity | None) -> None:
     """One second is a warning; half a minute, or five sessions, an error."""
     with running(table, "SELECT pg_sleep(60) FROM t") as root, ExitStack() as stack:
         for _ in range(count):
             stack.enter_context(waiting(table, "ALTER TABLE t ADD d int"))
-        found = judged(read(table), waited)
+        found = judged(read(table), seconds)
     assert [each.severity for each in found] == ([severity] if severity else [])
     assert all(f"pid {root} " in each.title for each in found)
-
-
-def waiter(pid: int, *blockers: int, session: int | None = None) -> Waiter:
-    """A process that waits for others."""
-    return Waiter(pid, session or pid, "api", 9.0, "ShareLock", "t", blockers, None, "SELECT ?")
-
-
-def test_a_circle_names_nobody(database: Target) -> None:
-    """Two that wait for each other are a deadlock, which the server ends itself."""
-    pool = read(database)
-    circle = dataclasses.replace(pool, queue=(waiter(1, 2), waiter(2, 1)))
-    assert list(lock_queue.check(circle)) == []
-
-
-def test_a_parallel_worker_that_waits_makes_its_leader_no_culprit(database: Target) -> None:
-    """The worker of 5 waits for 9; who waits for 5 waits for 9 in the end."""
-    pool = read(database)
-    queue = (waiter(51, 9, session=5), waiter(7, 5))
-    (found,) = lock_queue.check(dataclasses.replace(pool, queue=queue))
-    assert found.title == (
-        "2 sessions wait for a lock, up to 9.0 s: pid 9 holds it, which has ended since"
-    )
 
 
 def test_quiet_where_nobody_waits(table: Target, people: Crowd) -> None:
@@ -194,5 +125,5 @@ def test_quiet_where_nobody_waits(table: Target, people: Crowd) -> None:
     people.session("api", "BEGIN", "SELECT * FROM t")
     with running(table, "SELECT pg_sleep(60) FROM t"):
         pool = read(table)
-    assert (pool.queue, pool.blockers, pool.lock_waiters) == ((), (), 0)
+    assert pool.forest == Forest()
     assert judged(pool) == []

@@ -1,0 +1,102 @@
+"""The sessions and prepared transactions that locks belong to."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dbtool.health.redact import redact
+
+_REVISION = re.compile(r"dbtool revisions? (\S+)")
+PARALLEL_WORKER = "parallel worker"
+CLIENT = "client backend"
+AUTOVACUUM = "autovacuum worker"
+WALSENDER = "walsender"
+STARTUP = "startup"
+PREVENTS_WRAPAROUND = "to prevent wraparound"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A process of the server; what a plain role may not see of it is None or empty.
+
+    `superuser` is about its role. `revision` is the Alembic revision that dbtool runs there.
+    `query` has no literals. `wraparound` marks the vacuum that must not be ended.
+    """
+
+    pid: int
+    leader: int | None
+    backend_type: str | None
+    backend_start: str | None
+    query_start: str | None
+    application: str
+    role: str
+    superuser: bool
+    database: str
+    client: str | None
+    state: str | None
+    transaction_seconds: float | None
+    query_seconds: float | None
+    state_seconds: float | None
+    query: str
+    revision: str | None
+    wraparound: bool
+
+    @property
+    def group(self) -> int:
+        """The session itself, or whose parallel worker it is: they never wait for each other."""
+        if self.backend_type == PARALLEL_WORKER and self.leader:
+            return self.leader
+        return self.pid
+
+    @property
+    def hidden(self) -> bool:
+        """Whether our role may not see what it does."""
+        return self.backend_type is None
+
+    @property
+    def idle_in_transaction(self) -> bool:
+        """Whether it sits in an open transaction and runs nothing."""
+        return (self.state or "").startswith("idle in transaction")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transaction that PREPARE TRANSACTION has parted from its session."""
+
+    name: str
+    owner: str
+    database: str
+    seconds: float
+
+
+def session(row: dict[str, Any]) -> Session:
+    """A row of SESSION_COLUMNS."""
+    query = (row["query"] or "") if row["backend_type"] else ""
+    revision = _REVISION.match(row["application"])
+    vacuum = row["backend_type"] == AUTOVACUUM
+    taken = {
+        "query": redact(query),
+        "revision": revision[1] if revision else None,
+        "wraparound": vacuum and PREVENTS_WRAPAROUND in query,
+    }
+    return Session(**{**row, **taken})
+
+
+QUERY_LENGTH = 500
+"""Characters of a statement that are read; the redactor masks what the cut leaves open."""
+
+SESSION_COLUMNS = f"""
+    a.pid, a.leader_pid AS leader, a.backend_type, a.backend_start, a.query_start,
+    coalesce(a.application_name, '') AS application,
+    coalesce(a.usename, '') AS role,
+    coalesce((SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid = a.usesysid), false)
+        AS superuser,
+    coalesce(a.datname, '') AS database,
+    CASE WHEN a.backend_type IS NOT NULL THEN coalesce(host(a.client_addr), 'local') END AS client,
+    a.state,
+    extract(epoch FROM clock_timestamp() - a.xact_start) AS transaction_seconds,
+    extract(epoch FROM clock_timestamp() - a.query_start) AS query_seconds,
+    extract(epoch FROM clock_timestamp() - a.state_change) AS state_seconds,
+    left(a.query, {QUERY_LENGTH}) AS query
+"""
+"""What is read of `pg_stat_activity AS a`."""

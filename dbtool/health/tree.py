@@ -1,0 +1,98 @@
+"""One tree of the lock forest: the one that waits for nobody, and all who stand behind it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from dbtool.finding import Severity
+from dbtool.health.forest import Forest, Node
+from dbtool.health.identity import Server
+from dbtool.health.wording import service
+from dbtool.report import duration
+
+WARNING_SECONDS = 1
+ERROR_SECONDS = 30
+ERROR_WAITERS = 5
+LISTED = 3
+
+
+class Blocking(Protocol):
+    """What was read of a server, with its lock forest."""
+
+    @property
+    def forest(self) -> Forest:
+        """Who waits for whom."""
+
+    @property
+    def server(self) -> Server:
+        """Which server, and when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A root and its waiters, those who wait longest first."""
+
+    root: Node
+    waiters: tuple[Node, ...]
+
+    @property
+    def longest(self) -> float:
+        """The longest wait, in seconds."""
+        return max((seconds(each) for each in self.waiters), default=0.0)
+
+    @property
+    def severity(self) -> Severity | None:
+        """A warning once PostgreSQL itself would log a wait; None below that."""
+        late = sum(seconds(each) >= WARNING_SECONDS for each in self.waiters)
+        if self.longest >= ERROR_SECONDS or late >= ERROR_WAITERS:
+            return Severity.ERROR
+        return Severity.WARNING if late else None
+
+
+def seconds(node: Node) -> float:
+    """For how long somebody waits; 0 where that is not yet known."""
+    return (node.waits and node.waits.seconds) or 0.0
+
+
+def trees(forest: Forest) -> Iterator[Tree]:
+    """The trees in which somebody waits; a parent stands before its children."""
+    tops: dict[int, int] = {}
+    members: dict[int, list[Node]] = {}
+    for node in forest.nodes:
+        top = node.id if node.parent is None else tops[node.parent]
+        tops[node.id] = top
+        members.setdefault(top, []).append(node)
+    for root, *waiters in members.values():
+        if waiters:
+            yield Tree(root, tuple(sorted(waiters, key=lambda each: -seconds(each))))
+
+
+def named(node: Node) -> str:
+    """A participant in a sentence."""
+    if node.prepared is not None:
+        return f'the prepared transaction "{node.prepared.name}"'
+    if node.session is None:
+        return f"pid {node.id}, which has ended since,"
+    return f"pid {node.id} ({known_as(node)})"
+
+
+def known_as(node: Node) -> str:
+    """The application of a session, and the revision that runs there."""
+    assert node.session is not None
+    if node.session.revision:
+        return f"dbtool, revision {node.session.revision}"
+    return service(node.session.application)
+
+
+def waits(tree: Tree) -> Iterator[str]:
+    """The longest waits, a line each, and how many more there are."""
+    for each in tree.waiters[:LISTED]:
+        assert each.waits is not None
+        waited = duration(each.waits.seconds) if each.waits.seconds is not None else "not yet long"
+        query = each.session.query if each.session else ""
+        yield (
+            f"{named(each)} waits {waited} for {each.waits.mode} on {each.waits.thing}:"
+            f" {query or '(hidden)'}"
+        )
+    if len(tree.waiters) > LISTED:
+        yield f"+{len(tree.waiters) - LISTED:,} more"

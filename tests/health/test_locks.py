@@ -1,0 +1,278 @@
+"""The lock forest beside the server's own word, pg_blocking_pids, in every kind of queue."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.health.forest import Forest, Node
+from dbtool.health.locks import Locks, read
+from dbtool.scratch.server import Server
+from tests.health.crowd import Crowd, crowd
+from tests.health.waiting import running, waiting
+
+ALTER = "ALTER TABLE t ADD c int"
+UPDATE = "UPDATE t SET b = 2 WHERE a = 1"
+SHARE = "SELECT * FROM t WHERE a = 1 FOR SHARE"
+
+SCENARIOS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "row chain": ((UPDATE,), (UPDATE, UPDATE, UPDATE)),
+    "shared row": ((SHARE, SHARE), (UPDATE, UPDATE, UPDATE)),
+    "reader, ALTER, readers": (("SELECT * FROM t",), (ALTER, "SELECT * FROM t", "SELECT 1 FROM t")),
+    "two ALTERs": (
+        ("SELECT * FROM t", "SELECT * FROM t"),
+        (ALTER, "SELECT * FROM t", ALTER, "INSERT INTO t VALUES (9, 9)"),
+    ),
+    "index and writer": (
+        ("INSERT INTO t VALUES (2, 2)",),
+        ("CREATE INDEX ON t (b)", "INSERT INTO t VALUES (3, 3)", "CREATE INDEX ON t (a)"),
+    ),
+    "modes that pass": (
+        ("LOCK t IN SHARE UPDATE EXCLUSIVE MODE",),
+        ("LOCK t IN SHARE MODE", "LOCK t IN ROW EXCLUSIVE MODE", "LOCK t IN SHARE MODE"),
+    ),
+    "advisory": (("SELECT pg_advisory_xact_lock(7)",), ("SELECT pg_advisory_lock(7)",) * 2),
+    "unique key": (("INSERT INTO t VALUES (5, 5)",), ("INSERT INTO t VALUES (5, 6)",) * 2),
+    "concurrently": (("INSERT INTO t VALUES (4, 4)",), ("CREATE INDEX CONCURRENTLY ON t (b)",)),
+}
+
+ACTIVE = "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
+
+
+@pytest.fixture
+def table(database: Target) -> Target:
+    """A database with one table of one row."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t VALUES (1, 1)")
+    return database
+
+
+@contextmanager
+def queued(target: Target, people: Crowd, name: str) -> Iterator[None]:
+    """The scenario, with somebody near who is in nobody's way."""
+    holds, waits = SCENARIOS[name]
+    people.session("bystander", "BEGIN", "SELECT 1")
+    for statement in holds:
+        people.session("holder", "BEGIN", statement)
+    with ExitStack() as stack:
+        for statement in waits:
+            alone = "CONCURRENTLY" in statement
+            stack.enter_context(waiting(target, statement if alone else f"BEGIN; {statement}"))
+        yield
+
+
+def edges(forest: Forest) -> dict[int, set[int]]:
+    """Who waits for whom; 0 for a prepared transaction."""
+    return {node.id: {max(pid, 0) for pid in node.blockers} for node in forest.nodes if node.waits}
+
+
+def truth(target: Target) -> dict[int, set[int]]:
+    """The same from the server."""
+    with SyncConnection(target, application_name="onlooker") as connection:
+        rows = connection.fetch(
+            "SELECT coalesce(CASE WHEN backend_type = 'parallel worker' THEN leader_pid END, pid),"
+            " pg_blocking_pids(pid)::text FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+    return {pid: {int(each) for each in text.strip("{}").split(",")} for pid, text in rows}
+
+
+def by_application(locks: Locks) -> dict[str, list[Node]]:
+    """The nodes by what they call themselves."""
+    found: dict[str, list[Node]] = {}
+    for node in locks.forest.nodes:
+        found.setdefault(node.session.application if node.session else "", []).append(node)
+    return found
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_servers_own_graph(name: str, table: Target, people: Crowd) -> None:
+    """Every edge is one of pg_blocking_pids and none is missing; the bystander is no part."""
+    with queued(table, people, name):
+        locks = read(table)
+        real = truth(table)
+    assert edges(locks.forest) == real
+    assert len(real) == len(SCENARIOS[name][1])
+    assert set(by_application(locks)) == {"holder", "waiter"}
+    assert all(node.waits is None for node in by_application(locks)["holder"])
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_what_an_end_releases(name: str, table: Target, people: Crowd) -> None:
+    """Each in the way is ended in turn: exactly those go on who were foretold."""
+    holds, waits = SCENARIOS[name]
+    for place in range(len(holds) + len(waits)):
+        with crowd(table) as others, queued(table, others, name):
+            forest = read(table).forest
+            ordered = sorted(forest.nodes, key=lambda node: node.id)
+            node = ordered[min(place, len(ordered) - 1)]
+            if node.release is None:
+                continue
+            with SyncConnection(table, application_name="onlooker") as admin:
+                admin.execute(f"SELECT pg_terminate_backend({node.id}, 5000)")
+                gone_on = _moved(admin, forest, node)
+        if node.release.in_turn and len(holds) > 1:
+            assert gone_on <= set(node.release.at_once)
+        else:
+            assert gone_on == set(node.release.at_once), (name, place)
+
+
+def _moved(admin: SyncConnection, forest: Forest, ended: Node) -> set[int]:
+    """Whose statement is done, once that has settled; they all keep their transactions open."""
+    waiters = {node.id for node in forest.nodes if node.waits} - {ended.id}
+    expected = set(ended.release.at_once) if ended.release else set()
+    for _ in range(300):
+        if _done(admin, waiters) >= expected:
+            break
+        admin.execute("SELECT pg_sleep(0.01)")
+    admin.execute("SELECT pg_sleep(0.05)")
+    return _done(admin, waiters)
+
+
+def _done(admin: SyncConnection, waiters: set[int]) -> set[int]:
+    active = {row[0] for row in admin.fetch(ACTIVE)}
+    return waiters - active
+
+
+def test_a_waiter_that_holds_already_goes_before_those_it_keeps_out(
+    table: Target, people: Crowd
+) -> None:
+    """The server's queue is not in order of arrival there, and the forest knows it."""
+    people.session("holder", "BEGIN", "SELECT * FROM t")
+    with (
+        waiting(table, ALTER, "alter") as alter,
+        waiting(table, "BEGIN; LOCK t IN ACCESS EXCLUSIVE MODE", "other"),
+    ):
+        real = truth(table)
+        assert edges(read(table).forest) == real
+    upgrading = "BEGIN; SELECT * FROM t; LOCK t IN SHARE ROW EXCLUSIVE MODE"
+    people.session("writer", "BEGIN", "INSERT INTO t VALUES (8, 8)")
+    with (
+        running(table, "BEGIN; SELECT * FROM t; SELECT pg_sleep(0.2)", "early"),
+        waiting(table, ALTER, "alter") as alter,
+        waiting(table, upgrading, "upgrading"),
+    ):
+        real = truth(table)
+        assert edges(read(table).forest) == real
+    assert alter in real
+
+
+def test_prepared_transactions(preparing: Server) -> None:
+    """They have no process: the node carries the name, and only a decision ends it."""
+    target = preparing.create_database("prepared_forest")
+    with SyncConnection(target) as session:
+        session.execute("CREATE TABLE t (b int); INSERT INTO t VALUES (1); CREATE TABLE u ()")
+        session.execute("BEGIN; LOCK u; PREPARE TRANSACTION 'innocent'")
+        session.execute("BEGIN; UPDATE t SET b = 2; PREPARE TRANSACTION 'left'")
+    with waiting(target, "UPDATE t SET b = 3"), waiting(target, "ALTER TABLE t ADD c int"):
+        locks = read(target)
+        assert edges(locks.forest) == truth(target)
+    (root,) = locks.forest.roots
+    assert root.prepared is not None
+    assert (root.prepared.name, root.prepared.database) == ("left", target.database)
+    assert root.remedy is not None
+    assert root.remedy.action == "decide"
+    assert root.remedy.command == "COMMIT PREPARED 'left'; or ROLLBACK PREPARED 'left';"
+    with SyncConnection(target) as session:
+        session.execute("ROLLBACK PREPARED 'left'")
+        session.execute("ROLLBACK PREPARED 'innocent'")
+    preparing.drop_database(target.database)
+
+
+@pytest.mark.parametrize(
+    ("statements", "action"),
+    [
+        (("BEGIN", "LOCK t"), "terminate"),
+        (("LOCK", "SELECT pg_advisory_lock(7)"), "terminate"),
+    ],
+)
+def test_what_works_on_a_session_that_runs_nothing(
+    table: Target, people: Crowd, statements: tuple[str, ...], action: str
+) -> None:
+    """Idle, in a transaction or not: a cancel does nothing, and a real one proves it."""
+    people.session("holder", *(each for each in statements if each != "LOCK"))
+    wants = "SELECT pg_advisory_lock(7)" if statements[0] == "LOCK" else "SELECT * FROM t"
+    with waiting(table, wants), SyncConnection(table, application_name="onlooker") as admin:
+        (root,) = read(table).forest.roots
+        assert root.remedy is not None
+        assert root.remedy.action == action
+        admin.execute(f"SELECT pg_cancel_backend({root.id})")
+        admin.execute("SELECT pg_sleep(0.1)")
+        assert [each.id for each in read(table).forest.roots] == [root.id]
+        admin.execute(f"SELECT pg_terminate_backend({root.id}, 5000)")
+        assert read(table).forest.roots == ()
+
+
+def test_what_works_on_a_running_statement(table: Target) -> None:
+    """A cancel ends the statement and its transaction, and with it the lock."""
+    with running(table, "SELECT a, pg_sleep(60) FROM t", "report") as root, waiting(table, ALTER):
+        (node,) = read(table).forest.roots
+        assert node.id == root
+        assert node.remedy is not None
+        assert node.remedy.action == "cancel"
+        with SyncConnection(table, application_name="onlooker") as admin:
+            admin.execute(f"SELECT pg_cancel_backend({root})")
+            for _ in range(300):
+                if not read(table).forest.waiters:
+                    break
+                admin.execute("SELECT pg_sleep(0.01)")
+        assert read(table).forest == Forest()
+
+
+def test_the_revision_that_runs_there(table: Target, people: Crowd) -> None:
+    """Where dbtool put it into its application_name."""
+    people.session("dbtool revision ae10b2c3", "BEGIN", "LOCK t")
+    with waiting(table, "SELECT * FROM t"):
+        (root,) = read(table).forest.roots
+    assert root.session is not None
+    assert root.session.revision == "ae10b2c3"
+
+
+def test_a_relation_of_another_database_is_not_named_wrongly(
+    table: Target, server: Server, people: Crowd
+) -> None:
+    """Its number means another table here, so that the number and the database are all."""
+    people.session("holder", "BEGIN", "LOCK t")
+    with waiting(table, "SELECT * FROM t"):
+        nodes = read(server.target()).forest.nodes
+    things = {node.waits.thing for node in nodes if node.waits}
+    assert len(things) == 1
+    assert things.pop().endswith(f" of database {table.database}")
+
+
+def test_a_plain_role_sees_the_forest_and_is_told_what_it_cannot_see(
+    table: Target, people: Crowd
+) -> None:
+    """Edges are right; what would end the holder is unknown, never guessed."""
+    people.session("holder", "BEGIN", "SELECT * FROM t")
+    with SyncConnection(table) as admin:
+        admin.execute("CREATE ROLE onlooking LOGIN")
+    with waiting(table, ALTER), waiting(table, "SELECT * FROM t"):
+        locks = read(dataclasses.replace(table, user="onlooking"))
+        real = truth(table)
+    with SyncConnection(table) as admin:
+        admin.execute("DROP ROLE onlooking")
+    assert edges(locks.forest) == real
+    (root,) = locks.forest.roots
+    assert root.remedy is not None
+    assert root.remedy.action == "unknown"
+    assert locks.sight.hidden == 3
+    assert "insufficient privilege" not in str(locks)
+
+
+def test_redacts_every_statement(table: Target, people: Crowd) -> None:
+    """No literal of anybody leaves the server's activity."""
+    people.session("holder", "BEGIN", "UPDATE t SET b = 987654 WHERE a = 1")
+    with waiting(table, "UPDATE t SET b = 987655 WHERE a = 1 /* token=987656 */"):
+        assert "98765" not in str(read(table))
+
+
+def test_quiet_where_nobody_waits(table: Target, people: Crowd) -> None:
+    """Open transactions, prepared statements and kept locks alone make no forest."""
+    people.session("api", "BEGIN", "SELECT * FROM t")
+    people.session("worker", "SELECT pg_advisory_lock(9)")
+    with running(table, "SELECT pg_sleep(60) FROM t"):
+        assert read(table).forest == Forest()
