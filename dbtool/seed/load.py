@@ -3,12 +3,14 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from asyncpg.exceptions import (
     AdminShutdownError,
+    ConnectionDoesNotExistError,
     DiskFullError,
     IntegrityConstraintViolationError,
     InterfaceError,
@@ -131,17 +133,39 @@ async def _copy_all(
 
 
 async def _copy(connection: Connection, each: Load, advance: Callable[[int], None]) -> None:
+    copying = connection.copy_to_table(
+        each.table.bare_name,
+        schema_name=each.table.schema,
+        columns=list(each.population.generators),
+        source=_chunks(connection, each, advance),
+        format="text",
+        timeout=None,
+    )
     try:
-        await connection.copy_to_table(
-            each.table.bare_name,
-            schema_name=each.table.schema,
-            columns=list(each.population.generators),
-            source=_chunks(connection, each, advance),
-            format="text",
-            timeout=None,
-        )
+        await _while_connected(connection, copying)
     except PostgresError as error:
         raise told(error, each.table.shown) from error
+
+
+async def _while_connected(connection: Connection, copying: Coroutine[Any, Any, str]) -> None:
+    """Run a copy; asyncpg waits for ever on a socket that was closed while it was full."""
+    task = asyncio.ensure_future(copying)
+    lost: list[Connection] = []
+
+    def end(closed: Connection) -> None:
+        lost.append(closed)
+        task.cancel()
+
+    connection.add_termination_listener(end)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not lost:
+            raise
+        raise ConnectionDoesNotExistError("connection was closed in the middle") from None
+    finally:
+        if not lost:
+            connection.remove_termination_listener(end)
 
 
 async def _chunks(

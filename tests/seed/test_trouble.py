@@ -1,10 +1,12 @@
 """Seeding where something is in the way: a full disk, a pooler, a lock, another run."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -295,3 +297,38 @@ def test_a_connection_lost_in_the_middle_of_a_copy(
     assert watched.blocks == 1
     assert "socket.send()" not in caplog.text
     assert users(migrated) == 0
+
+
+def test_a_connection_lost_while_the_server_takes_no_more(
+    migrated: Target, example: Models
+) -> None:
+    """A server that stopped reading and then went away does not keep the command for ever."""
+    watched = Watched(lambda: stopping.start())
+
+    def stop_and_end() -> None:
+        with SyncConnection(migrated) as other:
+            pid = other.fetchval(
+                "SELECT pid FROM pg_stat_activity"
+                " WHERE application_name = 'dbtool seed' AND datname = current_database()"
+            )
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                settled(lambda: watched.blocks)
+                other.execute("SELECT pg_terminate_backend($1::int)", pid)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+
+    stopping = threading.Thread(target=stop_and_end)
+    with pytest.raises(OperationError) as caught:
+        seed(migrated, example, Request(rows=3_000_000, tables=("users",)), progress=watched)
+    stopping.join()
+    assert caught.value.message == 'the connection was lost while "users" was filled'
+    assert users(migrated) == 0
+
+
+def settled(count: Callable[[], int]) -> None:
+    """Return when a number has not changed for a while."""
+    last = -1
+    while last != (now := count()):
+        last = now
+        time.sleep(0.5)
