@@ -1,5 +1,7 @@
 """What the rules of explain judge: a plan, its times, and what the catalog knows."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dbtool.explain.estimates import Estimates
@@ -22,9 +24,26 @@ class Analysis:
     ran: tuple[Node, ...] = field(init=False, repr=False)
     """The nodes that were executed."""
 
+    _by_kind: Mapping[str, tuple[Node, ...]] = field(init=False, repr=False)
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "estimates", Estimates(self.plan))
         object.__setattr__(self, "ran", tuple(node for node in self.plan.nodes if node.executed))
+        by_kind: dict[str, list[Node]] = defaultdict(list)
+        for node in self.ran:
+            by_kind[node.kind].append(node)
+        frozen = {kind: tuple(nodes) for kind, nodes in by_kind.items()}
+        object.__setattr__(self, "_by_kind", frozen)
+
+    def of_kind(self, *kinds: str) -> tuple[Node, ...]:
+        """The executed nodes of some kinds, in the order of the plan."""
+        found = [node for kind in kinds for node in self._by_kind.get(kind, ())]
+        return tuple(sorted(found, key=lambda node: node.id) if len(kinds) > 1 else found)
+
+    def inputs(self, node: Node) -> tuple[Node, ...]:
+        """The nodes whose rows a node takes."""
+        below = self.plan.children(node)
+        return tuple(each for each in below if each.relationship not in ("InitPlan", "SubPlan"))
 
     def part(self, node: Node) -> float:
         """The node's own share of the time; 1 where the plan carries no times."""

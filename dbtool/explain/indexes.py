@@ -21,6 +21,9 @@ _EXPRESSION = re.compile(
 )
 """A function of one column, immutable and so fit for an index, that is compared."""
 
+_ORDER = re.compile(r'(?:(?P<alias>\w+|"[^"]+")\.)?(?P<column>\w+|"[^"]+")(?P<down> DESC)?')
+"""A key of an order that is a column."""
+
 _DAY = re.compile(r"= '(\d{4}-\d\d-\d\d)'::date")
 
 LEAST_NARROWED = 10
@@ -73,6 +76,30 @@ def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
     whole = whole and {term.column for term in found} <= set(columns)
     if not whole and not _narrows(table, node, found):
         return Proposal(columns, reason=_too_wide(columns))
+    if table and (table.partition or table.kind == "p"):
+        return Proposal(columns, reason=_partitioned(columns))
+    return _written(node, columns)
+
+
+def propose_order(analysis: Analysis, node: Node, keys: Iterable[str]) -> Proposal:
+    """The index that a scan could read in the order of `keys`, after what fixes its columns."""
+    order = [_ORDER.fullmatch(key) for key in keys]
+    named = [
+        each for each in order if each and each["alias"] in (None, node.alias, f'"{node.alias}"')
+    ]
+    if not named or len(named) < len(order) or len({each["down"] for each in named}) > 1:
+        return Proposal(reason="the order is not one of plain columns of one table, all one way")
+    conditions = [node.text(key) for key in ("Index Cond", "Filter") if node.text(key)]
+    fixed = [term for each in conditions for term in terms(each, node.alias) if term.equality]
+    columns = tuple(
+        dict.fromkeys(
+            [*(term.column for term in fixed if not term.cast)]
+            + [each["column"].strip('"') for each in named]
+        )
+    )
+    table = analysis.table(node)
+    if table and any(index.columns[: len(columns)] == columns for index in table.indexes):
+        return Proposal(columns, reason="an index in that order exists; the planner left it")
     if table and (table.partition or table.kind == "p"):
         return Proposal(columns, reason=_partitioned(columns))
     return _written(node, columns)

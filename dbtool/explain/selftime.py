@@ -98,6 +98,11 @@ class _Wall:
 _LEADER = -1
 
 
+def process_times(node: Node) -> tuple[float, ...]:
+    """How long each process that the plan tells apart spent in a node, the leader first."""
+    return tuple(_time_in(node, process) for process in _processes(node))
+
+
 def _processes(node: Node) -> tuple[int, ...]:
     """The processes whose times the plan tells apart."""
     return (_LEADER, *(worker.number for worker in node.workers if worker.actual))

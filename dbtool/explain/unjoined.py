@@ -2,14 +2,27 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from dbtool.explain.plan import Node, Plan
 
-_CONDITIONS = ("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Hash Cond", "Merge Cond")
+_CONDITIONS = (
+    *("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Hash Cond", "Merge Cond"),
+    *("Function Call", "Table Function Call", "Order By", "TID Cond"),
+)
 
 
-def unjoined(plan: Plan) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """The names on both sides of each such join; a side of one row multiplies nothing."""
+@dataclass(frozen=True, slots=True)
+class Unjoined:
+    """A join without a condition, and the names on its two sides."""
+
+    node: Node
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+
+def unjoined(plan: Plan) -> Iterator[Unjoined]:
+    """Each such join; a side of one row multiplies nothing."""
     for node in plan.nodes:
         if node.kind != "Nested Loop" or node.text("Join Filter"):
             continue
@@ -18,7 +31,7 @@ def unjoined(plan: Plan) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
             continue
         left, right = _names(plan, outer), _names(plan, inner)
         if left and right and not _mentions(plan, inner, left):
-            yield left, right
+            yield Unjoined(node, left, right)
 
 
 def _names(plan: Plan, node: Node) -> tuple[str, ...]:
@@ -28,6 +41,7 @@ def _names(plan: Plan, node: Node) -> tuple[str, ...]:
 def _mentions(plan: Plan, node: Node, names: tuple[str, ...]) -> bool:
     """Whether a condition on the inner side speaks of the outer one."""
     pattern = re.compile("|".join(rf'(?<![\w"])"?{re.escape(name)}"?\.' for name in names))
-    return any(
-        pattern.search(each.text(key)) for each in (node, *plan.below(node)) for key in _CONDITIONS
+    below = (node, *plan.below(node))
+    return any(pattern.search(each.text(key)) for each in below for key in _CONDITIONS) or any(
+        pattern.search(shown) for each in below for shown in each.texts("Output")
     )

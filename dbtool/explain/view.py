@@ -136,8 +136,8 @@ def refusal(explained: Explained) -> UsageError | None:
 
 def _remarks(examined: Examined) -> Iterator[str]:
     if examined.times is None:
-        for left, right in unjoined(examined.plan):
-            yield f"no condition joins {', '.join(left)} with {', '.join(right)}"
+        for join in unjoined(examined.plan):
+            yield f"no condition joins {', '.join(join.left)} with {', '.join(join.right)}"
     if examined.times is not None:
         yield from _inside(examined, examined.times)
         yield from _doubts(examined.times)

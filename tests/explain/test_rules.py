@@ -8,7 +8,9 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.explain import offline
 from dbtool.explain.analysis import Analysis, analyse
+from dbtool.explain.examined import Examined
 from dbtool.explain.facts import Facts, IndexFacts, TableFacts
 from dbtool.explain.rules import (
     RULES,
@@ -28,6 +30,7 @@ from dbtool.explain.rules import (
 )
 from dbtool.explain.run import explain
 from dbtool.finding import Finding, Severity, judge, rule_name
+from dbtool.sql.classify import Kind, classify
 from dbtool.sql.script import Role, split
 from tests.explain.plans import node, plan
 
@@ -54,6 +57,23 @@ def test_every_rule_has_both_examples() -> None:
         assert "When:" in (rule.__doc__ or "")
 
 
+WRITES = frozenset({Kind.INSERT, Kind.UPDATE, Kind.DELETE})
+
+
+def run(shop: Target, query: str) -> Examined:
+    """A statement explained on its server."""
+    (examined,) = explain(shop, query).statements
+    return examined
+
+
+def written(shop: Target, query: str) -> Examined:
+    """A statement that writes, as somebody else ran it and saved the plan."""
+    with SyncConnection(shop) as connection:
+        text = connection.fetchval(f"EXPLAIN (ANALYZE, VERBOSE, BUFFERS, FORMAT JSON) {query}")
+    (examined,) = offline.examine(text, "stdin").statements
+    return examined
+
+
 @pytest.mark.parametrize(("rule", "kind", "sql"), _EXAMPLES)
 def test_examples(shop: Target, rule: ModuleType, kind: str, sql: str) -> None:
     """The last statement of a bad block triggers its rule on a real server, of a good one not."""
@@ -66,7 +86,7 @@ def test_examples(shop: Target, rule: ModuleType, kind: str, sql: str) -> None:
         for statement in before:
             own = statement.startswith("SET ")
             connection.execute(f"ALTER DATABASE own_shop {statement}" if own else statement)
-    (examined,) = explain(shop, query).statements
+    examined = written(shop, query) if classify(query) in WRITES else run(shop, query)
     rules = [finding.rule for finding in examined.findings]
     assert (rule_name(rule.__name__) in rules) == (kind == "Bad"), rules
 

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.indexes import propose
 from dbtool.explain.plan import Node
+from dbtool.explain.rules.ordered_scan_filters import reads_on
 from dbtool.explain.wording import count, duration, where
 from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.report import percent
@@ -40,7 +41,7 @@ def check(analysis: Analysis) -> Iterator[Finding]:
         if node.kind in _KINDS and (per_loop := node.number("Rows Removed by Filter")):
             kept, removed = max(node.rows / node.loops, 1), per_loop * node.loops
             enough = removed >= LEAST_REMOVED and per_loop >= LEAST_RATIO * kept
-            if enough and analysis.matters(node):
+            if enough and analysis.matters(node) and not reads_on(analysis, node):
                 yield from _finding(analysis, node, removed)
 
 

@@ -25,9 +25,10 @@ SELECT count(*) FROM orders o JOIN customers c ON c.id = o.customer_id WHERE c.n
 from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
+from dbtool.explain.memory import allowance, caution
 from dbtool.explain.plan import Node
-from dbtool.explain.wording import count, memory, plenty, where
-from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.explain.wording import count, memory, where
+from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.report import percent
 
 NAME = rule_name(__name__)
@@ -63,13 +64,10 @@ def _finding(analysis: Analysis, node: Node, batches: float, share: float) -> Fi
         evidence=(
             f"it takes {percent(share)} of the time; the whole table needs about {memory(whole)}",
             *_growth(node, batches),
+            caution(analysis),
         ),
         location=where(node),
-        fix=Fix(
-            "sql",
-            f"SET LOCAL work_mem = '{plenty(whole / multiplier)}';",
-            "in the transaction of this query",
-        ),
+        fix=allowance(whole / multiplier),
     )
 
 

@@ -26,9 +26,10 @@ SELECT sum(total) FROM orders WHERE courier BETWEEN 'courier 1' AND 'courier 5';
 from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
+from dbtool.explain.memory import allowance
 from dbtool.explain.plan import Node
-from dbtool.explain.wording import count, plenty, where
-from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.explain.wording import count, where
+from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.report import percent
 
 NAME = rule_name(__name__)
@@ -57,9 +58,5 @@ def _finding(node: Node, lossy: float, exact: float) -> Finding:
         certainty=Certainty.MEASURED,
         evidence=(f"{count(again)} rows were read again and discarded",),
         location=where(node),
-        fix=Fix(
-            "sql",
-            f"SET LOCAL work_mem = '{plenty((lossy + exact) * KILOBYTES_PER_PAGE)}';",
-            "in the transaction of this query",
-        ),
+        fix=allowance((lossy + exact) * KILOBYTES_PER_PAGE),
     )

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.indexes import Proposal, propose
 from dbtool.explain.plan import Node
+from dbtool.explain.rules.join_filter_discards import cause
 from dbtool.explain.wording import count, title, where
 from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.report import percent
@@ -69,6 +70,8 @@ def _judge(analysis: Analysis, node: Node, outer: Node, inner: Node) -> Iterator
         )
         return
     scan = _scan(analysis, inner)
+    if cause(node.text("Join Filter")):
+        return
     discarded = node.number("Rows Removed by Join Filter") * node.loops
     discarded += scan.number("Rows Removed by Filter") * scan.loops if scan else 0
     if scan and scan.kind == "Seq Scan" and discarded >= LEAST_DISCARDED * max(node.rows, 1):

@@ -43,8 +43,11 @@ STALE = 0.1
 """Share of a table's rows changed since ANALYZE from which on its statistics are stale."""
 
 _CONDITIONS = ("Filter", "Index Cond", "Recheck Cond")
-_GUESSED = frozenset({"CTE Scan", "WorkTable Scan", "Recursive Union", "SetOp"})
-"""Nodes whose rows nothing tells the planner: they repeat another node's error, or a guess."""
+_GUESSED = frozenset({"CTE Scan", "WorkTable Scan", "Recursive Union", "SetOp", "Function Scan"})
+"""Nodes whose rows nothing tells the planner: they repeat another node's error, or a guess.
+
+Functions in FROM have a rule of their own.
+"""
 
 _JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join"})
 
@@ -72,7 +75,7 @@ def _begins_here(analysis: Analysis, node: Node) -> bool:
 
 def _finding(analysis: Analysis, node: Node, estimate: Estimate) -> Iterator[Finding]:
     """The finding, where the estimate decided something or can be mended."""
-    join = _join_above(analysis, node)
+    join = join_above(analysis, node)
     per_loop = " per loop" if node.loops > 1 else ""
     consequence = f"{title(join)} (#{join.id}) was chosen on that estimate" if join else ""
     fix, cause = _fix(analysis, node)
@@ -103,7 +106,8 @@ def _condition(node: Node) -> str:
     return f"the condition is {' and '.join(shown)}" if shown else ""
 
 
-def _join_above(analysis: Analysis, node: Node) -> Node | None:
+def join_above(analysis: Analysis, node: Node) -> Node | None:
+    """The nearest join whose method depended on a node's estimate."""
     above = analysis.plan.parent(node)
     while above is not None:
         if above.kind in _JOINS:

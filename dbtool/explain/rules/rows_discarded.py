@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.indexes import propose
 from dbtool.explain.plan import Node
+from dbtool.explain.rules.cast_hides_index import hidden
 from dbtool.explain.wording import count, duration, times, where
 from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.report import percent
@@ -35,8 +36,8 @@ LEAST_RATIO = 10
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report sequential scans whose filter keeps almost nothing."""
-    for node in analysis.ran:
-        if node.kind == "Seq Scan" and discards(node) and analysis.matters(node):
+    for node in analysis.of_kind("Seq Scan"):
+        if discards(node) and analysis.matters(node) and not hidden(analysis, node):
             yield _finding(analysis, node)
 
 

@@ -25,9 +25,10 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from dbtool.explain.analysis import Analysis
+from dbtool.explain.memory import allowance, caution
 from dbtool.explain.plan import Node, Value
-from dbtool.explain.wording import duration, memory, plenty, where
-from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.explain.wording import duration, memory, where
+from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.report import percent
 
 NAME = rule_name(__name__)
@@ -39,12 +40,12 @@ IN_MEMORY = 3
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report sorts that used disk."""
     for node in analysis.ran:
-        on_disk = _kilobytes_on_disk(node) if node.kind in _SORTS else 0
+        on_disk = kilobytes_on_disk(node) if node.kind in _SORTS else 0
         if on_disk and analysis.matters(node):
             yield _finding(analysis, node, on_disk)
 
 
-def _kilobytes_on_disk(node: Node) -> float:
+def kilobytes_on_disk(node: Node) -> float:
     """The largest spill of one process; each has its own work_mem."""
     parts = [node.props, *(worker.props for worker in node.workers)]
     sizes = [_number(part, "Sort Space Used") for part in parts if _spilled(part)]
@@ -66,7 +67,6 @@ def _number(part: Mapping[str, Value], key: str) -> float:
 
 
 def _finding(analysis: Analysis, node: Node, on_disk: float) -> Finding:
-    enough = plenty(on_disk * IN_MEMORY)
     share = duration(analysis.times.of(node).wall_ms)
     allowed = analysis.facts.work_mem
     keys = ", ".join(node.texts("Sort Key"))
@@ -79,7 +79,8 @@ def _finding(analysis: Analysis, node: Node, on_disk: float) -> Finding:
         evidence=(
             f"the sort took {share}, {percent(analysis.part(node))} of the time; it is by {keys}",
             f"in memory it would take about {memory(on_disk * IN_MEMORY)}",
+            caution(analysis),
         ),
         location=where(node),
-        fix=Fix("sql", f"SET LOCAL work_mem = '{enough}';", "in the transaction of this query"),
+        fix=allowance(on_disk * IN_MEMORY),
     )
