@@ -34,6 +34,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "lint": ("lint",),
     "explain": ("explain",),
     "locks": ("locks",),
+    "kill": ("kill",),
     "pool": ("pool",),
     "seed": ("seed",),
     "demo": ("demo",),

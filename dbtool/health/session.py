@@ -163,6 +163,13 @@ def _explained(error: Exception, target: Target) -> DbtoolError:
                 detail=str(error),
                 hint="Find who runs VACUUM FULL, CLUSTER or REINDEX on a system catalogue.",
             )
+        case asyncpg.InsufficientPrivilegeError():
+            return OperationError(
+                f"role {target.user} may not do that",
+                detail="\n".join(filter(None, (str(error), getattr(error, "detail", "")))),
+                hint="The role itself, a member of pg_signal_backend or a superuser may signal"
+                " a session; only a superuser may signal a superuser's.",
+            )
         case asyncpg.ProtocolViolationError() if "invalid command" in str(error):
             return _console(target)
         case asyncpg.ProtocolViolationError():

@@ -7,6 +7,7 @@ from typing import Protocol
 from dbtool.finding import Severity
 from dbtool.health.forest import Forest, Node
 from dbtool.health.identity import Server
+from dbtool.health.participant import Session
 from dbtool.health.wording import service
 from dbtool.report import duration
 
@@ -73,15 +74,14 @@ def named(node: Node) -> str:
         return f'the prepared transaction "{node.prepared.name}"'
     if node.session is None:
         return f"pid {node.id}, which has ended since,"
-    return f"pid {node.id} ({known_as(node)})"
+    return f"pid {node.id} ({known_as(node.session)})"
 
 
-def known_as(node: Node) -> str:
+def known_as(session: Session) -> str:
     """The application of a session, and the revision that runs there."""
-    assert node.session is not None
-    if node.session.revision:
-        return f"dbtool, revision {node.session.revision}"
-    return service(node.session.application)
+    if session.revision:
+        return f"dbtool, revision {session.revision}"
+    return service(session.application)
 
 
 def waits(tree: Tree) -> Iterator[str]:

@@ -155,8 +155,8 @@ def _who(node: Node) -> str:
     if session is None:
         return f"pid {node.id}, ended since"
     if session.hidden:
-        return f"pid {node.id} {known_as(node)}, role {session.role}, what it does is hidden"
-    who = f"pid {node.id} {known_as(node)}"
+        return f"pid {node.id} {known_as(session)}, role {session.role}, what it does is hidden"
+    who = f"pid {node.id} {known_as(session)}"
     if session.role:
         who += f", role {session.role}"
     if node.waits is None:
