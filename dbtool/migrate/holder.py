@@ -5,6 +5,7 @@ import secrets
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate import pooler
+from dbtool.migrate.lock import NOTICE_LOST_CLIENT
 
 _NAME = "dbtool migrations"
 _PATIENCE = "2s"
@@ -34,7 +35,8 @@ class Holder:
             lock = "pg_try_advisory_xact_lock" if self.pooled else "pg_try_advisory_lock"
             self.connection.fetchval(
                 f"SELECT pg_catalog.{lock}($1),"
-                f" pg_catalog.set_config('lock_timeout', '{_PATIENCE}', $2)",
+                f" pg_catalog.set_config('lock_timeout', '{_PATIENCE}', $2),"
+                f" {'NULL' if self.pooled else NOTICE_LOST_CLIENT}",
                 self.key,
                 bool(self.pooled),
             )

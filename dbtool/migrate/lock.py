@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 
 RUN, WORK = 0x6462_7475, 0x6462_7477
 
+NOTICE_LOST_CLIENT = """
+    CASE WHEN pg_catalog.version() LIKE '%linux%'
+          AND pg_catalog.current_setting('tcp_keepalives_idle')::int4 NOT BETWEEN 1 AND 60
+         THEN pg_catalog.set_config('tcp_keepalives_idle', '20', false)
+           || pg_catalog.set_config('tcp_keepalives_interval', '10', false)
+           || pg_catalog.set_config('tcp_keepalives_count', '4', false)
+           || pg_catalog.set_config('tcp_user_timeout', '60s', false) END
+"""
+"""SQL by which the server ends a session within a minute whose host is gone without a word.
+
+By itself Linux asks after two hours, and for so long what the session had locked stays locked.
+"""
+
 _TAKE = "SELECT pg_catalog.pg_try_advisory_lock($1, $2)"
 _GIVE = "SELECT pg_catalog.pg_advisory_unlock($1, $2)"
 _HELD = """
@@ -137,7 +150,7 @@ class RunLock:
         try:
             held = self._connection.fetchval(_HELD, RUN)
         except Exception as error:
-            raise lost(f"Our session on the server ended: {error}") from error
+            raise lost(f"Our session on the server ended: {str(error).rstrip('.')}.") from error
         if held != len(self._held):
             raise lost("Somebody released it on the server.")
 

@@ -22,8 +22,9 @@ from dbtool.migrate.waits import How, Limits, Patience, Waited
 from dbtool.ports import Progress
 from dbtool.report import counted, duration
 
-_INTRODUCE = """
-    SELECT CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
+_INTRODUCE = f"""
+    SELECT {lock.NOTICE_LOST_CLIENT},
+           CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
                  AND pg_catalog.version() LIKE '%linux%'
            THEN pg_catalog.set_config('client_connection_check_interval', '5s', false) END,
            CASE WHEN pg_catalog.current_setting('application_name') = ''
@@ -271,13 +272,14 @@ class Safety:
     def _wait_for_other_run(self) -> None:
         begun, told = time.monotonic(), False
         while standing := self._run_lock().take(self._table, self._watch.backends):
+            self.waited.for_run = time.monotonic() - begun
             if self._patience.is_over():
                 raise lock.refusal(self._table, standing, self.waited.for_run)
             if not told:
                 told = True
                 self._progress.note(f"waiting for another run: {_first(standing)}")
             self._patience.poll()
-            self.waited.for_run = time.monotonic() - begun
+        self.waited.for_run = time.monotonic() - begun
 
     def _tell_pause(self, seconds: float) -> None:
         limit, waiting = duration(self._limits.lock_timeout), self.vigil.untold()

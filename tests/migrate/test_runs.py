@@ -10,6 +10,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.guard import Permission
+from dbtool.migrate.holder import Holder
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import upgrade
@@ -212,3 +213,23 @@ def test_plan_that_changed_while_somebody_thought(
         assert stands == ("aaaa00000001" if new_revision else "aaaa00000002")
     finally:
         tunnel.drop_database("raced")
+
+
+def test_a_host_that_is_gone(dbtool: Dbtool, project: Small, tunnel: Server) -> None:
+    """The server ends both sessions within a minute, though nobody tells it that they ended."""
+    settings = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+    asked = ", ".join(f"current_setting('{each}')" for each in (*settings, "tcp_user_timeout"))
+    up = f'op.execute("CREATE TABLE kept AS SELECT ARRAY[{asked}] AS settings")'
+    project.revision("bbb3", "aaaa00000002", up)
+    target = tunnel.create_database("remote")
+    try:
+        ran = dbtool("--url", plain(target), "upgrade", "--yes", cwd=project.root)
+        assert ran.code == 0, ran.err
+        with SyncConnection(target) as connection:
+            revisions = connection.fetchval("SELECT settings FROM kept")
+        holder = Holder(target)
+        ours = holder.connection.fetchval(f"SELECT ARRAY[{asked}]")
+        holder.close()
+        assert revisions == ours == ["20", "10", "4", "60000"]
+    finally:
+        tunnel.drop_database("remote")
