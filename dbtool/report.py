@@ -227,7 +227,10 @@ def plain(value: object) -> object:
     if kind in _AS_THEY_ARE:
         return value
     if (names := _fields(kind)) is not None:  # type: ignore[arg-type]
-        return {name: plain(getattr(value, name)) for name in names}
+        return {
+            name: each if type(each := getattr(value, name)) in _AS_THEY_ARE else plain(each)
+            for name in names
+        }
     match value:
         case list() | tuple():
             return [plain(item) for item in value]

@@ -100,6 +100,7 @@ class _Linter:
         self.server = server
         self.rules = rules
         self._asked = _by_action(rules.statement)
+        self._together: dict[tuple[type, ...], tuple[StatementRule, ...]] = {}
         self._names = rules.names
         self._known = ALL.names
         self._begun = False
@@ -151,6 +152,7 @@ class _Linter:
             statements=tuple(judged),
             schema=self.schema,
             server=self.server,
+            kinds=frozenset([type(step.action) for each in judged for step in each.steps]),
         )
         said = [*permit.whole(said for rule in self.rules.whole for said in rule.check(whole))]
         for comment in permit.comments(self._names, self._known, certain=not migration.gaps):
@@ -215,9 +217,11 @@ class _Linter:
             yield Verdict(statement, steps, in_words(steps), *_parted(said))
 
     def _ask(self, subject: Subject) -> Iterator[Finding | Unknown]:
-        kinds = dict.fromkeys(type(step.action) for step in subject.steps)
-        rules = dict.fromkeys(rule for kind in kinds for rule in self._asked.get(kind, ()))
-        for rule in rules:
+        kinds = tuple([type(step.action) for step in subject.steps])
+        if kinds not in self._together:
+            rules = (rule for kind in kinds for rule in self._asked.get(kind, ()))
+            self._together[kinds] = tuple(dict.fromkeys(rules))
+        for rule in self._together[kinds]:
             yield from rule.check(subject)
 
 

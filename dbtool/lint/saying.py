@@ -26,6 +26,8 @@ class Seen(Generic[A]):
 
 def actions_of(whole: Whole, kind: type[A], way: str = "up") -> Iterator[Seen[A]]:
     """The actions of one kind on one way of a migration."""
+    if kind not in whole.kinds:
+        return
     for judged in ways(whole, way):
         for step in judged.steps:
             if isinstance(step.action, kind):

@@ -30,6 +30,9 @@ class Permit:
 
     def statement(self, said: Iterable[Said], line: int) -> Iterator[Said]:
         """What is left of what was said of the statement on a line."""
+        if not self.allowances:
+            yield from said
+            return
         for each in said:
             place = each.location.line if each.location else None
             held = [

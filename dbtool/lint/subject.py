@@ -132,14 +132,16 @@ class Subject:
     def tasks(self, *causes: Cause) -> Iterator[tuple[Step, Task]]:
         """The work the statement does for one of the causes, with the step that does it."""
         for step in self.steps:
-            for task in step.effect.of(*causes):
-                yield step, task
+            for task in step.effect.tasks:
+                if task.cause in causes:
+                    yield step, task
 
     def undecided(self, *causes: Cause) -> Iterator[tuple[Step, Missing]]:
         """What is missing for a verdict on one of the causes."""
         for step in self.steps:
-            for missing in step.effect.undecided(*causes):
-                yield step, missing
+            for missing in step.effect.missing:
+                if missing.cause in causes:
+                    yield step, missing
 
     def actions(self, kind: type[A]) -> Iterator[tuple[A, Effect]]:
         """The actions of one kind with their effects."""
@@ -191,12 +193,16 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """A whole migration before a rule; `schema` is the one after its way up."""
+    """A whole migration before a rule; `schema` is the one after its way up.
+
+    `kinds` are those of the actions in it: most rules are about one that few migrations have.
+    """
 
     migration: Migration
     statements: tuple[Judged, ...]
     schema: Schema
     server: int = 18
+    kinds: frozenset[type]
 
 
 class StatementRule(Protocol):

@@ -37,19 +37,23 @@ class Piece:
     line: int
 
 
-_LETTER = r"A-Za-z_\x80-\U0010ffff"
+# Classes that name ASCII alone: those that reach to the last character take long to compile.
+_LETTER = r"[^\x00-@\[-^`{-\x7f]"
+_PART = r"[^\x00-/:-@\[-^`{-\x7f]"
+_PART_OF_WORD = r"[^\x00-#%-/:-@\[-^`{-\x7f]"
+_OTHER = r"[\x00-!#%&*+,.:<=>?@\[\]^`{|}~\x7f]"
 _ESCAPED = r"'(?:[^'\\]|\\.|'')*+'"
-_TAG = rf"\$(?:[{_LETTER}][{_LETTER}0-9]*)?\$"
+_TAG = rf"\$(?:{_LETTER}{_PART}*)?\$"
 _QUOTED = rf"""
     [eE]{_ESCAPED}(?:\s*\n\s*{_ESCAPED})*+
   | '(?:[^']|'')*+'
   | "(?:[^"]|"")*+"
 """
-_WORD = rf"(?![eE]')[{_LETTER}][{_LETTER}0-9$]*+"
+_WORD = rf"(?![eE]'){_LETTER}{_PART_OF_WORD}*+"
 # No group may capture in here: inside a possessive repeat that trips the re module of 3.11.
 _RUN = re.compile(
     rf"""(?:
-    [^{_LETTER}0-9'"$\\;()/\-]
+    {_OTHER}
   | {_QUOTED}
   | {_WORD}
   | \$?[0-9]+

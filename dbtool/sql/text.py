@@ -3,12 +3,15 @@
 import re
 
 import postgast
+from postgast import pg_query_pb2 as pb
 
 from dbtool.errors import UsageError
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _NO_KEYWORD = 0
 _UNRESERVED = 1
+_TOKENS = frozenset(name.removesuffix("_P").lower() for name, _ in pb.Token.items())
+"""Words that may be keywords; the scanner is asked about no other."""
 
 
 class SqlSyntaxError(UsageError):
@@ -27,6 +30,8 @@ class SqlSyntaxError(UsageError):
 def quoted(name: str) -> str:
     """An identifier, in quotes where PostgreSQL needs them."""
     if _PLAIN.fullmatch(name):
+        if name not in _TOKENS:
+            return name
         (token,) = postgast.scan(name).tokens
         if token.keyword_kind in (_NO_KEYWORD, _UNRESERVED):
             return name

@@ -47,7 +47,7 @@ def execute(sql: str) -> str:
 
 def literally(sql: str) -> str:
     """SQL for `sa.text`, which takes a word behind a colon for a parameter."""
-    return _PARAMETER.sub(r"\\:\1", sql)
+    return _PARAMETER.sub(r"\\:\1", sql) if ":" in sql else sql
 
 
 def autocommit(*code: str) -> str:
