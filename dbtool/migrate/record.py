@@ -196,8 +196,9 @@ def driver_connection(context: MigrationContext) -> DBAPIConnection:
 
 def version_table_in_sql(context: MigrationContext) -> str:
     """The version table as Alembic's own statements name it."""
-    preparer = context.dialect.identifier_preparer
-    return str(preparer.format_table(context._version))
+    quote = context.dialect.identifier_preparer.quote
+    name, schema = quote(context.version_table), _named_schema(context)
+    return f"{quote(schema)}.{name}" if schema else name
 
 
 def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -206,14 +207,21 @@ def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 def _schema(context: MigrationContext) -> str | None:
     """The schema in which the version table is, or would be created."""
-    named = context.version_table_schema
     if context.as_sql or context.connection is None:
-        return named
-    translated = context.connection.get_execution_options().get("schema_translate_map") or {}
-    if schema := translated.get(named) or named:
-        return str(schema)
+        return context.version_table_schema
+    if schema := _named_schema(context):
+        return schema
     found: str | None = context.connection.scalar(_SCHEMA, {"name": context.version_table})
     return found
+
+
+def _named_schema(context: MigrationContext) -> str | None:
+    """The schema that Alembic's own statements name."""
+    named = context.version_table_schema
+    assert context.connection is not None
+    translated = context.connection.get_execution_options().get("schema_translate_map") or {}
+    schema: str | None = translated.get(named, named)
+    return schema
 
 
 def _step(step: RevisionStep, table: Table) -> Step:

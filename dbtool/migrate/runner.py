@@ -28,6 +28,7 @@ from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
 from dbtool.migrate.record import Record, Table
 from dbtool.migrate.safety import Safety
+from dbtool.migrate.script import read_directly
 from dbtool.migrate.servererror import chain
 from dbtool.migrate.statements import Statements
 from dbtool.migrate.tally import Tally
@@ -106,6 +107,7 @@ class Runner:
     ) -> None:
         """Run env.py once; `work` gives Alembic the steps and notes them in the record."""
         loaded = load(self.project, words)
+        read_directly(loaded.script)
 
         def guarded(heads: tuple[str, ...], context: MigrationContext) -> Iterable[RevisionStep]:
             try:
@@ -115,8 +117,7 @@ class Runner:
 
         failure: BaseException | None = None
         heard = Statements(lambda: record.executing, self.tally)
-        counted = self.tally.counting(lambda: record.executing)
-        with cancelling(self._cancel) as self.interruption, heard, counted, as_text():
+        with cancelling(self._cancel) as self.interruption, heard, as_text():
             try:
                 run(loaded, guarded, self.watch, **options(loaded))
             except BaseException as error:

@@ -55,6 +55,18 @@ def read_lazily(script: ScriptDirectory) -> None:
         _load_by(script, scripts)
 
 
+def read_directly(script: ScriptDirectory) -> None:
+    """Let every file be executed, and found without resolving its path part by part."""
+
+    def scripts() -> Iterator[Script]:
+        directories = map(Path, script._version_locations)
+        found = files(directories, script.recursive_version_locations)
+        yield from filter(None, (Script._from_path(script, path) for path in found))
+
+    if not script.sourceless:
+        _load_by(script, scripts)
+
+
 def _load_by(script: ScriptDirectory, scripts: Callable[[], Iterator[Script]]) -> None:
     script._load_revisions = scripts  # type: ignore[method-assign]
     script.revision_map._generator = scripts

@@ -57,6 +57,13 @@ class Step(Protocol):
         """
 
 
+class Heard(Step, Protocol):
+    """What is told of each statement afterwards too."""
+
+    def ran(self, statement: str, cursor: DBAPICursor, table: Table) -> None:
+        """It has run, or was left out."""
+
+
 class Statements:
     """Hears of each statement of env.py's engines while a revision runs.
 
@@ -65,7 +72,7 @@ class Statements:
     AUTOCOMMIT) is run by `step`.
     """
 
-    def __init__(self, running: Callable[[], Table | None], step: Step) -> None:
+    def __init__(self, running: Callable[[], Table | None], step: Heard) -> None:
         self._running = running
         self._step = step
 
@@ -130,20 +137,18 @@ class Statements:
                 if self._step.leaving(connection):
                     table.leaves_transaction()
                 return False
-            wrapped = self._step.inside(statement, connection)
-            if wrapped is None:
-                return True
-            if wrapped.then is None:
-                return False
-            run(wrapped.sql)
-            wrapped.then(cursor.rowcount)
-            return True
-        table.leaves_transaction()
-        concurrently = _CONCURRENTLY.match(statement) is not None
-        with without_lock_timeout(connection) if concurrently else nullcontext():
-            self._step.alone(
-                statement, lambda: run(statement), connection, concurrently=concurrently
-            )
+            if wrapped := self._step.inside(statement, connection):
+                run(wrapped.sql)
+                if wrapped.then is not None:
+                    wrapped.then(cursor.rowcount)
+        else:
+            table.leaves_transaction()
+            concurrently = _CONCURRENTLY.match(statement) is not None
+            with without_lock_timeout(connection) if concurrently else nullcontext():
+                self._step.alone(
+                    statement, lambda: run(statement), connection, concurrently=concurrently
+                )
+        self._step.ran(statement, cursor, table)
         return True
 
     def _committed(self, connection: Connection) -> None:

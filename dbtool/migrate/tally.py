@@ -1,12 +1,9 @@
 """Count what each revision of a run did: statements, rows, attempts, time at locks."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import Engine, ExecutionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from dbtool.migrate.journal import writes_version
@@ -70,38 +67,19 @@ class Tally:
         self._current.at_locks += now - self._since
         self._since = now
 
-    @contextmanager
-    def counting(self, running: Callable[[], Table | None]) -> Iterator[None]:
-        """Count the rows of every engine's statements while the block lasts."""
-
-        def ended(
-            _connection: Connection,
-            cursor: DBAPICursor,
-            statement: str,
-            _parameters: object,
-            _context: ExecutionContext,
-            _many: bool,
-        ) -> None:
-            table = running()
-            if table is None:
-                return
-            if table.name in statement and writes_version(statement, table.name):
-                self._current.statements -= 1
-            else:
-                self._current.rows += _changed(cursor, statement)
-
-        event.listen(Engine, "after_cursor_execute", ended)
-        try:
-            yield
-        finally:
-            event.remove(Engine, "after_cursor_execute", ended)
-
     def inside(self, statement: str, connection: DBAPIConnection) -> Wrapped | None:
         """Count a statement in a transaction, unless it is left out."""
         wrapped = self._guard.inside(statement, connection)
         if wrapped is not None:
             self._current.statements += 1
         return wrapped
+
+    def ran(self, statement: str, cursor: DBAPICursor, table: Table) -> None:
+        """Count the rows it changed; what records the revision is none of its statements."""
+        if table.name in statement and writes_version(statement, table.name):
+            self._current.statements -= 1
+        else:
+            self._current.rows += _changed(cursor, statement)
 
     def leaving(self, connection: DBAPIConnection) -> bool:
         """Nothing of this is to be counted."""

@@ -20,9 +20,8 @@ def as_text() -> Iterator[None]:
     built = HeadMaintainer._update_version
 
     def written(heads: HeadMaintainer, from_: str, to_: str) -> None:
-        sql = _statement(heads.context, from_, to_)
-        done = heads.context.impl._exec(sql) if sql else None
-        if done is None or done.rowcount != 1:
+        connection, sql = heads.context.connection, _statement(heads.context, from_, to_)
+        if connection is None or sql is None or connection.exec_driver_sql(sql).rowcount != 1:
             return built(heads, from_, to_)  # which says what is wrong
         heads.heads.remove(from_)
         heads.heads.add(to_)
@@ -37,11 +36,7 @@ def as_text() -> Iterator[None]:
 
 def _statement(context: MigrationContext, from_: str, to_: str) -> str | None:
     """None where it takes SQLAlchemy to write it."""
-    if context.as_sql or context.connection is None:
-        return None
-    if context.connection.get_execution_options().get("schema_translate_map"):
-        return None
-    if not (_PLAIN.fullmatch(from_) and _PLAIN.fullmatch(to_)):
+    if context.as_sql or not (_PLAIN.fullmatch(from_) and _PLAIN.fullmatch(to_)):
         return None
     table = version_table_in_sql(context)
     return f"UPDATE {table} SET version_num='{to_}' WHERE {table}.version_num = '{from_}'"
