@@ -1,7 +1,7 @@
 """Bring together what migrations say of themselves, what is known of the schema, and the rules."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dbtool.statement import Migration
 
 STDIN = "-"
+STDIN_NAME = "stdin"
 OLDEST, NEWEST = 15, 18
 """The versions of the server that are judged for; the newest where nobody names one."""
 
@@ -30,13 +31,15 @@ OLDEST, NEWEST = 15, 18
 class Found:
     """The migrations to judge, with those before them, and why those.
 
-    `from_empty` says that they begin with an empty database, so that all of it is known.
+    `from_empty` says that they begin with an empty database, so that all of it is known; `own`
+    that they were named, or are known to be new.
     """
 
     migrations: "tuple[Migration, ...]"
     chosen: str
     notes: tuple[str, ...] = ()
     from_empty: bool = True
+    own: bool = True
 
 
 def names_sql(places: Sequence[str]) -> bool:
@@ -66,17 +69,23 @@ def _other_file(path: Path) -> bool:
     return path.suffix != ".py" and path.is_file()
 
 
-def scripts(places: Sequence[str], *, one_transaction: bool) -> Found:
-    """Files, directories and stdin as migrations, in this order."""
+def texts(places: Sequence[str]) -> dict[str, str]:
+    """What files, the scripts below directories, and stdin say, in this order."""
     from dbtool.sql import files
-    from dbtool.sql.migration import migration
 
     texts: dict[str, str] = {}
     for place in places:
         if place == STDIN:
-            texts["stdin"] = _stdin()
+            texts[STDIN_NAME] = _stdin()
         else:
             texts |= {str(path): files.read(path) for path in files.scripts(Path(place))}
+    return texts
+
+
+def scripts(texts: Mapping[str, str], *, one_transaction: bool) -> Found:
+    """Scripts of SQL as migrations, by their names."""
+    from dbtool.sql.migration import migration
+
     found = tuple(
         migration(text, name, one_transaction=one_transaction) for name, text in texts.items()
     )
@@ -92,7 +101,7 @@ def _stdin() -> str:
         raise UsageError(
             "there is no SQL on stdin", hint="Pipe it in: dbtool upgrade --sql | dbtool lint -"
         )
-    text = decoded(sys.stdin.buffer.read(), "stdin")
+    text = decoded(sys.stdin.buffer.read(), STDIN_NAME)
     if not text.strip():
         raise UsageError("stdin is empty", hint="See what the command before the pipe says.")
     return text
@@ -117,7 +126,7 @@ def revisions(call: Call, names: tuple[str, ...], since: str | None) -> Found:
     with output.reserved():
         wanted = Wanted(names, since or call.settings.keys.lint_since, down=True)
         found = operations(_project(call, names), wanted)
-    return Found(found.migrations, found.chosen, found.notes)
+    return Found(found.migrations, found.chosen, found.notes, own=found.own)
 
 
 def all_new(found: Found) -> tuple[str, ...]:
@@ -210,6 +219,15 @@ def measured(call: Call, found: Found, major: int | None, start: "Baseline | Non
     from dbtool.lint.measured import measure
 
     return measure(found.migrations, major=major, baseline=start, progress=call.progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was said of migrations, and how they were read."""
+
+    found: Found
+    linted: "Linted"
+    notes: tuple[str, ...] = ()
 
 
 def notes_on(found: Found, measured: "Measured | None", start: "Baseline | None") -> list[str]:

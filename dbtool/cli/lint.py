@@ -1,6 +1,7 @@
 """`dbtool lint`: what each migration would do to a live database."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,6 +127,16 @@ def lint(
             help="How large the tables are, to say for how long each change blocks them.",
         ),
     ] = None,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="Write the safe way into the files, where nobody has to decide anything."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", "--diff", help="With --fix: show it, and write nothing."),
+    ] = False,
     export_stats: Annotated[
         Path | None,
         typer.Option(
@@ -138,7 +149,8 @@ def lint(
     """Say what each migration would do to a live database, before it does.
 
     It knows the schema from the history, and connects nowhere unless an option says so. What
-    is fine as it is can be allowed beside it: # dbtool: allow RULE -- reason.
+    is fine as it is can be allowed beside it: # dbtool: allow RULE -- reason. With --fix it
+    rewrites statements in place; what may be applied somewhere already has to be named.
     """
     from dbtool.cli import judging
     from dbtool.lint import view
@@ -149,25 +161,39 @@ def lint(
     _refuse(given, "--export-stats; --stats, --schema and --baseline take a URL themselves")
     if baseline is not None and not measure:
         raise UsageError("--baseline is for --measure: without it nothing is run")
+    if dry_run and not fix:
+        raise UsageError("--dry-run is for --fix: without it nothing is written")
     places = [each if each == judging.STDIN else checked(each) for each in what or ()]
     rules = judging.rules(call, select, ignore)
-    if judging.names_sql(places):
+    is_sql = judging.names_sql(places)
+    if is_sql:
         _refuse({"--since": since is not None}, "revisions, and SQL was given")
-        found = judging.scripts(places, one_transaction=one_transaction)
-        known = judging.baseline(call, "--schema", schema)
     else:
         given = {"--schema": schema is not None, "--one-transaction": one_transaction}
         _refuse(given, "SQL; revisions have their history")
         if places and since is not None:
             raise UsageError("--since leaves nothing out of what is named; give a range: a:b")
-        found, known = judging.revisions(call, tuple(places), since), None
+    known = judging.baseline(call, "--schema", schema)
     start = judging.baseline(call, "--baseline", baseline) or known
     sizes = judging.sizes(call, stats)
     judge = judging.Judge(rules, pg or call.settings.keys.lint_pg, known, sizes)
-    measured = judging.measured(call, found, judge.major, start) if measure else None
-    linted = judge(found, measured)
-    notes = tuple(judging.notes_on(found, measured, start))
-    return view.report(linted, call.command, notes=notes)
+    texts = judging.texts(places) if is_sql else {}
+
+    def judged(texts: Mapping[str, str]) -> judging.Judgement:
+        if is_sql:
+            found = judging.scripts(texts, one_transaction=one_transaction)
+        else:
+            found = judging.revisions(call, tuple(places), since)
+        measured = judging.measured(call, found, judge.major, start) if measure else None
+        notes = judging.notes_on(found, measured, start)
+        return judging.Judgement(found, judge(found, measured), tuple(notes))
+
+    if fix:
+        from dbtool.cli import fixing
+
+        return fixing.fix(call, judged, texts, dry_run=dry_run)
+    once = judged(texts)
+    return view.report(once.linted, call.command, notes=once.notes)
 
 
 def _refuse(given: dict[str, bool], what: str) -> None:

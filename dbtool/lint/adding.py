@@ -9,7 +9,7 @@ from dbtool.lint.actions import AddColumn
 from dbtool.lint.code.adding import Addition, without_constraint
 from dbtool.lint.code.statements import without, written_beside
 from dbtool.lint.effect import Cause, Effect, Task
-from dbtool.lint.schema import Type
+from dbtool.lint.schema import Name, Table, Type
 from dbtool.lint.subject import Subject
 
 _UNKNOWN = Type("text")
@@ -53,7 +53,7 @@ def addition(subject: Subject, each: Added, kind: int | None = None) -> Addition
         table=each.action.table,
         column=column.name,
         type=column.type or _UNKNOWN,
-        key=table.primary_key if table else (),
+        parts=_parts(subject, table) if table and table.partition_by else (),
         value=value or str(column.default or ""),
         required=bool(column.not_null),
     )
@@ -66,3 +66,11 @@ def apart(subject: Subject, each: Added, *kinds: int) -> str:
     if pb.CONSTR_DEFAULT in kinds:
         new = replace(new, value="", required=False)
     return without_constraint(new, sql, plain)
+
+
+def _parts(subject: Subject, table: Table) -> tuple[Name, ...]:
+    """The tables with the rows of a partitioned one, named as the team would."""
+    family = (each.name for each in subject.schema.family(table) if not each.partition_by)
+    return tuple(
+        Name("", each.name) if subject.shown(each) == each.name else each for each in family
+    )

@@ -5,6 +5,7 @@ only takes notes.
 """
 
 import io
+import linecache
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
@@ -37,12 +38,13 @@ class Operations:
     """What revisions would run, in the order of the history.
 
     `chosen` says which are judged and why those; `notes` what a reader should know about how
-    the statements were found.
+    the statements were found. `own` is false where others may have run what is judged.
     """
 
     migrations: tuple[Migration, ...]
     chosen: str
     notes: tuple[str, ...] = ()
+    own: bool = True
 
 
 def operations(project: Project, wanted: Wanted | None = None) -> Operations:
@@ -64,12 +66,14 @@ class _Reading:
     chosen: Chosen | None = None
 
     def read(self) -> Operations:
+        linecache.checkcache()  # a revision may have been rewritten since it was read before
         loaded = load(self.project, _WORDS, io.StringIO())
         read_lazily(loaded.script)
         rendering = Rendering(loaded, partial(self._work, loaded.script))
         rendering.run()
         assert self.chosen is not None
-        return Operations(together(self.runs), self.chosen.why, tuple(rendering.notes))
+        found, chosen = together(self.runs), self.chosen
+        return Operations(found, chosen.why, tuple(rendering.notes), chosen.own)
 
     def _work(
         self, script: ScriptDirectory, environment: EnvironmentContext, context: MigrationContext

@@ -33,11 +33,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The revisions to judge, all that are needed to reach them, and why those."""
+    """The revisions to judge, all that are needed to reach them, and why those.
+
+    `own` says that they were named, or that the main branch has none of them.
+    """
 
     judged: frozenset[str]
     needed: frozenset[str]
     why: str
+    own: bool = True
 
 
 def given(wanted: Wanted) -> Wanted:
@@ -64,7 +68,8 @@ def choose(script: ScriptDirectory, wanted: Wanted) -> Chosen:
     judged = found - settled
     why = _why(new, len(judged))
     why += f", after {wanted.since}" if settled else ""
-    return Chosen(judged, history.with_ancestors(judged), why)
+    known = not isinstance(new, str)
+    return Chosen(judged, history.with_ancestors(judged), why, own=known)
 
 
 def _not_on_main(history: "_History") -> Unmerged | str:

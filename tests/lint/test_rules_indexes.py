@@ -52,7 +52,7 @@ def test_an_index_of_an_unknown_table() -> None:
     assert found.fix is not None
     assert found.fix.code == (
         "with op.get_context().autocommit_block():\n"
-        '    op.drop_index("i", postgresql_concurrently=True)'
+        '    op.execute("DROP INDEX CONCURRENTLY i")'
     )
 
 

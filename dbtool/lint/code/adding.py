@@ -4,19 +4,21 @@ from dataclasses import dataclass
 
 from dbtool.lint.code.calls import call, chain, execute, literally, sql_name, string
 from dbtool.lint.code.columns import not_null_steps, within
-from dbtool.lint.code.rows import in_batches
 from dbtool.lint.code.types import backfill, sqlalchemy_type
 from dbtool.lint.schema import Name, Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addition:
-    """The column to be added; `value` is the SQL that fills it, `key` the table's primary key."""
+    """The column to be added; `value` is the SQL that fills it.
+
+    `parts` are the tables that hold the rows of a partitioned one.
+    """
 
     table: Name
     column: str
     type: Type
-    key: tuple[str, ...] = ()
+    parts: tuple[Name, ...] = ()
     value: str = ""
     required: bool = False
 
@@ -68,12 +70,8 @@ def default_from_now_on(addition: Addition) -> str:
 
 def filled(addition: Addition) -> str:
     """The value in the rows that exist, a stretch at a time."""
-    table, name = sql_name(addition.table), sql_name(addition.column)
-    if len(addition.key) == 1:
-        sql = f"UPDATE {table} SET {name} = {addition.value} WHERE {name} IS NULL"
-        if batches := in_batches(sql, addition.table, addition.key[0]):
-            return batches
-    return backfill(addition.table, addition.column, addition.value)
+    parts = addition.parts or (addition.table,)
+    return "\n".join(backfill(part, addition.column, addition.value) for part in parts)
 
 
 def with_default(addition: Addition, column: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from dbtool.lint.code.calls import autocommit, call, chain, execute, sql_name, string
 from dbtool.lint.code.columns import not_null_steps, validate, within
-from dbtool.lint.code.indexes import create_index, index_call
-from dbtool.lint.code.statements import not_valid, with_argument
+from dbtool.lint.code.indexes import index_call
+from dbtool.lint.code.statements import Keyed, not_valid, with_argument
 from dbtool.lint.schema import Constraint, Holds, Index, Name, Table
 from dbtool.statement import Statement
 
@@ -35,7 +35,9 @@ def add_check(table: Name, name: str, condition: str) -> str:
     )
 
 
-def index_chain(table: Name, constraint: Constraint, nullable: Iterable[str] = ()) -> str:
+def index_chain(
+    table: Name, constraint: Constraint, said: Keyed, nullable: Iterable[str] = ()
+) -> str:
     """Build the index while writes go on, then make the constraint of it.
 
     `nullable` are columns of a primary key that have to become NOT NULL before.
@@ -48,16 +50,18 @@ def index_chain(table: Name, constraint: Constraint, nullable: Iterable[str] = (
         unique=True,
     )
     proofs = [step for column in nullable for step in not_null_steps(table, column)]
+    distinct = ["postgresql_nulls_not_distinct=True"] if said.nulls_not_distinct else []
+    built = autocommit(index_call(index, *distinct, "postgresql_concurrently=True"))
     return chain(
-        *proofs, create_index(index), using_index(table, constraint.kind, index.name, index.name)
+        *proofs, built, using_index(table, constraint.kind, index.name, index.name, said.behind)
     )
 
 
-def using_index(table: Name, kind: Holds, name: str, index: str) -> str:
-    """Make a constraint of an index that exists."""
+def using_index(table: Name, kind: Holds, name: str, index: str, behind: str = "") -> str:
+    """Make a constraint of an index that exists; `behind` is when it is looked at."""
     return execute(
         f"ALTER TABLE {sql_name(table)} ADD CONSTRAINT {sql_name(name)}"
-        f" {_WORDS[kind]} USING INDEX {sql_name(index)}"
+        f" {_WORDS[kind]} USING INDEX {sql_name(index)}{behind}"
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import postgast
 from google.protobuf.descriptor import FieldDescriptor
@@ -168,6 +169,31 @@ def foreign_key(sql: str, step: int, name: str) -> str:
     return str(postgast.deparse(tree))
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """What is said of a key beside its columns; `behind` is when it is looked at."""
+
+    behind: str = ""
+    nulls_not_distinct: bool = False
+
+
+def keyed(sql: str, step: int) -> Keyed:
+    """What is said of the UNIQUE or PRIMARY KEY that a command at a place adds."""
+    tree, _ = _command(*statement_of(sql, step))
+    made = _definition(tree.stmts[0].stmt.alter_table_stmt.cmds[0])
+    written = made.column_def.constraints if made.HasField("column_def") else (made,)
+    late, deferred, equal, within = False, False, False, False
+    for each in (node.constraint for node in written):
+        within = each.contype in _KEYS or (within and each.contype in _HOW)
+        if within:
+            late |= each.deferrable or each.contype in _DEFERRABLE
+            deferred |= each.initdeferred or each.contype == pb.CONSTR_ATTR_DEFERRED
+            equal |= each.nulls_not_distinct
+    behind = " DEFERRABLE" if late or deferred else ""
+    return Keyed(f"{behind} INITIALLY DEFERRED" if deferred else behind, equal)
+
+
+_KEYS = (pb.CONSTR_UNIQUE, pb.CONSTR_PRIMARY)
 _PLAIN = (pb.CONSTR_DEFAULT, pb.CONSTR_NOTNULL, pb.CONSTR_NULL)
 _DEFERRABLE = (pb.CONSTR_ATTR_DEFERRABLE, pb.CONSTR_ATTR_DEFERRED)
 _HOW = (*_DEFERRABLE, pb.CONSTR_ATTR_NOT_DEFERRABLE, pb.CONSTR_ATTR_IMMEDIATE)

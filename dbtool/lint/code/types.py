@@ -129,6 +129,19 @@ def sqlalchemy_type(type_: Type) -> str | None:
     return None if type_.modifiers else _SQLALCHEMY.get(type_.name)
 
 
+def type_said(said: str) -> Type | None:
+    """The type that SQLAlchemy's words stand for; None for others than those written here."""
+    for name, words in _SQLALCHEMY.items():
+        if words == said:
+            return Type(name)
+    words, _, modifiers = said.removesuffix(")").partition("(")
+    names = [name for name, each in _WITH_MODIFIERS.items() if each == words]
+    if not names:
+        return None
+    given = tuple(int(each) for each in modifiers.split(",") if each.strip())
+    return Type(names[0], modifiers=given)
+
+
 def _value(change: Change) -> str:
     return change.value or f"{sql_name(change.column)}::{change.type}"
 

@@ -28,6 +28,7 @@ from dataclasses import replace
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AddConstraint
 from dbtool.lint.code.constraints import index_chain
+from dbtool.lint.code.statements import keyed
 from dbtool.lint.constraining import name_of, nullable
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
@@ -39,7 +40,10 @@ ACTIONS = (AddConstraint,)
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Report primary keys that build their index."""
-    for action, effect in subject.actions(AddConstraint):
+    for place, step in enumerate(subject.steps):
+        action, effect = step.action, step.effect
+        if not isinstance(action, AddConstraint):
+            continue
         tasks = [*effect.of(Cause.PRIMARY_KEY, Cause.PRIMARY_KEY_NULLABLE)]
         if any(effect.of(Cause.PRIMARY_KEY)):
             name = name_of(subject, action)
@@ -50,14 +54,19 @@ def check(subject: Subject) -> Iterator[Finding]:
                 *locked(subject, effect),
                 *worked(subject, tasks),
                 about=action.table,
-                fix=_fix(subject, action, name),
+                fix=_fix(subject, action, place, name),
             )
 
 
-def _fix(subject: Subject, action: AddConstraint, name: str) -> Fix | None:
+def _fix(subject: Subject, action: AddConstraint, place: int, name: str) -> Fix | None:
     table = subject.table(action.table)
     if table is not None and table.partition_by:
         return None
     constraint = replace(action.constraint, name=name)
-    code = index_chain(action.table, constraint, nullable(table, constraint.columns))
+    code = index_chain(
+        action.table,
+        constraint,
+        keyed(subject.statement.sql, place),
+        nullable(table, constraint.columns),
+    )
     return Fix("python", code, "build the index while writes go on")

@@ -24,6 +24,7 @@ from dataclasses import replace
 from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AddConstraint
 from dbtool.lint.code.constraints import index_chain, partitioned_unique
+from dbtool.lint.code.statements import keyed
 from dbtool.lint.constraining import name_of
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
@@ -35,7 +36,10 @@ ACTIONS = (AddConstraint,)
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Report unique constraints that build their index."""
-    for action, effect in subject.actions(AddConstraint):
+    for place, step in enumerate(subject.steps):
+        action, effect = step.action, step.effect
+        if not isinstance(action, AddConstraint):
+            continue
         tasks = [*effect.of(Cause.UNIQUE)]
         if tasks:
             name = name_of(subject, action)
@@ -46,16 +50,16 @@ def check(subject: Subject) -> Iterator[Finding]:
                 *locked(subject, effect),
                 *worked(subject, tasks),
                 about=action.table,
-                fix=_fix(subject, action, name),
+                fix=_fix(subject, action, place, name),
             )
 
 
-def _fix(subject: Subject, action: AddConstraint, name: str) -> Fix:
+def _fix(subject: Subject, action: AddConstraint, place: int, name: str) -> Fix:
     constraint = replace(action.constraint, name=name)
     table = subject.table(action.table)
     if table is not None and table.partition_by:
         family = [each for each in subject.schema.family(table) if not each.partition_by]
         code = partitioned_unique(action.table, constraint, family)
         return Fix("python", code, "make a unique index of those of the partitions")
-    code = index_chain(action.table, constraint)
+    code = index_chain(action.table, constraint, keyed(subject.statement.sql, place))
     return Fix("python", code, "build the index while writes go on")

@@ -30,6 +30,7 @@ from dbtool.lint.actions import AddColumn
 from dbtool.lint.adding import Added, added, addition, apart, fails
 from dbtool.lint.code import chain
 from dbtool.lint.code.constraints import index_chain
+from dbtool.lint.code.statements import keyed
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
 from dbtool.lint.schema import Holds
@@ -64,6 +65,7 @@ def _fix(subject: Subject, each: Added) -> Fix:
         suffix = "pkey" if constraint.kind is Holds.PRIMARY_KEY else f"{new.column}_key"
         constraint = replace(constraint, name=f"{new.table.name}_{suffix}")
     nullable = (new.column,) if constraint.kind is Holds.PRIMARY_KEY else ()
+    said = keyed(subject.statement.sql, each.place)
     column = apart(subject, each, pb.CONSTR_UNIQUE, pb.CONSTR_PRIMARY)
-    code = chain(column, index_chain(new.table, constraint, nullable))
+    code = chain(column, index_chain(new.table, constraint, said, nullable))
     return Fix("python", code, "add it bare, and build the index while everybody goes on")

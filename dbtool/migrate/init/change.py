@@ -43,14 +43,19 @@ def read(path: Path) -> str | None:
         raise UsageError(f'"{path}" is not UTF-8', detail=str(error)) from error
 
 
-def write(root: Path, changes: Sequence[Change], directories: Sequence[str] = ()) -> None:
+def write(
+    root: Path,
+    changes: Sequence[Change],
+    directories: Sequence[str] = (),
+    command: str = "dbtool init",
+) -> None:
     """Write the files, each as a whole, after making sure that none changed meanwhile."""
     for change in changes:
         if read(root / change.path) != change.before:
             raise OperationError(
                 f'"{change.path}" changed since it was read',
                 detail="Nothing was written.",
-                hint="Run dbtool init again.",
+                hint=f"Run {command} again.",
             )
     done: list[str] = []
     at = ""
