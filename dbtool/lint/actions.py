@@ -143,10 +143,11 @@ class ValidateConstraint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlterConstraint:
-    """ALTER TABLE … ALTER CONSTRAINT."""
+    """ALTER TABLE … ALTER CONSTRAINT; `enforced` is None where that stays as it is."""
 
     table: Name
     constraint: str
+    enforced: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Literal
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
 from dbtool.lint.actions import Action, Rename, SetVariable, Transaction
 from dbtool.lint.allow import allowances
-from dbtool.lint.effects import State, absent, effect_of
+from dbtool.lint.course import course
+from dbtool.lint.effects import State, absent, effect_of, references
 from dbtool.lint.linted import Linted as Linted
 from dbtool.lint.linted import Outcome, Verdict
 from dbtool.lint.plainly import in_words
 from dbtool.lint.read import Read, read_all
 from dbtool.lint.replay import apply
 from dbtool.lint.rules import COMMENT_RULES, OPT_IN, RULES, WHOLE_RULES
-from dbtool.lint.schema import Schema
+from dbtool.lint.schema import Name, Schema
 from dbtool.lint.settled import Permit
 from dbtool.lint.subject import (
     CommentRule,
@@ -127,16 +128,23 @@ class _Linter:
 
     def _doubt(self, statement: Statement, action: Action) -> None:
         """A history that changes what it never made did not begin with an empty database."""
-        if self.schema.complete:
-            missing = absent(action, State(self.schema, Session(), self.server, statement.sql))
-            self.schema.complete = missing is None or not missing.tasks
+        if not self.schema.complete:
+            return
+        missing = absent(action, State(self.schema, Session(), self.server, statement.sql))
+        gone = missing is not None and bool(missing.tasks)
+        self.schema.complete = not gone and all(map(self._stands, references(action)))
+
+    def _stands(self, name: Name) -> bool:
+        """Whether a table that is referred to exists."""
+        return self.schema.table(name) is not None
 
     def _close(self, migration: Migration) -> None:
         """What could not be read may have made anything; the next one has a session of its own."""
         if migration.gaps:
             self.schema.complete = False
+            self.schema.doubted = True
         self.schema.search_path = ("public",)
-        self._begun = True
+        self._begun = self._begun or bool(migration.up)
 
     def judge(self, migration: Migration) -> Outcome:
         self.schema.judging = True
@@ -187,6 +195,7 @@ class _Linter:
         transaction: int | None = None
         read = read_all([statement.sql for statement in statements])
         session = Session(renamed=_renamed(read))
+        whole = course(statements, read)
         seen = self.measured.of(migration) if self.measured and way == "up" else ()
         for number, (statement, actions) in enumerate(zip(statements, read, strict=True)):
             alone = statement.transaction is None and not session.explicit
@@ -206,12 +215,16 @@ class _Linter:
                     schema=self.schema,
                     session=session,
                     migration=migration,
+                    course=whole,
+                    number=number,
                     server=self.server,
                 )
                 sure = ran and seen[number].failure is None
                 told = (_said_of(each, subject, sure) for each in self._ask(subject))
                 said = [*permit.statement(told, statement.line)]
             for place in actions.turns:
+                if way == "up":
+                    self._doubt(statement, actions[place])
                 apply(self.schema, actions[place])
             _remember(session, Done(statement, steps))
             yield Verdict(statement, steps, in_words(steps), *_parted(said))

@@ -190,11 +190,13 @@ class Schema:
 
     `complete` says that the history was replayed from an empty database, so that what is not
     here does not exist. Names without a schema are looked for along `search_path`. While
-    `judging`, what is created is new: no deployed program uses it yet.
+    `judging`, what is created is new: no deployed program uses it yet. `doubted` says that some
+    of the history could not be read, which may have changed or dropped anything.
     """
 
     def __init__(self, *, complete: bool = False) -> None:
         self.complete = complete
+        self.doubted = False
         self.search_path: tuple[str, ...] = ("public",)
         self.tables: dict[Name, Table] = {}
         self.views: dict[Name, View] = {}

@@ -41,6 +41,19 @@ def judged(*texts: str, schema: Schema | None = None) -> None:
     lint([Migration(name="1", file="f.sql", up=statements)], schema=schema)
 
 
+@pytest.mark.parametrize("sql", ["DELETE FROM t WHERE a = %s", "SELECT %(name)s FROM t"])
+def test_where_a_driver_puts_values_in(sql: str) -> None:
+    """A placeholder of a driver stands for some value."""
+    assert not isinstance(read(sql)[0], Unparsable)
+
+
+def test_a_placeholder_does_not_hide_an_error() -> None:
+    """What is no SQL with any value is reported where it was written."""
+    [found] = read("SELEC %s FROM t")
+    assert isinstance(found, Unparsable)
+    assert found.offset == 0
+
+
 @pytest.mark.parametrize("complete", [True, False])
 def test_nothing_that_parses_is_too_much(complete: bool) -> None:
     """Every kind of statement passes through reading, effects, rules and replay."""

@@ -152,7 +152,8 @@ def test_a_part_that_cannot_be_read() -> None:
     """Behind a gap a table that nobody has seen may exist."""
     gap = migration(name="1", judged=False, gaps=(Gap(3, "it reads the database"),))
     index = migration("CREATE INDEX i ON orders (state)")
-    known = lint([migration(name="1", judged=False), index], schema=Schema(complete=True))
+    first = migration("CREATE TABLE other (id integer)", name="1", judged=False)
+    known = lint([first, index], schema=Schema(complete=True))
     behind = lint([gap, index], schema=Schema(complete=True))
     assert steps(known)[0].effect.fails is not None
     assert steps(behind)[0].effect.fails is None
@@ -172,3 +173,35 @@ def test_a_function_of_somebody_else() -> None:
     (step,) = steps(linted)
     assert [each.cause for each in step.effect.missing] == [Cause.VOLATILE_DEFAULT]
     assert "volatile-default" in {each.rule for each in linted.unknowns}
+
+
+def test_a_history_that_begins_behind_its_tables() -> None:
+    """Revisions that stand on tables nobody made did not begin with an empty database."""
+    empty = migration(name="1")
+    change = migration("ALTER TABLE orders ADD COLUMN a text", name="2")
+    refer = migration("CREATE TABLE own (id int REFERENCES orders)", name="2")
+    for second in (change, refer):
+        later = migration("CREATE INDEX i ON users (name)", name="3")
+        linted = lint([empty, second, later], schema=Schema(complete=True))
+        assert "fails-on-known-schema" not in {each.rule for each in linted.findings}
+
+
+def test_only_the_first_of_many_errors_is_told() -> None:
+    """What follows the use of a table that is not there stands on a schema nobody knows."""
+    first = migration("CREATE TABLE own (id int)", name="1")
+    wrong = migration("ALTER TABLE ordres ADD a int", "ALTER TABLE ordres ADD b int", name="2")
+    linted = lint([first, wrong], schema=Schema(complete=True))
+    found = [each for each in linted.findings if each.rule == "fails-on-known-schema"]
+    assert [each.title for each in found] == ["it fails: relation ordres does not exist"]
+
+
+def test_an_error_behind_a_part_that_cannot_be_read() -> None:
+    """What is known to exist may have been dropped there."""
+    first = migration("CREATE TABLE own (id int)", name="1", judged=False)
+    gap = migration(name="2", judged=False, gaps=(Gap(3, "it reads the database"),))
+    linted = lint(
+        [first, gap, migration("CREATE TABLE own (id int)", name="3")],
+        schema=Schema(complete=True),
+    )
+    assert "fails-on-known-schema" not in {each.rule for each in linted.findings}
+    assert "fails-on-known-schema" in {each.rule for each in linted.unknowns}

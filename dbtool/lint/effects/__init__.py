@@ -1,7 +1,7 @@
 """Say what an action does to a live server, given all that is known before it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from dbtool.lint.effects import (
     typechange,
 )
 from dbtool.lint.effects.making import State as State
-from dbtool.lint.schema import Name
+from dbtool.lint.schema import Constraint, Name
 
 
 def effect_of(action: act.Action, state: State) -> Effect:
@@ -52,6 +52,20 @@ def absent(action: act.Action, state: State) -> Effect | None:
     full = state.schema.full(name)
     why = f"relation {name} does not exist"
     return Effect(tasks=(Task(Work.FAIL, full, Cause.MISSING, why, "42P01"),))
+
+
+def references(action: act.Action) -> Iterator[Name]:
+    """The other tables that the foreign keys of a change refer to."""
+    match action:
+        case act.AddConstraint(constraint=one):
+            found: tuple[Constraint, ...] = (one,)
+        case act.CreateTable(constraints=found) | act.AddColumn(constraints=found):
+            pass
+        case _:
+            return
+    for each in found:
+        if each.references is not None and each.references != action.table:
+            yield each.references
 
 
 def _of_view(action: act.Action, state: State) -> bool:

@@ -64,8 +64,14 @@ def coerced(old: Type, new: Type, schema: Schema) -> tuple[Coerced, Type]:
         return Coerced.SAME, new
     before, _ = base(old, schema)
     after, constrained = base(new, schema)
+    domain = before.named != old.named
+    if domain and old.modifiers == new.modifiers and _same(old, new, schema):
+        return Coerced.SAME, new
     if constrained and not _same(old, new, schema):
         return Coerced.CONVERTED, new
+    if domain:
+        # The server does not look into a domain for the length or precision of its values.
+        before = replace(before, modifiers=())
     return _plain(before, after, schema), new
 
 

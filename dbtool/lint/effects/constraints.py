@@ -159,13 +159,30 @@ def validate(action: act.ValidateConstraint, state: State) -> Effect:
 
 
 def alter(action: act.AlterConstraint, state: State) -> Effect:
-    """ALTER CONSTRAINT."""
+    """ALTER CONSTRAINT: its triggers change, and where it is enforced again its rows are proven."""
     table = state.table(action.table)
     made = Making().lock(Lock.ACCESS_EXCLUSIVE, table)
     constraint = table.constraints.get(action.constraint)
-    if constraint is not None and constraint.references is not None:
-        made.lock(Lock.ROW_EXCLUSIVE, state.table(constraint.references))
+    if constraint is None:
+        if action.enforced and not table.complete:
+            fact = f"whether {action.constraint} is enforced already, and what it refers to"
+            made.lacks(Cause.FOREIGN_KEY, table, fact)
+    elif constraint.references is not None:
+        other = state.table(constraint.references)
+        if action.enforced is None or action.enforced == constraint.enforced:
+            made.lock(Lock.ROW_EXCLUSIVE, other)
+        elif not action.enforced:
+            made.lock(Lock.ACCESS_EXCLUSIVE, other)
+        else:
+            _enforced(made, table, other, state)
     return made.done()
+
+
+def _enforced(made: Making, table: Table, other: Table, state: State) -> None:
+    made.lock(Lock.SHARE_ROW_EXCLUSIVE, other)
+    for here, there in ((table, other), (other, table)):
+        for each in _storages(here, state):
+            made.task(Work.SCAN, each, Cause.FOREIGN_KEY, str(there.name))
 
 
 def drop(action: act.DropConstraint, state: State) -> Effect:

@@ -1,5 +1,6 @@
 """Read SQL text into actions with PostgreSQL's own parser; whatever is in it, nothing is raised."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -13,6 +14,7 @@ from dbtool.lint.read.names import Node
 from dbtool.lint.read.turns import Read as Read
 
 _JOINT = "\n;\n"
+_PLACEHOLDER = re.compile(r"%s|%\(\w+\)s")
 
 
 def read(sql: str) -> Read:
@@ -22,8 +24,20 @@ def read(sql: str) -> Read:
     except DecodeError:
         return Read(_too_deep(sql))
     except postgast.PgQueryError as error:
-        offset = max(error.cursorpos - 1, 0)
-        return Read([[act.Unparsable(message=error.message, offset=offset)]])
+        return _filled(sql) or Read([_unparsable(error)])
+
+
+def _unparsable(error: postgast.PgQueryError) -> list[act.Action]:
+    return [act.Unparsable(message=error.message, offset=max(error.cursorpos - 1, 0))]
+
+
+def _filled(sql: str) -> Read | None:
+    """What the text does with some value in each place where the driver puts one in."""
+    filled = _PLACEHOLDER.sub(" NULL ", sql)
+    try:
+        return read(filled) if filled != sql and postgast.parse(filled) else None
+    except (DecodeError, postgast.PgQueryError):
+        return None
 
 
 def read_all(texts: Sequence[str]) -> list[Read]:

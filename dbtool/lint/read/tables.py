@@ -168,7 +168,11 @@ def _drop_constraint(name: Name, command: Node) -> act.Action:
 def _alter_constraint(name: Name, command: Node) -> act.Action:
     made = _definition(command)
     inner = getattr(made, made.WhichOneof("node"))
-    return act.AlterConstraint(table=name, constraint=getattr(inner, "conname", "") or command.name)
+    return act.AlterConstraint(
+        table=name,
+        constraint=getattr(inner, "conname", "") or command.name,
+        enforced=inner.is_enforced if getattr(inner, "alter_enforceability", False) else None,
+    )
 
 
 def _attach(name: Name, command: Node) -> act.Action:

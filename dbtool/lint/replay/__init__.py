@@ -28,6 +28,7 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.SetExpression: columns.set_expression,
     act.ChangeIdentity: columns.change_identity,
     act.AddConstraint: columns.new_constraint,
+    act.AlterConstraint: columns.alter_constraint,
     act.ValidateConstraint: columns.validate,
     act.DropConstraint: columns.drop_constraint,
     act.AlterTable: others.alter_table,

@@ -138,6 +138,17 @@ def validate(schema: Schema, action: act.ValidateConstraint) -> None:
                 _change(schema, table.name, column, lambda c: replace(c, not_null=True))
 
 
+def alter_constraint(schema: Schema, action: act.AlterConstraint) -> None:
+    """ALTER CONSTRAINT: what is enforced again has been proven for every row."""
+    if (enforced := action.enforced) is not None:
+        _constraint(
+            schema,
+            action.table,
+            action.constraint,
+            lambda c: replace(c, valid=enforced, enforced=enforced),
+        )
+
+
 def drop_constraint(schema: Schema, action: act.DropConstraint) -> None:
     """DROP CONSTRAINT, with the index that came with it."""
     whole = known(schema, action.table).constraints.get(action.constraint)
