@@ -51,8 +51,7 @@ def test_an_index_of_an_unknown_table() -> None:
     )
     assert found.fix is not None
     assert found.fix.code == (
-        "with op.get_context().autocommit_block():\n"
-        '    op.execute("DROP INDEX CONCURRENTLY i")'
+        'with op.get_context().autocommit_block():\n    op.execute("DROP INDEX CONCURRENTLY i")'
     )
 
 
@@ -86,6 +85,27 @@ def test_foreign_keys_of_one_table() -> None:
     assert findings("foreign-key-without-index", sql) == [
         "note: n: no index on foreign key (a), (b)"
     ]
+
+
+def test_a_foreign_key_to_a_list_of_kinds() -> None:
+    """What is known by its name is hardly ever deleted."""
+    sql = "CREATE TABLE k (name text PRIMARY KEY); CREATE TABLE n (kind text REFERENCES k)"
+    assert findings("foreign-key-without-index", sql) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "count"),
+    [
+        ("SELECT 1", "SELECT 1", 1),
+        ("ALTER TABLE orders ADD COLUMN a integer", "SELECT 1", 0),
+        ("SELECT 1", "DROP TABLE orders", 0),
+        ("SELECT 1", "DROP TABLE bookings", 1),
+    ],
+)
+def test_an_index_dropped_beside_more(before: str, after: str, count: int) -> None:
+    """Its lock is nothing new on a table that the transaction has locked, or drops as well."""
+    sql = f"{before}; DROP INDEX orders_user_id_idx; {after}"
+    assert len(findings("index-dropped-under-lock", sql, transaction=True)) == count
 
 
 def test_a_foreign_key_of_a_table_nobody_knows() -> None:

@@ -107,6 +107,7 @@ def test_the_name_that_the_server_gives() -> None:
     assert found.fix is not None
     assert found.fix.code == 'op.drop_constraint("orders_code_note_key", "orders", type_="unique")'
     assert str(found.location) == "r1.py:2, r1"
+    assert found.title.startswith("orders: the downgrade fails, ")
 
 
 _TYPE = "CREATE TYPE k AS ENUM ('a')"
@@ -126,6 +127,17 @@ _TYPE = "CREATE TYPE k AS ENUM ('a')"
 def test_enum_types_left_behind(up: str, down: str | None, count: int) -> None:
     """Where there is a way down at all, and the type is there when the way up is done."""
     assert len(said("enum-left-by-downgrade", revision("", up, down))) == count
+
+
+def test_many_enum_types_left_behind() -> None:
+    """All those of one revision are one finding, whose fix drops each of them."""
+    up = "; ".join(f"CREATE TYPE k{n} AS ENUM ('a')" for n in range(5))
+    [found] = judge("enum-left-by-downgrade", revision("", up, "SELECT 1")).findings
+    assert found.title == (
+        "types k0, k1, k2 and 2 more: the downgrade leaves them behind, the next upgrade fails"
+    )
+    assert found.fix is not None
+    assert found.fix.code.count("DROP TYPE") == 5
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ not name, waits until the transaction ends, and so does the migration for every 
 has touched it. Several tables at once invite deadlocks.
 
 When: the other table is in use. Dropped first, each foreign key in a short transaction of its own
-and with a lock_timeout, none is left for the DROP to take. All versions.
+and with a lock_timeout, none is left for the DROP to take. `dbtool upgrade` limits how long each
+statement waits and tries again; what is run otherwise has to set the limit itself. All versions.
 
 Bad:
 ```sql

@@ -40,6 +40,8 @@ from dbtool.lint.subject import Whole
 
 NAME = rule_name(__name__)
 
+_MOST = 3
+
 
 def check(whole: Whole) -> Iterator[Finding]:
     """Report types that are created on the way up and not dropped on the way down."""
@@ -54,16 +56,28 @@ def check(whole: Whole) -> Iterator[Finding]:
     dropped |= {seen.action.name.name for seen in actions_of(whole, Rename, "down")}
     module = tree(migration)
     down = function(module, "downgrade") if module is not None else None
-    for seen in actions_of(whole, CreateType):
-        name = seen.action.name
-        if seen.action.kind != "enum" or name.name in dropped or whole.schema.type(name) is None:
-            continue
-        yield Finding(
-            rule=NAME,
-            severity=Severity.WARNING,
-            title=f"type {name}: the downgrade leaves it behind, the next upgrade fails",
-            certainty=sure(not migration.gaps),
-            evidence=("SQLSTATE 42710: the type exists already",),
-            location=at(migration, down.lineno if down else migration.down[-1].line),
-            fix=Fix("python", execute(f"DROP TYPE {sql_name(name)}"), "drop it last"),
-        )
+    left = [
+        seen.action.name
+        for seen in actions_of(whole, CreateType)
+        if seen.action.kind == "enum"
+        and seen.action.name.name not in dropped
+        and whole.schema.type(seen.action.name) is not None
+    ]
+    if not left:
+        return
+    names = ", ".join(map(str, left[:_MOST])) + (
+        f" and {len(left) - _MOST} more" if len(left) > _MOST else ""
+    )
+    what = f"type {names}: the downgrade leaves it behind"
+    if len(left) > 1:
+        what = f"types {names}: the downgrade leaves them behind"
+    code = "\n".join(execute(f"DROP TYPE {sql_name(name)}") for name in left)
+    yield Finding(
+        rule=NAME,
+        severity=Severity.WARNING,
+        title=f"{what}, the next upgrade fails",
+        certainty=sure(not migration.gaps),
+        evidence=("SQLSTATE 42710: the type exists already",),
+        location=at(migration, down.lineno if down else migration.down[-1].line),
+        fix=Fix("python", code, "drop it last" if len(left) == 1 else "drop them last"),
+    )

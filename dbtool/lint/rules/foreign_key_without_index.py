@@ -5,7 +5,8 @@ rows that refer to it. Without an index it reads the whole referring table for e
 along the key do the same.
 
 When: no index begins with the columns after the migration. Only a note: a table that nobody
-deletes from needs none. All versions.
+deletes from needs none, and one whose key is a word is taken for a list of kinds, which is such a
+table. All versions.
 
 Bad:
 ```sql
@@ -30,6 +31,8 @@ from dbtool.lint.subject import Whole
 
 NAME = rule_name(__name__)
 
+_WORDS = ("text", "varchar", "bpchar", "citext")
+
 
 def check(whole: Whole) -> Iterator[Finding | Unknown]:
     """Report foreign keys that no index serves when the migration is done."""
@@ -37,7 +40,11 @@ def check(whole: Whole) -> Iterator[Finding | Unknown]:
         table = whole.schema.table(table_name)
         if table is None or table.parent is not None:
             continue
-        bare = [key for key in keys if not any(_serves(i, key) for i in table.indexes.values())]
+        bare = [
+            key
+            for key in keys
+            if not any(_serves(i, key) for i in table.indexes.values()) and not _kind(whole, key)
+        ]
         if not bare:
             continue
         if table.complete:
@@ -72,6 +79,15 @@ def _serves(index: Index, key: Constraint) -> bool:
     first = index.columns[: len(key.columns)]
     partial = index.predicate is not None and index.predicate.columns - {*key.columns}
     return {*first} == {*key.columns} and not partial
+
+
+def _kind(whole: Whole, key: Constraint) -> bool:
+    """Whether it refers to a list of kinds by their names."""
+    other = whole.schema.table(key.references) if key.references is not None else None
+    if other is None or len(key.columns) != 1:
+        return False
+    column = other.columns.get((key.referenced or other.primary_key or ("",))[0])
+    return column is not None and column.type is not None and column.type.name in _WORDS
 
 
 def _finding(

@@ -5,7 +5,8 @@ them wait. The old versions of all rows are kept meanwhile, so that the table an
 up to twice as large; replicas fall behind, and an error near the end throws everything away.
 
 When: the table existed before, and the condition does not pick rows by the primary or a unique
-key. How many rows a condition leaves is not known here. All versions.
+key. How many rows a condition leaves is not known here; where it picks them by a value that the
+statement leaves alone, which are mostly few, it is only a note. All versions.
 
 Bad:
 ```sql
@@ -23,6 +24,7 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Write, Writes
 from dbtool.lint.effect import Cause
+from dbtool.lint.expression import Expression, Form
 from dbtool.lint.saying import backfill, certainty
 from dbtool.lint.schema import Table
 from dbtool.lint.subject import Subject
@@ -45,7 +47,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         code = backfill(subject.schema, action, subject.statement.sql)
         yield Finding(
             rule=NAME,
-            severity=Severity.WARNING,
+            severity=Severity.NOTE if _picks(action) else Severity.WARNING,
             title=f"{subject.shown(action.table)}: rows are changed in one transaction, {how}",
             certainty=Certainty.HEURISTIC
             if action.filtered
@@ -63,3 +65,20 @@ def _is_unique(table: Table, action: Write) -> bool:
         index.unique and index.predicate is None and {*index.columns} <= columns
         for index in table.indexes.values()
     )
+
+
+def _picks(action: Write) -> bool:
+    """Whether a column that is not changed has to have one of the values written there."""
+    where = action.where
+    if where is None:
+        return False
+    conditions = where.parts if where.form is Form.AND else (where,)
+    return any(_is_value(each) and not each.columns & {*action.columns} for each in conditions)
+
+
+def _is_value(condition: Expression) -> bool:
+    if condition.word not in ("=", "in") or len(condition.parts) < 2:
+        return False
+    column, *values = condition.parts
+    written = all(each.form is Form.CONSTANT for each in values)
+    return bool(column.columns) and written and values[0].word not in ("true", "false")

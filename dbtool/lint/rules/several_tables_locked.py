@@ -5,8 +5,8 @@ use the first, and a program that uses both in the other order brings a deadlock
 is cancelled with error 40P01.
 
 When: different statements of a transaction take ACCESS EXCLUSIVE locks on different tables that
-existed before. Give each table a revision of its own, with `transaction_per_migration=True`. All
-versions.
+existed before. Two tables are only noted. Give each table a revision of its own, with
+`transaction_per_migration=True`. All versions.
 
 Bad:
 ```sql
@@ -34,6 +34,8 @@ from dbtool.lint.subject import Judged, Whole
 
 NAME = rule_name(__name__)
 
+_FEW = 2
+
 
 def check(whole: Whole) -> Iterator[Finding]:
     """Report each transaction that locks more than one table, at the second."""
@@ -49,7 +51,7 @@ def check(whole: Whole) -> Iterator[Finding]:
         names = ", ".join(shown(whole.schema, name) for name in first)
         yield Finding(
             rule=NAME,
-            severity=Severity.WARNING,
+            severity=Severity.WARNING if len(first) > _FEW else Severity.NOTE,
             title=f"{len(first)} tables are locked in one transaction: {names}",
             certainty=Certainty.PROVEN,
             evidence=(

@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import AddConstraint
 from dbtool.lint.code import call, string
-from dbtool.lint.revision import argument, at, calls, text_of, tree
+from dbtool.lint.revision import argument, at, calls, function, text_of, tree
 from dbtool.lint.saying import actions_of
 from dbtool.lint.schema import Holds
 from dbtool.lint.subject import Whole
@@ -51,6 +51,7 @@ _KINDS = {
 def check(whole: Whole) -> Iterator[Finding]:
     """Report drop_constraint(None, …)."""
     module = tree(whole.migration)
+    back = function(module, "downgrade") if module is not None else None
     for name, node in calls(module) if module is not None else ():
         method = name.rpartition(".")[2]
         given = argument(node, 0, "constraint_name")
@@ -58,16 +59,21 @@ def check(whole: Whole) -> Iterator[Finding]:
             continue
         table = text_of(argument(node, 1, "table_name"))
         kind = text_of(argument(node, 2, "type_"))
+        what = "the downgrade" if back is not None and _within(back, node) else "it"
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR,
-            title=f"{table or 'constraint'}: it fails, a constraint without a name"
+            title=f"{table or 'constraint'}: {what} fails, a constraint without a name"
             " cannot be dropped",
             certainty=Certainty.PROVEN,
             evidence=("Alembic cannot write DROP CONSTRAINT without a name",),
             location=at(whole.migration, node.lineno),
             fix=_fix(whole, table, kind),
         )
+
+
+def _within(function: ast.stmt, node: ast.expr) -> bool:
+    return function.lineno <= node.lineno <= (function.end_lineno or function.lineno)
 
 
 def _is_none(node: ast.expr | None) -> bool:
