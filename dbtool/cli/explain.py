@@ -64,7 +64,7 @@ def explain(
         typer.Option(
             "--from-plan",
             metavar="FILE",
-            help="Read a plan in JSON (- for stdin) instead of asking a server.",
+            help="Read plans somebody saved, in any format, or a log of them (- for stdin).",
         ),
     ] = None,
 ) -> "Report":

@@ -18,6 +18,8 @@ HALF_DIGIT = 0.0005
 _RETURNS = re.compile(r"\(returns ([^)]*)\)")
 _PARAMETER = re.compile(r"\$(\d+)|\((InitPlan [^()]*)\)\.col\d+")
 _FITS = 0.98
+_TOLD = 0.05
+"""The part of a node that must have run inside another for that to be worth telling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Forest:
         """For each InitPlan and CTE the nodes it ran inside."""
         found: dict[int, list[int]] = defaultdict(list)
         for edge in self.shared:
-            found[edge.inner].append(edge.outer)
+            if edge.part >= _TOLD:
+                found[edge.inner].append(edge.outer)
         return tuple((inner, tuple(outer)) for inner, outer in found.items())
 
     def place(self) -> None:
@@ -92,8 +95,7 @@ class Forest:
             # which are the only ones that are never printed.
             limits = [each for each in level if each.kind == "Limit"]
             best = self._roomiest(node, limits) or self._roomiest(node, level)
-        outer = best.id if best else node.parent
-        self._put(node, outer, 1.0, self.blocks[node.id])
+        self._put_whole(node, best.id if best else node.parent)
 
     def _user(self, init_plan: Node, number: int) -> int:
         """The node that evaluates a mention, 0 if none did; the leader does so for workers."""
@@ -147,7 +149,7 @@ class Forest:
         whole = self._fitting(node, candidates)
         if whole or len(candidates) == 1:
             best = min(whole or candidates, key=lambda each: abs(self._room(each) - node.time))
-            self._put(node, best.id, 1.0, self.blocks[node.id])
+            self._put_whole(node, best.id)
         else:
             self._split(node, candidates)
 
@@ -158,13 +160,29 @@ class Forest:
         for place, each in enumerate(candidates):
             last = place == len(candidates) - 1
             room = max(self._room(each), 0.0) / node.time if node.time else 0.0
-            part = time_left if last else min(time_left, room)
+            part = min(time_left, room)
             free = [max(room, 0) for room in self._room_for_blocks[each.id]]
             blocks = tuple(blocks_left) if last else tuple(map(min, blocks_left, free))
             time_left -= part
             blocks_left = list(map(sub, blocks_left, blocks))
             if part > 0 or any(blocks):
                 self._put(node, each.id, part, blocks)
+        self._put_rest(node, time_left, candidates[-1].id)
+
+    def _put_whole(self, node: Node, outer: int) -> None:
+        """Put a node inside another, as far as there is room for it."""
+        room = self._room(self.plan.node(outer)) / node.time if node.time else 1.0
+        part = min(max(room, 0.0), 1.0)
+        self._put(node, outer, part, self.blocks[node.id])
+        self._put_rest(node, 1.0 - part, outer)
+
+    def _put_rest(self, node: Node, part: float, outer: int) -> None:
+        """What is left over was spent when workers were sent home, inside the node that owns it."""
+        if part > 0:
+            owner = self.plan.node(node.parent)
+            fits = self._room(owner) >= part * node.time
+            nothing = (0,) * len(self.blocks[node.id])
+            self._put(node, owner.id if fits else outer, part, nothing)
 
 
 def _produced(init_plan: Node) -> list[str]:

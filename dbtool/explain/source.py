@@ -1,4 +1,4 @@
-"""Read plans somebody already has."""
+"""Read plans somebody already has, in any format EXPLAIN prints and any frame put around it."""
 
 import json
 import re
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import cast
 
 from dbtool.errors import UsageError
+from dbtool.explain import textplan
 from dbtool.explain.build import Tree, build
 from dbtool.explain.deepjson import loads
+from dbtool.explain.frames import logged, unframed
 from dbtool.explain.plan import Plan
 
 _HINT = "Save what EXPLAIN (ANALYZE, VERBOSE, BUFFERS, FORMAT JSON) prints and give that file."
-_TEXT_PLAN = re.compile(r"\(cost=[0-9.]+\.\.[0-9.]+ rows=|\(actual time=")
-_FRAME = re.compile(r"[\s|]*(?:QUERY PLAN|[-+]{3,}|\(\d+ rows?\))[\s|]*")
-_LINE_END = re.compile(r"\s*[+|↵]*\s*$")
+_YAML = re.compile(r"\s*(?:- )?(?:Plan|Query Text):", re.M)
 
 
 def read(text: str, name: str) -> tuple[Plan, ...]:
@@ -21,31 +21,43 @@ def read(text: str, name: str) -> tuple[Plan, ...]:
     if not text.strip():
         raise UsageError(f"{name} is empty", hint=_HINT)
     try:
-        documents = tuple(_documents(_decoded(text)))
-        plans = tuple(build(document) for document in documents)
-    except json.JSONDecodeError as error:
-        raise _not_json(text, name, error) from error
+        plans = tuple(build(document) for each in _chunks(text) for document in _read(each))
     except ValueError as error:
-        raise UsageError(f"{name} holds no plan", detail=str(error), hint=_HINT) from error
+        raise UsageError(f"{name} holds no plan", detail=_told(error), hint=_HINT) from error
     if not plans:
         raise UsageError(f"{name} holds no plan", detail="it is an empty list", hint=_HINT)
     return plans
 
 
-def _decoded(text: str) -> object:
+def _chunks(text: str) -> tuple[str, ...]:
+    """The plans that a server logged, else the whole text."""
+    return logged(text) or (text,)
+
+
+def _read(text: str) -> Iterator[Tree]:
     try:
-        return loads(text)
-    except json.JSONDecodeError:
-        unframed = _unframed(text)
-        if unframed == text:
-            raise
-        return loads(unframed)
+        yield from _documents(loads(text))
+    except json.JSONDecodeError as error:
+        bare = unframed(text)
+        start = bare.lstrip()
+        if start.startswith("<"):
+            from dbtool.explain.xmlplan import documents as from_xml
 
+            yield from from_xml(start)
+        elif start[:1] in ("{", "["):
+            if bare == text:
+                raise
+            yield from _documents(loads(bare))
+        elif textplan.looks_like_one(bare):
+            yield from textplan.documents(bare)
+        elif _YAML.match(bare):
+            from dbtool.explain.yamlplan import loads as from_yaml
 
-def _unframed(text: str) -> str:
-    """The text without the borders and line marks psql puts around a result."""
-    lines = (line for line in text.splitlines() if not _FRAME.fullmatch(line))
-    return "\n".join(_LINE_END.sub("", line).lstrip(" |") for line in lines)
+            yield from _documents(from_yaml(bare))
+        else:
+            raise ValueError(
+                "it is none of the formats EXPLAIN prints: text, JSON, YAML, XML"
+            ) from error
 
 
 def _documents(decoded: object) -> Iterator[Tree]:
@@ -58,12 +70,10 @@ def _documents(decoded: object) -> Iterator[Tree]:
         elif isinstance(each, dict) and "Node Type" in each:
             yield {"Plan": each}
         else:
-            raise ValueError('it is JSON, but has no "Plan" where EXPLAIN puts one')
+            raise ValueError('there is no "Plan" where EXPLAIN puts one')
 
 
-def _not_json(text: str, name: str, error: json.JSONDecodeError) -> UsageError:
-    if _TEXT_PLAN.search(text):
-        why = "it is a plan in text format; only FORMAT JSON can be read"
-    else:
-        why = f"it is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-    return UsageError(f"{name} holds no plan", detail=why, hint=_HINT)
+def _told(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+    return str(error)

@@ -47,7 +47,7 @@ def check(analysis: Analysis) -> Iterator[Finding]:
 def _whole_table(scan: Node) -> bool:
     plain = scan.kind in ("Seq Scan", "Index Only Scan")
     bounded = scan.text("Filter") or scan.text("Index Cond")
-    return plain and not bounded and round(scan.rows) >= LEAST_ROWS
+    return plain and not bounded and scan.rows + scan.loops >= LEAST_ROWS
 
 
 def _finding(analysis: Analysis, node: Node, scan: Node) -> Finding:
