@@ -12,9 +12,29 @@ from dbtool.sql.classify import Kind, traits
 from dbtool.sql.names import identifier
 from dbtool.sql.text import SqlSyntaxError
 
+# That of a partitioned table counts as invalid until every partition has one attached to it.
 _INDEX = """
-    SELECT i.indisvalid FROM pg_catalog.pg_index i
+    SELECT i.indisvalid OR c.relkind = 'I'
+      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
      WHERE i.indexrelid = pg_catalog.to_regclass($1)
+"""
+# REINDEX CONCURRENTLY builds a copy beside an index, and has two of them for a moment.
+_COPIES = r"""
+    SELECT n.nspname, c.relname
+      FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           JOIN pg_catalog.pg_index own ON own.indrelid = i.indrelid
+           JOIN pg_catalog.pg_class original ON original.oid = own.indexrelid
+     WHERE original.oid = pg_catalog.to_regclass($1) AND NOT i.indisvalid
+       AND pg_catalog.regexp_replace(c.relname, '_cc(new|old)\d*$', '') = original.relname
+       AND c.oid <> original.oid
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p
+                        WHERE p.index_relid = c.oid)
+"""
+_PARTITION = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits
+                    WHERE inhparent = pg_catalog.to_regclass($1)
+                      AND inhrelid = pg_catalog.to_regclass($2))
 """
 _COLUMN = """
     SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute
@@ -70,7 +90,7 @@ def is_additive(statement: str) -> bool:
     if node is None or kind != "alter_table_stmt":
         return kind in _ADDITIONS
     subtypes = {each.alter_table_cmd.subtype for each in node.alter_table_stmt.cmds}
-    return subtypes <= {pb.AT_AddColumn, pb.AT_AddConstraint}
+    return subtypes <= {pb.AT_AddColumn, pb.AT_AddConstraint, pb.AT_AttachPartition}
 
 
 class Catalogue:
@@ -134,6 +154,11 @@ class Catalogue:
                 self._connection.execute(f"SET lock_timeout = '{before}'")
                 return
 
+    def copies_of_index(self, schema: str, name: str) -> list[tuple[str, str]]:
+        """Schema and name of what a REINDEX CONCURRENTLY that ended early has left beside it."""
+        place = self._found(schema, name)
+        return [(row[0], row[1]) for row in self._connection.fetch(_COPIES, place)]
+
     def _places(self, schema: str, name: str) -> Iterator[str]:
         if schema:
             yield f"{identifier(schema)}.{identifier(name)}"
@@ -177,8 +202,17 @@ class Catalogue:
                     yield self._has(_CONSTRAINT, place, name) if name else None
                 case pb.AT_DropConstraint:
                     yield not self._has(_CONSTRAINT, place, command.name)
+                case pb.AT_AttachPartition:
+                    yield self._is_partition(place, command)
+                case pb.AT_DetachPartition:
+                    yield not self._is_partition(place, command)
                 case _:
                     yield None
+
+    def _is_partition(self, place: str | None, command: pb.AlterTableCmd) -> bool:
+        partition = getattr(command, "def").partition_cmd.name
+        child = self._found(partition.schemaname, partition.relname)
+        return child is not None and self._has(_PARTITION, place, child)
 
     def _has(self, query: str, place: str | None, name: str) -> bool:
         return place is not None and bool(self._connection.fetchval(query, place, name))
@@ -202,6 +236,16 @@ def index_of(statement: str) -> tuple[str, str] | None:
     if node is None or node.WhichOneof("node") != "index_stmt" or not node.index_stmt.idxname:
         return None
     return node.index_stmt.relation.schemaname, node.index_stmt.idxname
+
+
+def reindexed(statement: str) -> tuple[str, str] | None:
+    """The schema and name of the one index a statement builds again."""
+    node = _parsed(statement)
+    if node is None or node.WhichOneof("node") != "reindex_stmt":
+        return None
+    if node.reindex_stmt.kind != pb.REINDEX_OBJECT_INDEX:
+        return None
+    return node.reindex_stmt.relation.schemaname, node.reindex_stmt.relation.relname
 
 
 def _definition(command: pb.AlterTableCmd) -> str:

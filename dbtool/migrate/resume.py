@@ -45,6 +45,7 @@ class Resume:
         self._ours: set[str] = set()
         self._alone: tuple[str, Entry | None] = ("", None)
         self._is_hint = False
+        self._goes_on = False
         self.is_noted = False
 
     @property
@@ -68,13 +69,14 @@ class Resume:
         """A revision begins; raises OperationError where only a person can say how to go on."""
         self._journal, self._inside, self._replay = Journal(revision, down), [], []
         self._skipped, self._undecided, self.is_noted = 0, None, False
+        self._goes_on = False
         found = self._found
         if found is not None and not found.legible:
             self._found, self.is_noted = None, True
             return
         if found is None or (found.revision, found.down) != (revision, down):
             return
-        self._found, self.is_noted = None, True
+        self._found, self.is_noted, self._goes_on = None, True, True
         if self._how is How.RERUN:
             return
         self._replay = [*found.done, *((found.begun,) if found.begun else ())]
@@ -83,9 +85,7 @@ class Resume:
         self._ours = {each.key for each in self._replay}
         if self._how is How.AUTO and found.asks:
             raise for_a_person(found)
-        many = counted(len(found.done), "statement")
-        is_are = "is" if len(found.done) == 1 else "are"
-        self._tell(f"revision {revision} is half applied: {many} of it {is_are} committed already")
+        self._tell(_goes_on(found))
 
     def is_done(self, statement: str) -> bool:
         """Whether a statement was committed by an earlier run, and is to be left out."""
@@ -148,18 +148,21 @@ class Resume:
 
     def beginning(self, statement: str, connection: DBAPIConnection) -> None:
         """A statement that commits by itself is about to begin."""
-        from dbtool.migrate.effects import index_of
+        from dbtool.migrate.effects import index_of, reindexed
 
         entry = self._entry(statement)
         self._alone = statement, entry
+        if self._goes_on and (again := reindexed(statement)):
+            for copy in self._catalogue.copies_of_index(*again):
+                self._remove(*copy)
         if entry is None:
             return
         if index := index_of(statement):
             self._remove_broken(*index, ours=entry.key in self._ours)
         self._ours.add(entry.key)
-        again = not entry.repeatable and any(each.key == entry.key for each in self._journal.done)
+        noted = not entry.repeatable and any(each.key == entry.key for each in self._journal.done)
         self._journal = self._journal.beginning(entry)
-        if not again:
+        if not noted:
             self._write(connection)
 
     def ended(self, statement: str, connection: DBAPIConnection) -> None:
@@ -193,6 +196,9 @@ class Resume:
                 " uses it, and IF NOT EXISTS would take it for the one to build.",
                 hint=f"If nobody is building it now: DROP INDEX CONCURRENTLY {name}.",
             )
+        self._remove(schema, name)
+
+    def _remove(self, schema: str, name: str) -> None:
         self._tell(f"index {name} was left invalid by a build that ended early; it is dropped")
         self._catalogue.drop_index(schema, name)
 
@@ -275,6 +281,16 @@ def refuse_others(found: Journal, planned: frozenset[str], *, down: bool) -> Non
         hint=f"First dbtool {verb} to {back} again, which goes on where it ended. Or finish it by"
         " hand, then: dbtool stamp REVISION.",
     )
+
+
+def _goes_on(found: Journal) -> str:
+    if found.done:
+        many = counted(len(found.done), "statement")
+        is_are = "is" if len(found.done) == 1 else "are"
+        return f"revision {found.revision} is half applied: {many} of it {is_are} committed already"
+    if found.begun is not None:
+        return f"revision {found.revision} is half applied: its first statement may be committed"
+    return f"revision {found.revision} was begun before, and nothing of it is committed"
 
 
 def _line(entry: Entry) -> str:

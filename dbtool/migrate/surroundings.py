@@ -55,9 +55,11 @@ WITH me AS MATERIALIZED (
     SELECT i.indexrelid::pg_catalog.regclass::pg_catalog.text AS name,
            i.indrelid::pg_catalog.regclass::pg_catalog.text AS on_table,
            (SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
-             WHERE p.index_relid = i.indexrelid LIMIT 1) AS built_by
+             WHERE p.index_relid = i.indexrelid LIMIT 1) AS built_by,
+           CASE WHEN c.relkind = 'I' THEN 'partitioned'
+                WHEN c.relname ~ '_cc(new|old)[0-9]*$' THEN 'copy' ELSE 'index' END AS kind
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-     WHERE NOT i.indisvalid AND c.relkind = 'i' AND i.indexrelid >= 16384
+     WHERE NOT i.indisvalid AND c.relkind IN ('i', 'I') AND i.indexrelid >= 16384
      ORDER BY 2, 1
 )
 SELECT pg_catalog.json_build_object(
@@ -108,11 +110,16 @@ class OpenTransaction:
 
 @dataclass(frozen=True, slots=True)
 class InvalidIndex:
-    """An index no query uses; `built_by` is the process that is still at it."""
+    """An index no query uses; `built_by` is the process that is still at it.
+
+    Its kind is `index`, `copy` for what REINDEX CONCURRENTLY makes beside an index, or
+    `partitioned` for one that not every partition has.
+    """
 
     name: str
     on_table: str
     built_by: int | None
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)

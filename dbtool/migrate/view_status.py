@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dbtool.migrate.journal import Journal
 from dbtool.migrate.status import Status
-from dbtool.migrate.surroundings import OpenTransaction, Run
+from dbtool.migrate.surroundings import InvalidIndex, OpenTransaction, Run
 from dbtool.migrate.view_current import at, judged, named_by, next_step
 from dbtool.report import Column, Report, Section, Table, counted, duration, facts, listed
 
@@ -22,7 +22,7 @@ def status(found: Status, command: str, *, check_heads: bool = False) -> Report:
         findings=findings,
         unknowns=unknowns,
         notes=named_by(found),
-        next=(next_step(found.standings),) if found.pending and not check_heads else (),
+        next=() if check_heads else tuple(_next(found)),
         judged=check_heads,
     )
 
@@ -81,11 +81,13 @@ def _facts(found: Status) -> Iterator[tuple[str, str]]:
 
 
 def _half(note: Journal) -> str:
-    done = counted(len(note.done), "statement")
+    done = f"{counted(len(note.done), 'statement')} committed" if note.done else "nothing committed"
     begun = f", and perhaps: {note.begun.excerpt}" if note.begun is not None else ""
     way = ", on the way down" if note.down else ""
-    next_run = "asks how to go on" if note.asks else "goes on behind them"
-    return f"{note.revision}{way}: {done} committed{begun}; the next run {next_run}"
+    next_run = "goes on behind them" if note.done else "begins it again"
+    if note.asks:
+        next_run = "asks how to go on"
+    return f"{note.revision}{way}: {done}{begun}; the next run {next_run}"
 
 
 def _run(run: Run) -> str:
@@ -150,11 +152,24 @@ def _transactions(found: tuple[OpenTransaction, ...]) -> Table:
 def _indexes(found: Status) -> Table:
     columns = (Column("index"), Column("table"), Column("", shrink=True))
     rows = tuple(
-        (
-            each.name,
-            each.on_table,
-            f"being built by pid {each.built_by}" if each.built_by else "left behind",
-        )
-        for each in found.surroundings.invalid_indexes
+        (each.name, each.on_table, _left_by(each)) for each in found.surroundings.invalid_indexes
     )
     return Table(columns, rows, title="invalid indexes")
+
+
+def _left_by(index: InvalidIndex) -> str:
+    if index.built_by:
+        return f"being built by pid {index.built_by}"
+    return {
+        "copy": "left behind by REINDEX CONCURRENTLY",
+        "partitioned": "not on every partition",
+    }.get(index.kind, "left behind by a build that failed")
+
+
+def _next(found: Status) -> Iterator[str]:
+    """What leads on: the upgrade, unless it would only look, and what nobody needs any more."""
+    if found.pending:
+        yield next_step(found.standings)
+    for each in found.surroundings.invalid_indexes:
+        if each.kind == "copy" and not each.built_by:
+            yield f"DROP INDEX CONCURRENTLY {each.name};"

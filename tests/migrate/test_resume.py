@@ -164,6 +164,66 @@ def test_invalid_index_of_others_is_reported(
     assert "DROP INDEX CONCURRENTLY t1_id" in ran.err
 
 
+PARTED = """
+with op.get_context().autocommit_block():
+    op.execute("CREATE INDEX parted_id ON ONLY parted (id)")
+    for n in (1, 2):
+        op.execute(f"CREATE INDEX CONCURRENTLY parted_{{n}}_id ON parted_{{n}} (id)")
+        op.execute(f"ALTER INDEX parted_id ATTACH PARTITION parted_{{n}}_id")
+        op.execute("{between}")
+"""
+
+
+def test_an_index_of_a_partitioned_table(run: Run, project: Small, watch: SyncConnection) -> None:
+    """It is invalid until every partition has its own, and is not taken for a broken one."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    watch.execute("CREATE TABLE parted (id int) PARTITION BY LIST (id)")
+    for number in (1, 2):
+        watch.execute(f"CREATE TABLE parted_{number} PARTITION OF parted FOR VALUES IN ({number})")
+    project.revision(HEAD, "aaaa00000001", PARTED.format(between="broken"))
+    assert run("upgrade", "-y").code == 4
+    assert "parted_id  parted  not on every partition" in run("status").out
+    project.revision(HEAD, "aaaa00000001", PARTED.format(between="SELECT 1"))
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert "3 statements of it are committed already" in ran.err
+    valid = "SELECT count(*) FROM pg_index WHERE indrelid::regclass::text ~ 'parted' AND indisvalid"
+    assert watch.fetchval(valid) == 3
+
+
+def test_a_copy_that_reindex_has_left(
+    run: Run, project: Small, watch: SyncConnection, database: Target
+) -> None:
+    """REINDEX CONCURRENTLY that fails leaves its copy: status names it, the next run drops it."""
+    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    watch.execute(
+        "CREATE FUNCTION f(id int) RETURNS int IMMUTABLE LANGUAGE sql"
+        " AS 'SELECT id / coalesce(current_setting(''test.divisor'', true), ''1'')::int'"
+    )
+    watch.execute("INSERT INTO t1 VALUES (1)")
+    watch.execute("CREATE INDEX t1_f ON t1 (f(id))")
+    up = BUILD.replace("CREATE UNIQUE INDEX CONCURRENTLY {exists} t1_id ON t1 (id)", "{sql}")
+    project.revision(HEAD, "aaaa00000001", up.format(sql="REINDEX INDEX CONCURRENTLY t1_f"))
+    watch.execute(f"ALTER DATABASE {database.database} SET test.divisor = 0")
+    assert "division by zero" in run("upgrade", "-y").err
+    status = run("status").out
+    assert "t1_f_ccnew  t1     left behind by REINDEX CONCURRENTLY" in status
+    assert "  DROP INDEX CONCURRENTLY t1_f_ccnew;" in status
+    assert f"{HEAD}: nothing committed; the next run begins it again" in status
+    watch.execute(f"ALTER DATABASE {database.database} SET test.divisor = 1")
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert ran.err.splitlines()[:3] == [
+        f"info: revision {HEAD} was begun before, and nothing of it is committed",
+        f"{HEAD} {HEAD} does something.",
+        "info: index t1_f_ccnew was left invalid by a build that ended early; it is dropped",
+    ]
+    left = (
+        "SELECT array_agg(indexrelid::regclass::text) FROM pg_index WHERE indrelid = $1::regclass"
+    )
+    assert watch.fetchval(left, "t1") == ["t1_f"]
+
+
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC])
 def test_killed_in_a_concurrent_build(
     run: Run, project: Small, start: Start, watch: SyncConnection, database: Target, env: str

@@ -103,9 +103,11 @@ def test_what_would_block(run: Run, database: Target) -> None:
         "tables": ["t"],
         "prepared": "",
     }
-    assert found["invalid_indexes"] == [{"name": "unusable", "on_table": "t", "built_by": None}]
+    assert found["invalid_indexes"] == [
+        {"name": "unusable", "on_table": "t", "built_by": None, "kind": "index"}
+    ]
     assert shown[0].endswith("; 1 open transaction may hold it up")
-    assert "unusable t left behind" in shown
+    assert "unusable t left behind by a build that failed" in shown
 
 
 def test_a_short_transaction_is_not_shown(run: Run, database: Target) -> None:
