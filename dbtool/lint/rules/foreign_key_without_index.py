@@ -20,7 +20,7 @@ CREATE INDEX payments_order_id_idx ON payments (order_id);
 ```
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, Unknown, rule_name
 from dbtool.lint.actions import AddColumn, AddConstraint, CreateTable
@@ -32,10 +32,12 @@ from dbtool.lint.subject import Whole
 NAME = rule_name(__name__)
 
 _WORDS = ("text", "varchar", "bpchar", "citext")
+_MOST = 3
 
 
 def check(whole: Whole) -> Iterator[Finding | Unknown]:
     """Report foreign keys that no index serves when the migration is done."""
+    doubted: dict[Name, str] = {}
     for seen, table_name, keys in _added(whole):
         table = whole.schema.table(table_name)
         if table is None or table.parent is not None:
@@ -50,12 +52,21 @@ def check(whole: Whole) -> Iterator[Finding | Unknown]:
         if table.complete:
             yield _finding(whole, seen, table, table_name, bare)
         else:
-            columns = ", ".join(bare[0].columns)
-            yield Unknown(
-                rule=NAME,
-                reason=f"{table_name}: whether an index begins with {columns}",
-                decide="lint it with the history, or give the schema with --schema",
-            )
+            doubted[table_name] = ", ".join(bare[0].columns)
+    if doubted:
+        yield _undecided(doubted)
+
+
+def _undecided(doubted: Mapping[Name, str]) -> Unknown:
+    names, (first, *others) = [*doubted], doubted.values()
+    columns = first if not others else "the columns of their foreign keys"
+    some = ", ".join(map(str, names[:_MOST]))
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return Unknown(
+        rule=NAME,
+        reason=f"{some}{more}: whether an index begins with {columns}",
+        decide="lint it with the history, or give the schema with --schema",
+    )
 
 
 _Seen = Seen[AddConstraint] | Seen[AddColumn] | Seen[CreateTable]

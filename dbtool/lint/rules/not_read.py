@@ -29,9 +29,10 @@ NAME = rule_name(__name__)
 
 
 def check(whole: Whole) -> Iterator[Unknown]:
-    """Say what was not read."""
+    """Say what was not read, and each reason once, at the first place."""
     migration = whole.migration
-    for gap in migration.gaps:
+    first = {gap.reason: gap for gap in reversed(migration.gaps)}
+    for gap in sorted(first.values(), key=lambda gap: gap.line):
         yield Unknown(
             rule=NAME,
             reason=gap.reason,

@@ -26,7 +26,7 @@ ALTER TABLE users ADD COLUMN remark text;
 from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Severity, rule_name
-from dbtool.lint.actions import Drop
+from dbtool.lint.actions import Drop, DropIndex
 from dbtool.lint.effect import Lock
 from dbtool.lint.saying import place, shown, transactions
 from dbtool.lint.schema import Name
@@ -35,6 +35,7 @@ from dbtool.lint.subject import Judged, Whole
 NAME = rule_name(__name__)
 
 _FEW = 2
+_MOST = 4
 
 
 def check(whole: Whole) -> Iterator[Finding]:
@@ -48,7 +49,8 @@ def check(whole: Whole) -> Iterator[Finding]:
         if len(first) < 2 or len(lines) < 2:
             continue
         second = next(each for each in first.values() if id(each) == lines[1])
-        names = ", ".join(shown(whole.schema, name) for name in first)
+        names = ", ".join(shown(whole.schema, name) for name in [*first][:_MOST])
+        names += f" and {len(first) - _MOST} more" if len(first) > _MOST else ""
         yield Finding(
             rule=NAME,
             severity=Severity.WARNING if len(first) > _FEW else Severity.NOTE,
@@ -68,6 +70,9 @@ def _locked(judged: Judged) -> Iterator[Name]:
         if isinstance(step.action, Drop):
             continue
         found = [each.relation for each in step.effect.locks if each.lock is Lock.ACCESS_EXCLUSIVE]
+        if isinstance(step.action, DropIndex):
+            # Where nobody knows its table, the index stands for it.
+            found = [each for each in found if each.name != step.action.index.name]
         own = getattr(step.action, "table", None)
         named = [each for each in found if own is not None and each.name == own.name]
         yield from (named or found)[:1]
