@@ -8,7 +8,6 @@ from dbtool.lint.actions import Action
 from dbtool.lint.code import execute
 from dbtool.lint.code.statements import single
 from dbtool.lint.effect import Effect, Lock, Task, Work
-from dbtool.lint.read import read_all
 from dbtool.lint.schema import Name
 from dbtool.lint.subject import Subject
 
@@ -79,18 +78,12 @@ def found(
 def own_code(subject: Subject, place: int) -> str:
     """The action at a place as the team wrote it: its call where that does nothing else."""
     statement = subject.statement
-    call = (statement.file, statement.line, statement.operation)
-    calls = [(each.file, each.line, each.operation) for each in subject.migration.up]
-    if len(subject.steps) == 1 and calls.count(call) == 1:
+    if len(subject.steps) == 1 and subject.course.stands_alone(statement):
         return saying.own_code(statement)
     return execute(single(statement.sql, place))
 
 
-def afterwards(subject: Subject, place: int, column: str) -> Iterator[Action]:
-    """The actions behind one, in its statement and in later ones that name a column."""
+def afterwards(subject: Subject, place: int, table: Name, column: str) -> Iterator[Action]:
+    """The actions behind one: those of its statement, and what later ones do with a column."""
     yield from (step.action for step in subject.steps[place + 1 :])
-    statements = subject.migration.up
-    behind = next((n for n, each in enumerate(statements, 1) if each is subject.statement), 0)
-    later = [each.sql for each in statements[behind:] if column in each.sql] if behind else []
-    for actions in read_all(later) if later else ():
-        yield from actions
+    yield from subject.course.later(subject.number, table, column)

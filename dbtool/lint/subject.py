@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeVar
 from dbtool.finding import Finding, Location, Unknown
 from dbtool.lint.actions import Action, AddEnumValue
 from dbtool.lint.allow import Comment
+from dbtool.lint.course import Course
 from dbtool.lint.effect import Cause, Effect, Lock, Missing, Task
 from dbtool.lint.schema import Name, Schema, Table
 from dbtool.statement import Migration, Statement
@@ -118,7 +119,8 @@ class Subject:
     """One statement before a rule. Everything in it is as of before the statement.
 
     `schema` and the sequences of `session` go on changing after the rule has returned: a rule
-    takes what it needs and keeps no reference. `server` is the major version judged for.
+    takes what it needs and keeps no reference. `server` is the major version judged for,
+    `number` the statement's place in the `course` of the migration.
     """
 
     statement: Statement
@@ -126,6 +128,8 @@ class Subject:
     schema: Schema
     session: Session
     migration: Migration
+    course: Course
+    number: int
     way: Literal["up", "down"] = "up"
     server: int = 18
 

@@ -40,7 +40,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         column = table.columns.get(action.column) if table else None
         if table is None or column is None or not _required(table, column):
             continue
-        if any(_fills(each, action) for each in afterwards(subject, place, action.column)):
+        later = afterwards(subject, place, action.table, action.column)
+        if any(_fills(each, action) for each in later):
             continue
         code = chain(
             f"# deploy the program that names {action.column} in every INSERT first",

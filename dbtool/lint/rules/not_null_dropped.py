@@ -40,7 +40,8 @@ def check(subject: Subject) -> Iterator[Finding]:
         column = table.columns.get(action.column) if table else None
         if column is None or not column.not_null:
             continue
-        if any(_settles(each, action) for each in afterwards(subject, place, action.column)):
+        later = afterwards(subject, place, action.table, action.column)
+        if any(_settles(each, action) for each in later):
             continue
         code = chain(
             f"# deploy the program that can read a null {action.column} first",
