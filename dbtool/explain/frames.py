@@ -10,6 +10,7 @@ _TITLE = re.compile(r"^[\s|│║]*QUERY PLAN\b", re.M)
 _RECORD = re.compile(r"^QUERY PLAN\s*\| ?")
 _RIGHT = re.compile(r"\s*(?:[+↵]\s*)?[|│║]?\s*$")
 _LEFT = re.compile(r"^\s*[|│║] ?")
+_MARK = " ms  plan:"
 _LOGGED = re.compile(r"^(?P<before>.*?)duration: (?P<ms>[\d.]+) ms  plan:[ ]*(?P<rest>.*)$")
 _GOES_ON = re.compile(r"^(?:\t|    )|^\s*$")
 
@@ -29,6 +30,8 @@ def unframed(text: str) -> str:
 
 def logged(text: str) -> tuple[str, ...]:
     """The plans that auto_explain wrote between the other lines of a server's log."""
+    if _MARK not in text:
+        return ()
     found: list[list[str]] = []
     inside = False
     for line in text.replace("\r\n", "\n").split("\n"):
