@@ -46,7 +46,7 @@ def test_an_index_on_a_table_that_was_there() -> None:
     assert (found.severity, found.certainty) == (Severity.ERROR, Certainty.PROVEN)
     assert str(found.location) == "2.py:2, 2"
     assert found.fix is not None
-    assert "postgresql_concurrently=True" in found.fix.code
+    assert "CREATE INDEX CONCURRENTLY orders_state_idx" in found.fix.code
     assert (linted.replayed, linted.statements) == (1, 2)
 
 
