@@ -124,13 +124,25 @@ class Bars:
 Section = Text | Table | Tree | Code | Diff | Bars
 
 
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number that monitoring keeps; the unit is the end of its name, as in `wait_seconds`."""
+
+    name: str
+    value: float
+    help: str
+    labels: tuple[tuple[str, str], ...] = ()
+    most: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a command found or did; formats print it, nothing else does.
 
     `headline` answers the command's question in one line. `data` is the family's own
     frozen dataclass and the whole of what `--json` prints besides the findings.
-    `judged` says that rules ran, so that a clean result is worth a closing line.
+    `judged` says that rules ran, so that a clean result is worth a closing line. `below` are
+    sections that come after the findings. `metrics` are for monitoring alone.
 
     Headlines, titles, findings and notes begin in lower case, unless with a name, and have no
     full stop, as PostgreSQL's messages do; the detail and hint of an error are sentences.
@@ -145,6 +157,8 @@ class Report:
     notes: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
     judged: bool = False
+    below: tuple[Section, ...] = ()
+    metrics: tuple[Metric, ...] = ()
 
 
 def facts(named: Iterable[tuple[str, str]], title: str = "") -> Table:

@@ -159,6 +159,10 @@ def _deliver(call: Call, report: "Report") -> int:
     code = exit_code(report, call.fail_on) if report.findings or report.unknowns else 0
     with suppress(output.ReaderGone):
         call.emit(report)
+    if call.options.wanted is output.Format.NAGIOS:
+        from dbtool.render.nagios import exit_of
+
+        return exit_of(report, unknown=code == 1 and call.fail_on is FailOn.UNKNOWN)
     return code
 
 

@@ -24,7 +24,7 @@ def fail(
     """
     _write(command, error, wanted, path, behind=behind)
     _show(error)
-    return error.exit
+    return _exit(error, wanted)
 
 
 def fail_as_bug(
@@ -44,7 +44,16 @@ def fail_as_bug(
     told.detail = bug.report(error, sys.argv[1:])
     output.say(told.detail)
     _write(command, told, wanted, path, behind=behind)
-    return told.exit
+    return _exit(told, wanted)
+
+
+def _exit(error: DbtoolError, wanted: Format) -> int:
+    """The exit code of a failure; monitoring has its own."""
+    if wanted is not Format.NAGIOS:
+        return error.exit
+    from dbtool.render.nagios import exit_of_failure
+
+    return exit_of_failure(error)
 
 
 def trace(error: BaseException) -> None:
@@ -67,7 +76,9 @@ def without_directory(error: BaseException) -> UsageError | None:
     return None
 
 
-_TELLS_FAILURES = frozenset({Format.JSON, Format.MARKDOWN, Format.GITHUB})
+_TELLS_FAILURES = frozenset(
+    {Format.JSON, Format.MARKDOWN, Format.GITHUB, Format.NAGIOS, Format.PROMETHEUS}
+)
 """What can hold a failure; into any other file an annotation for GitHub would not fit."""
 
 
@@ -100,6 +111,14 @@ def _rendered(command: str, error: DbtoolError, wanted: Format) -> str:
         from dbtool.report import error_envelope
 
         return dumps(error_envelope(command, error))
+    if wanted is Format.NAGIOS:
+        from dbtool.render.nagios import failure as service_line
+
+        return service_line(command, error)
+    if wanted is Format.PROMETHEUS:
+        from dbtool.render.prometheus import failure as sample
+
+        return sample(command)
     if wanted is Format.MARKDOWN:
         from dbtool.render.markdown import failure
 

@@ -48,6 +48,14 @@ def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
             from dbtool.render.junit import render as as_junit
 
             return as_junit(report)
+        case Format.NAGIOS:
+            from dbtool.render.nagios import render as as_nagios
+
+            return as_nagios(report)
+        case Format.PROMETHEUS:
+            from dbtool.render.prometheus import render as as_prometheus
+
+            return as_prometheus(report)
         case Format.TERMINAL:
             return _for_people(report, to_file=to_file)
 

@@ -58,8 +58,8 @@ def _output(
         Option(
             "--format",
             metavar="FORMAT",
-            help="How to write the report: terminal, json, markdown, github, gitlab, sarif or "
-            "junit.",
+            help="How to write the report: terminal, json, markdown, github, gitlab, sarif, "
+            "junit, nagios or prometheus.",
             rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,

@@ -23,6 +23,8 @@ class Format(StrEnum):
     GITLAB = "gitlab"
     SARIF = "sarif"
     JUNIT = "junit"
+    NAGIOS = "nagios"
+    PROMETHEUS = "prometheus"
 
 
 class ReaderGone(Exception):
@@ -60,6 +62,12 @@ def wants_color(stream: int = 1) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(os.environ.get("FORCE_COLOR")) or os.isatty(stream)
+
+
+def redraw() -> None:
+    """Let what is written next stand where the last report stood; nothing but a terminal does."""
+    if os.isatty(1) and os.environ.get("TERM") != "dumb":
+        write("\x1b[H\x1b[2J")
 
 
 def write(text: str, path: Path | None = None) -> None:

@@ -33,6 +33,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "revisions": ("history", "heads", "branches", "show", "revision", "merge", "edit"),
     "lint": ("lint",),
     "explain": ("explain",),
+    "now": ("now",),
     "locks": ("locks",),
     "kill": ("kill",),
     "pool": ("pool",),

@@ -146,7 +146,7 @@ def pool_of(asking: Session, found: dict[str, Any]) -> Pool:
     """The pool out of what the server answered to PARTS."""
     answer, identity = found["pool"], Identity.of(found["identity"])
     oldest, ages = answer["oldest_transaction"], answer["ages"]
-    grown = forest(lock_table(found["locks"]))
+    grown = forest(lock_table(found["locks"])) if "locks" in found else Forest()
     return Pool(
         endpoint=asking.endpoint(identity.backend_pid),
         server=identity.server,

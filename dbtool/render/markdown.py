@@ -24,6 +24,7 @@ def render(report: Report) -> str:
     blocks += [_section(section) for section in report.sections]
     blocks += [_finding(number, each) for number, each in enumerate(report.findings, 1)]
     blocks += [_unknown(unknown) for unknown in report.unknowns]
+    blocks += [_section(section) for section in report.below]
     blocks += [f"> {escaped(note)}" for note in report.notes]
     blocks += [f"Next:\n\n{fenced(chr(10).join(report.next), 'shell')}"] if report.next else []
     blocks += [f"**{line}**"] if (line := count_line(report)) else []

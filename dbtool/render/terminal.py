@@ -23,6 +23,7 @@ def render(report: Report, screen: Screen) -> str:
     blocks += [section_lines(section, screen) for section in report.sections]
     blocks += [_finding(number, each, screen) for number, each in enumerate(report.findings, 1)]
     blocks += [_unknown(unknown, screen) for unknown in report.unknowns]
+    blocks += [section_lines(section, screen) for section in report.below]
     blocks += [_paragraph(f"info: {note}", screen, hang="      ") for note in report.notes]
     blocks += [_next(report.next)] if report.next else []
     blocks += [[line]] if (line := count_line(report)) else []

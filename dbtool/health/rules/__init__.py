@@ -2,16 +2,23 @@
 
 from dbtool.finding import Rule
 from dbtool.health.locks import Locks
+from dbtool.health.now import Now
 from dbtool.health.pool import Pool
 from dbtool.health.rules import (
     advisory_lock_kept_idle,
+    archiving_fails,
     asyncpg_through_pooler,
     connection_limit_near,
     few_free_slots,
     lock_queue,
     prepared_transaction_blocks,
+    prepared_transaction_undecided,
     queue_behind_waiting_statement,
+    replica_lags,
+    slot_retains_wal,
+    statement_runs_long,
     transaction_held_idle,
+    transaction_ids_run_out,
     transactions_leaked,
 )
 
@@ -36,3 +43,13 @@ POOL: tuple[Rule[Pool], ...] = (
     transactions_leaked,
 )
 """What `pool` judges; the first is told first, for wrong rows come before no rows."""
+
+SIGNS: tuple[Rule[Now], ...] = (
+    transaction_ids_run_out,
+    slot_retains_wal,
+    archiving_fails,
+    replica_lags,
+    prepared_transaction_undecided,
+    statement_runs_long,
+)
+"""What `now` judges beside the connections and locks."""

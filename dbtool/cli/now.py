@@ -1,0 +1,93 @@
+"""`dbtool now`: what is wrong with a server at this moment, and what to do next."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtool.cli import output
+from dbtool.cli.command import Call, command
+from dbtool.cli.durations import seconds
+from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.output import Format
+from dbtool.errors import ConnectError, OperationError, UsageError
+
+if TYPE_CHECKING:
+    from dbtool.report import Report
+
+LEAST = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "Health", DATABASE, JUDGED)(now)
+
+
+def now(
+    call: Call,
+    watch: Annotated[
+        float | None,
+        typer.Option(
+            "--watch",
+            metavar="DURATION",
+            parser=seconds,
+            help="Look again every so often (2s) until interrupted, on one connection.",
+        ),
+    ] = None,
+    progress: Annotated[
+        bool,
+        typer.Option("--progress", help="Show only what long operations are doing, and how fast."),
+    ] = False,
+) -> "Report | None":
+    """Say what is wrong at this moment: a verdict, at most three causes, the vital signs.
+
+    Asks the server once, read-only, within two seconds, and takes no lock on any table. Where
+    that fails it asks piece by piece, and says what could not be told. With --json --watch each
+    look is one line.
+    """
+    from dbtool.health import now as family
+    from dbtool.health.view_now import now_report, progress_report
+
+    if watch is not None:
+        if watch < LEAST:
+            raise UsageError(f"--watch needs at least {LEAST:g}s")
+        _watch(call, watch, progress=progress)
+        return None
+    if progress:
+        return progress_report(family.progress(call.target))
+    return now_report(family.read(call.target))
+
+
+def _watch(call: Call, pause: float, *, progress: bool) -> None:
+    """Look again and again; a server that goes away is waited for, on a new connection."""
+    call.runs_long()
+    while True:
+        try:
+            _look(call, pause, progress=progress)
+        except (ConnectError, OperationError) as error:
+            if not call.emitted:
+                raise
+            call.progress.note(f"{error.message}; trying again")
+            time.sleep(pause)
+
+
+def _look(call: Call, pause: float, *, progress: bool) -> None:
+    from dbtool.health.now import Watch, Working
+    from dbtool.health.view_now import now_report, progress_report
+
+    with Watch(call.target) as watch:
+        while True:
+            seen = watch.look()
+            if progress:
+                work = seen.vitals.work or ()
+                _show(call, progress_report(Working(seen.endpoint, seen.server, seen.rights, work)))
+            else:
+                _show(call, now_report(seen))
+            time.sleep(pause)
+
+
+def _show(call: Call, report: "Report") -> None:
+    """One look; redrawn in place where somebody watches a screen."""
+    if call.options.wanted is Format.TERMINAL and call.options.output is None:
+        output.redraw()
+    call.emit(report)

@@ -1,0 +1,97 @@
+"""What long operations of the server are doing: how far they are, and when they will be done."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One operation that reports its progress.
+
+    `done` and `total` are of the present phase, in `unit`; None where it does not count.
+    `locker` is the session it waits for. `rate` and `remaining` come from two looks.
+    """
+
+    pid: int
+    command: str
+    relation: str | None
+    phase: str
+    done: int | None
+    total: int | None
+    unit: str
+    locker: int | None
+    seconds: float | None
+    rate: float | None = None
+    remaining: float | None = None
+
+    @property
+    def share(self) -> float | None:
+        """How much of the phase is done."""
+        return self.done / self.total if self.total and self.done is not None else None
+
+
+def works(rows: list[dict[str, Any]]) -> tuple[Work, ...]:
+    """What the server answered to PROGRESS, the longest first."""
+    return tuple(sorted((Work(**row) for row in rows), key=lambda each: -(each.seconds or 0)))
+
+
+def since(before: tuple[Work, ...], now: tuple[Work, ...], seconds: float) -> tuple[Work, ...]:
+    """The second look, with rates and estimates where the same phase goes on."""
+    earlier = {(each.pid, each.command, each.phase): each for each in before}
+    return tuple(
+        _estimated(earlier.get((each.pid, each.command, each.phase)), each, seconds) for each in now
+    )
+
+
+def _estimated(before: Work | None, now: Work, seconds: float) -> Work:
+    if before is None or before.done is None or now.done is None or now.done < before.done:
+        return now
+    rate = (now.done - before.done) / seconds
+    left = (now.total - now.done) / rate if now.total and rate > 0 else None
+    return replace(now, rate=rate, remaining=left)
+
+
+PROGRESS = """
+(WITH work AS (
+    SELECT pid, datname, relid, 'VACUUM' AS command, phase,
+           heap_blks_scanned AS done, heap_blks_total AS total, 'blocks' AS unit,
+           NULL::bigint AS locker
+    FROM pg_catalog.pg_stat_progress_vacuum
+    UNION ALL
+    SELECT pid, datname, relid, command, phase,
+           CASE WHEN blocks_total > 0 THEN blocks_done WHEN tuples_total > 0 THEN tuples_done
+                ELSE lockers_done END,
+           CASE WHEN blocks_total > 0 THEN blocks_total WHEN tuples_total > 0 THEN tuples_total
+                ELSE lockers_total END,
+           CASE WHEN blocks_total > 0 THEN 'blocks' WHEN tuples_total > 0 THEN 'rows'
+                ELSE 'transactions' END,
+           nullif(current_locker_pid, 0)
+    FROM pg_catalog.pg_stat_progress_create_index
+    UNION ALL
+    SELECT pid, datname, relid, 'ANALYZE', phase, sample_blks_scanned, sample_blks_total,
+           'blocks', NULL
+    FROM pg_catalog.pg_stat_progress_analyze
+    UNION ALL
+    SELECT pid, datname, relid, command, phase, heap_blks_scanned, heap_blks_total,
+           'blocks', NULL
+    FROM pg_catalog.pg_stat_progress_cluster
+    UNION ALL
+    SELECT pid, datname, relid, command, lower(type),
+           CASE WHEN bytes_total > 0 THEN bytes_processed ELSE tuples_processed END,
+           nullif(bytes_total, 0),
+           CASE WHEN bytes_total > 0 THEN 'bytes' ELSE 'rows' END, NULL
+    FROM pg_catalog.pg_stat_progress_copy
+    UNION ALL
+    SELECT pid, NULL, NULL, 'base backup', phase, backup_streamed, backup_total, 'bytes', NULL
+    FROM pg_catalog.pg_stat_progress_basebackup
+)
+SELECT coalesce(json_agg(w), '[]')
+FROM (SELECT pid, command, phase, done, total, unit, locker,
+             CASE WHEN relid = 0 THEN NULL
+                  WHEN work.datname = current_database() THEN relid::regclass::text
+                  ELSE 'relation ' || relid || ' of ' || work.datname END AS relation,
+             extract(epoch FROM clock_timestamp() - a.query_start) AS seconds
+      FROM work LEFT JOIN pg_catalog.pg_stat_activity AS a USING (pid)
+      WHERE work.command IS NOT NULL) AS w)
+"""
+"""A plain role sees that others work, and neither at what nor how far: those are left out."""

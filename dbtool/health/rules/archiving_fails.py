@@ -1,0 +1,54 @@
+"""WAL archiving fails: backups have a gap, and pg_wal grows until the disk is full.
+
+What it means: archive_command or the archive library returns an error. The server keeps every
+WAL file until it has been archived, and tries again for ever. Point-in-time recovery ends at
+the last file that was archived.
+
+Reads: pg_stat_archiver and archive_mode; any role may.
+
+Thresholds: a warning once nothing could be archived for a minute after a failure, an error
+from 10 minutes on.
+
+Now: the server's log has the command's own message; try the command by hand as the server's
+user.
+
+For good: alert on it, and keep room on the disk of pg_wal for as long as it takes you to react.
+
+Bad:
+```ini
+archive_command = 'cp %p /mnt/backup/%f'  # and /mnt/backup is full
+```
+
+Good:
+```ini
+archive_command = 'test ! -f /mnt/backup/%f && cp %p /mnt/backup/%f'
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Certainty, Finding, Severity, rule_name
+from dbtool.health.now import Now
+from dbtool.report import counted, duration
+
+NAME = rule_name(__name__)
+WARNING_SECONDS = 60
+ERROR_SECONDS = 600
+
+
+def check(now: Now) -> Iterator[Finding]:
+    """Report a last attempt that failed, once nothing has got through for a while."""
+    archiving = now.vitals.archiving
+    if archiving is None or archiving.mode == "off" or archiving.failing_seconds is None:
+        return
+    if archiving.failing_seconds >= WARNING_SECONDS:
+        error = archiving.failing_seconds >= ERROR_SECONDS
+        yield Finding(
+            rule=NAME,
+            severity=Severity.ERROR if error else Severity.WARNING,
+            title=f"no WAL has been archived for {duration(archiving.failing_seconds)}",
+            certainty=Certainty.MEASURED,
+            evidence=(
+                f"{counted(archiving.failed, 'failure')}, the last one for {archiving.last_failed}",
+            ),
+        )

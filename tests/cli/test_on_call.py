@@ -1,0 +1,211 @@
+"""`dbtool now`, `locks` and `kill` as they are typed, piped, watched and interrupted."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.scratch.server import Server
+from tests.conftest import MAJOR, Ran
+from tests.health.conftest import people, small
+from tests.health.crowd import Crowd, alone, crowd
+from tests.health.waiting import waiting
+
+__all__ = ["people", "small"]
+
+Dbtool = Callable[..., Ran]
+USABLE = 15 if MAJOR >= 16 else 17
+PROGRAM = Path(sys.executable).parent / "dbtool"
+
+
+def url(target: Target) -> str:
+    """The target as a user types it."""
+    return target.sqlalchemy_url("asyncpg")
+
+
+@pytest.fixture
+def table(database: Target) -> Target:
+    """A database with one table."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int)")
+    return database
+
+
+def test_locks_in_every_format(dbtool: Dbtool, table: Target, people: Crowd) -> None:
+    """A tree for people, the forest for programs, a state for monitoring."""
+    people.session("api", "BEGIN", "SELECT * FROM t WHERE a = 987654")
+    with waiting(table, "ALTER TABLE t ADD b int", "mig"), waiting(table, "SELECT * FROM t"):
+        people.session("other").execute("SELECT pg_sleep(1.1)")
+        plain, narrow = (
+            dbtool("locks", "--url", url(table), env={"COLUMNS": columns})
+            for columns in ("80", "40")
+        )
+        screen = dbtool("locks", "--url", url(table), tty=True)
+        machine = dbtool("locks", "--json", "--url", url(table))
+        page = dbtool("locks", "--format", "markdown", "--url", url(table))
+        alarm = dbtool("locks", "--format", "nagios", "--url", url(table))
+    assert (plain.code, machine.code, page.code, alarm.code) == (1, 1, 1, 2)
+    assert plain.out.startswith("2 sessions wait for locks, up to 1.")
+    assert max(map(len, plain.out.splitlines())) <= 80
+    assert max(map(len, narrow.out.splitlines())) <= 40
+    assert "└─ " in screen.out
+    assert len(screen.out.splitlines()) <= 24
+    assert "\x1b" not in plain.out
+    said = json.loads(machine.out)["data"]["forest"]
+    assert (said["waiters"], len(said["nodes"])) == (2, 3)
+    assert alarm.out.startswith("DBTOOL LOCKS CRITICAL - 2 sessions wait for locks, up to ")
+    assert "987654" not in plain.out + machine.out + page.out + alarm.out
+
+
+def test_quiet_servers_exit_0(dbtool: Dbtool, database: Target) -> None:
+    """Nobody waits and nothing is wrong: both say so."""
+    locks = dbtool("locks", "--url", url(database))
+    now = dbtool("now", "--url", url(database))
+    assert (locks.code, locks.out) == (0, "nobody waits for a lock\n\nno findings\n")
+    assert (now.code, now.err) == (0, "")
+    assert now.out.startswith("nothing wrong: ")
+
+
+def test_now_for_monitoring(dbtool: Dbtool, database: Target) -> None:
+    """The numbers of the pool and the locks, in both dialects."""
+    nagios = dbtool("now", "--format", "nagios", "--url", url(database))
+    prometheus = dbtool("now", "--format", "prometheus", "--url", url(database))
+    assert nagios.code == 0
+    assert nagios.out.startswith("DBTOOL NOW OK - nothing wrong: ")
+    assert " | 'connections'=" in nagios.out
+    assert 'dbtool_up{command="now"} 1\n' in prometheus.out
+    assert "\ndbtool_connections_usable 97\n" in prometheus.out
+
+
+def test_a_full_server(dbtool: Dbtool, small: Server) -> None:
+    """Who gets in is told the arithmetic, who does not the tier; both are critical."""
+    with alone(small.target()) as admin, crowd(small.target()) as people:
+        admin.execute("CREATE ROLE late_now LOGIN")
+        people.idle(USABLE - 1, "api")
+        late = url(replace(small.target(), user="late_now"))
+        inside = dbtool("now", "--format", "nagios", "--url", url(small.target()))
+        shown = dbtool("now", "--url", url(small.target()))
+        outside = dbtool("now", "--format", "nagios", "--url", late)
+        refused = dbtool("locks", "--url", late)
+        admin.execute("DROP ROLE late_now")
+    assert (inside.code, outside.code, shown.code, refused.code) == (2, 2, 1, 3)
+    assert inside.out.startswith("DBTOOL NOW CRITICAL - act now: no slot is free: all ")
+    assert "usable: 20 max_connections - 3 for superusers" in shown.out
+    assert f"taken by api {USABLE - 1}" in shown.out
+    assert outside.out.startswith("DBTOOL NOW CRITICAL - ")
+    assert "slots" in outside.out
+
+
+def test_watching_is_one_connection_and_one_line_for_each_look(database: Target) -> None:
+    """JSON Lines until Ctrl-C, which ends it at once with its own code."""
+    process = subprocess.Popen(
+        [PROGRAM, "now", "--watch", "0.5s", "--json", "--url", url(database)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert process.stdout is not None
+    looks = [json.loads(process.stdout.readline()) for _ in range(3)]
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    groups = [look["data"]["pool"]["groups"] for look in looks]
+    assert all(not any(each["application"] == "dbtool" for each in group) for group in groups)
+    assert {look["command"] for look in looks} == {"now"}
+
+
+def test_a_screen_is_redrawn_in_place(database: Target) -> None:
+    """Each look begins at the top of a cleared screen."""
+    ours, theirs = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "80"}
+    command: list[str | Path] = [PROGRAM, "now", "--watch", "0.5s", "--url", url(database)]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        seen, until = b"", time.monotonic() + 20
+        while seen.count(b"\x1b[H\x1b[2J") < 2 and time.monotonic() < until:
+            if select.select([ours], [], [], 0.2)[0]:
+                seen += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    os.close(ours)
+    assert seen.count(b"\x1b[H\x1b[2J") == 2
+    assert b"nothing wrong" in seen
+
+
+def test_kill_asks_at_a_terminal_and_refuses_without_one(
+    dbtool: Dbtool, table: Target, people: Crowd
+) -> None:
+    """The victim stands above the question; --dry-run and --yes need no terminal."""
+    pid = people.session("api", "BEGIN", "SELECT * FROM t").fetchval("SELECT pg_backend_pid()")
+    words = ("kill", str(pid), "--force", "--url", url(table))
+    piped = dbtool(*words)
+    dry = dbtool(*words, "--dry-run", "--json")
+    said_no = dbtool(*words, tty=True, stdin="n\n")
+    said_yes = dbtool(*words, tty=True, stdin="y\n")
+    again = dbtool(*words, "--yes")
+    assert [ran.code for ran in (piped, dry, said_no, said_yes, again)] == [2, 0, 2, 0, 4]
+    assert f"about to terminate pid {pid} (api, role postgres)" in piped.err
+    assert "--yes" in piped.err
+    data = json.loads(dry.out)["data"]
+    assert (data["done"], data["signal"], data["victim"]["session"]["pid"]) == (
+        False,
+        "terminate",
+        pid,
+    )
+    assert "not confirmed; nothing was done" in said_no.out
+    assert f"terminated pid {pid} (api, role postgres) in " in said_yes.out
+    assert "audit: 2" in said_yes.out
+    assert f"no session has pid {pid}" in again.err
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        (("now", "--watch", "0.1s"), 2, "--watch needs at least 0.5s"),
+        (("now", "--watch", "soon"), 2, "soon"),
+        (("now",), 2, "no database is named"),
+        (("locks", "--url", "postgresql://nobody@127.0.0.1:1/shop"), 3, "127.0.0.1:1"),
+        (("kill",), 2, "PID"),
+        (("kill", "0"), 2, "0"),
+        (("kill", "7", "--cancel", "--terminate"), 2, "not both"),
+    ],
+)
+def test_bad_input(dbtool: Dbtool, given: tuple[str, ...], code: int, said: str) -> None:
+    """Each mistake has its message and its exit code, and nothing on stdout."""
+    ran = dbtool(*given)
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("command", ["now", "locks"])
+def test_loads_neither_an_orm_nor_what_only_a_terminal_needs(
+    command: str, database: Target
+) -> None:
+    """An on-call command starts fast: these modules stay out of it."""
+    script = (
+        "import sys\nfrom dbtool.cli import app\nsys.argv[0] = 'dbtool'\n"
+        "try: app.main()\n"
+        "except SystemExit: print(*sys.modules, file=sys.stderr)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, command, "--url", url(database)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heavy = {"sqlalchemy", "alembic", "rich", "postgast"}
+    assert heavy & set(ran.stderr.split()) == set()

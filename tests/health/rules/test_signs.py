@@ -1,0 +1,177 @@
+"""The rules over the vital signs: each on a real server that has it, and on one that has not."""
+
+import dataclasses
+from collections.abc import Iterator
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.finding import Finding, Severity, Unknown
+from dbtool.health.now import Now, read
+from dbtool.health.rules import (
+    SIGNS,
+    archiving_fails,
+    prepared_transaction_undecided,
+    replica_lags,
+    slot_retains_wal,
+    statement_runs_long,
+    transaction_ids_run_out,
+)
+from dbtool.health.vitals import Ids, Replica, Replication, Slot
+from dbtool.scratch.server import Server, throwaway
+from tests.conftest import MAJOR
+from tests.health.waiting import running
+
+GIGABYTE = 1 << 30
+
+
+def with_signs(now: Now, **changed: Any) -> Now:
+    """The same server with other vital signs."""
+    return dataclasses.replace(now, vitals=dataclasses.replace(now.vitals, **changed))
+
+
+def severities(found: list[Finding | Unknown]) -> list[Severity]:
+    """How bad each finding is."""
+    return [each.severity for each in found if isinstance(each, Finding)]
+
+
+def test_a_quiet_server_has_no_finding(database: Target) -> None:
+    """Every rule looks, and none finds anything."""
+    now = read(database)
+    assert [list(rule.check(now)) for rule in SIGNS] == [[] for _ in SIGNS]
+
+
+@pytest.fixture(scope="module")
+def archiving() -> Iterator[Server]:
+    """A server that archives its WAL, or tries to."""
+    settings = {"archive_mode": "on", "archive_command": "false", "wal_level": "replica"}
+    with throwaway(MAJOR, settings=settings) as running_server:
+        yield running_server
+
+
+def test_archiving_that_fails_and_archiving_that_works(archiving: Server) -> None:
+    """A command that fails is noticed, and forgotten once one succeeds."""
+    with SyncConnection(archiving.target(), application_name="onlooker") as admin:
+        admin.execute("SELECT pg_switch_wal()")
+        failing = _until(archiving, lambda now: _failing(now) is not None)
+        archiving_now = failing.vitals.archiving
+        assert archiving_now is not None
+        assert list(archiving_fails.check(failing)) == []
+        for seconds, expected in (
+            (59.0, []),
+            (60.0, [Severity.WARNING]),
+            (600.0, [Severity.ERROR]),
+        ):
+            aged = dataclasses.replace(archiving_now, failing_seconds=seconds)
+            found = list(archiving_fails.check(with_signs(failing, archiving=aged)))
+            assert severities(list(found)) == expected
+        admin.execute("ALTER SYSTEM SET archive_command = 'true'")
+        admin.execute("SELECT pg_reload_conf()")
+        admin.execute("SELECT pg_switch_wal()")
+        works = _until(archiving, lambda now: _failing(now) is None)
+    assert works.vitals.archiving is not None
+    assert works.vitals.archiving.archived_seconds is not None
+
+
+def _failing(now: Now) -> float | None:
+    assert now.vitals.archiving is not None
+    return now.vitals.archiving.failing_seconds
+
+
+def _until(server: Server, reached: Any) -> Now:
+    until = monotonic() + 90
+    while True:
+        now = read(server.target())
+        if reached(now):
+            return now
+        assert monotonic() < until, now.vitals
+        sleep(0.05)
+
+
+def test_a_slot_that_nobody_reads(server: Server) -> None:
+    """A real slot shows what it keeps; from 5 GB on it is a finding, read by somebody it is not."""
+    with SyncConnection(server.target(), application_name="onlooker") as admin:
+        admin.execute("SELECT pg_create_physical_replication_slot('its', true)")
+        now = read(server.target())
+        admin.execute("SELECT pg_drop_replication_slot('its')")
+    (slot,) = now.vitals.slots or ()
+    assert (slot.name, slot.active, slot.status) == ("its", False, "reserved")
+    assert list(slot_retains_wal.check(now)) == []
+
+    def judged(changed: Slot) -> list[Finding]:
+        return list(slot_retains_wal.check(with_signs(now, slots=(changed,))))
+
+    large = dataclasses.replace(slot, retained=5 * GIGABYTE)
+    (found,) = judged(large)
+    assert found.title == 'replication slot "its" keeps 5.0 GB of WAL, nobody reads it'
+    assert found.fix is not None
+    assert found.fix.code == "SELECT pg_drop_replication_slot('its');"
+    assert judged(dataclasses.replace(large, active=True)) == []
+    (lost,) = judged(dataclasses.replace(large, status="lost"))
+    assert (found.severity, lost.severity) == (Severity.WARNING, Severity.ERROR)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.49, []), (0.5, [Severity.WARNING]), (0.76, [Severity.ERROR])]
+)
+def test_transaction_ids(database: Target, share: float, expected: list[Severity]) -> None:
+    """Half of them used is a warning, three quarters an error, for both kinds."""
+    now = read(database)
+    age = int(share * (1 << 31))
+    for ids in (Ids("shop", age, 0), Ids("shop", 0, age)):
+        found = list(transaction_ids_run_out.check(with_signs(now, ids=ids)))
+        assert severities(list(found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(None, []), (9.0, []), (10.0, [Severity.WARNING]), (60.0, [Severity.ERROR])],
+)
+def test_replicas(database: Target, seconds: float | None, expected: list[Severity]) -> None:
+    """How late one may be; a standby's own delay counts the same."""
+    now = read(database)
+    late = Replica("standby1", "streaming", "async", seconds, 1000)
+    for replication in (Replication((late,), None), Replication((), seconds)):
+        found = list(replica_lags.check(with_signs(now, replication=replication)))
+        assert severities(found) == expected
+    hidden = Replica("standby1", None, None, None, None)
+    (unknown,) = replica_lags.check(with_signs(now, replication=Replication((hidden,), None)))
+    assert isinstance(unknown, Unknown)
+
+
+def test_a_prepared_transaction(preparing: Server) -> None:
+    """It is counted with its age, and judged by it."""
+    target = preparing.create_database("undecided")
+    with SyncConnection(target) as session:
+        session.execute("CREATE TABLE t (); BEGIN; LOCK t; PREPARE TRANSACTION 'left'")
+        now = read(target)
+        session.execute("ROLLBACK PREPARED 'left'")
+    undecided = now.vitals.undecided
+    assert undecided is not None
+    assert undecided.count == 1
+    assert list(prepared_transaction_undecided.check(now)) == []
+    for seconds, expected in ((60.0, Severity.WARNING), (600.0, Severity.ERROR)):
+        aged = dataclasses.replace(undecided, oldest_seconds=seconds)
+        (found,) = prepared_transaction_undecided.check(with_signs(now, undecided=aged))
+        assert found.severity is expected
+    preparing.drop_database(target.database)
+
+
+def test_a_statement_that_runs_long(database: Target) -> None:
+    """A minute is a note, ten a warning, never more: only its purpose tells."""
+    with running(database, "SELECT pg_sleep(60), 4711", "report@h:1") as pid:
+        now = read(database)
+    activity = now.vitals.activity
+    assert activity is not None
+    assert activity.longest is not None
+    assert list(statement_runs_long.check(now)) == []
+    for seconds, expected in ((60.0, Severity.NOTE), (6000.0, Severity.WARNING)):
+        longest = dataclasses.replace(activity.longest, seconds=seconds)
+        aged = dataclasses.replace(activity, longest=longest)
+        (found,) = statement_runs_long.check(with_signs(now, activity=aged))
+        assert found.severity is expected
+        assert found.title.startswith(f"pid {pid} (report) has run one statement for ")
+        assert found.evidence == ("role postgres: SELECT pg_sleep(?), ?",)

@@ -1,0 +1,181 @@
+"""now on real servers: one question, and piece by piece where that fails."""
+
+import dataclasses
+from time import monotonic, sleep
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.health.now import Now, Watch, progress, read
+from dbtool.health.view_now import now_report
+from dbtool.render.screen import Screen
+from dbtool.render.terminal import render
+from tests.health.crowd import Crowd
+from tests.health.waiting import running, waiting
+from tests.proxy import proxy
+
+
+def shown(now: Now, width: int = 80) -> str:
+    """The report as plain text of that width."""
+    return render(now_report(now), Screen(width, color=False, drawing=False))
+
+
+def test_a_quiet_server(database: Target) -> None:
+    """Everything is answered, nothing is found, and the report fits a screen."""
+    now = read(database)
+    vitals = dataclasses.asdict(now.vitals)
+    assert now.gaps == ()
+    assert now.pool is not None
+    assert None not in vitals.values()
+    text = shown(now)
+    assert text.startswith("nothing wrong: ")
+    assert "\nlocks        nobody waits\n" in text
+    assert text.endswith("\n\nno findings\n")
+    assert len(text.splitlines()) < 20
+
+
+def test_costs_the_login_and_two_round_trips(database: Target) -> None:
+    """Everything is one statement."""
+    with proxy(database) as through:
+        read(through.target)
+        (traffic,) = through.connections
+    assert traffic.after_login == 2
+
+
+def test_causes_come_before_the_vital_signs(database: Target, people: Crowd) -> None:
+    """The verdict names the worst, at most three are told, and the next command."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int)")
+    people.session("api", "BEGIN", "SELECT * FROM t")
+    with waiting(database, "ALTER TABLE t ADD b int"), waiting(database, "SELECT * FROM t"):
+        people.session("other").execute("SELECT pg_sleep(1.1)")
+        text = shown(read(database))
+    head, _, signs = text.partition("\nslots ")
+    assert head.startswith("act now: api: 1 transaction held idle for up to 1.")
+    assert head.index("transaction-held-idle") < head.index("queue-behind-waiting-statement")
+    assert "\nlocks        2 sessions wait, up to 1." in signs
+    assert "\nnext: dbtool locks\n" in signs
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_part_that_fails_leaves_the_rest(database: Target) -> None:
+    """A locked catalogue view is one unknown; everything else is told, and soon."""
+    with SyncConnection(database, application_name="onlooker") as admin:
+        admin.execute("BEGIN; LOCK pg_catalog.pg_stat_archiver")
+        begin = monotonic()
+        now = read(database)
+        taken = monotonic() - begin
+    assert taken < 6
+    assert [(gap.part, gap.skipped) for gap in now.gaps] == [("archiving", False)]
+    assert now.vitals.archiving is None
+    assert now.pool is not None
+    assert now.vitals.ids is not None
+    (unknown,) = now_report(now).unknowns
+    assert unknown.rule == "now.archiving"
+    assert unknown.reason == "archiving: a system catalogue is locked"
+
+
+def test_an_access_exclusive_lock_on_every_user_table_does_not_hold_it_up(
+    migrated: Target,
+) -> None:
+    """Nothing of it locks a table of the user's, also where long operations are named."""
+    with SyncConnection(migrated, application_name="onlooker") as holder:
+        tables = [
+            row["t"]
+            for row in holder.fetch(
+                "SELECT oid::regclass::text AS t FROM pg_class"
+                " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+            )
+        ]
+        holder.execute("BEGIN; " + "; ".join(f"LOCK {table}" for table in tables))
+        with waiting(migrated, f"CREATE INDEX ON {tables[0]} ((1))"):
+            now = read(migrated)
+            working = progress(migrated, 0.05)
+    assert now.gaps == ()
+    assert now.pool is not None
+    assert now.pool.forest.waiters == 1
+    assert working.work == ()
+
+
+def test_progress_names_the_operation_and_who_holds_it_up(database: Target, people: Crowd) -> None:
+    """CREATE INDEX CONCURRENTLY waits for a writer: phase, relation and the writer's pid."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int)")
+    writer = people.session("writer", "BEGIN", "INSERT INTO t VALUES (1)")
+    pid = writer.fetchval("SELECT pg_backend_pid()")
+    with waiting(database, "CREATE INDEX CONCURRENTLY ON t (a)") as builder:
+        (work,) = progress(database, 0.05).work
+        line = shown(read(database))
+    assert (work.pid, work.command, work.relation, work.locker) == (
+        builder,
+        "CREATE INDEX CONCURRENTLY",
+        "t",
+        pid,
+    )
+    assert work.phase.startswith("waiting for writers")
+    assert f"CREATE INDEX CONCURRENTLY on t: {work.phase}" in " ".join(line.split())
+
+
+def test_progress_has_a_rate_from_two_looks(database: Target) -> None:
+    """Rows of a COPY that goes on are counted, and a second look says how fast."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int)")
+    slow = "COPY (SELECT pg_sleep(0.01) FROM generate_series(1, 100000)) TO '/dev/null'"
+    with SyncConnection(database, application_name="copier") as copier, Watch(database) as watch:
+        copier.repeat(lambda raw: _copy(raw, slow))
+        for _ in range(500):
+            (*work,) = watch.look().vitals.work or ()
+            if work and work[0].rate:
+                break
+            sleep(0.01)
+        else:
+            raise AssertionError("no rate was seen")
+        assert (work[0].command, work[0].unit, work[0].remaining) == ("COPY TO", "rows", None)
+        with SyncConnection(database, application_name="onlooker") as admin:
+            admin.execute(f"SELECT pg_terminate_backend({work[0].pid}, 5000)")
+
+
+async def _copy(raw: object, sql: str) -> float:
+    try:
+        await raw.execute(sql)  # type: ignore[attr-defined]
+    except Exception:
+        return 60.0
+    return 60.0
+
+
+def test_a_plain_role(database: Target, people: Crowd) -> None:
+    """It is never told that all is well: what it cannot see is unknown, with the grant."""
+    people.session("api", "BEGIN", "SELECT 'secret'")
+    with SyncConnection(database, application_name="onlooker") as admin:
+        admin.execute("CREATE ROLE plain_now LOGIN")
+        now = read(dataclasses.replace(database, user="plain_now"))
+        admin.execute("GRANT pg_monitor TO plain_now")
+        monitor = read(dataclasses.replace(database, user="plain_now"))
+        admin.execute("DROP ROLE plain_now")
+    assert shown(now).startswith("nothing wrong, as far as this role can see: ")
+    decides = {unknown.decide for unknown in now_report(now).unknowns}
+    assert decides == {"GRANT pg_monitor TO plain_now"}
+    assert now_report(monitor).unknowns == ()
+    assert "secret" not in str(monitor)
+
+
+def test_the_longest_statement_leaves_out_who_waits_for_a_lock(database: Target) -> None:
+    """Somebody stuck in a queue is no slow statement."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int)")
+    with (
+        running(database, "SELECT 1; LOCK t; SELECT pg_sleep(60)", "runner") as pid,
+        waiting(database, "SELECT * FROM t"),
+    ):
+        activity = read(database).vitals.activity
+    assert activity is not None
+    assert activity.longest is not None
+    assert activity.longest.pid == pid
+    assert activity.waits == {"Lock": 1, "Timeout": 1}
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_narrow_screen(database: Target, width: int) -> None:
+    """No line is longer than the screen is wide."""
+    assert max(map(len, shown(read(database), width).splitlines())) <= width
