@@ -3,9 +3,11 @@
 Both judge the same 1,000 files of SQL, and the same statements in one file; whole processes run
 in turn and medians are compared. squawk comes from the package index: `uv tool install
 squawk-cli`, or name its program in SQUAWK. The last figures are ours alone: statements a second
-of processor time, and milliseconds for each statement measured in a throwaway server.
+of processor time, of the whole process and of judging alone; how the time of one file grows with
+it; and milliseconds for each statement measured in a throwaway server.
 """
 
+import gc
 import os
 import resource
 import shutil
@@ -27,6 +29,15 @@ STATEMENTS = (
     "ALTER TABLE orders ALTER COLUMN c{n} TYPE bigint;",
     "UPDATE orders SET c{n} = 1 WHERE c{n} IS NULL;",
     "ALTER TABLE orders DROP COLUMN c{n};",
+)
+TABLE = """
+CREATE TABLE t{n} (id bigint PRIMARY KEY, name text NOT NULL DEFAULT '', total integer, old text);
+"""
+CHANGES = (
+    "ALTER TABLE t{n} ALTER COLUMN name DROP NOT NULL;\n",
+    "ALTER TABLE t{n} ALTER COLUMN total SET NOT NULL;\n",
+    "CREATE INDEX t{n}_total ON t{n} (total);\n",
+    "ALTER TABLE t{n} DROP COLUMN old;\n",
 )
 
 
@@ -72,6 +83,34 @@ def pair(label: str, ours: list[str], theirs: list[str] | None) -> float:
     return spent
 
 
+def judging(path: Path) -> float:
+    """Statements a second of processor time, without start and report, in this process."""
+    from dbtool.lint.run import lint
+    from dbtool.sql.files import read
+    from dbtool.sql.migration import migration
+
+    rates = []
+    gc.disable()
+    for _ in range(ROUNDS):
+        begun = time.process_time()
+        linted = lint([migration(read(path), path.name)])
+        rates.append(linted.statements / (time.process_time() - begun))
+    gc.enable()
+    return float(median(rates))
+
+
+def growth(place: Path, dbtool: str, count: int) -> None:
+    """How the processor time of one file of many tables, all known, grows with their number."""
+    spent = []
+    for number in (count // 4, count // 2, count):
+        schema, script = place / "schema.sql", place / "changes.sql"
+        schema.write_text("".join(TABLE.format(n=each) for each in range(number)))
+        script.write_text("".join(each.format(n=n) for n in range(number) for each in CHANGES))
+        ours = [dbtool, "lint", "--json", "--schema", str(schema), str(script)]
+        spent.append(f"{number * len(CHANGES):,} in {seconds(ours)[1]:.2f} s")
+    print(f"statements in one file, on a schema that is given: {', '.join(spent)} of CPU")
+
+
 def main(count: int) -> None:
     """Compare, and print."""
     squawk = os.environ.get("SQUAWK") or shutil.which("squawk")
@@ -94,6 +133,8 @@ def main(count: int) -> None:
             [squawk, "--reporter", "json", one] if squawk else None,
         )
         print(f"{len(STATEMENTS) * count / spent:,.0f} statements a second of CPU, start included")
+        print(f"{judging(Path(one)):,.0f} statements a second of CPU, read, split and judged alone")
+        growth(place, dbtool, count)
         few = place / "few.sql"
         few.write_text(
             "CREATE TABLE orders (id bigint);\n"
