@@ -1,5 +1,6 @@
 """`dbtool lint --fix`: write what is mechanical, then judge what is left."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from dbtool.cli import output
 from dbtool.cli.command import Call
-from dbtool.cli.judging import STDIN_NAME, Found, Judgement
+from dbtool.cli.judging import STDIN, STDIN_NAME, Found, Judgement
 from dbtool.cli.output import Format
 from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.report import Report, exit_code
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from dbtool.lint.fixing import Change, Plan
 
 COMMAND = "dbtool lint --fix"
+_BYTE_ORDER_MARK = "\ufeff"
 Judged = Callable[[Mapping[str, str]], Judgement]
 
 
@@ -39,6 +41,15 @@ def fix(call: Call, judged: Judged, texts: Mapping[str, str], *, dry_run: bool) 
         _write(planned.changes)
         after = _again(judged, planned, {**texts})
     return view.report(planned, after.linted, call.command, notes=after.notes, written=not dry_run)
+
+
+def offered(judgement: Judgement, places: Sequence[str]) -> tuple[str, ...]:
+    """The command that would write what is mechanical, where there is any and it would do so."""
+    from dbtool.lint.fixing import fixable
+
+    if not fixable(judgement.linted) or not judgement.found.own or STDIN in places:
+        return ()
+    return (shlex.join((*COMMAND.split(), *places)),)
 
 
 def _check_own(found: Found) -> None:
@@ -74,8 +85,16 @@ def _sources(judgement: Judgement) -> dict[str, str]:
 def _write(changes: "Sequence[Change]") -> None:
     from dbtool.migrate.init import change
 
-    made = [change.Change(each.file, each.before, each.after) for each in changes]
+    made = []
+    for each in changes:
+        mark = _mark(change.read(Path(each.file)) or "", each.before)
+        made.append(change.Change(each.file, mark + each.before, mark + each.after))
     change.write(Path(), made, command=COMMAND)
+
+
+def _mark(text: str, read: str) -> str:
+    """The byte order mark that scripts of SQL are read without."""
+    return _BYTE_ORDER_MARK if text == _BYTE_ORDER_MARK + read else ""
 
 
 def _again(judged: Judged, planned: "Plan", texts: dict[str, str]) -> Judgement:

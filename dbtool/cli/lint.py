@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -152,10 +153,11 @@ def lint(
     is fine as it is can be allowed beside it: # dbtool: allow RULE -- reason. With --fix it
     rewrites statements in place; what may be applied somewhere already has to be named.
     """
-    from dbtool.cli import judging
+    from dbtool.cli import fixing, judging
     from dbtool.lint import view
 
     if export_stats is not None:
+        _refuse({"--fix": fix}, "what is judged; --export-stats judges nothing")
         return judging.export(call, export_stats, stats)
     given = {"--url": call.options.url is not None, "--env": call.options.env is not None}
     _refuse(given, "--export-stats; --stats, --schema and --baseline take a URL themselves")
@@ -189,11 +191,10 @@ def lint(
         return judging.Judgement(found, judge(found, measured), tuple(notes))
 
     if fix:
-        from dbtool.cli import fixing
-
         return fixing.fix(call, judged, texts, dry_run=dry_run)
     once = judged(texts)
-    return view.report(once.linted, call.command, notes=once.notes)
+    report = view.report(once.linted, call.command, notes=once.notes)
+    return replace(report, next=(*report.next, *fixing.offered(once, places)))
 
 
 def _refuse(given: dict[str, bool], what: str) -> None:

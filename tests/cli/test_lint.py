@@ -36,7 +36,9 @@ FIRST_SCREEN = """\
 
 info: 1 statement judged for PostgreSQL 18, after 1 earlier revision
 
-next: dbtool rules index-not-concurrent
+next:
+  dbtool rules index-not-concurrent
+  dbtool lint --fix
 
 1 error
 """

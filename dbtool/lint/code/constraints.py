@@ -17,8 +17,9 @@ def not_valid_chain(table: Name, constraint: str, statement: Statement, step: in
     """Add a constraint for new rows at once, and look at the old ones in the next revision."""
     source, operation = statement.source, statement.operation
     own = with_argument(source, operation, "postgresql_not_valid=True", *_ADDS)
+    named = not_valid(statement.sql, step, constraint)
     return chain(
-        own if own and step == 0 else execute(not_valid(statement.sql, step)),
+        own if own and named.startswith(statement.sql) else execute(named),
         validate(table, constraint),
     )
 

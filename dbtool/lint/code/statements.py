@@ -16,14 +16,18 @@ from dbtool.lint.read.names import Node
 _CALL = re.compile(r"op\.\w+\(")
 
 
-def not_valid(sql: str, step: int) -> str:
-    """The ALTER TABLE command that is the action at a place, alone and with NOT VALID behind it."""
+def not_valid(sql: str, step: int, name: str) -> str:
+    """The ALTER TABLE command that is the action at a place, alone and with NOT VALID behind it.
+
+    The constraint has a name in it, so that a later statement is sure to mean the same one.
+    """
     text, place = statement_of(sql, step)
     tree, alone = _command(text, place)
-    if alone:
+    constraint = _definition(tree.stmts[0].stmt.alter_table_stmt.cmds[0]).constraint
+    if alone and constraint.conname:
         return f"{text} NOT VALID"
-    command = tree.stmts[0].stmt.alter_table_stmt.cmds[0]
-    _definition(command).constraint.skip_validation = True
+    constraint.conname = name
+    constraint.skip_validation = True
     return str(postgast.deparse(tree))
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from dbtool.finding import Finding, Location
+from dbtool.finding import Certainty, Finding, Location
+from dbtool.lint.actions import Action, AddConstraint, CreateIndex
 from dbtool.lint.fixing import revision, script
 from dbtool.lint.fixing.mechanical import OPEN, refusal
 from dbtool.lint.fixing.place import Mended
 from dbtool.lint.linted import Linted, Outcome
+from dbtool.lint.schema import Constraint, Index
 from dbtool.statement import Migration
 
 
@@ -57,6 +59,11 @@ def still_there(plan: Plan, linted: Linted) -> Plan:
     return replace(plan, refused=tuple(told))
 
 
+def fixable(linted: Linted) -> bool:
+    """Whether there is anything that could be written without a decision of somebody's."""
+    return any(refusal(each) is None for each in linted.findings)
+
+
 def plan(linted: Linted, migrations: Iterable[Migration], texts: Mapping[str, str]) -> Plan:
     """Work out the new text of each file; `texts` is what the files say now, by their names."""
     judged: dict[str, list[Migration]] = {}
@@ -69,7 +76,9 @@ def plan(linted: Linted, migrations: Iterable[Migration], texts: Mapping[str, st
     for outcome in linted.outcomes:
         found = _of_file(outcome, judged.get(outcome.file, []), texts.get(outcome.file))
         fixed += found.fixed
-        refused += found.refused
+        refused += sorted(
+            found.refused, key=lambda each: (each.location and each.location.line) or 0
+        )
         changes += found.changes
     return Plan(tuple(changes), tuple(fixed), tuple(refused))
 
@@ -101,10 +110,23 @@ def _sorted(outcome: Outcome) -> tuple[list[Mended], list[Refused]]:
                 refused.append(_refused(finding, why))
             elif len(verdict.steps) > 1:
                 refused.append(_refused(finding, "the statement does several things at once"))
+            elif not _named(verdict.steps[0].action) and finding.certainty is not Certainty.PROVEN:
+                refused.append(_refused(finding, "which name the server would give is not known"))
             else:
                 wanted.append(Mended(verdict.statement, finding))
     refused += [_refused(each, refusal(each) or OPEN) for each in outcome.findings]
     return wanted, refused
+
+
+def _named(action: Action) -> bool:
+    """Whether what is created has the name of somebody's choice."""
+    match action:
+        case (
+            AddConstraint(constraint=Constraint(name="", index=""))
+            | CreateIndex(index=Index(name=""))
+        ):
+            return False
+    return True
 
 
 def _whole(outcome: Outcome, migrations: list[Migration]) -> str | None:
