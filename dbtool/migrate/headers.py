@@ -85,11 +85,11 @@ def _python_files(directory: Path, recursive: bool) -> Iterator[Path]:
         return
     for entry in entries:
         name = entry.name
-        if name.endswith(".py") and not name.startswith(("__init__", ".#")):
+        if entry.is_dir():
+            if recursive and not (entry.is_symlink() or name.endswith("__pycache__")):
+                yield from _python_files(Path(entry.path), recursive)
+        elif name.endswith(".py") and not name.startswith(("__init__", ".#")):
             yield Path(os.path.realpath(entry.path) if entry.is_symlink() else entry.path)
-        elif recursive and entry.is_dir() and name != "__pycache__":
-            below = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-            yield from _python_files(Path(below), recursive)
 
 
 def read(path: Path) -> Header | None:

@@ -1,6 +1,7 @@
 """What a revision says about itself is read off its source, or not at all: never wrongly."""
 
 import ast
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,6 +59,34 @@ def test_plain_revision(tmp_path: Path) -> None:
     assert header is not None
     assert header.message == "add users"
     assert created(header.doc) == "2026-11-20 10:11"
+
+
+@pytest.mark.parametrize("recursive", [False, True])
+def test_files_are_those_alembic_loads(tmp_path: Path, recursive: bool) -> None:
+    """Nested, linked, cached, hidden and oddly named: the same files, whoever looks."""
+    versions, elsewhere = tmp_path / "versions", tmp_path / "elsewhere"
+    places = (
+        *("a.py", "__init__.py", ".#a.py", "a.txt", "below/b.py", "below/more/c.py"),
+        *("__pycache__/d.py", "odd__pycache__/e.py", "named.py/f.py", ".hidden/g.py"),
+    )
+    for number, place in enumerate(places):
+        path = versions / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(PLAIN.format(id=f"abc{number}"))
+    for name in ("linked.py", "inside.py"):
+        (elsewhere / name).parent.mkdir(exist_ok=True)
+        (elsewhere / name).write_text(PLAIN.format(id=name[:-3]))
+    (versions / "link.py").symlink_to(elsewhere / "linked.py")
+    (versions / "twin.py").symlink_to(versions / "a.py")
+    (versions / "directory").symlink_to(elsewhere)
+    directory = ScriptDirectory(
+        tmp_path, version_locations=[versions], recursive_version_locations=recursive
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "File .* loaded twice")
+        loaded = sorted(Path(each.path) for each in directory._load_revisions())
+    assert sorted(headers.files([versions], recursive)) == loaded
+    assert len(loaded) == (6 if recursive else 2)
 
 
 LITERAL = [
