@@ -1,10 +1,10 @@
 """Code in colour, by rich: only ever for a terminal, and never a character more or less."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 from rich.color import ColorSystem
-from rich.console import Console
-from rich.segment import Segment
+from rich.control import strip_control_codes
 from rich.style import Style
 from rich.syntax import ANSISyntaxTheme, Syntax
 
@@ -22,15 +22,29 @@ _THEME = ANSISyntaxTheme(
 
 def highlighted(code: str, language: str) -> Iterator[str]:
     """The lines of the code with escape codes among them; no tab grows and no line is broken."""
-    syntax = Syntax("", _LEXERS.get(language, language), theme=_THEME, tab_size=0)
-    console = Console()
-    for line in syntax.highlight(code).split("\n"):
-        yield "".join(_shown(part, language) for part in line.render(console))
+    line: list[str] = []
+    for kind, token in _lexer(language)(code):
+        style = _THEME.get_style_for_token(kind)
+        first, *below = strip_control_codes(token).split("\n")
+        line.append(_shown(first, style, language))
+        for text in below:
+            yield "".join(line)
+            line = [_shown(text, style, language)]
+    if last := "".join(line):
+        yield last
 
 
-def _shown(part: Segment, language: str) -> str:
+@functools.cache
+def _lexer(language: str) -> Callable[[str], Iterator[tuple[tuple[str, ...], str]]]:
+    """What parts code into tokens; finding it takes longer than a short text does."""
+    syntax = Syntax("", _LEXERS.get(language, language), tab_size=0)
+    parts: Callable[[str], Iterator[tuple[tuple[str, ...], str]]]
+    parts = (syntax.lexer or syntax.default_lexer).get_tokens
+    return parts
+
+
+def _shown(text: str, style: Style, language: str) -> str:
     """A piece of a line; small letters in SQL are most often a name, even where a keyword fits."""
-    text, style, _ = part
-    if not style or (language == "sql" and style.bold and text.islower()):
+    if not text or not style or (language == "sql" and style.bold and text.islower()):
         return text
     return style.render(text, color_system=ColorSystem.STANDARD)
