@@ -1,5 +1,6 @@
 """Whether a schema change stands in the catalogue: true, false, or not to be told."""
 
+import re
 from collections.abc import Iterator
 from enum import Enum
 
@@ -30,6 +31,12 @@ _COPIES = r"""
        AND c.oid <> original.oid
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p
                         WHERE p.index_relid = c.oid)
+"""
+_DETACH = re.compile(r"\bDETACH\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
+_DETACHING = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits
+                    WHERE inhparent = pg_catalog.to_regclass($1)
+                      AND inhrelid = pg_catalog.to_regclass($2) AND inhdetachpending)
 """
 _PARTITION = """
     SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits
@@ -159,6 +166,21 @@ class Catalogue:
         place = self._found(schema, name)
         return [(row[0], row[1]) for row in self._connection.fetch(_COPIES, place)]
 
+    def finishing(self, statement: str) -> str | None:
+        """What ends a DETACH PARTITION CONCURRENTLY that was begun and has not ended."""
+        node = _parsed(statement) if _DETACH.search(statement) else None
+        if node is None or node.WhichOneof("node") != "alter_table_stmt":
+            return None
+        command = node.alter_table_stmt.cmds[0].alter_table_cmd
+        if command.subtype != pb.AT_DetachPartition:
+            return None
+        relation = node.alter_table_stmt.relation
+        table = self._found(relation.schemaname, relation.relname)
+        partition = self._partition(command)
+        if table is None or partition is None or not self._has(_DETACHING, table, partition):
+            return None
+        return f"ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"
+
     def _places(self, schema: str, name: str) -> Iterator[str]:
         if schema:
             yield f"{identifier(schema)}.{identifier(name)}"
@@ -210,9 +232,12 @@ class Catalogue:
                     yield None
 
     def _is_partition(self, place: str | None, command: pb.AlterTableCmd) -> bool:
-        partition = getattr(command, "def").partition_cmd.name
-        child = self._found(partition.schemaname, partition.relname)
-        return child is not None and self._has(_PARTITION, place, child)
+        partition = self._partition(command)
+        return partition is not None and self._has(_PARTITION, place, partition)
+
+    def _partition(self, command: pb.AlterTableCmd) -> str | None:
+        name = getattr(command, "def").partition_cmd.name
+        return self._found(name.schemaname, name.relname)
 
     def _has(self, query: str, place: str | None, name: str) -> bool:
         return place is not None and bool(self._connection.fetchval(query, place, name))

@@ -18,11 +18,12 @@ _OWN = """
            CASE WHEN l.pid IS NOT NULL THEN coalesce(extract(
                epoch FROM pg_catalog.clock_timestamp() - l.waitstart)::float8, 0) END AS waits,
            CASE WHEN s.state = 'active' THEN extract(
-               epoch FROM pg_catalog.clock_timestamp() - s.query_start)::float8 END AS runs
+               epoch FROM pg_catalog.clock_timestamp() - s.query_start)::float8 END AS runs,
+           coalesce(l.mode = 'AccessExclusiveLock', false) AS queues
       FROM pg_catalog.unnest($1::pg_catalog.int4[]) b(pid)
            CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(b.pid) s
            LEFT JOIN LATERAL (
-               SELECT pid, waitstart, virtualtransaction FROM pg_catalog.pg_locks
+               SELECT pid, waitstart, virtualtransaction, mode FROM pg_catalog.pg_locks
                 WHERE (s.wait_event_type = 'Lock' OR s.state IS NULL)
                   AND pid = b.pid AND NOT granted LIMIT 1) l ON true
 """
@@ -41,13 +42,15 @@ class Own:
     """One session of env.py.
 
     `begun` tells when its transaction began, or which one it is; `waits` for how many seconds it
-    has been waiting for a lock, None where it does not; `runs` for how long its statement runs.
+    has been waiting for a lock, None where it does not; `runs` for how long its statement runs;
+    `queues` that everybody who comes to the table has to wait behind it.
     """
 
     pid: int
     begun: str | None
     waits: float | None
     runs: float | None
+    queues: bool = False
 
     @property
     def transaction(self) -> Transaction:

@@ -146,8 +146,12 @@ class Resume:
         self._journal = replace(self._journal, stamp=self._notes.stamp_seen_by(connection))
         self._write(connection, inside=True)
 
-    def beginning(self, statement: str, connection: DBAPIConnection) -> None:
-        """A statement that commits by itself is about to begin."""
+    def beginning(self, statement: str, connection: DBAPIConnection) -> str:
+        """A statement that commits by itself is about to begin; what is to run for it."""
+        self._begin_alone(statement, connection)
+        return self._catalogue.finishing(statement) or statement
+
+    def _begin_alone(self, statement: str, connection: DBAPIConnection) -> None:
         from dbtool.migrate.effects import index_of, reindexed
 
         entry = self._entry(statement)

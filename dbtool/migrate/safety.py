@@ -224,10 +224,11 @@ class Safety:
         while True:
             self._or_end(self._run_lock().verify)
             self.vigil.begin(exempt=concurrently)
+            sql = statement
             if resume is not None:
-                self._or_end(lambda: resume.beginning(statement, connection))
+                sql = self._or_end(lambda: resume.beginning(statement, connection))
             try:
-                execute()
+                execute(sql)
             except Exception as error:
                 if not self._may_repeat(error):
                     if resume is not None and sqlstate_of(error) is not None:

@@ -23,7 +23,7 @@ _COMMIT = re.compile(r"\s*(?:COMMIT|END)\b(?!.*\bPREPARED\b)", re.IGNORECASE | r
 
 LOCK_NOT_AVAILABLE = "55P03"
 
-Execute = Callable[[], object]
+Execute = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Statements:
         statement: str,
         cursor: DBAPICursor,
         context: ExecutionContext,
-        run: Callable[[str], object],
+        run: Execute,
     ) -> bool:
         """Whether the statement was run here; else SQLAlchemy runs it."""
         connection = context.root_connection.connection.dbapi_connection
@@ -145,9 +145,7 @@ class Statements:
             table.leaves_transaction()
             concurrently = _CONCURRENTLY.match(statement) is not None
             with without_lock_timeout(connection) if concurrently else nullcontext():
-                self._step.alone(
-                    statement, lambda: run(statement), connection, concurrently=concurrently
-                )
+                self._step.alone(statement, run, connection, concurrently=concurrently)
         self._step.ran(statement, cursor, table)
         return True
 

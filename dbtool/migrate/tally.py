@@ -96,10 +96,10 @@ class Tally:
         """Count a statement that commits by itself, and how often it was tried."""
         tried = 0
 
-        def counted() -> object:
+        def counted(sql: str) -> object:
             nonlocal tried
             tried += 1
-            return execute()
+            return execute(sql)
 
         self._guard.alone(statement, counted, connection, concurrently=concurrently)
         self._current.attempts += max(tried - 1, 0)

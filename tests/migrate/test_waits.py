@@ -351,6 +351,37 @@ def test_concurrently_may_wait(run: Run, start: Start, project: Small, database:
         assert upgrade.wait(30) == 0
 
 
+DETACH = """
+with op.get_context().autocommit_block():
+    op.execute("ALTER TABLE busy DETACH PARTITION busy_1 CONCURRENTLY")
+"""
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["sync", "async"])
+def test_a_detachment_does_not_keep_readers_waiting(
+    run: Run,
+    start: Start,
+    project: Small,
+    database: Target,
+    reader: Callable[[str], Reader],
+    watch: SyncConnection,
+    env: str,
+) -> None:
+    """DETACH CONCURRENTLY ends with a lock on the partition: it is ended, and finalized later."""
+    project.env(env)
+    prepared(run, project, PARTITIONED[0], DETACH)
+    reading = reader("SELECT count(*) FROM busy_1")
+    with reading.reading(), blocking(database, "SELECT count(*) FROM busy_1") as report:
+        upgrade = start(*LIMITS)
+        given_up_once(upgrade)
+        report.execute("COMMIT")
+        _, err = upgrade.communicate(timeout=60)
+    assert upgrade.returncode == 0, err
+    assert LEAST < reading.longest < LIMIT + MARGIN
+    left = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'busy'::regclass"
+    assert watch.fetchval(left) == 3
+
+
 def test_the_limit_holds_again_behind_concurrently(
     run: Run,
     start: Start,
