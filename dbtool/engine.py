@@ -1,5 +1,6 @@
-"""Load a team's SQLAlchemy engine: sync or async, an object, a session factory or a function."""
+"""Load a team's SQLAlchemy engine or statement: an object, or a function that returns it."""
 
+import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -9,14 +10,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from sqlalchemy import Engine
+from sqlalchemy import ClauseElement, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlalchemy.orm import sessionmaker
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from dbtool.database.target import Target
 from dbtool.database.url import parse
 from dbtool.errors import UsageError
 from dbtool.imports import follow, import_error, load_module
+from dbtool.sql.values import as_text
 
 _SETTING = 'engine = "package.module:engine"'
 _SIMPLE = "It is called without arguments, in the environment dbtool runs in."
@@ -105,3 +109,80 @@ def _no_engine(spec: str, value: object, module: ModuleType) -> UsageError:
         detail=f"It is {'the class' if isinstance(value, type) else 'of type'} {kind}.",
         hint=f"Did you mean {near}?" if near else f"The setting names {_ACCEPTED}.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A statement as the driver sends it, `$1` for its first value; None is NULL."""
+
+    text: str
+    values: tuple[str | None, ...]
+
+
+_STATEMENT = "a statement (select(…), insert(…), text(…)), or a function that returns one"
+
+
+def load_statement(spec: str, directories: Sequence[Path]) -> Compiled:
+    """Import the statement that `module:name` names and compile it with its bound types.
+
+    A function, plain or async, is called without arguments. Nothing is connected to.
+    """
+    name, _, attribute = spec.partition(":")
+    if not name or not attribute:
+        raise UsageError(
+            f'"{spec}" does not name a statement', hint="Write it as module:statement."
+        )
+    module = load_module(name, directories)
+    value = follow(module, attribute, spec, _statements, _STATEMENT)
+    if callable(value) and not isinstance(value, ClauseElement):
+        value = _returned(value, spec, directories)
+    if not isinstance(value, ClauseElement) or not value.supports_execution:
+        raise UsageError(
+            f'"{spec}" is no statement',
+            detail=f"It is of type {type(value).__name__}.",
+            hint=f"Name {_STATEMENT}.",
+        )
+    return _compiled(value, spec)
+
+
+def _statements(module: ModuleType) -> list[str]:
+    return [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, ClauseElement) and value.supports_execution
+    ]
+
+
+def _returned(function: object, spec: str, directories: Sequence[Path]) -> object:
+    try:
+        with redirect_stdout(sys.stderr):
+            made = cast("Callable[[], object]", function)()
+            return asyncio.run(made) if inspect.iscoroutine(made) else made
+    except (Exception, SystemExit) as error:
+        why = import_error(error, spec, directories)
+        raise UsageError(
+            f'the function "{spec}" returns no statement', detail=why.detail, hint=_SIMPLE
+        ) from error
+
+
+def _compiled(statement: ClauseElement, spec: str) -> Compiled:
+    """Expand and render as asyncpg gets it: types and lists decide the plan."""
+    from sqlalchemy.dialects.postgresql.asyncpg import dialect
+
+    try:
+        compiled = statement.compile(
+            dialect=dialect(),  # type: ignore[no-untyped-call]
+            compile_kwargs={"render_postcompile": True},
+        )
+        given = compiled.construct_params() or {}
+    except SQLAlchemyError as error:
+        raise UsageError(f'"{spec}" does not compile', detail=str(error)) from error
+    assert isinstance(compiled, SQLCompiler)
+    processors = compiled._bind_processors
+    names = compiled.positiontup or ()
+    values = []
+    for name in names:
+        process = processors.get(name)
+        value = given[name]
+        values.append(as_text(process(value) if callable(process) else value))
+    return Compiled(str(compiled), tuple(values))

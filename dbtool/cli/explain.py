@@ -1,6 +1,7 @@
 """`dbtool explain`: run a query safely and say where its time goes."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,12 @@ def explain(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-f", metavar="FILE", help="Read the statements from a file."),
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE[:NAME]",
+            help="Read the statements from a file, or the one below `-- name: NAME`.",
+        ),
     ] = None,
     param: Annotated[
         list[str] | None,
@@ -41,6 +47,36 @@ def explain(
             metavar="[NAME=]VALUE",
             help="The value of a parameter: by name, or in order for $1, ? and %s.",
         ),
+    ] = None,
+    params: Annotated[
+        Path | None,
+        typer.Option(
+            "--params", metavar="FILE", help="Values from a file: JSON, or NAME=VALUE lines."
+        ),
+    ] = None,
+    sample: Annotated[
+        bool,
+        typer.Option("--sample", help="Try common and rare values from the statistics."),
+    ] = False,
+    generic: Annotated[
+        bool,
+        typer.Option("--generic", help="Show the plan for any values too; without any, only that."),
+    ] = False,
+    python: Annotated[
+        str | None,
+        typer.Option(
+            "--python",
+            metavar="MODULE:NAME",
+            help="A SQLAlchemy statement, or a function that returns one.",
+        ),
+    ] = None,
+    queryid: Annotated[
+        int | None,
+        typer.Option("--queryid", metavar="ID", help="A statement of pg_stat_statements."),
+    ] = None,
+    activity: Annotated[
+        int | None,
+        typer.Option("--activity", metavar="PID", help="What a session runs, or ran last."),
     ] = None,
     no_analyze: Annotated[
         bool, typer.Option("--no-analyze", help="Show the plan without running the statement.")
@@ -73,17 +109,76 @@ def explain(
     It runs in a read-only transaction with time limits that is always rolled back; statements
     that write are refused. Several statements are explained in order.
     """
-    given = [each for each in (sql, file, from_plan) if each is not None]
-    if len(given) > 1:
-        raise UsageError("give one of a statement, -f and --from-plan, not several")
+    sources = {
+        "a statement": sql,
+        "-f": file,
+        "--python": python,
+        "--queryid": queryid,
+        "--activity": activity,
+        "--from-plan": from_plan,
+    }
+    if sum(each is not None for each in sources.values()) > 1:
+        *most, last = sources
+        raise UsageError(f"give one of {', '.join(most)} and {last}, not several")
     if from_plan is not None:
         return _offline(from_plan)
     from dbtool.explain.run import How
 
-    name = str(file) if file not in (None, _STDIN) else None
-    how = How(not no_analyze, timeout, tuple(param or ()), name)
-    text = _read(file or _STDIN) if sql is None or sql == "-" else sql
+    recorded = queryid is not None or activity is not None
+    how = How(
+        analyze=not no_analyze,
+        timeout=timeout,
+        parameters=(*_values(params), *(param or ())),
+        generic=generic or (recorded and not param and params is None),
+        sample=sample,
+    )
+    if python is not None:
+        text, how = _compiled(call, python, how)
+    elif queryid is not None or activity is not None:
+        text = _recorded(call, queryid, activity)
+    elif sql is not None and sql != "-":
+        text = sql
+    else:
+        text, name = _script(file or _STDIN)
+        how = replace(how, file=name)
     return _on_server(call, text, how, yes=yes)
+
+
+def _values(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    from dbtool.explain.given import values
+
+    return values(_read(path), _name(path))
+
+
+def _compiled(call: Call, spec: str, how: "How") -> tuple[str, "How"]:
+    """The SQL that the driver would send, with the values it would bind."""
+    from dbtool import engine
+    from dbtool.metadata import search_path
+
+    directories = search_path(call.settings.project.root)
+    compiled = engine.load_statement(spec, (Path.cwd(), *directories))
+    return compiled.text, replace(how, bound=compiled.values)
+
+
+def _recorded(call: Call, queryid: int | None, pid: int | None) -> str:
+    from dbtool.explain import recorded
+
+    if queryid is not None:
+        return recorded.by_queryid(call.target, queryid)
+    return recorded.by_pid(call.target, pid or 0)
+
+
+def _script(path: Path) -> tuple[str, str | None]:
+    """The text of a file, or of the statement in it that is named behind a colon."""
+    before, _, wanted = str(path).rpartition(":")
+    if before and not path.exists():
+        from dbtool.sql.named import only
+
+        file = Path(before)
+        return only(_read(file), wanted, _name(file)), str(file)
+    return _read(path), None if path == _STDIN else str(path)
 
 
 def _offline(path: Path) -> "Report":

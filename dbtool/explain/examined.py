@@ -12,6 +12,7 @@ from dbtool.guard import Standing
 class Examined:
     """One statement and its plan; `times` only where it was run.
 
+    `values` are those it was given, where dbtool chose them; `generic` is the plan for any values.
     `refused` says why it was not run although that was asked for.
 
     Reports carry the findings beside the data, each with its line, so JSON leaves them out here.
@@ -24,6 +25,8 @@ class Examined:
     findings: tuple[Finding, ...] = field(default=(), metadata={"json": False})
     unknowns: tuple[Unknown, ...] = field(default=(), metadata={"json": False})
     refused: str = ""
+    values: str = ""
+    generic: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)

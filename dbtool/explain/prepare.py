@@ -13,13 +13,28 @@ from dbtool.sql.script import Piece, Role, split
 class Prepared:
     """One statement that may be explained, its placeholders numbered.
 
-    `values` are those of the placeholders; None is NULL.
+    `values` are those of the placeholders; None is NULL. `open` are placeholders that were
+    given none, where the statement is planned for any values.
     """
 
     text: str
     line: int
     traits: Traits
     values: tuple[str | None, ...] = ()
+    open: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The values for placeholders.
+
+    `words` are as the user wrote them, `bound` what a driver would send for `$1`, `$2`, … Where
+    values may be `missing` a statement without them is left open.
+    """
+
+    words: tuple[str, ...] = ()
+    bound: tuple[str | None, ...] = ()
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +45,7 @@ class Script:
     notes: tuple[str, ...]
 
 
-def prepare(sql: str, given: tuple[str, ...] = (), *, analyze: bool = True) -> Script:
+def prepare(sql: str, given: Given, *, analyze: bool = True) -> Script:
     """The statements to explain; UsageError where one cannot be, or there is none."""
     statements: list[Prepared] = []
     left_out: list[str] = []
@@ -48,7 +63,7 @@ def prepare(sql: str, given: tuple[str, ...] = (), *, analyze: bool = True) -> S
     return Script(tuple(statements), tuple(_notes(statements, left_out)))
 
 
-def _prepared(piece: Piece, given: tuple[str, ...], *, analyze: bool) -> Prepared | None:
+def _prepared(piece: Piece, given: Given, *, analyze: bool) -> Prepared | None:
     """The statement, without an EXPLAIN around it; None for transaction control."""
     text, line = piece.text, piece.line
     numbered = parameters.number(text)
@@ -61,7 +76,9 @@ def _prepared(piece: Piece, given: tuple[str, ...], *, analyze: bool) -> Prepare
     if found.kind in (Kind.TRANSACTION, Kind.EMPTY):
         return None
     safety.check_kind(line, found.kind, analyze=analyze)
-    values = parameters.assign(numbered.names, given)
+    if numbered.names and given.missing and not (given.words or given.bound):
+        return Prepared(numbered.text, line, found, open=numbered.names)
+    values = given.bound or parameters.assign(numbered.names, given.words)
     return Prepared(numbered.text, line, found, values)
 
 

@@ -11,12 +11,12 @@ from dbtool.database.connect import connect
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, UsageError
-from dbtool.explain import facts, parameters, safety
+from dbtool.explain import facts, parameters, safety, sample
 from dbtool.explain.analysis import analyse
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.failures import misfit, tell
 from dbtool.explain.plan import Plan
-from dbtool.explain.prepare import Prepared, Script, prepare
+from dbtool.explain.prepare import Given, Prepared, Script, prepare
 from dbtool.explain.rules import RULES
 from dbtool.explain.session import RefusedByServerError, Session, guarded
 from dbtool.finding import Finding, Location, judge
@@ -31,13 +31,22 @@ if TYPE_CHECKING:
 class How:
     """What the user asked for: run or only plan, for how long, with which values.
 
-    `file` is where the statements were read from.
+    `bound` are values as a driver binds them. `generic` asks for the plan for any values too,
+    `sample` for values from the statistics. `file` is where the statements were read from.
     """
 
     analyze: bool = True
     timeout: float | None = None
     parameters: tuple[str, ...] = ()
+    bound: tuple[str | None, ...] = ()
+    generic: bool = False
+    sample: bool = False
     file: str | None = None
+
+    @property
+    def given(self) -> Given:
+        """The values, which may be missing where they are not needed or looked up."""
+        return Given(self.parameters, self.bound, self.generic or self.sample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ def explain(
     """Explain each statement of a text, in order; nothing of it stays in the database."""
     chosen = how or How()
     _check_timeout(chosen.timeout)
-    script = prepare(sql, chosen.parameters, analyze=chosen.analyze)
+    script = prepare(sql, chosen.given, analyze=chosen.analyze)
     runner = _Runner(chosen, permission or Permission(), progress or Silent())
     try:
         return asyncio.run(runner.run(target, script))
@@ -114,8 +123,9 @@ class _Runner:
             classified = await patience.first(classify(connection, target, marked))
             statements = tuple(
                 [
-                    await self._one(connection, each, classified, patience)
+                    examined
                     for each in script.statements
+                    for examined in await self._each(connection, each, classified, patience)
                 ]
             )
             version = int(connection.get_server_version().major)
@@ -125,6 +135,25 @@ class _Runner:
             await _close(connection)
         return Explained(statements, target.shown, version, classified.standing, script.notes)
 
+    async def _each(
+        self,
+        connection: "Connection",
+        statement: Prepared,
+        classified: Classified,
+        patience: Patience,
+    ) -> list[Examined]:
+        """One statement: with the values given, with several found, or for any."""
+        found = [await self._one(connection, statement, classified, patience)]
+        if not self._how.sample or not statement.open:
+            return found
+        sets = await sample.values(connection, found[0].plan, statement.open)
+        chosen = [(replace(statement, values=each.values, open=()), each.label) for each in sets]
+        tried = [
+            replace(await self._one(connection, each, classified, patience), values=label)
+            for each, label in chosen
+        ]
+        return [*tried[:-1], replace(tried[-1], generic=found[0].plan)]
+
     async def _one(
         self,
         connection: "Connection",
@@ -133,19 +162,23 @@ class _Runner:
         patience: Patience,
     ) -> Examined:
         seconds = self._how.timeout or LIMITS[classified.standing].seconds
+        text = statement.text
         if statement.line > 1:
             self._progress.step(f"explaining line {statement.line}")
         try:
             async with guarded(connection, seconds, patience) as session:
+                if statement.open:
+                    plan = await session.generic(text, statement.line, len(statement.open))
+                    return Examined(text, statement.line, plan, values="any values")
                 planned = await self._plan(session, statement, classified)
                 if not planned.doubts:
-                    return await self._examine(session, planned, statement.line)
+                    return await self._examine(session, planned, statement)
             # Outside the transaction: its locks would be kept while somebody thinks.
             if not self._agreed(planned.doubts):
                 why = " ".join(planned.doubts)
                 return Examined(planned.text, statement.line, planned.plan, refused=why)
             async with guarded(connection, seconds, patience) as session:
-                return await self._examine(session, planned, statement.line)
+                return await self._examine(session, planned, statement)
         except RefusedByServerError as refused:
             raise await tell(refused.error, refused.sent, connection) from refused.error
 
@@ -167,13 +200,20 @@ class _Runner:
         safety.check_functions(known)
         return _Planned(text, plan, known, tuple(self._doubts(known, plan, classified)))
 
-    async def _examine(self, session: Session, planned: _Planned, line: int) -> Examined:
+    async def _examine(self, session: Session, planned: _Planned, statement: Prepared) -> Examined:
+        line = statement.line
         if not self._how.analyze:
-            return Examined(planned.text, line, planned.plan)
-        analysis = analyse(await session.run(planned.text, line), planned.known)
-        findings, unknowns = judge(RULES, analysis)
-        findings = tuple(self._placed(finding, line) for finding in findings)
-        return Examined(planned.text, line, analysis.plan, analysis.times, findings, unknowns)
+            examined = Examined(planned.text, line, planned.plan)
+        else:
+            analysis = analyse(await session.run(planned.text, line), planned.known)
+            findings, unknowns = judge(RULES, analysis)
+            findings = tuple(self._placed(finding, line) for finding in findings)
+            times = analysis.times
+            examined = Examined(planned.text, line, analysis.plan, times, findings, unknowns)
+        if not self._how.generic or not statement.values:
+            return examined
+        plan = await session.generic(statement.text, line, len(statement.values))
+        return replace(examined, generic=plan)
 
     def _placed(self, finding: Finding, line: int) -> Finding:
         """The finding with the place of its statement."""

@@ -1,5 +1,6 @@
 """One guarded transaction: read only, limited in time, always rolled back."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from dbtool.sql.text import quoted
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
+_PLANNED = "EXPLAIN (VERBOSE, FORMAT JSON) "
 LOCK_TIMEOUT = 2.0
 IDLE_TIMEOUT = 30.0
 GRACE = 5.0
@@ -48,7 +50,7 @@ class Session:
 
     async def plan(self, statement: str, line: int) -> Plan:
         """Plan one statement without running it."""
-        return await self._explain("EXPLAIN (VERBOSE, FORMAT JSON) ", statement, line)
+        return await self._explain(_PLANNED, statement, line)
 
     async def run(self, statement: str, line: int) -> Plan:
         """Run one statement and see what happened."""
@@ -57,19 +59,40 @@ class Session:
             options.insert(-1, "MEMORY")
         return await self._explain(f"EXPLAIN ({', '.join(options)}) ", statement, line)
 
+    async def generic(self, statement: str, line: int, parameters: int) -> Plan:
+        """Plan one statement for any values, as a prepared statement run often is planned."""
+        name = f"dbtool_{secrets.token_hex(6)}"
+        prepare = f"PREPARE {name} AS "
+        await self._send(prepare + statement, Sent(statement, line, len(prepare), self.seconds))
+        nulls = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+        # What is prepared outlives the transaction, and behind a pooler the connection.
+        end = f"DEALLOCATE {name}"
+        try:
+            await self.connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+            plan = await self._explain(_PLANNED, f"EXECUTE {name}{nulls}", line)
+        except RefusedByServerError:
+            end = f"ROLLBACK; {end}"
+            raise
+        finally:
+            if not self.connection.is_closed():
+                await self.connection.execute(end)
+        return plan
+
     async def _explain(self, prefix: str, statement: str, line: int) -> Plan:
         """Statements travel one at a time in the extended protocol, which takes no second."""
+        sent = Sent(statement, line, len(prefix), self.seconds)
+        return build(loads(str(await self._send(prefix + statement, sent)))[0])
+
+    async def _send(self, text: str, sent: Sent) -> object:
         try:
-            text = await self.connection.fetchval(prefix + statement, timeout=self.seconds + GRACE)
+            return await self.connection.fetchval(text, timeout=self.seconds + GRACE)
         except PostgresError as error:
-            sent = Sent(statement, line, len(prefix), self.seconds)
             raise RefusedByServerError(error, sent) from error
         except TimeoutError as error:
             raise ConnectError(
                 "the server no longer answers",
                 detail=f"Nothing came for {self.seconds + GRACE:g} s.",
             ) from error
-        return build(loads(text)[0])
 
     async def parameter_types(self, statement: str, line: int) -> tuple[str, ...]:
         """The type the server infers for each `$n`."""

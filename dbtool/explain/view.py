@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise, zip_longest
 
 from dbtool.errors import UsageError
 from dbtool.explain.examined import Examined, Explained
+from dbtool.explain.plan import Plan
 from dbtool.explain.rows import estimate_table, plan_table
 from dbtool.explain.selftime import Times
 from dbtool.explain.unjoined import unjoined
@@ -28,7 +30,7 @@ def report(explained: Explained, command: str = "explain") -> Report:
         sections=tuple(_all_sections(explained)),
         findings=tuple(finding for each in statements for finding in each.findings),
         unknowns=tuple(unknown for each in statements for unknown in each.unknowns),
-        notes=explained.notes,
+        notes=(*explained.notes, *_spread(statements)),
         next=_next(statements),
         judged=any(each.times for each in statements),
     )
@@ -69,7 +71,7 @@ def _all_sections(explained: Explained) -> Iterator[Section]:
     told = 0
     for examined in explained.statements:
         several = len(explained.statements) > 1
-        name = _named(examined) if several else ""
+        name = _named(examined) if several or examined.values else ""
         if examined.times is None:
             yield estimate_table(examined.plan, name)
         else:
@@ -79,7 +81,37 @@ def _all_sections(explained: Explained) -> Iterator[Section]:
             yield facts(named)
         if remarks := tuple(_remarks(examined)):
             yield Text("\n".join(remarks))
+        if examined.generic is not None:
+            yield estimate_table(examined.generic, "the plan for any values")
+            yield Text(_compared(examined.plan, examined.generic))
         told += len(examined.findings)
+
+
+SPREAD = 10
+"""How many times slower one sample of values must be than another to be told."""
+
+
+def _spread(statements: tuple[Examined, ...]) -> Iterator[str]:
+    """Samples of one statement whose times are far apart: its time depends on the values."""
+    timed = [each for each in statements if each.values and each.times]
+    for first, second in pairwise(timed):
+        low, high = sorted((first, second), key=lambda each: each.plan.root.time)
+        apart = high.plan.root.time >= SPREAD * max(low.plan.root.time, 0.1)
+        if first.line == second.line and apart:
+            slow, quick = duration(high.plan.root.time), duration(low.plan.root.time)
+            yield f"line {first.line}: {slow} with {high.values}; {quick} with {low.values}"
+
+
+def _compared(custom: Plan, generic: Plan) -> str:
+    """How the plan for any values differs from the one for these."""
+    costs = f"cost {count(generic.root.total_cost)} for any values,"
+    costs += f" {count(custom.root.total_cost)} for these"
+    pairs = zip_longest(custom.nodes, generic.nodes)
+    for mine, other in pairs:
+        if mine is None or other is None or title(mine) != title(other):
+            left, right = (title(each) if each else "nothing" for each in (other, mine))
+            return f"another plan: {left} for any values, {right} for these; {costs}"
+    return f"the same plan; {costs}"
 
 
 def _marks(findings: tuple[Finding, ...], told: int) -> dict[int, Cell]:
@@ -100,6 +132,8 @@ def _marks(findings: tuple[Finding, ...], told: int) -> dict[int, Cell]:
 
 
 def _named(examined: Examined) -> str:
+    if examined.values:
+        return f"line {examined.line}, {examined.values}"
     return f"line {examined.line}: {_first_words(examined.sql)}"
 
 
