@@ -2,7 +2,8 @@
 
 Each pair of commands runs in turn, on the same files and the same database, and the medians of
 whole processes are compared. The last history is of revisions that import something heavy, as
-those that use the team's models do.
+those that use the team's models do. Upgrades from nothing run as in a fresh checkout, where no
+revision is compiled yet.
 """
 
 import os
@@ -20,7 +21,7 @@ from tests.migrate.projects import INI
 
 BIN = Path(sys.executable).parent
 ROUNDS = 7
-FRESH_ROUNDS = 3
+FRESH_ROUNDS = 5
 HEAVY = "import decimal, email.message, http.client, sqlite3, unittest.mock, xml.dom.minidom\n"
 ENVIRONMENT = {
     name: value

@@ -197,7 +197,7 @@ def driver_connection(context: MigrationContext) -> DBAPIConnection:
 def version_table_in_sql(context: MigrationContext) -> str:
     """The version table as Alembic's own statements name it."""
     quote = context.dialect.identifier_preparer.quote
-    name, schema = quote(context.version_table), _named_schema(context)
+    name, schema = quote(context._version.name), _named_schema(context)
     return f"{quote(schema)}.{name}" if schema else name
 
 
@@ -217,7 +217,7 @@ def _schema(context: MigrationContext) -> str | None:
 
 def _named_schema(context: MigrationContext) -> str | None:
     """The schema that Alembic's own statements name."""
-    named = context.version_table_schema
+    named = context._version.schema
     assert context.connection is not None
     translated = context.connection.get_execution_options().get("schema_translate_map") or {}
     schema: str | None = translated.get(named, named)
