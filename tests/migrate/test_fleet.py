@@ -347,18 +347,33 @@ def test_an_interrupt_cancels_on_the_server(
     assert recorded(database) == {}
 
 
+def workers(fleet: "subprocess.Popen[str]") -> list[int]:
+    """The processes that upgrade."""
+    children = Path(f"/proc/{fleet.pid}/task").glob("*/children")
+    found = [int(pid) for each in children for pid in each.read_text().split()]
+    return [pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_an_interrupt_while_the_workers_start(
+    project: Small, database: Target, tenants: tuple[str, ...]
+) -> None:
+    """It is heard as soon as there is somebody to hear it, and nothing else is said."""
+    fleet = started(project, database)
+    assert eventually(lambda: len(workers(fleet)) == 3, 20)
+    os.kill(fleet.pid, signal.SIGINT)
+    _, err = fleet.communicate(timeout=30)
+    assert fleet.returncode == 130
+    assert err.splitlines()[0] == "error: interrupted"
+    assert recorded(database) == {}
+
+
 def test_a_worker_that_dies_fails_its_target_alone(
     project: Small, database: Target, tenants: tuple[str, ...]
 ) -> None:
     """The others go on, and the death is told."""
     fleet = started(project, database, "--keep-going")
     assert eventually(lambda: len(sleeping(database)) == 3, 20)
-    children = Path(f"/proc/{fleet.pid}/task").glob("*/children")
-    workers = [int(pid) for each in children for pid in each.read_text().split()]
-    first = next(
-        pid for pid in workers if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
-    os.kill(first, signal.SIGKILL)
+    os.kill(workers(fleet)[0], signal.SIGKILL)
     project.revision(HEAD, "aaaa00000001", "pass")
     with SyncConnection(database) as connection:
         for pid in sleeping(database):

@@ -69,6 +69,8 @@ class Worker:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(target=serve, args=(theirs, self._job))
+            # The process inherits what this thread blocks, until it can answer an interrupt.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             self._process.start()
             theirs.close()
         return self._pipe

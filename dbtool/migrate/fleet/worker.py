@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -48,21 +49,22 @@ class Relayed:
 def serve(pipe: Connection, job: Job) -> None:
     """Work until the leader closes the pipe; a leader that died closes it too.
 
-    The terminal's Ctrl-C goes to the leader alone, which passes it on once. What a team's
-    code prints goes to stderr: stdout is the report's.
+    The terminal's Ctrl-C goes to the leader alone, which passes it on once; it waits until
+    somebody is there to hear it. What a team's code prints goes to stderr: stdout is the
+    report's. A target that was begun is ended, also where the leader died.
     """
     os.setsid()
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    while True:
-        try:
-            item: Item | None = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
-        if item is None:
-            return
-        outcome = _one(item, job, lambda text: pipe.send(text))
-        pipe.send(outcome)
+
+    def tell(said: str | Outcome) -> None:
+        with suppress(OSError):
+            pipe.send(said)
+
+    with suppress(EOFError, KeyboardInterrupt):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        while (item := pipe.recv()) is not None:
+            tell(_one(item, job, tell))
 
 
 def _one(item: Item, job: Job, tell: Callable[[str], None]) -> Outcome:
