@@ -28,10 +28,8 @@ def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
             from dbtool.render.json import render as as_json
 
             return as_json(report)
-        case Format.MARKDOWN:
-            from dbtool.render.markdown import render as as_markdown
-
-            return as_markdown(report)
+        case Format.MARKDOWN | Format.HTML:
+            return _as_page(report, wanted)
         case Format.GITHUB:
             from dbtool.render.github import render as as_github
 
@@ -58,6 +56,16 @@ def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
             return as_prometheus(report)
         case Format.TERMINAL:
             return _for_people(report, to_file=to_file)
+
+
+def _as_page(report: "Report", wanted: Format) -> str:
+    if wanted is Format.HTML:
+        from dbtool.render.html import render as as_html
+
+        return as_html(report)
+    from dbtool.render.markdown import render as as_markdown
+
+    return as_markdown(report)
 
 
 def _for_people(report: "Report", *, to_file: bool) -> str:

@@ -58,7 +58,7 @@ def _output(
         Option(
             "--format",
             metavar="FORMAT",
-            help="How to write the report: terminal, json, markdown, github, gitlab, sarif, "
+            help="How to write the report: terminal, json, markdown, html, github, gitlab, sarif, "
             "junit, nagios or prometheus.",
             rich_help_panel=OUTPUT_PANEL,
         ),

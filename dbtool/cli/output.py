@@ -19,6 +19,7 @@ class Format(StrEnum):
     TERMINAL = "terminal"
     JSON = "json"
     MARKDOWN = "markdown"
+    HTML = "html"
     GITHUB = "github"
     GITLAB = "gitlab"
     SARIF = "sarif"

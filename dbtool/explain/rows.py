@@ -21,6 +21,9 @@ LEAST_WIDTH = 44
 DEEP = 8
 """Levels beyond which a tree is indented by one blank each instead of two."""
 
+HOT_FROM = 4
+"""Plans with fewer nodes are seen at a glance."""
+
 _BAR = 5
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -38,9 +41,13 @@ class _Line(NamedTuple):
 def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], title: str = "") -> Table:
     """A plan that was run."""
     lines = list(_lines(plan, times, marks))
+    hot = _hot(plan, times)
     largest = max((line.wall_ms for line in lines), default=0.0)
     estimates = Estimates(plan)
-    cells = [_row(line, plan, times, marks, largest, estimates.of(line.node)) for line in lines]
+    cells = [
+        _marked(_row(line, plan, times, marks, largest, estimates.of(line.node)), hot)
+        for line in lines
+    ]
     return _without_empty(
         (
             Column("#", "right"),
@@ -57,6 +64,23 @@ def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], title: str =
         cells,
         title,
     )
+
+
+def _hot(plan: Plan, times: Times) -> frozenset[str]:
+    """The way from the root down to the node that takes most; of a short plan, nothing."""
+    if len(plan.nodes) < HOT_FROM or not plan.timed:
+        return frozenset()
+    node: Node | None = max(plan.nodes, key=lambda each: times.of(each).wall_ms)
+    numbers = set()
+    while node is not None:
+        numbers.add(str(node.id))
+        node = plan.parent(node)
+    return frozenset(numbers)
+
+
+def _marked(row: tuple[Cell, ...], hot: frozenset[str]) -> tuple[Cell, ...]:
+    number, *rest = row
+    return (Styled(f">{_says(number)}", "strong"), *rest) if number in hot else row
 
 
 def _without_empty(columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], title: str) -> Table:

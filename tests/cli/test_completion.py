@@ -73,7 +73,7 @@ def test_flags(dbtool: "Dbtool") -> None:
 def test_values(dbtool: "Dbtool", line: str) -> None:
     """The values a flag takes."""
     assert offered(dbtool, line) == [
-        *("terminal", "json", "markdown", "github", "gitlab", "sarif", "junit"),
+        *("terminal", "json", "markdown", "html", "github", "gitlab", "sarif", "junit"),
         *("nagios", "prometheus"),
     ]
 

@@ -121,14 +121,14 @@ def test_what_never_ran_and_what_is_cold_is_folded() -> None:
     hot = node("Seq Scan", ms=50.0, Relation_Name="big", at="Member")
     lines = shown(plan(node("Append", *cold, never, hot, ms=51.0))).splitlines()
     assert lines[2:5] == [
-        " #  node                          self ms   %         rows",
-        " 1  Append                          0.800   2  ▏         1",
-        " 2    Sort (+1: t0)                 0.020   0            1",
+        "  #  node                          self ms   %         rows",
+        " >1  Append                          0.800   2  ▏         1",
+        "  2    Sort (+1: t0)                 0.020   0            1",
     ]
     assert lines[13:16] == [
-        "20    Sort (+1: t9)                 0.020   0            1",
-        "22    Sort (+1) (never executed)",
-        "24    Seq Scan on big                50.0  98  █████     1",
+        " 20    Sort (+1: t9)                 0.020   0            1",
+        " 22    Sort (+1) (never executed)",
+        ">24    Seq Scan on big                50.0  98  █████     1",
     ]
 
 
