@@ -63,6 +63,8 @@ def apart(subject: Subject, each: Added, *kinds: int) -> str:
     """The column with all that is said of it but constraints of some of the parser's kinds."""
     sql, plain = without(subject.statement.sql, each.place, *kinds)
     new = addition(subject, each, pb.CONSTR_DEFAULT)
+    made = each.action.column
+    plain = plain and not (made.serial or made.identity or made.generated)
     if pb.CONSTR_DEFAULT in kinds:
         new = replace(new, value="", required=False)
     return without_constraint(new, sql, plain)

@@ -177,8 +177,7 @@ def test_a_check_that_only_has_to_be_validated() -> None:
     assert finding.fix.code == (
         'op.execute("ALTER TABLE orders VALIDATE CONSTRAINT noted")\n'
         "# next revision\n"
-        'op.alter_column("orders", "note", nullable=False)\n'
-        'op.drop_constraint("noted", "orders", type_="check")'
+        'op.alter_column("orders", "note", nullable=False)'
     )
 
 
@@ -215,23 +214,25 @@ def test_the_lock_that_is_held() -> None:
         (
             'op.create_foreign_key(None, "orders", "users", ["user_id"], ["id"])',
             "op.create_foreign_key(\n"
-            '    None, "orders", "users", ["user_id"], ["id"],\n'
+            '    "orders_user_id_fkey", "orders", "users", ["user_id"], ["id"],\n'
             "    postgresql_not_valid=True,\n"
             ")",
         ),
         (
             'op.create_foreign_key(\n        None,\n        "orders",\n        "users",\n    )',
-            'op.create_foreign_key(\n    None,\n    "orders",\n    "users",\n'
+            'op.create_foreign_key(\n    "orders_user_id_fkey",\n    "orders",\n    "users",\n'
             "    postgresql_not_valid=True,\n)",
         ),
         (
             'batch_op.create_foreign_key("fk", "users", ["user_id"], ["id"])',
-            'op.execute("ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users NOT VALID")',
+            'op.execute(\n    """\n'
+            "    ALTER TABLE orders ADD CONSTRAINT orders_user_id_fkey"
+            ' FOREIGN KEY (user_id) REFERENCES users NOT VALID\n    """\n)',
         ),
     ],
 )
 def test_the_call_keeps_its_words(source: str, code: str) -> None:
-    """The fix is the team's own call with one argument more, where it can be."""
+    """The fix is the team's own call with a name and one argument more, where it can be."""
     sql = "ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users"
     operation = source.partition("(")[0]
     statement = Statement(sql, "r.py", 9, "r", operation, source, transaction=1)
@@ -265,6 +266,6 @@ def test_several_statements_in_one_text() -> None:
     told = lint([history(), migration], schema=Schema(complete=True))
     (finding,) = [each for each in told.findings if each.rule.startswith(_OURS)]
     assert finding.fix is not None
-    assert finding.fix.code.split("\n")[0] == (
-        'op.execute("ALTER TABLE orders ADD CHECK (total > 0) NOT VALID")'
+    assert finding.fix.code.split("\n")[2].strip() == (
+        "ALTER TABLE orders ADD CONSTRAINT orders_total_check CHECK (total > 0) NOT VALID"
     )

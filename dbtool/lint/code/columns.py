@@ -26,13 +26,10 @@ def drop_constraint(table: Name, constraint: str, kind: str) -> str:
     )
 
 
-def not_null_steps(
-    table: Name, column: str, proof: str = "", *, keep: bool = False
-) -> tuple[str, ...]:
+def not_null_steps(table: Name, column: str, proof: str = "") -> tuple[str, ...]:
     """The revisions that make a column NOT NULL and never hold up the table.
 
-    `proof` names a check that says so already and only has to be validated; `keep` says that it
-    is there for more than that.
+    `proof` names a check of the team's that says so already and only has to be validated.
     """
     name = proof or f"{table.name}_{column}"[:_ROOM] + _PROOF
     where, place = string(table.name), within(table)
@@ -45,12 +42,12 @@ def not_null_steps(
         "\n".join(
             (
                 call("alter_column", where, string(column), "nullable=False", *place),
-                *(() if keep else (drop_constraint(table, name, "check"),)),
+                *(() if proof else (drop_constraint(table, name, "check"),)),
             )
         ),
     )
 
 
-def not_null_chain(table: Name, column: str, proof: str = "", *, keep: bool = False) -> str:
+def not_null_chain(table: Name, column: str, proof: str = "") -> str:
     """The same as one text."""
-    return chain(*not_null_steps(table, column, proof, keep=keep))
+    return chain(*not_null_steps(table, column, proof))

@@ -1,5 +1,6 @@
 """Alembic code about constraints."""
 
+import re
 from collections.abc import Iterable
 
 from dbtool.lint.code.calls import autocommit, call, chain, execute, sql_name, string
@@ -10,6 +11,7 @@ from dbtool.lint.schema import Constraint, Holds, Index, Name, Table
 from dbtool.statement import Statement
 
 _ADDS = ("op.create_foreign_key", "op.create_check_constraint")
+_WITHOUT_NAME = re.compile(r"\A(op\.\w+\(\s*)None\b")
 _WORDS = {Holds.UNIQUE: "UNIQUE", Holds.PRIMARY_KEY: "PRIMARY KEY"}
 
 
@@ -17,9 +19,10 @@ def not_valid_chain(table: Name, constraint: str, statement: Statement, step: in
     """Add a constraint for new rows at once, and look at the old ones in the next revision."""
     source, operation = statement.source, statement.operation
     own = with_argument(source, operation, "postgresql_not_valid=True", *_ADDS)
-    named = not_valid(statement.sql, step, constraint)
+    if own is not None:
+        own = _WITHOUT_NAME.sub(lambda found: f"{found[1]}{string(constraint)}", own)
     return chain(
-        own if own and named.startswith(statement.sql) else execute(named),
+        own or execute(not_valid(statement.sql, step, constraint)),
         validate(table, constraint),
     )
 

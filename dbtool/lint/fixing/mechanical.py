@@ -119,5 +119,6 @@ def in_one(code: str, *, alone: bool) -> str:
 
 
 def _unwrapped(step: str) -> str:
-    before, _, inside = step.partition(_BLOCK)
-    return f"{before}{dedent(inside)}" if inside else step
+    """A step without its blocks, whose lines stand where the blocks stood."""
+    before, *blocks = step.split(_BLOCK)
+    return before + "".join(map(dedent, blocks))

@@ -10,6 +10,7 @@ from dbtool.lint.fixing.mechanical import OPEN, refusal
 from dbtool.lint.fixing.place import Mended
 from dbtool.lint.linted import Linted, Outcome
 from dbtool.lint.schema import Constraint, Index
+from dbtool.severity import Severity
 from dbtool.statement import Migration
 
 
@@ -105,9 +106,12 @@ def _sorted(outcome: Outcome) -> tuple[list[Mended], list[Refused]]:
     """The proposals to write, each with its statement, and what is not to be written."""
     wanted, refused = [], []
     for verdict in outcome.verdicts:
+        errors = [each for each in verdict.findings if each.severity is Severity.ERROR]
         for finding in verdict.findings:
             if why := refusal(finding):
                 refused.append(_refused(finding, why))
+            elif len(errors) > 1 and len(verdict.steps) == 1:
+                refused.append(_refused(finding, "several of its parts need a way of their own"))
             elif len(verdict.steps) > 1:
                 refused.append(_refused(finding, "the statement does several things at once"))
             elif not _named(verdict.steps[0].action) and finding.certainty is not Certainty.PROVEN:

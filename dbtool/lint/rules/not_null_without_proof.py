@@ -29,7 +29,6 @@ from dbtool.lint.constraining import name_of, not_valid_fix
 from dbtool.lint.effect import Cause
 from dbtool.lint.effects.proofs import proves_not_null
 from dbtool.lint.evidence import found, locked, worked
-from dbtool.lint.expression import Form
 from dbtool.lint.saying import undecided
 from dbtool.lint.schema import Constraint, Holds
 from dbtool.lint.subject import Subject
@@ -88,7 +87,5 @@ def _fix(
     if isinstance(action, AddConstraint):
         return not_valid_fix(subject, action, place, name_of(subject, action))
     proof = promised.name if promised else ""
-    said = promised.expression if promised else None
-    keep = said is not None and said.form is not Form.IS_NOT_NULL
-    code = not_null_chain(action.table, action.column, proof, keep=keep)
+    code = not_null_chain(action.table, action.column, proof)
     return Fix("python", code, "validate the check first" if proof else "prove it first")

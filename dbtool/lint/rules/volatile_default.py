@@ -27,8 +27,8 @@ from postgast import pg_query_pb2 as pb
 
 from dbtool.finding import Finding, Fix, Unknown, rule_name
 from dbtool.lint.actions import AddColumn
-from dbtool.lint.adding import added, addition, apart
-from dbtool.lint.code.adding import with_default
+from dbtool.lint.adding import Added, added, addition, apart
+from dbtool.lint.code.adding import Addition, with_default
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
 from dbtool.lint.saying import undecided
@@ -48,13 +48,19 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
             yield found(
                 subject,
                 NAME,
-                f"{each.column}: DEFAULT {new.value} rewrites the table while nobody can use it",
+                f"{each.column}: {_default(new)} rewrites the table while nobody can use it",
                 *locked(subject, each.effect),
                 *worked(subject, each.tasks),
                 about=each.action.table,
-                fix=Fix(
-                    "python",
-                    with_default(new, apart(subject, each, pb.CONSTR_DEFAULT, pb.CONSTR_NOTNULL)),
-                    "add it bare, set the default, fill the rows that exist in batches",
-                ),
+                fix=_fix(subject, each, new) if new.value else None,
             )
+
+
+def _default(new: Addition) -> str:
+    return f"DEFAULT {new.value}" if new.value else "the default of its domain"
+
+
+def _fix(subject: Subject, each: Added, new: Addition) -> Fix:
+    column = apart(subject, each, pb.CONSTR_DEFAULT, pb.CONSTR_NOTNULL)
+    label = "add it bare, set the default, fill the rows that exist in batches"
+    return Fix("python", with_default(new, column), label)
