@@ -35,6 +35,7 @@ class Release:
     at_once_count: int
     later: int
     still: int
+    queued: int
     in_turn: bool
 
 
@@ -233,8 +234,15 @@ class _Planting:
         gone = set(freed)
         sole = sum(len(self._roots[each]) == 1 and group in self._roots[each] for each in gone)
         later = alone - sole
-        in_turn = any(lock.kind == TRANSACTION for lock in granted)
-        return Release(tuple(freed[:LISTED]), len(freed), later, len(behind) - alone, in_turn)
+        own = {lock.key for lock in self._graph.waits.get(group, ())}
+        return Release(
+            at_once=tuple(freed[:LISTED]),
+            at_once_count=len(freed),
+            later=later,
+            still=len(behind) - alone,
+            queued=sum(lock.key in own for lock in granted),
+            in_turn=any(lock.kind == TRANSACTION for lock in granted),
+        )
 
     def _holds(self, group: int) -> tuple[str, ...]:
         """What others wait for and this one holds."""

@@ -15,6 +15,8 @@ WARNING_SECONDS = 1
 ERROR_SECONDS = 30
 ERROR_WAITERS = 5
 LISTED = 3
+TOLD = 3
+"""How many trees have a finding of their own; one more tells of the rest."""
 
 
 class Blocking(Protocol):

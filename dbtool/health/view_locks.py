@@ -1,9 +1,10 @@
 """Turns the lock forest into a report of a few dozen lines, however many wait."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dbtool.finding import judge
+from dbtool.finding import Finding, judge
 from dbtool.health.forest import Forest, Node, Release
 from dbtool.health.locks import Locks
 from dbtool.health.remedy import Remedy
@@ -13,7 +14,9 @@ from dbtool.report import Node as Line
 from dbtool.report import Report, Section, Styled, Text, counted, duration
 from dbtool.report import Tree as Drawn
 
-TREES = 4
+DRAWN = 2
+"""As many trees are drawn; of more only the largest."""
+BRIEF = 3
 CHILDREN = 3
 DEPTH = 4
 LEADERS = 3
@@ -35,7 +38,7 @@ def locks_report(locks: Locks) -> Report:
         data=locks,
         headline=_headline(locks.forest),
         sections=tuple(lock_sections(locks.forest)),
-        findings=tuple(replace(each, evidence=(), fix=None) for each in findings),
+        findings=tuple(_one_of_each(findings)),
         unknowns=unknowns,
         notes=tuple(_notes(locks.forest)) if some else (),
         next=("dbtool locks --json",) if _folded(locks.forest) else (),
@@ -60,16 +63,20 @@ def _headline(forest: Forest) -> str:
 
 
 def _folded(forest: Forest) -> bool:
-    return len(forest.nodes) > TREES * CHILDREN
+    return len(forest.nodes) > 2 * CHILDREN
 
 
 def lock_sections(forest: Forest) -> Iterator[Section]:
-    """The forest as trees, and those in the way who have no tree of their own."""
-    drawn = list(trees(forest))
-    lines = [_root(tree, forest) for tree in drawn[:TREES]]
-    if lines:
+    """The largest tree drawn, the next ones in a line each, the rest counted."""
+    found = list(trees(forest))
+    many = len(found) > DRAWN
+    drawn, brief = (found[:1], found[1 : 1 + BRIEF]) if many else (found, [])
+    if found:
+        below = _Below(forest, CHILDREN if len(drawn) == 1 else 1)
+        lines = [_line(tree.root, below, 0) for tree in drawn]
+        lines += [Line(_brief(tree)) for tree in brief]
         yield Drawn(tuple(lines))
-    if rest := drawn[TREES:]:
+    if rest := found[len(drawn) + len(brief) :]:
         waiters = sum(len(tree.waiters) for tree in rest)
         yield Text(f"+{len(rest):,} more, with {waiters:,} behind them")
     for circle in forest.cycles:
@@ -77,17 +84,28 @@ def lock_sections(forest: Forest) -> Iterator[Section]:
         yield Text(f"in a circle, which the server ends after its deadlock_timeout: {pids}")
 
 
-def _root(tree: Tree, forest: Forest) -> Line:
-    return _line(tree.root, _Below(forest), 0)
+def _brief(tree: Tree) -> str:
+    waits = f"{len(tree.waiters):,} behind it, up to {duration(tree.longest)}"
+    ending = f"; {tree.root.remedy.command}" if tree.root.remedy else ""
+    return f"{_who(tree.root)}: {waits}{ending}"
+
+
+def _one_of_each(findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The worst finding of each rule, and how many more there are."""
+    rules = Counter(each.rule for each in findings)
+    for rule in rules:
+        first = next(each for each in findings if each.rule == rule)
+        more = f", and {rules[rule] - 1:,} more like it" if rules[rule] > 1 else ""
+        yield replace(first, title=f"{first.title}{more}", evidence=(), fix=None)
 
 
 class _Below:
     """The nodes below each one, and how many more may be drawn with theirs."""
 
-    def __init__(self, forest: Forest) -> None:
+    def __init__(self, forest: Forest, wide: int) -> None:
         self._children = forest.children()
         self._left = LEADERS
-        self.names = {node.id: node for node in forest.nodes}
+        self.wide = wide
 
     def of(self, node: Node) -> list[Node]:
         """Those behind a node; the ones with most behind themselves come first."""
@@ -110,7 +128,7 @@ def _line(node: Node, below: _Below, depth: int) -> Line:
 def _children(node: Node, below: _Below, depth: int) -> Iterator[Line]:
     children = below.of(node)
     shown = 0
-    for child in children[:CHILDREN]:
+    for child in children[: below.wide]:
         shown += 1
         if not child.followers:
             yield Line(_label(child))

@@ -1,8 +1,9 @@
 """The lock forest beside the server's own word, pg_blocking_pids, in every kind of queue."""
 
 import dataclasses
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -113,19 +114,21 @@ def test_what_an_end_releases(name: str, table: Target, people: Crowd) -> None:
                 continue
             with SyncConnection(table, application_name="onlooker") as admin:
                 admin.execute(f"SELECT pg_terminate_backend({node.id}, 5000)")
-                gone_on = _moved(admin, forest, node)
-        if node.release.in_turn and len(holds) > 1:
-            assert gone_on <= set(node.release.at_once)
-        else:
+                # A row that two share is handed on by the last of them, and only one shows.
+                shared = node.release.in_turn and len(holds) > 1
+                wanted = 0 if shared else node.release.at_once_count
+                gone_on = _moved(admin, forest, node, wanted)
+        assert len(gone_on) == wanted, (name, place)
+        if not node.release.in_turn:
+            # All who wait for one transaction wake up together, and any of them may be first.
             assert gone_on == set(node.release.at_once), (name, place)
 
 
-def _moved(admin: SyncConnection, forest: Forest, ended: Node) -> set[int]:
+def _moved(admin: SyncConnection, forest: Forest, ended: Node, wanted: int) -> set[int]:
     """Whose statement is done, once that has settled; they all keep their transactions open."""
     waiters = {node.id for node in forest.nodes if node.waits} - {ended.id}
-    expected = set(ended.release.at_once) if ended.release else set()
-    for _ in range(300):
-        if _done(admin, waiters) >= expected:
+    for _ in range(500):
+        if len(_done(admin, waiters)) >= wanted:
             break
         admin.execute("SELECT pg_sleep(0.01)")
     admin.execute("SELECT pg_sleep(0.05)")
@@ -158,6 +161,79 @@ def test_a_waiter_that_holds_already_goes_before_those_it_keeps_out(
         real = truth(table)
         assert edges(read(table).forest) == real
     assert alter in real
+
+
+def test_a_parallel_worker_is_its_leader(table: Target, people: Crowd) -> None:
+    """Workers hold the same locks: the leader alone is named, as the server names it."""
+    with SyncConnection(table) as connection:
+        connection.execute("ALTER TABLE t SET (parallel_workers = 2)")
+        connection.execute("INSERT INTO t SELECT g, g FROM generate_series(10, 20000) g")
+        connection.execute("ANALYZE t")
+    parallel = (
+        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;"
+        " SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off;"
+        " SELECT count(*) FROM t JOIN t AS u ON t.a <> u.a"
+    )
+    workers = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE backend_type = 'parallel worker' AND datname = current_database()"
+    )
+    with (
+        SyncConnection(table, application_name="onlooker") as admin,
+        running_until(table, parallel, admin, workers) as leader,
+        waiting(table, ALTER),
+    ):
+        real = truth(table)
+        locks = read(table)
+        (root,) = locks.forest.roots
+    assert edges(locks.forest) == real
+    assert root.id == leader
+    assert [{leader}] == list(real.values())
+
+
+@contextmanager
+def running_until(
+    target: Target, statement: str, admin: SyncConnection, reached: str
+) -> Iterator[int]:
+    """Run a statement in a session of its own until the server says so; gives its pid."""
+    with SyncConnection(target, application_name="report") as connection:
+        pid = connection.fetchval("SELECT pg_backend_pid()")
+        runs = threading.Thread(target=_quietly, args=(connection, statement), daemon=True)
+        runs.start()
+        for _ in range(1000):
+            if admin.fetchval(reached):
+                break
+            admin.execute("SELECT pg_sleep(0.01)")
+        else:
+            raise AssertionError(f"{statement} is not there yet")
+        yield pid
+        admin.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        runs.join(10)
+
+
+def _quietly(connection: SyncConnection, statement: str) -> None:
+    with suppress(Exception):
+        connection.execute(statement)
+
+
+def test_a_deadlock_is_a_circle(table: Target) -> None:
+    """While the server has not noticed it yet, both are told, and neither is called the root."""
+    late = "SET deadlock_timeout = '60s'; BEGIN; SELECT pg_advisory_xact_lock({});"
+    with SyncConnection(table, application_name="onlooker") as admin:
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 2 AND granted"
+        second = late.format(2) + " SELECT pg_sleep(0.5); SELECT pg_advisory_xact_lock(1)"
+        with running_until(table, second, admin, held) as other:
+            first = late.format(1) + " SELECT pg_advisory_xact_lock(2)"
+            with waiting(table, first) as one:
+                for _ in range(500):
+                    if len(truth(table)) == 2:
+                        break
+                    admin.execute("SELECT pg_sleep(0.01)")
+                real = truth(table)
+                found = read(table).forest
+    assert real == {one: {other}, other: {one}}
+    assert edges(found) == real
+    assert [set(circle) for circle in found.cycles] == [{one, other}]
 
 
 def test_prepared_transactions(preparing: Server) -> None:

@@ -35,11 +35,11 @@ ALTER TABLE orders ADD COLUMN note text;  -- gives up and is tried again
 
 from collections.abc import Iterator
 
-from dbtool.finding import Certainty, Finding, Fix, rule_name
+from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.health import ending
 from dbtool.health.forest import Node
 from dbtool.health.rules.transaction_held_idle import BLOCKING_SECONDS
-from dbtool.health.tree import Blocking, Tree, named, trees, waits
+from dbtool.health.tree import TOLD, Blocking, Tree, named, trees, waits
 from dbtool.report import counted, duration
 
 NAME = rule_name(__name__)
@@ -47,17 +47,29 @@ NAME = rule_name(__name__)
 
 def check(subject: Blocking) -> Iterator[Finding]:
     """One finding for each session that a queue begins with, unless another rule tells of it."""
-    for tree in trees(subject.forest):
-        severity = tree.severity
-        if severity is not None and not _told(tree.root):
-            yield Finding(
-                rule=NAME,
-                severity=severity,
-                title=_title(tree),
-                certainty=Certainty.MEASURED,
-                evidence=(*_doing(tree.root), *waits(tree)),
-                fix=_fix(tree.root, subject.server.taken_at),
-            )
+    found = [tree for tree in trees(subject.forest) if tree.severity and not _told(tree.root)]
+    for tree in found[:TOLD]:
+        yield Finding(
+            rule=NAME,
+            severity=tree.severity or Severity.WARNING,
+            title=_title(tree),
+            certainty=Certainty.MEASURED,
+            evidence=(*_doing(tree.root), *waits(tree)),
+            fix=_fix(tree.root, subject.server.taken_at),
+        )
+    if rest := found[TOLD:]:
+        yield _others(rest)
+
+
+def _others(rest: list[Tree]) -> Finding:
+    waiters = sum(len(tree.waiters) for tree in rest)
+    longest = duration(max(tree.longest for tree in rest))
+    return Finding(
+        rule=NAME,
+        severity=max(tree.severity or Severity.WARNING for tree in rest),
+        title=f"{counted(waiters, 'session')} wait up to {longest} in {len(rest):,} more queues",
+        certainty=Certainty.MEASURED,
+    )
 
 
 def _told(root: Node) -> bool:

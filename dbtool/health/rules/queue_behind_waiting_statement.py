@@ -33,7 +33,7 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.health import ending
 from dbtool.health.forest import Forest, Node
-from dbtool.health.tree import ERROR_WAITERS, WARNING_SECONDS, Blocking, named, seconds
+from dbtool.health.tree import ERROR_WAITERS, TOLD, WARNING_SECONDS, Blocking, named, seconds
 from dbtool.report import counted, duration
 
 NAME = rule_name(__name__)
@@ -41,12 +41,28 @@ NAME = rule_name(__name__)
 
 def check(subject: Blocking) -> Iterator[Finding]:
     """Look for those who wait and whose end would let others go on at once."""
-    for node in subject.forest.nodes:
-        if node.waits is None or node.parent is None or node.release is None:
-            continue
-        longest = _longest(node, subject.forest)
-        if node.release.at_once_count and longest >= WARNING_SECONDS:
-            yield _finding(node, longest)
+    found = [
+        (node, longest)
+        for node in subject.forest.nodes
+        if node.waits and node.parent is not None and node.release and node.release.queued
+        if (longest := _longest(node, subject.forest)) >= WARNING_SECONDS
+    ]
+    for node, longest in found[:TOLD]:
+        yield _finding(node, longest)
+    if rest := found[TOLD:]:
+        yield _others(rest)
+
+
+def _others(rest: list[tuple[Node, float]]) -> Finding:
+    freed = sum(node.release.queued for node, _ in rest if node.release)
+    longest = duration(max(longest for _, longest in rest))
+    return Finding(
+        rule=NAME,
+        severity=Severity.ERROR if freed >= ERROR_WAITERS else Severity.WARNING,
+        title=f"{counted(freed, 'session')} wait up to {longest} only behind"
+        f" {len(rest):,} more statements that wait themselves",
+        certainty=Certainty.MEASURED,
+    )
 
 
 def _longest(node: Node, forest: Forest) -> float:
@@ -57,7 +73,7 @@ def _longest(node: Node, forest: Forest) -> float:
 def _finding(node: Node, longest: float) -> Finding:
     assert node.waits is not None
     assert node.release is not None
-    freed = node.release.at_once_count
+    freed = node.release.queued
     waits = "waits" if freed == 1 else "wait"
     return Finding(
         rule=NAME,
