@@ -265,17 +265,30 @@ def current(
     return view_current.current(found, call.command, check_heads=check_heads, verbose=verbose)
 
 
-def check(call: Call) -> "Report":
+def check(
+    call: Call,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="Compare with what the revisions make, in a throwaway PostgreSQL."
+        ),
+    ] = False,
+) -> "Report":
     """Compare the models with the database: exit 1 where they differ.
 
-    Uses env.py's own metadata, filters and comparators, as Alembic's check does, and says of
-    each difference which side has it and which operation would end it.
+    Uses env.py's own metadata and filters, as Alembic's check does. The models are built in a
+    throwaway PostgreSQL, so that both sides are compared as a server prints them, and each
+    difference says which side has it and which operation would end it.
     """
     from dbtool.migrate import view
     from dbtool.migrate.drift import check as compare
+    from dbtool.migrate.replayed import check_history
 
     with output.reserved():
-        found = compare(opened(call), call.progress)
+        if history:
+            found = check_history(opened(call, offline=True), call.progress)
+        else:
+            found = compare(opened(call), call.progress)
     return view.drift(found, call.command)
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 class Difference:
     """One difference: what it concerns, who has what, and the operation that would end it.
 
-    `drops` says that the operation takes away something that may hold data.
+    `drops` says that the operation takes away something that may hold data. `models` and
+    `database` are what each side has, as the server prints it, where it can be told in a line;
+    `imports` are the lines the operation needs; `minor` is what the models merely do not name.
     """
 
     kind: str
@@ -16,6 +18,18 @@ class Difference:
     text: str
     operation: str
     drops: bool = False
+    models: str | None = None
+    database: str | None = None
+    imports: tuple[str, ...] = ()
+    minor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uncompared:
+    """Something that nobody compared, and what would."""
+
+    what: str
+    decide: str
 
 
 @dataclass(frozen=True, slots=True)

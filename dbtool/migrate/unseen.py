@@ -27,17 +27,9 @@ from sqlalchemy.sql import ClauseElement
 
 from dbtool import catalog as cat
 from dbtool.catalog import Catalog
-from dbtool.migrate.difference import Difference
+from dbtool.migrate.difference import Difference, Uncompared
 
 _PLUGIN = "alembic_postgresql_enum"
-
-
-@dataclass(frozen=True, slots=True)
-class Uncompared:
-    """Something of the models that nobody compared, and what would."""
-
-    what: str
-    decide: str
 
 
 @dataclass(slots=True)

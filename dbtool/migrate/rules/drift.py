@@ -6,9 +6,14 @@ only a part of the models. The finding names the object, who has it, and the ope
 would bring the database to the models; where the database is right, change the model instead.
 
 Compares what env.py configures: its target_metadata, include_object, include_name,
-compare_type, compare_server_default and plugins; and beyond Alembic the labels of enumerations,
-limits of VARCHAR columns and named CHECKs. What stays uncompared (expressions, predicates of
-partial indexes and, unless env.py asks for them, server defaults) is counted as unknown.
+include_schemas and plugins. The models are built in a throwaway server, so both sides are
+compared as a server prints them: types with their limits, labels of enumerations and their
+order, defaults, identities, generated columns, every constraint and index to the letter,
+sequences, domains, comments. What is spelled differently and means the same is no difference.
+What could not be built or compared is counted as unknown, with what would decide it.
+
+What the models do not name and the tables do not need (a sequence, an enumeration or a domain
+only the database has) is a warning.
 
 Where ending a difference would drop a table or column, the finding says so, and names the
 rename that would keep the data where one looks likely.
@@ -47,9 +52,9 @@ def check(drift: "Drift") -> Iterator[Finding | Unknown]:
         rename = likely.get(each.name) if each.drops else None
         yield Finding(
             rule=NAME,
-            severity=Severity.ERROR,
+            severity=Severity.WARNING if each.minor else Severity.ERROR,
             title=each.text,
-            certainty=Certainty.MEASURED,
+            certainty=Certainty.MEASURED if drift.same_version else Certainty.HEURISTIC,
             evidence=_losses(each, rename),
             location=Location(name=each.name),
             fix=_fix(each, rename),

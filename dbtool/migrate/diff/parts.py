@@ -1,0 +1,270 @@
+"""The constraints and indexes of one table on both sides."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Constraint,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    UniqueConstraint,
+)
+
+from dbtool import catalog as cat
+from dbtool.migrate.diff.sides import Comparison, Pair, Step
+from dbtool.sql.names import identifier
+
+_WORDS = {
+    "primary key": ("primary", "primary key"),
+    "unique": ("unique", "unique_constraint"),
+    "foreign key": ("foreignkey", "foreign_key_constraint"),
+    "check": ("check", "check_constraint"),
+    "exclusion": ("", "exclude_constraint"),
+}
+"""What Alembic calls a kind of constraint: in drop_constraint, and to the filters."""
+
+_BEYOND = (
+    "NOT VALID",
+    "NOT ENFORCED",
+    "NO INHERIT",
+    " MATCH ",
+    " SET NULL (",
+    " SET DEFAULT (",
+    " INCLUDE (",
+)
+"""What the operations of Alembic cannot say of a constraint."""
+
+
+def constraints(said: Comparison, pair: Pair) -> None:
+    """Pair the constraints by name, what nobody named by what it says, and tell the rest."""
+    items = dict(_named(said, pair.table))
+    mine = {(each.kind, each.name): each for each in _own(pair.models)}
+    theirs = {(each.kind, each.name): each for each in _own(pair.database)}
+    for key in sorted(mine.keys() & theirs.keys()):
+        _same_name(said, pair, items, mine.pop(key), theirs.pop(key))
+    for key, constraint in sorted(mine.items()):
+        other = next((k for k, e in theirs.items() if _alike(constraint, e)), None)
+        if other is None:
+            continue
+        live = theirs.pop(other)
+        del mine[key]
+        if constraint.name in items and _wanted(said, pair, items, constraint):
+            _renamed(said, pair, constraint, live)
+    for constraint in mine.values():
+        if _wanted(said, pair, items, constraint):
+            _missing(said, pair, items, constraint)
+    for constraint in theirs.values():
+        if _wanted(said, pair, {}, constraint):
+            _extra(said, pair, constraint)
+
+
+def _own(table: cat.Table) -> Iterable[cat.Constraint]:
+    """What the table itself has; NOT NULL is a column's, the rest comes from a parent."""
+    return (e for e in table.constraints if e.kind in _WORDS and not (e.derived or e.inherited))
+
+
+def _alike(one: cat.Constraint, other: cat.Constraint) -> bool:
+    return (one.kind, one.definition, one.comment) == (other.kind, other.definition, other.comment)
+
+
+def _named(said: Comparison, table: Table) -> Iterable[tuple[str, Constraint]]:
+    """The constraints of the models that have a name, as the server shortens it."""
+    preparer = said.scope.context.dialect.identifier_preparer
+    for constraint in table.constraints:
+        if constraint.name is not None:
+            name = preparer.format_constraint(constraint)
+            if name:
+                yield name.replace('""', '"').strip('"'), constraint
+
+
+def _wanted(
+    said: Comparison, pair: Pair, items: dict[str, Constraint], constraint: cat.Constraint
+) -> bool:
+    kind = _WORDS[constraint.kind][1]
+    if constraint.kind in ("primary key", "exclusion"):
+        return True
+    return said.scope.wants_part(kind, pair.table, constraint.name, items.get(constraint.name))
+
+
+def _same_name(
+    said: Comparison,
+    pair: Pair,
+    items: dict[str, Constraint],
+    models: cat.Constraint,
+    live: cat.Constraint,
+) -> None:
+    if _alike(models, live) or not _wanted(said, pair, items, models):
+        return
+    code, (what, text) = said.code(), _about(pair, models)
+    if models.definition == live.definition:
+        on = f"CONSTRAINT {identifier(models.name)} ON {code.name(*pair.key)}"
+        done = code.execute(f"COMMENT ON {on} IS {_text(models.comment)}")
+        text += " has another comment in the database"
+        return said.tell(Step.ADD_PART, ("different-comment", models.name), text, (code, done))
+    kind = f"different-{what}"
+    sides = (models.definition, live.definition)
+    if live.definition == f"{models.definition} NOT VALID":
+        where = f"ALTER TABLE {code.name(*pair.key)}"
+        done = code.execute(f"{where} VALIDATE CONSTRAINT {identifier(models.name)}")
+        text += " is not validated in the database"
+        return said.tell(Step.REFER, (kind, models.name), text, (code, done), sides)
+    drop = code.drop_constraint(pair.table, live.name, _WORDS[live.kind][0])
+    done = f"{drop}\n{_created(code, pair, items, models)}"
+    text += f" is {live.definition} in the database, {models.definition} in the models"
+    step = Step.REFER if models.kind == "foreign key" else Step.DROP_PART
+    said.tell(step, (kind, models.name), text, (code, done), sides)
+
+
+def _renamed(said: Comparison, pair: Pair, models: cat.Constraint, live: cat.Constraint) -> None:
+    code, (what, _) = said.code(), _about(pair, models)
+    old, new = identifier(live.name), identifier(models.name)
+    done = code.execute(f"ALTER TABLE {code.name(*pair.key)} RENAME CONSTRAINT {old} TO {new}")
+    _, text = _about(pair, models)
+    text += f" is called {live.name} in the database"
+    kind = (f"renamed-{what}", models.name)
+    said.tell(Step.DROP_PART, kind, text, (code, done), (models.name, live.name))
+
+
+def _missing(
+    said: Comparison, pair: Pair, items: dict[str, Constraint], constraint: cat.Constraint
+) -> None:
+    code, (what, text) = said.code(), _about(pair, constraint)
+    done = _created(code, pair, items, constraint)
+    text += " is in the models, not in the database"
+    step = Step.REFER if constraint.kind == "foreign key" else Step.ADD_PART
+    sides = (constraint.definition, None)
+    said.tell(step, (f"missing-{what}", constraint.name), text, (code, done), sides)
+
+
+def _extra(said: Comparison, pair: Pair, constraint: cat.Constraint) -> None:
+    code, (what, text) = said.code(), _about(pair, constraint)
+    done = code.drop_constraint(pair.table, constraint.name, _WORDS[constraint.kind][0])
+    text += " is in the database, not in the models"
+    step = Step.FREE if constraint.kind == "foreign key" else Step.DROP_PART
+    sides = (None, constraint.definition)
+    said.tell(step, (f"extra-{what}", constraint.name), text, (code, done), sides)
+
+
+def _created(
+    code: Any,
+    pair: Pair,
+    items: dict[str, Constraint],
+    constraint: cat.Constraint,
+) -> str:
+    """In Alembic's terms where these say all of it, else as the server prints it."""
+    item, definition = items.get(constraint.name), constraint.definition
+    done = ""
+    if not any(each in definition for each in _BEYOND):
+        if isinstance(item, UniqueConstraint | ForeignKeyConstraint):
+            done = code.add_constraint(item)
+        elif isinstance(item, CheckConstraint) or constraint.kind == "check":
+            condition = definition.removeprefix("CHECK (").removesuffix(")")
+            done = code.create_check(pair.table, constraint.name, condition)
+    where = f"ALTER TABLE {code.name(*pair.key)} ADD CONSTRAINT"
+    done = done or code.execute(f"{where} {identifier(constraint.name)} {definition}")
+    if constraint.comment:
+        on = f"CONSTRAINT {identifier(constraint.name)} ON {code.name(*pair.key)}"
+        done += "\n" + code.execute(f"COMMENT ON {on} IS {_text(constraint.comment)}")
+    return done
+
+
+def _about(pair: Pair, constraint: cat.Constraint) -> tuple[str, str]:
+    """The kind in a word, and the constraint in a sentence."""
+    word = "constraint" if constraint.kind != "check" else "check"
+    noun = "primary key" if constraint.kind == "primary key" else f"{constraint.kind} constraint"
+    return word if word == "check" else _WORDS[constraint.kind][0] or "exclusion", (
+        f"{noun} {constraint.name} on {pair.shown}"
+    )
+
+
+def indexes(said: Comparison, pair: Pair) -> None:
+    """Indexes that carry no constraint and come from no parent."""
+    items = {_index_name(said, each): each for each in pair.table.indexes if each.name}
+    mine = {each.name: each for each in pair.models.indexes if _stands_alone(each)}
+    theirs = {each.name: each for each in pair.database.indexes if _stands_alone(each)}
+    for name in sorted(mine.keys() & theirs.keys()):
+        _same_index(said, pair, items.get(name), mine.pop(name), theirs.pop(name))
+    for name, index in sorted(mine.items()):
+        if not said.scope.wants_part("index", pair.table, name, items.get(name)):
+            continue
+        other = next((e for e in theirs.values() if e.valid and _shape(e) == _shape(index)), None)
+        code = said.code()
+        if other is not None:
+            del theirs[other.name]
+            old, new = code.name(pair.key[0], other.name), identifier(name)
+            done = code.execute(f"ALTER INDEX {old} RENAME TO {new}")
+            text = f"index {name} on {pair.shown} is called {other.name} in the database"
+            what, sides = ("renamed-index", name), (name, other.name)
+            said.tell(Step.DROP_PART, what, text, (code, done), sides)
+            continue
+        text = f"index {name} on {pair.shown} is in the models, not in the database"
+        done = _index(code, items.get(name), index)
+        sides_ = (index.definition, None)
+        said.tell(Step.ADD_PART, ("missing-index", name), text, (code, done), sides_)
+    for name, index in sorted(theirs.items()):
+        if said.scope.wants_part("index", pair.table, name, None):
+            code = said.code()
+            text = f"index {name} on {pair.shown} is in the database, not in the models"
+            done = code.drop_index(pair.table, name)
+            sides_x = (None, index.definition)
+            said.tell(Step.DROP_PART, ("extra-index", name), text, (code, done), sides_x)
+
+
+def _same_index(
+    said: Comparison, pair: Pair, item: Index | None, models: cat.Index, live: cat.Index
+) -> None:
+    equal = models.definition == live.definition
+    spoiled = models.valid and not live.valid
+    if equal and not spoiled and (models.comment or None) == (live.comment or None):
+        return
+    if not said.scope.wants_part("index", pair.table, models.name, item):
+        return
+    code, text = said.code(), f"index {models.name} on {pair.shown}"
+    if equal and not spoiled:
+        name = code.name(pair.key[0], models.name)
+        done = code.execute(f"COMMENT ON INDEX {name} IS {_text(models.comment)}")
+        text += " has another comment in the database"
+        return said.tell(Step.ADD_PART, ("different-comment", models.name), text, (code, done))
+    done = f"{code.drop_index(pair.table, live.name)}\n{_index(code, item, models)}"
+    old, new = live.definition.partition(" ON ")[2], models.definition.partition(" ON ")[2]
+    text += " is invalid in the database" if spoiled else _index_words(models, live, old, new)
+    sides = (models.definition, live.definition)
+    said.tell(Step.DROP_PART, ("different-index", models.name), text, (code, done), sides)
+
+
+def _index_words(models: cat.Index, live: cat.Index, old: str, new: str) -> str:
+    if models.unique != live.unique:
+        states = ("is not unique", "is unique")
+        return f" {states[live.unique]} in the database, {states[models.unique]} in the models"
+    old, new = (each.partition(" USING ")[2] or each for each in (old, new))
+    return f" is {old} in the database, {new} in the models"
+
+
+def _index(code: Any, item: Index | None, index: cat.Index) -> str:
+    done = code.create_index(item) if item is not None else ""
+    done = done or code.execute(index.definition)
+    if index.comment:
+        schema = index.definition.partition(" ON ")[2].partition(".")[0].removeprefix("ONLY ")
+        name = f"{schema}.{identifier(index.name)}"
+        done += "\n" + code.execute(f"COMMENT ON INDEX {name} IS {_text(index.comment)}")
+    return str(done)
+
+
+def _stands_alone(index: cat.Index) -> bool:
+    return index.constraint is None and index.parent is None
+
+
+def _shape(index: cat.Index) -> tuple[object, ...]:
+    """An index without its name."""
+    return index.unique, index.definition.partition(" ON ")[2], index.comment
+
+
+def _index_name(said: Comparison, index: Index) -> str:
+    preparer = said.scope.context.dialect.identifier_preparer
+    return (preparer.format_index(index) or "").replace('""', '"').strip('"')
+
+
+def _text(comment: str | None) -> str:
+    return "NULL" if comment is None else "'" + comment.replace("'", "''") + "'"

@@ -1,0 +1,148 @@
+"""Build the models in a throwaway server and compare them with what a database holds."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alembic.runtime.migration import MigrationContext
+
+from dbtool import catalog
+from dbtool.catalog import Catalog
+from dbtool.database.sync import SyncConnection
+from dbtool.errors import DbtoolError
+from dbtool.migrate.diff.build import Built, around, build
+from dbtool.migrate.diff.compare import compare, partitions
+from dbtool.migrate.diff.ddl import script
+from dbtool.migrate.diff.scope import metadatas_of
+from dbtool.migrate.difference import Difference, Uncompared
+from dbtool.ports import Progress
+from dbtool.scratch.binaries import find_binaries
+from dbtool.scratch.server import Server, throwaway
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+
+_PATIENCE = "SET LOCAL lock_timeout = '2s'; SET LOCAL jit = off"
+_LOCKED = "55P03"
+_FUNCTIONS = """
+SELECT pg_catalog.pg_get_functiondef(p.oid)
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+   AND p.prokind IN ('f', 'p')
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.objid = p.oid AND d.deptype = 'e'
+                      AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass)
+ ORDER BY p.oid
+"""
+_HOLDERS = """
+SELECT DISTINCT n.nspname || '.' || c.relname
+  FROM pg_catalog.pg_locks l
+  JOIN pg_catalog.pg_class c ON c.oid = l.relation
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE l.mode = 'AccessExclusiveLock' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+   AND c.relkind IN ('r', 'p', 'i', 'I', 'm', 'v')
+   AND l.database = (SELECT oid FROM pg_catalog.pg_database
+                      WHERE datname = pg_catalog.current_database())
+ ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What a database holds, and the functions models may call."""
+
+    catalog: Catalog
+    functions: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Compared:
+    """What differs, what could not be compared, and the tables that only Alembic can judge."""
+
+    differences: list[Difference] = field(default_factory=list)
+    uncompared: list[Uncompared] = field(default_factory=list)
+    suspect: set[str] = field(default_factory=set)
+    major: int = 0
+
+
+def read(connection: SyncConnection) -> Live | Uncompared:
+    """Two statements for any number of tables; a table locked meanwhile is not waited for."""
+    from asyncpg.exceptions import PostgresError
+
+    async def look(opened: "Connection") -> Live:
+        async with opened.transaction():
+            await opened.execute(_PATIENCE)
+            found = await catalog.read(opened)
+            functions = await opened.fetch(_FUNCTIONS)
+            return Live(found, tuple(row[0] for row in functions))
+
+    try:
+        return connection.run(look)
+    except PostgresError as error:
+        if getattr(error, "sqlstate", "") != _LOCKED:
+            raise
+    locked = ", ".join(row[0] for row in connection.fetch(_HOLDERS)) or "a table"
+    return Uncompared(
+        f"the database: {locked} is locked by another session",
+        "a second run, once that session has ended",
+    )
+
+
+def diff(
+    contexts: Sequence[MigrationContext],
+    live: Live,
+    progress: Progress,
+    running: Server | None = None,
+) -> Compared:
+    """Compare each context of env.py; raises DbtoolError where no server can be started."""
+    compared = Compared()
+    wanted = live.catalog.version_number // 10000
+    with nullcontext(running) if running else _server(wanted, progress) as server:
+        compared.major = server.binaries.major
+        for number, context in enumerate(contexts):
+            built = _build(server, f"models{number}", context, live)
+            found = compare(context, built, live.catalog)
+            compared.differences += found.differences
+            compared.suspect |= found.suspect
+            compared.uncompared += map(_unbuilt, built.unbuilt)
+            compared.uncompared += _partitions(context, live.catalog)
+    return compared
+
+
+@contextmanager
+def _server(major: int, progress: Progress) -> Iterator[Server]:
+    """Of the database's own version where there is one: others print some things differently."""
+    try:
+        find_binaries(major)
+        known: int | None = major
+    except DbtoolError:
+        known = None
+    progress.step("building the models in a throwaway PostgreSQL")
+    with throwaway(known) as server:
+        yield server
+
+
+def _build(server: Server, name: str, context: MigrationContext, live: Live) -> Built:
+    target = server.create_database(name)
+    default = context.dialect.default_schema_name or "public"
+    written = script(metadatas_of(context), context.dialect)
+    return build(target, written, around(live.catalog, live.functions, default))
+
+
+def _unbuilt(each: object) -> Uncompared:
+    name, reason = getattr(each, "name", ""), getattr(each, "reason", "")
+    return Uncompared(
+        f"{name}, which cannot be created from the models alone: {reason}",
+        "what it needs in the models, or in the database compared with",
+    )
+
+
+def _partitions(context: MigrationContext, live: Catalog) -> Iterator[Uncompared]:
+    names = sorted(partitions(context, live))
+    if names:
+        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield Uncompared(
+            f"{listed}: partitions of tables in the models, and in no model themselves",
+            "a model for each, or include_object in env.py",
+        )

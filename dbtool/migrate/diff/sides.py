@@ -1,0 +1,106 @@
+"""Both sides of a comparison, looked up by name, and the order in which operations go together."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from sqlalchemy import Table
+
+from dbtool import catalog as cat
+from dbtool.catalog import Catalog
+from dbtool.migrate.diff.code import Code
+from dbtool.migrate.diff.scope import Key, Scope
+from dbtool.migrate.difference import Difference
+
+OwnerKey = tuple[str, str, str]
+
+
+class Step(IntEnum):
+    """What has to come before what, for all operations to run one after the other."""
+
+    SCHEMA = 0
+    TYPE = 1
+    FREE = 2
+    CREATE = 3
+    ADD_COLUMN = 4
+    DROP_PART = 5
+    ALTER = 6
+    DROP_COLUMN = 7
+    ADD_PART = 8
+    REFER = 9
+    DROP_TABLE = 10
+    DROP_TYPE = 11
+
+
+@dataclass(slots=True)
+class Side:
+    """One catalogue by name."""
+
+    catalog: Catalog
+    tables: dict[Key, cat.Table] = field(init=False)
+    enums: dict[Key, cat.Enum] = field(init=False)
+    domains: dict[Key, cat.Domain] = field(init=False)
+    owned: dict[OwnerKey, cat.Sequence] = field(init=False)
+    free: dict[Key, cat.Sequence] = field(init=False)
+
+    def __post_init__(self) -> None:
+        said = self.catalog
+        self.tables = {(each.schema, each.name): each for each in said.tables}
+        self.enums = {(each.schema, each.name): each for each in said.enums}
+        self.domains = {(each.schema, each.name): each for each in said.domains}
+        self.owned = {
+            (each.owned_by.schema, each.owned_by.table, each.owned_by.column): each
+            for each in said.sequences
+            if each.owned_by is not None
+        }
+        self.free = {(e.schema, e.name): e for e in said.sequences if e.owned_by is None}
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Two catalogues, what env.py wants of them, and what was found so far."""
+
+    scope: Scope
+    models: Side
+    database: Side
+    found: list[tuple[Step, Difference]] = field(default_factory=list)
+
+    def code(self) -> Code:
+        """A writer of its own for each difference, so that each knows its imports."""
+        return Code(self.scope.context)
+
+    def tell(
+        self,
+        step: Step,
+        what: tuple[str, str],
+        text: str,
+        code: tuple[Code, str],
+        sides: tuple[str | None, str | None] = (None, None),
+        *,
+        drops: bool = False,
+    ) -> None:
+        """Note a difference: what it is and where, in words, its operation, and both sides.
+
+        A type or sequence that is only too many is minor: no table needs it to go.
+        """
+        minor = step is Step.DROP_TYPE
+        kind, name = what
+        writer, operation = code
+        said = Difference(
+            kind, name, text, operation, drops, *sides, imports=writer.imports, minor=minor
+        )
+        self.found.append((step, said))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One table: as the models have it, as they come out in scratch, and in the database."""
+
+    table: Table
+    models: cat.Table
+    database: cat.Table
+    shown: str
+
+    @property
+    def key(self) -> Key:
+        """Schema and name."""
+        return self.database.schema, self.database.name

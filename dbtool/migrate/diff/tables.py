@@ -1,0 +1,158 @@
+"""Tables: which there are, and what of them is neither column, constraint nor index."""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import Table
+from sqlalchemy.schema import sort_tables
+
+from dbtool import catalog as cat
+from dbtool.migrate.diff import columns, parts
+from dbtool.migrate.diff.scope import Key
+from dbtool.migrate.diff.sides import Comparison, Pair, Step
+from dbtool.sql.names import identifier
+
+
+def compare(said: Comparison, suspect: frozenset[str]) -> None:
+    """Compare all tables but the suspect."""
+    missing = []
+    for key, table in said.scope.tables.items():
+        live, built = said.database.tables.get(key), said.models.tables.get(key)
+        if ".".join(key) in suspect or built is None:
+            continue
+        if live is not None and _equal(built, live, said, key):
+            continue
+        if not said.scope.compares(table, live):
+            continue
+        if live is None:
+            missing.append(table)
+        else:
+            _one(said, Pair(table, built, live, said.scope.shown(key)))
+    for table in _sorted(missing):
+        _missing(said, table)
+    _extra(said)
+
+
+def _equal(built: cat.Table, live: cat.Table, said: Comparison, key: Key) -> bool:
+    """The quick answer for what is equal to the letter, sequences included."""
+    if built != live:
+        return False
+    names = [each.name for each in built.columns]
+    mine = [said.models.owned.get((*key, name)) for name in names]
+    return mine == [said.database.owned.get((*key, name)) for name in names]
+
+
+def _one(said: Comparison, pair: Pair) -> None:
+    _itself(said, pair)
+    columns.compare(said, pair)
+    parts.constraints(said, pair)
+    parts.indexes(said, pair)
+
+
+def _sorted(tables: list[Table]) -> Iterable[Table]:
+    """In the order in which they can be created."""
+    try:
+        return sort_tables(tables)
+    except Exception:  # tables that refer to each other in a circle
+        return tables
+
+
+def _missing(said: Comparison, table: Table) -> None:
+    key = said.scope.key(table)
+    code, name = said.code(), said.scope.shown(key)
+    done = code.create_table(table)
+    text = f"table {name} is in the models, not in the database"
+    said.tell(Step.CREATE, ("missing-table", name), text, (code, done))
+
+
+def _extra(said: Comparison) -> None:
+    """Tables only the database has, those that refer to others first."""
+    there = said.database.tables
+    found = [
+        live
+        for key, live in there.items()
+        if key not in said.scope.tables and live.parent is None and said.scope.wants_table(live)
+    ]
+    for live in _unreferenced_first(found):
+        code = said.code()
+        name = said.scope.shown((live.schema, live.name))
+        schema = said.scope.schema(live.schema)
+        where = f", schema={schema!r}" if schema else ""
+        done = f"{code.op}drop_table({live.name!r}{where})"
+        text = f"table {name} is in the database, not in the models"
+        what = ("extra-table", name)
+        said.tell(Step.DROP_TABLE, what, text, (code, done), drops=True)
+
+
+def _unreferenced_first(tables: list[cat.Table]) -> Iterator[cat.Table]:
+    left = {(each.schema, each.name): each for each in tables}
+    while left:
+        referenced = {
+            (each.references.schema, each.references.name)
+            for key, table in left.items()
+            for each in table.constraints
+            if each.references is not None and (each.references.schema, each.references.name) != key
+        }
+        key = next((key for key in left if key not in referenced), next(iter(left)))
+        yield left.pop(key)
+
+
+def _itself(said: Comparison, pair: Pair) -> None:
+    """Comment, persistence, storage options, partitioning and inheritance."""
+    models, live = pair.models, pair.database
+    code, name = said.code(), pair.shown
+    where = f"ALTER TABLE {code.name(*pair.key)}"
+    if (models.comment or None) != (live.comment or None):
+        comment = "NULL" if models.comment is None else repr(models.comment)
+        schema = f", schema={pair.table.schema!r}" if pair.table.schema else ""
+        verb = "drop_table_comment" if models.comment is None else "create_table_comment"
+        given = "" if models.comment is None else f", {comment}"
+        old = f", existing_comment={live.comment!r}" if live.comment else ""
+        done = f"{code.op}{verb}({pair.table.name!r}{given}{old}{schema})"
+        text = f"table {name} has another comment in the database"
+        sides = (models.comment, live.comment)
+        said.tell(Step.ALTER, ("different-comment", name), text, (code, done), sides)
+    if models.persistence != live.persistence:
+        kind = "UNLOGGED" if models.persistence == "unlogged" else "LOGGED"
+        text = f"table {name} is {live.persistence} in the database, {models.persistence} in the"
+        done = code.execute(f"{where} SET {kind}")
+        sides = (models.persistence, live.persistence)
+        what = ("different-table", name)
+        said.tell(Step.ALTER, what, f"{text} models", (code, done), sides)
+    if set(models.options) != set(live.options):
+        _options(said, pair, where)
+    if models.partition_key != live.partition_key:
+        old, new = (
+            live.partition_key or "not partitioned",
+            models.partition_key or "not partitioned",
+        )
+        text = f"table {name} is {_by(old)} in the database, {_by(new)} in the models"
+        sides = (models.partition_key, live.partition_key)
+        said.tell(Step.ALTER, ("different-table", name), text, (code, ""), sides)
+    if models.inherits != live.inherits:
+        gone = [each for each in live.inherits if each not in models.inherits]
+        new_ = [each for each in models.inherits if each not in live.inherits]
+        sql = [f"{where} NO INHERIT {code.name(each.schema, each.name)}" for each in gone]
+        sql += [f"{where} INHERIT {code.name(each.schema, each.name)}" for each in new_]
+        text = f"table {name} inherits from others in the database"
+        said.tell(Step.ALTER, ("different-table", name), text, (code, code.execute(*sql)))
+
+
+def _options(said: Comparison, pair: Pair, where: str) -> None:
+    mine, theirs = pair.models.options, pair.database.options
+    code = said.code()
+    gone = [each.partition("=")[0] for each in theirs if each not in mine]
+    gone = [each for each in gone if not any(o.partition("=")[0] == each for o in mine)]
+    new = [each for each in mine if each not in theirs]
+    sql = [f"{where} SET ({', '.join(new)})"] if new else []
+    sql += [f"{where} RESET ({', '.join(map(identifier, gone))})"] if gone else []
+    text = (
+        f"table {pair.shown} has {', '.join(theirs) or 'no storage options'} in the database,"
+        f" {', '.join(mine) or 'no storage options'} in the models"
+    )
+    sides = (", ".join(mine), ", ".join(theirs))
+    what = ("different-table", pair.shown)
+    said.tell(Step.ALTER, what, text, (code, code.execute(*sql)), sides)
+
+
+def _by(key: str | None) -> str:
+    return f"partitioned by {key}" if key else "not partitioned"

@@ -1,0 +1,235 @@
+"""The difference of models and database as the server prints both, kind by kind, both ways."""
+
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import SAWarning
+
+from dbtool import catalog
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.migrate.diff.build import Around, Built, build
+from dbtool.migrate.diff.compare import compare
+from dbtool.migrate.diff.ddl import script
+from dbtool.migrate.difference import Difference
+from dbtool.scratch.server import Server
+from tests.migrate.matrix import BY_HAND, DIFFERENT, EQUAL
+
+_numbers = itertools.count(1)
+_NAMES = {**vars(sqlalchemy), **vars(postgresql)}
+_END = "_0"
+
+
+def metadata(sides: dict[str, str]) -> MetaData:
+    """The models of one side of all cases."""
+    made = MetaData()
+    for name, text in sides.items():
+        names = {**_NAMES, "m": made, "T": name + _END}
+        code = text[1:].strip() if text.startswith("!") else ""
+        if not text.startswith("!"):
+            code = f"Table(T, m, Column('id', Integer, primary_key=True), {text})"
+        exec(code, names)
+    return made
+
+
+@dataclass
+class Side:
+    """A database with the models of one side in it."""
+
+    server: Server
+    models: MetaData
+    target: Target = field(init=False)
+    engine: Engine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.target = self.server.create_database(f"side_{next(_numbers)}")
+        self.engine = create_engine(self.target.sqlalchemy_url("psycopg"))
+        self._create()
+
+    def _create(self) -> None:
+        with self.engine.begin() as connection:
+            for schema in {table.schema for table in self.models.tables.values()} - {None}:
+                connection.exec_driver_sql(f'CREATE SCHEMA "{schema}"')
+            self.models.create_all(connection)
+
+    def live(self) -> catalog.Catalog:
+        """What is in the database."""
+        with SyncConnection(self.target, settings=dict(catalog.SETTINGS)) as connection:
+            return connection.run(catalog.read)
+
+    def built(self, models: MetaData) -> Built:
+        """Other models, built in a database of their own."""
+        target = self.server.create_database(f"side_{next(_numbers)}")
+        with self.engine.connect() as connection:
+            dialect = connection.dialect
+        return build(target, script([models], dialect), Around(("public",), ()))
+
+    def differences(self, models: MetaData, built: Built) -> tuple[Difference, ...]:
+        """What other models differ in from this database."""
+        with self.engine.connect() as connection:
+            return compare(configured(connection, models), built, self.live()).differences
+
+    def run(self, differences: tuple[Difference, ...], models: MetaData) -> dict[str, str]:
+        """Run each operation by itself; what failed, by operation."""
+        failed = {}
+        for each in differences:
+            with self.engine.connect() as connection:
+                context = configured(connection, models)
+                imports = "\n".join(("import sqlalchemy as sa", *each.imports))
+                try:
+                    with context.begin_transaction(_per_migration=True):
+                        names: dict[str, Any] = {"op": Operations(context)}
+                        names["op"].get_context = lambda context=context: context
+                        exec(f"{imports}\n{each.operation}", names)
+                except Exception as error:
+                    failed[each.operation] = f"{each.text}: {error}"
+        return failed
+
+    def close(self) -> None:
+        """Log out."""
+        self.engine.dispose()
+
+
+def configured(connection: sqlalchemy.Connection, models: MetaData) -> MigrationContext:
+    """A context as env.py would configure it."""
+    options = {
+        "target_metadata": models,
+        "include_schemas": True,
+        "alembic_module_prefix": "op.",
+        "sqlalchemy_module_prefix": "sa.",
+        "transaction_per_migration": True,
+    }
+    return MigrationContext.configure(connection, opts=options)
+
+
+@dataclass
+class Result:
+    """What was found for all cases of one direction, and how it ended."""
+
+    first: tuple[Difference, ...]
+    failed: dict[str, str]
+    second: tuple[Difference, ...]
+    alembic: list[Any]
+
+    def of(self, case: str) -> list[Difference]:
+        """The differences of one case."""
+        return [each for each in self.first if belongs(each, case)]
+
+    def left(self, case: str) -> list[str]:
+        """What of a case failed, or is found again."""
+        again = [each.text for each in self.second if belongs(each, case)]
+        return [
+            *again,
+            *(self.failed[e.operation] for e in self.of(case) if e.operation in self.failed),
+        ]
+
+
+def belongs(difference: Difference, case: str) -> bool:
+    """Whether a difference is of a case, by the names in it."""
+    return case in cases(f"{difference.name} {difference.text}")
+
+
+def both(server: Server, one: MetaData, other: MetaData, sql: str = "") -> Result:
+    """A database with the one, compared with the other, mended, and compared again."""
+    side = Side(server, one)
+    try:
+        if sql:
+            with SyncConnection(side.target) as connection:
+                connection.execute(sql)
+        built = side.built(other)
+        assert built.unbuilt == ()
+        first = side.differences(other, built)
+        # Reflection warns of what the server says of constraints that are not valid.
+        with side.engine.connect() as connection, warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)
+            alembic = compare_metadata(configured(connection, other), other)
+        failed = side.run(first, other)
+        return Result(first, failed, side.differences(other, built), alembic)
+    finally:
+        side.close()
+
+
+@pytest.fixture(scope="module")
+def ways(server: Server) -> dict[str, Result]:
+    """All pairs in both directions, each in one database."""
+    sides = [{name: pair[at] for name, pair in DIFFERENT.items()} for at in (0, 1)]
+    return {
+        "there": both(server, metadata(sides[0]), metadata(sides[1])),
+        "back": both(server, metadata(sides[1]), metadata(sides[0])),
+    }
+
+
+@pytest.mark.parametrize("way", ["there", "back"])
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_difference_is_seen_and_ended(ways: dict[str, Result], case: str, way: str) -> None:
+    """One difference, an operation that runs, and nothing found afterwards."""
+    result = ways[way]
+    assert result.of(case), case
+    assert result.left(case) == []
+
+
+def test_all_differences_belong_to_a_case(ways: dict[str, Result]) -> None:
+    """Nothing is told of tables that do not differ."""
+    for result in ways.values():
+        stray = [e.text for e in result.first if not any(belongs(e, c) for c in DIFFERENT)]
+        assert stray == []
+
+
+def test_nothing_alembic_finds_is_missed(ways: dict[str, Result]) -> None:
+    """Wherever Alembic would write an operation, a difference is told."""
+    for result in ways.values():
+        operations = list(leaves(result.alembic))
+        assert len(operations) > len(DIFFERENT) / 2
+        missed = [each for each in operations if not any(map(result.of, cases(repr(each))))]
+        assert missed == []
+
+
+def leaves(found: list[Any]) -> Iterator[tuple[Any, ...]]:
+    """Alembic's operations; those on columns come in lists."""
+    for each in found:
+        yield from leaves(each) if isinstance(each, list) else [each]
+
+
+def cases(text: str) -> set[str]:
+    """The cases whose names a text has."""
+    words = re.split(r"[^\w]+", text)
+    return {word.partition(_END)[0] for word in words if _END in word}
+
+
+@pytest.fixture(scope="module")
+def by_hand(server: Server) -> Result:
+    """All that was done by hand, in one database."""
+    models = metadata({name: pair[0] for name, pair in BY_HAND.items()})
+    sql = [pair[1].replace("{T}", name + _END) for name, pair in BY_HAND.items()]
+    return both(server, models, models, ";".join(sql))
+
+
+@pytest.mark.parametrize("case", BY_HAND)
+def test_what_was_done_by_hand(by_hand: Result, case: str) -> None:
+    """What no model can say is seen too, and its operation ends it."""
+    assert by_hand.of(case), case
+    assert by_hand.left(case) == []
+
+
+@pytest.fixture(scope="module")
+def equal(server: Server) -> Result:
+    """All equal pairs in one database."""
+    one, other = (metadata({name: pair[at] for name, pair in EQUAL.items()}) for at in (0, 1))
+    return both(server, one, other)
+
+
+@pytest.mark.parametrize("case", EQUAL)
+def test_what_is_equal_is_silent(equal: Result, case: str) -> None:
+    """Two spellings of one thing."""
+    assert [each.text for each in equal.of(case)] == []
