@@ -16,6 +16,11 @@ class Standing:
     heads: tuple[str, ...]
     pending: tuple[str, ...] = ()
 
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """The heads that are pending."""
+        return tuple(each for each in self.heads if each in self.pending)
+
 
 def standing_of(version_table: str, script: "ScriptDirectory", at: tuple[str, ...]) -> Standing:
     """Where a version table stands that records these revisions."""

@@ -66,9 +66,9 @@ class Status:
         )
 
     @property
-    def heads(self) -> tuple[str, ...]:
-        """Where an upgrade would lead."""
-        return tuple(dict.fromkeys(rev for each in self.standings for rev in each.heads))
+    def ahead(self) -> tuple[str, ...]:
+        """The heads to which an upgrade would lead."""
+        return tuple(dict.fromkeys(rev for each in self.standings for rev in each.ahead))
 
 
 def status(project: Project, progress: Progress | None = None) -> Status:

@@ -52,7 +52,7 @@ def current(
     several = len(result.standings) > 1
     headline = result.database + _stands(result)
     if result.pending:
-        heads = ids(dict.fromkeys(each for one in result.standings for each in one.heads))
+        heads = ids(dict.fromkeys(each for one in result.standings for each in one.ahead))
         headline += f"; {counted(result.pending, 'revision')} pending, up to {heads}"
     findings, unknowns = judged(result.standings) if check_heads else ((), ())
     if verbose:

@@ -31,7 +31,7 @@ def _headline(found: Status) -> str:
     stands = at(found.recorded)
     pending = sum(len(each.pending) for each in found.standings)
     if pending:
-        stands += f"; {counted(pending, 'revision')} pending, up to {listed(found.heads)}"
+        stands += f"; {counted(pending, 'revision')} pending, up to {listed(found.ahead)}"
     else:
         stands += "; nothing is pending"
     met = "; ".join(_obstacles(found))

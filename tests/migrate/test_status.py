@@ -110,6 +110,16 @@ def test_what_would_block(run: Run, database: Target) -> None:
     assert "unusable t left behind by a build that failed" in shown
 
 
+def test_a_head_that_is_recorded(run: Run, project: Small) -> None:
+    """Of several heads those are named that an upgrade leads to."""
+    project.revision("bbbb00000002", "aaaa00000001")
+    assert run("upgrade", "aaaa00000002").code == 0
+    for command in ("status", "current"):
+        headline = run(command).out.splitlines()[0]
+        assert "is at aaaa00000002" in headline
+        assert headline.endswith("; 1 revision pending, up to bbbb00000002")
+
+
 def test_a_short_transaction_is_not_shown(run: Run, database: Target) -> None:
     """A session that runs nothing, and one that has just begun, hold up nobody."""
     with SyncConnection(database):
