@@ -68,7 +68,8 @@ def main(count: int) -> None:
         print(f"{count} schemas, {REVISIONS} revisions: seconds")
         for title in ("from nothing", "nothing to do"):
             slow, fast = loop(root, theirs, count), fleet(root, ours)
-            print(f"{title:16} loop {slow:7.1f}   dbtool {fast:7.1f}   {slow / fast:5.1f} times")
+            ratio = f"{slow / fast:5.1f} times"
+            print(f"{title:16} loop {slow:7.1f}   dbtool {fast:7.1f}   {ratio}", flush=True)
 
 
 if __name__ == "__main__":
