@@ -152,6 +152,45 @@ def test_values_that_no_statistics_know(open_shop: Target, sql: str) -> None:
     assert caught.value.hint == "Give values with --param."
 
 
+WRITING = [
+    "CREATE TABLE made AS SELECT * FROM shops WHERE id = $1",
+    "CREATE MATERIALIZED VIEW made AS SELECT * FROM shops WHERE id = $1",
+    "SELECT * INTO made FROM shops WHERE id = $1",
+    "DELETE FROM shops WHERE id = $1",
+    "WITH gone AS (DELETE FROM shops WHERE id = $1 RETURNING *) SELECT * FROM gone",
+    "SELECT * FROM shops WHERE id = $1 FOR UPDATE",
+]
+SOURCES = [
+    How(sample=True),
+    How(generic=True),
+    How(bound=("7",)),
+    How(parameters=("7",), generic=True, sample=True),
+]
+
+
+@pytest.mark.parametrize("sql", WRITING)
+@pytest.mark.parametrize("how", SOURCES)
+def test_no_source_of_values_makes_a_write_run(
+    open_shop: Target, shared: SyncConnection, sql: str, how: How
+) -> None:
+    """Whatever is asked for, what writes is refused before anything is sent."""
+    with pytest.raises(UsageError, match="refused to run the statement"):
+        explain(open_shop, sql, how=how)
+    left = "SELECT (SELECT count(*) FROM shops), to_regclass('made')::text"
+    assert tuple(shared.fetch(left)[0]) == (200, None)
+
+
+@pytest.mark.parametrize("value", ["7) OR (1=1", "7'); DELETE FROM shops; --", "7\\'"])
+def test_a_value_is_never_sql(open_shop: Target, shared: SyncConnection, value: str) -> None:
+    """It is one literal of its parameter's type, or refused by that type."""
+    with pytest.raises(UsageError):
+        explain(open_shop, "SELECT * FROM shops WHERE id = $1", how=How(parameters=(value,)))
+    sql = "SELECT * FROM shops WHERE name = $1"
+    (examined,) = explain(open_shop, sql, how=How(bound=(value,))).statements
+    assert examined.plan.root.rows == 0
+    assert shared.fetchval("SELECT count(*) FROM shops") == 200
+
+
 STATEMENTS = """
 from datetime import date
 from sqlalchemy import Integer, Numeric, String, column, select, table, text
