@@ -155,6 +155,7 @@ def lint(
     """
     from dbtool.cli import fixing, judging
     from dbtool.lint import view
+    from dbtool.lint.fixing import in_own_language
 
     if export_stats is not None:
         _refuse({"--fix": fix}, "what is judged; --export-stats judges nothing")
@@ -193,7 +194,7 @@ def lint(
     if fix:
         return fixing.fix(call, judged, texts, dry_run=dry_run)
     once = judged(texts)
-    report = view.report(once.linted, call.command, notes=once.notes)
+    report = view.report(in_own_language(once.linted), call.command, notes=once.notes)
     return replace(report, next=(*report.next, *fixing.offered(once, places)))
 
 

@@ -6,3 +6,4 @@ from dbtool.lint.fixing.plan import Plan as Plan
 from dbtool.lint.fixing.plan import Refused as Refused
 from dbtool.lint.fixing.plan import fixable as fixable
 from dbtool.lint.fixing.plan import plan as plan
+from dbtool.lint.fixing.spoken import in_own_language as in_own_language

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from textwrap import dedent
 
 from dbtool.lint.code import sql_name
 from dbtool.lint.code.types import type_said
@@ -59,8 +60,7 @@ def _table(given: Given) -> str:
 
 
 def _execute(given: Given) -> str:
-    lines = _text(given, "sql").strip("\n").rstrip().split("\n")
-    return "\n".join(line.removeprefix("    ") for line in lines)
+    return dedent(_text(given, "sql").strip("\n")).strip()
 
 
 def _create_index(given: Given) -> str:
@@ -105,6 +105,8 @@ def _alter_column(given: Given) -> str:
     column = f"{_table(given)} ALTER COLUMN {sql_name(_text(given, 'column'))}"
     if _is(given, "nullable", False):
         return f"{column} SET NOT NULL"
+    if _is(given, "nullable", True):
+        return f"{column} DROP NOT NULL"
     if "server_default" in given:
         return f"{column} SET DEFAULT {_text(given, 'server_default')}"
     raise NotMechanical("a step of it is Python")
@@ -124,6 +126,10 @@ def _add_column(given: Given) -> str:
     return f"{_table(given)} ADD COLUMN {name} {type_}{default}{required}"
 
 
+def _drop_column(given: Given) -> str:
+    return f"{_table(given)} DROP COLUMN {sql_name(_text(given, 'column'))}"
+
+
 def _drop_constraint(given: Given) -> str:
     return f"{_table(given)} DROP CONSTRAINT {sql_name(_text(given, 'name'))}"
 
@@ -135,5 +141,6 @@ _CALLS: dict[str, tuple[tuple[str, ...], Callable[[Given], str]]] = {
     "op.create_check_constraint": (("name", "table", "condition"), _check),
     "op.add_column": (("table", "column"), _add_column),
     "op.alter_column": (("table", "column"), _alter_column),
+    "op.drop_column": (("table", "column"), _drop_column),
     "op.drop_constraint": (("name", "table", "type_"), _drop_constraint),
 }

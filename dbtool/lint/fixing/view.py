@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from dbtool.lint.fixing.mechanical import OPEN
 from dbtool.lint.fixing.plan import Plan, still_there
+from dbtool.lint.fixing.spoken import in_own_language
 from dbtool.lint.linted import Linted
 from dbtool.lint.view import report as lint_report
 from dbtool.lint.view import verdict
@@ -28,7 +29,7 @@ def report(
     plan: Plan, linted: Linted, command: str, *, notes: tuple[str, ...], written: bool
 ) -> Report:
     """The files that changed, or would, and what is found in them then."""
-    plan = still_there(plan, linted)
+    plan, linted = still_there(plan, linted), in_own_language(linted)
     said = lint_report(linted, command, notes=notes)
     parted = any("autocommit_block" in each.after for each in plan.changes)
     return replace(
