@@ -138,7 +138,10 @@ def _missing(names: Sequence[str], given: Sequence[str]) -> UsageError:
     have = f"{len(given)} given" if given else "none given"
     return UsageError(
         f"the statement has {counted(len(names), 'parameter')}, {have}",
-        detail=f"{', '.join(names)}: the plan depends on the values." if names else "",
+        detail=f"{', '.join(names)}: the plan depends on the values. --sample finds some,"
+        " --generic plans for any."
+        if names
+        else "",
         hint=f"Add {example}" if names else "Leave --param out.",
     )
 

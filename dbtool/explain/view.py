@@ -149,10 +149,19 @@ def _facts(examined: Examined) -> Iterator[tuple[str, str]]:
     if plan.root.buffers is not None and examined.times is not None:
         touched, read = plan.root.buffers.touched, plan.root.buffers.read
         size = memory(touched * _BLOCK_KB)
-        yield "blocks", f"{count(touched)} ({size}), {count(read)} from outside shared buffers"
+        said = f"{count(touched)} ({size}), {count(read)} from outside shared buffers"
+        yield "blocks", said + _reading(plan)
     if plan.settings:
         changed = ", ".join(f"{key} = {value}" for key, value in plan.settings.items())
         yield "settings", changed
+
+
+def _reading(plan: Plan) -> str:
+    """The time of reading blocks, which servers with track_io_timing measure."""
+    keys = ("Shared I/O Read Time", "I/O Read Time", "Local I/O Read Time")
+    spent = sum(plan.root.number(key) for key in keys)
+    processes = " in all processes" if any(node.gather for node in plan.nodes) else ""
+    return f", which took {duration(spent)}{processes}" if spent else ""
 
 
 def refusal(explained: Explained) -> UsageError | None:

@@ -198,3 +198,14 @@ def test_json_carries_the_plan_and_its_times() -> None:
     assert "findings" not in statement
     finding = found["findings"][0]  # type: ignore[index]
     assert finding["location"]["name"] == "#2 Seq Scan on orders o"
+
+
+def test_reading_is_timed_where_the_server_measures_it() -> None:
+    """Under the names of all versions; of several processes it is the sum."""
+    said = ", 5 from outside shared buffers, which took 12.5 ms"
+    for key in ("Shared I/O Read Time", "I/O Read Time"):
+        tree = {**node("Seq Scan"), **ZERO_BLOCKS, "Shared Read Blocks": 5, key: 12.5}
+        assert said + "\n" in shown(plan(tree))
+        below = {**tree, "Parent Relationship": "Outer"}
+        gather = {**tree, "Node Type": "Gather", "Plans": [below]}
+        assert f"{said} in all processes" in shown(plan(gather))
