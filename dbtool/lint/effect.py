@@ -81,6 +81,7 @@ class Cause(StrEnum):
     PARTITIONED = "not possible on a partitioned table"
     ENUM_VALUE_USED = "new enum value used in its own transaction"
     ATTACH = "partition attached without proof"
+    ATTACH_PARTS = "index or foreign key of the whole made for an attached partition"
     DEFAULT_PARTITION = "default partition scanned"
     DETACH = "partition detached"
     REWRITE_COMMAND = "table rewritten by command"

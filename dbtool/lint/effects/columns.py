@@ -93,6 +93,9 @@ def drop(action: act.DropColumn, state: State) -> Effect:
     if table.bound is not None:
         why = f"{table.name.name} is a partition: the column is that of the whole table"
         made.fail("42P16", table.name, Cause.PARTITIONED, why)
+    if action.column in table.partition_keys:
+        why = f"{table.name.name} is partitioned by {action.column}"
+        made.fail("42P16", table.name, Cause.PARTITIONED, why)
     _depended_on(made, table, action, state)
     return made.done()
 

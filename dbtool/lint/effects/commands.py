@@ -3,7 +3,7 @@
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.making import Making, State
-from dbtool.lint.schema import Name, Table
+from dbtool.lint.schema import Index, Name, Table
 
 
 def maintain(action: act.Maintain, state: State) -> Effect:
@@ -35,6 +35,10 @@ def refresh(action: act.RefreshView, state: State) -> Effect:
     table = state.table(action.view)
     made = Making()
     if action.concurrently:
+        known = state.schema.table(action.view) is not None
+        if known and not any(map(_over_all_rows, table.indexes.values())):
+            why = "not possible concurrently without a unique index over all rows"
+            made.fail("55000", table.name, Cause.MISSING, why)
         made.lock(Lock.EXCLUSIVE, table)
         made.task(Work.SCAN, table, Cause.REFRESH, "concurrently")
     else:
@@ -42,6 +46,10 @@ def refresh(action: act.RefreshView, state: State) -> Effect:
         if action.with_data:
             made.task(Work.REWRITE, table, Cause.REFRESH)
     return made.done()
+
+
+def _over_all_rows(index: Index) -> bool:
+    return index.unique and index.predicate is None and not index.expressions
 
 
 def write(action: act.Write, state: State) -> Effect:

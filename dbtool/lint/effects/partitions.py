@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.bounds import bare
+from dbtool.lint.effects.indexes import has_alike
 from dbtool.lint.effects.making import Making, State
 from dbtool.lint.effects.proofs import not_null_proven
 from dbtool.lint.effects.tables import defaults, scan_default
@@ -18,6 +19,9 @@ def attach(action: act.AttachPartition, state: State) -> Effect:
     made = Making()
     made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, parent)
     made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(child))
+    if parent.complete and child.complete:
+        _make_indexes(made, parent, child, state)
+        _make_foreign_keys(made, parent, child, state)
     if action.bound.default:
         _scan_as_default(made, parent, child)
         return made.done()
@@ -30,6 +34,30 @@ def attach(action: act.AttachPartition, state: State) -> Effect:
             made.task(Work.SCAN, each, Cause.ATTACH, action.bound.text)
     scan_default(made, parent, action.bound, state)
     return made.done()
+
+
+def _make_indexes(made: Making, parent: Table, child: Table, state: State) -> None:
+    """The indexes of the whole that the partition lacks are built."""
+    for index in parent.indexes.values():
+        for each in state.schema.family(child):
+            if not each.partition_by and not has_alike(each, index):
+                made.task(Work.BUILD, each, Cause.ATTACH_PARTS, f"index {index.name}")
+
+
+def _make_foreign_keys(made: Making, parent: Table, child: Table, state: State) -> None:
+    """Those that the partition has are taken over, which locks the other table; others proven."""
+    for key in (each for each in parent.foreign_keys if each.references is not None):
+        other = state.table(key.references or parent.name)
+        if any(
+            each.valid and each.columns == key.columns and each.references == key.references
+            for each in child.foreign_keys
+        ):
+            made.lock(Lock.ACCESS_EXCLUSIVE, other)
+            continue
+        made.lock(Lock.SHARE_ROW_EXCLUSIVE, other)
+        for each in (*state.schema.family(child), *state.schema.family(other)):
+            if not each.partition_by:
+                made.task(Work.SCAN, each, Cause.ATTACH_PARTS, f"foreign key {key.name}")
 
 
 def _scan_as_default(made: Making, parent: Table, child: Table) -> None:

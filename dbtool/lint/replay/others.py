@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from dbtool.lint import actions as act
 from dbtool.lint.replay import columns, tables
+from dbtool.lint.replay.moving import rename_schema
 from dbtool.lint.schema import Function, Holds, Index, Name, Schema, UserType, View
 
 
@@ -140,6 +141,8 @@ def rename(schema: Schema, action: act.Rename) -> None:
             _rename_label(schema, action)
         case "function" | "procedure":
             _rename_function(schema, action)
+        case "schema":
+            rename_schema(schema, action.name.name, action.to)
 
 
 def _rename_relation(schema: Schema, action: act.Rename) -> None:

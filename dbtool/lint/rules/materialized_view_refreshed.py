@@ -4,7 +4,8 @@ Why: REFRESH takes an ACCESS EXCLUSIVE lock until the query behind the view has 
 lets readers go on; it needs a unique index over all rows, keeps other refreshes waiting, and takes
 longer. Either way the deploy waits for the query.
 
-When: the view existed before; CONCURRENTLY is only noted. All versions.
+When: the view existed before; CONCURRENTLY is only noted. WITH NO DATA takes no time, and leaves a
+view that cannot be read. All versions.
 
 Bad:
 ```sql
@@ -34,6 +35,8 @@ ACTIONS = (RefreshView,)
 def check(subject: Subject) -> Iterator[Finding]:
     """Report REFRESH of a view that others read."""
     for action, effect in subject.actions(RefreshView):
+        if not action.with_data and effect.lock.blocks_reads:
+            yield _emptied(subject, action)
         if not any(effect.of(Cause.REFRESH)):
             continue
         name, reads = subject.shown(action.view), effect.lock.blocks_reads
@@ -48,6 +51,17 @@ def check(subject: Subject) -> Iterator[Finding]:
             location=subject.location,
             fix=_fix(subject, action) if reads else None,
         )
+
+
+def _emptied(subject: Subject, action: RefreshView) -> Finding:
+    return Finding(
+        rule=NAME,
+        severity=Severity.WARNING,
+        title=f"{subject.shown(action.view)}: every query of it fails until it is filled again",
+        certainty=sure(subject.table(action.view) is not None),
+        evidence=("WITH NO DATA drops its rows; it cannot be read without, SQLSTATE 55000",),
+        location=subject.location,
+    )
 
 
 def _fix(subject: Subject, action: RefreshView) -> Fix:
