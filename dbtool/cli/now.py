@@ -10,7 +10,7 @@ from dbtool.cli.command import Call, command
 from dbtool.cli.durations import seconds
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
-from dbtool.errors import ConnectError, OperationError, UsageError
+from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 
 if TYPE_CHECKING:
     from dbtool.report import Report
@@ -64,7 +64,7 @@ def _watch(call: Call, pause: float, *, progress: bool) -> None:
     while True:
         try:
             _look(call, pause, progress=progress)
-        except (ConnectError, OperationError) as error:
+        except (ConnectError, LockNotObtained, OperationError) as error:
             if not call.emitted:
                 raise
             call.progress.note(f"{error.message}; trying again")

@@ -56,7 +56,7 @@ def special(session: Session) -> Remedy | None:
 
 
 def _ordinary(number: int, session: Session, advisory: bool) -> Remedy:
-    kill = f"dbtool kill {number}"
+    kill = f"dbtool kill {number}" + (" --force" if session.superuser else "")
     if session.state == "active" and not advisory:
         return Remedy("cancel", "its statement ends and its transaction rolls back", kill)
     if session.state == "active":
