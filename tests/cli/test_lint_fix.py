@@ -229,7 +229,7 @@ def test_a_script(dbtool: Dbtool, tmp_path: Path) -> None:
     assert path.read_bytes() == b"\xef\xbb\xbf" + MENDED.encode()
     first = "change.sql: 5 findings fixed in 1 file; left: 1 error, 1 note"
     assert (ran.code, ran.out.splitlines()[0]) == (1, first)
-    assert "change.sql:14  index-not-concurrent  it stands in a transaction" in ran.out
+    assert "change.sql:14: index-not-concurrent\n    it stands in a transaction" in ran.out
 
 
 def test_a_filter(dbtool: Dbtool, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 
 from dbtool.lint.fixing.mechanical import OPEN
-from dbtool.lint.fixing.plan import Plan, still_there
+from dbtool.lint.fixing.plan import Plan, Refused, still_there
 from dbtool.lint.fixing.spoken import in_own_language
 from dbtool.lint.linted import Linted
 from dbtool.lint.view import report as lint_report
 from dbtool.lint.view import verdict
-from dbtool.report import Column, Diff, Report, Section, Table, counted
+from dbtool.report import Diff, Report, Section, Text, counted
 
 _PARTED = (
     "a revision with several transactions that fails between two of them is half applied:"
@@ -54,8 +54,13 @@ def _done(plan: Plan, linted: Linted, *, written: bool) -> str:
 
 def _sections(plan: Plan) -> list[Section]:
     shown: list[Section] = [Diff(each.diff) for each in plan.changes]
-    told = (each for each in plan.refused if each.reason != OPEN)
-    if rows := tuple((str(each.location), each.rule, each.reason) for each in told):
-        columns = (Column("at"), Column("rule"), Column("why", shrink=True))
-        shown.append(Table(columns, rows, "Not fixed"))
+    told = [each for each in plan.refused if each.reason != OPEN]
+    if told:
+        lines = dict.fromkeys(f"{_place(each)}: {each.rule}\n    {each.reason}" for each in told)
+        shown.append(Text("\n".join(lines), "Not fixed"))
     return shown
+
+
+def _place(refused: Refused) -> str:
+    place = refused.location
+    return str(replace(place, name=None)) if place is not None else ""
