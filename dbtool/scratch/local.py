@@ -1,8 +1,5 @@
 """The project's own development server, kept in `.dbtool/` from one day to the next."""
 
-import math
-import os
-import signal
 import subprocess
 import time
 from dataclasses import dataclass, replace
@@ -16,11 +13,10 @@ from dbtool.ports import Progress, Silent
 from dbtool.scratch import cluster
 from dbtool.scratch.account import Account, runnable
 from dbtool.scratch.binaries import OLDEST, Binaries, client, find_binaries
+from dbtool.scratch.shutdown import shut_down
 from dbtool.scratch.workspace import Memory, Workspace
 
 _START_LIMIT = 60
-_STOP_LIMIT = 30.0
-_STOP_PATIENCE = 2.0
 _ANSWER_LIMIT = 2
 _OVERRIDES = "dbtool.conf"
 
@@ -116,7 +112,7 @@ def stop(root: Path, progress: Progress | None = None) -> Status:
         return _status(work, changed=False)
     with work.exclusive():
         changed = work.running() is not None
-        _stop(work, progress or Silent())
+        shut_down(work, progress or Silent())
         work.remove_short_directory()
         return _status(work, changed=changed)
 
@@ -192,7 +188,7 @@ def _start(work: Workspace, major: int | None, memory: Memory, progress: Progres
         memory.write(work.memory)
         _complete(work, memory)
     except KeyboardInterrupt:
-        _stop(work, progress)
+        shut_down(work, progress)
         raise
 
 
@@ -279,50 +275,4 @@ def _wait_until_ready(work: Workspace) -> cluster.Pidfile:
         "the local server is not ready to be used",
         detail=cluster.why_it_failed(work.log),
         hint=f"Its whole log is {work.log}.",
-    )
-
-
-def _stop(work: Workspace, progress: Progress) -> None:
-    """Ask for a fast shutdown, until no process of the server is left."""
-    began = time.monotonic()
-    logged = work.log.stat().st_size if work.log.exists() else 0
-    ask_at, tell_at = 0.0, began + _STOP_PATIENCE
-    while work.alive():
-        now = time.monotonic()
-        note = work.running()
-        if note is not None and now > ask_at and cluster.serves(note.pid, work.data):
-            os.kill(note.pid, signal.SIGINT)
-            ask_at = now + 1
-        if now > tell_at:
-            tell_at = math.inf
-            progress.note(f"the server has not ended yet; waiting for up to {_STOP_LIMIT:g} s")
-        if now > began + _STOP_LIMIT:
-            raise _unstoppable(work, note, logged)
-        time.sleep(0.01)
-
-
-def _unstoppable(work: Workspace, note: cluster.Pidfile | None, logged: int) -> OperationError:
-    if note is not None and not cluster.serves(note.pid, work.data):
-        return _out_of_sight(work)
-    pid = note.pid if note else None
-    process = f"Process {pid}" if pid else "One of its processes"
-    said = cluster.complaints_since(work.log, logged)
-    hint = f"Its whole log is {work.log}."
-    if pid:
-        hint = f"kill -QUIT {pid} ends it at once, and kill -KILL {pid} where even that does not;"
-        hint += f" it recovers at its next start. {work.log} is its log."
-    asked = f"{process} has been asked to end for {_STOP_LIMIT:g} s and is still there."
-    return OperationError(
-        "the local server does not stop",
-        detail=f"{asked}\n{said}".strip(),
-        hint=hint,
-    )
-
-
-def _out_of_sight(work: Workspace) -> OperationError:
-    """Its lock is held, and the number it noted is another's here: nobody to send a signal to."""
-    return OperationError(
-        "the local server is alive and cannot be seen from here",
-        detail=f"A process of it holds {work.directory / 'server.lock'}; nothing was signalled.",
-        hint="Was it started in a container? Run dbtool local stop there.",
     )

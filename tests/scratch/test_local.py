@@ -21,7 +21,7 @@ from dbtool.database.target import Target
 from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 from dbtool.guard import expect
 from dbtool.ports import Silent
-from dbtool.scratch import leftovers, local, workspace
+from dbtool.scratch import leftovers, local, shutdown, workspace
 from dbtool.scratch.local import Status
 from dbtool.scratch.workspace import Workspace
 from tests.conftest import MAJOR
@@ -302,8 +302,8 @@ def test_a_server_that_fails_shows_its_log(made: Path) -> None:
 
 def test_stopping_a_server_that_hangs(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits is told, and then which process it is; old complaints are no cause."""
-    monkeypatch.setattr(local, "_STOP_PATIENCE", 0.1)
-    monkeypatch.setattr(local, "_STOP_LIMIT", 0.5)
+    monkeypatch.setattr(shutdown, "_STOP_PATIENCE", 0.1)
+    monkeypatch.setattr(shutdown, "_STOP_LIMIT", 0.5)
     pid = start(made).pid
     assert pid is not None
     with pytest.raises(Exception, match="nothere"):
@@ -327,7 +327,7 @@ def test_a_server_out_of_sight_is_not_signalled(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen from outside its container, the number it noted belongs to somebody else."""
-    monkeypatch.setattr(local, "_STOP_LIMIT", 0.5)
+    monkeypatch.setattr(shutdown, "_STOP_LIMIT", 0.5)
     start(made)
     note = Workspace(made).data / "postmaster.pid"
     stale = note.read_text().split("\n", 1)[1]
