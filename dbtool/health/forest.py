@@ -5,9 +5,10 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
-from dbtool.health.graph import LISTED, NOBODY, ROW_TURN, TRANSACTION, Graph
+from dbtool.health.graph import NOBODY, ROW_TURN, TRANSACTION, Graph
 from dbtool.health.locktable import Lock, LockTable
 from dbtool.health.participant import Prepared, Session
+from dbtool.health.queue import LISTED
 from dbtool.health.remedy import Remedy, remedy
 
 WEIGHED = 50

@@ -5,10 +5,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from dbtool.health.locktable import Lock
-from dbtool.health.queue import Queue
-
-LISTED = 20
-"""How many of those in the way of one session are named."""
+from dbtool.health.queue import LISTED, Queue
 
 ROW_TURN = "tuple"
 """The lock that orders those who wait for one row: to get it is not yet to go on."""

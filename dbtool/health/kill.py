@@ -10,39 +10,21 @@ from dbtool import guard
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
-from dbtool.health.forest import Forest, Node, forest
+from dbtool.health.forest import Forest, forest
 from dbtool.health.identity import IDENTITY, Identity
 from dbtool.health.locktable import LOCKS, lock_table
-from dbtool.health.participant import SESSION_COLUMNS, Session, session
+from dbtool.health.participant import Session
 from dbtool.health.parts import Part, answers
 from dbtool.health.remedy import remedy, special
 from dbtool.health.session import LIMITS
 from dbtool.health.session import Session as Asking
+from dbtool.health.victim import VICTIM, Victim, victim_of
 from dbtool.ports import Progress
 
 Signal = Literal["cancel", "terminate"]
 
 WAIT_SECONDS = 5.0
 PAUSE_SECONDS = 0.05
-HELD_LISTED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Locks of one mode and kind on one thing that a session holds."""
-
-    mode: str
-    thing: str
-
-
-@dataclass(frozen=True, slots=True)
-class Victim:
-    """A session as it was when we looked; `node` is its place among those who wait."""
-
-    session: Session
-    held: tuple[Held, ...]
-    held_count: int
-    node: Node | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +98,7 @@ class _Server:
         self._pid = pid
         self._parts = (
             Part("identity", IDENTITY),
-            Part("victim", _VICTIM.format(pid=pid)),
+            Part("victim", VICTIM.format(pid=pid)),
             Part("locks", LOCKS),
         )
 
@@ -129,7 +111,7 @@ class _Server:
         found = self._connection.run(ask)
         grown = forest(lock_table(found["locks"]))
         row = found["victim"]
-        return Identity.of(found["identity"]), row and _victim(row, grown), grown
+        return Identity.of(found["identity"]), row and victim_of(row, grown), grown
 
     def permit(self, permission: guard.Permission) -> None:
         """Return when the guard lets us act on this database."""
@@ -230,12 +212,6 @@ def _behind(grown: Forest, pid: int) -> set[int]:
     return found - {pid}
 
 
-def _victim(row: dict[str, Any], grown: Forest) -> Victim:
-    held = tuple(Held(each["mode"], each["thing"]) for each in row["held"])
-    seen = session(row["session"])
-    return Victim(seen, held, row["held_count"], grown.node(seen.pid))
-
-
 def _audit(identity: Identity, victim: Victim, signal: Signal) -> str:
     """One line for a log; what others chose, as an application's name, is quoted."""
     seen = victim.session
@@ -285,25 +261,6 @@ def _literal(value: str | None) -> str:
     return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
 
 
-_VICTIM = f"""
-(WITH held AS MATERIALIZED (
-    SELECT mode, coalesce(
-               CASE WHEN database IN (0, (SELECT oid FROM pg_catalog.pg_database
-                                          WHERE datname = current_database()))
-                    THEN relation::regclass::text END,
-               locktype || coalesce(' ' || relation, '')) AS thing
-    FROM pg_catalog.pg_locks
-    WHERE pid = {{pid}} AND granted AND locktype NOT IN ('virtualxid', 'transactionid')
-)
-SELECT json_build_object(
-    'session', row_to_json(s),
-    'held_count', (SELECT count(*) FROM held),
-    'held', (
-        SELECT coalesce(json_agg(h), '[]')
-        FROM (SELECT mode, thing FROM held
-              ORDER BY mode LIKE '%Exclusive%' DESC, thing LIMIT {HELD_LISTED}) AS h))
-FROM (SELECT {SESSION_COLUMNS} FROM pg_catalog.pg_stat_activity AS a WHERE pid = {{pid}}) AS s)
-"""
 _ACT = """
 SELECT json_build_object('sent', (
     SELECT bool_or({function}(pid)) FROM pg_catalog.pg_stat_activity

@@ -29,9 +29,3 @@ CONFLICTS: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 """The modes that cannot be held while another session holds the key."""
-
-
-def conflict_rows() -> str:
-    """The table as rows of a SQL VALUES list: (wanted, held)."""
-    pairs = sorted((wanted, held) for wanted, others in CONFLICTS.items() for held in others)
-    return ", ".join(f"('{wanted}', '{held}')" for wanted, held in pairs)

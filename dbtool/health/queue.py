@@ -7,7 +7,8 @@ from itertools import islice
 from dbtool.health.lockmodes import CONFLICTS
 from dbtool.health.locktable import Lock
 
-NAMED = 20
+LISTED = 20
+"""How many of those in the way of one session, or behind it, are named."""
 
 
 class Queue:
@@ -69,9 +70,9 @@ class Queue:
         held = self.holders[group]
         wanting = [mode for mode in self._by_mode if held & CONFLICTS[mode]]
         count = sum(len(self._by_mode[mode]) for mode in wanting)
-        few = [each.group for mode in wanting for each in islice(self._by_mode[mode], NAMED + 1)]
+        few = [each.group for mode in wanting for each in islice(self._by_mode[mode], LISTED + 1)]
         own = sum(mode in wanting for mode in self._modes.get(group, ()))
-        return count - own, [each for each in few if each != group][:NAMED]
+        return count - own, [each for each in few if each != group][:LISTED]
 
     def depth(self, lock: Lock) -> int:
         """How many are before it."""

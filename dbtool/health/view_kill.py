@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from dbtool.health.kill import Killed, Signal, Victim
+from dbtool.health.kill import Killed, Signal
 from dbtool.health.tree import known_as
+from dbtool.health.victim import Victim
 from dbtool.health.view_locks import freed
 from dbtool.report import Report, Text, counted, duration, facts, listed
 

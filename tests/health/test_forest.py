@@ -8,12 +8,13 @@ from itertools import chain
 import pytest
 
 from dbtool.health.forest import Forest, forest
-from dbtool.health.graph import LISTED, Graph
+from dbtool.health.graph import Graph
 from dbtool.health.identity import Rights, Server
 from dbtool.health.lockmodes import CONFLICTS
 from dbtool.health.locks import Locks
 from dbtool.health.locktable import Lock, LockTable
 from dbtool.health.participant import Session
+from dbtool.health.queue import LISTED
 from dbtool.health.session import Endpoint
 from dbtool.health.view_locks import locks_report
 from dbtool.render.screen import Screen
