@@ -186,6 +186,17 @@ def test_what_relies_on_its_transaction(dbtool: Dbtool, project: Small) -> None:
     assert "SET LOCAL would end with the transaction that is parted" in ran.out
 
 
+def test_a_way_back_that_cannot_be_rewritten(dbtool: Dbtool, project: Small) -> None:
+    """It stays as it is, and the way up is rewritten all the same."""
+    back = 'def downgrade():\n    op.drop_index("ix"); op.execute("SELECT 1")\n'
+    up = 'def upgrade():\n    op.create_index("ix", "orders", ["note"])\n\n\n'
+    path = revision(project, up + back)
+    assert dbtool("lint", "--fix", "bbb2", cwd=project.root).code == 0
+    assert path.read_text(encoding="utf-8").endswith(
+        '["note"], postgresql_concurrently=True)\n\n\n' + back
+    )
+
+
 def test_imports_that_are_missing(dbtool: Dbtool, project: Small) -> None:
     """What is written can run: it has the imports it needs."""
     sql = "ALTER TABLE orders ADD COLUMN n int DEFAULT 3 CHECK (n > 1)"

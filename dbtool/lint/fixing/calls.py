@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dbtool.lint.code import autocommit
@@ -92,9 +93,10 @@ class Calls:
             if dotted(node.func) != "op.drop_index" or alone or _CONCURRENTLY in given:
                 continue
             if node.args and _name(node.args[0]) in built and node.lineno == node.end_lineno:
-                site = self._site(node, alone)
-                code = autocommit(f"{site.source[:-1]}, {_CONCURRENTLY}=True)")
-                yield Edit(site.start, site.end, code, site.margin)
+                with suppress(NotMechanical):
+                    site = self._site(node, alone)
+                    code = autocommit(f"{site.source[:-1]}, {_CONCURRENTLY}=True)")
+                    yield Edit(site.start, site.end, code, site.margin)
 
     def _body(self, name: str) -> Body:
         found = function(self._tree, name)
