@@ -45,22 +45,20 @@ _SETTINGS = {
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report each disabled kind of node once."""
     told = set()
+    off = {name for name, value in analysis.plan.settings.items() if value == "off"}
     for node in analysis.ran:
-        setting = _SETTINGS.get(node.kind, "")
-        if setting not in told and _disabled(analysis, node, setting):
-            told.add(setting)
-            yield _finding(node, setting)
+        if node.props.get("Disabled") is True or (off and _fined(analysis, node, off)):
+            setting = _SETTINGS.get(node.kind, "")
+            if setting not in told:
+                told.add(setting)
+                yield _finding(node, setting)
 
 
-def _disabled(analysis: Analysis, node: Node, setting: str) -> bool:
-    if node.props.get("Disabled") is True:
-        return True
-    below = max((each.total_cost for each in analysis.inputs(node)), default=0.0)
-    return (
-        analysis.plan.settings.get(setting) == "off"
-        and node.total_cost >= _PENALTY
-        and below < _PENALTY
-    )
+def _fined(analysis: Analysis, node: Node, off: set[str]) -> bool:
+    """Whether the cost of a node carries the penalty, and those below it do not."""
+    if _SETTINGS.get(node.kind) not in off or node.total_cost < _PENALTY:
+        return False
+    return all(each.total_cost < _PENALTY for each in analysis.inputs(node))
 
 
 def _finding(node: Node, setting: str) -> Finding:

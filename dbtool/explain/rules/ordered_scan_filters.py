@@ -45,14 +45,11 @@ def check(analysis: Analysis) -> Iterator[Finding]:
 
 def reads_on(analysis: Analysis, node: Node) -> bool:
     """Whether a scan below a LIMIT goes through an index for rows that are rare."""
-    above = analysis.plan.parent(node)
     removed = node.number("Rows Removed by Filter") * node.loops
-    return (
-        above is not None
-        and above.kind == "Limit"
-        and removed >= LEAST_REMOVED
-        and removed >= LEAST_RATIO * max(node.rows, 1)
-    )
+    if removed < LEAST_REMOVED or removed < LEAST_RATIO * max(node.rows, 1):
+        return False
+    above = analysis.plan.parent(node)
+    return above is not None and above.kind == "Limit"
 
 
 def _finding(analysis: Analysis, node: Node) -> Finding:
