@@ -109,7 +109,9 @@ def lint(
     measure: Annotated[
         bool,
         typer.Option(
-            "--measure", help="Run every statement in a throwaway server and say what was seen."
+            "--measure",
+            help="Run every statement, as its superuser, in a throwaway server and say what was "
+            "seen.",
         ),
     ] = False,
     baseline: Annotated[

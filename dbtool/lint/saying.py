@@ -115,3 +115,10 @@ def backfill(schema: Schema, action: Write, sql: str) -> str | None:
     if len(key) > 1 or (not key and table is not None and table.complete):
         return None
     return in_batches(sql, action.table, key[0] if key else "id")
+
+
+def along(schema: Schema, action: Write, label: str) -> str:
+    """What `backfill` does, and that it had to guess the key where nobody knows it."""
+    table = schema.table(action.table)
+    guessed = table is None or not table.primary_key
+    return f"{label}; id stands for the key, which is not known here" if guessed else label

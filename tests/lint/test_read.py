@@ -41,10 +41,24 @@ def judged(*texts: str, schema: Schema | None = None) -> None:
     lint([Migration(name="1", file="f.sql", up=statements)], schema=schema)
 
 
-@pytest.mark.parametrize("sql", ["DELETE FROM t WHERE a = %s", "SELECT %(name)s FROM t"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM t WHERE a = %s",
+        "SELECT %(name)s FROM t",
+        "DELETE FROM t WHERE a > :limit",
+        "SELECT :'name'::text",
+    ],
+)
 def test_where_a_driver_puts_values_in(sql: str) -> None:
-    """A placeholder of a driver stands for some value."""
+    """A placeholder of a driver, or of psql, stands for some value."""
     assert not isinstance(read(sql)[0], Unparsable)
+
+
+def test_half_a_character() -> None:
+    """What no server can be sent is read as if it were sound."""
+    [found] = read_all(["ALTER TABLE t ADD COLUMN a text DEFAULT '\ud800'"])
+    assert isinstance(found[0], AddColumn)
 
 
 def test_a_placeholder_does_not_hide_an_error() -> None:

@@ -103,3 +103,16 @@ def test_a_table_with_a_key_of_two_columns_has_no_ready_batches() -> None:
     before = Migration(name="r0", up=made.up, judged=False)
     [found] = judge("rows-changed-unbatched", before, script("UPDATE n SET c = 1")).findings
     assert found.fix is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_key_that_nobody_knows(known: bool) -> None:
+    """Where the table was never seen, its key is guessed, and that is said."""
+    before = "ALTER TABLE users ADD a int; "
+    for rule, sql in (
+        ("rows-changed-unbatched", "UPDATE orders SET note = 'x'"),
+        ("backfill-in-ddl-transaction", f"{before}UPDATE orders SET note = 'x'"),
+    ):
+        [found] = judge(rule, script(sql, transaction=True), known=known).findings
+        assert found.fix is not None
+        assert ("; id stands for the key" in found.fix.label) is not known

@@ -14,7 +14,7 @@ from dbtool.lint.read.names import Node
 from dbtool.lint.read.turns import Read as Read
 
 _JOINT = "\n;\n"
-_PLACEHOLDER = re.compile(r"%s|%\(\w+\)s")
+_PLACEHOLDER = re.compile(r"%s|%\(\w+\)s|(?<!:):(?:'\w+'|[A-Za-z_]\w*)")
 
 
 def read(sql: str) -> Read:
@@ -32,7 +32,7 @@ def _unparsable(error: postgast.PgQueryError) -> list[act.Action]:
 
 
 def _filled(sql: str) -> Read | None:
-    """What the text does with some value in each place where the driver puts one in."""
+    """What the text does with some value in each place where the driver, or psql, puts one in."""
     filled = _PLACEHOLDER.sub(" NULL ", sql)
     try:
         return read(filled) if filled != sql and postgast.parse(filled) else None
@@ -46,6 +46,9 @@ def read_all(texts: Sequence[str]) -> list[Read]:
         return _together(texts)
     except (DecodeError, postgast.PgQueryError, _NotSeparate):
         return [read(text) for text in texts]
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, which a string of Python can hold and the server cannot.
+        return [read(text.encode(errors="replace").decode()) for text in texts]
 
 
 class _NotSeparate(Exception):

@@ -28,7 +28,7 @@ from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Write
 from dbtool.lint.code import chain
 from dbtool.lint.effect import Cause
-from dbtool.lint.saying import backfill, certainty, own_code
+from dbtool.lint.saying import along, backfill, certainty, own_code
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
@@ -65,4 +65,5 @@ def _fix(subject: Subject, action: Write) -> Fix | None:
     locking = held.values() if len(held) <= MOST else ()
     first = "\n".join(dict.fromkeys(map(own_code, locking)))
     whole = chain(first, code) if first else code
-    return Fix("python", whole, "change the rows in a revision of their own, in batches")
+    label = "change the rows in a revision of their own, in batches"
+    return Fix("python", whole, along(subject.schema, action, label))

@@ -25,7 +25,7 @@ from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Write, Writes
 from dbtool.lint.effect import Cause
 from dbtool.lint.expression import Expression, Form
-from dbtool.lint.saying import backfill, certainty
+from dbtool.lint.saying import along, backfill, certainty
 from dbtool.lint.schema import Table
 from dbtool.lint.subject import Subject
 
@@ -54,7 +54,9 @@ def check(subject: Subject) -> Iterator[Finding]:
             else certainty(subject.schema, action.table),
             evidence=(f"each row stays locked until the whole {action.kind.upper()} is committed",),
             location=subject.location,
-            fix=Fix("python", code, "change a few at a time") if code else None,
+            fix=Fix("python", code, along(subject.schema, action, "change a few at a time"))
+            if code
+            else None,
         )
 
 
