@@ -197,6 +197,15 @@ def test_a_way_back_that_cannot_be_rewritten(dbtool: Dbtool, project: Small) -> 
     )
 
 
+def test_a_text_over_several_lines(dbtool: Dbtool, project: Small) -> None:
+    """Lines are set in anew, and a constant must not be."""
+    sql = "ALTER TABLE orders ADD CONSTRAINT c CHECK (note <> 'a\\nb')"
+    path = revision(project, f'def upgrade():\n    op.execute("{sql}")\n')
+    ran = dbtool("lint", "--fix", "bbb2", cwd=project.root)
+    assert "a text in it goes over several lines" in ran.out
+    assert sql in path.read_text(encoding="utf-8")
+
+
 def test_imports_that_are_missing(dbtool: Dbtool, project: Small) -> None:
     """What is written can run: it has the imports it needs."""
     sql = "ALTER TABLE orders ADD COLUMN n int DEFAULT 3 CHECK (n > 1)"

@@ -1,5 +1,6 @@
 """A place in a text that something else takes, and how a text changes in several at once."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from textwrap import indent
@@ -14,6 +15,15 @@ class NotMechanical(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def check_texts(sql: str) -> None:
+    """Raise NotMechanical where a constant goes over lines, which are set in anew."""
+    if any("\n" in found[0] for found in _TEXT.finditer(sql)):
+        raise NotMechanical("a text in it goes over several lines")
+
+
+_TEXT = re.compile(r"'(?:[^']|'')*'")
 
 
 @dataclass(frozen=True, slots=True)

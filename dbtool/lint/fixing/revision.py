@@ -10,7 +10,7 @@ from dbtool.finding import Finding
 from dbtool.lint.code import execute
 from dbtool.lint.fixing.calls import Calls, Site
 from dbtool.lint.fixing.mechanical import in_one
-from dbtool.lint.fixing.place import Edit, Mended, NotMechanical, Result, applied
+from dbtool.lint.fixing.place import Edit, Mended, NotMechanical, Result, applied, check_texts
 from dbtool.statement import Migration, Statement
 
 _SETS_DEFAULT = re.compile(r"ALTER TABLE .* ALTER COLUMN .* SET DEFAULT ", re.S)
@@ -65,6 +65,8 @@ def _edit(calls: Calls, statements: Sequence[Statement], group: Sequence[Mended]
     site = calls.site(group[0].statement)
     if "concurrently=False" in site.source:
         raise NotMechanical("it says itself that it is not to run concurrently")
+    for statement in statements:
+        check_texts(statement.sql)
     wanted: dict[int, str] = {}
     for each in group:
         number = next(n for n, one in enumerate(statements) if one is each.statement)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dbtool.finding import Finding
 from dbtool.lint.fixing.mechanical import in_one
-from dbtool.lint.fixing.place import Edit, Mended, NotMechanical, Result, applied
+from dbtool.lint.fixing.place import Edit, Mended, NotMechanical, Result, applied, check_texts
 from dbtool.lint.fixing.sql import as_sql
 from dbtool.sql.script import Piece, Role, split
 from dbtool.statement import Migration, Statement
@@ -32,6 +32,7 @@ def mend(_: Migration, text: str, wanted: Sequence[Mended]) -> Result:
 def _edit(pieces: Sequence[Piece], each: Mended) -> Edit:
     if each.statement.transaction is not None:
         raise NotMechanical(_IN_TRANSACTION)
+    check_texts(each.statement.sql)
     assert each.finding.fix is not None
     piece = _piece(pieces, each.statement)
     statements = as_sql(in_one(each.finding.fix.code, alone=True))
