@@ -53,6 +53,15 @@ def judged(*texts: str, schema: Schema | None = None) -> None:
 def test_where_a_driver_puts_values_in(sql: str) -> None:
     """A placeholder of a driver, or of psql, stands for some value."""
     assert not isinstance(read(sql)[0], Unparsable)
+    judged(sql)
+    judged("ALTER TABLE t ADD COLUMN b integer", sql)
+
+
+def test_a_change_of_a_table_that_psql_completes() -> None:
+    """Its code is not known, so it is one that cannot be read, and nothing fails over it."""
+    sql = "ALTER TABLE t ADD COLUMN c integer CHECK (c > :limit)"
+    assert isinstance(read(sql)[0], Unparsable)
+    judged(sql)
 
 
 def test_half_a_character() -> None:

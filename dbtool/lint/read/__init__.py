@@ -32,12 +32,12 @@ def _unparsable(error: postgast.PgQueryError) -> list[act.Action]:
 
 
 def _filled(sql: str) -> Read | None:
-    """What the text does with some value in each place where the driver, or psql, puts one in."""
+    """What a query or a change of rows does with some value in each place a driver fills in."""
     filled = _PLACEHOLDER.sub(" NULL ", sql)
-    try:
-        return read(filled) if filled != sql and postgast.parse(filled) else None
-    except (DecodeError, postgast.PgQueryError):
+    if filled == sql:
         return None
+    found = read(filled)
+    return found if all(isinstance(each, act.Select | act.Write) for each in found) else None
 
 
 def read_all(texts: Sequence[str]) -> list[Read]:
