@@ -397,13 +397,12 @@ def test_ending_the_backend_is_told(target: Target, watcher: SyncConnection) -> 
     async def run() -> Explained:
         running = asyncio.to_thread(explain, target, "SELECT pg_sleep(20)")
         task = asyncio.ensure_future(running)
-        while not await asyncio.to_thread(sleeping, watcher):
-            await asyncio.sleep(0.02)
-        await asyncio.to_thread(
-            watcher.fetchval,
+        end = (
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()",
+            " WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
         )
+        while not await asyncio.to_thread(watcher.fetchval, end):
+            await asyncio.sleep(0.02)
         return await task
 
     with pytest.raises(ConnectError, match="the server ended the connection"):
