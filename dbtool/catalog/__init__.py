@@ -44,7 +44,9 @@ __all__ = [
     "Table",
     "Trigger",
     "View",
+    "parse",
     "read",
+    "text",
 ]
 
 
@@ -116,11 +118,26 @@ async def read(
     Not for a server in an incident: the definitions come from pg_get_indexdef and its like,
     which take an AccessShareLock on each relation and wait behind an AccessExclusiveLock.
     """
+    return parse(await text(connection, schemas, tables=tables))
+
+
+async def text(
+    connection: "Connection",
+    schemas: Iterable[str] | None = None,
+    *,
+    tables: Iterable[str] | None = None,
+) -> str:
+    """What `read` reads, as it is sent; for keeping, `parse` makes the same of it again."""
     scope = _SCHEMAS if tables is None else _TABLES
     wanted = schemas if tables is None else tables
     statement = _statement(connection.get_server_version().major, scope)
     row = await connection.fetchrow(statement, None if wanted is None else json.dumps([*wanted]))
-    said = json.loads(row["catalog"])
+    return str(row["catalog"])
+
+
+def parse(text: str) -> Catalog:
+    """A catalog from its text."""
+    said = json.loads(text)
     return Catalog(
         version_number=said["version_number"],
         database=said["database"],

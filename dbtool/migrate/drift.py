@@ -20,6 +20,7 @@ from dbtool.migrate.compare import (
     options_for,
     prepared,
 )
+from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.foreign import compares_more, only
 from dbtool.migrate.diff.run import Compared, Live, diff, read
 from dbtool.migrate.diff.scope import metadatas_of
@@ -119,7 +120,8 @@ class _Comparison:
         if isinstance(live, Uncompared):
             return Compared(uncompared=[live]), None
         try:
-            found = diff(self.contexts, live, self.progress, self.server)
+            cache = Cache(self.session.project.root.absolute() / ".dbtool/models")
+            found = diff(self.contexts, live, self.progress, cache, self.server)
         except DbtoolError as error:
             return self._without_server(error), live
         if found.suspect or compares_more():

@@ -21,11 +21,15 @@ _THERE = ("42710", "42P06", "42P07", "42723")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The models as the server prints them; `suspect` are tables that lack something."""
+    """The models as the server prints them; `suspect` are tables that lack something.
+
+    `text` is the catalog as it was sent, where it was.
+    """
 
     catalog: Catalog
     unbuilt: tuple[Unbuilt, ...]
     suspect: frozenset[str]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,10 @@ def build(target: Target, script: Script, beside: Around) -> Built:
             connection.run(lambda opened: _run(opened, [Planned(e) for e in beside.statements]))
             again = [each for each, _ in failed]
             failed = connection.run(lambda opened: _run(opened, again))
-        read = connection.run(catalog.read)
+        text = connection.run(catalog.text)
     named = tuple(Unbuilt(each.table or _beginning(each.sql), reason) for each, reason in failed)
     suspect = frozenset(each.table for each, _ in failed if each.table)
-    return Built(read, (*script.unbuilt, *named), suspect)
+    return Built(catalog.parse(text), (*script.unbuilt, *named), suspect, text)
 
 
 async def _run(

@@ -1,7 +1,7 @@
 """Build the models in a throwaway server and compare them with what a database holds."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,13 @@ from dbtool.catalog import Catalog
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError
 from dbtool.migrate.diff.build import Built, around, build
+from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare, partitions
 from dbtool.migrate.diff.ddl import script
 from dbtool.migrate.diff.scope import metadatas_of
 from dbtool.migrate.difference import Difference, Uncompared
 from dbtool.ports import Progress
-from dbtool.scratch.binaries import find_binaries
+from dbtool.scratch.binaries import Binaries, find_binaries
 from dbtool.scratch.server import Server, throwaway
 
 if TYPE_CHECKING:
@@ -93,15 +94,15 @@ def diff(
     contexts: Sequence[MigrationContext],
     live: Live,
     progress: Progress,
+    cache: Cache,
     running: Server | None = None,
 ) -> Compared:
     """Compare each context of env.py; raises DbtoolError where no server can be started."""
-    compared = Compared()
-    wanted = live.catalog.version_number // 10000
-    with nullcontext(running) if running else _server(wanted, progress) as server:
-        compared.major = server.binaries.major
-        for number, context in enumerate(contexts):
-            built = _build(server, f"models{number}", context, live)
+    binaries = running.binaries if running else _binaries(live.catalog.version_number // 10000)
+    compared = Compared(major=binaries.major)
+    with _Builder(binaries, cache, progress, running) as builder:
+        for context in contexts:
+            built = builder.build(context, live)
             found = compare(context, built, live.catalog)
             compared.differences += found.differences
             compared.suspect |= found.suspect
@@ -110,24 +111,40 @@ def diff(
     return compared
 
 
-@contextmanager
-def _server(major: int, progress: Progress) -> Iterator[Server]:
+def _binaries(major: int) -> Binaries:
     """Of the database's own version where there is one: others print some things differently."""
     try:
-        find_binaries(major)
-        known: int | None = major
+        return find_binaries(major)
     except DbtoolError:
-        known = None
-    progress.step("building the models in a throwaway PostgreSQL")
-    with throwaway(known) as server:
-        yield server
+        return find_binaries(None)
 
 
-def _build(server: Server, name: str, context: MigrationContext, live: Live) -> Built:
-    target = server.create_database(name)
-    default = context.dialect.default_schema_name or "public"
-    written = script(metadatas_of(context), context.dialect)
-    return build(target, written, around(live.catalog, live.functions, default))
+class _Builder(ExitStack):
+    """Builds models in one server, which is started for the first that were not built before."""
+
+    def __init__(
+        self, binaries: Binaries, cache: Cache, progress: Progress, running: Server | None
+    ) -> None:
+        super().__init__()
+        self._binaries, self._cache, self._progress = binaries, cache, progress
+        self._server = running
+        self._count = 0
+
+    def build(self, context: MigrationContext, live: Live) -> Built:
+        """The models of a context as the server prints them."""
+        default = context.dialect.default_schema_name or "public"
+        written = script(metadatas_of(context), context.dialect)
+        beside = around(live.catalog, live.functions, default)
+        name = self._cache.name(self._binaries, written, beside)
+        if (kept := self._cache.get(name)) is not None:
+            return kept
+        if self._server is None:
+            self._progress.step("building the models in a throwaway PostgreSQL")
+            self._server = self.enter_context(throwaway(self._binaries.major))
+        self._count += 1
+        built = build(self._server.create_database(f"models{self._count}"), written, beside)
+        self._cache.put(name, built)
+        return built
 
 
 def _unbuilt(each: object) -> Uncompared:
