@@ -91,12 +91,7 @@ def _operations(context: MigrationContext, recorder: Recorder) -> Iterator[Opera
     own = MigrationContext(recorder.dialect, None, options, context.environment_context)
     impl: Any = own.impl
 
-    def noted(
-        construct: object, _: object = None, multiparams: object = None, params: object = None
-    ) -> None:
-        recorder.record(construct, multiparams or params)
-
-    impl._exec, impl.static_output = noted, lambda _: None
+    impl._exec, impl.static_output = recorder.execute, lambda _: None
     impl.connection = own.connection = cast("Any", StandIn(recorder.dialect, recorder))
     own.autocommit_block = recorder.transactions.outside  # type: ignore[method-assign]
     before = getattr(alembic.op, "_proxy", None)

@@ -122,6 +122,16 @@ class Recorder:
                 self._add(sql, transactions)
         return sql
 
+    def execute(
+        self,
+        construct: object,
+        _: object = None,
+        multiparams: object = None,
+        params: object = None,
+    ) -> None:
+        """Note what Alembic would execute, in place of what it executes with."""
+        self.record(construct, multiparams or params)
+
     def record_text(
         self, text: str, parameters: object = None, transactions: Transactions | None = None
     ) -> None:

@@ -101,13 +101,7 @@ class Run:
 def _note_into(recorder: Recorder, context: MigrationContext) -> None:
     """Have everything that Alembic would render, or run, be noted."""
     impl: Any = context.impl
-
-    def noted(
-        construct: object, _: object = None, multiparams: object = None, params: object = None
-    ) -> None:
-        recorder.record(construct, multiparams or params)
-
-    impl._exec = noted
+    impl._exec = recorder.execute
     impl.static_output = lambda _: None
     impl.connection = StandIn(context.dialect, recorder)
     impl.as_sql = context.as_sql = False
