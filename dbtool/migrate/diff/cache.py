@@ -32,7 +32,7 @@ class Cache:
             f"{binaries.major} {binaries.directory}",
             *beside.search_path,
             *beside.statements,
-            *(each.sql for each in script.statements),
+            *sorted(each.sql for each in script.statements),
             *(f"{each.name} {each.reason}" for each in script.unbuilt),
         )
         for each in said:
