@@ -154,31 +154,10 @@ ALTER TABLE posts ALTER CONSTRAINT posts_user_id_fkey NOT ENFORCED;
 ALTER TABLE posts ALTER CONSTRAINT posts_user_id_fkey ENFORCED;
 --pg >=18
 ALTER TABLE posts ALTER CONSTRAINT posts_user_id_fkey ENFORCED;
--- What a partition has already, and what it is given.
---+ CREATE INDEX a ON events_2024 (kind); CREATE INDEX b ON events_rest (kind)
-CREATE INDEX c ON events (kind);
---+ CREATE INDEX a ON events_2024 (kind)
-CREATE INDEX c ON events (kind);
---+ CREATE INDEX a ON events_2024 (kind, id); CREATE INDEX b ON events_rest (kind)
-CREATE INDEX c ON events (kind);
---+ CREATE INDEX a ON logs (id)
-ALTER TABLE logs ATTACH PARTITION logs_3 FOR VALUES IN (3);
---+ CREATE INDEX a ON logs (id); CREATE INDEX b ON logs_3 (id DESC)
-ALTER TABLE logs ATTACH PARTITION logs_3 FOR VALUES IN (3);
---+ ALTER TABLE logs ADD CONSTRAINT u UNIQUE (id, level); CREATE UNIQUE INDEX b ON logs_3 (id, level)
-ALTER TABLE logs ATTACH PARTITION logs_3 FOR VALUES IN (3);
---+ CREATE TABLE kinds (id integer PRIMARY KEY); INSERT INTO kinds SELECT generate_series(1, 20); ALTER TABLE logs ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES kinds
-ALTER TABLE logs ATTACH PARTITION logs_3 FOR VALUES IN (3);
+-- What a partition is given.
 --+ CREATE TABLE kinds (id integer PRIMARY KEY); INSERT INTO kinds SELECT generate_series(1, 20); ALTER TABLE logs ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES kinds; ALTER TABLE logs_3 ADD CONSTRAINT g FOREIGN KEY (id) REFERENCES kinds
 ALTER TABLE logs ATTACH PARTITION logs_3 FOR VALUES IN (3);
 ALTER TABLE events DROP COLUMN day;
--- A schema with another name.
---+ ALTER SCHEMA public RENAME TO shop; CREATE SCHEMA public
-ALTER TABLE shop.users ALTER COLUMN proven SET NOT NULL;
---+ ALTER SCHEMA public RENAME TO shop; CREATE SCHEMA public
-ALTER TABLE shop.users ALTER COLUMN number SET NOT NULL;
---+ ALTER SCHEMA public RENAME TO shop; CREATE SCHEMA public
-ALTER TABLE shop.posts DROP CONSTRAINT posts_user_id_fkey;
 -- Materialized views that cannot be refreshed while they are read.
 --+ CREATE MATERIALIZED VIEW bare AS SELECT count(*) AS n FROM users
 REFRESH MATERIALIZED VIEW CONCURRENTLY bare;
