@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dbtool.cli import pending
 from dbtool.cli.command import Call
 from dbtool.cli.output import Format
 from dbtool.errors import UsageError
@@ -102,6 +101,7 @@ class Order:
 
 def upgrade_fleet(call: Call, project: "Project", wish: Wish, order: Order) -> "Report":
     """Upgrade every target; raises OperationError after the last where one failed."""
+    from dbtool.cli import pending
     from dbtool.migrate.fleet import view, way
 
     items = _items(call, wish)
@@ -142,7 +142,7 @@ class Every:
 
     def upgrade_agreed(self, items: "tuple[Item, ...]") -> "Report":
         """Look at all targets first: somebody has to agree, or findings may stop the upgrade."""
-        from dbtool.cli import fleet_plan
+        from dbtool.cli import fleet_plan, pending
         from dbtool.migrate.fleet import view
 
         call, looked = self.call, self.look(items, lambda _: None)
