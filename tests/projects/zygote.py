@@ -5,6 +5,7 @@ from and where its output goes; the answer is its exit code. What runs is the pr
 entry point in a process of its own, with its own environment, directory and file descriptors.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -12,6 +13,7 @@ import os
 import pkgutil
 import signal
 import sys
+import threading
 import traceback
 from contextlib import suppress
 from typing import Any
@@ -76,6 +78,16 @@ def run(job: dict[str, Any]) -> int:
     return 0
 
 
+def finish(code: int) -> None:
+    """Leave as the interpreter does, but do not take apart what the parent made: it is shared."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 def serve() -> None:
     """Answer jobs until stdin ends."""
     preload()
@@ -85,7 +97,7 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             signal.alarm(TIME_LIMIT)
-            sys.exit(run(json.loads(line)))
+            finish(run(json.loads(line)))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
