@@ -23,7 +23,7 @@ from dbtool.migrate.compare import (
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.foreign import compares_more, only
 from dbtool.migrate.diff.run import Compared, Live, diff, read
-from dbtool.migrate.diff.scope import metadatas_of
+from dbtool.migrate.diff.scope import metadatas_of, settle_schema
 from dbtool.migrate.difference import Difference, Uncompared
 from dbtool.migrate.environment import Loaded
 from dbtool.migrate.logs import quiet_alembic
@@ -104,6 +104,7 @@ class _Comparison:
         standings: list[Standing] = []
 
         def note(script: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
+            settle_schema(context)
             self.contexts.append(context)
             standings.append(standing_of("", script, at))
             if resolve(script, lambda: is_at_heads(script, at)) and not _has_models(context):
@@ -134,6 +135,7 @@ class _Comparison:
         contexts: list[MigrationContext] = []
 
         def note(_: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
+            settle_schema(context)
             narrow(context)
             contexts.append(context)
             compare(comparisons[0], at, context)

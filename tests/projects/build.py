@@ -56,11 +56,11 @@ class Built:
         return self.root / self.shape.directory
 
     def files(self) -> dict[str, bytes]:
-        """Every file and its content, without what Python itself leaves behind."""
+        """Every file and its content, without what Python and dbtool keep for themselves."""
         return {
             str(path.relative_to(self.root)): path.read_bytes()
             for path in sorted(self.root.rglob("*"))
-            if path.is_file() and "__pycache__" not in path.parts
+            if path.is_file() and not {"__pycache__", ".dbtool"} & {*path.parts}
         }
 
 

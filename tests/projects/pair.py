@@ -60,10 +60,10 @@ def paired(
 
 
 def files(root: Path) -> dict[str, str]:
-    """Every file and what it says, without the dates and the URL of the database."""
+    """Every file and what it says, without dates, the URL of the database and dbtool's own."""
     found: dict[str, str] = {}
     for path in sorted(root.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and not {"__pycache__", ".dbtool"} & {*path.parts}:
             text = path.read_text(encoding="utf-8", errors="replace")
             text = "" if path.suffix == ".pyc" else text
             text = re.sub(r"Create Date: .*", "Create Date:", text)

@@ -217,7 +217,8 @@ def _same_index(
 ) -> None:
     equal = models.definition == live.definition
     spoiled = models.valid and not live.valid
-    if equal and not spoiled and (models.comment or None) == (live.comment or None):
+    # Only DDL events give an index of the models a comment: without one it may have any.
+    if equal and not spoiled and models.comment in (None, live.comment):
         return
     if not said.scope.wants_part("index", pair.table, models.name, item):
         return

@@ -1,10 +1,11 @@
 """What env.py wants compared: its metadata, schemas and filters, asked as Alembic asks them."""
 
+from copy import copy
 from typing import Any
 
 from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import Column, MetaData, Table, text
 from sqlalchemy.types import NullType
 
 from dbtool import catalog as cat
@@ -85,6 +86,17 @@ class Scope:
             raise _broken("include_object", error) from error
 
 
+def settle_schema(context: MigrationContext) -> None:
+    """Let a name without a schema mean what it means on the connection of env.py at this moment.
+
+    SQLAlchemy only knows the schema a connection began with; env.py may set the search path.
+    """
+    if context.connection is not None:
+        dialect: Any = copy(context.dialect)
+        dialect.default_schema_name = context.connection.scalar(text("SELECT current_schema()"))
+        context.dialect = dialect
+
+
 def metadatas_of(context: MigrationContext) -> list[MetaData]:
     """The metadata env.py gave: one or a list."""
     given = context.opts.get("target_metadata")
@@ -100,7 +112,7 @@ def reflected(live: cat.Table, scope: Scope) -> Table:
 
 def _stand_in(kind: str, table: Table, name: str) -> Any:
     """An object of the database for a filter to look at."""
-    from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+    from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 
     copy = Table(table.name, MetaData(), Column("x", NullType()), schema=table.schema)
     match kind:
