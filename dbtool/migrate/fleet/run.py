@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
@@ -30,10 +31,15 @@ class Worker:
         self._job = job
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
+        self._interrupted = False
+        self._starting = threading.Lock()
 
     def upgrade(self, item: Item, tell: Callable[[str], None]) -> Outcome:
         """Have one target upgraded."""
-        pipe = self._started()
+        with self._starting:
+            pipe = self._started()
+            if self._interrupted:
+                self._signal()
         try:
             pipe.send(item)
             while isinstance(said := pipe.recv(), str):
@@ -44,7 +50,12 @@ class Worker:
         return outcome
 
     def interrupt(self) -> None:
-        """Have it cancel what it runs on the server."""
+        """Have it cancel what it runs on the server, or is about to run."""
+        with self._starting:
+            self._interrupted = True
+            self._signal()
+
+    def _signal(self) -> None:
         process = self._process
         if process is not None and process.pid is not None and process.is_alive():
             with suppress(ProcessLookupError):
@@ -69,7 +80,9 @@ class Worker:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(target=serve, args=(theirs, self._job))
-            # The process inherits what this thread blocks, until it can answer an interrupt.
+            # The process inherits what this thread blocks, until it can answer an interrupt;
+            # whoever starts the tracker, which every process needs, unblocks it again.
+            resource_tracker.ensure_running()
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             self._process.start()
             theirs.close()
