@@ -122,8 +122,8 @@ def test_watching_is_one_connection_and_one_line_for_each_look(database: Target)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "Traceback" not in err
-    groups = [look["data"]["pool"]["groups"] for look in looks]
-    assert all(not any(each["application"] == "dbtool" for each in group) for group in groups)
+    groups = [each for look in looks for each in look["data"]["pool"]["groups"]]
+    assert not [each for each in groups if each["database"] == database.database]
     assert {look["command"] for look in looks} == {"now"}
 
 
