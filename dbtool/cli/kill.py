@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def kill(
     call: Call,
-    pid: Annotated[int, typer.Argument(metavar="PID", min=1, help="The session's process id.")],
+    pid: Annotated[int, typer.Argument(metavar="PID", help="The session's process id.")],
     cancel: Annotated[
         bool, typer.Option("--cancel", help="End only the statement that it runs.")
     ] = False,

@@ -115,7 +115,7 @@ def _name_database(project: Project, config: Config, *, offline: bool) -> None:
     written = config.get_main_option(_URL) or str(config.toml_alembic_config.get(_URL) or "")
     url = _url_to_give(project, written)
     if url is None and offline and not _driver_name(written):
-        url = "postgresql://"
+        url = f"postgresql+{synchronous_driver()}://"
     if url is not None:
         config.set_main_option(_URL, url.replace("%", "%%"))
 

@@ -1,13 +1,14 @@
 """Run one function of a revision where it can only take notes, and say what stays unknown."""
 
 import linecache
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
 from alembic.script import Script
-from sqlalchemy.exc import CompileError, NoInspectionAvailable
+from sqlalchemy.exc import CompileError, NoInspectionAvailable, SAWarning
 
 from dbtool.imports import without_passwords
 from dbtool.migrate.absent import load_revision
@@ -46,7 +47,9 @@ class _Performance:
     def run(self, function: Callable[[], object]) -> None:
         """Run it as far as it goes, and after a gap what is certain all the same."""
         try:
-            with nothing_done():
+            with nothing_done(), warnings.catch_warnings():
+                # SQLAlchemy 2.0 takes the stand-in for an engine that began a transaction.
+                warnings.filterwarnings("ignore", "The engine provided as bind", SAWarning)
                 function()
         except (Unknown, NoInspectionAvailable, ImportError) as error:
             self.missed(error)

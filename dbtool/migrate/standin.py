@@ -94,6 +94,9 @@ class StandIn(MockConnection):
         """The one Alembic has begun."""
         return self._transaction
 
+    # A session of SQLAlchemy 2.0 asks for it by this name.
+    _get_required_transaction = get_transaction
+
     def in_nested_transaction(self) -> bool:
         """What a session asks before it joins."""
         return False
