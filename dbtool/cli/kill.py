@@ -44,6 +44,8 @@ def kill(
     """
     if cancel and terminate:
         raise UsageError("give one of --cancel and --terminate, not both")
+    if pid < 1:
+        raise UsageError(f"{pid} is not the id of a process")
     from dbtool.health.kill import Signal, Wish
     from dbtool.health.kill import kill as end
     from dbtool.health.view_kill import kill_report, victim_lines

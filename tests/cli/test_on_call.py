@@ -179,7 +179,7 @@ def test_kill_asks_at_a_terminal_and_refuses_without_one(
         (("now",), 2, "no database is named"),
         (("locks", "--url", "postgresql://nobody@127.0.0.1:1/shop"), 3, "127.0.0.1:1"),
         (("kill",), 2, "PID"),
-        (("kill", "0"), 2, "0"),
+        (("kill", "0"), 2, "0 is not the id of a process"),
         (("kill", "7", "--cancel", "--terminate"), 2, "not both"),
     ],
 )

@@ -136,5 +136,16 @@ def _without_enums(table: Table) -> Table:
     for column in copy.columns:
         enum = enum_of(column.type)
         if enum is not None and isinstance(column.type, Enum):
-            column.type = ENUM(*enum.enums, name=enum.name, schema=enum.schema, create_type=False)
+            column.type = _Used(*enum.enums, name=enum.name, schema=enum.schema, create_type=False)
     return copy
+
+
+class _Used(ENUM):
+    """Written with `create_type=False`, which SQLAlchemy 2.0 leaves out."""
+
+    __module__ = ENUM.__module__  # by which Alembic knows what to import
+
+    def __repr__(self) -> str:
+        said = [*map(repr, self.enums), f"name={self.name!r}"]
+        said += [f"schema={self.schema!r}"] if self.schema else []
+        return f"ENUM({', '.join(said)}, create_type=False)"
