@@ -1,32 +1,15 @@
 """Read a project's revisions in a process of its own, as a command would, and print them."""
 
+import atexit
+import functools
 import json
-import subprocess
-import sys
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_CODE = """
-import json, sys
-from dataclasses import asdict
-from pathlib import Path
-from dbtool.errors import DbtoolError
-from dbtool.migrate.location import find
-from dbtool.migrate.operations import operations
-from dbtool.migrate.project import Project
-from dbtool.migrate.selection import Wanted
-asked = json.loads(sys.argv[1])
-root = Path.cwd()
-config = Path(asked["config"]) if asked["config"] else None
-try:
-    place = find(config, asked["section"], root)
-    wanted = Wanted(tuple(asked["revisions"]), asked["since"], asked["down"])
-    found = asdict(operations(Project(place, tuple(asked["x"]), root=root), wanted))
-except DbtoolError as error:
-    found = {"error": error.message, "detail": error.detail, "hint": error.hint}
-print("\\n" + json.dumps(found))
-"""
+from tests.projects.runner import Runner, running
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +57,16 @@ def read(
     asked = {"revisions": revisions, "since": since, "down": down}
     asked |= {"config": None, "section": None, "x": (), **place}
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = subprocess.run(
-        [sys.executable, "-c", _CODE, json.dumps(asked)],
-        cwd=root,
-        env=clean | (env or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    *before, last = ran.stdout.splitlines()
-    return Reading(json.loads(last), "\n".join(before).strip(), ran.stderr)
+    ran = _warm()("read-revisions", json.dumps(asked), cwd=root, env=clean | (env or {}))
+    assert ran.code == 0, ran.err
+    *before, last = ran.out.splitlines()
+    return Reading(json.loads(last), "\n".join(before).strip(), ran.err)
+
+
+@functools.cache
+def _warm() -> Runner:
+    """One process for all readings, until the tests end."""
+    ends = ExitStack()
+    atexit.register(ends.close)
+    scratch = ends.enter_context(tempfile.TemporaryDirectory())
+    return ends.enter_context(running(Path(scratch)))

@@ -22,6 +22,13 @@ from typing import Any
 TIME_LIMIT = 60
 """Seconds after which a command that hangs is killed; its exit code is then negative."""
 
+ENTRIES = {
+    "alembic": "alembic.config",
+    "dbtool": "dbtool.cli.app",
+    "read-revisions": "tests.projects.revisions",
+}
+"""The modules whose `main` the programs are."""
+
 WARM = (
     "alembic.autogenerate",
     "alembic.command",
@@ -58,6 +65,7 @@ def enter(job: dict[str, Any]) -> None:
         flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         os.dup2(os.open(name, flags), descriptor)
     sys.argv = [job["program"], *job["argv"]]
+    sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in os.environ
     sys.path[0:0] = [os.path.dirname(sys.executable)]
 
 
@@ -65,8 +73,7 @@ def run(job: dict[str, Any]) -> int:
     """Run the program's entry point to its end."""
     enter(job)
     try:
-        module = {"alembic": "alembic.config", "dbtool": "dbtool.cli.app"}[job["program"]]
-        importlib.import_module(module).main()
+        importlib.import_module(ENTRIES[job["program"]]).main()
     except SystemExit as stop:
         code = stop.code
         if isinstance(code, str):
