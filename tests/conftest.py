@@ -23,6 +23,7 @@ from dbtool.errors import DbtoolError
 from dbtool.scratch import workspace
 from dbtool.scratch.binaries import find_binaries
 from dbtool.scratch.server import Server, throwaway
+from tests.processes import absent
 from tests.projects.runner import Runner, running
 
 if TYPE_CHECKING:
@@ -132,6 +133,13 @@ def _nothing_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         if Path(json.loads(note.read_text())["link"]).is_relative_to(base):
             shutil.rmtree(note.with_suffix(""), ignore_errors=True)
             note.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def git_installed() -> None:
+    """Skip a test of repositories where git is not installed."""
+    if shutil.which("git") is None:
+        absent("git", "apt install git")
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def head(ran: Ran) -> str:
     return ran.out.splitlines()[0]
 
 
+@pytest.mark.usefixtures("git_installed")
 def test_first_screen(dbtool: Dbtool, branch: Small) -> None:
     """What is new since main is judged on the schema that main leaves."""
     ran = dbtool("lint", *RULE, cwd=branch.root, env={"COLUMNS": "80"})
@@ -90,6 +91,7 @@ def test_first_screen(dbtool: Dbtool, branch: Small) -> None:
     assert (ran.code, ran.out) == (0, "no revision that main does not have: nothing to judge\n")
 
 
+@pytest.mark.usefixtures("git_installed")
 def test_without_git(dbtool: Dbtool, project: Small) -> None:
     """Nobody knows what is deployed: the report says what that means."""
     ran = dbtool("lint", *RULE, cwd=project.root)

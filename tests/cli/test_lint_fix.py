@@ -226,6 +226,7 @@ def test_a_dry_run(dbtool: Dbtool, project: Small) -> None:
     assert path.read_text(encoding="utf-8") == HEADER + BUILD
 
 
+@pytest.mark.usefixtures("git_installed")
 def test_nothing_known_to_be_new(dbtool: Dbtool, project: Small) -> None:
     """Without git nobody knows what is applied: what is to be rewritten has to be named."""
     path = revision(project, BUILD)

@@ -12,6 +12,8 @@ from tests.migrate.reading import Reading, read
 
 Git = Callable[..., str]
 
+pytestmark = pytest.mark.usefixtures("git_installed")
+
 
 @pytest.fixture
 def git() -> Git:
