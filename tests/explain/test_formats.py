@@ -14,7 +14,8 @@ from dbtool.explain.plan import Plan
 from dbtool.explain.selftime import measure
 from dbtool.explain.source import read
 from dbtool.explain.wording import label
-from dbtool.scratch.binaries import find_binaries
+from dbtool.scratch.binaries import client
+from tests.conftest import MAJOR
 from tests.explain.test_selftime import PARALLEL, PARALLEL_SETTINGS, SERIAL, conserves
 from tests.explain.test_source import KINDS
 
@@ -87,7 +88,7 @@ PSQL = ("", "\\pset border 2", "\\a", "\\x on", "\\pset linestyle unicode \\pset
 def test_what_psql_draws_around_a_plan(database: Target, setting: str, form: str) -> None:
     """Borders, line marks, titles and row counts come off."""
     script = f"{setting}\nEXPLAIN (FORMAT {form}) SELECT * FROM pg_class WHERE oid = 1 ORDER BY 2;"
-    psql = str(find_binaries().path("psql"))
+    psql = str(client("psql", MAJOR))
     environment = database.libpq_environment(os.environ)
     ran = subprocess.run(
         (psql, "-X", "-q"),
