@@ -65,6 +65,12 @@ class Table:
         """Whether the revision that runs has left its transaction, which committed its work."""
         return self.running is not None and self.running.revision in self.left
 
+    @property
+    def following(self) -> Step | None:
+        """The revision that is to run behind the one that runs."""
+        place = len(self.done) + 1
+        return self.planned[place] if place < len(self.planned) else None
+
     def leaves_transaction(self) -> None:
         """The revision that runs commits before it is recorded."""
         if self.running is not None:

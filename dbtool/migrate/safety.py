@@ -12,6 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from dbtool.errors import DbtoolError, LockNotObtained
 from dbtool.migrate import lock, state
 from dbtool.migrate.identity import Watch
+from dbtool.migrate.introduction import INTRODUCTION, naming
 from dbtool.migrate.lock import AnotherRun, Other, RunLock
 from dbtool.migrate.record import Record, Recording, Step, Table
 from dbtool.migrate.resume import Resume
@@ -22,15 +23,6 @@ from dbtool.migrate.waits import How, Limits, Patience, Waited
 from dbtool.ports import Progress
 from dbtool.report import counted, duration
 
-_INTRODUCE = f"""
-    SELECT {lock.NOTICE_LOST_CLIENT},
-           CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
-                 AND pg_catalog.version() LIKE '%linux%'
-           THEN pg_catalog.set_config('client_connection_check_interval', '5s', false) END,
-           CASE WHEN pg_catalog.current_setting('application_name') = ''
-           THEN pg_catalog.set_config('application_name', 'dbtool revisions', false) END
-"""
-"""The server notices a client that was killed, and others see whose session it is."""
 _SETTINGS = re.compile(r"(?:^|;)\s*(?:SET|RESET|DISCARD)\b|\bset_config\b", re.IGNORECASE)
 
 
@@ -117,7 +109,7 @@ class Safety:
             if recorded not in (None, tuple(sorted(heads or ()))):
                 raise StalePlan("another run has just ended")
         lock.hold_while_working(connection, table.shown)
-        answer(connection, _INTRODUCE)
+        answer(connection, INTRODUCTION)
         self.vigil.driver = connection
 
     def records_by(self, table: Table, name: str) -> None:
@@ -150,21 +142,21 @@ class Safety:
         revision before has just answered it. A lock_timeout of the team's own stays.
         """
         if not self._is_proven:
-            self._prove(connection)
+            self._prove(connection, step)
         self._is_proven = False
         self._recording = self._recorded.get(step.version_table)
         self._resume = self._resumes.get(step.version_table)
         if self._resume is not None:
             self._resume.begin(step.revision, down=down)
 
-    def _prove(self, connection: DBAPIConnection) -> None:
+    def _prove(self, connection: DBAPIConnection, step: Step) -> None:
         milliseconds = round(self._limits.lock_timeout * 1000)
-        ours, held = answer(
+        ours, held, _ = answer(
             connection,
             "SELECT CASE WHEN pg_catalog.current_setting('lock_timeout') IN"
             f" ('0', '{self._ours}') THEN"
             f" pg_catalog.set_config('lock_timeout', '{milliseconds}ms', false) END,"
-            f" {self._run_lock().question()}",
+            f" {self._run_lock().question()}, {naming(step)}",
         )
         self._ours = ours or self._ours
         if not held:
@@ -185,7 +177,7 @@ class Safety:
         """
         resume = self._resume
         if self._recording is not None and (way := self._recording.way(statement)):
-            question = f" AND {self._run_lock().question()}" if way != "INSERT" else ""
+            question = self._while_recording() if way != "INSERT" else ""
             recorded = partial(self._has_recorded, way, connection)
             return Wrapped(statement + question, recorded)
         if resume is not None:
@@ -194,6 +186,13 @@ class Safety:
             resume.inside(statement)
         self._may_change_settings |= _SETTINGS.search(statement) is not None
         return Wrapped(statement)
+
+    def _while_recording(self) -> str:
+        """Ask for the lock, and give the session its name for the revision that comes next."""
+        assert self._recording is not None
+        question = f" AND {self._run_lock().question()}"
+        following = self._recording.table.following
+        return question if following is None else f"{question} AND {naming(following)} <> ''"
 
     def _has_recorded(self, way: str, connection: DBAPIConnection, rows: int) -> None:
         """A revision is recorded, or was not, because another run may have begun."""

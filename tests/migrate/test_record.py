@@ -1,4 +1,4 @@
-"""What the JSON record of a run says of each revision: statements, rows, attempts, locks."""
+"""What a run says of each revision: to others while it runs, and in its JSON record."""
 
 import json
 from typing import Any
@@ -7,10 +7,11 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from tests.migrate.conftest import Run, Start
+from tests.migrate.conftest import Run, Start, running
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 from tests.migrate.test_resume import AUTOCOMMIT, BROKEN
+from tests.processes import eventually
 
 FIRST, HEAD = "aaaa00000001", "aaaa00000002"
 FILLS = """
@@ -44,6 +45,59 @@ def test_statements_and_rows(run: Run, project: Small, env: str) -> None:
     assert 0 < second["seconds"] < 30
     (undone,) = revisions(run, "downgrade", "-1", "--yes")
     assert (undone["statements"], undone["rows"]) == (1, 4)
+
+
+NAMED = "op.execute(\"CREATE TABLE {} AS SELECT current_setting('application_name') AS name\")"
+
+
+@pytest.mark.parametrize(
+    "env", [FROM_CONFIG, ASYNC, PER_MIGRATION, AUTOCOMMIT], ids=["", "async", "each", "auto"]
+)
+def test_session_is_named_after_its_revision(
+    run: Run, project: Small, watch: SyncConnection, env: str
+) -> None:
+    """Upwards and back, whichever statement recorded the revision before."""
+    project.env(env)
+    down, revisions = None, [FIRST, HEAD, "aaaa00000003", "odd id", "aaaa00000005"]
+    for number, each in enumerate(revisions):
+        up, back = NAMED.format(f"up{number}"), NAMED.format(f"back{number}")
+        project.revision(each, down, up, back)
+        down = each
+    assert run("upgrade", "-y").code == run("downgrade", "base", "-y").code == 0
+    names = [
+        [watch.fetchval(f"SELECT name FROM {way}{number}") for number in range(5)]
+        for way in ("up", "back")
+    ]
+    expected = [f"dbtool revision {each}" for each in revisions]
+    expected[3] = "dbtool revisions"
+    assert names == [expected, expected]
+
+
+def test_a_name_of_the_team_stays(run: Run, project: Small, watch: SyncConnection) -> None:
+    """Who names the sessions of a deploy looks for that name."""
+    project.env(
+        FROM_CONFIG.replace("poolclass", "connect_args=dict(application_name='x'), poolclass")
+    )
+    project.revision(FIRST, None, NAMED.format("up"))
+    assert run("upgrade", "-y").code == 0
+    assert watch.fetchval("SELECT name FROM up") == "x"
+
+
+def test_locks_names_the_revision(
+    run: Run, start: Start, project: Small, database: Target, watch: SyncConnection
+) -> None:
+    """Whoever looks at a queue sees which revision stands in it, and before whom."""
+    assert run("upgrade", FIRST).code == 0
+    project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    with SyncConnection(database) as other:
+        other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
+        process = start("--lock-timeout", "1min")
+        assert eventually(lambda: bool(running(watch, "ALTER TABLE t1 ADD c")))
+        seen = run("locks").out
+        other.execute("COMMIT")
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "dbtool, revision aaaa00000003" in " ".join(seen.split()), seen
 
 
 def test_plan_has_no_counts(run: Run) -> None:

@@ -1,0 +1,29 @@
+"""What Alembic's session tells the server: to notice a lost client, and which revision it runs."""
+
+import re
+
+from dbtool.migrate.lock import NOTICE_LOST_CLIENT
+from dbtool.migrate.record import Step
+
+_NAME = "dbtool revision"
+_PLAIN = re.compile(r"[\w.-]+", re.ASCII)
+
+INTRODUCTION = f"""
+    SELECT {NOTICE_LOST_CLIENT},
+           CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
+                 AND pg_catalog.version() LIKE '%linux%'
+           THEN pg_catalog.set_config('client_connection_check_interval', '5s', false) END,
+           CASE WHEN pg_catalog.current_setting('application_name') = ''
+           THEN pg_catalog.set_config('application_name', '{_NAME}s', false) END
+"""
+"""The server notices a client that was killed, and others see whose session it is."""
+
+
+def naming(step: Step) -> str:
+    """SQL by which others see which revision a session runs; a name of the team's own stays."""
+    name = f"{_NAME} {step.revision}" if _PLAIN.fullmatch(step.revision) else f"{_NAME}s"
+    return (
+        "CASE WHEN pg_catalog.starts_with(pg_catalog.current_setting('application_name'),"
+        f" '{_NAME}') THEN pg_catalog.set_config('application_name', '{name}', false)"
+        " ELSE 'of its own' END"
+    )
