@@ -46,6 +46,7 @@ __all__ = [
     "View",
     "parse",
     "read",
+    "statement",
     "text",
 ]
 
@@ -130,9 +131,14 @@ async def text(
     """What `read` reads, as it is sent; for keeping, `parse` makes the same of it again."""
     scope = _SCHEMAS if tables is None else _TABLES
     wanted = schemas if tables is None else tables
-    statement = _statement(connection.get_server_version().major, scope)
-    row = await connection.fetchrow(statement, None if wanted is None else json.dumps([*wanted]))
+    said = _statement(connection.get_server_version().major, scope)
+    row = await connection.fetchrow(said, None if wanted is None else json.dumps([*wanted]))
     return str(row["catalog"])
+
+
+def statement(version: int) -> str:
+    """The statement that reads all schemas, for drivers that know no `$1`."""
+    return _statement(version, _SCHEMAS).replace("$1", "NULL")
 
 
 def parse(text: str) -> Catalog:

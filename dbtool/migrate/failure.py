@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,14 +61,25 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     said = server.message if server else _said(error)
     place = _place(error, Path(step.file)) or _place(error, scene.env)
     state = f"{state_of(scene)}{_reach(scene)}"
-    if server is None and _is_refusal(error, Path(step.file)):
+    if server is None and is_refusal(error, Path(step.file)):
         return refused_by_author(step.revision, f"{place}: {str(error) or said}", state)
-    parts = [_statement(server), _server_detail(server), place and f"at {place}", state]
     return _kind(server)(
         f"{name} failed: {said}",
-        detail="\n".join(part for part in parts if part),
+        detail="\n".join((*_evidence(server, place), state)),
         hint=_hint(server, scene) or missing_import(error),
     )
+
+
+def told(error: BaseException, file: Path) -> tuple[str, tuple[str, ...]]:
+    """What an error of a revision said, and the lines that show where."""
+    server = server_error(error)
+    said = server.message if server else _said(error)
+    return said, tuple(_evidence(server, _place(error, file)))
+
+
+def _evidence(server: ServerError | None, place: str) -> Iterator[str]:
+    parts = (_statement(server), _server_detail(server), place and f"at {place}")
+    return (part for part in parts if part)
 
 
 def _kind(server: ServerError | None) -> type[DbtoolError]:
@@ -85,7 +97,7 @@ def refused_by_author(revision: str, said: str, state: str) -> OperationError:
     )
 
 
-def _is_refusal(error: BaseException, file: Path) -> bool:
+def is_refusal(error: BaseException, file: Path) -> bool:
     """Whether downgrade() itself raised this, with a `raise` of its own."""
     path = str(file.absolute())
     frames = traceback.extract_tb(error.__traceback__)
