@@ -75,12 +75,19 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _interrupt_on_signals() -> None:
-    """A terminated command winds up as one interrupted by Ctrl-C does."""
+    """A terminated command winds up as one interrupted by Ctrl-C does.
+
+    The signal is passed on rather than raised as KeyboardInterrupt: an event loop takes over
+    SIGINT, for an exception inside a callback of the driver is lost.
+    """
     import signal
+
+    def interrupt(_number: int, _frame: object) -> None:
+        signal.raise_signal(signal.SIGINT)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, interrupt)
 
 
 def _wanted(argv: list[str]) -> "Format":

@@ -174,7 +174,7 @@ def _failed(call: Call, error: BaseException) -> int:
         error = Interrupted("interrupted")
     elif isinstance(error, SystemExit):
         error = _left(error)
-    error = failing.without_directory(error) or error
+    error = failing.without_directory(error) or failing.ended(error) or error
     if isinstance(error, ConnectError) and "dbtool local start" in error.hint:
         error.hint = _hint_of_local(call) or error.hint
     if isinstance(error, ConnectError) and "createdb" in error.hint:

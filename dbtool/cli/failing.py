@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dbtool.cli import output
 from dbtool.cli.output import Format
-from dbtool.errors import BUG_EXIT, DbtoolError, UsageError
+from dbtool.errors import BUG_EXIT, ConnectError, DbtoolError, UsageError
 
 
 def fail(
@@ -74,6 +74,13 @@ def without_directory(error: BaseException) -> UsageError | None:
                 hint="Change to a directory that does: cd DIRECTORY",
             )
     return None
+
+
+def ended(error: BaseException) -> ConnectError | None:
+    """What it means where a connection was gone and nobody nearer to it told why."""
+    from dbtool.database.ended import ended as told
+
+    return told(error) if "asyncpg" in sys.modules else None
 
 
 _TELLS_FAILURES = frozenset(

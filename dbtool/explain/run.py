@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from asyncpg.exceptions import InterfaceError
+from asyncpg.exceptions import InterfaceError, InternalClientError
 
 from dbtool.database.connect import connect
+from dbtool.database.ended import ended
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, UsageError
@@ -129,8 +130,11 @@ class _Runner:
                 ]
             )
             version = int(connection.get_server_version().major)
-        except (OSError, InterfaceError) as error:
-            raise ConnectError("the connection was lost", detail=str(error)) from error
+        except (OSError, InterfaceError, InternalClientError) as error:
+            if isinstance(error, InternalClientError) and ended(error) is None:
+                raise
+            lost = ConnectError("the connection was lost", detail=str(error))
+            raise ended(error) or lost from error
         finally:
             await _close(connection)
         return Explained(statements, target.shown, version, classified.standing, script.notes)
