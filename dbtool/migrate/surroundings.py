@@ -1,4 +1,4 @@
-"""What an upgrade of a database would meet: other runs, open transactions, broken indexes."""
+"""What an upgrade of a database would meet: other runs, open transactions, what broke off."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _LISTED = 20
 _LONG_SECONDS = 2.0
-_SQL = """
+_SQL = r"""
 WITH me AS MATERIALIZED (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 ), held AS MATERIALIZED (
@@ -61,10 +61,21 @@ WITH me AS MATERIALIZED (
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
      WHERE NOT i.indisvalid AND c.relkind IN ('i', 'I') AND i.indexrelid >= 16384
      ORDER BY 2, 1
+), detachments AS (
+    SELECT h.inhrelid::pg_catalog.regclass::pg_catalog.text AS partition,
+           h.inhparent::pg_catalog.regclass::pg_catalog.text AS of_table,
+           (SELECT a.pid FROM pg_catalog.pg_stat_activity a
+             WHERE a.datid = (SELECT oid FROM me) AND a.state = 'active'
+               AND a.query ~* '\mdetach\s+partition\M' AND pg_catalog.strpos(a.query, c.relname) > 0
+             LIMIT 1) AS detached_by
+      FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid
+     WHERE h.inhdetachpending
+     ORDER BY 2, 1
 )
 SELECT pg_catalog.json_build_object(
     'runs', (SELECT pg_catalog.json_agg(r) FROM runs r),
     'indexes', (SELECT pg_catalog.json_agg(i) FROM indexes i),
+    'detachments', (SELECT pg_catalog.json_agg(d) FROM detachments d),
     'notes', (SELECT pg_catalog.json_agg(d.description)
                 FROM pg_catalog.pg_description d
                 JOIN pg_catalog.pg_class c ON c.oid = d.objoid AND d.objsubid = 0
@@ -123,6 +134,24 @@ class InvalidIndex:
 
 
 @dataclass(frozen=True, slots=True)
+class Detachment:
+    """A partition that is attached no more, and not detached either.
+
+    DETACH PARTITION … CONCURRENTLY leaves one when it ends in the middle; `detached_by` is the
+    process that is still at it, which holds no lock by which it could be told.
+    """
+
+    partition: str
+    of_table: str
+    detached_by: int | None
+
+    @property
+    def remedy(self) -> str:
+        """The statement that ends it."""
+        return f"ALTER TABLE {self.of_table} DETACH PARTITION {self.partition} FINALIZE;"
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What goes on in a database beside us; `transaction_count` counts also those not listed.
 
@@ -132,6 +161,7 @@ class Surroundings:
     notes: tuple[Journal, ...]
     runs: tuple[Run, ...]
     invalid_indexes: tuple[InvalidIndex, ...]
+    detachments: tuple[Detachment, ...]
     transactions: tuple[OpenTransaction, ...]
     transaction_count: int
 
@@ -140,12 +170,15 @@ async def look(connection: "Connection", version_tables: tuple[str, ...]) -> Sur
     """Ask once; takes no lock on any table."""
     keys = [number(each) & 0xFFFF_FFFF for each in version_tables]
     names = list(version_tables)
-    answer = await connection.fetchval(_SQL, RUN, WORK, keys, _LONG_SECONDS, _LISTED, names)
+    knows_detachments = connection.get_server_version() >= (14,)
+    sql = _SQL if knows_detachments else _SQL.replace("h.inhdetachpending", "false")
+    answer = await connection.fetchval(sql, RUN, WORK, keys, _LONG_SECONDS, _LISTED, names)
     said: dict[str, Any] = json.loads(answer)
     return Surroundings(
         notes=tuple(filter(None, map(in_comment, said["notes"] or ()))),
         runs=tuple(Run(**each) for each in said["runs"] or ()),
         invalid_indexes=tuple(InvalidIndex(**each) for each in said["indexes"] or ()),
+        detachments=tuple(Detachment(**each) for each in said["detachments"] or ()),
         transactions=tuple(
             OpenTransaction(**{**each, "tables": tuple(each["tables"])})
             for each in said["transactions"] or ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dbtool.migrate.journal import Journal
 from dbtool.migrate.status import Status
-from dbtool.migrate.surroundings import InvalidIndex, OpenTransaction, Run
+from dbtool.migrate.surroundings import Detachment, InvalidIndex, OpenTransaction, Run
 from dbtool.migrate.view_current import at, judged, named_by, next_step
 from dbtool.report import Column, Report, Section, Table, counted, duration, facts, listed
 
@@ -60,6 +60,8 @@ def _sections(found: Status) -> Iterator[Section]:
         yield _transactions(found.surroundings.transactions)
     if found.surroundings.invalid_indexes:
         yield _indexes(found)
+    if found.surroundings.detachments:
+        yield _detachments(found.surroundings.detachments)
 
 
 def _facts(found: Status) -> Iterator[tuple[str, str]]:
@@ -77,6 +79,8 @@ def _facts(found: Status) -> Iterator[tuple[str, str]]:
     yield "open transactions", _open(found)
     invalid = len(around.invalid_indexes)
     yield "invalid indexes", f"{invalid:,}" if invalid else "none"
+    if around.detachments:
+        yield "detach pending", counted(len(around.detachments), "partition")
     yield "endpoint", f"a pooler: {found.pooler}" if found.pooler else "direct"
 
 
@@ -166,6 +170,21 @@ def _left_by(index: InvalidIndex) -> str:
     }.get(index.kind, "left behind by a build that failed")
 
 
+def _detachments(found: tuple[Detachment, ...]) -> Table:
+    columns = (Column("partition"), Column("of table"), Column("", shrink=True))
+    rows = tuple(
+        (
+            each.partition,
+            each.of_table,
+            f"being detached by pid {each.detached_by}"
+            if each.detached_by
+            else "left behind by DETACH CONCURRENTLY, which was interrupted",
+        )
+        for each in found
+    )
+    return Table(columns, rows, title="detach pending")
+
+
 def _next(found: Status) -> Iterator[str]:
     """What leads on: the upgrade, unless it would only look, and what nobody needs any more."""
     if found.pending:
@@ -173,3 +192,6 @@ def _next(found: Status) -> Iterator[str]:
     for each in found.surroundings.invalid_indexes:
         if each.kind == "copy" and not each.built_by:
             yield f"DROP INDEX CONCURRENTLY {each.name};"
+    for detachment in found.surroundings.detachments:
+        if not detachment.detached_by:
+            yield detachment.remedy

@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
 
 import pytest
-from asyncpg.exceptions import UniqueViolationError
+from asyncpg.exceptions import QueryCanceledError, UniqueViolationError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -14,6 +15,7 @@ from dbtool.migrate.lock import RUN, number
 from tests.conftest import Ran
 from tests.migrate.conftest import Run
 from tests.migrate.projects import FROM_CONFIG, Small
+from tests.processes import eventually
 
 COMPUTED = FROM_CONFIG.replace(
     "configure(connection=connection)",
@@ -108,6 +110,41 @@ def test_what_would_block(run: Run, database: Target) -> None:
     ]
     assert shown[0].endswith("; 1 open transaction may hold it up")
     assert "unusable t left behind by a build that failed" in shown
+
+
+def test_a_partition_that_is_half_detached(
+    run: Run, database: Target, watch: SyncConnection
+) -> None:
+    """What an interrupted DETACH CONCURRENTLY has left is named with what ends it, and ends it."""
+    names = 'CREATE SCHEMA "old; data"', "CREATE TABLE v (id int) PARTITION BY LIST (id)"
+    part = 'CREATE TABLE "old; data"."of 7" PARTITION OF v FOR VALUES IN (7)'
+    detach = 'ALTER TABLE v DETACH PARTITION "old; data"."of 7"'
+    for each in (*names, part):
+        watch.execute(each)
+    with SyncConnection(database) as reader, SyncConnection(database) as detaching:
+        reader.execute("BEGIN; SELECT * FROM v")
+        pid = detaching.fetchval("SELECT pg_backend_pid()")
+        with ThreadPoolExecutor(1) as pool:
+            ended = pool.submit(detaching.execute, f"{detach} CONCURRENTLY")
+            assert eventually(
+                lambda: (
+                    watch.fetchval("SELECT count(*) FROM pg_inherits WHERE inhdetachpending") == 1
+                )
+            )
+            during = run("status")
+            watch.fetchval("SELECT pg_cancel_backend($1)", pid)
+            assert isinstance(ended.exception(), QueryCanceledError)
+        left = run("status")
+    assert f'"old; data"."of 7" v being detached by pid {pid}' in lines(during)
+    assert "FINALIZE" not in during.out
+    assert lines(left)[-1] == f"{detach} FINALIZE;"
+    assert (
+        '"old; data"."of 7" v left behind by DETACH CONCURRENTLY, which was interrupted'
+        in lines(left)
+    )
+    assert "detach pending 1 partition" in lines(left)
+    watch.execute(lines(left)[-1])
+    assert "detach" not in run("status").out
 
 
 def test_a_head_that_is_recorded(run: Run, project: Small) -> None:
