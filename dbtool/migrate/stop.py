@@ -55,12 +55,32 @@ class Stop:
     beside: Beside
 
 
-def read(connection: DBAPIConnection) -> Stop:
-    """Three small answers for any number of tables, inside whatever transaction is open."""
-    major = int(str(answer(connection, _VERSION)[0])) // 10000
-    found = catalog.parse(str(answer(connection, catalog.statement(major))[0]))
-    beside = json.loads(str(answer(connection, _BESIDE)[0]))
-    return Stop(found, {(kind, name): text for kind, name, text in beside})
+class Reader:
+    """Reads on one connection, inside whatever transaction is open there.
+
+    To plan so large a statement takes longer than to run it, so it is planned once.
+    """
+
+    def __init__(self, connection: DBAPIConnection) -> None:
+        self._connection = connection
+        major = int(str(answer(connection, _VERSION)[0])) // 10000
+        execute(connection, f"PREPARE dbtool_stop AS {catalog.statement(major)}")
+        execute(connection, f"PREPARE dbtool_beside AS {_BESIDE}")
+
+    def __call__(self) -> Stop:
+        """Two answers for any number of tables."""
+        found = catalog.parse(str(answer(self._connection, "EXECUTE dbtool_stop")[0]))
+        beside = json.loads(str(answer(self._connection, "EXECUTE dbtool_beside")[0]))
+        return Stop(found, {(kind, name): text for kind, name, text in beside})
+
+
+def execute(connection: DBAPIConnection, sql: str) -> None:
+    """Run a statement that answers nothing, past SQLAlchemy."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+    finally:
+        cursor.close()
 
 
 def between(before: Stop, after: Stop) -> tuple[Change, ...]:

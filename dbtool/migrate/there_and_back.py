@@ -57,18 +57,20 @@ class ThereAndBack:
         self.context = context
         self.driver: DBAPIConnection = driver_connection(context)
         self._named: dict[str, Any] = {}
+        self._read: stop.Reader
         self._before: Stop | None = None
 
     def steps(self, steps: Iterable[RevisionStep]) -> Iterator[RevisionStep]:
         """Alembic's steps, with the trip of each revision behind its upgrade."""
         answer(self.driver, _SESSION)
+        self._read = stop.Reader(self.driver)
         self.driver.commit()
         for step, planned in zip(steps, self.table.planned, strict=True):
             script: Script = step.revision
             key = (self.table.shown, script.revision)
             tried = script.revision in self.trips.wanted and key not in self.trips.found
             if tried and self._before is None:
-                self._before = stop.read(self.driver)
+                self._before = self._read()
             yield self._noticed(step, planned)
             self.driver.commit()
             self.table.done.append(planned)
@@ -97,8 +99,8 @@ class ThereAndBack:
     def _try(self, script: Script, planned: Step) -> None:
         begun, before = time.perf_counter(), self._before
         assert before is not None
-        up = self._before = stop.read(self.driver)
-        attempt = _Attempt(script, self._named, planned, self.driver)
+        up = self._before = self._read()
+        attempt = _Attempt(script, self._named, planned, self.driver, self._read)
         trip, is_known = attempt.run(self.context, before, up)
         key = (self.table.shown, script.revision)
         self.trips.found[key] = replace(trip, seconds=time.perf_counter() - begun)
@@ -110,9 +112,15 @@ class _Attempt:
     """The way back of one revision, and the second way up."""
 
     def __init__(
-        self, script: Script, named: dict[str, Any], planned: Step, driver: DBAPIConnection
+        self,
+        script: Script,
+        named: dict[str, Any],
+        planned: Step,
+        driver: DBAPIConnection,
+        read: stop.Reader,
     ) -> None:
         self.script = script
+        self.read = read
         self.named = named
         self.driver = driver
         self.trip = Trip(planned.revision, planned.message, planned.file, planned.version_table)
@@ -136,13 +144,13 @@ class _Attempt:
     def _there_and_back(self, before: Stop, up: Stop) -> Trip:
         if failure := self._way("downgrade"):
             return self._failed_down(failure)
-        down = stop.read(self.driver)
+        down = self.read()
         trip = replace(self.trip, undone=stop.between(before, down))
         if failure := self._way("upgrade"):
             empty = _is_empty(trip, self.script)
             outcome = Outcome.EMPTY if empty else Outcome.FAILS_AGAIN
             return replace(trip, outcome=outcome, failure=failure)
-        trip = replace(trip, again=stop.between(up, stop.read(self.driver)))
+        trip = replace(trip, again=stop.between(up, self.read()))
         return replace(trip, outcome=_outcome(trip, self.script))
 
     def _way(self, name: str) -> Failure | None:
@@ -152,7 +160,7 @@ class _Attempt:
             if function is None:
                 raise NotImplementedError(f"there is no {name}()")
             function(**self.named)
-            self._run(_CHECK)
+            stop.execute(self.driver, _CHECK)
         except Exception as error:
             said, evidence = told(error, Path(self.trip.file))
             refused = isinstance(error, NotImplementedError)
@@ -165,13 +173,6 @@ class _Attempt:
         refused = failure.way == "refusal"
         outcome = Outcome.IRREVERSIBLE if refused else Outcome.DOWNGRADE_FAILS
         return replace(self.trip, outcome=outcome, failure=failure)
-
-    def _run(self, sql: str) -> None:
-        cursor = self.driver.cursor()
-        try:
-            cursor.execute(sql)
-        finally:
-            cursor.close()
 
 
 def _outcome(trip: Trip, script: Script) -> Outcome:
