@@ -24,6 +24,7 @@ from dbtool.database.url import parse
 from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.imports import source_directory
 from dbtool.migrate.destination import synchronous_driver
+from dbtool.migrate.drafts import with_drafts
 from dbtool.migrate.listener import Listener, Stop
 from dbtool.migrate.location import script_directory
 from dbtool.migrate.project import Project, open_project
@@ -67,7 +68,7 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
     _find_sources(project.root)
     with chdir(place.base):
         try:
-            script = ScriptDirectory.from_config(config)
+            script = with_drafts(ScriptDirectory.from_config(config), project.drafts)
             _make_absolute(config.get_prepend_sys_paths_list() or [])
             return Loaded(project, config, script)
         except (CommandError, ImportError, ValueError) as error:

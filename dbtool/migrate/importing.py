@@ -7,7 +7,7 @@ modules are imported: SQLModel's types, or a team's own, are names that nobody h
 import ast
 import builtins
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -25,6 +25,13 @@ def complete(path: Path) -> tuple[str, ...]:
         lines[_line(tree) : _line(tree)] = [f"import {module}\n" for module in added]
         path.write_text("".join(lines), encoding="utf-8")
     return added
+
+
+def modules(code: str, bound: Iterable[str]) -> tuple[str, ...]:
+    """The modules that code names, beside the names that are bound."""
+    known = {*bound}
+    chains = (each for each in _unbound(ast.parse(code)) if each[0] not in known)
+    return tuple(sorted({module for chain in chains if (module := _module(chain))}))
 
 
 def _is_parent(module: str, modules: set[str]) -> bool:

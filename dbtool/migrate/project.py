@@ -21,7 +21,8 @@ class Project:
     """One Alembic environment and how it is run; `target` is None where env.py decides.
 
     `schema` is the tenant's, where tenants share a database: the version table must prove to
-    be there. `search_path` is given to env.py's connections.
+    be there. `search_path` is given to env.py's connections. `drafts` are directories of
+    revisions that are read as if they lay among the others.
     """
 
     place: Place
@@ -36,6 +37,7 @@ class Project:
     resume: How = How.AUTO
     schema: str | None = None
     search_path: str | None = None
+    drafts: tuple[Path, ...] = ()
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
 
 

@@ -24,7 +24,8 @@ def read_history(project: Project, words: tuple[str, ...] = ("heads",)) -> Scrip
     place = project.place
     directories = version_directories(place)
     recursive = place.flag("recursive_version_locations")
-    headers = read_all(directories, recursive) if directories is not None else None
+    places = (*directories, *project.drafts) if directories is not None else None
+    headers = read_all(places, recursive) if places is not None else None
     if headers is not None:
         _take(script, headers)
     with chdir(place.base), Offline():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from alembic.runtime.migration import MigrationContext
@@ -100,13 +101,13 @@ def diff(
     """Compare each context of env.py; raises DbtoolError where no server can be started."""
     binaries = running.binaries if running else _binaries(live.catalog.version_number // 10000)
     compared = Compared(major=binaries.major)
-    with _Builder(binaries, cache, progress, running) as builder:
+    with Builder(binaries, cache, progress, running) as builder:
         for context in contexts:
             built = builder.build(context, live)
             found = compare(context, built, live.catalog)
             compared.differences += found.differences
             compared.suspect |= found.suspect
-            compared.uncompared += map(_unbuilt, built.unbuilt)
+            compared.uncompared += map(unbuilt, built.unbuilt)
             compared.uncompared += _partitions(context, live.catalog)
     return compared
 
@@ -119,7 +120,7 @@ def _binaries(major: int) -> Binaries:
         return find_binaries(None)
 
 
-class _Builder(ExitStack):
+class Builder(ExitStack):
     """Builds models in one server, which is started for the first that were not built before."""
 
     def __init__(
@@ -128,7 +129,6 @@ class _Builder(ExitStack):
         super().__init__()
         self._binaries, self._cache, self._progress = binaries, cache, progress
         self._server = running
-        self._count = 0
 
     def build(self, context: MigrationContext, live: Live) -> Built:
         """The models of a context as the server prints them."""
@@ -141,13 +141,15 @@ class _Builder(ExitStack):
         if self._server is None:
             self._progress.step("building the models in a throwaway PostgreSQL")
             self._server = self.enter_context(throwaway(self._binaries.major))
-        self._count += 1
-        built = build(self._server.create_database(f"models{self._count}"), written, beside)
+        # A server that runs already may have been built in before.
+        target = self._server.create_database(f"models_{token_hex(6)}")
+        built = build(target, written, beside)
         self._cache.put(name, built)
         return built
 
 
-def _unbuilt(each: object) -> Uncompared:
+def unbuilt(each: object) -> Uncompared:
+    """What the models describe and could not be created, and what would help."""
     name, reason = getattr(each, "name", ""), getattr(each, "reason", "")
     return Uncompared(
         f"{name}, which cannot be created from the models alone: {reason}",

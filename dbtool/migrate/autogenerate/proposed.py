@@ -1,0 +1,110 @@
+"""One change of the schema as it is proposed: in words, as code, and how it is undone."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dbtool.migrate.difference import Difference
+
+_VERBS = {"missing": "add", "extra": "drop"}
+_WHOLE = frozenset({"table", "index", "enum", "schema", "sequence", "domain"})
+_IS = re.compile(r": | (?:is|has|sorts|inherits) ")
+_PART = re.compile(r"its (\w+) is (.+) in the database, (.+) in the models")
+_LABEL = re.compile(r'enum (?P<enum>\S+) has (?P<labels>".+?") in the')
+_NULL = {
+    "it may be NULL in the database, is NOT NULL in the models": "NOT NULL",
+    "it is NOT NULL in the database, may be NULL in the models": "NULL allowed",
+    "its comment differs": "comment",
+}
+
+Undo = Literal["yes", "without its rows", "no"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of `upgrade` or `downgrade`: what it is for, its code, and what that imports."""
+
+    title: str
+    code: str
+    imports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """One change; `because` says which side has what.
+
+    `key` is how somebody agrees to it who loses something by it; empty where nothing is lost.
+    `rows` are those that would go, where they are known.
+    """
+
+    title: str
+    because: str
+    code: str
+    undo: str = ""
+    undone: Undo = "yes"
+    key: str = ""
+    rows: int | None = None
+    imports: tuple[str, ...] = field(default=(), metadata={"json": False})
+
+    @property
+    def piece(self) -> Piece:
+        """Its part of `upgrade`."""
+        return Piece(self.title, self.code, self.imports)
+
+
+def proposed(difference: Difference, undo: str) -> Proposed:
+    """A difference as the change that ends it."""
+    undone: Undo = "yes" if undo else "no"
+    if undo and difference.drops:
+        undone = "without its rows"
+    return Proposed(
+        title(difference),
+        difference.text,
+        difference.operation,
+        undo,
+        undone,
+        key_of(difference),
+        imports=difference.imports,
+    )
+
+
+def key_of(difference: Difference) -> str:
+    """`drop-column:users.age`: what is lost, as a flag names it."""
+    if not difference.drops:
+        return ""
+    what = difference.kind.partition("-")[2]
+    return f"drop-{what}:{difference.name}"
+
+
+def title(difference: Difference) -> str:
+    """What is done, in a few words: `add column users.phone`."""
+    side, _, what = difference.kind.partition("-")
+    phrase = _IS.split(difference.text, maxsplit=1)[0]
+    if what == "label" and (found := _LABEL.match(difference.text)):
+        verb, to = ("add", "to") if side == "missing" else ("remove", "from")
+        return f"{verb} value {found['labels'].replace(chr(34), '')} {to} enum {found['enum']}"
+    if side == "renamed":
+        old = difference.database or ""
+        return f"rename {phrase.replace(difference.name, old, 1)} to {difference.name}"
+    if side == "missing" and what in _WHOLE:
+        return f"create {phrase}"
+    if side in _VERBS:
+        return f"{_VERBS[side]} {phrase}"
+    return f"change {phrase}{_details(difference)}"
+
+
+def _details(difference: Difference) -> str:
+    """What becomes of a column, as far as it fits a line."""
+    if difference.kind == "different-comment":
+        return ": comment"
+    _, colon, words = difference.text.partition(": ")
+    if not colon or not difference.kind.endswith("-column"):
+        return ""
+    return f": {', '.join(map(_detail, words.split('; ')))}"
+
+
+def _detail(words: str) -> str:
+    if words in _NULL:
+        return _NULL[words]
+    found = _PART.fullmatch(words)
+    return f"{found[1]} {found[2]} to {found[3]}" if found else words

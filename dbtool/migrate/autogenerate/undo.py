@@ -1,0 +1,131 @@
+"""The way back of each change: the same comparison with the two sides exchanged."""
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import MetaData, event
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
+
+from dbtool.catalog import Catalog
+from dbtool.migrate.diff.build import Built
+from dbtool.migrate.diff.compare import compare
+from dbtool.migrate.difference import Difference
+
+_ON = re.compile(r" on (\S+) (?:is|has) ")
+_FLIPPED = {"missing": "extra", "extra": "missing"}
+Place = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What takes the changes back, in the order in which it has to run, and for which of them."""
+
+    pieces: tuple[Difference, ...]
+    of: dict[Place, str]
+
+    def code(self, difference: Difference) -> str:
+        """What takes one change back; empty where nothing does."""
+        return self.of.get(place(difference), "")
+
+
+def undone(
+    context: MigrationContext, built: Built, live: Catalog, differences: Iterable[Difference]
+) -> Undone:
+    """Compare the models with the database as if the database were right.
+
+    What env.py leaves out is left out already: only what was found is taken back.
+    """
+    wanted = {place(each) for each in differences}
+    back = _configured(context, _reflected(context, built, live))
+    found = compare(back, Built(live, (), frozenset(), ""), built.catalog)
+    pieces = [each for each in found.differences if place(each, back=True) in wanted]
+    of: dict[Place, str] = {}
+    for each in pieces:
+        key = place(each, back=True)
+        of[key] = "\n".join(filter(None, (of.get(key), each.operation)))
+    return Undone(tuple(pieces), of)
+
+
+def place(difference: Difference, *, back: bool = False) -> Place:
+    """What a difference is about, named alike in both directions."""
+    side, _, what = difference.kind.partition("-")
+    side = _FLIPPED.get(side, side) if back else side
+    on = _ON.search(difference.text)
+    table = on[1] if on else ""
+    if side == "renamed":
+        return what, table, frozenset((difference.models, difference.database))
+    if what in ("label", "enum") and difference.models and difference.database:
+        enum = difference.name.rpartition(".")[0] if what == "label" else difference.name
+        return "enum", enum
+    return side, what, table, difference.name
+
+
+def _configured(context: MigrationContext, metadata: MetaData) -> MigrationContext:
+    """The context with other models, and nothing left out."""
+    back = copy(context)
+    back.opts = {
+        **context.opts,
+        "target_metadata": metadata,
+        "include_schemas": True,
+        "include_object": None,
+        "include_name": None,
+        "compare_type": True,
+    }
+    return back
+
+
+def _reflected(context: MigrationContext, built: Built, live: Catalog) -> MetaData:
+    """The tables of the database that are not as the models have them, as SQLAlchemy sees them."""
+    default = context.dialect.default_schema_name or "public"
+    models = {(each.schema, each.name): each for each in built.catalog.tables}
+    names: dict[str, list[str]] = {}
+    for each in live.tables:
+        key = each.schema, each.name
+        if each.kind != "foreign table" and models.get(key) != each and key != _versions(context):
+            names.setdefault(each.schema, []).append(each.name)
+    metadata = MetaData()
+    # As Alembic reads defaults: that of a serial column belongs to its sequence.
+    impl: Any = context.impl
+    event.listen(metadata, "column_reflect", impl.autogen_column_reflect)
+    for schema, tables in names.items():
+        _reflect(context, metadata, None if schema == default else schema, tables)
+    return metadata
+
+
+def _versions(context: MigrationContext) -> tuple[str, str]:
+    default = context.dialect.default_schema_name or "public"
+    return context.version_table_schema or default, context.version_table
+
+
+def _reflect(
+    context: MigrationContext, metadata: MetaData, schema: str | None, tables: list[str]
+) -> None:
+    """A table SQLAlchemy cannot read is left out: its change is then told to have no way back."""
+    assert context.connection is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)
+        try:
+            metadata.reflect(context.connection, schema=schema, only=tables)
+        except SQLAlchemyError:
+            for name in tables:
+                _reflect_one(context, metadata, schema, name)
+
+
+def _reflect_one(
+    context: MigrationContext, metadata: MetaData, schema: str | None, name: str
+) -> None:
+    assert context.connection is not None
+    try:
+        metadata.reflect(context.connection, schema=schema, only=[name])
+    except SQLAlchemyError:
+        return
+
+
+def unwritten(differences: Iterable[Difference]) -> Iterator[Difference]:
+    """What no operation is known for: a person has to write it."""
+    return (each for each in differences if not each.operation)
