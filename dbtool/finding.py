@@ -13,6 +13,7 @@ class Certainty(StrEnum):
 
     MEASURED = "measured"
     PROVEN = "proven from history"
+    DECLARED = "as declared"
     HEURISTIC = "heuristic"
 
 

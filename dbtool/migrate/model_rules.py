@@ -1,0 +1,72 @@
+"""Put a team's models before the model rules: no database is asked."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from itertools import groupby
+
+from dbtool import finding
+from dbtool.errors import UsageError
+from dbtool.finding import Finding, Rule, rule_name
+from dbtool.metadata import Models
+from dbtool.migrate.declared import Declared
+from dbtool.migrate.rules import MODELS
+from dbtool.report import listed
+
+_NAMED = 4
+
+
+def judge(
+    models: Models, select: Sequence[str] = (), ignore: Sequence[str] = ()
+) -> tuple[Finding, ...]:
+    """What the rules say of the models, worst first; what many classes inherit is said once."""
+    found, _ = finding.judge(choose(select, ignore), Declared(models))
+    return tuple(sorted(_once(found), key=lambda each: (-each.severity, *_place(each))))
+
+
+def choose(select: Sequence[str], ignore: Sequence[str]) -> "tuple[Rule[Declared], ...]":
+    """The rules selected, all where none is, without those ignored."""
+    wanted = {*_known(select, "--select")} or set(names())
+    left_out = {*_known(ignore, "--ignore")}
+    return tuple(each for each in MODELS if rule_name(each.__name__) in wanted - left_out)
+
+
+def names() -> tuple[str, ...]:
+    """The names of the model rules."""
+    return tuple(rule_name(each.__name__) for each in MODELS)
+
+
+def _known(given: Iterable[str], option: str) -> Iterator[str]:
+    for written in given:
+        name = written.strip().lower().replace("_", "-")
+        if name not in names():
+            near = get_close_matches(name, names(), n=3)
+            raise UsageError(
+                f'{option}: no rule over models is called "{written}"',
+                hint=f"Did you mean {' or '.join(near)}?" if near else "See dbtool rules for all.",
+            )
+        yield name
+
+
+def _place(each: Finding) -> tuple[str, int, str]:
+    where = each.location
+    return (where.file or "", where.line or 0, where.name or "") if where else ("", 0, "")
+
+
+def _once(found: Iterable[Finding]) -> Iterator[Finding]:
+    """One finding for each line of a file: what a mixin says is said of all its classes."""
+
+    def line(each: Finding) -> tuple[str, str, int]:
+        file, line, name = _place(each)
+        return each.rule, file or name, line
+
+    for _, same in groupby(sorted(found, key=line), key=line):
+        first, *others = same
+        inherited = {*map(_name, others)} - {_name(first)}
+        told = (f"the same line is behind {listed(sorted(inherited), _NAMED)}",)
+        yield replace(first, evidence=(*first.evidence, *told)) if inherited else first
+        yield from (each for each in others if _name(each) == _name(first))
+
+
+def _name(each: Finding) -> str:
+    return _place(each)[2]
