@@ -70,11 +70,11 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     )
 
 
-def told(error: BaseException, file: Path) -> tuple[str, tuple[str, ...]]:
-    """What an error of a revision said, and the lines that show where."""
+def told(error: BaseException, file: Path) -> tuple[str, tuple[str, ...], int | None]:
+    """What an error of a revision said, what shows why, and the line it passed through."""
     server = server_error(error)
     said = server.message if server else _said(error)
-    return said, tuple(_evidence(server, _place(error, file)))
+    return said, tuple(_evidence(server, "")), _line(error, file)
 
 
 def _evidence(server: ServerError | None, place: str) -> Iterator[str]:
@@ -135,6 +135,11 @@ def _place(error: BaseException, file: Path) -> str:
     """The innermost line of a file that the error passed through."""
     if isinstance(error, NotVerified) and error.line is not None:
         return f"{file}:{error.line}"
+    line = _line(error, file)
+    return "" if line is None else f"{file}:{line}"
+
+
+def _line(error: BaseException, file: Path) -> int | None:
     path = file.absolute()
     lines = [
         frame.lineno
@@ -142,7 +147,7 @@ def _place(error: BaseException, file: Path) -> str:
         for frame in traceback.extract_tb(each.__traceback__)
         if Path(frame.filename) == path
     ]
-    return f"{file}:{lines[-1]}" if lines else ""
+    return lines[-1] if lines else None
 
 
 def state_of(scene: Scene) -> str:

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
+from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from dbtool.errors import DbtoolError
 from dbtool.migrate.environment import Loaded
+from dbtool.migrate.failure import told as told_of
 from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
@@ -143,13 +145,12 @@ def _failed(error: DbtoolError, record: Record, trips: Trips) -> Trip | None:
     running = record.running.running if record.running else None
     if running is None or running.revision not in trips.wanted:
         return None
-    said = error.message.partition(" failed: ")[2] or error.message
-    failure = Failure("upgrade", said, tuple(error.detail.splitlines()[:-1]))
+    said, evidence, line = told_of(error.__cause__ or error, Path(running.file))
     return Trip(
         running.revision,
         running.message,
         running.file,
         running.version_table,
         outcome=Outcome.UPGRADE_FAILS,
-        failure=failure,
+        failure=Failure("upgrade", said, evidence, line),
     )

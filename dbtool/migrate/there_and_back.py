@@ -162,11 +162,11 @@ class _Attempt:
             function(**self.named)
             stop.execute(self.driver, _CHECK)
         except Exception as error:
-            said, evidence = told(error, Path(self.trip.file))
+            said, evidence, line = told(error, Path(self.trip.file))
             refused = isinstance(error, NotImplementedError)
             refused = refused or is_refusal(error, Path(self.trip.file))
             said = str(error) or said if refused else said
-            return Failure("refusal" if refused else name, said, evidence)
+            return Failure("refusal" if refused else name, said, evidence, line)
         return None
 
     def _failed_down(self, failure: Failure) -> Trip:

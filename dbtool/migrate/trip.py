@@ -1,10 +1,14 @@
 """What came of one revision on its way up, down and up again."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dbtool.finding import Location
 from dbtool.migrate.diff.catalogs import Change, How
+from dbtool.report import listed
 
+_SHOWN = 10
 _TYPES = frozenset({"enum", "enum label", "sequence", "domain", "function", "extension", "schema"})
 
 
@@ -29,11 +33,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a way said when it failed, and the lines that show where."""
+    """What a way said when it failed, what shows why, and the line of the revision."""
 
     way: str
     said: str
     evidence: tuple[str, ...] = ()
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,11 @@ class Trip:
     seconds: float = field(default=0.0, compare=False)
 
     @property
+    def location(self) -> Location:
+        """Where the revision is, and where in it something failed."""
+        return Location(self.file, self.failure.line if self.failure else None, self.revision)
+
+    @property
     def leaked(self) -> tuple[Change, ...]:
         """Types, sequences and the like that the downgrade leaves behind."""
         return tuple(each for each in self.undone if is_leak(each))
@@ -93,3 +103,23 @@ class Trip:
 def is_leak(change: Change) -> bool:
     """Whether a change is something left behind that no table is part of."""
     return change.how is How.ADDED and change.kind in _TYPES
+
+
+_WORDS = {How.ADDED: "is left", How.GONE: "is missing", How.CHANGED: "is another"}
+
+
+def summary(changes: Sequence[Change]) -> str:
+    """The first few changes in a few words."""
+    return listed([f"{each.kind} {each.name} {_WORDS[each.how]}" for each in changes])
+
+
+def described(changes: Sequence[Change]) -> Iterator[str]:
+    """Each change in a line; what was is on the left."""
+    for each in changes[:_SHOWN]:
+        text = f"{each.kind} {each.name} {_WORDS[each.how]}"
+        if each.how is How.CHANGED:
+            yield f"{text}: {each.before} before, now {each.after}"
+        else:
+            yield f"{text}: {each.before or each.after}".removesuffix(": ")
+    if len(changes) > _SHOWN:
+        yield f"and {len(changes) - _SHOWN} more"

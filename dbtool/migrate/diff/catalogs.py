@@ -27,13 +27,6 @@ class Change:
     before: str = ""
     after: str = ""
 
-    @property
-    def shown(self) -> str:
-        """The change in one line."""
-        if self.how is How.CHANGED:
-            return f"{self.kind} {self.name}: {self.after or 'none'}, before: {self.before}"
-        return f"{self.kind} {self.name}"
-
 
 _PARTS = (
     ("column", "columns"),

@@ -1,0 +1,111 @@
+"""Report of revisions that ran up, down and up again."""
+
+from dbtool.finding import Finding, Unknown, judge
+from dbtool.migrate.roundtrip import RoundTrip
+from dbtool.migrate.rules import TRIPS
+from dbtool.migrate.trip import Outcome, Trip
+from dbtool.report import Cell, Column, Report, Styled, Table, Tone, counted, duration, listed
+
+_NAME = "round-trip"
+_TONES: dict[Outcome, Tone] = {Outcome.REVERSIBLE: "good", Outcome.IRREVERSIBLE: "note"}
+_MILD = (Outcome.EMPTY, Outcome.LEAKS)
+_SHOWN = 30
+
+
+def roundtrip(result: RoundTrip, command: str) -> Report:
+    """What came of each revision, and what to do about it."""
+    findings: list[Finding] = []
+    for trip in result.revisions:
+        findings += judge(TRIPS, trip)[0]
+    findings.sort(key=lambda each: -each.severity)
+    return Report(
+        command=command,
+        data=result,
+        headline=_headline(result),
+        sections=_table(result.revisions),
+        findings=tuple(findings),
+        unknowns=_untried(result),
+        notes=tuple(_notes(result)),
+        judged=True,
+    )
+
+
+def _headline(result: RoundTrip) -> str:
+    if not result.revisions and not result.untried:
+        return f"round trip of {result.chosen}"
+    proven = sum(each.is_proven for each in result.revisions)
+    irreversible = sum(each.outcome is Outcome.IRREVERSIBLE for each in result.revisions)
+    said = f"{proven} of {counted(len(result.revisions) + len(result.untried), 'revision')}"
+    also = f", {irreversible} refused by the author" if irreversible else ""
+    return f"{said} led back and up again in a throwaway PostgreSQL {result.major}{also}"
+
+
+def _table(trips: tuple[Trip, ...]) -> tuple[Table, ...]:
+    """What every revision came to; of many only those that did not lead back."""
+    shown = trips if len(trips) <= _SHOWN else tuple(e for e in trips if not e.is_proven)
+    several = len({each.version_table for each in trips}) > 1
+    columns = [Column("revision"), Column("message", shrink=True)]
+    columns += [Column("version table")] if several else []
+    rows: list[tuple[Cell, ...]] = [
+        (
+            each.revision,
+            each.message,
+            *([each.version_table] if several else []),
+            Styled(each.outcome, _tone(each)),
+            _rows(each),
+        )
+        for each in shown
+    ]
+    columns += [Column("round trip"), Column("rows")]
+    return (Table(tuple(columns), tuple(rows)),) if rows else ()
+
+
+def _tone(trip: Trip) -> Tone:
+    return "warning" if trip.outcome in _MILD else _TONES.get(trip.outcome, "error")
+
+
+def _rows(trip: Trip) -> str:
+    if trip.rows is None:
+        return ""
+    if trip.rows.failure is not None:
+        return f"{trip.rows.failure.way} fails"
+    return "not kept" if trip.rows.lost else "kept" if trip.rows.tables else ""
+
+
+def _untried(result: RoundTrip) -> tuple[Unknown, ...]:
+    found = [
+        Unknown(
+            rule=_NAME,
+            reason=f"not tried: {listed(result.untried, 5)}, behind one that cannot be applied",
+            decide="another run, once that one can be applied",
+        )
+    ]
+    return tuple(found if result.untried else ()) + tuple(
+        Unknown(
+            rule=_NAME,
+            reason=f"{trip.revision} was not tried with rows: {_why(trip)}",
+            decide="dbtool seed in a development database, and the same round trip there",
+            location=trip.location,
+        )
+        for trip in result.revisions
+        if trip.rows is not None and _why(trip)
+    )
+
+
+def _why(trip: Trip) -> str:
+    """Why rows could not be tried; made-up rows that an upgrade refuses prove nothing."""
+    rows = trip.rows
+    if rows is None or (rows.tables and rows.failure is None):
+        return ""
+    if rows.failure is not None:
+        way = rows.failure.way
+        return f"the {way} fails on made-up ones: {rows.failure.said}" if way == "upgrade" else ""
+    return "; ".join(f"{each.table}: {each.reason}" for each in rows.skipped[:2])
+
+
+def _notes(result: RoundTrip) -> list[str]:
+    took = sum(each.seconds for each in result.revisions)
+    if not result.revisions:
+        return []
+    each = duration(took / len(result.revisions))
+    return [f"{result.chosen}; {each} each"]
