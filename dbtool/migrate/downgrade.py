@@ -1,5 +1,6 @@
 """Undo revisions: plan, ask, run, check where the database stands."""
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,6 +16,7 @@ from dbtool.migrate.session import Command, Session
 from dbtool.migrate.upgrade import Plan, plan_lines, planned_by, refuse_range, tagged
 from dbtool.migrate.waits import Waited
 from dbtool.ports import Progress, Silent
+from dbtool.report import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,9 @@ def downgrade(
     tag: str | None = None,
 ) -> Downgraded:
     """Take the database back to a revision."""
-    foresight = Foresight()
-    command = replace(downgrading(revision, tag), prelude=foresight)
-    with Session(project, progress or Silent()) as session:
+    foresight, told = Foresight(), progress or Silent()
+    command = replace(downgrading(revision, tag, told), prelude=foresight)
+    with Session(project, told) as session:
         allowed = permission or Permission()
         lines = partial(_lines, foresight)
         record = session.carry_out(command, Action.DOWNGRADE, allowed, lines)
@@ -66,22 +68,37 @@ def plan(
     project: Project, revision: str, *, progress: Progress | None = None, tag: str | None = None
 ) -> Plan:
     """What `downgrade` would undo and lose; no revision runs."""
-    foresight = Foresight()
-    command = replace(downgrading(revision, tag), prelude=foresight)
-    with Session(project, progress or Silent(), reading=True) as session:
+    foresight, told = Foresight(), progress or Silent()
+    command = replace(downgrading(revision, tag, told), prelude=foresight)
+    with Session(project, told, reading=True) as session:
         planned = planned_by(session, session.survey(command))
         return replace(planned, losses=foresight.found)
 
 
-def downgrading(revision: str, tag: str | None) -> Command:
+def downgrading(revision: str, tag: str | None, progress: Progress) -> Command:
     """Alembic's command for a downgrade."""
     refuse_range(revision)
+    choice: list[str] = []
 
     def steps(script: ScriptDirectory, heads: tuple[str, ...]) -> list[RevisionStep]:
-        return script._downgrade_revs(revision, heads)  # type: ignore[arg-type]
+        if revision.startswith("-") and len(set(heads)) > 1 and not choice:
+            choice.append(heads[0])
+            progress.note(_choice(revision, heads))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"downgrade -1 from multiple heads")
+            return script._downgrade_revs(revision, heads)  # type: ignore[arg-type]
 
     options = {"destination_rev": revision, "tag": tag}
     return Command(("downgrade", *tagged(tag), "--", revision), steps, options)
+
+
+def _choice(revision: str, heads: tuple[str, ...]) -> str:
+    """Alembic goes back from the revision it happens to read first."""
+    others = listed([f"{each}@{revision}" for each in sorted(heads)])
+    return (
+        f"{revision} does not say from which of {len(heads)} recorded revisions:"
+        f" it is {heads[0]}, which comes first; to choose, give one of {others}"
+    )
 
 
 def _downgraded(session: Session, record: Record, foresight: Foresight) -> Downgraded:

@@ -55,7 +55,7 @@ def downgrade_sql(
 ) -> Captured:
     """The SQL of a downgrade over a range `from:to`."""
     start, end = split_range(revision, needed=True)
-    return _capture(project, start, downgrading(end, tag), Action.DOWNGRADE, progress)
+    return _capture(project, start, downgrading(end, tag, progress), Action.DOWNGRADE, progress)
 
 
 class _Recorded(Session):

@@ -108,10 +108,9 @@ def _cells(step: "Step", several: bool) -> Iterable[str]:
 def plan(result: "Plan", command: str) -> Report:
     """What an upgrade or downgrade would do."""
     stands = f"{result.database} {at(result.before)}"
-    if not result.revisions:
-        headline = f"{stands}; nothing would run"
-    else:
-        headline = f"{stands}; {counted(len(result.revisions), 'revision')} would run"
+    happens = "would be undone" if command == "downgrade" else "would run"
+    many = counted(len(result.revisions), "revision") if result.revisions else "nothing"
+    headline = f"{stands}; {many} {happens}"
     return Report(
         command=command,
         data=result,

@@ -383,6 +383,26 @@ def test_relative_revision_where_the_history_parts(run: Run, project: Small) -> 
     )
 
 
+def test_a_step_back_from_several_heads(run: Run, project: Small) -> None:
+    """It is Alembic's step; that it chooses is said in our words, with the ways to choose."""
+    project.revision("bbbb", "aaaa00000001")
+    assert run("upgrade", "heads").code == 0
+    plan, ran = run("downgrade", "-1", "--plan"), run("downgrade", "-1", "--yes")
+    first, *_ = (line for line in ran.err.splitlines() if line.startswith("info: -1"))
+    assert re.fullmatch(
+        r"info: -1 does not say from which of 2 recorded revisions: it is (\w+), which comes first;"
+        r" to choose, give one of aaaa00000002@-1, bbbb@-1",
+        first,
+    )
+    assert first in plan.err
+    assert "Warning" not in plan.err + ran.err
+    gone = first.split("it is ")[1].split(",")[0]
+    (left,) = {"aaaa00000002", "bbbb"} - {gone}
+    assert f"to {left}: 1 revision" in ran.out
+    named = run("downgrade", f"{left}@-1", "--yes")
+    assert "to aaaa00000001: 1 revision" in named.out
+
+
 @pytest.mark.parametrize("count", [30, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_long_history(dbtool: Dbtool, tmp_path: Path, database: Target, count: int) -> None:
     """Many revisions up in one run and down in another, each recorded."""
