@@ -202,14 +202,21 @@ def merge(
 
 
 def _writing(loaded: Loaded, generate: Callable[[], list[Script | None]]) -> Created:
-    loaded.script.messaging_opts = {"quiet": True}
-    with chdir(loaded.project.place.base), Offline():
-        resolve(loaded.script, lambda: loaded.script.revision_map.heads)
+    return written(loaded.script, loaded.project, generate)
+
+
+def written(
+    script: ScriptDirectory, project: Project, generate: Callable[[], list[Script | None]]
+) -> Created:
+    """Have files written, and say in the user's terms what is in the way."""
+    script.messaging_opts = {"quiet": True}
+    with chdir(project.place.base), Offline():
+        resolve(script, lambda: script.revision_map.heads)
         try:
-            written = resolve(loaded.script, lambda: _on_disk(generate))
+            files = resolve(script, lambda: _on_disk(generate))
         except UsageError as error:
             raise _beside_heads(_from_hook(error)) from error
-        scripts = [each for each in written if each is not None]
+        scripts = [each for each in files if each is not None]
         imported = [module for each in scripts for module in complete(Path(each.path))]
         return Created(tuple(map(of_script, scripts)), imported=tuple(dict.fromkeys(imported)))
 

@@ -94,10 +94,13 @@ class Directives:
                 lines = [*self._lines(container, context, imports)]
                 known = filled.get(token, "").split("\n\n") if token in filled else []
                 filled[token] = "\n\n".join(dict.fromkeys([*known, *lines]))
-            yield script, {
-                **{key: _indented(text) for key, text in filled.items()},
-                "imports": "\n".join(sorted(imports)),
-            }
+            yield (
+                script,
+                {
+                    **{key: _indented(text) for key, text in filled.items()},
+                    "imports": "\n".join(sorted(imports)),
+                },
+            )
 
     def _lines(
         self, container: ops.OpContainer, context: MigrationContext, imports: set[str]
@@ -201,7 +204,12 @@ def _token(container: Any) -> str:
 
 def _commented(piece: Piece) -> str:
     title = " ".join(piece.title.split())
-    return f"# {title}\n{piece.code.rstrip()}"
+    return f"{comment(title)}\n{piece.code.rstrip()}" if title else piece.code.rstrip()
+
+
+def comment(title: str) -> str:
+    """The line above the code of a change."""
+    return f"# {title}"
 
 
 def _indented(text: str) -> str:

@@ -184,7 +184,7 @@ def pieces(renamed: Sequence[Candidate], default: str) -> list[tuple[Proposed, P
         schema = f", schema={each.schema!r}" if each.schema != default else ""
         title = f"rename {each.kind} {each.old} to {each.new_name}"
         code, back = _code(each, schema)
-        change = Proposed(title, "you say so: no data is lost", code, back)
+        change = Proposed(title, "it is the same one, and keeps its rows", code, back)
         found.append((change, Piece(title, back)))
     return found
 

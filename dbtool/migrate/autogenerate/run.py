@@ -1,0 +1,214 @@
+"""The flow of `revision --autogenerate`: compare, recognise renames, draft, prove, write."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+from alembic.autogenerate import RevisionContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from dbtool.database.sync import SyncConnection
+from dbtool.errors import UsageError
+from dbtool.migrate.autogenerate import foreign, renames
+from dbtool.migrate.autogenerate.base import Base, base, look_at
+from dbtool.migrate.autogenerate.compared import WORDS, Compared, One, by_alembic, compared
+from dbtool.migrate.autogenerate.directives import Directives
+from dbtool.migrate.autogenerate.draft import Draft, drafted, placed
+from dbtool.migrate.autogenerate.proposed import Piece, Proposed, proposed
+from dbtool.migrate.autogenerate.renames import Candidate
+from dbtool.migrate.autogenerate.undo import Undone, undone
+from dbtool.migrate.compare import options_for, prepared
+from dbtool.migrate.diff.catalogs import Change
+from dbtool.migrate.diff.scope import settle_schema
+from dbtool.migrate.difference import Difference, Uncompared
+from dbtool.migrate.environment import Loaded
+from dbtool.migrate.lookup import all_scripts, resolve, several_heads
+from dbtool.migrate.project import Project
+from dbtool.migrate.revision import Created, Wish, written
+from dbtool.migrate.script import read_history
+from dbtool.migrate.session import Session
+from dbtool.ports import Progress
+
+_NO_WAY_BACK = "raise NotImplementedError({!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What would be written, and what would not.
+
+    `left` are differences no operation is known for, `kept` objects that only the database has
+    and nothing needs to go, `omitted` what env.py's hook took out, `drift` what of the database
+    named no revision explains.
+    """
+
+    changes: tuple[Proposed, ...]
+    compared_with: str
+    left: tuple[Difference, ...] = ()
+    kept: tuple[Difference, ...] = ()
+    omitted: tuple[str, ...] = ()
+    uncompared: tuple[Uncompared, ...] = ()
+    drift: tuple[Change, ...] = ()
+
+
+@contextmanager
+def begin(
+    project: Project, wish: Wish, progress: Progress, against: Project | None = None
+) -> Iterator["Autogenerate"]:
+    """Compare the models with the history, which is run in a throwaway server.
+
+    With `against` the database it names is looked at too, and nothing is changed there.
+    """
+    _check_head(project, wish)
+    live = look_at(against, progress) if against is not None else None
+    with ExitStack() as stack:
+        found = stack.enter_context(base(project, progress, live))
+        yield Autogenerate(wish, progress, found, stack)
+
+
+def _check_head(project: Project, wish: Wish) -> None:
+    """A revision follows one head; which of several, somebody has to say."""
+    script = read_history(project)
+    heads = resolve(script, script.get_heads)
+    if wish.head == "head" and len(heads) > 1:
+        error = several_heads(all_scripts(script), tuple(heads), "head")
+        hint = "Say which it follows: --head ID; or join them first: dbtool merge heads."
+        raise UsageError(error.message, detail=error.detail, hint=hint)
+
+
+@dataclass(slots=True)
+class Autogenerate:
+    """One run of the flow; what it has found so far."""
+
+    wish: Wish
+    progress: Progress
+    base: Base
+    stack: ExitStack = field(repr=False)
+    scratch: Project = field(init=False)
+    compared: Compared = field(init=False)
+    renamed: list[Candidate] = field(default_factory=list)
+    refused: set[Candidate] = field(default_factory=set)
+    _directives: Directives | None = None
+    _undone: list[Undone] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.scratch = self.base.project
+        self._compare()
+
+    def _compare(self) -> None:
+        self.compared = compared(self.scratch, self.base, self.progress)
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """What looks renamed, and nobody has said anything of yet."""
+        found = (
+            each for one in self.compared.contexts
+            for each in renames.candidates(one.sides, one.differences)
+        )  # fmt: skip
+        return tuple(each for each in dict.fromkeys(found) if each not in self.refused)
+
+    def named(self, flags: Sequence[str]) -> list[Candidate]:
+        """The renames that flags ask for."""
+        one = self.compared.contexts[0]
+        return renames.named(one.sides, self.compared.differences, flags)
+
+    def rename(self, chosen: Sequence[Candidate]) -> None:
+        """Take something for renamed: what else differs is compared again."""
+        if not chosen:
+            return
+        if not self.renamed:
+            self.scratch = self.base.copy("renamed")
+        assert self.scratch.target is not None
+        with SyncConnection(self.scratch.target) as connection:
+            for each in chosen:
+                connection.execute(each.sql)
+        self.renamed += chosen
+        self._compare()
+
+    def propose(self) -> tuple[Proposal, Draft]:
+        """The changes as a draft, as env.py's hooks leave them."""
+        words = (*WORDS, *self.wish.words())
+        held: list[RevisionContext] = []
+        changes: list[Proposed] = []
+        numbers = iter(self.compared.contexts)
+        loads: list[Loaded] = []
+
+        def options(loaded: Loaded) -> dict[str, object]:
+            loads.append(loaded)
+            held.append(prepared(loaded, self.wish.arguments(autogenerate=True)))
+            self._directives = Directives(held[0])
+            return options_for(held[0])
+
+        def look(_: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
+            settle_schema(context)
+            assert self._directives is not None
+            one = next(numbers)
+            up, down = self._pieces(one, loads[0], at, context)
+            changes.extend(up)
+            self._directives.offer(at, context, [each.piece for each in up], down)
+
+        with Session(self.scratch, self.progress, reading=True) as session:
+            session.look(words, look, options)
+        assert self._directives is not None
+        draft = drafted(self.scratch, words, self._directives, self.stack)
+        return self._proposal(changes), draft
+
+    def _pieces(
+        self, one: One, loaded: Loaded, at: tuple[str, ...], context: MigrationContext
+    ) -> tuple[list[Proposed], list[Piece]]:
+        """What goes into `upgrade` and into `downgrade`, for one of env.py's contexts."""
+        wanted = [each for each in one.differences if each.operation and not _is_kept(each, one)]
+        back = undone(context, one.built, one.live.catalog, wanted)
+        renamed = renames.pieces(self.renamed, one.default)
+        up = [change for change, _ in renamed]
+        up += [proposed(each, back.code(each)) for each in wanted]
+        alembic = by_alembic(one, loaded, at, context)
+        more = [*foreign.changes(alembic, context)] if alembic is not None else []
+        up += [each for each in more if each.code]
+        down = [Piece(f"undo: {e.title}", e.undo, e.imports) for e in reversed(more) if e.undo]
+        down += [Piece("", each.operation, each.imports) for each in back.pieces if each.operation]
+        down += [Piece("", piece.code) for _, piece in reversed(renamed)]
+        if lost := [each.title for each in up if not each.undo]:
+            said = f"cannot be undone: {'; '.join(lost)}"
+            down = [Piece("", _NO_WAY_BACK.format(said))]
+        return up, down
+
+    def _proposal(self, changes: Sequence[Proposed]) -> Proposal:
+        assert self._directives is not None
+        there = self._directives.kept()
+        found = dict.fromkeys(changes)
+        one = [
+            (each, _is_kept(each, context))
+            for context in self.compared.contexts
+            for each in context.differences
+        ]
+        name = "the history" if self.base.replayed else "the database"
+        return Proposal(
+            tuple(each for each in found if each.title in there),
+            name,
+            left=tuple(each for each, kept in one if not each.operation and not kept),
+            kept=tuple(dict.fromkeys(each for each, kept in one if kept)),
+            omitted=tuple(each.title for each in found if each.title not in there),
+            uncompared=self.compared.uncompared,
+            drift=self.base.drift(),
+        )
+
+    def write(self, draft: Draft, proposal: Proposal) -> Created:
+        """Put the files where the team's revisions are, and run its hooks."""
+        directives = self._directives
+        assert directives is not None
+
+        script, comparison = directives.comparison.script_directory, directives.comparison
+        created = written(script, self.scratch, lambda: [*placed(script, comparison, draft)])
+        return replace(created, compared_with=proposal.compared_with, imported=draft.imported)
+
+
+def _is_kept(difference: Difference, one: One) -> bool:
+    """What nothing needs to go: unless it is this change that leaves it without a use."""
+    if not difference.minor:
+        return False
+    if difference.kind == "extra-sequence":
+        return True
+    schema, name = one.sides.key(difference.name)
+    used = {name, f"{schema}.{name}", f'"{name}"'}
+    columns = (each for table in one.live.catalog.tables for each in table.columns)
+    return not any(each.type.removesuffix("[]") in used for each in columns)
