@@ -1,22 +1,22 @@
 """`dbtool explain`: run a query safely and say where its time goes."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbtool.cli import keeping
 from dbtool.cli.command import Call, command
+from dbtool.cli.inputs import STDIN, name_of, read
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
+    from dbtool.explain.examined import Explained
     from dbtool.explain.run import How
     from dbtool.report import Report
-
-_STDIN = Path("-")
 
 
 def register(app: typer.Typer) -> None:
@@ -103,6 +103,10 @@ def explain(
             help="Read plans somebody saved, in any format, or a log of them (- for stdin).",
         ),
     ] = None,
+    save: keeping.Save = None,
+    compare: keeping.Compare = None,
+    check: keeping.Check = False,
+    accept: keeping.Accept = False,
 ) -> "Report":
     """Run a query safely and say where its time goes.
 
@@ -117,11 +121,15 @@ def explain(
         "--activity": activity,
         "--from-plan": from_plan,
     }
+    others = {name: value for name, value in sources.items() if name != "a statement"}
+    keeping.refuse_together(
+        check=check, accept=accept, others={**others, "--save": save, "--compare": compare}
+    )
     if sum(each is not None for each in sources.values()) > 1:
         *most, last = sources
         raise UsageError(f"give one of {', '.join(most)} and {last}, not several")
     if from_plan is not None:
-        return _offline(from_plan)
+        return _offline(from_plan, compare)
     from dbtool.explain.run import How
 
     recorded = queryid is not None or activity is not None
@@ -132,6 +140,8 @@ def explain(
         generic=generic or (recorded and not param and params is None),
         sample=sample,
     )
+    if check:
+        return keeping.check_directory(call, sql, how, accept=accept, yes=yes)
     if python is not None:
         text, how = _compiled(call, python, how)
     elif queryid is not None or activity is not None:
@@ -139,9 +149,12 @@ def explain(
     elif sql is not None and sql != "-":
         text = sql
     else:
-        text, name = _script(file or _STDIN)
+        text, name = _script(file or STDIN)
         how = replace(how, file=name)
-    return _on_server(call, text, how, yes=yes)
+    explained, report = _on_server(call, text, how, yes=yes)
+    given = keeping.Given(file, params, loose=bool(param) or bool(how.bound))
+    report = keeping.with_comparison(report, explained, compare)
+    return keeping.keep(report, explained, save, text, given)
 
 
 def _values(path: Path | None) -> tuple[str, ...]:
@@ -149,7 +162,7 @@ def _values(path: Path | None) -> tuple[str, ...]:
         return ()
     from dbtool.explain.given import values
 
-    return values(_read(path), _name(path))
+    return values(read(path), name_of(path))
 
 
 def _compiled(call: Call, spec: str, how: "How") -> tuple[str, "How"]:
@@ -177,17 +190,18 @@ def _script(path: Path) -> tuple[str, str | None]:
         from dbtool.sql.named import only
 
         file = Path(before)
-        return only(_read(file), wanted, _name(file)), str(file)
-    return _read(path), None if path == _STDIN else str(path)
+        return only(read(file), wanted, name_of(file)), str(file)
+    return read(path), None if path == STDIN else str(path)
 
 
-def _offline(path: Path) -> "Report":
+def _offline(path: Path, before: Path | None) -> "Report":
     from dbtool.explain import offline, view
 
-    return view.report(offline.examine(_read(path), _name(path)))
+    explained = offline.examine(read(path), name_of(path))
+    return keeping.with_comparison(view.report(explained), explained, before)
 
 
-def _on_server(call: Call, sql: str, how: "How", *, yes: bool) -> "Report":
+def _on_server(call: Call, sql: str, how: "How", *, yes: bool) -> "tuple[Explained, Report]":
     from dbtool.explain import run, view
 
     explained = run.explain(
@@ -202,24 +216,4 @@ def _on_server(call: Call, sql: str, how: "How", *, yes: bool) -> "Report":
         else:
             call.emit(report)
         raise refusal
-    return report
-
-
-def _name(path: Path) -> str:
-    return "stdin" if path == _STDIN else f'"{path}"'
-
-
-def _read(path: Path) -> str:
-    """The text of a file, or of stdin unless a person would have to type it."""
-    if path == _STDIN and sys.stdin.isatty():
-        raise UsageError(
-            "there is no statement to explain",
-            hint='Give one as an argument, with -f FILE, or on stdin: dbtool explain "SELECT …"',
-        )
-    try:
-        content = sys.stdin.buffer.read() if path == _STDIN else path.read_bytes()
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f'cannot read "{path}"', detail=error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{_name(path)} is not UTF-8", detail=str(error)) from error
+    return explained, report

@@ -1,0 +1,57 @@
+"""Which node of one plan is which of another: by what it reads or combines, not by its place."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from dbtool.explain.baseline import KeptNode
+
+_JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join"})
+_SCANS = frozenset({"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan"})
+Key = tuple[str, str, int, int]
+
+Pair = tuple[KeptNode | None, KeptNode | None]
+
+
+def match(before: tuple[KeptNode, ...], now: tuple[KeptNode, ...]) -> tuple[Pair, ...]:
+    """Pairs of nodes in the order of the second plan; what only the first had comes last.
+
+    A scan is known by the table and the query's name for it, which tells the sides of a
+    self-join apart; what stands above scans by the set of them it combines.
+    """
+    old = dict(zip(_keys(before), before, strict=True))
+    pairs: list[Pair] = [
+        (old.pop(key, None), node) for key, node in zip(_keys(now), now, strict=True)
+    ]
+    return (*pairs, *((node, None) for node in old.values()))
+
+
+def _keys(nodes: tuple[KeptNode, ...]) -> Iterator[Key]:
+    """Each node's family, what it reads, what is below it, and the how-manieth of that it is."""
+    below = _below(nodes)
+    seen: Counter[tuple[str, str, int]] = Counter()
+    for node, inside in zip(nodes, below, strict=True):
+        key = (_family(node), node.reads, inside)
+        seen[key] += 1
+        yield (*key, seen[key])
+
+
+def _below(nodes: tuple[KeptNode, ...]) -> list[int]:
+    """For each node a number that stands for the set of things read by it and below it."""
+    sums = [hash(node.reads) if node.reads else 0 for node in nodes]
+    above: list[int] = []
+    parents = []
+    for place, node in enumerate(nodes):
+        del above[node.depth :]
+        parents.append(above[-1] if above else -1)
+        above.append(place)
+    for place in range(len(nodes) - 1, 0, -1):
+        if parents[place] >= 0:
+            sums[parents[place]] += sums[place]
+    return sums
+
+
+def _family(node: KeptNode) -> str:
+    """Joins are one family and scans of a table another: a plan is free to choose among them."""
+    if node.kind in _JOINS:
+        return "join"
+    return "scan" if node.kind in _SCANS else node.kind
