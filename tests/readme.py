@@ -13,7 +13,7 @@ from typing import Any
 
 from dbtool.cli.program import program
 from dbtool.cli.rules import all_pages
-from dbtool.settings.keys import Keys, shown, variables_of
+from dbtool.settings.keys import KEYS, shown, variables_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(
@@ -71,12 +71,11 @@ def reference() -> str:
 def setting_table() -> str:
     """Every setting with its variables and default."""
     lines = ["| setting | variables | default | what it says |", "| --- | --- | --- | --- |"]
-    for key, field in Keys.model_fields.items():
-        variables = ", ".join(f"`{name}`" for name in variables_of(key) if name.isidentifier())
+    for key, field in KEYS.items():
+        variables = ", ".join(f"`{name}`" for name in variables_of(key))
         default = f"`{field.default}`" if field.default else ""
-        lines.append(
-            f"| `{shown(key)}` | {variables} | {default} | {_cell(field.description or '')} |"
-        )
+        meaning = _cell(field.metadata["meaning"])
+        lines.append(f"| `{shown(key)}` | {variables} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 

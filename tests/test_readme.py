@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.cli.rules import all_pages
-from dbtool.settings.keys import Keys, variables_of
+from dbtool.settings.keys import KEYS, variables_of
 from tests.readme import PART, ROOT, commands, documents, refreshed
 
 
@@ -60,8 +60,8 @@ def test_first_sentences_end() -> None:
 
 def test_settings_are_documented() -> None:
     """Every setting says what it is for and which variables set it."""
-    fields = Keys.model_fields.items()
-    assert [key for key, field in fields if not (field.description and variables_of(key))] == []
+    unsaid = [key for key, field in KEYS.items() if not field.metadata["meaning"]]
+    assert (unsaid, [key for key in KEYS if not variables_of(key)]) == ([], ["env"])
 
 
 def test_rules_are_documented() -> None:

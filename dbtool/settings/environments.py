@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from dbtool.database.target import Target
@@ -90,8 +89,7 @@ def named(tables: Mapping[str, "EnvironmentKeys"], table: str) -> Iterator[Envir
         source = section(table, name)
         if keys.production and keys.development:
             raise UsageError(f"{source} is marked both production and development")
-        url = keys.url.get_secret_value() if keys.url else None
-        yield Environment(name, url, keys.production, keys.development, source)
+        yield Environment(name, keys.url, keys.production, keys.development, source)
 
 
 def section(table: str, name: str) -> str:
@@ -108,6 +106,8 @@ def choose(
     for environment in known:
         if environment.name == name:
             return environment
+    from difflib import get_close_matches
+
     names = [each.name for each in known]
     near = get_close_matches(name, names, n=1)
     if near:

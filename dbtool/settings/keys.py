@@ -1,151 +1,153 @@
 """The keys of the settings: the type, default, meaning and variables of each."""
 
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, SecretStr, StrictBool
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from dbtool.severity import FailOn
 
 LINT = "lint"
 """The table of what only lint reads."""
 
-
-def _split(value: object) -> object:
-    """A list as a variable writes it: with commas."""
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
+_STRICT = MappingProxyType({"strict": True})
+"""To pydantic: no text and no number stands for true or false."""
 
 
-class EnvironmentKeys(BaseModel, extra="forbid", hide_input_in_errors=True):
+def _says(meaning: str, *variables: str, **limits: int) -> dict[str, Any]:
+    """What is said of a key: the first variable set wins; limits have the names of `operator`."""
+    return {"meaning": meaning, "variables": variables, "limits": limits}
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentKeys:
     """The keys of one environment."""
 
-    url: SecretStr | None = None
-    production: StrictBool = False
-    development: StrictBool = False
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    url: str | None = field(default=None, repr=False, metadata={"json": False})
+    production: bool = field(default=False, metadata=_STRICT)
+    development: bool = field(default=False, metadata=_STRICT)
 
 
-class Keys(BaseSettings):
+@dataclass(frozen=True, slots=True)
+class Keys:
     """Every setting, in the order they are shown."""
 
-    model_config = SettingsConfigDict(
-        case_sensitive=True,
-        dotenv_filtering="only_existing",
-        enable_decoding=False,
-        env_ignore_empty=True,
-        hide_input_in_errors=True,
-        loc_by_alias=False,
+    url: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_says(
+            "The database, in any form SQLAlchemy or libpq accepts; env:NAME reads a variable.",
+            "DBTOOL_URL",
+            "DATABASE_URL",
+        )
+        | {"json": False},
+    )
+    models: tuple[str, ...] = field(
+        default=(),
+        metadata=_says(
+            'Where the models are: "package.module:Base", or a list of such names.', "DBTOOL_MODELS"
+        ),
+    )
+    engine: str | None = field(
+        default=None,
+        metadata=_says(
+            'The application\'s engine, or a function that makes it: "package.module:engine".',
+            "DBTOOL_ENGINE",
+        ),
+    )
+    alembic_config: Path | None = field(
+        default=None,
+        metadata=_says(
+            "Alembic's configuration file, from the project root.",
+            "DBTOOL_ALEMBIC_CONFIG",
+            "ALEMBIC_CONFIG",
+        ),
+    )
+    fail_on: FailOn = field(
+        default=FailOn.ERROR,
+        metadata=_says("The least severity that makes a judging command exit 1.", "DBTOOL_FAIL_ON"),
+    )
+    connect_timeout: Decimal = field(
+        default=Decimal(3),
+        metadata=_says(
+            "How long a connection may take, in seconds.", "DBTOOL_CONNECT_TIMEOUT", gt=0, lt=3600
+        ),
+    )
+    lock_timeout: Decimal = field(
+        default=Decimal(2),
+        metadata=_says(
+            "How long a migration may wait for locks, and others queue behind it, before it is "
+            "rolled back and tried again, in seconds.",
+            "DBTOOL_LOCK_TIMEOUT",
+            gt=0,
+            lt=3600,
+        ),
+    )
+    wait_lock: Decimal = field(
+        default=Decimal(600),
+        metadata=_says(
+            "How long a migration may be held up by another run or by locks in all, in seconds.",
+            "DBTOOL_WAIT_LOCK",
+            ge=0,
+            lt=86_400,
+        ),
+    )
+    max_blocking: Decimal = field(
+        default=Decimal(30),
+        metadata=_says(
+            "How long others may wait behind locks that a migration holds while it works, before "
+            "it is ended and rolled back, in seconds; 0 is as long as it takes.",
+            "DBTOOL_MAX_BLOCKING",
+            ge=0,
+            lt=86_400,
+        ),
+    )
+    lint_select: tuple[str, ...] = field(
+        default=(),
+        metadata=_says(
+            'The rules that lint asks; "default" stands for those of hazards, "all" also for those '
+            "of style.",
+            "DBTOOL_LINT_SELECT",
+        ),
+    )
+    lint_ignore: tuple[str, ...] = field(
+        default=(), metadata=_says("The rules that lint does not ask.", "DBTOOL_LINT_IGNORE")
+    )
+    lint_since: str | None = field(
+        default=None,
+        metadata=_says(
+            "The last revision that lint does not judge, with all before it.", "DBTOOL_LINT_SINCE"
+        ),
+    )
+    lint_pg: int | None = field(
+        default=None,
+        metadata=_says(
+            "The major version of the server that lint judges for: 15 to 18.",
+            "DBTOOL_LINT_PG",
+            ge=15,
+            le=18,
+        ),
+    )
+    env: dict[str, EnvironmentKeys] | None = field(
+        default=None,
+        metadata=_says(
+            "Databases by name, for --env: a table each, with url and production = true or "
+            "development = true."
+        ),
     )
 
-    url: SecretStr | None = Field(
-        None,
-        validation_alias=AliasChoices("DBTOOL_URL", "DATABASE_URL"),
-        description="The database, in any form SQLAlchemy or libpq accepts; "
-        "env:NAME reads a variable.",
-    )
-    models: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
-        (),
-        validation_alias=AliasChoices("DBTOOL_MODELS"),
-        description='Where the models are: "package.module:Base", or a list of such names.',
-    )
-    engine: str | None = Field(
-        None,
-        validation_alias=AliasChoices("DBTOOL_ENGINE"),
-        description="The application's engine, or a function that makes it: "
-        '"package.module:engine".',
-    )
-    alembic_config: Path | None = Field(
-        None,
-        validation_alias=AliasChoices("DBTOOL_ALEMBIC_CONFIG", "ALEMBIC_CONFIG"),
-        description="Alembic's configuration file, from the project root.",
-    )
-    fail_on: FailOn = Field(
-        FailOn.ERROR,
-        validation_alias=AliasChoices("DBTOOL_FAIL_ON"),
-        description="The least severity that makes a judging command exit 1.",
-    )
-    connect_timeout: Decimal = Field(
-        Decimal(3),
-        gt=0,
-        lt=3600,
-        validation_alias=AliasChoices("DBTOOL_CONNECT_TIMEOUT"),
-        description="How long a connection may take, in seconds.",
-    )
-    lock_timeout: Decimal = Field(
-        Decimal(2),
-        gt=0,
-        lt=3600,
-        validation_alias=AliasChoices("DBTOOL_LOCK_TIMEOUT"),
-        description="How long a migration may wait for locks, and others queue behind it, before "
-        "it is rolled back and tried again, in seconds.",
-    )
-    wait_lock: Decimal = Field(
-        Decimal(600),
-        ge=0,
-        lt=86_400,
-        validation_alias=AliasChoices("DBTOOL_WAIT_LOCK"),
-        description="How long a migration may be held up by another run or by locks in all, in "
-        "seconds.",
-    )
-    max_blocking: Decimal = Field(
-        Decimal(30),
-        ge=0,
-        lt=86_400,
-        validation_alias=AliasChoices("DBTOOL_MAX_BLOCKING"),
-        description="How long others may wait behind locks that a migration holds while it works, "
-        "before it is ended and rolled back, in seconds; 0 is as long as it takes.",
-    )
-    lint_select: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
-        (),
-        validation_alias=AliasChoices("DBTOOL_LINT_SELECT"),
-        description='The rules that lint asks; "default" stands for those of hazards, "all" also '
-        "for those of style.",
-    )
-    lint_ignore: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
-        (),
-        validation_alias=AliasChoices("DBTOOL_LINT_IGNORE"),
-        description="The rules that lint does not ask.",
-    )
-    lint_since: str | None = Field(
-        None,
-        validation_alias=AliasChoices("DBTOOL_LINT_SINCE"),
-        description="The last revision that lint does not judge, with all before it.",
-    )
-    lint_pg: int | None = Field(
-        None,
-        ge=15,
-        le=18,
-        validation_alias=AliasChoices("DBTOOL_LINT_PG"),
-        description="The major version of the server that lint judges for: 15 to 18.",
-    )
-    env: dict[str, EnvironmentKeys] = Field(
-        {},
-        # Only a table can hold tables; no variable has this name.
-        validation_alias=AliasChoices("[tool.dbtool.env]"),
-        description="Databases by name, for --env: a table each, with url and production = true "
-        "or development = true.",
-    )
 
-    def __init__(self, sources: tuple[PydanticBaseSettingsSource, ...]) -> None:
-        """Take each key from the first source that sets it."""
-        super().__init__(sources=sources)
-
-    @classmethod
-    def settings_customise_sources(
-        cls, *_: Any, **built_in: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources that were handed in: which they are depends on the project."""
-        return tuple(built_in["init_settings"]()["sources"])
+KEYS = MappingProxyType({each.name: each for each in fields(Keys)})
+"""The declaration of each setting."""
 
 
 def variables_of(key: str) -> tuple[str, ...]:
     """The variables that may carry a setting; the first one set wins."""
-    alias = Keys.model_fields[key].validation_alias
-    assert isinstance(alias, AliasChoices)
-    return tuple(map(str, alias.choices))
+    names: tuple[str, ...] = KEYS[key].metadata["variables"]
+    return names
 
 
 def table_of(key: str) -> str:
@@ -157,3 +159,8 @@ def shown(key: str) -> str:
     """A setting as it is written: `lint.select`."""
     table = table_of(key)
     return f"{table}.{key.removeprefix(f'{table}_')}" if table else key
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """A list as a variable writes it: with commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -5,17 +5,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
-
 from dbtool.database.target import Target
 from dbtool.database.url import parse
 from dbtool.errors import UsageError
 from dbtool.settings import environments
 from dbtool.settings.environments import Environment, choose, resolve
 from dbtool.settings.inifile import AlembicUrl, read_url
-from dbtool.settings.keys import LINT, Keys, shown, variables_of
+from dbtool.settings.keys import KEYS, LINT, Keys, shown, variables_of
 from dbtool.settings.project import ALEMBIC_INI, OWN_FILE, PYPROJECT, Project, find
-from dbtool.settings.provenance import DOTENV, Place, Source, places, read, unknown_variables
+from dbtool.settings.provenance import (
+    DOTENV,
+    Place,
+    names_of,
+    of_table,
+    of_variables,
+    read,
+    unknown_variables,
+)
 from dbtool.severity import FailOn
 
 _PLACE = ("PGHOST", "PGSERVICE", "PGDATABASE")
@@ -89,8 +95,8 @@ class Settings:
             return self._limited(self.chosen.target(self.variables))
         if self.keys.url is None:
             raise self._no_database()
-        text = self.keys.url.get_secret_value()
-        return self._limited(parse(*resolve(text, self.set_by["url"][0], self.variables)))
+        place, *_ = self.set_by["url"]
+        return self._limited(parse(*resolve(self.keys.url, place, self.variables)))
 
     def _limited(self, target: Target) -> Target:
         if not self.set_by["connect_timeout"] or target.parameter("connect_timeout"):
@@ -112,7 +118,7 @@ class Settings:
 
     def values(self) -> tuple[Value, ...]:
         """Every setting, the value in force and where it came from."""
-        return tuple(self._value(key) for key in Keys.model_fields if key != "env")
+        return tuple(self._value(key) for key in KEYS if key != "env")
 
     def named_databases(self) -> tuple[NamedDatabase, ...]:
         """Every environment, and why one leads nowhere where that is so."""
@@ -153,21 +159,21 @@ def load(
         project = _check_config(config, project)
     dotenv = _read_dotenv(project.root)
     ini = ALEMBIC_INI if (project.root / ALEMBIC_INI).exists() else None
-    sources: tuple[Source, ...] = (
-        Place("--url", {"url": url}),
-        Place("--config", {"alembic_config": config and config.absolute()}),
-        EnvSettingsSource(Keys),
-        dotenv,
+    places: tuple[Place, ...] = (
+        of_table("--url", {"url": url}),
+        of_table("--config", {"alembic_config": config and config.absolute()}),
+        of_variables(os.environ),
+        of_variables(dotenv, f"{DOTENV} "),
         *_tables(project),
-        Place("found in the project root", {"alembic_config": ini}),
+        of_table("found in the project root", {"alembic_config": ini}),
     )
-    alembic = _alembic_url(read(sources).alembic_config, project, section)
-    sources = (*sources, Place(alembic.source, {"url": alembic.url}))
-    keys = read(sources)
-    variables = {name: value for name, value in dotenv.env_vars.items() if value} | dict(os.environ)
-    known = tuple(environments.named(keys.env, project.table_source))
+    alembic = _alembic_url(read(places).alembic_config, project, section)
+    places = (*places, of_table(alembic.source, {"url": alembic.url}))
+    keys = read(places)
+    variables = {name: value for name, value in dotenv.items() if value} | dict(os.environ)
+    known = tuple(environments.named(keys.env or {}, project.table_source))
     selected = choose(env or variables.get("DBTOOL_ENV"), project, known)
-    set_by = {key: tuple(places(key, sources)) for key in Keys.model_fields}
+    set_by = {key: names_of(key, places) for key in KEYS}
     if selected is not None:
         _refuse_conflict(selected, url, variables)
         set_by["url"] = (selected.source, *set_by["url"])
@@ -182,8 +188,8 @@ def _tables(project: Project) -> Iterator[Place]:
     name = f"{source[:-1]}.{LINT}]" if source.endswith("]") else f"{source} [{LINT}]"
     if not isinstance(lint, Mapping):
         raise UsageError(f"{source}: {LINT} must be a table")
-    yield Place(source, {key: value for key, value in table.items() if key != LINT})
-    yield Place(name, lint, LINT)
+    yield of_table(source, {key: value for key, value in table.items() if key != LINT})
+    yield of_table(name, lint, LINT)
 
 
 def _check_config(config: Path, project: Project) -> Project:
@@ -192,10 +198,14 @@ def _check_config(config: Path, project: Project) -> Project:
     return project if project.found_by else Project(config.absolute().parent, str(config))
 
 
-def _read_dotenv(root: Path) -> DotEnvSettingsSource:
+def _read_dotenv(root: Path) -> Mapping[str, str | None]:
     path = root / DOTENV
     try:
-        return DotEnvSettingsSource(Keys, env_file=path)
+        if not (path.is_file() or path.is_fifo()):
+            return {}
+        from dotenv import dotenv_values
+
+        return dotenv_values(path, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f'cannot read "{path}"', detail=reason) from error
