@@ -10,9 +10,18 @@ from dbtool.errors import UsageError
 from dbtool.finding import Finding, Rule, rule_name
 from dbtool.metadata import Models
 from dbtool.migrate.declared import Declared
-from dbtool.migrate.rules import MODELS
+from dbtool.migrate.rules import (
+    foreign_key_unindexed,
+    naive_datetime,
+    primary_key_indexed_again,
+)
 from dbtool.report import listed
 
+_RULES: tuple[Rule[Declared], ...] = (
+    primary_key_indexed_again,
+    naive_datetime,
+    foreign_key_unindexed,
+)
 _NAMED = 4
 
 
@@ -28,12 +37,12 @@ def choose(select: Sequence[str], ignore: Sequence[str]) -> "tuple[Rule[Declared
     """The rules selected, all where none is, without those ignored."""
     wanted = {*_known(select, "--select")} or set(names())
     left_out = {*_known(ignore, "--ignore")}
-    return tuple(each for each in MODELS if rule_name(each.__name__) in wanted - left_out)
+    return tuple(each for each in _RULES if rule_name(each.__name__) in wanted - left_out)
 
 
 def names() -> tuple[str, ...]:
     """The names of the model rules."""
-    return tuple(rule_name(each.__name__) for each in MODELS)
+    return tuple(rule_name(each.__name__) for each in _RULES)
 
 
 def _known(given: Iterable[str], option: str) -> Iterator[str]:

@@ -207,14 +207,14 @@ def _written(revision: "Revision") -> str:
 
 def drift(result: "Drift", command: str) -> Report:
     """How models and database differ."""
-    from dbtool.migrate.rules import COMPARED
+    from dbtool.migrate.rules import drift as rule
 
     if result.pending:
         findings, unknowns = judged(result.standings)
         pending = counted(len(result.pending), "revision")
         headline = f"{result.database} has {pending} pending, so it was not compared"
     else:
-        findings, unknowns = judge(COMPARED, result)
+        findings, unknowns = judge((rule,), result)
         differ = f"differ in {counted(len(findings), 'place')}" if findings else "do not differ"
         headline = f"models and {result.database} {differ}"
     hint = _models_missing(result)

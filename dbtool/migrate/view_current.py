@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from dbtool.finding import Finding, Unknown, judge
+from dbtool.finding import Finding, Rule, Unknown, judge
 from dbtool.migrate.current import Current
 from dbtool.migrate.history import Revision
-from dbtool.migrate.rules import STANDING
+from dbtool.migrate.rules import revisions_pending
 from dbtool.migrate.standing import Standing
 from dbtool.migrate.uptodate import UpToDate
 from dbtool.migrate.view_history import details
 from dbtool.report import Column, Report, Table, counted
+
+_RULES: tuple[Rule[Standing], ...] = (revisions_pending,)
 
 
 class _Named(Protocol):
@@ -94,7 +96,7 @@ def judged(
     standings: tuple[Standing, ...],
 ) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
     """What the rules say of where version tables stand."""
-    judged = [judge(STANDING, each) for each in standings]
+    judged = [judge(_RULES, each) for each in standings]
     findings = tuple(finding for found, _ in judged for finding in found)
     return findings, tuple(unknown for _, found in judged for unknown in found)
 

@@ -1,11 +1,30 @@
 """Report of revisions that ran up, down and up again."""
 
-from dbtool.finding import Finding, Unknown, judge
+from dbtool.finding import Finding, Rule, Unknown, judge
 from dbtool.migrate.roundtrip import RoundTrip
-from dbtool.migrate.rules import TRIPS
+from dbtool.migrate.rules import (
+    downgrade_differs,
+    downgrade_does_nothing,
+    downgrade_fails,
+    downgrade_leaves_behind,
+    downgrade_refused,
+    rows_not_kept,
+    upgrade_fails,
+    upgrade_not_repeatable,
+)
 from dbtool.migrate.trip import Outcome, Trip
 from dbtool.report import Cell, Column, Report, Styled, Table, Tone, counted, duration, listed
 
+_RULES: tuple[Rule[Trip], ...] = (
+    upgrade_fails,
+    downgrade_fails,
+    downgrade_differs,
+    downgrade_leaves_behind,
+    downgrade_does_nothing,
+    upgrade_not_repeatable,
+    rows_not_kept,
+    downgrade_refused,
+)
 _NAME = "round-trip"
 _TONES: dict[Outcome, Tone] = {Outcome.REVERSIBLE: "good", Outcome.IRREVERSIBLE: "note"}
 _MILD = (Outcome.EMPTY, Outcome.LEAKS)
@@ -16,7 +35,7 @@ def roundtrip(result: RoundTrip, command: str) -> Report:
     """What came of each revision, and what to do about it."""
     findings: list[Finding] = []
     for trip in result.revisions:
-        findings += judge(TRIPS, trip)[0]
+        findings += judge(_RULES, trip)[0]
     findings.sort(key=lambda each: -each.severity)
     return Report(
         command=command,
