@@ -97,11 +97,55 @@ def test_completion_is_light(tmp_path: Path, shell: str, line: str) -> None:
     assert loaded(tmp_path, env=variables) & HEAVY == set()
 
 
-def test_on_call_command_loads_no_orm(tmp_path: Path, database: Target) -> None:
-    """`dbtool pool` speaks to the server without SQLAlchemy, Alembic or rich."""
-    names = loaded(tmp_path, "pool", "--url", database.sqlalchemy_url())
-    assert "asyncpg" in names
-    assert names.isdisjoint({"alembic", "rich", "sqlalchemy", "sqlmodel"})
+ORDINARY = """
+[tool.dbtool]
+models = "shop.models:Base"
+fail_on = "warning"
+connect_timeout = 5
+lock_timeout = 0.5
+lint = { ignore = ["table-dropped"], pg = 16 }
+env = { live = { url = "env:LIVE_URL", production = true } }
+"""
+
+
+ENV = """
+from alembic import context
+from sqlalchemy import engine_from_config, pool
+
+engine = engine_from_config(context.config.get_section("alembic"), poolclass=pool.NullPool)
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+@pytest.fixture
+def ordinary(tmp_path: Path) -> Path:
+    """A project with a word in every place that may hold settings."""
+    versions = f"{ROOT}/migrations/versions"
+    ini = f"[alembic]\nscript_location = .\nversion_locations = {versions}\npath_separator = os\n"
+    files = {"pyproject.toml": ORDINARY, "alembic.ini": ini, "env.py": ENV}
+    files |= {".env": "LIVE_URL=postgresql://live.example/shop\n"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words", ["now", "locks", "pool", "heads", "history", "status", "upgrade -y"]
+)
+def test_small_commands_load_nothing_heavy(ordinary: Path, migrated: Target, words: str) -> None:
+    """They read the settings, and speak to the server, without a library that costs as much."""
+    names = loaded(ordinary, *words.split(), env={"DATABASE_URL": migrated.sqlalchemy_url()})
+    assert names & HEAVY <= {"asyncio", "asyncpg"}
+    assert ("asyncpg" in names) is (words not in ("heads", "history"))
+
+
+def test_doubtful_settings_are_left_to_pydantic(ordinary: Path) -> None:
+    """What is not plainly of its kind loads the library that decides."""
+    variables = {"DATABASE_URL": "postgresql://h/d", "DBTOOL_CONNECT_TIMEOUT": "1e1"}
+    assert "pydantic_settings" in loaded(ordinary, "config", env=variables)
 
 
 def test_on_call_command_that_works_loads_nothing_of_failures(
@@ -121,10 +165,10 @@ PLAN = '[{"Plan": {"Node Type": "Result", "Startup Cost": 0, "Total Cost": 0.01,
     "arguments", [("local", "status"), ("explain", "--from-plan", "plan.json")]
 )
 def test_what_needs_no_settings_reads_none(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Settings cost as much as a whole small command: only who asks for them pays."""
+    """A wrong value in them must not keep anybody from what does not depend on them."""
     (tmp_path / "plan.json").write_text(PLAN)
-    assert "pydantic_settings" not in loaded(tmp_path, *arguments)
-    assert "pydantic_settings" in loaded(tmp_path, "config")
+    assert "dbtool.settings.values" not in modules(tmp_path, *arguments)
+    assert "dbtool.settings.values" in modules(tmp_path, "config")
 
 
 def files() -> Iterator[Path]:

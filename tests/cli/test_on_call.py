@@ -189,23 +189,3 @@ def test_bad_input(dbtool: Dbtool, given: tuple[str, ...], code: int, said: str)
     assert (ran.code, ran.out) == (code, "")
     assert said in ran.err
     assert "Traceback" not in ran.err
-
-
-@pytest.mark.parametrize("command", ["now", "locks"])
-def test_loads_neither_an_orm_nor_what_only_a_terminal_needs(
-    command: str, database: Target
-) -> None:
-    """An on-call command starts fast: these modules stay out of it."""
-    script = (
-        "import sys\nfrom dbtool.cli import app\nsys.argv[0] = 'dbtool'\n"
-        "try: app.main()\n"
-        "except SystemExit: print(*sys.modules, file=sys.stderr)\n"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", script, command, "--url", url(database)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    heavy = {"sqlalchemy", "alembic", "rich", "postgast"}
-    assert heavy & set(ran.stderr.split()) == set()

@@ -100,24 +100,6 @@ def test_costs_the_login_and_two_round_trips(dbtool: Dbtool, database: Target) -
     assert traffic.after_login == 2
 
 
-def test_loads_neither_an_orm_nor_what_only_a_terminal_needs(database: Target) -> None:
-    """An on-call command starts fast: these modules stay out of it."""
-    script = (
-        "import sys\nfrom dbtool.cli import app\nsys.argv[0] = 'dbtool'\n"
-        "try: app.main()\n"
-        "except SystemExit: print(*sys.modules, file=sys.stderr)\n"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", script, "pool", "--url", url(database)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    heavy = {"sqlalchemy", "alembic", "rich", "postgast"}
-    assert heavy & set(ran.stderr.split()) == set()
-    assert "asyncpg" in ran.stderr.split()
-
-
 def test_a_plain_role_is_told_what_it_cannot_see(
     dbtool: Dbtool, database: Target, people: Crowd
 ) -> None:
