@@ -11,11 +11,12 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate import dump, stale
+from dbtool.migrate.glance import as_array
 from dbtool.migrate.record import Record, Table
 from dbtool.migrate.stale import Snapshot, Stale
 from dbtool.ports import Progress
 
-_GONE = "SELECT count(*) = 0 FROM pg_catalog.pg_stat_activity WHERE pid = ANY ($1)"
+_GONE = "SELECT count(*) = 0 FROM pg_catalog.pg_stat_activity WHERE pid = ANY ($1::text::int4[])"
 _PATIENCE = 0.5
 
 
@@ -61,7 +62,7 @@ class Afterwards:
             return
         with suppress(Exception):
             until = time.monotonic() + _PATIENCE
-            while not connection.fetchval(_GONE, list(backends)) and time.monotonic() < until:
+            while not connection.fetchval(_GONE, as_array(backends)) and time.monotonic() < until:
                 time.sleep(0.02)
             self.stale = stale.compare(self._before, stale.take(connection))
 

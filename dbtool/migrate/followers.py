@@ -20,8 +20,8 @@ _BEHIND = """
     WITH locks AS MATERIALIZED (
         SELECT * FROM pg_catalog.pg_locks
          WHERE locktype IN ('relation', 'transactionid')
-           AND (granted OR pid <> ALL ($1::pg_catalog.int4[]))
-           AND (NOT granted OR pid = ANY ($1::pg_catalog.int4[]))
+           AND (granted OR pid <> ALL ($1::pg_catalog.text::pg_catalog.int4[]))
+           AND (NOT granted OR pid = ANY ($1::pg_catalog.text::pg_catalog.int4[]))
     ), behind AS (
         SELECT DISTINCT w.pid, w.waitstart, o.relation, o.mode
           FROM locks w JOIN locks o ON o.granted AND NOT w.granted AND o.locktype = w.locktype
@@ -35,7 +35,7 @@ _BEHIND = """
     SELECT l.pid, a.application_name, pg_catalog.left(a.query, 120) AS query, l.waiters,
            l.relation::pg_catalog.regclass::text AS relation, l.mode
       FROM longest l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
-     WHERE pg_catalog.pg_blocking_pids(l.pid) && $1::pg_catalog.int4[]
+     WHERE pg_catalog.pg_blocking_pids(l.pid) && $1::pg_catalog.text::pg_catalog.int4[]
      ORDER BY l.waitstart LIMIT 1
 """
 

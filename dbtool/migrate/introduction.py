@@ -2,13 +2,16 @@
 
 import re
 
-from dbtool.migrate.lock import NOTICE_LOST_CLIENT
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from dbtool.migrate.lock import NOTICE_LOST_CLIENT, while_working
 from dbtool.migrate.record import Step
+from dbtool.migrate.statements import answer
 
 _NAME = "dbtool revision"
 _PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 
-INTRODUCTION = f"""
+_INTRODUCTION = f"""
     SELECT {NOTICE_LOST_CLIENT},
            CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
                  AND pg_catalog.version() LIKE '%linux%'
@@ -16,7 +19,15 @@ INTRODUCTION = f"""
            CASE WHEN pg_catalog.current_setting('application_name') = ''
            THEN pg_catalog.set_config('application_name', '{_NAME}s', false) END
 """
-"""The server notices a client that was killed, and others see whose session it is."""
+
+
+def introduce(connection: DBAPIConnection, version_table: str) -> None:
+    """Have the server notice a client that was killed, and others see whose session it is.
+
+    Through the driver, since SQLAlchemy would begin a transaction that autocommit_block() then
+    finds open.
+    """
+    answer(connection, f"{_INTRODUCTION}, {while_working(version_table)}")
 
 
 def naming(step: Step) -> str:

@@ -11,14 +11,11 @@ holds a snapshot, on which CREATE INDEX CONCURRENTLY of the other run would wait
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import LockNotObtained, OperationError
+from dbtool.migrate.glance import as_array
 from dbtool.report import duration
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 RUN, WORK = 0x6462_7475, 0x6462_7477
 
@@ -52,7 +49,7 @@ _OTHERS = """
        AND l.database = (SELECT oid FROM pg_catalog.pg_database
                           WHERE datname = pg_catalog.current_database())
        AND l.classid::pg_catalog.int8 IN ($1, $2) AND l.objid::pg_catalog.int8 = $3
-       AND l.pid <> ALL ($4::pg_catalog.int4[])
+       AND l.pid <> ALL ($4::pg_catalog.text::pg_catalog.int4[])
      ORDER BY 1 DESC, age DESC
 """
 
@@ -91,7 +88,7 @@ def number(version_table: str) -> int:
 def others(connection: SyncConnection, version_table: str, ours: list[int]) -> tuple[Other, ...]:
     """Who else is at work on a version table, those that lead a run first."""
     key = number(version_table) & 0xFFFF_FFFF
-    rows = connection.fetch(_OTHERS, RUN, WORK, key, ours)
+    rows = connection.fetch(_OTHERS, RUN, WORK, key, as_array(ours))
     return tuple(
         Other(
             pid=row["pid"],
@@ -158,16 +155,9 @@ class RunLock:
 _GONE = Other(0, "another run", "", None, "", leads=True)
 
 
-def hold_while_working(connection: "DBAPIConnection", version_table: str) -> None:
-    """Have Alembic's connection hold the second lock until its session ends.
-
-    Through the driver, since SQLAlchemy would begin a transaction that autocommit_block() then
-    finds open.
-    """
-    from dbtool.migrate.statements import setting
-
-    key = number(version_table)
-    setting(connection, f"SELECT pg_catalog.pg_try_advisory_lock_shared({WORK}, {key})")
+def while_working(version_table: str) -> str:
+    """SQL by which Alembic's connection holds the second lock until its session ends."""
+    return f"pg_catalog.pg_try_advisory_lock_shared({WORK}, {number(version_table)})"
 
 
 def lost(detail: str) -> OperationError:

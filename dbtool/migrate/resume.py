@@ -49,6 +49,11 @@ class Resume:
         self.is_noted = False
 
     @property
+    def found(self) -> Journal | None:
+        """The note that an earlier run has left, until it is gone on with."""
+        return self._found
+
+    @property
     def asks(self) -> bool:
         """Whether the next run will have to ask how to go on."""
         return self._journal.asks

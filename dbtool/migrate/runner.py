@@ -24,6 +24,7 @@ from dbtool.errors import (
 from dbtool.migrate import state
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, explain, state_of
+from dbtool.migrate.glance import as_array
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
 from dbtool.migrate.record import Record, Table
@@ -40,8 +41,10 @@ Options = Callable[[Loaded], Mapping[str, object]]
 Work = Callable[[Loaded, tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
 
 _PATIENCE = 2.0
-_CANCEL = "SELECT pg_cancel_backend(pid) FROM unnest($1::int[]) pid"
-_BUSY = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND state = 'active'"
+_CANCEL = "SELECT pg_cancel_backend(pid) FROM unnest($1::text::int[]) pid"
+_BUSY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::text::int[]) AND state = 'active'"
+)
 
 
 class Runner:
@@ -136,7 +139,7 @@ class Runner:
             )
 
     def _cancel(self) -> None:
-        self.connection.execute(_CANCEL, self.watch.backends)
+        self.connection.execute(_CANCEL, as_array(self.watch.backends))
 
     def _failed(self, error: BaseException, record: Record, loaded: Loaded) -> BaseException:
         with chdir(self.project.place.base):
@@ -204,10 +207,11 @@ class Runner:
         """How many of env.py's sessions still work, once they had time to notice; None: unknown."""
         until, busy = time.monotonic() + _PATIENCE, None
         with suppress(Exception):
-            busy = self.connection.fetchval(_BUSY, self.watch.backends)
+            ours = as_array(self.watch.backends)
+            busy = self.connection.fetchval(_BUSY, ours)
             while busy and time.monotonic() < until:
                 time.sleep(0.05)
-                busy = self.connection.fetchval(_BUSY, self.watch.backends)
+                busy = self.connection.fetchval(_BUSY, ours)
         return busy
 
 

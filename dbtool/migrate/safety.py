@@ -12,7 +12,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from dbtool.errors import DbtoolError, LockNotObtained
 from dbtool.migrate import lock, state
 from dbtool.migrate.identity import Watch
-from dbtool.migrate.introduction import INTRODUCTION, naming
+from dbtool.migrate.introduction import introduce, naming
+from dbtool.migrate.journal import Journal
 from dbtool.migrate.lock import AnotherRun, Other, RunLock
 from dbtool.migrate.record import Record, Recording, Step, Table
 from dbtool.migrate.resume import Resume
@@ -108,20 +109,20 @@ class Safety:
             recorded = None if heads is None else _recorded(self._watch, table)
             if recorded not in (None, tuple(sorted(heads or ()))):
                 raise StalePlan("another run has just ended")
-        lock.hold_while_working(connection, table.shown)
-        answer(connection, INTRODUCTION)
+        introduce(connection, table.shown)
         self.vigil.driver = connection
 
     def records_by(self, table: Table, name: str) -> None:
         """How Alembic names the version table in the statements that record a revision."""
         self._recorded[table.shown] = Recording(table, name)
 
-    def open_notes(self, table: Table, how: How) -> None:
+    def open_notes(self, table: Table, how: How) -> Journal | None:
         """Read what an earlier run has left half done."""
         holder = self._watch.holder
         assert holder is not None
         resume = Resume(holder.connection, table, how, self._progress.note)
         self._resumes[table.shown] = resume
+        return resume.found
 
     def forget_note(self, table: Table) -> None:
         """What an earlier run left half done is settled."""

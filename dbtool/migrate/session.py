@@ -170,7 +170,8 @@ class Session(Runner):
                     command.prelude.look(self.connection, table, context, steps)
             if not (steps or command.always) or not may_run():
                 if command.resumes and not (steps or quietly) and self.safety.is_alone(table):
-                    self._refuse_half_done(command, table, loaded.script)
+                    found = journal.read(self.connection, table.schema or "public", table.name)
+                    self._refuse_half_done(command, found, table, loaded.script)
                 return ()
             if command.prelude is not None:
                 command.prelude.tell(self.progress, record)
@@ -181,8 +182,8 @@ class Session(Runner):
                 context._ensure_version_table()
             if command.resumes:
                 self._down = command.down
-                self.safety.open_notes(table, self.project.resume)
-                self._refuse_half_done(command, table, loaded.script)
+                found = self.safety.open_notes(table, self.project.resume)
+                self._refuse_half_done(command, found, table, loaded.script)
             for step in steps if self.verifies else ():
                 with_verify(step, table, context)
             return follow(table, context, steps, lambda step: self._starting(step, driver))
@@ -259,9 +260,10 @@ class Session(Runner):
             if head not in known:
                 raise unknown_in_database(head, self.target.shown, scripts)
 
-    def _refuse_half_done(self, command: Command, table: Table, script: ScriptDirectory) -> None:
+    def _refuse_half_done(
+        self, command: Command, found: Journal | None, table: Table, script: ScriptDirectory
+    ) -> None:
         """Nothing else may run on a schema that an earlier run has left half done."""
-        found = journal.read(self.connection, table.schema or "public", table.name)
         if found is None or self.project.resume is How.RERUN:
             return
         if found.legible and _is_settled(found, table, script):

@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from dbtool.database.target import Target
 
 _TABLES = """
-    SELECT n.nspname AS schema,
+    SELECT session.*, n.nspname AS schema,
            (SELECT count(*) FROM pg_catalog.pg_namespace o
              WHERE o.oid <> n.oid AND o.nspname <> 'information_schema'
                AND o.nspname !~ '^pg_') AS other_schemas,
            c.oid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AS seen,
            pg_catalog.obj_description(c.oid, 'pg_class') AS comment
-      FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      FROM (SELECT pg_catalog.pg_backend_pid() AS backend,
+                   pg_catalog.current_schema() AS first_schema) session
+      LEFT JOIN pg_catalog.pg_class c
+             ON c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """
-_SCHEMA = "SELECT pg_catalog.current_schema()"
-_BACKEND = "SELECT pg_catalog.pg_backend_pid()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +129,18 @@ async def read_versions(connection: "Connection", said: EnvFile) -> Versions | N
     option of its engine or of its role may set another search path than ours, and Alembic
     would then find, or make, a version table of the same name there.
     """
-    pooled = connection.get_server_pid() != await connection.fetchval(_BACKEND)
-    tables = await connection.fetch(_TABLES, said.version_table)
+    rows = await connection.fetch(_TABLES, said.version_table)
+    pooled = connection.get_server_pid() != rows[0]["backend"]
+    tables = [each for each in rows if each["schema"] is not None]
     if said.schema is not None:
         tables = [each for each in tables if each["schema"] == said.schema]
     elif any(each["other_schemas"] or not each["seen"] for each in tables):
         return None
     if not tables:
-        schema = said.schema or await connection.fetchval(_SCHEMA)
+        schema = said.schema or rows[0]["first_schema"]
         return Versions(f"{schema}.{said.version_table}", (), pooled)
     schema, comment = tables[0]["schema"], tables[0]["comment"] or ""
     name = f"{identifier(schema)}.{identifier(said.version_table)}"
-    rows = await connection.fetch(f"SELECT version_num FROM {name}")
-    recorded = tuple(sorted(row[0] for row in rows))
+    versions = await connection.fetch(f"SELECT version_num FROM {name}")
+    recorded = tuple(sorted(row[0] for row in versions))
     return Versions(f"{schema}.{said.version_table}", recorded, pooled, comment)

@@ -1,5 +1,6 @@
 """Tables of which the planner knows nothing, or nothing right, after a run."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,8 +8,8 @@ from dbtool.database.sync import SyncConnection
 from dbtool.report import counted
 
 _RELATIONS = """
-    SELECT c.oid, c.oid::pg_catalog.regclass::pg_catalog.text, c.relnatts,
-           pg_catalog.pg_relation_filenode(c.oid),
+    SELECT c.oid::pg_catalog.int8, c.oid::pg_catalog.regclass::pg_catalog.text, c.relnatts,
+           pg_catalog.pg_relation_filenode(c.oid)::pg_catalog.int8,
            coalesce(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0),
            greatest(c.relpages, s.n_live_tup, 0) > 0,
            pg_catalog.current_setting('autovacuum_analyze_threshold')::pg_catalog.float8
@@ -21,7 +22,7 @@ _RELATIONS = """
        AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 """
 _WITHOUT = """
-    SELECT a.attrelid, a.attname, a.attnum
+    SELECT a.attrelid::pg_catalog.int8, a.attname, a.attnum
       FROM pg_catalog.pg_attribute a
       JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm')
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -30,14 +31,29 @@ _WITHOUT = """
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_stats s
                         WHERE s.schemaname = n.nspname AND s.tablename = c.relname
                           AND s.attname = a.attname)
-     ORDER BY a.attrelid, a.attnum
 """
 _OBJECTS = """
-    SELECT i.indexrelid, i.indrelid, 'index ' || c.relname
+    SELECT i.indexrelid::pg_catalog.int8, i.indrelid::pg_catalog.int8, 'index ' || c.relname
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
      WHERE i.indexprs IS NOT NULL AND i.indisvalid
      UNION ALL
-    SELECT e.oid, e.stxrelid, 'statistics ' || e.stxname FROM pg_catalog.pg_statistic_ext e
+    SELECT e.oid::pg_catalog.int8, e.stxrelid::pg_catalog.int8, 'statistics ' || e.stxname
+      FROM pg_catalog.pg_statistic_ext e
+"""
+
+
+def _rows(query: str, width: int) -> str:
+    """The rows of a query as an array of arrays."""
+    names = ", ".join(f"c{number}" for number in range(width))
+    return (
+        f"coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_array({names}))"
+        f" FROM ({query}) AS r({names})), '[]')"
+    )
+
+
+_SNAPSHOT = f"""
+    SELECT pg_catalog.json_build_array(
+        {_rows(_RELATIONS, 7)}, {_rows(_WITHOUT, 3)}, {_rows(_OBJECTS, 3)})::pg_catalog.text
 """
 
 
@@ -75,11 +91,11 @@ class Snapshot:
 
 def take(connection: SyncConnection) -> Snapshot:
     """Look at the catalogue; no table is touched."""
-    relations = connection.fetch(_RELATIONS)
+    relations, without, objects = json.loads(connection.fetchval(_SNAPSHOT))
     return Snapshot(
-        {row[0]: _Relation(*row[1:]) for row in relations},
-        frozenset((row[0], row[1], row[2]) for row in connection.fetch(_WITHOUT)),
-        {row[0]: (row[1], row[2]) for row in connection.fetch(_OBJECTS)},
+        {oid: _Relation(*rest) for oid, *rest in relations},
+        frozenset((table, name, number) for table, name, number in without),
+        {oid: (table, name) for oid, table, name in objects},
     )
 
 
