@@ -1,0 +1,1 @@
+"""Propose the indexes that statements lack, each one put before a planner first."""

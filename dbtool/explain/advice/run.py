@@ -1,0 +1,211 @@
+"""Find the indexes that statements lack, and let a planner decide which are worth it."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from asyncpg.exceptions import InterfaceError, PostgresError
+
+from dbtool.database.connect import connect
+from dbtool.database.target import Target
+from dbtool.errors import ConnectError, DbtoolError, Interrupted
+from dbtool.explain.advice import hypothetical, tables, unvalidated
+from dbtool.explain.advice.candidate import Candidate, name_of
+from dbtool.explain.advice.candidates import Option, propose, targets
+from dbtool.explain.advice.choose import Choice, choose
+from dbtool.explain.advice.cost import size, writes
+from dbtool.explain.advice.existing import Unused, covers, outgrown, unused
+from dbtool.explain.advice.operators import lacking
+from dbtool.explain.advice.planner import Asked, Planner, cost
+from dbtool.explain.advice.replica import Replica, replica
+from dbtool.explain.advice.result import Advice, Gain, Proof, Proposal, Rejected
+from dbtool.explain.advice.tables import Known
+from dbtool.explain.advice.written import write
+from dbtool.explain.plan import Plan
+from dbtool.explain.session import RefusedByServerError, guarded
+from dbtool.guard import Standing
+from dbtool.ports import Progress, Silent
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+
+SECONDS = 10.0
+"""How long any one statement of ours may take on the server."""
+
+APART = 0.25
+"""The share by which a throwaway server may cost a statement otherwise before it is no proof."""
+
+_WITHOUT = (
+    "CREATE EXTENSION hypopg lets the server's own planner try them; on a machine with the"
+    ' programs of PostgreSQL 18 (pip install "dbtool-pg[local]") a throwaway server does'
+)
+
+
+def advise(
+    target: Target,
+    asked: Sequence[Asked],
+    standing: Standing | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Advice:
+    """The indexes that would serve some statements; nothing is created on their server."""
+    try:
+        return asyncio.run(_advise(target, asked, standing, progress or Silent()))
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", detail="Nothing was created on the server.") from None
+
+
+async def _advise(
+    target: Target, asked: Sequence[Asked], standing: Standing | None, progress: Progress
+) -> Advice:
+    connection = await connect(target)
+    try:
+        adviser = await _look(connection, asked)
+        if not adviser.options:
+            return adviser.advice(None, "")
+        async with AsyncExitStack() as stack:
+            found, why = await _planner(target, connection, adviser, standing, progress, stack)
+            if found is None:
+                return adviser.advice(None, "", why)
+            progress.step(f"trying {len(adviser.options)} indexes")
+            choice = await choose(found, asked, adviser.options, adviser.known)
+            return adviser.advice(choice, found.told, adviser.doubts(choice, found))
+    except (OSError, InterfaceError) as error:
+        raise ConnectError("the connection was lost", detail=str(error)) from error
+    finally:
+        await connection.close(timeout=2.0)
+
+
+async def _look(connection: "Connection", asked: Sequence[Asked]) -> "_Adviser":
+    """Plan the statements as they are, and find what could be tried."""
+    plans = []
+    for each in asked:
+        async with guarded(connection, SECONDS) as session:
+            plans.append(await each.plan(session))
+    async with guarded(connection, SECONDS):
+        known = await tables.read(connection, tables.tables_of(plans))
+    return _Adviser(tuple(asked), tuple(plans), known)
+
+
+async def _planner(
+    target: Target,
+    connection: "Connection",
+    adviser: "_Adviser",
+    standing: Standing | None,
+    progress: Progress,
+    stack: AsyncExitStack,
+) -> tuple[Planner | None, str]:
+    """The planner to ask: with HypoPG the server's own, else a throwaway server's."""
+    pretending = await hypothetical.installed(connection, adviser.known, standing, SECONDS)
+    if pretending is not None:
+        pretending.names.update(adviser.names)
+        if any(not pretending.refused(each) for option in adviser.options for each in option):
+            return pretending, ""
+    progress.step("starting a throwaway server with the schema and statistics of the database")
+    try:
+        copy = await stack.enter_async_context(replica(target, connection, adviser.known, SECONDS))
+        await copy.show(adviser.names)
+        for each in adviser.asked:
+            await copy.plan(each)
+    except RefusedByServerError as error:
+        return None, f"the throwaway server cannot plan the statement: {error}"
+    except PostgresError as error:
+        return None, f"no throwaway server could be set up: {error}"
+    except DbtoolError as error:
+        return None, " ".join(each for each in (error.message, error.detail) if each)
+    return copy, ""
+
+
+class _Adviser:
+    """What is known before any index was tried, and how the advice is put together."""
+
+    def __init__(self, asked: tuple[Asked, ...], plans: tuple[Plan, ...], known: Known) -> None:
+        self.asked = asked
+        self.plans = plans
+        self.known = known
+        self.scans = tuple(scan for plan in plans for scan in targets(plan, known))
+        found = dict.fromkeys(option for plan in plans for option in propose(plan, known))
+        self.options = tuple(option for option in found if not self._there(option))
+        self.names: dict[Candidate, str] = {}
+        taken: set[str] = set()
+        for candidate in dict.fromkeys(each for option in self.options for each in option):
+            name = name_of(candidate, known, taken)
+            taken.add(name)
+            self.names[candidate] = name
+
+    def _there(self, option: Option) -> bool:
+        """Whether an index that exists serves what one of these would."""
+        for each in option:
+            table = self.known.table(each.schema, each.table)
+            if table and any(covers(index, each) for index in table.indexes):
+                return True
+        return False
+
+    def doubts(self, choice: Choice, planner: Planner) -> str:
+        """Why a throwaway server's word is not good: it plans the statement otherwise."""
+        if not isinstance(planner, Replica):
+            return ""
+        for here, there in zip(self.plans, choice.before, strict=True):
+            mine, other = cost(here), cost(there.plan)
+            if abs(mine - other) > max(APART * mine, 100.0):
+                return (
+                    f"the throwaway server would spend {other:,.0f} on a statement on which this"
+                    f" server spends {mine:,.0f}"
+                )
+        return ""
+
+    def advice(self, choice: Choice | None, planner: str, doubt: str = "") -> Advice:
+        """The proposals, what was tried besides, and why indexes that exist were not used."""
+        if choice is None:
+            guessed = unvalidated.pick(self.scans, self.options)
+            proposals = tuple(self._proposal(each, Proof.NONE, ()) for each in guessed)
+            return Advice(proposals, self._unused(), (), "", self._validate(doubt), self._notes())
+        proof = Proof.NONE if doubt else Proof.PLANNED
+        proposals = tuple(
+            self._proposal(each, proof, self._gains(each, choice)) for each in choice.chosen
+        )
+        rejected = [
+            Rejected(" and ".join(each.shown for each in option), why)
+            for option, why in choice.rejected.items()
+        ]
+        validate = self._validate(doubt) if doubt else ""
+        return Advice(proposals, self._unused(), tuple(rejected), planner, validate, self._notes())
+
+    def _validate(self, why: str) -> str:
+        return f"{why}. {_WITHOUT}" if why else ""
+
+    def _gains(self, candidate: Candidate, choice: Choice) -> tuple[Gain, ...]:
+        return tuple(
+            Gain(each.name, cost(before.plan), cost(now.plan), each.weight)
+            for each, before, now in zip(self.asked, choice.before, choice.now, strict=True)
+            if candidate in now.used
+        )
+
+    def _proposal(self, candidate: Candidate, proof: Proof, gains: tuple[Gain, ...]) -> Proposal:
+        table = self.known.table(candidate.schema, candidate.table)
+        name = self.names[candidate]
+        written = write(candidate, name, table)
+        return Proposal(
+            name=name,
+            table=candidate.table,
+            shown=candidate.shown,
+            sql=tuple(f"{each};" for each in written.sql),
+            model=written.model,
+            upgrade=written.upgrade,
+            downgrade=written.downgrade,
+            proof=proof,
+            gains=gains,
+            size=size(candidate, self.known),
+            writes=writes(candidate, self.known),
+            replaces=outgrown(table, candidate) if table else (),
+        )
+
+    def _unused(self) -> tuple[Unused, ...]:
+        found = (each for scan in self.scans for each in unused(scan, self.known))
+        return tuple(dict.fromkeys(found))
+
+    def _notes(self) -> tuple[str, ...]:
+        """What no index can do as the statement or the database is."""
+        found = (lacking(term, self.known) for scan in self.scans for term in scan.own.every)
+        return tuple(dict.fromkeys(each for each in found if each))

@@ -1,0 +1,256 @@
+"""What a condition of a plan compares, as far as an index of any kind could answer it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+_SUBPLAN = re.compile(r"\((?:InitPlan|SubPlan) [^()]*\)(?:\.col\d+)?")
+_HASHED = re.compile(r"\(hashed SubPlan [^()]*\)(?:\.col\d+)?|hashed SubPlan \d+")
+_RELABELS = frozenset({"text", "varchar", "bpchar"})
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "&&": "&&"}
+_FLIPPED |= {"@>": "<@", "<@": "@>"}
+_RANGE = frozenset({"<", "<=", ">", ">="})
+_AND, _OR, _NOT = 1, 2, 3
+_PLAIN, _ANY = 1, 2
+_IS_NULL = 1
+
+
+class Side(StrEnum):
+    """What a column is compared with."""
+
+    CONSTANT = "constant"
+    PARAMETER = "parameter"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One comparison that has to hold: `key operator value`.
+
+    `key` is SQL for what is compared, ready for an index; `column` its name where it is a plain
+    column, and `columns` all columns in it. `cast` is the type a column is converted to first,
+    which hides it from an index. `other` is the table alias a join compares it with.
+    """
+
+    key: str
+    column: str
+    columns: tuple[str, ...]
+    operator: str
+    side: Side = Side.OTHER
+    value: str = ""
+    cast: str = ""
+    other: str = ""
+
+    @property
+    def equality(self) -> bool:
+        """Whether it fixes the key to one value, or a list of them."""
+        return self.operator in ("=", "IS NULL")
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it bounds the key on one side."""
+        return self.operator in _RANGE
+
+    @property
+    def predicate(self) -> str:
+        """The term as the condition of a partial index; empty where it is no constant one."""
+        if not self.column or self.cast:
+            return ""
+        if self.operator in ("IS NULL", "IS NOT NULL", "IS TRUE", "IS FALSE"):
+            ends = {"IS TRUE": self.key, "IS FALSE": f"NOT {self.key}"}
+            return ends.get(self.operator, f"{self.key} {self.operator}")
+        plain = self.operator in ("=", "<>", *_RANGE) and self.side is Side.CONSTANT
+        return f"{self.key} {self.operator} {self.value}" if plain else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The terms that all have to hold, and the lists of which one has to."""
+
+    every: tuple[Term, ...]
+    either: tuple[tuple[tuple[Term, ...], ...], ...] = ()
+
+
+def conditions(text: str, alias: str) -> Conditions:
+    """The terms of a condition about one table alias; what is no comparison is left out."""
+    import postgast
+    from google.protobuf.message import DecodeError
+
+    if not text:
+        return Conditions(())
+    readable = _SUBPLAN.sub("$1", _HASHED.sub("(true)", text))
+    try:
+        tree = postgast.parse(f"SELECT WHERE {readable}")
+    except (postgast.PgQueryError, DecodeError, UnicodeEncodeError):
+        return Conditions(())
+    where = tree.stmts[0].stmt.select_stmt.where_clause
+    every: list[Term] = []
+    either: list[tuple[tuple[Term, ...], ...]] = []
+    for each in _flat(where, _AND):
+        if _is(each, _OR):
+            arms = tuple(tuple(_found(_flat(arm, _AND), alias)) for arm in _flat(each, _OR))
+            either.append(arms)
+        else:
+            every.extend(_found([each], alias))
+    return Conditions(tuple(every), tuple(either))
+
+
+def _is(node: Any, operation: int) -> bool:
+    return bool(node.WhichOneof("node") == "bool_expr" and node.bool_expr.boolop == operation)
+
+
+def _flat(node: Any, operation: int) -> Iterator[Any]:
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if _is(each, operation):
+            waiting.extend(reversed(each.bool_expr.args))
+        else:
+            yield each
+
+
+def _found(nodes: Any, alias: str) -> Iterator[Term]:
+    for each in nodes:
+        if (term := _term(each, alias)) is not None:
+            yield term
+
+
+def _term(node: Any, alias: str) -> Term | None:
+    match node.WhichOneof("node"):
+        case "null_test":
+            test = node.null_test
+            said = "IS NULL" if test.nulltesttype == _IS_NULL else "IS NOT NULL"
+            return _about(test.arg, alias, said)
+        case "column_ref":
+            return _about(node, alias, "IS TRUE")
+        case "bool_expr" if node.bool_expr.boolop == _NOT:
+            inner = node.bool_expr.args[0]
+            is_column = inner.WhichOneof("node") == "column_ref"
+            return _about(inner, alias, "IS FALSE") if is_column else None
+        case "a_expr" if node.a_expr.kind in (_PLAIN, _ANY) or node.a_expr.name:
+            return _comparison(node.a_expr, alias)
+    return None
+
+
+def _about(node: Any, alias: str, operator: str) -> Term | None:
+    inner, cast = _bare(node)
+    if not (columns := _columns(inner, alias)) or _others(inner, alias):
+        return None
+    column = columns[0] if inner.WhichOneof("node") == "column_ref" else ""
+    return Term(_sql(inner), column, columns, operator, Side.CONSTANT, cast=cast)
+
+
+def _comparison(expression: Any, alias: str) -> Term | None:
+    operator = expression.name[-1].string.sval
+    left, right = expression.lexpr, expression.rexpr
+    mine, theirs = bool(_columns(left, alias)), bool(_columns(right, alias))
+    if mine == theirs:
+        return None
+    if theirs:
+        if expression.kind == _ANY:  # 'x' = ANY (tags): what an array's elements hold
+            operator = "= ANY"
+        elif operator not in _FLIPPED:
+            return None
+        left, right = right, left
+        operator = _FLIPPED.get(operator, operator)
+    if _others(left, alias):
+        return None
+    found = _compared(left, operator, right, alias)
+    if expression.kind == _ANY and found.value and operator != "= ANY":
+        return replace(found, value=f"ANY ({found.value})")
+    return found
+
+
+def _compared(left: Any, operator: str, right: Any, alias: str) -> Term:
+    inner, cast = _bare(left)
+    columns = _columns(inner, alias)
+    plain = inner.WhichOneof("node") == "column_ref"
+    side, value = _value(right)
+    others = _others(right, alias)
+    return Term(
+        key=_sql(inner),
+        column=columns[0] if plain else "",
+        columns=columns,
+        operator=operator,
+        side=Side.OTHER if others else side,
+        value=value,
+        cast=cast if plain else "",
+        other=others[0] if others else "",
+    )
+
+
+def _bare(node: Any) -> tuple[Any, str]:
+    """What is below casts, and the first type it is cast to that changes it."""
+    cast = ""
+    while node.WhichOneof("node") == "type_cast":
+        name = node.type_cast.type_name.names[-1].string.sval
+        cast = cast or ("" if name in _RELABELS else name)
+        node = node.type_cast.arg
+    return node, cast
+
+
+def _value(node: Any) -> tuple[Side, str]:
+    """A constant as it may be written in SQL: the type is the column's."""
+    inner, _ = _bare(node)
+    match inner.WhichOneof("node"):
+        case "a_const":
+            return Side.CONSTANT, _sql(inner)
+        case "param_ref":
+            return Side.PARAMETER, ""
+    return Side.OTHER, ""
+
+
+def _references(node: Any) -> Iterator[tuple[str, str]]:
+    """The alias and name of every column below."""
+    import postgast
+
+    for _, inner in postgast.walk(node):
+        if type(inner).__name__ == "ColumnRef":
+            names = [field.string.sval for field in inner.fields]
+            yield (names[-2] if len(names) > 1 else ""), names[-1]
+
+
+def _columns(node: Any, alias: str) -> tuple[str, ...]:
+    found = (name for of, name in _references(node) if of in ("", alias) and name)
+    return tuple(dict.fromkeys(found))
+
+
+def _others(node: Any, alias: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(of for of, _ in _references(node) if of not in ("", alias)))
+
+
+def _sql(node: Any) -> str:
+    """An expression without aliases and needless casts, in brackets where an index needs them."""
+    import postgast
+    from postgast import pg_query_pb2 as pb
+
+    copied = pb.Node()
+    copied.CopyFrom(node)
+    _strip(copied)
+    target = pb.Node(res_target=pb.ResTarget(val=copied))
+    select = pb.SelectStmt(target_list=[target], limit_option=pb.LIMIT_OPTION_DEFAULT)
+    statement = pb.RawStmt(stmt=pb.Node(select_stmt=select))
+    written = postgast.deparse(pb.ParseResult(stmts=[statement])).removeprefix("SELECT ")
+    bare = copied.WhichOneof("node") in ("column_ref", "func_call", "a_const", "param_ref")
+    return written if bare else f"({written})"
+
+
+def _strip(message: Any) -> None:
+    """Take aliases off columns, and casts between kinds of text off what is in them."""
+    if type(message).__name__ == "Node" and message.WhichOneof("node") == "type_cast":
+        inner, cast = _bare(message)
+        if not cast and inner.WhichOneof("node") in ("column_ref", "a_const"):
+            bare = type(message)()
+            bare.CopyFrom(inner)
+            message.CopyFrom(bare)
+    if type(message).__name__ == "ColumnRef" and len(message.fields) > 1:
+        last = type(message.fields[0])()
+        last.CopyFrom(message.fields[-1])
+        del message.fields[:]
+        message.fields.append(last)
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in value if field.is_repeated else (value,):
+                _strip(each)

@@ -1,0 +1,110 @@
+"""Index advice as the sections of a report."""
+
+from collections.abc import Iterator
+
+from dbtool.explain.advice.result import Advice, Gain, Proof, Proposal
+from dbtool.explain.wording import count, duration, memory
+from dbtool.report import (
+    Code,
+    Column,
+    Section,
+    Styled,
+    Table,
+    Text,
+    counted,
+    facts,
+    listed,
+    percent,
+)
+
+MOST_REJECTED = 8
+_KB = 1024
+
+
+def sections(advice: Advice) -> Iterator[Section]:
+    """The indexes to create with what they bring and cost, then why others are not used."""
+    if not advice.proposals:
+        yield Text(_nothing(advice), title="index advice")
+    for number, proposal in enumerate(advice.proposals, 1):
+        title = f"index {number}: {proposal.shown}"
+        yield Code("sql", "\n".join(proposal.sql), title=title)
+        yield facts(tuple(_facts(proposal, advice)))
+    if advice.unused:
+        rows = tuple((f"{each.index} on {each.table}", each.reason) for each in advice.unused)
+        columns = (Column("index"), Column("not used because", shrink=True))
+        yield Table(columns, rows, title="indexes that exist")
+    if advice.rejected and not advice.proposals:
+        told = tuple((each.shown, each.reason) for each in advice.rejected[:MOST_REJECTED])
+        yield Table((Column("index", shrink=True), Column("not proposed because")), told, "tried")
+
+
+def notes(advice: Advice) -> tuple[str, ...]:
+    """What stands behind the advice, and what no index can do."""
+    proof = [f"not validated: {advice.validate}"] if advice.validate and advice.proposals else []
+    return (*proof, *advice.notes)
+
+
+def headline(advice: Advice) -> str:
+    """The advice in a few words."""
+    if not advice.proposals:
+        return "no index would pay"
+    saved = sum(each.before - each.after for each in advice.proposals[:1])
+    first = advice.proposals[0]
+    if not first.gains:
+        return f"{counted(len(advice.proposals), 'index')} to try".replace("indexs", "indexes")
+    return f"{first.name} saves {percent(saved / first.before)} of the cost"
+
+
+def _nothing(advice: Advice) -> str:
+    if advice.rejected:
+        return f"no index would pay, {advice.planner}"
+    return "no index to propose: no scan of a large table searches for a part of it"
+
+
+def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, Styled | str]]:
+    if proposal.gains:
+        yield "cost", _cost(proposal)
+    if measured := [each for each in proposal.gains if each.after_ms is not None]:
+        yield "time", "; ".join(map(_time, measured))
+    yield "validated", _proof(proposal, advice)
+    if len(proposal.gains) > 1:
+        yield "serves", listed([each.statement for each in proposal.gains], 4)
+    rows = f"{count(proposal.size.rows)} rows"
+    yield "size", f"about {memory(proposal.size.bytes / _KB)} for {rows}"
+    yield "writes", _writes(proposal)
+    if proposal.replaces:
+        drops = ", ".join(proposal.replaces)
+        yield "replaces", f"{drops}: drop it CONCURRENTLY once the new one is there"
+    yield "model", proposal.model
+
+
+def _cost(proposal: Proposal) -> str:
+    saved = percent(1 - proposal.after / proposal.before) if proposal.before else "nothing"
+    return f"{count(proposal.before)} → {count(proposal.after)}, {saved} less"
+
+
+def _time(gain: Gain) -> str:
+    return f"{duration(gain.before_ms or 0.0)} → {duration(gain.after_ms or 0.0)}"
+
+
+def _proof(proposal: Proposal, advice: Advice) -> str:
+    match proposal.proof:
+        case Proof.MEASURED:
+            return "built, measured and rolled back on this server"
+        case Proof.PLANNED:
+            return advice.planner
+    return "no: nobody's planner was asked" if not advice.planner else "no: see the notes"
+
+
+def _writes(proposal: Proposal) -> str:
+    writes = proposal.writes
+    said = [f"each row written writes {percent(writes.overhead)} more"]
+    if writes.endangers_hot:
+        columns = listed(writes.columns)
+        said.append(
+            f"{percent(writes.hot)} of {count(writes.updated)} updates touch no index today; those"
+            f" that change {columns} then will"
+        )
+    elif not (writes.inserted or writes.updated or writes.deleted):
+        said.append("no write is counted since the statistics were reset")
+    return "; ".join(said)

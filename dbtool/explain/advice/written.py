@@ -1,0 +1,102 @@
+"""An index as SQL, as a line of a model, and as operations of a revision."""
+
+import json
+from dataclasses import dataclass
+
+from dbtool.explain.advice.candidate import Candidate, IndexKey
+from dbtool.explain.advice.tables import Table
+from dbtool.sql.text import quoted
+
+_LONGEST_NAME = 63
+_BLOCK = "with op.get_context().autocommit_block():"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The statements, the model's line, and the lines of a revision both ways."""
+
+    sql: tuple[str, ...]
+    model: str
+    upgrade: tuple[str, ...]
+    downgrade: tuple[str, ...]
+
+
+def write(candidate: Candidate, name: str, table: Table | None) -> Written:
+    """Write an index so that creating it lets others go on writing."""
+    model = f"Index({', '.join((_text(name), *map(_element, candidate.keys), *_named(candidate)))})"
+    if table is not None and table.kind == "p":
+        sql = _of_partitions(candidate, name, table)
+        upgrade = tuple(f"    op.execute({_text(each)})" for each in sql)
+    else:
+        sql = (candidate.sql(name),)
+        upgrade = (f"    {_operation(candidate, name)}",)
+    return Written(sql, model, (_BLOCK, *upgrade), _downgrade(candidate, name, table))
+
+
+def _of_partitions(candidate: Candidate, name: str, table: Table) -> tuple[str, ...]:
+    """CONCURRENTLY knows no partitioned table: each part first, and then the whole is valid."""
+    parent = candidate.sql(name, concurrently=False, on=f"ONLY {candidate.on}")
+    found = [parent]
+    for schema, part in table.parts:
+        own = f"{part[: _LONGEST_NAME - 1 - len(name)]}_{name}"[:_LONGEST_NAME]
+        found.append(candidate.sql(own, on=f"{quoted(schema)}.{quoted(part)}"))
+        found.append(
+            f"ALTER INDEX {quoted(candidate.schema)}.{quoted(name)}"
+            f" ATTACH PARTITION {quoted(schema)}.{quoted(own)}"
+        )
+    return tuple(found)
+
+
+def _operation(candidate: Candidate, name: str) -> str:
+    keys = ", ".join(map(_operand, candidate.keys))
+    rest = [*_schema(candidate), *_named(candidate, "sa.text"), "postgresql_concurrently=True"]
+    parts = [_text(name), _text(candidate.table), f"[{keys}]", *rest]
+    return f"op.create_index({', '.join(parts)})"
+
+
+def _downgrade(candidate: Candidate, name: str, table: Table | None) -> tuple[str, ...]:
+    parts = [_text(name), f"table_name={_text(candidate.table)}", *_schema(candidate)]
+    if table is not None and table.kind == "p":
+        return (f"op.drop_index({', '.join(parts)})",)
+    return (_BLOCK, f"    op.drop_index({', '.join((*parts, 'postgresql_concurrently=True'))})")
+
+
+def _schema(candidate: Candidate) -> tuple[str, ...]:
+    outside = candidate.schema not in ("", "public")
+    return (f"schema={_text(candidate.schema)}",) if outside else ()
+
+
+def _element(key: IndexKey) -> str:
+    return _operand(key, "text")
+
+
+def _operand(key: IndexKey, text: str = "sa.text") -> str:
+    """A column by name, anything else as SQL."""
+    plain = key.column and not (key.descending or key.nulls)
+    if plain:
+        return _text(key.column)
+    return f"{text}({_text(str(key))})"
+
+
+def _named(candidate: Candidate, text: str = "text") -> tuple[str, ...]:
+    """The keyword arguments, which Index and op.create_index share."""
+    operators = {
+        key.column: key.opclass
+        for key in candidate.keys
+        if key.opclass and key.column and not (key.descending or key.nulls)
+    }
+    said = ", ".join(f"{_text(column)}: {_text(name)}" for column, name in operators.items())
+    include = ", ".join(map(_text, candidate.include))
+    found = (
+        "unique=True" if candidate.unique else "",
+        f"postgresql_using={_text(candidate.method)}" if candidate.method != "btree" else "",
+        f"postgresql_ops={{{said}}}" if said else "",
+        f"postgresql_include=[{include}]" if include else "",
+        f"postgresql_where={text}({_text(candidate.predicate)})" if candidate.predicate else "",
+    )
+    return tuple(each for each in found if each)
+
+
+def _text(value: str) -> str:
+    """A string literal of Python, in double quotes as formatters write it."""
+    return json.dumps(value, ensure_ascii=False)
