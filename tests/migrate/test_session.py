@@ -19,6 +19,7 @@ from dbtool.scratch.server import Server
 from tests.migrate.conftest import Decoy, url
 from tests.migrate.projects import MIGRATE, Small, small
 from tests.processes import eventually
+from tests.proxy import proxy
 
 Open = Callable[[Target], Project]
 
@@ -200,3 +201,15 @@ def test_connections_are_closed(at: Open, application: ModuleType, database: Tar
     )
     with SyncConnection(database) as connection:
         assert eventually(lambda: connection.fetchval(others) == 0)
+
+
+def test_what_the_network_carries(at: Open, application: ModuleType, database: Target) -> None:
+    """A database may be far away: few questions, and none about what an array is made of."""
+    with proxy(database) as between:
+        application.engine = create_engine(url(between.target), poolclass=NullPool)  # type: ignore[attr-defined]
+        upgrade(at(between.target))
+        ours, theirs = between.connections
+    assert b"typeinfo" not in ours.sent
+    looks = ours.sent.count(b"pg_stat_get_activity") // 2 + ours.sent.count(b"behind AS") // 2
+    assert ours.after_login - 2 * looks <= 26
+    assert theirs.after_login <= 25
