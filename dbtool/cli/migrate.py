@@ -44,13 +44,11 @@ PANEL = "Migrations"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    shared = (DATABASE, WAITING, ALEMBIC)
     changing = (DATABASE, WAITING, DIRECT, LOCKING, ALEMBIC)
     running = (DATABASE, WAITING, DIRECT, LOCKING, RESUMING, ALEMBIC)
     command(app, PANEL, *running, JUDGED)(upgrade)
     command(app, PANEL, *running)(downgrade)
     command(app, PANEL, DATABASE, WAITING, without("-c", ALEMBIC), JUDGED)(current)
-    command(app, PANEL, *shared, JUDGED)(check)
     command(app, PANEL, *changing)(stamp)
     command(app, PANEL, *changing)(ensure_version)
     command(app, PANEL, *changing, name="ensure_version", hidden=True)(ensure_version)
@@ -263,33 +261,6 @@ def current(
         flags = as_flags(**{"--check-heads": check_heads, "--verbose": verbose})
         found = read(opened(call), call.progress, flags)
     return view_current.current(found, call.command, check_heads=check_heads, verbose=verbose)
-
-
-def check(
-    call: Call,
-    history: Annotated[
-        bool,
-        typer.Option(
-            "--history", help="Compare with what the revisions make, in a throwaway PostgreSQL."
-        ),
-    ] = False,
-) -> "Report":
-    """Compare the models with the database: exit 1 where they differ.
-
-    Uses env.py's own metadata and filters, as Alembic's check does. The models are built in a
-    throwaway PostgreSQL, so that both sides are compared as a server prints them, and each
-    difference says which side has it and which operation would end it.
-    """
-    from dbtool.migrate import view
-    from dbtool.migrate.drift import check as compare
-    from dbtool.migrate.replayed import check_history
-
-    with output.reserved():
-        if history:
-            found = check_history(opened(call, offline=True), call.progress)
-        else:
-            found = compare(opened(call), call.progress)
-    return view.drift(found, call.command)
 
 
 def stamp(

@@ -26,9 +26,10 @@ from dbtool.cli.options import (
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "migrate": (
-        *("upgrade", "downgrade", "current", "check", "stamp"),
+        *("upgrade", "downgrade", "current", "stamp"),
         *("ensure-version", "ensure_version"),
     ),
+    "check": ("check",),
     "status": ("status",),
     "revisions": ("history", "heads", "branches", "show", "revision", "merge", "edit"),
     "lint": ("lint",),

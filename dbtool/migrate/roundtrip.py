@@ -15,6 +15,7 @@ from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record
+from dbtool.migrate.rows import Fill
 from dbtool.migrate.runner import Runner
 from dbtool.migrate.script import read_history
 from dbtool.migrate.selection import Chosen, Wanted, choose, given
@@ -51,15 +52,17 @@ def round_trip(
     progress: Progress | None = None,
     *,
     server: Server | None = None,
+    fill: Fill | None = None,
 ) -> RoundTrip:
     """Try the revisions that are wanted: named, or those the main branch lacks, or the last.
 
-    Where a throwaway server runs already, it serves. Raises DbtoolError where the history
+    `fill` makes rows for the tables that a revision changes. Where a throwaway server runs
+    already, it serves. Raises DbtoolError where the history
     before them does not build.
     """
     told = progress or Silent()
     chosen = _chosen(project, wanted or Wanted())
-    trips = Trips(chosen.judged, chosen.needed, tell=_Advance(told))
+    trips = Trips(chosen.judged, chosen.needed, fill=fill, tell=_Advance(told))
     if not chosen.judged:
         return RoundTrip((), chosen.why, 0)
     with ExitStack() as stack:
@@ -70,7 +73,8 @@ def round_trip(
         major = server.binaries.major
     found = tuple(trips.found.values())
     tried = {each.revision for each in found}
-    untried = tuple(sorted(chosen.judged - tried)) if failed else ()
+    left = chosen.judged - tried if failed else frozenset()
+    untried = tuple(each for each in trips.order if each in left)
     return RoundTrip(found, chosen.why, major, untried)
 
 
@@ -81,7 +85,8 @@ def _chosen(project: Project, wanted: Wanted) -> Chosen:
     if wanted.revisions or (chosen.own and chosen.judged):
         return chosen
     last = choose(script, Wanted(("-1",)))
-    return replace(last, why=f"the last revision: {chosen.why}") if last.judged else last
+    because = chosen.why.removeprefix("all revisions ").strip("()")
+    return replace(last, why=f"the last revision ({because})") if last.judged else last
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class _Trips(Runner):
             script = loaded.script
             found = resolve(script, lambda: script._upgrade_revs("heads", heads))  # type: ignore[arg-type]
             steps = [each for each in found if each.revision.revision in trips.needed]
+            trips.order = tuple(each.revision.revision for each in steps)
             table = record.begin(context, heads, steps)
             context._ensure_version_table()
             return ThereAndBack(trips, table, context).steps(steps)

@@ -12,6 +12,7 @@ from dbtool.migrate.diff.catalogs import Change, How, changes
 from dbtool.migrate.statements import answer
 
 _VERSION = "SELECT pg_catalog.current_setting('server_version_num')"
+_IS_PLANNED = "SELECT count(*)::int FROM pg_catalog.pg_prepared_statements WHERE name = '{}'"
 _OURS = "nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
 _BESIDE = f"""
 WITH spaces AS MATERIALIZED (
@@ -64,14 +65,19 @@ class Reader:
     def __init__(self, connection: DBAPIConnection) -> None:
         self._connection = connection
         major = int(str(answer(connection, _VERSION)[0])) // 10000
-        execute(connection, f"PREPARE dbtool_stop AS {catalog.statement(major)}")
-        execute(connection, f"PREPARE dbtool_beside AS {_BESIDE}")
+        self._plans = {"dbtool_stop": catalog.statement(major), "dbtool_beside": _BESIDE}
 
     def __call__(self) -> Stop:
         """Two answers for any number of tables."""
-        found = catalog.parse(str(answer(self._connection, "EXECUTE dbtool_stop")[0]))
-        beside = json.loads(str(answer(self._connection, "EXECUTE dbtool_beside")[0]))
+        found = catalog.parse(self._said("dbtool_stop"))
+        beside = json.loads(self._said("dbtool_beside"))
         return Stop(found, {(kind, name): text for kind, name, text in beside})
+
+    def _said(self, name: str) -> str:
+        """One answer; a driver may forget every plan of the session with its own."""
+        if not answer(self._connection, _IS_PLANNED.format(name))[0]:
+            execute(self._connection, f"PREPARE {name} AS {self._plans[name]}")
+        return str(answer(self._connection, f"EXECUTE {name}")[0])
 
 
 def execute(connection: DBAPIConnection, sql: str) -> None:

@@ -10,12 +10,14 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from dbtool.migrate import stop
+from dbtool.catalog import Catalog
+from dbtool.migrate import rows, stop
 from dbtool.migrate.failure import is_refusal, told
 from dbtool.migrate.record import Step, Table, driver_connection
+from dbtool.migrate.rows import Fill
 from dbtool.migrate.statements import answer
 from dbtool.migrate.stop import Stop
-from dbtool.migrate.trip import Failure, Outcome, Trip, is_leak
+from dbtool.migrate.trip import Failure, Outcome, Rows, Trip, is_leak
 from dbtool.migrate.undoing import read as read_source
 
 _SESSION = """
@@ -33,13 +35,16 @@ class Trips:
     """The trips so far, over all runs of env.py that they take.
 
     `wanted` are the revisions to try, `needed` also those they stand on. Where a trip leaves
-    the database in a state that nobody knows, `unfinished` asks for another one.
+    the database in a state that nobody knows, `unfinished` asks for another one. With `fill`
+    what leads back does so once more with rows.
     """
 
     wanted: frozenset[str]
     needed: frozenset[str]
     found: dict[tuple[str, str], Trip] = field(default_factory=dict)
     unfinished: bool = False
+    fill: Fill | None = None
+    order: tuple[str, ...] = ()
     tell: Callable[[int, int], None] = lambda _done, _all: None
 
 
@@ -100,7 +105,7 @@ class ThereAndBack:
         begun, before = time.perf_counter(), self._before
         assert before is not None
         up = self._before = self._read()
-        attempt = _Attempt(script, self._named, planned, self.driver, self._read)
+        attempt = _Attempt(script, self._named, planned, self.driver, self._read, self.trips.fill)
         trip, is_known = attempt.run(self.context, before, up)
         key = (self.table.shown, script.revision)
         self.trips.found[key] = replace(trip, seconds=time.perf_counter() - begun)
@@ -118,9 +123,11 @@ class _Attempt:
         planned: Step,
         driver: DBAPIConnection,
         read: stop.Reader,
+        fill: Fill | None,
     ) -> None:
         self.script = script
         self.read = read
+        self.fill = fill
         self.named = named
         self.driver = driver
         self.trip = Trip(planned.revision, planned.message, planned.file, planned.version_table)
@@ -133,6 +140,8 @@ class _Attempt:
             if trip.failure is None and not self._is_in(transaction):
                 self.driver.commit()
                 return trip, not trip.again
+            if self.fill is not None and trip.outcome in _LEADS_BACK:
+                trip = replace(trip, rows=self._with_rows(self.fill, before, up))
             self.driver.rollback()
             ended = answer(self.driver, _ENDED.format(transaction))[0]
             self.driver.rollback()
@@ -152,6 +161,19 @@ class _Attempt:
             return replace(trip, outcome=outcome, failure=failure)
         trip = replace(trip, again=stop.between(up, self.read()))
         return replace(trip, outcome=_outcome(trip, self.script))
+
+    def _with_rows(self, fill: Fill, before: Stop, up: Stop) -> Rows | None:
+        """Both ways again, with rows in the tables that the revision changes."""
+        tables = changed_tables(before.catalog, up.catalog)
+        if not tables or self._way("downgrade"):
+            return None
+        filled = rows.put(self.driver, fill(before.catalog, tables))
+        kept = [each for each in before.catalog.tables if rows.name_of(each) in tables]
+        was = rows.held(self.driver, kept)
+        failure = self._way("upgrade") or self._way("downgrade")
+        if failure is not None:
+            return replace(filled, failure=failure)
+        return replace(filled, lost=tuple(rows.lost(was, rows.held(self.driver, kept))))
 
     def _way(self, name: str) -> Failure | None:
         """Run one of the two functions, with what is checked at the end of a transaction."""
@@ -173,6 +195,16 @@ class _Attempt:
         refused = failure.way == "refusal"
         outcome = Outcome.IRREVERSIBLE if refused else Outcome.DOWNGRADE_FAILS
         return replace(self.trip, outcome=outcome, failure=failure)
+
+
+_LEADS_BACK = (Outcome.REVERSIBLE, Outcome.LEAKS)
+
+
+def changed_tables(before: Catalog, up: Catalog) -> frozenset[str]:
+    """The tables that were there before, and are others or gone after."""
+    after = {(each.schema, each.name): each for each in up.tables}
+    differ = (each for each in before.tables if after.get((each.schema, each.name)) != each)
+    return frozenset(rows.name_of(each) for each in differ)
 
 
 def _outcome(trip: Trip, script: Script) -> Outcome:

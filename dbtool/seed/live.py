@@ -90,7 +90,7 @@ async def read(connection: Connection, names: Sequence[str]) -> Live:
     found = await catalog.read(connection, tables=names)
     relations: tuple[Table | View, ...] = (*found.tables, *found.views)
     by_name = {Name(each.schema, each.name): each for each in relations}
-    adapter = _Adapter(found)
+    adapter = Adapter(found)
     tables = [
         adapter.table(by_name[each.found], each)
         for each in sorted(found.named, key=lambda named: named.asked)
@@ -100,7 +100,7 @@ async def read(connection: Connection, names: Sequence[str]) -> Live:
     return Live(tuple(tables), missing, found.reader)
 
 
-class _Adapter:
+class Adapter:
     """Puts what the catalogue says into the shape rows are planned from."""
 
     def __init__(self, found: Catalog) -> None:

@@ -34,6 +34,7 @@ _PARTS = (
     ("index", "indexes"),
     ("trigger", "triggers"),
 )
+_TOLD_OF_COLUMN = "not null"
 _IDENTITY = frozenset({"schema", "name", "columns", "constraints", "indexes", "triggers"})
 
 
@@ -116,7 +117,9 @@ def _standing(relation: Any, attribute: str, moved: set[str]) -> Iterator[Any]:
     for part in getattr(relation, attribute, ()):
         if isinstance(part, cat.Index) and (part.constraint or moved & {*part.reads}):
             continue
-        if isinstance(part, cat.Constraint) and moved & {*part.columns}:
+        if isinstance(part, cat.Constraint) and (
+            part.kind == _TOLD_OF_COLUMN or moved & {*part.columns}
+        ):
             continue
         yield part
 
