@@ -38,6 +38,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "locks": ("locks",),
     "kill": ("kill",),
     "pool": ("pool",),
+    "top": ("top",),
     "seed": ("seed",),
     "demo": ("demo",),
     "init": ("init", "list-templates", "list_templates"),

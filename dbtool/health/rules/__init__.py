@@ -16,11 +16,14 @@ from dbtool.health.rules import (
     queue_behind_waiting_statement,
     replica_lags,
     slot_retains_wal,
+    statement_dominates,
     statement_runs_long,
+    statement_spills,
     transaction_held_idle,
     transaction_ids_run_out,
     transactions_leaked,
 )
+from dbtool.health.top import Top
 
 LOCKS: tuple[Rule[Locks], ...] = (
     queue_behind_waiting_statement,
@@ -53,3 +56,9 @@ SIGNS: tuple[Rule[Now], ...] = (
     statement_runs_long,
 )
 """What `now` judges beside the connections and locks."""
+
+TOP: tuple[Rule[Top], ...] = (
+    statement_dominates,
+    statement_spills,
+)
+"""What `top` judges."""

@@ -1,0 +1,191 @@
+"""top on real servers: what cost most within a window, and what sessions were at work on."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.health.rules import TOP
+from dbtool.health.statements import Cost, Counters, spent
+from dbtool.health.top import Top, Wish, read
+from dbtool.health.view_top import top_report
+from dbtool.render.screen import Screen
+from dbtool.render.terminal import render
+from tests.conftest import Dbtool
+from tests.health.waiting import waiting
+from tests.proxy import proxy
+
+SPILLING = "SELECT md5(g::text) FROM generate_series(1, 60000) g ORDER BY 1 OFFSET 59999 LIMIT 1"
+QUICK = "SELECT 'secret' || 1"
+
+
+@pytest.fixture
+def counting(database: Target) -> Target:
+    """A database in which statements are counted."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE EXTENSION pg_stat_statements")
+    return database
+
+
+@contextmanager
+def busy(target: Target, *statements: str) -> Iterator[None]:
+    """An application that runs these statements again and again, once each at least."""
+    over, begun = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with SyncConnection(target, application_name="api@web1:42") as connection:
+            connection.execute("SET work_mem = '64kB'")
+            while not over.is_set():
+                for statement in statements:
+                    connection.execute(statement)
+                begun.set()
+
+    application = threading.Thread(target=run)
+    application.start()
+    try:
+        assert begun.wait(10)
+        yield
+    finally:
+        over.set()
+        application.join(10)
+
+
+def of_here(top: Top) -> list[str]:
+    """The statements of this database: other tests run beside on the same server."""
+    assert top.window is not None
+    return [each.query for each in top.window.top if each.database == top.access.database]
+
+
+def shown(top: Top, width: int = 80) -> str:
+    """The report as plain text of that width."""
+    return render(top_report(top), Screen(width, color=False, drawing=False))
+
+
+def test_what_ended_in_the_window_is_ranked(counting: Target) -> None:
+    """By time, by calls and by what it spilled; nothing of ours is among them."""
+    with busy(counting, SPILLING, QUICK, QUICK):
+        seen = read(counting, Wish(0.6, most=100))
+        called = read(counting, Wish(0.3, "calls", most=100))
+    slow, quick = of_here(seen)[:2]
+    assert slow.startswith("SELECT md5(g::text) FROM generate_series($1, $2) g")
+    assert quick == "SELECT $1 || $2"
+    assert of_here(called)[:2] == [quick, slow]
+    assert not [each for each in of_here(seen) if "pg_sleep" in each or "json_build" in each]
+    assert seen.window is not None
+    first = next(each for each in seen.window.top if each.query == slow)
+    assert first.cost.temp_blocks > 0
+    assert 0 < first.cost.calls < 1000
+    assert first.share == first.cost.exec_ms / seen.window.exec_ms
+
+
+def test_the_profile_names_wait_application_and_statement(counting: Target) -> None:
+    """Of the sessions at work; literals are masked."""
+    with SyncConnection(counting) as connection:
+        connection.execute("CREATE TABLE t (a int)")
+        connection.execute("BEGIN; LOCK t")
+        with waiting(counting, "SELECT * FROM t WHERE a = 17", "api@web1:42"):
+            top = read(counting, Wish(1, profile=True))
+    found = [each for each in top.profile.work if each.database == counting.database]
+    assert [(each.wait, each.event, each.query) for each in found] == [
+        ("Lock", "relation", "SELECT * FROM t WHERE a = ?")
+    ]
+    assert (found[0].application, found[0].sessions) == ("api@web1:42", 1.0)
+    assert top.profile.looks == 10
+    assert "  1.0  Lock: relation  api " in " ".join(("", *shown(top).splitlines()))
+    assert "\nnext: dbtool locks\n" in shown(top)
+
+
+def test_each_look_is_a_new_one(counting: Target) -> None:
+    """A session that is at work half of the time is counted half of the time, about."""
+    with busy(counting, "SELECT pg_sleep(0.03)", "DO 'BEGIN END'"):
+        top = read(counting, Wish(1, profile=True))
+    ours = [each for each in top.profile.work if each.database == counting.database]
+    assert {each.event for each in ours} <= {"PgSleep", "ClientRead", ""}
+    assert 0 < sum(each.sessions for each in ours) <= 1
+
+
+def test_round_trips(counting: Target) -> None:
+    """The profile is one question; a window is four and one for every ten looks."""
+    with proxy(counting) as through:
+        read(through.target, Wish(1, profile=True))
+        read(through.target, Wish(0.2))
+        profile, window = through.connections
+    assert profile.after_login == 2
+    assert window.after_login <= 2 * 5
+
+
+def test_where_statements_are_not_counted(database: Target) -> None:
+    """What sessions do is told all the same, and what is missing with what mends it."""
+    top = read(database, Wish(0.2))
+    assert top.window is None
+    (unknown, *_) = top_report(top).unknowns
+    assert unknown.reason == "pg_stat_statements is loaded, but not installed in this database"
+    assert unknown.decide == "CREATE EXTENSION pg_stat_statements"
+    unloaded = replace(top, access=replace(top.access, loaded=False, schema=None))
+    (unknown, *_) = top_report(unloaded).unknowns
+    assert "not loaded" in unknown.reason
+    assert "restart the server; CREATE EXTENSION" in unknown.decide
+
+
+def test_a_plain_role(counting: Target) -> None:
+    """It is told how many statements and sessions it cannot see, and the grant."""
+    with SyncConnection(counting) as admin:
+        admin.execute("CREATE ROLE onlooker_top LOGIN")
+        admin.execute("GRANT USAGE ON SCHEMA public TO onlooker_top")
+    try:
+        with busy(counting, QUICK):
+            top = read(replace(counting, user="onlooker_top"), Wish(0.2))
+    finally:
+        with SyncConnection(counting) as admin:
+            admin.execute("REVOKE ALL ON SCHEMA public FROM onlooker_top")
+            admin.execute("DROP ROLE onlooker_top")
+    assert top.window is not None
+    assert top.window.hidden > 0
+    unknowns = top_report(top).unknowns
+    assert {each.rule for each in unknowns} == {"top.statements", "top.profile"}
+    assert {each.decide for each in unknowns} == {"GRANT pg_monitor TO onlooker_top"}
+
+
+def test_counters_that_begin_anew() -> None:
+    """After a reset what is there came since; a statement that did not run is left out."""
+    once, more = Cost(1, 5.0, 0.0, 1, 0, 0, 0), Cost(4, 9.0, 0.0, 4, 2, 1, 8)
+    keys = [(str(number), 10, 5) for number in range(4)]
+    before = Counters({keys[0]: once, keys[1]: more, keys[2]: more}, 0)
+    after = Counters({keys[0]: more, keys[1]: once, keys[2]: more, keys[3]: once}, 0)
+    assert spent(before, after, frozenset({"3"})) == {
+        keys[0]: Cost(3, 4.0, 0.0, 3, 2, 1, 8),
+        keys[1]: once,
+    }
+
+
+def test_rules(counting: Target) -> None:
+    """A server with little to do is not blamed; one statement that fills its time is named."""
+    with busy(counting, QUICK, "SELECT pg_sleep(0.05)"):
+        seen = read(counting, Wish(0.5, most=100))
+    assert seen.window is not None
+    quiet = replace(seen, window=replace(seen.window, exec_ms=0.04 * 1000 * seen.window.seconds))
+    assert [list(rule.check(quiet)) for rule in TOP] == [[], []]
+    with busy(counting, SPILLING):
+        seen = read(counting, Wish(0.5, most=100))
+    assert seen.window is not None
+    mine = tuple(each for each in seen.window.top if each.database == counting.database)
+    total = sum(each.cost.exec_ms for each in mine)
+    alone = replace(seen, window=replace(seen.window, top=mine, exec_ms=total))
+    found = [finding for rule in TOP for finding in rule.check(alone)]
+    assert {each.rule for each in found} == {"statement-dominates", "statement-spills"}
+    assert all(each.fix and each.fix.code.startswith("dbtool explain --qu") for each in found)  # type: ignore[union-attr]
+
+
+def test_the_command(counting: Target, dbtool: Dbtool) -> None:
+    """Ends well, fits 80 columns, and refuses windows that make no sense."""
+    url = counting.sqlalchemy_url()
+    ran = dbtool("top", "--url", url, "--window", "0.5", "--fail-on", "never")
+    assert (ran.code, ran.err) == (0, "watching for 0.5 s\n")
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert dbtool("top", "--url", url, "--window", "2h").err == (
+        "error: --window takes 0.5s to 10min\n"
+    )
