@@ -102,7 +102,7 @@ class Role(Base):
     description: Mapped[str | None]
     permissions: Mapped[list[str]] = mapped_column(server_default=text("'{}'::text[]"))
 
-    members: Mapped[list["UserRole"]] = relationship(back_populates="role")
+    members: Mapped[list["UserRole"]] = relationship(back_populates="role", passive_deletes=True)
 
 
 class UserRole(Base):

@@ -13,8 +13,9 @@ from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
-from dbtool.finding import Location
+from dbtool.finding import Fix, Location
 from dbtool.metadata import Models
+from dbtool.migrate.model_indexes import Served
 from dbtool.migrate.written import Written, dedented, last_name
 
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -22,17 +23,25 @@ _INSTALLED = {"site-packages", "dist-packages"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Something declared: its name as the team says it, and the statement where it stands."""
+    """Something declared: its name as the team says it, and the statement where it stands.
+
+    `near` is the statement to look at where something has none of its own.
+    """
 
     name: str
     written: Written | None
+    near: Written | None = None
 
     @property
     def location(self) -> Location:
         """Where a reader finds it."""
-        if self.written is None:
+        if (stands := self.written or self.near) is None:
             return Location(name=self.name)
-        return Location(self.written.file, self.written.line, self.name)
+        return Location(stands.file, stands.line, self.name)
+
+    def fix(self, code: str | None, label: str = "") -> Fix | None:
+        """The corrected statement, where there is one to correct."""
+        return Fix("python", code, label) if code else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,24 @@ class Declared:
     def of_relationship(self, relationship: "RelationshipProperty[object]") -> Place:
         """Where a relationship is declared."""
         owner, key = relationship.parent.class_, relationship.key
-        return Place(f"{owner.__name__}.{key}", self.attribute(owner, key))
+        name, written = f"{owner.__name__}.{key}", self.attribute(owner, key)
+        for other in () if written else relationship._reverse_property:
+            return Place(name, None, self.attribute(other.parent.class_, other.key))
+        return Place(name, written)
+
+    def of_index(self, table: Table, index: Served) -> Place:
+        """Where an index or constraint is declared: by its column, or among the table's own."""
+        name = self.name(table)
+        if len(index.columns) == 1 and index.columns[0] in table.columns:
+            place = self.of_column(table.columns[index.columns[0]])
+            keyword = "index" if index.kind == "index" else "unique"
+            if place.written is not None and place.written.argument(keyword) is not None:
+                return place
+        for mapper in self.mappers(table)[:1]:
+            arguments = self.attribute(mapper.class_, "__table_args__")
+            call = arguments.call_with(index.name, index.columns) if arguments else None
+            return Place(name, None, call or arguments or self._first_line(mapper.class_))
+        return Place(name, None, self._assigned(table))
 
     def of_metadata(self, metadata: MetaData) -> Place:
         """Where a metadata is declared: the base class that has it, or its own line."""

@@ -11,17 +11,57 @@ from dbtool.finding import Finding, Rule, rule_name
 from dbtool.metadata import Models
 from dbtool.migrate.declared import Declared
 from dbtool.migrate.rules import (
+    cascade_contradicts_key,
+    cascade_row_by_row,
+    collection_loaded_always,
+    default_evaluated_once,
+    delete_empties_required_key,
+    dynamic_relationship,
+    enum_name_shared,
+    enum_unnamed,
+    foreign_key_type_differs,
     foreign_key_unindexed,
+    index_covered_by_another,
+    json_not_binary,
+    mappers_not_configured,
+    mutable_default,
     naive_datetime,
+    naming_convention_missing,
     primary_key_indexed_again,
+    relationship_not_paired,
+    server_default_quoted,
+    set_null_on_required_column,
+    soft_delete_not_in_indexes,
+    version_column_unused,
 )
 from dbtool.report import listed
 
-_RULES: tuple[Rule[Declared], ...] = (
+RULES: tuple[Rule[Declared], ...] = (
     primary_key_indexed_again,
+    naming_convention_missing,
     naive_datetime,
+    mutable_default,
+    default_evaluated_once,
+    server_default_quoted,
+    enum_unnamed,
+    enum_name_shared,
+    json_not_binary,
+    index_covered_by_another,
     foreign_key_unindexed,
+    foreign_key_type_differs,
+    set_null_on_required_column,
+    delete_empties_required_key,
+    cascade_row_by_row,
+    cascade_contradicts_key,
+    relationship_not_paired,
+    collection_loaded_always,
+    dynamic_relationship,
+    version_column_unused,
+    soft_delete_not_in_indexes,
+    mappers_not_configured,
 )
+"""What is judged of the models alone."""
+
 _NAMED = 4
 
 
@@ -37,12 +77,12 @@ def choose(select: Sequence[str], ignore: Sequence[str]) -> "tuple[Rule[Declared
     """The rules selected, all where none is, without those ignored."""
     wanted = {*_known(select, "--select")} or set(names())
     left_out = {*_known(ignore, "--ignore")}
-    return tuple(each for each in _RULES if rule_name(each.__name__) in wanted - left_out)
+    return tuple(each for each in RULES if rule_name(each.__name__) in wanted - left_out)
 
 
 def names() -> tuple[str, ...]:
     """The names of the model rules."""
-    return tuple(rule_name(each.__name__) for each in _RULES)
+    return tuple(rule_name(each.__name__) for each in RULES)
 
 
 def _known(given: Iterable[str], option: str) -> Iterator[str]:

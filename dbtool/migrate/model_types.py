@@ -37,3 +37,16 @@ def compiled(expression: object) -> str:
 def is_integer(column: Column[object]) -> bool:
     """Whether it is an integer of some size."""
     return isinstance(real(column), types.Integer)
+
+
+def enum_of(column: Column[object]) -> types.Enum | None:
+    """The enumeration of a column or of the elements of its array, as it was declared."""
+    found: object = column.type
+    while not isinstance(found, types.Enum):
+        if isinstance(found, TypeDecorator):
+            found = found.impl_instance
+        elif isinstance(found, types.ARRAY):
+            found = found.item_type
+        else:
+            return None
+    return found

@@ -4,8 +4,9 @@ import ast
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
-_MAKERS = frozenset({"Column", "mapped_column", "Field", "relationship"})
+_MAKERS = frozenset({"Column", "mapped_column", "Field", "relationship", "Relationship"})
 """The calls that declare a column or a relationship, by the last part of their name."""
 
 
@@ -20,11 +21,7 @@ class Written:
     @property
     def tree(self) -> ast.stmt | None:
         """The statement as Python reads it; positions are those of `text`."""
-        try:
-            body = ast.parse(self.text).body
-        except SyntaxError:
-            return None
-        return body[0] if body else None
+        return _parsed(self.text)
 
     @property
     def call(self) -> ast.Call | None:
@@ -51,11 +48,33 @@ class Written:
         """The first part, from the outside in, that fits."""
         return next((each for each in self._nodes() if fits(each)), None)
 
+    def key_with_cascade(self) -> str | None:
+        """The statement with ON DELETE CASCADE on its foreign key."""
+        found = self.first(lambda node: isinstance(node, ast.Call) and _is_key(node.func))
+        if not isinstance(found, ast.Call):
+            is_field = self.made_by == "Field" and self.argument("foreign_key") is not None
+            return self.with_keyword("ondelete", '"CASCADE"') if is_field else None
+        said = next((each.value for each in found.keywords if each.arg == "ondelete"), None)
+        if said is not None:
+            return self.replaced(said, '"CASCADE"')
+        begun = self.source(found).removesuffix(")").rstrip(", \n")
+        return self.replaced(found, f'{begun}, ondelete="CASCADE")')
+
+    def call_with(self, name: str, words: tuple[str, ...]) -> "Written | None":
+        """The call in it whose first argument is a name, or whose arguments are these words."""
+        for node in self._nodes():
+            if not isinstance(node, ast.Call):
+                continue
+            given = tuple(each.value for each in node.args if isinstance(each, ast.Constant))
+            if given and (given[0] == name or given == words):
+                return Written(self.file, self.line + node.lineno - 1, self.source(node))
+        return None
+
     def source(self, node: ast.AST) -> str:
         """The text of one part."""
         return ast.get_source_segment(self.text, node) or ""
 
-    def replaced(self, node: ast.expr, code: str) -> str:
+    def replaced(self, node: ast.expr | ast.keyword, code: str) -> str:
         """The statement with other code in the place of one part."""
         return _spliced(self.text, _start(node), _end(node), code)
 
@@ -110,6 +129,16 @@ class Written:
         return self.replaced(statement.value, f"{made}(default={default}, {name}={value})")
 
 
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> ast.stmt | None:
+    """The same text is always the same nodes, so that one can be looked for among them."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return None
+    return body[0] if body else None
+
+
 def maker(node: ast.AST) -> str:
     """What a call declares a column or relationship by; "" for any other node."""
     return last_name(node.func) if isinstance(node, ast.Call) and is_maker(node.func) else ""
@@ -118,6 +147,10 @@ def maker(node: ast.AST) -> str:
 def is_maker(function: ast.expr) -> bool:
     """Whether a function declares columns or relationships."""
     return last_name(function) in _MAKERS
+
+
+def _is_key(function: ast.expr) -> bool:
+    return last_name(function) == "ForeignKey"
 
 
 def last_name(node: ast.AST) -> str:
