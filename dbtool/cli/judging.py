@@ -149,7 +149,7 @@ def baseline(call: Call, option: str, text: str | None) -> "Baseline | None":
     if _is_url(text):
         from dbtool.observe.baseline import dump
 
-        target = _target(call, option, text)
+        target = named_target(call, option, text)
         call.progress.step(f"Reading the schema of {target.shown}")
         return dump(target)
     from dbtool.sql.files import read
@@ -161,7 +161,8 @@ def _is_url(text: str) -> bool:
     return "://" in text or text.startswith("env:") or ("=" in text and not Path(text).exists())
 
 
-def _target(call: Call, option: str, text: str) -> "Target":
+def named_target(call: Call, option: str, text: str) -> "Target":
+    """The database that an option names."""
     from dbtool.database.url import parse
     from dbtool.settings.environments import resolve
 
@@ -176,7 +177,7 @@ def sizes(call: Call, text: str | None) -> "Sizes | None":
 
     if not _is_url(text):
         return family.read_file(Path(text))
-    target = _target(call, "--stats", text)
+    target = named_target(call, "--stats", text)
     call.progress.step(f"Reading the sizes of the tables of {target.shown}")
     return family.read(target)
 
@@ -186,7 +187,7 @@ def export(call: Call, path: Path, text: str | None) -> Report:
     from dbtool.lint.sizes import read, written
 
     output.check_writable(path)
-    target = _target(call, "--stats", text) if text is not None else call.target
+    target = named_target(call, "--stats", text) if text is not None else call.target
     found = read(target)
     output.write(written(found), path)
     return Report(

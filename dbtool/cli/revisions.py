@@ -6,23 +6,25 @@ import typer
 
 from dbtool.cli import output
 from dbtool.cli.command import Call, command
-from dbtool.cli.migrate import PANEL, REVISION, as_flags, checked, complete_revision, opened
-from dbtool.cli.options import ALEMBIC, DATABASE, WAITING
+from dbtool.cli.migrate import PANEL, REVISION, as_flags, checked, opened
+from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, WAITING
+from dbtool.cli.revision import BRANCH_LABEL, MESSAGE, REV_ID, revision
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.report import Report
 
 VERBOSE = typer.Option("--verbose", "-v", help="Show everything about each revision.")
-MESSAGE = typer.Option("--message", "-m", metavar="TEXT", help="What the revision does.")
-REV_ID = typer.Option("--rev-id", metavar="ID", help="The id to use instead of a random one.")
-BRANCH_LABEL = typer.Option("--branch-label", metavar="LABEL", help="A label for the new branch.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for body in (history, heads, branches, show, revision, merge, edit):
-        command(app, PANEL, DATABASE, WAITING, ALEMBIC)(body)
+    shared = (DATABASE, WAITING, ALEMBIC)
+    for body in (history, heads, branches, show):
+        command(app, PANEL, *shared)(body)
+    command(app, PANEL, *shared, JUDGED)(revision)
+    command(app, PANEL, *shared)(merge)
+    command(app, PANEL, *shared)(edit)
 
 
 def history(
@@ -114,59 +116,6 @@ def show(call: Call, revision: Annotated[str, REVISION]) -> "Report":
 
             found = read(opened(call, offline=True), checked(revision))
     return view_history.show(found, call.command)
-
-
-def revision(
-    call: Call,
-    message: Annotated[str | None, MESSAGE] = None,
-    autogenerate: Annotated[
-        bool,
-        typer.Option("--autogenerate", help="Fill it with what models and database differ in."),
-    ] = False,
-    sql: Annotated[bool, typer.Option("--sql", help="Run env.py without a database.")] = False,
-    head: Annotated[
-        str,
-        typer.Option(
-            "--head",
-            metavar="REVISION",
-            help="The revision it follows, or label@head.",
-            autocompletion=complete_revision,
-        ),
-    ] = "head",
-    splice: Annotated[
-        bool, typer.Option("--splice", help="Let it follow a revision that is no head.")
-    ] = False,
-    branch_label: Annotated[str | None, BRANCH_LABEL] = None,
-    version_path: Annotated[
-        str | None,
-        typer.Option("--version-path", metavar="DIR", help="Which of the version directories."),
-    ] = None,
-    rev_id: Annotated[str | None, REV_ID] = None,
-    depends_on: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--depends-on",
-            metavar="REVISION",
-            help="A revision of another branch it needs; may be repeated.",
-            autocompletion=complete_revision,
-        ),
-    ] = None,
-) -> "Report":
-    """Write a new revision file, empty or filled by comparing models and database."""
-    from dbtool.migrate import revision as family
-    from dbtool.migrate import view
-
-    wish = family.Wish(
-        message, head, splice, branch_label, version_path, rev_id, tuple(depends_on or ())
-    )
-    if sql and autogenerate:
-        raise UsageError("--autogenerate compares with a database, and --sql uses none")
-    with output.reserved():
-        if autogenerate:
-            created = family.autogenerate(opened(call), wish, call.progress)
-        else:
-            created = family.create(opened(call, offline=sql), wish, call.progress, sql=sql)
-    return view.created(created, call.command)
 
 
 def merge(

@@ -32,7 +32,7 @@ def brief(verdicts: Sequence[Verdict], sizes: Sizes | None = None) -> Brief:
     blocking = [each for each in effects if each.blocks]
     if blocking:
         strongest = max(each.lock for each in blocking)
-        others = f"{_who(strongest)} wait until it is done"
+        others = f"{_who(strongest)} wait until done"
     elif lock.blocks_writes:
         others = f"{_who(lock)} wait a moment"
     else:
@@ -44,7 +44,7 @@ def brief(verdicts: Sequence[Verdict], sizes: Sizes | None = None) -> Brief:
 
 
 def _who(lock: Lock) -> str:
-    return "reads and writes" if lock.blocks_reads else "writes"
+    return "all" if lock.blocks_reads else "writes"
 
 
 def _work(effect: Effect) -> Iterator[str]:

@@ -17,6 +17,11 @@ def string(text: str) -> str:
     return f'"{escaped}"'
 
 
+def final(name: str) -> str:
+    """A constraint's name as it is: the models' naming convention would change a plain text."""
+    return f"op.f({string(name)})"
+
+
 def schema_of(name: Name) -> str:
     """The argument that names the schema, with its comma, or nothing."""
     return f", schema={string(name.schema)}" if name.schema else ""

@@ -1,6 +1,6 @@
 """Alembic code about columns."""
 
-from dbtool.lint.code.calls import call, chain, execute, sql_name, string
+from dbtool.lint.code.calls import call, chain, execute, final, sql_name, string
 from dbtool.lint.schema import Name
 
 _PROOF = "_not_null_proof"
@@ -22,7 +22,7 @@ def drop_constraint(table: Name, constraint: str, kind: str) -> str:
     """Drop a constraint; `kind` is Alembic's word for it."""
     where = string(table.name)
     return call(
-        "drop_constraint", string(constraint), where, f"type_={string(kind)}", *within(table)
+        "drop_constraint", final(constraint), where, f"type_={string(kind)}", *within(table)
     )
 
 
@@ -35,7 +35,7 @@ def not_null_steps(table: Name, column: str, proof: str = "") -> tuple[str, ...]
     where, place = string(table.name), within(table)
     condition = string(f"{sql_name(column)} IS NOT NULL")
     lasting = "postgresql_not_valid=True"
-    added = call("create_check_constraint", string(name), where, condition, lasting, *place)
+    added = call("create_check_constraint", final(name), where, condition, lasting, *place)
     return (
         *(() if proof else (added,)),
         validate(table, name),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from dbtool.lint.code.calls import autocommit, call, chain, execute, sql_name, string
+from dbtool.lint.code.calls import autocommit, call, chain, execute, final, sql_name, string
 from dbtool.lint.code.columns import not_null_steps, validate, within
 from dbtool.lint.code.indexes import index_call
 from dbtool.lint.code.statements import Keyed, not_valid, with_argument
@@ -31,7 +31,7 @@ def add_check(table: Name, name: str, condition: str) -> str:
     """A check that looks at new rows only."""
     return call(
         "create_check_constraint",
-        string(name),
+        final(name),
         string(table.name),
         string(condition),
         "postgresql_not_valid=True",

@@ -1,6 +1,6 @@
 """Alembic code about partitions."""
 
-from dbtool.lint.code.calls import call, chain, execute, sql_name, string
+from dbtool.lint.code.calls import call, chain, execute, final, sql_name, string
 from dbtool.lint.code.columns import drop_constraint, validate, within
 from dbtool.lint.schema import Bound, Name
 
@@ -67,4 +67,4 @@ def excluded(keys: tuple[str, ...], bound: Bound) -> str:
 def _check(table: Name, name: str, condition: str) -> str:
     where, place = string(table.name), within(table)
     lasting = "postgresql_not_valid=True"
-    return call("create_check_constraint", string(name), where, string(condition), lasting, *place)
+    return call("create_check_constraint", final(name), where, string(condition), lasting, *place)

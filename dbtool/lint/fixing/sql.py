@@ -39,7 +39,7 @@ def _statement(call: ast.Call) -> str:
 
 def _text(given: Given, name: str) -> str:
     node = given.get(name)
-    if isinstance(node, ast.Call) and dotted(node.func) == "sa.text":
+    if isinstance(node, ast.Call) and dotted(node.func) in ("sa.text", "op.f"):
         node = node.args[0]
     if node is None or isinstance(node, ast.Constant):
         return text_of(node).replace("\\:", ":")

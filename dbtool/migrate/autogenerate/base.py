@@ -93,7 +93,7 @@ def base(project: Project, progress: Progress, live: Live | None) -> Iterator[Ba
         scratch = replace(project, target=target)
         progress.step("running the revisions in a throwaway PostgreSQL")
         try:
-            _replay(scratch, progress)
+            replay(scratch, progress)
         except DbtoolError as error:
             if live is None:
                 raise _unbuildable(error) from error
@@ -112,7 +112,8 @@ class _Replay(Session):
     verifies = False
 
 
-def _replay(scratch: Project, progress: Progress) -> None:
+def replay(scratch: Project, progress: Progress) -> None:
+    """Run every revision that a scratch database does not have."""
     allowed = Permission(Consent(yes=True, confirm_database=NAME))
     with quiet_alembic(), _Replay(scratch, progress) as session:
         session.carry_out(upgrading("heads", None), Action.UPGRADE, allowed, lambda *_: ())

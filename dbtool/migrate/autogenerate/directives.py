@@ -122,6 +122,12 @@ class Directives:
                 imports.update(autogen.imports or ())
                 yield text.rstrip()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the hooks have left no operation."""
+        scripts = self.comparison.generated_revisions
+        return not any(tuple(_leaves(one.ops)) for each in scripts for one in each.upgrade_ops_list)
+
     def kept(self) -> set[str]:
         """The titles of the changes that the hooks left as they were, or changed."""
         scripts = self.comparison.generated_revisions

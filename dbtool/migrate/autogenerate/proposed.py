@@ -17,7 +17,7 @@ _NULL = {
     "its comment differs": "comment",
 }
 
-Undo = Literal["yes", "without its rows", "no"]
+Undo = Literal["yes", "not its data", "no"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def proposed(difference: Difference, undo: str) -> Proposed:
     """A difference as the change that ends it."""
     undone: Undo = "yes" if undo else "no"
     if undo and difference.drops:
-        undone = "without its rows"
+        undone = "not its data"
     return Proposed(
         title(difference),
         difference.text,

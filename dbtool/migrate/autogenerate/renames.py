@@ -76,20 +76,22 @@ def candidates(sides: Sides, differences: Iterable[Difference]) -> tuple[Candida
     return tuple(chosen)
 
 
-def named(sides: Sides, differences: Iterable[Difference], flags: Sequence[str]) -> list[Candidate]:
-    """The renames that flags ask for; raises UsageError for one that the comparison has not."""
+def named(
+    sides: Sides, differences: Iterable[Difference], flags: Sequence[str]
+) -> dict[str, Candidate]:
+    """The renames that flags ask for; raises UsageError where the comparison has none of them."""
     found = tuple(differences)
     pairs = (*_tables(sides, found), *_columns(sides, found))
     by_flag = {each.flag: each for each in pairs} | {f"{e.old}:{e.new}": e for e in pairs}
-    unknown = [each for each in flags if each not in by_flag]
-    if unknown:
+    meant = {each: by_flag[each] for each in flags if each in by_flag}
+    if not meant:
         known = ", ".join(dict.fromkeys(each.flag for each in pairs)) or "none"
         raise UsageError(
-            f"--rename {unknown[0]} names nothing that is gone and new",
+            f"--rename {flags[0]} names nothing that is gone and new",
             detail=f"Possible are: {known}.",
             hint="It is --rename TABLE.OLD:NEW for a column, --rename OLD:NEW for a table.",
         )
-    return list(dict.fromkeys(by_flag[each] for each in flags))
+    return meant
 
 
 def _names(differences: Iterable[Difference], kind: str) -> list[str]:

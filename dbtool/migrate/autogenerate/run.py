@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from alembic.autogenerate import RevisionContext
+from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import UsageError
 from dbtool.migrate.autogenerate import foreign, renames
-from dbtool.migrate.autogenerate.base import Base, base, look_at
+from dbtool.migrate.autogenerate.base import Base, base, look_at, replay
 from dbtool.migrate.autogenerate.compared import WORDS, Compared, One, by_alembic, compared
 from dbtool.migrate.autogenerate.directives import Directives
 from dbtool.migrate.autogenerate.draft import Draft, drafted, placed
@@ -23,6 +25,7 @@ from dbtool.migrate.diff.catalogs import Change
 from dbtool.migrate.diff.scope import settle_schema
 from dbtool.migrate.difference import Difference, Uncompared
 from dbtool.migrate.environment import Loaded
+from dbtool.migrate.location import relative
 from dbtool.migrate.lookup import all_scripts, resolve, several_heads
 from dbtool.migrate.project import Project
 from dbtool.migrate.revision import Created, Wish, written
@@ -106,17 +109,21 @@ class Autogenerate:
         )  # fmt: skip
         return tuple(each for each in dict.fromkeys(found) if each not in self.refused)
 
-    def named(self, flags: Sequence[str]) -> list[Candidate]:
-        """The renames that flags ask for."""
-        one = self.compared.contexts[0]
-        return renames.named(one.sides, self.compared.differences, flags)
+    def rename_as_told(self, flags: Sequence[str]) -> None:
+        """Rename what flags name: tables first, since columns of theirs are known only then."""
+        left = list(dict.fromkeys(flags))
+        while left:
+            one = self.compared.contexts[0]
+            found = renames.named(one.sides, self.compared.differences, left)
+            self.rename([*found.values()])
+            left = [each for each in left if each not in found]
 
     def rename(self, chosen: Sequence[Candidate]) -> None:
         """Take something for renamed: what else differs is compared again."""
+        if chosen and not self.renamed:
+            self.scratch = self.base.copy("renamed")
         if not chosen:
             return
-        if not self.renamed:
-            self.scratch = self.base.copy("renamed")
         assert self.scratch.target is not None
         with SyncConnection(self.scratch.target) as connection:
             for each in chosen:
@@ -183,7 +190,7 @@ class Autogenerate:
         ]
         name = "the history" if self.base.replayed else "the database"
         return Proposal(
-            tuple(each for each in found if each.title in there),
+            tuple(self._counted(each) for each in found if each.title in there),
             name,
             left=tuple(each for each, kept in one if not each.operation and not kept),
             kept=tuple(dict.fromkeys(each for each, kept in one if kept)),
@@ -191,6 +198,44 @@ class Autogenerate:
             uncompared=self.compared.uncompared,
             drift=self.base.drift(),
         )
+
+    def _counted(self, change: Proposed) -> Proposed:
+        """A change with the rows that would go, as the planner of the database named sees them."""
+        if not change.key or self.base.live is None:
+            return change
+        kind, _, name = change.key.partition(":")
+        name = name.rpartition(".")[0] if kind == "drop-column" else name
+        schema, table = self.compared.contexts[0].sides.key(name)
+        found = self.base.live.catalog.table(table, schema)
+        rows = found.rows if found is not None else None
+        return change if rows is None else replace(change, rows=round(rows))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the hooks have left nothing to do."""
+        return self._directives is None or self._directives.is_empty
+
+    def places(self, draft: Draft) -> dict[str, str]:
+        """Where each file is to be, as people find it from where they are."""
+        assert self._directives is not None
+        comparison = self._directives.comparison
+        script = comparison.script_directory
+        found = {}
+        for directive in comparison.generated_revisions:
+            if (file := draft.files.get(str(directive.rev_id))) is not None:
+                directory = _directory(script, directive)
+                path = directory / file.relative_to(draft.directory)
+                found[str(directive.rev_id)] = relative(path)
+        return found
+
+    def remaining(self, draft: Draft) -> tuple[Difference, ...]:
+        """What would still differ once the draft has run; raises where it fails."""
+        project = draft.within(self.base.copy("ahead"))
+        replay(project, self.progress)
+        after = compared(project, self.base, self.progress)
+        found = [(each, one) for one in after.contexts for each in one.differences]
+        self.base.server.drop_database("ahead")
+        return tuple(each for each, one in found if each.operation and not _is_kept(each, one))
 
     def write(self, draft: Draft, proposal: Proposal) -> Created:
         """Put the files where the team's revisions are, and run its hooks."""
@@ -212,3 +257,14 @@ def _is_kept(difference: Difference, one: One) -> bool:
     used = {name, f"{schema}.{name}", f'"{name}"'}
     columns = (each for table in one.live.catalog.tables for each in table.columns)
     return not any(each.type.removesuffix("[]") in used for each in columns)
+
+
+def _directory(script: ScriptDirectory, directive: MigrationScript) -> Path:
+    """Where Alembic will put a file."""
+    if directive.version_path:
+        return Path(directive.version_path)
+    locations = [Path(each) for each in script._version_locations]
+    if len(locations) > 1:
+        heads = script.get_revisions(directive.head or "head")
+        locations = [Path(each.path).parent for each in heads if each is not None] or locations
+    return locations[0]
