@@ -16,6 +16,7 @@ from dbtool.errors import UsageError
 if TYPE_CHECKING:
     from dbtool.explain.examined import Explained
     from dbtool.explain.run import How
+    from dbtool.guard import Permission
     from dbtool.report import Report
 
 
@@ -91,10 +92,41 @@ def explain(
             help="Stop a statement after this time: by default 30 in development, else 10.",
         ),
     ] = None,
+    runs: Annotated[
+        int,
+        typer.Option(
+            "--runs",
+            metavar="N",
+            min=1,
+            max=100,
+            help="Run each statement so often: the first, the least and the median time, and what "
+            "reading the clock costs.",
+        ),
+    ] = 1,
+    allow_writes: Annotated[
+        bool,
+        typer.Option(
+            "--allow-writes",
+            help="Run also INSERT, UPDATE, DELETE and MERGE, and roll them back; what a rollback "
+            "does not undo is told before.",
+        ),
+    ] = False,
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="Run also what looks expensive or calls unknown functions."),
+        typer.Option(
+            "--yes",
+            help="Run also what looks expensive or calls unknown functions, and, in development, "
+            "what writes.",
+        ),
     ] = False,
+    confirm_database: Annotated[
+        str | None,
+        typer.Option(
+            "--confirm-database",
+            metavar="NAME",
+            help="Run what writes on a database that is not known to be for development.",
+        ),
+    ] = None,
     from_plan: Annotated[
         Path | None,
         typer.Option(
@@ -111,7 +143,7 @@ def explain(
     """Run a query safely and say where its time goes.
 
     It runs in a read-only transaction with time limits that is always rolled back; statements
-    that write are refused. Several statements are explained in order.
+    that write are refused without --allow-writes. Several statements are explained in order.
     """
     sources = {
         "a statement": sql,
@@ -139,9 +171,12 @@ def explain(
         parameters=(*_values(params), *(param or ())),
         generic=generic or (recorded and not param and params is None),
         sample=sample,
+        runs=runs,
+        writes=allow_writes,
     )
+    permission = call.permission(yes, confirm_database)
     if check:
-        return keeping.check_directory(call, sql, how, accept=accept, yes=yes)
+        return keeping.check_directory(call, sql, how, permission, accept=accept)
     if python is not None:
         text, how = _compiled(call, python, how)
     elif queryid is not None or activity is not None:
@@ -151,7 +186,7 @@ def explain(
     else:
         text, name = _script(file or STDIN)
         how = replace(how, file=name)
-    explained, report = _on_server(call, text, how, yes=yes)
+    explained, report = _on_server(call, text, how, permission)
     given = keeping.Given(file, params, loose=bool(param) or bool(how.bound))
     report = keeping.with_comparison(report, explained, compare)
     return keeping.keep(report, explained, save, text, given)
@@ -201,11 +236,13 @@ def _offline(path: Path, before: Path | None) -> "Report":
     return keeping.with_comparison(view.report(explained), explained, before)
 
 
-def _on_server(call: Call, sql: str, how: "How", *, yes: bool) -> "tuple[Explained, Report]":
+def _on_server(
+    call: Call, sql: str, how: "How", permission: "Permission"
+) -> "tuple[Explained, Report]":
     from dbtool.explain import run, view
 
     explained = run.explain(
-        call.target, sql, how=how, permission=call.permission(yes), progress=call.progress
+        call.target, sql, how=how, permission=permission, progress=call.progress
     )
     report = view.report(explained)
     if (refusal := view.refusal(explained)) is not None:

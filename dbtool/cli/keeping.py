@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dbtool.cli.command import Call
     from dbtool.explain.examined import Explained
     from dbtool.explain.run import How
+    from dbtool.guard import Permission
     from dbtool.report import Report
 
 PANEL = "Plans kept for comparison"
@@ -55,13 +56,13 @@ Accept = Annotated[
 
 
 def check_directory(
-    call: "Call", directory: str | None, how: "How", *, accept: bool, yes: bool
+    call: "Call", directory: str | None, how: "How", permission: "Permission", *, accept: bool
 ) -> "Report":
     """The report of `--check`."""
     from dbtool.explain.checking import Kit, check
     from dbtool.explain.view_changes import check_report
 
-    kit = Kit(call.target, call.permission(yes), call.progress, how)
+    kit = Kit(call.target, permission, call.progress, how)
     return check_report(check(Path(directory or "."), kit, accept=accept))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from dbtool.explain.estimates import Estimates
 from dbtool.explain.facts import Facts, TableFacts
 from dbtool.explain.plan import Node, Plan
+from dbtool.explain.runs import Runs
 from dbtool.explain.selftime import Times, measure
 
 WORTH_TELLING = 0.05
@@ -20,6 +21,7 @@ class Analysis:
     plan: Plan
     times: Times
     facts: Facts = field(default_factory=Facts)
+    runs: Runs | None = None
     estimates: Estimates = field(init=False, repr=False)
     ran: tuple[Node, ...] = field(init=False, repr=False)
     """The nodes that were executed."""
@@ -64,6 +66,6 @@ class Analysis:
         return self.facts.table(node.text("Schema"), node.relation)
 
 
-def analyse(plan: Plan, facts: Facts | None = None) -> Analysis:
-    """Measure a plan and put it beside the facts."""
-    return Analysis(plan, measure(plan), facts or Facts())
+def analyse(plan: Plan, facts: Facts | None = None, runs: Runs | None = None) -> Analysis:
+    """Measure a plan and put it beside the facts, and its other runs."""
+    return Analysis(plan, measure(plan), facts or Facts(), runs)

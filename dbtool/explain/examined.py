@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from dbtool.explain.plan import Plan
+from dbtool.explain.runs import Runs
 from dbtool.explain.selftime import Times
 from dbtool.finding import Finding, Unknown
 from dbtool.guard import Standing
@@ -13,6 +14,7 @@ class Examined:
     """One statement and its plan; `times` only where it was run.
 
     `values` are those it was given, where dbtool chose them; `generic` is the plan for any values.
+    `runs` are the times of all its executions, `remains` what a rollback of it left behind.
     `refused` says why it was not run although that was asked for.
 
     Reports carry the findings beside the data, each with its line, so JSON leaves them out here.
@@ -27,6 +29,8 @@ class Examined:
     refused: str = ""
     values: str = ""
     generic: Plan | None = None
+    runs: Runs | None = None
+    remains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

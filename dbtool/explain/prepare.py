@@ -23,6 +23,11 @@ class Prepared:
     values: tuple[str | None, ...] = ()
     open: tuple[str, ...] = ()
 
+    @property
+    def writes(self) -> bool:
+        """Whether running it does more than read."""
+        return self.traits.kind not in safety.RUNNABLE
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -45,12 +50,14 @@ class Script:
     notes: tuple[str, ...]
 
 
-def prepare(sql: str, given: Given, *, analyze: bool = True) -> Script:
+def prepare(sql: str, given: Given, *, analyze: bool = True, writes: bool = False) -> Script:
     """The statements to explain; UsageError where one cannot be, or there is none."""
     statements: list[Prepared] = []
     left_out: list[str] = []
     for piece in split(sql):
-        each = _prepared(piece, given, analyze=analyze) if piece.role is Role.STATEMENT else None
+        each = None
+        if piece.role is Role.STATEMENT:
+            each = _prepared(piece, given, analyze=analyze, writes=writes)
         if each is not None:
             statements.append(each)
         elif piece.role in (Role.META, Role.STATEMENT):
@@ -63,7 +70,7 @@ def prepare(sql: str, given: Given, *, analyze: bool = True) -> Script:
     return Script(tuple(statements), tuple(_notes(statements, left_out)))
 
 
-def _prepared(piece: Piece, given: Given, *, analyze: bool) -> Prepared | None:
+def _prepared(piece: Piece, given: Given, *, analyze: bool, writes: bool) -> Prepared | None:
     """The statement, without an EXPLAIN around it; None for transaction control."""
     text, line = piece.text, piece.line
     numbered = parameters.number(text)
@@ -75,7 +82,7 @@ def _prepared(piece: Piece, given: Given, *, analyze: bool) -> Prepared | None:
         found = traits(numbered.text, line)
     if found.kind in (Kind.TRANSACTION, Kind.EMPTY):
         return None
-    safety.check_kind(line, found.kind, analyze=analyze)
+    safety.check_kind(line, found.kind, analyze=analyze, writes=writes)
     if numbered.names and given.missing and not (given.words or given.bound):
         return Prepared(numbered.text, line, found, open=numbered.names)
     values = given.bound or parameters.assign(numbered.names, given.words)

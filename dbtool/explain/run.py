@@ -12,16 +12,18 @@ from dbtool.database.ended import ended
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, UsageError
-from dbtool.explain import facts, parameters, safety, sample
+from dbtool.explain import facts, parameters, safety, sample, writing
 from dbtool.explain.analysis import analyse
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.failures import misfit, tell
+from dbtool.explain.limits import LIMITS, LONGEST, Place
 from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Given, Prepared, Script, prepare
 from dbtool.explain.rules import RULES
+from dbtool.explain.runs import repeat
 from dbtool.explain.session import RefusedByServerError, Session, guarded
 from dbtool.finding import Finding, Location, judge
-from dbtool.guard import Classified, Need, Permission, Standing, classify
+from dbtool.guard import Action, Classified, Need, Permission, classify, permit
 from dbtool.ports import Progress, Silent
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class How:
 
     `bound` are values as a driver binds them. `generic` asks for the plan for any values too,
     `sample` for values from the statistics. `file` is where the statements were read from.
+    `runs` is how often each is run; `writes` lets those run that write, to be rolled back.
     """
 
     analyze: bool = True
@@ -43,29 +46,13 @@ class How:
     generic: bool = False
     sample: bool = False
     file: str | None = None
+    runs: int = 1
+    writes: bool = False
 
     @property
     def given(self) -> Given:
         """The values, which may be missing where they are not needed or looked up."""
         return Given(self.parameters, self.bound, self.generic or self.sample)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a statement is stopped, and from which estimated cost on it is not begun."""
-
-    seconds: float
-    cost: float
-
-
-LONGEST = 86_400.0
-"""Seconds a user may let a statement run."""
-
-LIMITS = {
-    Standing.DEVELOPMENT: Limits(30.0, 10_000_000),
-    Standing.UNKNOWN: Limits(10.0, 1_000_000),
-    Standing.PRODUCTION: Limits(10.0, 1_000_000),
-}
 
 
 def explain(
@@ -79,7 +66,7 @@ def explain(
     """Explain each statement of a text, in order; nothing of it stays in the database."""
     chosen = how or How()
     _check_timeout(chosen.timeout)
-    script = prepare(sql, chosen.given, analyze=chosen.analyze)
+    script = prepare(sql, chosen.given, analyze=chosen.analyze, writes=chosen.writes)
     runner = _Runner(chosen, permission or Permission(), progress or Silent())
     try:
         return asyncio.run(runner.run(target, script))
@@ -115,6 +102,8 @@ class _Runner:
         self._how = how
         self._permission = permission
         self._progress = progress
+        self._may_write = False
+        self._told: set[str] = set()
 
     async def run(self, target: Target, script: Script) -> Explained:
         """Log in, explain each statement in a transaction of its own, log out."""
@@ -122,11 +111,12 @@ class _Runner:
         marked, patience = self._permission.environment(target), Patience(target, self._progress)
         try:
             classified = await patience.first(classify(connection, target, marked))
+            place = Place(classified, target.database)
             statements = tuple(
                 [
                     examined
                     for each in script.statements
-                    for examined in await self._each(connection, each, classified, patience)
+                    for examined in await self._each(connection, each, place, patience)
                 ]
             )
             version = int(connection.get_server_version().major)
@@ -140,51 +130,67 @@ class _Runner:
         return Explained(statements, target.shown, version, classified.standing, script.notes)
 
     async def _each(
-        self,
-        connection: "Connection",
-        statement: Prepared,
-        classified: Classified,
-        patience: Patience,
+        self, connection: "Connection", statement: Prepared, place: Place, patience: Patience
     ) -> list[Examined]:
         """One statement: with the values given, with several found, or for any."""
-        found = [await self._one(connection, statement, classified, patience)]
+        found = [await self._one(connection, statement, place, patience)]
         if not self._how.sample or not statement.open:
             return found
         sets = await sample.values(connection, found[0].plan, statement.open)
         chosen = [(replace(statement, values=each.values, open=()), each.label) for each in sets]
         tried = [
-            replace(await self._one(connection, each, classified, patience), values=label)
+            replace(await self._one(connection, each, place, patience), values=label)
             for each, label in chosen
         ]
         return [*tried[:-1], replace(tried[-1], generic=found[0].plan)]
 
     async def _one(
-        self,
-        connection: "Connection",
-        statement: Prepared,
-        classified: Classified,
-        patience: Patience,
+        self, connection: "Connection", statement: Prepared, place: Place, patience: Patience
     ) -> Examined:
-        seconds = self._how.timeout or LIMITS[classified.standing].seconds
-        text = statement.text
+        text, writes = statement.text, statement.writes and self._how.analyze
+        seconds = self._how.timeout or place.seconds(writes=writes)
         if statement.line > 1:
             self._progress.step(f"explaining line {statement.line}")
         try:
-            async with guarded(connection, seconds, patience) as session:
+            async with guarded(connection, seconds, patience, runs=self._how.runs) as session:
                 if statement.open:
                     plan = await session.generic(text, statement.line, len(statement.open))
                     return Examined(text, statement.line, plan, values="any values")
-                planned = await self._plan(session, statement, classified)
-                if not planned.doubts:
+                planned = await self._plan(session, statement, place.classified)
+                if not planned.doubts and not writes:
                     return await self._examine(session, planned, statement)
+                left = await self._remains(session, planned, statement) if writes else ()
             # Outside the transaction: its locks would be kept while somebody thinks.
-            if not self._agreed(planned.doubts):
+            if planned.doubts and not self._agreed(planned.doubts):
                 why = " ".join(planned.doubts)
                 return Examined(planned.text, statement.line, planned.plan, refused=why)
-            async with guarded(connection, seconds, patience) as session:
-                return await self._examine(session, planned, statement)
+            if writes:
+                self._permit_writing(place, left)
+            async with guarded(
+                connection, seconds, patience, writes=writes, runs=self._how.runs
+            ) as session:
+                examined = await self._examine(session, planned, statement)
+                return replace(examined, remains=left)
         except RefusedByServerError as refused:
             raise await tell(refused.error, refused.sent, connection) from refused.error
+
+    async def _remains(
+        self, session: Session, planned: _Planned, statement: Prepared
+    ) -> tuple[str, ...]:
+        found = await writing.remains(session.connection, planned.plan, statement.traits.functions)
+        return tuple(found.told())
+
+    def _permit_writing(self, place: Place, left: tuple[str, ...]) -> None:
+        """Have somebody agree, once for all statements, who was told what will stay."""
+        for sentence in left:
+            if sentence not in self._told:
+                self._progress.note(sentence)
+        self._told.update(left)
+        if not self._may_write:
+            permission = self._permission
+            action = Action.EXPLAIN_WRITE
+            permit(action, place.classified, place.database, permission.consent, permission.ask)
+        self._may_write = True
 
     async def _plan(
         self, session: Session, statement: Prepared, classified: Classified
@@ -201,7 +207,7 @@ class _Runner:
             return _Planned(text, plan, facts.Facts())
         names = safety.called(plan).union(statement.traits.functions)
         known = await facts.read(session.connection, _tables(plan), names)
-        safety.check_functions(known)
+        safety.check_functions(known, writes=statement.writes)
         return _Planned(text, plan, known, tuple(self._doubts(known, plan, classified)))
 
     async def _examine(self, session: Session, planned: _Planned, statement: Prepared) -> Examined:
@@ -209,11 +215,16 @@ class _Runner:
         if not self._how.analyze:
             examined = Examined(planned.text, line, planned.plan)
         else:
-            analysis = analyse(await session.run(planned.text, line), planned.known)
+            runs = await repeat(
+                lambda timing: session.run(planned.text, line, timing=timing), self._how.runs
+            )
+            analysis = analyse(runs.plan, planned.known, runs)
             findings, unknowns = judge(RULES, analysis)
             findings = tuple(self._placed(finding, line) for finding in findings)
             times = analysis.times
-            examined = Examined(planned.text, line, analysis.plan, times, findings, unknowns)
+            examined = Examined(
+                planned.text, line, analysis.plan, times, findings, unknowns, runs=runs
+            )
         if not self._how.generic or not statement.values:
             return examined
         plan = await session.generic(statement.text, line, len(statement.values))

@@ -12,19 +12,26 @@ from dbtool.sql.classify import Kind
 RUNNABLE = frozenset({Kind.SELECT})
 """Kinds that only read."""
 
-PLANNABLE = RUNNABLE | {
-    Kind.SELECT_INTO,
-    Kind.SELECT_LOCKING,
-    Kind.WITH_DML,
-    Kind.INSERT,
-    Kind.UPDATE,
-    Kind.DELETE,
-    Kind.MERGE,
-    Kind.CREATE_TABLE_AS,
-    Kind.CREATE_MATERIALIZED_VIEW,
-    Kind.DECLARE_CURSOR,
-}
+WRITING = frozenset(
+    {
+        Kind.SELECT_INTO,
+        Kind.SELECT_LOCKING,
+        Kind.WITH_DML,
+        Kind.INSERT,
+        Kind.UPDATE,
+        Kind.DELETE,
+        Kind.MERGE,
+        Kind.CREATE_TABLE_AS,
+        Kind.CREATE_MATERIALIZED_VIEW,
+    }
+)
+"""Kinds that may be run and rolled back where somebody agreed to it."""
+
+PLANNABLE = RUNNABLE | WRITING | {Kind.DECLARE_CURSOR}
 """Kinds that PostgreSQL can plan without running."""
+
+NOT_RUN = "--no-analyze shows the plan without running the statement."
+ROLLED_BACK = "--allow-writes runs it and rolls it back."
 
 _BUILT_IN = re.compile(
     r"random.*|setseed|clock_timestamp|timeofday|gen_random_uuid|uuidv[47]|pg_sleep.*|pg_notify"
@@ -54,7 +61,7 @@ _QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
 """A name in quotes, which is kept, or a literal: what looks like a call in there is none."""
 
 
-def check_kind(line: int, kind: Kind, *, analyze: bool) -> None:
+def check_kind(line: int, kind: Kind, *, analyze: bool, writes: bool = False) -> None:
     """Refuse what cannot be explained, or not by running it."""
     place = f" on line {line}" if line > 1 else ""
     if kind not in PLANNABLE:
@@ -62,12 +69,12 @@ def check_kind(line: int, kind: Kind, *, analyze: bool) -> None:
             f"the statement{place} cannot be explained: it is {_article(kind)}",
             hint="Give a SELECT, INSERT, UPDATE, DELETE or MERGE statement.",
         )
-    if analyze and kind not in RUNNABLE:
+    if analyze and kind not in (RUNNABLE | WRITING if writes else RUNNABLE):
         raise UsageError(
             f"refused to run the statement{place}: it is {_article(kind)}",
             detail="To measure a statement PostgreSQL carries it out. A rollback does not undo"
             " all of it: sequences, table growth, WAL, what triggers reach outside.",
-            hint="--no-analyze shows the plan without running the statement.",
+            hint=NOT_RUN if writes or kind not in WRITING else f"{NOT_RUN[:-1]}; {ROLLED_BACK}",
         )
 
 
@@ -94,9 +101,13 @@ def _names(values: Iterable[object]) -> Iterator[str]:
                 yield name.replace('"', "")
 
 
-def lasting(facts: Facts) -> tuple[FunctionFacts, ...]:
-    """The functions that must not be run."""
-    return tuple(each for each in facts.volatile if _outlives(each))
+def lasting(facts: Facts, *, writes: bool = False) -> tuple[FunctionFacts, ...]:
+    """The functions that must not be run; who lets writes run lets them take numbers."""
+    return tuple(
+        each
+        for each in facts.volatile
+        if _outlives(each) and not (writes and _takes_a_number(each))
+    )
 
 
 def doubtful(facts: Facts, standing: Standing) -> tuple[FunctionFacts, ...]:
@@ -115,19 +126,23 @@ def doubtful(facts: Facts, standing: Standing) -> tuple[FunctionFacts, ...]:
     )
 
 
+def _takes_a_number(function: FunctionFacts) -> bool:
+    return (function.schema, function.name) == ("pg_catalog", "nextval")
+
+
 def _outlives(function: FunctionFacts) -> bool:
     if function.schema == "pg_catalog":
         return not _BUILT_IN.fullmatch(function.name)
     return function.schema == "cron" or bool(_LASTING.fullmatch(function.name))
 
 
-def check_functions(facts: Facts) -> None:
+def check_functions(facts: Facts, *, writes: bool = False) -> None:
     """Refuse functions whose work outlives the rollback."""
-    if found := lasting(facts):
+    if found := lasting(facts, writes=writes):
         raise UsageError(
             f"refused to run the statement: it calls {listed(found)}",
             detail="What that does is not undone by a rollback, or cannot be told from here.",
-            hint="--no-analyze shows the plan without running the statement.",
+            hint=NOT_RUN,
         )
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _PLANNED = "EXPLAIN (VERBOSE, FORMAT JSON) "
 LOCK_TIMEOUT = 2.0
 IDLE_TIMEOUT = 30.0
+LONGEST_TRANSACTION = 2_000_000.0
+"""Seconds; the server counts milliseconds in 32 bits."""
+
 GRACE = 5.0
 """Seconds beyond its timeout after which a server that says nothing is given up."""
 
@@ -42,6 +45,7 @@ class Session:
 
     connection: "Connection"
     seconds: float
+    writes: bool = False
 
     @property
     def major(self) -> int:
@@ -52,12 +56,21 @@ class Session:
         """Plan one statement without running it."""
         return await self._explain(_PLANNED, statement, line)
 
-    async def run(self, statement: str, line: int) -> Plan:
-        """Run one statement and see what happened."""
+    async def run(self, statement: str, line: int, *, timing: bool = True) -> Plan:
+        """Run one statement and see what happened; what it wrote is taken back at once."""
         options = ["ANALYZE", "VERBOSE", "BUFFERS", "SETTINGS", "FORMAT JSON"]
         if self.major >= 17:
             options.insert(-1, "MEMORY")
-        return await self._explain(f"EXPLAIN ({', '.join(options)}) ", statement, line)
+        if self.writes:
+            options.insert(-1, "WAL")
+        if not timing:
+            options.insert(-1, "TIMING OFF")
+        if self.writes:
+            await self.connection.execute("SAVEPOINT dbtool_run")
+        plan = await self._explain(f"EXPLAIN ({', '.join(options)}) ", statement, line)
+        if self.writes:
+            await self.connection.execute("ROLLBACK TO SAVEPOINT dbtool_run")
+        return plan
 
     async def generic(self, statement: str, line: int, parameters: int) -> Plan:
         """Plan one statement for any values, as a prepared statement run often is planned."""
@@ -111,11 +124,16 @@ def _type(parameter: asyncpg.Type) -> str:
 
 @asynccontextmanager
 async def guarded(
-    connection: "Connection", seconds: float, patience: Patience | None = None
+    connection: "Connection",
+    seconds: float,
+    patience: Patience | None = None,
+    *,
+    writes: bool = False,
+    runs: int = 1,
 ) -> AsyncIterator[Session]:
     """The transaction; whatever happens inside, nothing of it stays."""
-    session = Session(connection, seconds)
-    begins = connection.execute(_begin(session))
+    session = Session(connection, seconds, writes)
+    begins = connection.execute(_begin(session, runs))
     await (patience.first(begins) if patience else begins)
     try:
         yield session
@@ -124,13 +142,15 @@ async def guarded(
             await connection.execute("ROLLBACK")
 
 
-def _begin(session: Session) -> str:
+def _begin(session: Session, runs: int) -> str:
     limits = {
         "statement_timeout": session.seconds,
         "lock_timeout": LOCK_TIMEOUT,
         "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
     }
     if session.major >= 17:
-        limits["transaction_timeout"] = 2 * session.seconds + IDLE_TIMEOUT
+        whole = (runs + 1) * session.seconds + IDLE_TIMEOUT
+        limits["transaction_timeout"] = min(whole, LONGEST_TRANSACTION)
     settings = [f"SET LOCAL {name} = {value * 1000:.0f}" for name, value in limits.items()]
-    return "; ".join(["BEGIN READ ONLY", *settings, "SET LOCAL standard_conforming_strings = on"])
+    begin = "BEGIN READ WRITE" if session.writes else "BEGIN READ ONLY"
+    return "; ".join([begin, *settings, "SET LOCAL standard_conforming_strings = on"])

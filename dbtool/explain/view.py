@@ -8,11 +8,13 @@ from dbtool.errors import UsageError
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.plan import Plan
 from dbtool.explain.rows import estimate_table, plan_table
+from dbtool.explain.runs import Runs
 from dbtool.explain.selftime import Times
 from dbtool.explain.unjoined import unjoined
-from dbtool.explain.wording import count, duration, label, memory, title
+from dbtool.explain.wording import count, duration, label, memory, milliseconds, title
+from dbtool.explain.wording import times as times_of
 from dbtool.finding import Finding, Severity
-from dbtool.report import Cell, Report, Section, Styled, Text, facts, percent
+from dbtool.report import Cell, Column, Report, Section, Styled, Table, Text, facts, percent
 
 _BLOCK_KB = 8
 
@@ -56,6 +58,9 @@ def _verdict(examined: Examined) -> str:
     whole = plan.execution_ms if plan.execution_ms is not None else times.total_ms
     if plan.planning_ms and plan.planning_ms > max(whole, NOTICEABLE):
         return f"{duration(plan.planning_ms)} of planning, {duration(whole)} of running"
+    triggers = sum(trigger.time_ms for trigger in plan.triggers)
+    if triggers > times.total_ms and whole:
+        return f"{duration(whole)}: {percent(triggers / whole)} of the time goes into triggers"
     slowest = max(plan.nodes, key=lambda node: times.of(node).wall_ms)
     if not times.total_ms:
         return duration(whole)
@@ -79,12 +84,36 @@ def _all_sections(explained: Explained) -> Iterator[Section]:
             yield plan_table(examined.plan, examined.times, marks, name)
         if named := tuple(_facts(examined)):
             yield facts(named)
+        if examined.plan.triggers and examined.times is not None:
+            yield _triggers(examined.plan)
         if remarks := tuple(_remarks(examined)):
             yield Text("\n".join(remarks))
         if examined.generic is not None:
             yield estimate_table(examined.generic, "the plan for any values")
             yield Text(_compared(examined.plan, examined.generic))
         told += len(examined.findings)
+
+
+def _triggers(plan: Plan) -> Table:
+    """What is no node of the plan and still takes its time."""
+    rows = sorted(plan.triggers, key=lambda trigger: -trigger.time_ms)
+    return Table(
+        columns=(
+            Column("trigger", shrink=True),
+            Column("on"),
+            Column("calls", "right"),
+            Column("ms", "right"),
+        ),
+        rows=tuple(
+            (
+                trigger.constraint or trigger.name,
+                trigger.relation,
+                count(trigger.calls),
+                milliseconds(trigger.time_ms),
+            )
+            for trigger in rows
+        ),
+    )
 
 
 SPREAD = 10
@@ -151,9 +180,41 @@ def _facts(examined: Examined) -> Iterator[tuple[str, str]]:
         size = memory(touched * _BLOCK_KB)
         said = f"{count(touched)} ({size}), {count(read)} from outside shared buffers"
         yield "blocks", said + _reading(plan)
+    if plan.root.number("WAL Bytes"):
+        yield "WAL", _wal(plan)
+    if examined.runs is not None and len(examined.runs.times_ms) > 1:
+        yield "runs", _runs(examined.runs)
+        if examined.runs.untimed_ms is not None:
+            yield "clock", _clock(examined.runs)
     if plan.settings:
         changed = ", ".join(f"{key} = {value}" for key, value in plan.settings.items())
         yield "settings", changed
+
+
+def _wal(plan: Plan) -> str:
+    size = memory(max(plan.root.number("WAL Bytes") / 1024, 1))
+    said = f"{size} in {times_of(plan.root.number('WAL Records'), 'record')}"
+    images = plan.root.number("WAL FPI")
+    return f"{said}, {times_of(images, 'whole page')} in it" if images else said
+
+
+def _runs(runs: Runs) -> str:
+    kind = "cold, from outside shared buffers" if runs.cold else "as warm as the rest"
+    return (
+        f"{len(runs.times_ms)}: first {duration(runs.first)} ({kind}),"
+        f" then least {duration(runs.least)}, median {duration(runs.median)}; the plan is of the"
+        " median"
+    )
+
+
+def _clock(runs: Runs) -> str:
+    assert runs.untimed_ms is not None
+    share = (
+        f"{percent(runs.clock)} of the time above is the clock"
+        if runs.clock >= 0.05
+        else ("the clock takes nothing worth speaking of")
+    )
+    return f"{duration(runs.untimed_ms)} without a clock at every node: {share}"
 
 
 def _reading(plan: Plan) -> str:
@@ -182,6 +243,8 @@ def _remarks(examined: Examined) -> Iterator[str]:
         for join in unjoined(examined.plan):
             yield f"no condition joins {', '.join(join.left)} with {', '.join(join.right)}"
     if examined.times is not None:
+        if examined.remains:
+            yield f"rolled back; {'; '.join(examined.remains)}"
         yield from _inside(examined, examined.times)
         yield from _doubts(examined.times)
 
