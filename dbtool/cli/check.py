@@ -44,6 +44,26 @@ def check(
             help="Run revisions up, down and up again there, and compare the schema at each stop.",
         ),
     ] = False,
+    models: Annotated[
+        bool,
+        typer.Option("--models", help="Judge what the models say themselves, without a database."),
+    ] = False,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--select",
+            metavar="RULE",
+            help="With --models: ask only these rules, with commas or repeated.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            metavar="RULE",
+            help="With --models: do not ask these rules.",
+        ),
+    ] = None,
 ) -> "Report":
     """Compare the models with the database: exit 1 where they differ.
 
@@ -53,17 +73,24 @@ def check(
 
     With --roundtrip it proves that revisions lead back, with rows too: each runs up, down and
     up again in a throwaway PostgreSQL. Neither that nor --history needs a database.
+
+    With --models it judges the models alone: foreign keys without an index, times without a
+    zone, defaults shared by all rows, cascades that contradict each other, and more.
     """
+    from dbtool.cli import judging, modelling
     from dbtool.migrate import view
     from dbtool.migrate.drift import check as compare
     from dbtool.migrate.replayed import check_history
 
     if revisions and not roundtrip:
         raise UsageError("revisions are for --roundtrip", hint="dbtool check --roundtrip RANGE")
-    if roundtrip and history:
-        raise UsageError("give --history or --roundtrip, not both at once")
+    _refuse_several(**{"--history": history, "--roundtrip": roundtrip, "--models": models})
+    if (select or ignore) and not models:
+        raise UsageError(f"{'--select' if select else '--ignore'} is for --models")
     call.runs_long()
     with output.reserved():
+        if models:
+            return modelling.judged(call, judging.parted(select), judging.parted(ignore))
         if roundtrip:
             return _round_trip(call, tuple(revisions or ()))
         if history:
@@ -71,6 +98,12 @@ def check(
         else:
             found = compare(opened(call), call.progress)
     return view.drift(found, call.command)
+
+
+def _refuse_several(**given: bool) -> None:
+    names = [name for name, used in given.items() if used]
+    if len(names) > 1:
+        raise UsageError(f"give {' or '.join(names)}, not both at once")
 
 
 def _round_trip(call: Call, revisions: tuple[str, ...]) -> "Report":

@@ -205,14 +205,15 @@ def rules(call: Call, select: Sequence[str] | None, ignore: Sequence[str] | None
 
     keys = call.settings.keys
     if select:
-        return choose(_parted(select), _parted(ignore or ()))
+        return choose(parted(select), parted(ignore))
     if ignore:
-        return choose(keys.lint_select, _parted(ignore), ("lint.select", "--ignore"))
+        return choose(keys.lint_select, parted(ignore), ("lint.select", "--ignore"))
     return choose(keys.lint_select, keys.lint_ignore, ("lint.select", "lint.ignore"))
 
 
-def _parted(given: Sequence[str]) -> list[str]:
-    return [name for each in given for name in each.split(",") if name.strip()]
+def parted(given: Sequence[str] | None) -> list[str]:
+    """The names an option gives, with commas or repeated."""
+    return [name for each in given or () for name in each.split(",") if name.strip()]
 
 
 def measured(call: Call, found: Found, major: int | None, start: "Baseline | None") -> "Measured":

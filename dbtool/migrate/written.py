@@ -50,7 +50,7 @@ class Written:
 
     def key_with_cascade(self) -> str | None:
         """The statement with ON DELETE CASCADE on its foreign key."""
-        found = self.first(lambda node: isinstance(node, ast.Call) and _is_key(node.func))
+        found = self.named("ForeignKey")
         if not isinstance(found, ast.Call):
             is_field = self.made_by == "Field" and self.argument("foreign_key") is not None
             return self.with_keyword("ondelete", '"CASCADE"') if is_field else None
@@ -69,6 +69,15 @@ class Written:
             if given and (given[0] == name or given == words):
                 return Written(self.file, self.line + node.lineno - 1, self.source(node))
         return None
+
+    def named(self, *names: str) -> ast.expr | None:
+        """The first call of one of these names, or the name itself where it is not called."""
+
+        def calls(node: ast.AST) -> bool:
+            return isinstance(node, ast.Call) and last_name(node.func) in names
+
+        found = self.first(calls) or self.first(lambda node: last_name(node) in names)
+        return found if isinstance(found, ast.expr) else None
 
     def source(self, node: ast.AST) -> str:
         """The text of one part."""
@@ -147,10 +156,6 @@ def maker(node: ast.AST) -> str:
 def is_maker(function: ast.expr) -> bool:
     """Whether a function declares columns or relationships."""
     return last_name(function) in _MAKERS
-
-
-def _is_key(function: ast.expr) -> bool:
-    return last_name(function) == "ForeignKey"
 
 
 def last_name(node: ast.AST) -> str:

@@ -42,7 +42,6 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.migrate.declared import Declared, Place
 from dbtool.migrate.model_types import enum_of
-from dbtool.migrate.written import last_name
 
 NAME = rule_name(__name__)
 
@@ -64,9 +63,7 @@ def _singular(owner: str) -> str:
 def _finding(place: Place, name: str) -> Finding:
     code, written = None, place.written
     if written is not None:
-        found = written.first(
-            lambda node: isinstance(node, ast.Call) and last_name(node.func) in ("Enum", "ENUM")
-        )
+        found = written.named("Enum", "ENUM")
         if isinstance(found, ast.Call):
             begun = written.source(found).removesuffix(")").rstrip(", \n")
             code = written.replaced(found, f'{begun}, name="{name}")')

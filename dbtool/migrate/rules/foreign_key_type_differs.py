@@ -44,7 +44,6 @@ class Book(Base):
 ```
 """
 
-import ast
 from collections.abc import Iterator
 
 from sqlalchemy import Column, types
@@ -53,7 +52,6 @@ from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.migrate.declared import Declared, Place
 from dbtool.migrate.model_keys import foreign_keys
 from dbtool.migrate.model_types import ddl, real
-from dbtool.migrate.written import last_name
 
 NAME = rule_name(__name__)
 _UNBOUNDED = 10**9
@@ -113,11 +111,7 @@ def _corrected(place: Place, mine: Column[object], theirs: Column[object]) -> st
     written, wanted = place.written, repr(theirs.type).removesuffix("()")
     if written is None:
         return None
-    name = type(mine.type).__name__
-    found = written.first(
-        lambda node: isinstance(node, ast.Call) and last_name(node.func) == name
-    ) or written.first(lambda node: last_name(node) == name)
-    if isinstance(found, ast.expr):
+    if (found := written.named(type(mine.type).__name__)) is not None:
         return written.replaced(found, wanted)
     keyword = "sa_type" if written.made_by == "Field" else "type_"
     return written.with_keyword(keyword, wanted)

@@ -35,7 +35,6 @@ class Event(Base):
 ```
 """
 
-import ast
 from collections.abc import Iterator
 
 from sqlalchemy import Column, types
@@ -45,7 +44,6 @@ from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.migrate.declared import Declared, Place
 from dbtool.migrate.model_indexes import serving
 from dbtool.migrate.model_types import real
-from dbtool.migrate.written import last_name
 
 NAME = rule_name(__name__)
 
@@ -56,7 +54,8 @@ def check(declared: Declared) -> Iterator[Finding]:
         indexed = {name for each in serving(table) for name in each.columns}
         for column in table.columns:
             if _is_text(column):
-                yield _finding(declared.of_column(column), column.name in indexed)
+                place, kind = declared.of_column(column), type(column.type).__name__
+                yield _finding(place, kind, indexed=column.name in indexed)
 
 
 def _is_text(column: Column[object]) -> bool:
@@ -64,7 +63,7 @@ def _is_text(column: Column[object]) -> bool:
     return isinstance(kind, types.JSON) and not isinstance(kind, JSONB)
 
 
-def _finding(place: Place, indexed: bool) -> Finding:
+def _finding(place: Place, kind: str, *, indexed: bool) -> Finding:
     reason = "DISTINCT, GROUP BY and UNION over the column fail"
     if indexed:
         reason = "it is indexed, and json has no operator class for that"
@@ -75,18 +74,16 @@ def _finding(place: Place, indexed: bool) -> Finding:
         certainty=Certainty.DECLARED,
         evidence=(reason,),
         location=place.location,
-        fix=place.fix(_corrected(place), "from sqlalchemy.dialects.postgresql import JSONB"),
+        fix=place.fix(_corrected(place, kind), "from sqlalchemy.dialects.postgresql import JSONB"),
     )
 
 
-def _corrected(place: Place) -> str | None:
+def _corrected(place: Place, kind: str) -> str | None:
     if (written := place.written) is None:
         return None
-    call = written.first(lambda node: isinstance(node, ast.Call) and last_name(node.func) == "JSON")
-    found = call or written.first(lambda node: last_name(node) == "JSON")
-    if isinstance(found, ast.expr):
-        arguments = written.source(found).partition("(")[2] if call else ""
-        return written.replaced(found, f"JSONB({arguments}" if arguments else "JSONB")
-    if written.made_by == "Field" or "Mapped[" not in written.text:
+    if (found := written.named(kind)) is not None:
+        arguments = written.source(found).partition("(")[2].removesuffix(")")
+        return written.replaced(found, f"JSONB({arguments})" if arguments else "JSONB")
+    if written.made_by == "Field":
         return written.with_keyword("sa_type", "JSONB")
-    return written.with_keyword("type_", "JSONB")
+    return written.with_keyword("type_", "JSONB") if "Mapped[" in written.text else None

@@ -47,7 +47,7 @@ from sqlalchemy import Column, MetaData, types
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.migrate.declared import Declared, Place
 from dbtool.migrate.model_types import real
-from dbtool.migrate.written import Written, last_name
+from dbtool.migrate.written import Written
 from dbtool.report import counted, listed
 
 NAME = rule_name(__name__)
@@ -101,22 +101,16 @@ def _finding(place: Place) -> Finding:
 def _corrected(written: Written | None) -> str | None:
     if written is None:
         return None
-    found = written.first(lambda node: _names_type(node) and isinstance(node, ast.Call))
-    found = found or written.first(_names_type)
+    found = written.named(*_TYPES)
     if isinstance(found, ast.Call):
         inner = Written(written.file, written.line, written.source(found))
         rest = inner.text.removesuffix(")").rstrip(", ").replace("timezone=False", "")
         joint = "" if rest.endswith("(") else ", "
         return written.replaced(found, f"{rest}{joint}timezone=True)")
-    if isinstance(found, ast.expr):
+    if found is not None:
         return written.replaced(found, f"{written.source(found)}(timezone=True)")
     keyword = {"Field": "sa_type", "mapped_column": "type_", "Column": "type_"}
     return written.with_keyword(keyword.get(written.made_by, "sa_type"), "DateTime(timezone=True)")
-
-
-def _names_type(node: ast.AST) -> bool:
-    name = last_name(node.func) if isinstance(node, ast.Call) else last_name(node)
-    return name in _TYPES
 
 
 def _of_base(base: Place, places: list[Place]) -> Finding:

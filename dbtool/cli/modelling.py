@@ -1,0 +1,21 @@
+"""Judge what the models say themselves, and what pending revisions take from released ones."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dbtool.cli.command import Call
+
+if TYPE_CHECKING:
+    from dbtool.report import Report
+
+
+def judged(call: Call, select: Sequence[str], ignore: Sequence[str]) -> "Report":
+    """The models that the settings name, before the rules; no database is asked."""
+    from dbtool.metadata import load
+    from dbtool.migrate import view_models
+    from dbtool.migrate.model_rules import choose, judge
+
+    settings = call.settings
+    models = load(settings.models, settings.root, settings.alembic_config)
+    rules = choose(select, ignore)
+    return view_models.models(judge(models, select, ignore), models, len(rules), call.command)
