@@ -7,9 +7,17 @@ from typing import Literal
 from dbtool.lint.schema import Bound, Column, Constraint, Expression, Index, Name, Type
 
 
+@dataclass(frozen=True, slots=True)
+class Like:
+    """LIKE of another table, with the words behind INCLUDING in lower case."""
+
+    table: Name
+    including: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTable:
-    """CREATE TABLE; `likes` are the tables it takes columns from."""
+    """CREATE TABLE; `likes` are the tables it takes columns from, and what else of them."""
 
     table: Name
     columns: tuple[Column, ...] = ()
@@ -22,7 +30,7 @@ class CreateTable:
     partition_of: Name | None = None
     bound: Bound | None = None
     inherits: tuple[Name, ...] = ()
-    likes: tuple[Name, ...] = ()
+    likes: tuple[Like, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,7 @@ class AddColumn:
     column: Column
     constraints: tuple[Constraint, ...] = ()
     if_not_exists: bool = False
+    only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +98,7 @@ class SetDefault:
     table: Name
     column: str
     default: Expression | None = None
+    only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +137,14 @@ class ChangeIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddConstraint:
-    """ALTER TABLE … ADD CONSTRAINT; also ADD … USING INDEX."""
+    """ALTER TABLE … ADD CONSTRAINT; also ADD … USING INDEX.
+
+    `only` says that partitions and children are left alone.
+    """
 
     table: Name
     constraint: Constraint
+    only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -448,9 +462,15 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoBlock:
-    """DO; what it does is not known."""
+    """DO; the actions of the statements written out in it follow.
+
+    `maybe` has the places, counted from the one behind it, of those that a branch, a loop or a
+    handler decides over. `hidden` says what of it nobody can read.
+    """
 
     text: str = field(default="", repr=False)
+    maybe: frozenset[int] = frozenset()
+    hidden: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

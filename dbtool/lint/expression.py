@@ -23,7 +23,7 @@ class Type:
     """A type as it was written; built-in ones have PostgreSQL's internal name and no schema.
 
     `integer` is `int4`, `char(3)` is `bpchar` with the modifier 3, `interval(3)` has only the
-    precision among its modifiers.
+    precision among its modifiers; `interval year to month` has its fields as a negative mask.
     """
 
     name: str
@@ -45,11 +45,30 @@ class Type:
         # Without a length bpchar has no limit, whereas char is char(1).
         bare = self.name == "bpchar" and not self.modifiers
         word = self.name if bare else _WORDS.get(self.name, self.name)
-        within = f"({','.join(map(str, self.modifiers))})" if self.modifiers else ""
+        fields = tuple(each for each in self.modifiers if each < 0 and word == "interval")
+        rest = self.modifiers[len(fields) :]
+        word += f" {interval_fields(-fields[0])}" if fields else ""
+        within = f"({','.join(map(str, rest))})" if rest else ""
         if word.startswith("time") and " " in word:
             word, zone = word.split(" ", 1)
             within += f" {zone}"
         return (f"{self.schema}." if self.schema else "") + word + within + "[]" * self.array
+
+
+_FIELDS = (("year", 2), ("month", 1), ("day", 3), ("hour", 10), ("minute", 11), ("second", 12))
+"""The fields of an interval from the longest, and the bit each has in its mask."""
+
+
+def interval_fields(mask: int) -> str:
+    """The fields that an interval is restricted to, as `hour to minute`."""
+    found = [word for word, bit in _FIELDS if mask & (1 << bit)]
+    return " to ".join(dict.fromkeys((found[0], found[-1]))) if found else ""
+
+
+def shortest_field(modifiers: tuple[int, ...]) -> int:
+    """The place of the shortest field that an interval keeps, counted from the longest."""
+    mask = -modifiers[0] if modifiers and modifiers[0] < 0 else 1 << _FIELDS[-1][1]
+    return max((place for place, (_, bit) in enumerate(_FIELDS) if mask & (1 << bit)), default=0)
 
 
 _TYPES = """
@@ -82,6 +101,7 @@ _WORDS = {
     "timestamptz": "timestamp with time zone",
     "timetz": "time with time zone",
     "varbit": "bit varying",
+    "char": '"char"',
 }
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
-from dbtool.lint.actions import Action, Rename, SetVariable, Transaction
+from dbtool.lint.actions import Action, DoBlock, Rename
 from dbtool.lint.allow import allowances
 from dbtool.lint.course import course
-from dbtool.lint.effects import State, absent, effect_of, references
+from dbtool.lint.effects import State, absent, references
 from dbtool.lint.linted import Linted as Linted
 from dbtool.lint.linted import Outcome, Verdict
 from dbtool.lint.plainly import in_words
@@ -17,6 +17,7 @@ from dbtool.lint.replay import apply
 from dbtool.lint.rules import COMMENT_RULES, OPT_IN, RULES, WHOLE_RULES
 from dbtool.lint.schema import Name, Schema
 from dbtool.lint.settled import Permit
+from dbtool.lint.steps import possible, remember, steps_of
 from dbtool.lint.subject import (
     CommentRule,
     Done,
@@ -114,17 +115,28 @@ class _Linter:
     def _apply(self, migration: Migration) -> None:
         read = read_all([statement.sql for statement in migration.up])
         for statement, actions in zip(migration.up, read, strict=True):
-            for place in actions.turns:
-                self._doubt(statement, actions[place])
+            self._follow(statement, actions)
+
+    def _follow(self, statement: Statement, actions: Read, doubting: bool = True) -> None:
+        """Let a statement change the catalog; what a branch decides over, where that can be."""
+        for place in actions.turns:
+            if place not in actions.maybe:
+                if doubting:
+                    self._doubt(statement, actions[place])
                 apply(self.schema, actions[place])
+            elif possible(actions[place], self._state(statement)):
+                apply(self.schema, actions[place])
+
+    def _state(self, statement: Statement) -> State:
+        return State(self.schema, Session(in_transaction=True), self.server, statement.sql)
 
     def _look_ahead(self, migration: Migration) -> None:
         """See whether the first migration of all stands on tables that were there before."""
-        path = self.schema.search_path
         self.schema.begin()
         self._apply(migration)
+        complete = self.schema.complete
         self.schema.undo()
-        self.schema.search_path = path
+        self.schema.complete = complete
 
     def _doubt(self, statement: Statement, action: Action) -> None:
         """A history that changes what it never made did not begin with an empty database."""
@@ -178,11 +190,9 @@ class _Linter:
 
     def _down(self, migration: Migration, statements: Sequence[Statement]) -> list[Judged]:
         """The way down is judged as a whole only, and leaves no trace."""
-        path = self.schema.search_path
         self.schema.begin()
         verdicts = [*self._way(migration, statements, "down", Permit(()))]
         self.schema.undo()
-        self.schema.search_path = path
         return [Judged(statement=each.statement, steps=each.steps, way="down") for each in verdicts]
 
     def _way(
@@ -203,7 +213,7 @@ class _Linter:
                 session.begin(statement.transaction is not None)
             transaction = statement.transaction
             state = State(self.schema, session, self.server, statement.sql)
-            steps = _steps(actions, state)
+            steps = steps_of(actions, state)
             ran = bool(seen) and seen[number].ran
             if ran:
                 steps = _as_measured(steps, seen[number], self.schema)
@@ -222,11 +232,8 @@ class _Linter:
                 sure = ran and seen[number].failure is None
                 told = (_said_of(each, subject, sure) for each in self._ask(subject))
                 said = [*permit.statement(told, statement.line)]
-            for place in actions.turns:
-                if way == "up":
-                    self._doubt(statement, actions[place])
-                apply(self.schema, actions[place])
-            _remember(session, Done(statement, steps))
+            self._follow(statement, actions, doubting=way == "up")
+            remember(session, Done(statement, steps))
             yield Verdict(statement, steps, in_words(steps), *_parted(said))
 
     def _ask(self, subject: Subject) -> Iterator[Finding | Unknown]:
@@ -252,25 +259,6 @@ def _by_action(rules: Iterable[StatementRule]) -> Mapping[type, tuple[StatementR
     return asked
 
 
-def _steps(actions: Read, state: State) -> tuple[Step, ...]:
-    """The effect of each action, with those of the statement before it already done."""
-    if len(actions) == 1:
-        return (Step(actions[0], effect_of(actions[0], state)),)
-    path = state.schema.search_path
-    state.schema.begin()
-    trial = replace(state, session=state.session.trial())
-    statement = Statement(state.sql)
-    steps: dict[int, Step] = {}
-    for place in actions.turns:
-        steps[place] = Step(actions[place], effect_of(actions[place], trial))
-        apply(state.schema, actions[place])
-        _remember(trial.session, Done(statement, (steps[place],)))
-        trial.session.hold(steps[place], statement)
-    state.schema.undo()
-    state.schema.search_path = path
-    return tuple(steps[place] for place in range(len(actions)))
-
-
 def _as_measured(steps: tuple[Step, ...], seen: "Observed", schema: Schema) -> tuple[Step, ...]:
     from dbtool.lint.measured import as_measured
 
@@ -278,25 +266,22 @@ def _as_measured(steps: tuple[Step, ...], seen: "Observed", schema: Schema) -> t
 
 
 def _said_of(said: Finding | Unknown, subject: Subject, sure: bool) -> Finding | Unknown:
-    """A finding about work that was seen is a measured one; others rest on what they rested on."""
+    """A finding about work that was seen is a measured one; others rest on what they rested on.
+
+    What a branch of a block decides over is not proven.
+    """
     if isinstance(said, Unknown):
         return replace(said, location=said.location or subject.location)
+    if not sure and said.certainty is Certainty.PROVEN and _branches(subject):
+        return replace(said, certainty=Certainty.HEURISTIC)
     if not sure or said.rule in _STYLE:
         return said
     works = any(step.effect.tasks for step in subject.steps)
     return replace(said, certainty=Certainty.MEASURED) if works else said
 
 
-def _remember(session: Session, done: Done) -> None:
-    for step in done.steps:
-        match step.action:
-            case Transaction(command="begin"):
-                session.begin(True, explicit=True)
-            case Transaction(command="commit" | "rollback"):
-                session.begin(False)
-            case SetVariable(name=name, value=value, local=local):
-                session.set(name, value, local)
-    session.remember(done)
+def _branches(subject: Subject) -> bool:
+    return any(isinstance(step.action, DoBlock) and step.action.maybe for step in subject.steps)
 
 
 def _parted(

@@ -53,6 +53,7 @@ class Constraint:
     referenced: tuple[str, ...] = ()
     index: str = ""
     include: tuple[str, ...] = ()
+    no_inherit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +208,7 @@ class Schema:
         self.referrers: dict[Name, tuple[Name, ...]] = {}
         self.judging = False
         self._journals: list[list[_Undo]] = []
+        self._marks: list[tuple[tuple[str, ...], bool, bool]] = []
 
     def full(self, name: Name) -> Name:
         """The name with the schema a new object of that name would be created in."""
@@ -316,9 +318,11 @@ class Schema:
     def begin(self) -> None:
         """From here on `undo` can go back; such points nest."""
         self._journals.append([])
+        self._marks.append((self.search_path, self.complete, self.doubted))
 
     def undo(self) -> None:
         """Go back to where `begin` was called last."""
+        self.search_path, self.complete, self.doubted = self._marks.pop()
         for among, name, before in reversed(self._journals.pop()):
             if before is _ABSENT:
                 among.pop(name, None)

@@ -1,4 +1,4 @@
-"""The corpus: statements on one schema, with what is committed or set before each."""
+"""The corpus: statements on a few schemas, with what is committed or set before each."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,12 @@ from pathlib import Path
 from dbtool.sql.script import Role, split
 
 CORPUS = Path(__file__).parent / "corpus"
+FILES = {
+    "base": ("statements.sql", "twisted.sql", "rare.sql"),
+    "app": ("app_cases.sql",),
+    "films": ("films_cases.sql",),
+}
+"""The files of cases that stand on each schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,7 @@ class Case:
     sets: str = ""
     versions: str = ""
     alone: bool = False
+    base: str = "base"
 
     def fits(self, major: int) -> bool:
         """Whether it is for a major version."""
@@ -32,18 +39,19 @@ def pieces(text: str) -> tuple[str, ...]:
     return tuple(piece.text for piece in split(text) if piece.role is Role.STATEMENT)
 
 
-def base() -> tuple[str, ...]:
-    """The statements that make the schema."""
-    return pieces((CORPUS / "base.sql").read_text())
+def base(name: str = "base") -> tuple[str, ...]:
+    """The statements that make a schema."""
+    return pieces((CORPUS / f"{name}.sql").read_text())
 
 
 def every_case() -> tuple[Case, ...]:
     """The cases of all files."""
-    files = ("statements.sql", "twisted.sql", "rare.sql")
-    return tuple(case for file in files for case in cases(file))
+    return tuple(
+        case for name, files in FILES.items() for file in files for case in cases(file, name)
+    )
 
 
-def cases(file: str = "statements.sql") -> tuple[Case, ...]:
+def cases(file: str = "statements.sql", on: str = "base") -> tuple[Case, ...]:
     """The cases of a file."""
     found = []
     marks: dict[str, str] = {}
@@ -59,6 +67,7 @@ def cases(file: str = "statements.sql") -> tuple[Case, ...]:
                     sets=marks.get("set", ""),
                     versions=marks.get("pg", ""),
                     alone="alone" in marks,
+                    base=on,
                 )
             )
             marks = {}

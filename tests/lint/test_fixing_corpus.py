@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from asyncpg.exceptions import IntegrityConstraintViolationError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.lint.fixing import plan
@@ -15,14 +16,14 @@ from dbtool.scratch.server import Server
 from dbtool.sql.migration import migration
 from dbtool.statement import Migration, Statement
 from tests.conftest import MAJOR
-from tests.lint.cases import Case, base, every_case, pieces
+from tests.lint.cases import FILES, Case, base, every_case, pieces
 
 TEMPLATE = "fixing_corpus"
 
 
 def judged(case: Case, text: str) -> tuple[Linted, Migration]:
     """What lint says of a script on the schema of the corpus."""
-    history = tuple(Statement(sql) for sql in (*base(), *pieces(case.before)))
+    history = tuple(Statement(sql) for sql in (*base(case.base), *pieces(case.before)))
     before = Migration(name="1", up=history, judged=False)
     script = migration(text, "c.sql")
     return lint([before, script], schema=Schema(complete=True), server=MAJOR), script
@@ -65,8 +66,8 @@ def proven(new: str) -> str:
 
 
 def left_by(server: Server, case: Case, text: str) -> list[str]:
-    """The schema that a script leaves, or the kind of error that it ends with."""
-    target = server.create_database("fixing_case", TEMPLATE)
+    """The schema that a script leaves."""
+    target = server.create_database("fixing_case", f"{TEMPLATE}_{case.base}")
     try:
         with SyncConnection(target) as connection:
             for sql in (*pieces(case.before), *pieces(text)):
@@ -78,12 +79,14 @@ def left_by(server: Server, case: Case, text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def corpus(server: Server) -> Iterator[Server]:
-    """The server with the schema of the corpus to clone."""
-    with SyncConnection(server.create_database(TEMPLATE)) as connection:
-        for sql in base():
-            connection.execute(sql)
+    """The server with the schemas of the corpus to clone."""
+    for name in FILES:
+        with SyncConnection(server.create_database(f"{TEMPLATE}_{name}")) as connection:
+            for sql in base(name):
+                connection.execute(sql)
     yield server
-    server.drop_database(TEMPLATE)
+    for name in FILES:
+        server.drop_database(f"{TEMPLATE}_{name}")
 
 
 def test_the_rule_is_content(rewritten: tuple[Rewritten, ...]) -> None:
@@ -100,7 +103,10 @@ def test_the_rule_is_content(rewritten: tuple[Rewritten, ...]) -> None:
     "every", [pytest.param(9, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
 )
 def test_the_same_schema(corpus: Server, rewritten: tuple[Rewritten, ...], every: int) -> None:
-    """On a real server both end in one schema."""
+    """On a real server both end in one schema, where the rows allow the first one."""
     for each in rewritten[::every]:
-        old = left_by(corpus, each.case, each.old + proven(each.new))
+        try:
+            old = left_by(corpus, each.case, each.old + proven(each.new))
+        except IntegrityConstraintViolationError:
+            continue
         assert left_by(corpus, each.case, each.new) == old, each.new

@@ -1,7 +1,9 @@
 """The replayed catalog beside the server's own, after every statement of the corpus."""
 
+import re
 from collections.abc import Iterator
 
+import pytest
 from asyncpg.exceptions import PostgresError
 
 from dbtool.database.sync import SyncConnection
@@ -10,7 +12,7 @@ from dbtool.lint.read import read
 from dbtool.lint.replay import apply
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, Type
 from tests.conftest import MAJOR
-from tests.lint.cases import Case, base, every_case, pieces
+from tests.lint.cases import FILES, Case, base, every_case, pieces
 
 Catalog = dict[str, tuple[frozenset[str], frozenset[str], frozenset[str]]]
 
@@ -110,28 +112,31 @@ def _after(connection: SyncConnection, case: Case) -> Catalog | None:
         connection.execute("ROLLBACK")
 
 
-def test_tables_are_those_of_the_server(database: Target) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_tables_are_those_of_the_server(database: Target, name: str) -> None:
     """Columns, types, constraints and indexes are the server's, with the names it gives."""
     differ, compared = {}, 0
     with SyncConnection(database) as connection:
-        for sql in base():
+        for sql in base(name):
             connection.execute(sql)
-        for case in every_case():
-            found = None if case.alone or not case.fits(MAJOR) else _after(connection, case)
+        fitting = [each for each in every_case() if each.base == name and each.fits(MAJOR)]
+        for case in fitting:
+            found = None if case.alone else _after(connection, case)
             if found is None or _shown_otherwise(case):
                 continue
             compared += 1
-            known = ours(replayed(*base(), *pieces(case.before), case.sql))
+            known = ours(replayed(*base(name), *pieces(case.before), case.sql))
             wrong = {name: known[name] for name in known if known[name] != found.get(name)}
             if wrong:
                 differ[str(case)] = {name: (said, found.get(name)) for name, said in wrong.items()}
     assert differ == {}
-    assert compared >= 400
+    assert compared >= len(fitting) / 2
 
 
 def _shown_otherwise(case: Case) -> bool:
-    """The server calls a column NOT NULL whose constraint is still to be validated."""
-    return "NOT NULL number NOT VALID" in case.sql
+    """Names the path leaves out, temporary tables, and NOT NULL that is still to be validated."""
+    moved = "search_path" in case.sets or "CREATE TEMP" in case.before
+    return moved or re.search(r"NOT NULL \w+ NOT VALID", case.sql) is not None
 
 
 def test_a_table_nobody_created_is_learned_of() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from enum import Enum
 
+from dbtool.lint.expression import shortest_field
 from dbtool.lint.schema import Schema, Type
 
 
@@ -117,6 +118,8 @@ def _fits(old: Type, new: Type) -> bool:
     if new.array:
         return False
     match new.name:
+        case "interval":
+            return _keeps(before, after)
         case "varchar" | "varbit":
             return bool(before) and before[0] <= after[0]
         case "numeric":
@@ -124,6 +127,16 @@ def _fits(old: Type, new: Type) -> bool:
         case name if name in _TIMES and len(after) == 1:
             return after[0] >= _FINEST or (len(before) == 1 and before[0] <= after[0])
     return False
+
+
+def _keeps(before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    """Whether an interval keeps all its fields and digits."""
+    if shortest_field(after) < shortest_field(before):
+        return False
+    digits = (each for each in after if each >= 0)
+    had = next((each for each in before if each >= 0), _FINEST)
+    seconds = shortest_field(before) == shortest_field(())
+    return not seconds or next(digits, _FINEST) >= had
 
 
 _OPERATORS = {"varchar": "text", "cidr": "inet"}

@@ -70,12 +70,14 @@ def _by_key(action: act.Write, table: Table) -> bool:
     return action.where is not None and bool(key) and action.where.columns >= set(key)
 
 
-def block(_: act.DoBlock, __: State) -> Effect:
-    """DO: only running it tells."""
+def block(action: act.DoBlock, _: State) -> Effect:
+    """DO: of what is not written out in it, only running it tells."""
     made = Making()
-    place = Table(name=Name("", "DO"), complete=False)
-    fact = "what the block does"
-    return made.lacks(Cause.OPAQUE, place, fact, "run it in scratch with --measure").done()
+    if action.hidden:
+        place = Table(name=Name("", "DO"), complete=False)
+        decide = "run it in scratch with --measure"
+        made.lacks(Cause.OPAQUE, place, action.hidden, decide)
+    return made.done()
 
 
 def too_deep(action: act.TooDeep, _: State) -> Effect:

@@ -1,11 +1,10 @@
 """What creating, dropping and rebuilding indexes does."""
 
-import re
-
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.making import Making, State
-from dbtool.lint.schema import Index, Table
+from dbtool.lint.replay.parts import share_of
+from dbtool.lint.schema import Table
 
 
 def create(action: act.CreateIndex, state: State) -> Effect:
@@ -41,31 +40,9 @@ def _build(made: Making, action: act.CreateIndex, table: Table, state: State) ->
     partitions = table.partition_by and not action.only
     for each in state.schema.family(table) if partitions else (table,):
         made.lock(Lock.SHARE, each)
-        there = each is not table and has_alike(each, action.index)
+        there = each is not table and share_of(each, action.index) is not None
         if not each.partition_by and not there:
             made.task(Work.BUILD, each, Cause.INDEX)
-
-
-_ORDER = re.compile(r"\b(?:ASC|DESC|NULLS (?:FIRST|LAST))\b", re.I)
-
-
-def has_alike(partition: Table, whole: Index) -> bool:
-    """Whether a partition has the index already that becomes its share of the whole one."""
-    return any(_form(each) == _form(whole) for each in partition.indexes.values() if each.valid)
-
-
-def _form(index: Index) -> tuple[object, ...]:
-    """What the server compares; the order of an element is not part of it."""
-    return (
-        index.columns,
-        tuple(filter(None, (_ORDER.sub("", option).strip() for option in index.options))),
-        index.expressions,
-        index.predicate,
-        len(index.include),
-        index.unique,
-        index.method,
-        bool(index.constraint),
-    )
 
 
 def _table_of(action: act.DropIndex | act.Reindex, state: State) -> Table:

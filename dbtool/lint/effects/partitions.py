@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.bounds import bare
-from dbtool.lint.effects.indexes import has_alike
 from dbtool.lint.effects.making import Making, State
 from dbtool.lint.effects.proofs import not_null_proven
 from dbtool.lint.effects.tables import defaults, scan_default
 from dbtool.lint.expression import Expression, Form
+from dbtool.lint.replay.parts import key_of, share_of
 from dbtool.lint.schema import Bound, Holds, Table
 
 
@@ -40,7 +40,7 @@ def _make_indexes(made: Making, parent: Table, child: Table, state: State) -> No
     """The indexes of the whole that the partition lacks are built."""
     for index in parent.indexes.values():
         for each in state.schema.family(child):
-            if not each.partition_by and not has_alike(each, index):
+            if not each.partition_by and share_of(each, index) is None:
                 made.task(Work.BUILD, each, Cause.ATTACH_PARTS, f"index {index.name}")
 
 
@@ -48,10 +48,7 @@ def _make_foreign_keys(made: Making, parent: Table, child: Table, state: State) 
     """Those that the partition has are taken over, which locks the other table; others proven."""
     for key in (each for each in parent.foreign_keys if each.references is not None):
         other = state.table(key.references or parent.name)
-        if any(
-            each.valid and each.columns == key.columns and each.references == key.references
-            for each in child.foreign_keys
-        ):
+        if key_of(child, key) is not None:
             made.lock(Lock.ACCESS_EXCLUSIVE, other)
             continue
         made.lock(Lock.SHARE_ROW_EXCLUSIVE, other)

@@ -9,7 +9,8 @@ import postgast
 from google.protobuf.message import DecodeError
 
 from dbtool.lint import actions as act
-from dbtool.lint.read import commands, tables, types
+from dbtool.lint.read import blocks, commands, tables, types
+from dbtool.lint.read.columns import option
 from dbtool.lint.read.names import Node
 from dbtool.lint.read.turns import Read as Read
 
@@ -20,7 +21,7 @@ _PLACEHOLDER = re.compile(r"%s|%\(\w+\)s|(?<!:):(?:'\w+'|[A-Za-z_]\w*)")
 def read(sql: str) -> Read:
     """What one text of SQL does; it may hold several statements."""
     try:
-        return Read([*_statement(raw.stmt)] for raw in postgast.parse(sql).stmts)
+        return Read(each for raw in postgast.parse(sql).stmts for each in _sequences(raw.stmt))
     except DecodeError:
         return Read(_too_deep(sql))
     except postgast.PgQueryError as error:
@@ -67,7 +68,7 @@ def _together(texts: Sequence[str]) -> list[Read]:
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else at
         if bisect_right(starts, end) - 1 > owner:
             raise _NotSeparate
-        found[owner].append([*_statement(raw.stmt)])
+        found[owner].extend(_sequences(raw.stmt))
     return [Read(each) for each in found]
 
 
@@ -75,10 +76,32 @@ def _too_deep(sql: str) -> Iterator[list[act.Action]]:
     for piece in postgast.split(sql):
         try:
             for raw in postgast.parse(piece).stmts:
-                yield [*_statement(raw.stmt)]
+                yield from _sequences(raw.stmt)
         except DecodeError:
             words = piece.split(maxsplit=1)
             yield [act.TooDeep(command=words[0].upper() if words else "")]
+
+
+def _sequences(node: Node) -> Iterator[list[act.Action]]:
+    """The actions of a statement; those of each one within a block keep an order of their own."""
+    if node.WhichOneof("node") == "do_stmt":
+        yield from _block(node.do_stmt)
+    else:
+        yield [*_statement(node)]
+
+
+def _block(node: Node) -> Iterator[list[act.Action]]:
+    made = blocks.block(node)
+    sequences: list[list[act.Action]] = []
+    maybe: set[int] = set()
+    for within in made.statements:
+        first = sum(map(len, sequences))
+        inner = read(within.sql)
+        sequences.append([*inner])
+        maybe.update(range(first, first + len(inner)) if within.maybe else ())
+    text = option(node.args, "as") or ""
+    yield [act.DoBlock(text=text, maybe=frozenset(maybe), hidden=made.hidden)]
+    yield from sequences
 
 
 def _statement(node: Node) -> Iterator[act.Action]:
@@ -92,11 +115,24 @@ def _statement(node: Node) -> Iterator[act.Action]:
         yield from reader(getattr(node, kind))
 
 
+def _in_new_schema(node: Node) -> Iterator[act.Action]:
+    """CREATE SCHEMA, with whatever is created in it by the same statement."""
+    yield act.Other(kind="create_schema")
+    for each in node.schema_elts:
+        made = getattr(each, each.WhichOneof("node"))
+        for field in ("relation", "view", "sequence"):
+            named = getattr(made, field, None)
+            if named is not None and not named.schemaname:
+                named.schemaname = node.schemaname
+        yield from _statement(each)
+
+
 _READERS: dict[str, Callable[[Node], Iterator[act.Action]]] = {
     "create_stmt": tables.create_table,
     "create_foreign_table_stmt": tables.create_foreign_table,
     "create_table_as_stmt": tables.create_table_as,
     "alter_table_stmt": tables.alter_table,
+    "create_schema_stmt": _in_new_schema,
     "index_stmt": tables.create_index,
     "drop_stmt": commands.drop,
     "rename_stmt": commands.rename,
@@ -123,7 +159,6 @@ _READERS: dict[str, Callable[[Node], Iterator[act.Action]]] = {
     "select_stmt": commands.select,
     "variable_set_stmt": commands.set_variable,
     "transaction_stmt": commands.transaction,
-    "do_stmt": commands.do,
     "grant_stmt": commands.grant,
     "comment_stmt": commands.comment,
     "create_enum_stmt": types.create_enum,

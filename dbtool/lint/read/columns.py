@@ -107,6 +107,7 @@ def constraint(node: Node, of: tuple[str, ...] = ()) -> Constraint | None:
         referenced=words(node.pk_attrs),
         index=node.indexname,
         include=words(node.including),
+        no_inherit=node.is_no_inherit,
     )
 
 

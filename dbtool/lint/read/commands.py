@@ -278,11 +278,6 @@ def transaction(node: Node) -> Iterator[act.Action]:
     yield act.Transaction(command="begin" if command == "start" else command)
 
 
-def do(node: Node) -> Iterator[act.Action]:
-    """DO."""
-    yield act.DoBlock(text=option(node.args, "as") or "")
-
-
 def grant(node: Node) -> Iterator[act.Action]:
     """GRANT and REVOKE."""
     tables = (each.range_var for each in node.objects if each.HasField("range_var"))

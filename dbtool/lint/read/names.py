@@ -33,8 +33,9 @@ def type_of(node: Node) -> Type:
     """The type a TypeName stands for."""
     name = qualified(node.names)
     modifiers = tuple(_modifier(each) for each in node.typmods)
-    if name.name == "interval" and modifiers[:1] == (FULL_RANGE,):
-        modifiers = modifiers[1:]
+    if name.name == "interval" and modifiers:
+        fields, *precision = modifiers
+        modifiers = (*precision,) if fields == FULL_RANGE else (-fields, *precision)
     if name.name == "numeric" and len(modifiers) == 1:
         modifiers = (*modifiers, 0)
     schema = "" if name.name in OF_EXTENSIONS else name.schema

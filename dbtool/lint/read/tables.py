@@ -1,6 +1,7 @@
 """CREATE TABLE and ALTER TABLE in the parser's tree."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from postgast import pg_query_pb2 as pb
@@ -22,7 +23,7 @@ def create_table(node: Node, foreign: bool = False) -> Iterator[act.Action]:
     """CREATE TABLE."""
     columns: list[Column] = []
     constraints: list[Constraint] = []
-    likes: list[Name] = []
+    likes: list[act.Like] = []
     for element in node.table_elts:
         kind = element.WhichOneof("node")
         if kind == "column_def":
@@ -32,7 +33,7 @@ def create_table(node: Node, foreign: bool = False) -> Iterator[act.Action]:
         elif kind == "constraint" and (found := constraint(element.constraint)):
             constraints.append(found)
         elif kind == "table_like_clause":
-            likes.append(name_of(element.table_like_clause.relation))
+            likes.append(_like(element.table_like_clause))
     parents = tuple(name_of(each.range_var) for each in node.inh_relations)
     of_partition = node.HasField("partbound")
     partition_by, keys = partitioning(node.partspec) if node.HasField("partspec") else ("", ())
@@ -50,6 +51,20 @@ def create_table(node: Node, foreign: bool = False) -> Iterator[act.Action]:
         inherits=() if of_partition else parents,
         likes=tuple(likes),
     )
+
+
+_INCLUDED = {
+    "constraints": 1 << 2,
+    "defaults": 1 << 3,
+    "generated": 1 << 4,
+    "identity": 1 << 5,
+    "indexes": 1 << 6,
+}
+
+
+def _like(node: Node) -> act.Like:
+    included = (word for word, bit in _INCLUDED.items() if node.options & bit)
+    return act.Like(name_of(node.relation), frozenset(included))
 
 
 def create_foreign_table(node: Node) -> Iterator[act.Action]:
@@ -97,7 +112,14 @@ def alter_table(node: Node) -> Iterator[act.Action]:
                 table=name, change=_CHANGES.get(command.subtype, "option"), subject=command.name
             )
         else:
-            yield reader(name, command)
+            yield _limited(reader(name, command), only=not node.relation.inh)
+
+
+def _limited(action: act.Action, *, only: bool) -> act.Action:
+    """An action for which it matters that ONLY leaves partitions and children alone."""
+    if only and isinstance(action, act.AddColumn | act.AddConstraint | act.SetDefault):
+        return replace(action, only=True)
+    return action
 
 
 def _alter_index(name: Name, command: Node) -> act.Action:

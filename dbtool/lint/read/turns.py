@@ -14,21 +14,33 @@ _TURNS: tuple[tuple[type, ...], ...] = (
 
 
 class Read(tuple[act.Action, ...]):
-    """The actions of a text as they are written; `turns` has their places as they are done."""
+    """The actions of a text as they are written; `turns` has their places as they are done.
+
+    `maybe` has the places of those that may not be done at all.
+    """
 
     turns: tuple[int, ...]
+    maybe: frozenset[int]
 
     def __new__(cls, statements: Iterable[Sequence[act.Action]]) -> "Read":
         """Join the actions of several statements, which are done one after the other."""
         actions: list[act.Action] = []
         turns: list[int] = []
+        maybe: set[int] = set()
         for statement in statements:
             first = len(actions)
             actions.extend(statement)
+            maybe.update(
+                place + offset + 1
+                for place, each in enumerate(statement, first)
+                if isinstance(each, act.DoBlock)
+                for offset in each.maybe
+            )
             places = range(first, len(actions))
             turns.extend(places if len(places) < 2 else sorted(places, key=_turn_of(actions)))
         read = super().__new__(cls, actions)
         read.turns = tuple(turns)
+        read.maybe = frozenset(maybe)
         return read
 
 

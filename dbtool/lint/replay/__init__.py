@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dbtool.lint import actions as act
-from dbtool.lint.replay import columns, others, tables
+from dbtool.lint.replay import columns, creating, others
 from dbtool.lint.schema import Schema
 
 
@@ -17,8 +17,8 @@ def apply(schema: Schema, action: act.Action) -> None:
 
 # Each function takes the action it stands beside: one type per entry, which no type can say.
 _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
-    act.CreateTable: tables.create,
-    act.CreateTableAs: tables.create_as,
+    act.CreateTable: creating.create,
+    act.CreateTableAs: creating.create_as,
     act.AddColumn: columns.add,
     act.DropColumn: columns.drop,
     act.AlterColumnType: columns.set_type,

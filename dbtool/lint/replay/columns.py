@@ -4,12 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dbtool.lint import actions as act
+from dbtool.lint.replay import parts
 from dbtool.lint.replay.tables import add_constraint, drop_index, known, store
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, with_columns
 
 
-def _change(schema: Schema, table: Name, name: str, change: Callable[[Column], Column]) -> None:
-    for each in schema.family(known(schema, table)):
+def _change(
+    schema: Schema,
+    table: Name,
+    name: str,
+    change: Callable[[Column], Column],
+    *,
+    only: bool = False,
+) -> None:
+    whole = known(schema, table)
+    for each in (whole,) if only else schema.family(whole):
         column = each.columns.get(name) or Column(name=name, not_null=None)
         store(schema, with_columns(each, [change(column)]))
 
@@ -19,26 +28,33 @@ def add(schema: Schema, action: act.AddColumn) -> None:
     table = known(schema, action.table)
     if action.if_not_exists and action.column.name in table.columns:
         return
-    family = schema.family(table)
-    for each in family:
+    for each in schema.family(table):
         store(schema, with_columns(each, [action.column]))
     for constraint in action.constraints:
-        _add_to(schema, family, constraint)
+        _add_to(schema, table, constraint)
 
 
-def _add_to(schema: Schema, family: tuple[Table, ...], constraint: Constraint) -> None:
-    """Enter a constraint; below the first table it has the name it got there, if it is a check."""
-    whole, *below = family
-    name = add_constraint(schema, whole.name, constraint)
-    kept = constraint.kind in (Holds.CHECK, Holds.NOT_NULL)
-    for each in below:
-        add_constraint(schema, each.name, replace(constraint, name=name if kept else ""))
+def _add_to(schema: Schema, table: Table, constraint: Constraint) -> None:
+    """Enter a constraint; what partitions and children get of it has the name it got here."""
+    name = add_constraint(schema, table.name, constraint)
+    table = known(schema, table.name)
+    given = table.constraints[name]
+    if given.kind in (Holds.CHECK, Holds.NOT_NULL):
+        for each in schema.family(table)[1:] if not given.no_inherit else ():
+            add_constraint(schema, each.name, given)
+    elif table.partition_by:
+        for child in table.children:
+            parts.give_constraint(schema, child, given)
 
 
 def drop(schema: Schema, action: act.DropColumn) -> None:
     """DROP COLUMN, with the constraints and indexes that use it."""
     if action.cascade:
-        _forget_keys(schema, known(schema, action.table), {action.column})
+        table = known(schema, action.table)
+        _forget_keys(schema, table, {action.column})
+        for made in [*table.columns.values()]:
+            if made.generated and made.default and action.column in made.default.columns:
+                drop(schema, act.DropColumn(table=table.name, column=made.name))
     for table in schema.family(known(schema, action.table)):
         for index in (*table.indexes.values(),):
             if index.uses(action.column):
@@ -75,7 +91,11 @@ def set_type(schema: Schema, action: act.AlterColumnType) -> None:
 
 def set_default(schema: Schema, action: act.SetDefault) -> None:
     """SET and DROP DEFAULT."""
-    _change(schema, action.table, action.column, lambda c: replace(c, default=action.default))
+
+    def change(column: Column) -> Column:
+        return replace(column, default=action.default)
+
+    _change(schema, action.table, action.column, change, only=action.only)
 
 
 def set_not_null(schema: Schema, action: act.SetNotNull) -> None:
@@ -107,14 +127,15 @@ def change_identity(schema: Schema, action: act.ChangeIdentity) -> None:
 def new_constraint(schema: Schema, action: act.AddConstraint) -> None:
     """ADD CONSTRAINT; checks and the like come to the partitions too."""
     table = known(schema, action.table)
-    add_constraint(schema, table.name, action.constraint)
-    kind = action.constraint.kind
-    indexed = kind in (Holds.UNIQUE, Holds.EXCLUDE, Holds.PRIMARY_KEY)
-    if indexed and not table.partition_by:
+    if not action.only:
+        _add_to(schema, table, action.constraint)
         return
-    below = replace(action.constraint, name="") if indexed else action.constraint
-    for each in schema.family(table)[1:]:
-        add_constraint(schema, each.name, below)
+    name = add_constraint(schema, table.name, action.constraint)
+    table = known(schema, table.name)
+    if table.children and name in table.indexes:
+        # The shares of the partitions are attached to it one by one.
+        open_ = replace(table.indexes[name], valid=False)
+        store(schema, replace(table, indexes={**table.indexes, name: open_}))
 
 
 def _constraint(

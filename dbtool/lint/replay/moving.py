@@ -26,8 +26,6 @@ def rename_schema(schema: Schema, old: str, new: str) -> None:
                 schema.remove(among, name)
             if to != name or moved != value:
                 schema.put(among, to, moved)
-    path = tuple(new if each == old else each for each in schema.search_path)
-    schema.search_path = path
 
 
 def _moved(value: Any, old: str, new: str) -> Any:

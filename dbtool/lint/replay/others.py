@@ -1,12 +1,11 @@
 """What statements about anything but tables change in the replayed catalog."""
 
-import re
 from dataclasses import replace
 
 from dbtool.lint import actions as act
-from dbtool.lint.replay import columns, tables
+from dbtool.lint.replay import columns, parts, tables
 from dbtool.lint.replay.moving import rename_schema
-from dbtool.lint.schema import Function, Holds, Index, Name, Schema, UserType, View
+from dbtool.lint.schema import Function, Holds, Name, Schema, UserType, View
 
 
 def create_type(schema: Schema, action: act.CreateType) -> None:
@@ -112,15 +111,12 @@ def create_index(schema: Schema, action: act.CreateIndex) -> None:
         return
     index = action.index
     if action.only and table.partition_by:
-        _enter_only(schema, replace(index, table=table.name, valid=False))
+        tables.add_index(schema, replace(index, valid=not table.children))
     else:
-        tables.add_index(schema, index)
-
-
-def _enter_only(schema: Schema, index: Index) -> None:
-    table = tables.known(schema, index.table)
-    tables.store(schema, replace(table, indexes={**table.indexes, index.name: index}))
-    schema.put(schema.index_owners, Name(table.name.schema, index.name), table.name)
+        name = tables.add_index(schema, index)
+        whole = tables.known(schema, table.name)
+        for child in whole.children if whole.partition_by else ():
+            parts.give_index(schema, child, whole.indexes[name])
 
 
 def rename(schema: Schema, action: act.Rename) -> None:
@@ -216,13 +212,12 @@ def alter_function(schema: Schema, action: act.AlterFunction) -> None:
         schema.put(schema.functions, found.name, changed)
 
 
-_MAKES_OBJECTS = re.compile(r"\bcreate\b|\bexecute\b", re.I)
-
-
 def run_block(schema: Schema, action: act.DoBlock) -> None:
-    """DO: where it may create something, not everything is known any more."""
-    if _MAKES_OBJECTS.search(action.text):
+    """DO: what it may have done, and what nobody can read of it, leaves room for doubt."""
+    if action.hidden:
         schema.complete = False
+    if action.hidden or action.maybe:
+        schema.doubted = True
 
 
 def create_sequence(schema: Schema, action: act.CreateSequence) -> None:
@@ -240,7 +235,9 @@ def attach(schema: Schema, action: act.AttachPartition) -> None:
     """ATTACH PARTITION."""
     parent, child = tables.known(schema, action.table), tables.known(schema, action.partition)
     tables.store(schema, replace(child, parent=parent.name, bound=action.bound))
-    tables.store(schema, replace(parent, children=(*parent.children, child.name)))
+    parent = replace(parent, children=(*parent.children, child.name))
+    tables.store(schema, parent)
+    parts.join(schema, child.name, parent)
 
 
 def detach(schema: Schema, action: act.DetachPartition) -> None:
@@ -248,20 +245,19 @@ def detach(schema: Schema, action: act.DetachPartition) -> None:
     parent, child = tables.known(schema, action.table), tables.known(schema, action.partition)
     left = tuple(each for each in parent.children if each != child.name)
     tables.store(schema, replace(parent, children=left))
-    tables.store(schema, replace(child, parent=None, bound=None))
+    parts.leave(schema, child)
 
 
 def attach_index(schema: Schema, action: act.AttachIndex) -> None:
     """ALTER INDEX … ATTACH PARTITION; the last one makes the parent's index valid."""
     table = schema.index_table(action.index)
-    if table is not None and action.index.name in table.indexes:
-        valid = replace(table.indexes[action.index.name], valid=True)
-        indexes = {**table.indexes, action.index.name: valid}
-        tables.store(schema, replace(table, indexes=indexes))
-        child = schema.index_table(action.partition)
-        if child is not None and (part := child.indexes.get(action.partition.name)) is not None:
-            part = replace(part, part_of=action.index.name)
-            tables.store(schema, replace(child, indexes={**child.indexes, part.name: part}))
+    if table is None or action.index.name not in table.indexes:
+        return
+    child = schema.index_table(action.partition)
+    if child is not None and (part := child.indexes.get(action.partition.name)) is not None:
+        part = replace(part, part_of=action.index.name)
+        tables.store(schema, replace(child, indexes={**child.indexes, part.name: part}))
+    parts.settle(schema, table, action.index.name)
 
 
 def set_variable(schema: Schema, action: act.SetVariable) -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dbtool.lint import actions as act
 from dbtool.lint.replay.naming import constraint_name, index_name
-from dbtool.lint.schema import Column, Constraint, Holds, Index, Name, Schema, Table, View
+from dbtool.lint.schema import Column, Constraint, Holds, Index, Name, Schema, Table
 
 _INDEXED = (Holds.PRIMARY_KEY, Holds.UNIQUE, Holds.EXCLUDE)
 
@@ -22,67 +21,6 @@ def known(schema: Schema, name: Name) -> Table:
 def store(schema: Schema, table: Table) -> None:
     """Enter the new state of a table."""
     schema.put(schema.tables, table.name, table)
-
-
-def create(schema: Schema, action: act.CreateTable) -> None:
-    """CREATE TABLE."""
-    if action.if_not_exists and schema.table(action.table) is not None:
-        return
-    name = schema.full(action.table)
-    parent = known(schema, action.partition_of) if action.partition_of else None
-    above = [parent] if parent else [known(schema, each) for each in action.inherits]
-    columns: dict[str, Column] = {}
-    for each in (*above, *(known(schema, like) for like in action.likes)):
-        columns |= each.columns
-    table = Table(
-        name=name,
-        kind=action.kind,
-        columns=columns | {each.name: each for each in action.columns},
-        complete=all(each.complete for each in above) and not action.likes,
-        new=schema.judging,
-        persistence=action.persistence,
-        partition_by=action.partition_by,
-        partition_keys=action.partition_keys,
-        parent=above[0].name if above else None,
-        bound=action.bound,
-    )
-    store(schema, table)
-    for each in above:
-        store(schema, replace(each, children=(*each.children, name)))
-        _take_over(schema, name, each, indexes=parent is not None)
-    for constraint in action.constraints:
-        add_constraint(schema, name, constraint)
-
-
-def _take_over(schema: Schema, name: Name, parent: Table, indexes: bool) -> None:
-    for constraint in parent.constraints.values():
-        if constraint.kind in _INDEXED and indexes:
-            add_constraint(schema, name, replace(constraint, name="", index=""))
-        elif constraint.kind is Holds.CHECK or indexes:
-            add_constraint(schema, name, constraint)
-    for index in parent.indexes.values() if indexes else ():
-        if not index.constraint:
-            part = replace(index, table=name, name="", part_of=index.name)
-            add_index(schema, part)
-
-
-def create_as(schema: Schema, action: act.CreateTableAs) -> None:
-    """CREATE TABLE AS and CREATE MATERIALIZED VIEW."""
-    if action.if_not_exists and schema.table(action.table) is not None:
-        return
-    name = schema.full(action.table)
-    store(
-        schema,
-        Table(
-            name=name,
-            kind="materialized view" if action.materialized else "table",
-            complete=False,
-            new=schema.judging,
-            persistence="temporary" if action.temporary else "permanent",
-        ),
-    )
-    if action.materialized:
-        schema.put(schema.views, name, View(name=name, reads=resolved(schema, action.reads)))
 
 
 def resolved(schema: Schema, reads: frozenset[tuple[Name, str]]) -> frozenset[tuple[Name, str]]:
@@ -127,7 +65,6 @@ def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> 
                 unique=unique,
                 constraint=constraint.name,
             ),
-            recurse=False,
         )
     return constraint.name
 
@@ -153,8 +90,8 @@ def _made_not_null(columns: Mapping[str, Column], constraint: Constraint) -> Map
     return {**columns, **changed}
 
 
-def add_index(schema: Schema, index: Index, recurse: bool = True) -> None:
-    """Enter an index; a partitioned table's index is made on its partitions as well."""
+def add_index(schema: Schema, index: Index) -> str:
+    """Enter an index of one table, and tell its name."""
     table = known(schema, index.table)
     if not index.name:
         taken = {*table.indexes, *table.constraints}
@@ -162,9 +99,7 @@ def add_index(schema: Schema, index: Index, recurse: bool = True) -> None:
     index = replace(index, table=table.name)
     store(schema, replace(table, indexes={**table.indexes, index.name: index}))
     schema.put(schema.index_owners, Name(table.name.schema, index.name), table.name)
-    for child in table.children if table.partition_by and recurse else ():
-        part = replace(index, table=child, name="", constraint="", part_of=index.name)
-        add_index(schema, part)
+    return index.name
 
 
 def drop_index(schema: Schema, name: Name) -> None:

@@ -1,0 +1,62 @@
+"""What each action of a statement does, with those of the same statement before it done."""
+
+from dataclasses import replace
+
+from dbtool.lint.actions import Action, DoBlock, SetVariable, Transaction
+from dbtool.lint.effect import Effect, Work
+from dbtool.lint.effects import State, effect_of
+from dbtool.lint.read import Read
+from dbtool.lint.replay import apply
+from dbtool.lint.subject import Done, Session, Step
+from dbtool.statement import Statement
+
+
+def steps_of(actions: Read, state: State) -> tuple[Step, ...]:
+    """The effect of each action, with those of the statement before it already done."""
+    if len(actions) == 1:
+        return (Step(actions[0], effect_of(actions[0], state)),)
+    state.schema.begin()
+    trial = replace(state, session=state.session.trial())
+    statement = Statement(state.sql)
+    steps: dict[int, Step] = {}
+    for place in actions.turns:
+        action = actions[place]
+        effect = effect_of(action, trial)
+        maybe = place in actions.maybe
+        steps[place] = Step(action, _where_possible(effect) if maybe else effect)
+        if not maybe or not effect.fails:
+            apply(state.schema, action)
+        if isinstance(action, DoBlock):
+            # Whatever a block does is within the transaction of the block.
+            trial.session.in_transaction = True
+        remember(trial.session, Done(statement, (steps[place],)))
+        trial.session.hold(steps[place], statement)
+    state.schema.undo()
+    return tuple(steps[place] for place in range(len(actions)))
+
+
+def possible(action: Action, state: State) -> bool:
+    """Whether an action can be done as things stand; a branch that cannot is not taken."""
+    return not effect_of(action, state).fails
+
+
+def _where_possible(effect: Effect) -> Effect:
+    """The effect of what may not be done at all: an error says that it is not."""
+    if not effect.fails:
+        return effect
+    certain = any(not task.if_rows for task in effect.tasks if task.work is Work.FAIL)
+    tasks = tuple(task for task in effect.tasks if task.work is not Work.FAIL)
+    return Effect() if certain else replace(effect, tasks=tasks)
+
+
+def remember(session: Session, done: Done) -> None:
+    """What a statement leaves in its session."""
+    for step in done.steps:
+        match step.action:
+            case Transaction(command="begin"):
+                session.begin(True, explicit=True)
+            case Transaction(command="commit" | "rollback"):
+                session.begin(False)
+            case SetVariable(name=name, value=value, local=local):
+                session.set(name, value, local)
+    session.remember(done)
