@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import keeping
+from dbtool.cli import advising, keeping
 from dbtool.cli.command import Call, command
 from dbtool.cli.inputs import STDIN, name_of, read
 from dbtool.cli.options import DATABASE, JUDGED
@@ -139,6 +139,12 @@ def explain(
     compare: keeping.Compare = None,
     check: keeping.Check = False,
     accept: keeping.Accept = False,
+    advise: advising.Advise = False,
+    top: advising.Top = None,
+    revision: advising.Revision = False,
+    measure: advising.Measure = False,
+    settings: advising.Set = None,
+    indexes: advising.Index = None,
 ) -> "Report":
     """Run a query safely and say where its time goes.
 
@@ -160,8 +166,15 @@ def explain(
     if sum(each is not None for each in sources.values()) > 1:
         *most, last = sources
         raise UsageError(f"give one of {', '.join(most)} and {last}, not several")
+    wishes = advising.Wishes(
+        advise, top, revision, measure, tuple(settings or ()), tuple(indexes or ())
+    )
+    wishes.check(sources, check=check)
     if from_plan is not None:
         return _offline(from_plan, compare)
+    if advise and not any(sources.values()):
+        return advising.workload(call, wishes)
+    from dbtool.explain import run
     from dbtool.explain.run import How
 
     recorded = queryid is not None or activity is not None
@@ -187,6 +200,12 @@ def explain(
         text, name = _script(file or STDIN)
         how = replace(how, file=name)
     explained, report = _on_server(call, text, how, permission)
+
+    def again(settings: advising.Settings) -> "Explained":
+        changed = replace(how, settings=settings)
+        return run.explain(call.target, text, how=changed, permission=permission)
+
+    report = advising.added(call, report, explained, wishes, again)
     given = keeping.Given(file, params, loose=bool(param) or bool(how.bound))
     report = keeping.with_comparison(report, explained, compare)
     return keeping.keep(report, explained, save, text, given)

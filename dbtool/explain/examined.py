@@ -1,12 +1,17 @@
 """What explain found out: the statements of one text, each with its plan."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dbtool.explain.plan import Plan
 from dbtool.explain.runs import Runs
-from dbtool.explain.selftime import Times
+from dbtool.explain.selftime import Times, measure
 from dbtool.finding import Finding, Unknown
 from dbtool.guard import Standing
+
+if TYPE_CHECKING:
+    from dbtool.explain.advice.result import Advice
+    from dbtool.explain.whatif import WhatIf
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,21 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The statements of one text; `database` and `standing` are empty without a server."""
+    """The statements of one text; `database` and `standing` are empty without a server.
+
+    `advice` and `what_if` are there where they were asked for.
+    """
 
     statements: tuple[Examined, ...]
     database: str = ""
     version: int = 0
     standing: Standing | None = None
     notes: tuple[str, ...] = ()
+    advice: "Advice | None" = None
+    what_if: "WhatIf | None" = None
+
+
+def planned(examined: Examined, plan: Plan) -> Examined:
+    """The same statement with another plan of it."""
+    times = measure(plan) if plan.analysed else None
+    return Examined(examined.sql, examined.line, plan, times, values=examined.values)

@@ -37,6 +37,7 @@ class How:
     `bound` are values as a driver binds them. `generic` asks for the plan for any values too,
     `sample` for values from the statistics. `file` is where the statements were read from.
     `runs` is how often each is run; `writes` lets those run that write, to be rolled back.
+    `settings` hold for the statements alone.
     """
 
     analyze: bool = True
@@ -48,6 +49,7 @@ class How:
     file: str | None = None
     runs: int = 1
     writes: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def given(self) -> Given:
@@ -152,7 +154,9 @@ class _Runner:
         if statement.line > 1:
             self._progress.step(f"explaining line {statement.line}")
         try:
-            async with guarded(connection, seconds, patience, runs=self._how.runs) as session:
+            async with guarded(
+                connection, seconds, patience, runs=self._how.runs, settings=self._how.settings
+            ) as session:
                 if statement.open:
                     plan = await session.generic(text, statement.line, len(statement.open))
                     return Examined(text, statement.line, plan, values="any values")
@@ -167,7 +171,12 @@ class _Runner:
             if writes:
                 self._permit_writing(place, left)
             async with guarded(
-                connection, seconds, patience, writes=writes, runs=self._how.runs
+                connection,
+                seconds,
+                patience,
+                writes=writes,
+                runs=self._how.runs,
+                settings=self._how.settings,
             ) as session:
                 examined = await self._examine(session, planned, statement)
                 return replace(examined, remains=left)

@@ -1,7 +1,7 @@
 """One guarded transaction: read only, limited in time, always rolled back."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
 _PLANNED = "EXPLAIN (VERBOSE, FORMAT JSON) "
+_SET = "SELECT pg_catalog.set_config($1, $2, true)"
 LOCK_TIMEOUT = 2.0
 IDLE_TIMEOUT = 30.0
 LONGEST_TRANSACTION = 2_000_000.0
@@ -130,12 +131,15 @@ async def guarded(
     *,
     writes: bool = False,
     runs: int = 1,
+    settings: Sequence[tuple[str, str]] = (),
 ) -> AsyncIterator[Session]:
-    """The transaction; whatever happens inside, nothing of it stays."""
+    """The transaction; whatever happens inside, nothing of it stays, nor of its settings."""
     session = Session(connection, seconds, writes)
     begins = connection.execute(_begin(session, runs))
     await (patience.first(begins) if patience else begins)
     try:
+        for name, value in settings:
+            await connection.execute(_SET, name, value)
         yield session
     finally:
         if not connection.is_closed():

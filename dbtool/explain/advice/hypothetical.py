@@ -56,11 +56,7 @@ class Hypothetical:
         settings: Sequence[tuple[str, str]] = (),
     ) -> Planned:
         """Plan in a transaction of its own, so that no lock is kept between two plans."""
-        async with guarded(self._connection, self._seconds) as session:
-            for name, value in settings:
-                await self._connection.execute(
-                    "SELECT pg_catalog.set_config($1, $2, true)", name, value
-                )
+        async with guarded(self._connection, self._seconds, settings=settings) as session:
             await self._connection.execute(f"SELECT {self._schema}.hypopg_reset()")
             holders: dict[str, Candidate] = {}
             for candidate in indexes:

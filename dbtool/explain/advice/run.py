@@ -1,16 +1,11 @@
 """Find the indexes that statements lack, and let a planner decide which are worth it."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from asyncpg.exceptions import InterfaceError, PostgresError
-
-from dbtool.database.connect import connect
-from dbtool.database.target import Target
-from dbtool.errors import ConnectError, DbtoolError, Interrupted
-from dbtool.explain.advice import hypothetical, tables, unvalidated
+from dbtool.explain.advice import measure, tables, unvalidated
 from dbtool.explain.advice.candidate import Candidate, name_of
 from dbtool.explain.advice.candidates import Option, propose, targets
 from dbtool.explain.advice.choose import Choice, choose
@@ -18,20 +13,17 @@ from dbtool.explain.advice.cost import size, writes
 from dbtool.explain.advice.existing import Unused, covers, outgrown, unused
 from dbtool.explain.advice.operators import lacking
 from dbtool.explain.advice.planner import Asked, Planner, cost
-from dbtool.explain.advice.replica import Replica, replica
+from dbtool.explain.advice.planners import SECONDS, Place, Shown, planner, together
+from dbtool.explain.advice.replica import Replica
 from dbtool.explain.advice.result import Advice, Gain, Proof, Proposal, Rejected
 from dbtool.explain.advice.tables import Known
 from dbtool.explain.advice.written import write
 from dbtool.explain.plan import Plan
-from dbtool.explain.session import RefusedByServerError, guarded
-from dbtool.guard import Standing
-from dbtool.ports import Progress, Silent
+from dbtool.explain.session import guarded
+from dbtool.report import counted
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
-
-SECONDS = 10.0
-"""How long any one statement of ours may take on the server."""
 
 APART = 0.25
 """The share by which a throwaway server may cost a statement otherwise before it is no proof."""
@@ -42,39 +34,59 @@ _WITHOUT = (
 )
 
 
-def advise(
-    target: Target,
-    asked: Sequence[Asked],
-    standing: Standing | None = None,
-    *,
-    progress: Progress | None = None,
-) -> Advice:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What beside the advice is asked for: `measure` builds what is proposed, and rolls back."""
+
+    measure: bool = False
+
+
+def advise(place: Place, asked: Sequence[Asked], wanted: Wanted | None = None) -> Advice:
     """The indexes that would serve some statements; nothing is created on their server."""
-    try:
-        return asyncio.run(_advise(target, asked, standing, progress or Silent()))
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted", detail="Nothing was created on the server.") from None
+    chosen = wanted or Wanted()
+    if chosen.measure:
+        measure.check(place.standing)
+    return together(_advise(place, tuple(asked), chosen))
 
 
-async def _advise(
-    target: Target, asked: Sequence[Asked], standing: Standing | None, progress: Progress
-) -> Advice:
-    connection = await connect(target)
-    try:
+async def _advise(place: Place, asked: tuple[Asked, ...], wanted: Wanted) -> Advice:
+    async with place.connected() as connection:
         adviser = await _look(connection, asked)
         if not adviser.options:
             return adviser.advice(None, "")
         async with AsyncExitStack() as stack:
-            found, why = await _planner(target, connection, adviser, standing, progress, stack)
+            shown = Shown(adviser.known, asked, adviser.names)
+            found, why = await planner(place, connection, shown, stack)
             if found is None:
                 return adviser.advice(None, "", why)
-            progress.step(f"trying {len(adviser.options)} indexes")
+            place.progress.step(f"trying {counted(len(adviser.options), 'choice')} of indexes")
             choice = await choose(found, asked, adviser.options, adviser.known)
-            return adviser.advice(choice, found.told, adviser.doubts(choice, found))
-    except (OSError, InterfaceError) as error:
-        raise ConnectError("the connection was lost", detail=str(error)) from error
-    finally:
-        await connection.close(timeout=2.0)
+            advice = adviser.advice(choice, found.told, adviser.doubts(choice, found))
+        if not (wanted.measure and choice.chosen):
+            return advice
+        return await _measured(connection, adviser, choice, advice)
+
+
+async def _measured(
+    connection: "Connection", adviser: "_Adviser", choice: Choice, advice: Advice
+) -> Advice:
+    """The advice with the times of the statements that were run with all of it built."""
+    names = {each: adviser.names[each] for each in choice.chosen}
+    asked = [each for each in adviser.asked if not each.parameters]
+    times = {
+        each.name: (one.before.execution_ms, one.after.execution_ms)
+        for each, one in zip(asked, await measure.measure(connection, asked, names), strict=True)
+    }
+    proposals = []
+    for each in advice.proposals:
+        gains = tuple(
+            replace(gain, before_ms=times[gain.statement][0], after_ms=times[gain.statement][1])
+            if gain.statement in times
+            else gain
+            for gain in each.gains
+        )
+        proposals.append(replace(each, gains=gains, proof=Proof.MEASURED))
+    return replace(advice, proposals=tuple(proposals))
 
 
 async def _look(connection: "Connection", asked: Sequence[Asked]) -> "_Adviser":
@@ -86,35 +98,6 @@ async def _look(connection: "Connection", asked: Sequence[Asked]) -> "_Adviser":
     async with guarded(connection, SECONDS):
         known = await tables.read(connection, tables.tables_of(plans))
     return _Adviser(tuple(asked), tuple(plans), known)
-
-
-async def _planner(
-    target: Target,
-    connection: "Connection",
-    adviser: "_Adviser",
-    standing: Standing | None,
-    progress: Progress,
-    stack: AsyncExitStack,
-) -> tuple[Planner | None, str]:
-    """The planner to ask: with HypoPG the server's own, else a throwaway server's."""
-    pretending = await hypothetical.installed(connection, adviser.known, standing, SECONDS)
-    if pretending is not None:
-        pretending.names.update(adviser.names)
-        if any(not pretending.refused(each) for option in adviser.options for each in option):
-            return pretending, ""
-    progress.step("starting a throwaway server with the schema and statistics of the database")
-    try:
-        copy = await stack.enter_async_context(replica(target, connection, adviser.known, SECONDS))
-        await copy.show(adviser.names)
-        for each in adviser.asked:
-            await copy.plan(each)
-    except RefusedByServerError as error:
-        return None, f"the throwaway server cannot plan the statement: {error}"
-    except PostgresError as error:
-        return None, f"no throwaway server could be set up: {error}"
-    except DbtoolError as error:
-        return None, " ".join(each for each in (error.message, error.detail) if each)
-    return copy, ""
 
 
 class _Adviser:
@@ -142,9 +125,9 @@ class _Adviser:
                 return True
         return False
 
-    def doubts(self, choice: Choice, planner: Planner) -> str:
+    def doubts(self, choice: Choice, asked: Planner) -> str:
         """Why a throwaway server's word is not good: it plans the statement otherwise."""
-        if not isinstance(planner, Replica):
+        if not isinstance(asked, Replica):
             return ""
         for here, there in zip(self.plans, choice.before, strict=True):
             mine, other = cost(here), cost(there.plan)
@@ -155,7 +138,7 @@ class _Adviser:
                 )
         return ""
 
-    def advice(self, choice: Choice | None, planner: str, doubt: str = "") -> Advice:
+    def advice(self, choice: Choice | None, told: str, doubt: str = "") -> Advice:
         """The proposals, what was tried besides, and why indexes that exist were not used."""
         if choice is None:
             guessed = unvalidated.pick(self.scans, self.options)
@@ -170,7 +153,7 @@ class _Adviser:
             for option, why in choice.rejected.items()
         ]
         validate = self._validate(doubt) if doubt else ""
-        return Advice(proposals, self._unused(), tuple(rejected), planner, validate, self._notes())
+        return Advice(proposals, self._unused(), tuple(rejected), told, validate, self._notes())
 
     def _validate(self, why: str) -> str:
         return f"{why}. {_WITHOUT}" if why else ""

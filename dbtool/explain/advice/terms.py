@@ -139,7 +139,7 @@ def _about(node: Any, alias: str, operator: str) -> Term | None:
     if not (columns := _columns(inner, alias)) or _others(inner, alias):
         return None
     column = columns[0] if inner.WhichOneof("node") == "column_ref" else ""
-    return Term(_sql(inner), column, columns, operator, Side.CONSTANT, cast=cast)
+    return Term(sql_of(inner), column, columns, operator, Side.CONSTANT, cast=cast)
 
 
 def _comparison(expression: Any, alias: str) -> Term | None:
@@ -170,7 +170,7 @@ def _compared(left: Any, operator: str, right: Any, alias: str) -> Term:
     side, value = _value(right)
     others = _others(right, alias)
     return Term(
-        key=_sql(inner),
+        key=sql_of(inner),
         column=columns[0] if plain else "",
         columns=columns,
         operator=operator,
@@ -196,7 +196,7 @@ def _value(node: Any) -> tuple[Side, str]:
     inner, _ = _bare(node)
     match inner.WhichOneof("node"):
         case "a_const":
-            return Side.CONSTANT, _sql(inner)
+            return Side.CONSTANT, sql_of(inner)
         case "param_ref":
             return Side.PARAMETER, ""
     return Side.OTHER, ""
@@ -212,6 +212,11 @@ def _references(node: Any) -> Iterator[tuple[str, str]]:
             yield (names[-2] if len(names) > 1 else ""), names[-1]
 
 
+def columns_of(node: Any) -> tuple[str, ...]:
+    """All columns in an expression about one table."""
+    return tuple(dict.fromkeys(name for _, name in _references(node) if name))
+
+
 def _columns(node: Any, alias: str) -> tuple[str, ...]:
     found = (name for of, name in _references(node) if of in ("", alias) and name)
     return tuple(dict.fromkeys(found))
@@ -221,7 +226,7 @@ def _others(node: Any, alias: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(of for of, _ in _references(node) if of not in ("", alias)))
 
 
-def _sql(node: Any) -> str:
+def sql_of(node: Any) -> str:
     """An expression without aliases and needless casts, in brackets where an index needs them."""
     import postgast
     from postgast import pg_query_pb2 as pb

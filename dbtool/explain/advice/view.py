@@ -1,14 +1,17 @@
 """Index advice as the sections of a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from dbtool.explain.advice.result import Advice, Gain, Proof, Proposal
+from dbtool.explain.advice.workload import Workload
 from dbtool.explain.wording import count, duration, memory
+from dbtool.finding import Finding
 from dbtool.report import (
     Code,
     Column,
+    Report,
     Section,
-    Styled,
     Table,
     Text,
     counted,
@@ -19,6 +22,7 @@ from dbtool.report import (
 
 MOST_REJECTED = 8
 _KB = 1024
+_PROPOSED = ("in the model: ", "in the revision, ")
 
 
 def sections(advice: Advice) -> Iterator[Section]:
@@ -44,6 +48,29 @@ def notes(advice: Advice) -> tuple[str, ...]:
     return (*proof, *advice.notes)
 
 
+def without_indexes(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings without the index each would propose by itself: a planner has been asked."""
+    return tuple(
+        replace(
+            each,
+            fix=None,
+            evidence=(
+                *(line for line in each.evidence if not line.startswith(_PROPOSED)),
+                "the index advice below says which index would help",
+            ),
+        )
+        if each.fix is not None and each.fix.code.startswith("CREATE INDEX")
+        else each
+        for each in findings
+    )
+
+
+def next_steps(advice: Advice) -> tuple[str, ...]:
+    """The command that makes the indexes part of the history."""
+    names = listed([each.name for each in advice.proposals], 2)
+    return (f'dbtool revision --autogenerate -m "add {names}"',) if names else ()
+
+
 def headline(advice: Advice) -> str:
     """The advice in a few words."""
     if not advice.proposals:
@@ -51,7 +78,7 @@ def headline(advice: Advice) -> str:
     saved = sum(each.before - each.after for each in advice.proposals[:1])
     first = advice.proposals[0]
     if not first.gains:
-        return f"{counted(len(advice.proposals), 'index')} to try".replace("indexs", "indexes")
+        return f"{first.name} may help"
     return f"{first.name} saves {percent(saved / first.before)} of the cost"
 
 
@@ -61,7 +88,7 @@ def _nothing(advice: Advice) -> str:
     return "no index to propose: no scan of a large table searches for a part of it"
 
 
-def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, Styled | str]]:
+def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, str]]:
     if proposal.gains:
         yield "cost", _cost(proposal)
     if measured := [each for each in proposal.gains if each.after_ms is not None]:
@@ -98,7 +125,8 @@ def _proof(proposal: Proposal, advice: Advice) -> str:
 
 def _writes(proposal: Proposal) -> str:
     writes = proposal.writes
-    said = [f"each row written writes {percent(writes.overhead)} more"]
+    more = percent(writes.overhead) if writes.overhead >= 0.01 else "less than 1 %"
+    said = [f"writing a row writes {more} more"]
     if writes.endangers_hot:
         columns = listed(writes.columns)
         said.append(
@@ -108,3 +136,26 @@ def _writes(proposal: Proposal) -> str:
     elif not (writes.inserted or writes.updated or writes.deleted):
         said.append("no write is counted since the statistics were reset")
     return "; ".join(said)
+
+
+def report(workload: Workload, command: str = "explain") -> Report:
+    """The advice for a workload: the statements that cost most first."""
+    advice = workload.advice
+    rows = tuple(
+        (percent(each.share), duration(each.ms), count(each.calls), each.name)
+        for each in workload.statements
+    )
+    columns = (
+        Column("%", "right"),
+        Column("time", "right"),
+        Column("calls", "right"),
+        Column("statement", shrink=True),
+    )
+    asked = counted(len(workload.statements), "statement")
+    return Report(
+        command=command,
+        data=workload,
+        headline=f"{asked} looked at; {headline(advice)}",
+        sections=(Table(columns, rows, title="what costs most"), *sections(advice)),
+        notes=(*workload.left_out, *notes(advice)),
+    )
