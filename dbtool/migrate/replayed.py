@@ -1,5 +1,6 @@
 """Compare the models with what the revisions make of an empty database: no other is needed."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 from dbtool.guard import Action, Consent, Permission
@@ -9,15 +10,15 @@ from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
 from dbtool.migrate.upgrade import upgrading
 from dbtool.ports import Progress
-from dbtool.scratch.server import throwaway
+from dbtool.scratch.server import Server, throwaway
 
 _NAME = "history"
 
 
-def check_history(project: Project, progress: Progress) -> Drift:
-    """Run every revision in a throwaway server, and compare what came out."""
+def check_history(project: Project, progress: Progress, server: Server | None = None) -> Drift:
+    """Run every revision in a throwaway server, one that runs already or its own, and compare."""
     progress.step("running the revisions in a throwaway PostgreSQL")
-    with throwaway() as server:
+    with nullcontext(server) if server else throwaway() as server:
         target = replace(server.create_database(_NAME), source="--history")
         scratch = replace(project, target=target)
         allowed = Permission(Consent(yes=True, confirm_database=_NAME))

@@ -40,7 +40,7 @@ def unmerged(files: Mapping[str, str], directories: Sequence[str]) -> Unmerged |
     existing = [each for each in directories if Path(each).is_dir()]
     if not existing:
         return "there are none"
-    git = _Git(existing[0])
+    git = Git(existing[0])
     told = git.ask("rev-parse", "--show-toplevel", "--is-shallow-repository")
     if told is None:
         return git.refusal()
@@ -60,7 +60,7 @@ def unmerged(files: Mapping[str, str], directories: Sequence[str]) -> Unmerged |
 
 
 @dataclass(frozen=True, slots=True)
-class _Git:
+class Git:
     """Git, asked in one directory."""
 
     directory: str
@@ -94,7 +94,7 @@ class _Git:
         return "this is no git repository"
 
 
-def _branch(git: _Git) -> str | None:
+def _branch(git: Git) -> str | None:
     """The branch this one leaves from and goes back to."""
     target = next((os.environ[each] for each in _TARGETS if os.environ.get(each)), None)
     if target is None:
@@ -106,7 +106,7 @@ def _branch(git: _Git) -> str | None:
     return found
 
 
-def _first(git: _Git, names: Iterable[str]) -> str | None:
+def _first(git: Git, names: Iterable[str]) -> str | None:
     exists = (
         each for each in names if git.ask("rev-parse", "-q", "--verify", f"{each}^{{commit}}")
     )
@@ -131,7 +131,7 @@ def _too_shallow(branch: str) -> UsageError:
 class _Comparison:
     """The working tree beside one commit."""
 
-    git: _Git
+    git: Git
     top: str
     base: str
     directories: Sequence[str]

@@ -131,6 +131,13 @@ class Keys:
             le=18,
         ),
     )
+    lint_measure: bool = field(
+        default=False,
+        metadata=_says(
+            "Whether check --all runs what it lints in a throwaway server, as lint --measure does.",
+            "DBTOOL_LINT_MEASURE",
+        ),
+    )
     env: dict[str, EnvironmentKeys] | None = field(
         default=None,
         metadata=_says(

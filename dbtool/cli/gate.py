@@ -1,0 +1,204 @@
+"""`dbtool check --all`: every check a change has to pass, as one report."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dbtool.cli import output
+from dbtool.cli.command import Call
+from dbtool.cli.migrate import opened
+from dbtool.errors import ConnectError, DbtoolError, UsageError
+from dbtool.finding import Unknown
+from dbtool.report import Column, Report, Styled, Table, Tone, counted, duration
+from dbtool.severity import Severity
+
+if TYPE_CHECKING:
+    from dbtool.scratch.server import Server
+
+_TONES: dict[Severity, Tone] = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.NOTE: "note",
+}
+_MODELS = 'models = "package.module:Base" in the settings'
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One check: its name, what it says in a line, and all it found; no data where it did not run.
+
+    `worst` is the severity of its worst finding, `found` says how many of each there are.
+    """
+
+    name: str
+    headline: str
+    data: object
+    worst: Severity | None
+    found: str
+    findings: int
+    unknowns: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """All parts, in the order they ran."""
+
+    parts: tuple[Part, ...]
+
+
+def gate(call: Call) -> Report:
+    """Run every part; what cannot be judged is unknown, and the others go on."""
+    from dbtool.scratch.server import throwaway
+
+    call.runs_long()
+    done: list[tuple[Part, Report]] = []
+    with throwaway(settings={"jit": "off", "max_locks_per_transaction": "512"}) as server:
+        for name, run in _parts(call, server):
+            begun = time.perf_counter()
+            report = _ran(name, run)
+            done.append((_part(name, report, time.perf_counter() - begun), report))
+    return _report(call.command, done)
+
+
+def _parts(call: Call, server: "Server") -> Iterator[tuple[str, Callable[[], Report]]]:
+    yield "heads", lambda: _heads(call)
+    yield "models", lambda: _models(call)
+    yield "lint", lambda: _lint(call)
+    yield "history", lambda: _history(call, server)
+    if call.settings.has_target():
+        yield "database", lambda: _database(call)
+    yield "round trip", lambda: _round_trip(call, server)
+
+
+def _ran(name: str, run: Callable[[], Report]) -> Report:
+    """One part; settings that are wrong and a server that is away are nobody's finding."""
+    try:
+        with output.reserved():
+            return run()
+    except (UsageError, ConnectError):
+        raise
+    except DbtoolError as error:
+        decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
+        unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
+        return Report(command="", data=None, headline=error.message, unknowns=(unknown,))
+
+
+def _heads(call: Call) -> Report:
+    from dbtool.migrate import view_heads
+    from dbtool.migrate.heads import heads_of
+    from dbtool.migrate.history import history
+
+    project = opened(call, offline=True)
+    return view_heads.heads(heads_of(history(project), project.place.base), call.command)
+
+
+def _models(call: Call) -> Report:
+    """The rules over the models that the settings name."""
+    from dbtool.cli import modelling
+
+    if call.settings.models:
+        return modelling.judged(call, (), ())
+    unknown = Unknown(rule="check", reason="models: the settings name none", decide=_MODELS)
+    return Report(command=call.command, data=None, headline="not judged", unknowns=(unknown,))
+
+
+def _lint(call: Call) -> Report:
+    """The revisions the main branch does not have, measured where the settings say so."""
+    from dbtool.cli import judging
+    from dbtool.lint import view
+    from dbtool.lint.fixing import in_own_language
+
+    keys = call.settings.keys
+    found = judging.revisions(call, (), None)
+    measured = None
+    if keys.lint_measure:
+        measured = judging.measured(call, found, keys.lint_pg, None)
+    linted = judging.Judge(judging.rules(call, None, None), keys.lint_pg)(found, measured)
+    notes = tuple(judging.notes_on(found, measured, None))
+    return view.report(in_own_language(linted), call.command, notes=notes)
+
+
+def _history(call: Call, server: "Server") -> Report:
+    from dbtool.migrate import view
+    from dbtool.migrate.replayed import check_history
+
+    found = check_history(opened(call, offline=True), call.progress, server)
+    return view.drift(found, call.command)
+
+
+def _database(call: Call) -> Report:
+    """A database that is behind is to be upgraded, and cannot be judged before."""
+    from dbtool.migrate import view
+    from dbtool.migrate.drift import check
+
+    found = check(opened(call), call.progress)
+    report = view.drift(found, call.command)
+    if not found.pending:
+        return report
+    unknown = Unknown(
+        rule="check",
+        reason=f"{report.headline}",
+        decide="dbtool upgrade, and then dbtool check",
+    )
+    return replace(report, findings=(), unknowns=(unknown,))
+
+
+def _round_trip(call: Call, server: "Server") -> Report:
+    from dbtool.migrate import view_roundtrip
+    from dbtool.migrate.roundtrip import round_trip
+    from dbtool.migrate.selection import Wanted
+    from dbtool.seed.fill import fill
+
+    wanted = Wanted(since=call.settings.keys.lint_since)
+    project = opened(call, offline=True)
+    found = round_trip(project, wanted, call.progress, server=server, fill=fill)
+    return view_roundtrip.roundtrip(found, call.command)
+
+
+def _part(name: str, report: Report, seconds: float) -> Part:
+    worst = max((each.severity for each in report.findings), default=None)
+    count, unknowns = len(report.findings), len(report.unknowns)
+    found = ", ".join(
+        counted(number, severity.word)
+        for severity in sorted(Severity, reverse=True)
+        if (number := sum(each.severity is severity for each in report.findings))
+    )
+    return Part(name, report.headline, report.data, worst, found, count, unknowns, seconds)
+
+
+def _report(command: str, done: list[tuple[Part, Report]]) -> Report:
+    findings = [each for _, report in done for each in report.findings]
+    findings.sort(key=lambda each: -each.severity)
+    parts = tuple(part for part, _ in done)
+    rows = tuple(
+        (each.name, _result(each), each.headline, duration(each.seconds)) for each in parts
+    )
+    columns = Column("check"), Column("found"), Column("", shrink=True), Column("took", "right")
+    following = (step for _, report in done if report.findings for step in report.next)
+    return Report(
+        command=command,
+        data=Gate(parts),
+        headline=_headline(parts),
+        sections=(Table(columns, rows),),
+        findings=tuple(findings),
+        unknowns=tuple(each for _, report in done for each in report.unknowns),
+        next=tuple(dict.fromkeys(following)),
+        judged=True,
+    )
+
+
+def _result(part: Part) -> Styled:
+    if part.worst is not None:
+        return Styled(part.found, _TONES[part.worst])
+    return Styled("unknown", "muted") if part.unknowns else Styled("nothing", "good")
+
+
+def _headline(parts: tuple[Part, ...]) -> str:
+    found = [each.name for each in parts if each.findings]
+    if not found:
+        unknown = [each.name for each in parts if each.unknowns]
+        also = f"; not all could be judged: {', '.join(unknown)}" if unknown else ""
+        return f"{counted(len(parts), 'check')}, nothing found{also}"
+    return f"{len(found)} of {counted(len(parts), 'check')} found something: {', '.join(found)}"
