@@ -44,6 +44,13 @@ def check(
             help="Run revisions up, down and up again there, and compare the schema at each stop.",
         ),
     ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="The gate of CI: heads, models, lint, history, database and round trip at once.",
+        ),
+    ] = False,
     models: Annotated[
         bool,
         typer.Option("--models", help="Judge what the models say themselves, without a database."),
@@ -76,6 +83,8 @@ def check(
 
     With --models it judges the models alone: foreign keys without an index, times without a
     zone, defaults shared by all rows, cascades that contradict each other, and more.
+
+    With --all everything is one report; the database takes part where one is named.
     """
     from dbtool.cli import judging, modelling
     from dbtool.migrate import view
@@ -84,9 +93,15 @@ def check(
 
     if revisions and not roundtrip:
         raise UsageError("revisions are for --roundtrip", hint="dbtool check --roundtrip RANGE")
-    _refuse_several(**{"--history": history, "--roundtrip": roundtrip, "--models": models})
+    _refuse_several(
+        **{"--history": history, "--roundtrip": roundtrip, "--all": everything, "--models": models}
+    )
     if (select or ignore) and not models:
         raise UsageError(f"{'--select' if select else '--ignore'} is for --models")
+    if everything:
+        from dbtool.cli.gate import gate
+
+        return gate(call)
     call.runs_long()
     with output.reserved():
         if models:
