@@ -68,7 +68,7 @@ class Base:
         return changes(ours, self.live.catalog)
 
 
-def look_at(project: Project, progress: Progress) -> Live:
+def look_at(project: Project, progress: Progress, words: tuple[str, ...]) -> Live:
     """Read a database that was named, which has to be up to date."""
     standings: list[Standing] = []
     with Session(project, progress, reading=True) as session:
@@ -76,7 +76,7 @@ def look_at(project: Project, progress: Progress) -> Live:
         def note(script: ScriptDirectory, at: tuple[str, ...], _: MigrationContext) -> None:
             standings.append(standing_of("", script, at))
 
-        record = session.look(("current",), note)
+        record = session.look(words, note)
         pending = [each for standing in standings for each in standing.pending]
         if pending:
             raise _behind(session.target.shown, pending)

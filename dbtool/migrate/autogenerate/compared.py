@@ -1,6 +1,6 @@
 """What the models want of the schema, in each of the contexts env.py configures."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -24,8 +24,6 @@ from dbtool.migrate.environment import Loaded
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
 from dbtool.ports import Progress
-
-WORDS = ("revision", "--autogenerate")
 
 
 @dataclass(slots=True)
@@ -62,7 +60,7 @@ class Compared:
         return tuple(dict.fromkeys(each for one in self.contexts for each in one.differences))
 
 
-def compared(project: Project, base: Base, progress: Progress) -> Compared:
+def compared(project: Project, base: Base, progress: Progress, words: tuple[str, ...]) -> Compared:
     """Compare the models with a scratch database that the project is pointed at."""
     if project.models:
         load_models(project.models, project.root, project.place.ini)
@@ -75,7 +73,7 @@ def compared(project: Project, base: Base, progress: Progress) -> Compared:
         contexts.append(context)
 
     with Session(project, progress, reading=True) as session:
-        session.look(WORDS, note, partial(_options, []))
+        session.look(words, note, partial(_options, []))
         live = read(session.connection)
     if isinstance(live, Uncompared):
         raise OperationError(f"not compared: {live.what}", hint=f"Needed: {live.decide}.")
@@ -138,6 +136,3 @@ def _no_tables(live: Live, contexts: Iterable[MigrationContext]) -> UsageError:
         hint="Did env.py import your models? It can import them, or the settings can name them:"
         ' models = ["package.module:Base"].',
     )
-
-
-Options = Callable[[Loaded], dict[str, object]]

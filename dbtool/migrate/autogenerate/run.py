@@ -14,7 +14,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.errors import UsageError
 from dbtool.migrate.autogenerate import foreign, renames
 from dbtool.migrate.autogenerate.base import Base, base, look_at, replay
-from dbtool.migrate.autogenerate.compared import WORDS, Compared, One, by_alembic, compared
+from dbtool.migrate.autogenerate.compared import Compared, One, by_alembic, compared
 from dbtool.migrate.autogenerate.directives import Directives
 from dbtool.migrate.autogenerate.draft import Draft, drafted, placed
 from dbtool.migrate.autogenerate.proposed import Piece, Proposed, proposed
@@ -63,10 +63,15 @@ def begin(
     With `against` the database it names is looked at too, and nothing is changed there.
     """
     _check_head(project, wish)
-    live = look_at(against, progress) if against is not None else None
+    live = look_at(against, progress, _words(wish)) if against is not None else None
     with ExitStack() as stack:
         found = stack.enter_context(base(project, progress, live))
         yield Autogenerate(wish, progress, found, stack)
+
+
+def _words(wish: Wish) -> tuple[str, ...]:
+    """The command as Alembic's command line has it; env.py may look at it."""
+    return ("revision", "--autogenerate", *wish.words())
 
 
 def _check_head(project: Project, wish: Wish) -> None:
@@ -99,7 +104,7 @@ class Autogenerate:
         self._compare()
 
     def _compare(self) -> None:
-        self.compared = compared(self.scratch, self.base, self.progress)
+        self.compared = compared(self.scratch, self.base, self.progress, _words(self.wish))
 
     def candidates(self) -> tuple[Candidate, ...]:
         """What looks renamed, and nobody has said anything of yet."""
@@ -133,7 +138,7 @@ class Autogenerate:
 
     def propose(self) -> tuple[Proposal, Draft]:
         """The changes as a draft, as env.py's hooks leave them."""
-        words = (*WORDS, *self.wish.words())
+        words = _words(self.wish)
         held: list[RevisionContext] = []
         changes: list[Proposed] = []
         numbers = iter(self.compared.contexts)
@@ -232,7 +237,7 @@ class Autogenerate:
         """What would still differ once the draft has run; raises where it fails."""
         project = draft.within(self.base.copy("ahead"))
         replay(project, self.progress)
-        after = compared(project, self.base, self.progress)
+        after = compared(project, self.base, self.progress, _words(self.wish))
         found = [(each, one) for one in after.contexts for each in one.differences]
         self.base.server.drop_database("ahead")
         return tuple(each for each, one in found if each.operation and not _is_kept(each, one))

@@ -4,17 +4,19 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, event
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
-from dbtool.catalog import Catalog
+from dbtool.catalog import Catalog, Table
 from dbtool.migrate.diff.build import Built
+from dbtool.migrate.diff.code import Code
 from dbtool.migrate.diff.compare import compare
 from dbtool.migrate.difference import Difference
+from dbtool.sql.names import identifier
 
 _ON = re.compile(r" on (\S+) (?:is|has) ")
 _FLIPPED = {"missing": "extra", "extra": "missing"}
@@ -40,15 +42,23 @@ def undone(
 
     What env.py leaves out is left out already: only what was found is taken back.
     """
-    wanted = {place(each) for each in differences}
+    made = [*differences]
+    wanted = {place(each) for each in made}
     back = _configured(context, _reflected(context, built, live))
     found = compare(back, Built(live, (), frozenset(), ""), built.catalog)
     pieces = [each for each in found.differences if place(each, back=True) in wanted]
+    pieces += (_without_schema(context, each) for each in made if each.kind == "missing-schema")
     of: dict[Place, str] = {}
     for each in pieces:
         key = place(each, back=True)
         of[key] = "\n".join(filter(None, (of.get(key), each.operation)))
     return Undone(tuple(pieces), of)
+
+
+def _without_schema(context: MigrationContext, difference: Difference) -> Difference:
+    """No comparison tells of schemas that are too many: others may live there."""
+    done = Code(context).execute(f"DROP SCHEMA {identifier(difference.name)}")
+    return replace(difference, kind="extra-schema", operation=done)
 
 
 def place(difference: Difference, *, back: bool = False) -> Place:
@@ -82,11 +92,9 @@ def _configured(context: MigrationContext, metadata: MetaData) -> MigrationConte
 def _reflected(context: MigrationContext, built: Built, live: Catalog) -> MetaData:
     """The tables of the database that are not as the models have them, as SQLAlchemy sees them."""
     default = context.dialect.default_schema_name or "public"
-    models = {(each.schema, each.name): each for each in built.catalog.tables}
     names: dict[str, list[str]] = {}
-    for each in live.tables:
-        key = each.schema, each.name
-        if each.kind != "foreign table" and models.get(key) != each and key != _versions(context):
+    for each in _different(built.catalog, live):
+        if each.kind != "foreign table" and (each.schema, each.name) != _versions(context):
             names.setdefault(each.schema, []).append(each.name)
     metadata = MetaData()
     # As Alembic reads defaults: that of a serial column belongs to its sequence.
@@ -95,6 +103,26 @@ def _reflected(context: MigrationContext, built: Built, live: Catalog) -> MetaDa
     for schema, tables in names.items():
         _reflect(context, metadata, None if schema == default else schema, tables)
     return metadata
+
+
+def _different(models: Catalog, live: Catalog) -> Iterator[Table]:
+    """The tables that differ, or whose enumerations or sequences do."""
+    built = {(each.schema, each.name): each for each in models.tables}
+    sequences = {each.owned_by: each for each in models.sequences}
+    owners = {
+        (each.owned_by.schema, each.owned_by.table)
+        for each in live.sequences
+        if each.owned_by is not None and sequences.get(each.owned_by) != each
+    }
+    for each in live.tables:
+        key = each.schema, each.name
+        other = built.get(key)
+        if other != each or key in owners or _labels(other) != _labels(each):
+            yield each
+
+
+def _labels(table: Table) -> list[tuple[str, ...]]:
+    return [each.base.labels for each in table.columns]
 
 
 def _versions(context: MigrationContext) -> tuple[str, str]:
@@ -124,8 +152,3 @@ def _reflect_one(
         metadata.reflect(context.connection, schema=schema, only=[name])
     except SQLAlchemyError:
         return
-
-
-def unwritten(differences: Iterable[Difference]) -> Iterator[Difference]:
-    """What no operation is known for: a person has to write it."""
-    return (each for each in differences if not each.operation)

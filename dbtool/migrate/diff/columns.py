@@ -240,7 +240,8 @@ class _Column:
             return
         item = self.item.server_default if self.item is not None else None
         said = ""
-        if models is None or item is not None:
+        # A percent sign in a text is doubled in DDL by some drivers.
+        if models is None or (item is not None and "%" not in models):
             given: Any = item if models is not None else None
             said = self.code.alter_column(
                 self.pair.table, self.models.name, modify_server_default=given

@@ -158,7 +158,9 @@ def _created(
     done = ""
     if not any(each in definition for each in _BEYOND):
         if isinstance(item, UniqueConstraint | ForeignKeyConstraint):
-            done = code.add_constraint(item)
+            # What was reflected does not always say that it can be deferred.
+            if bool(item.deferrable) == (" DEFERRABLE" in definition):
+                done = code.add_constraint(item)
         elif isinstance(item, CheckConstraint) or constraint.kind == "check":
             condition = definition.removeprefix("CHECK (").removesuffix(")")
             done = code.create_check(pair.table, constraint.name, condition)
