@@ -38,6 +38,8 @@ class SyncConnection:
     ) -> None:
         self._task: asyncio.Task[Any] | None = None
         self._background: asyncio.Task[None] | None = None
+        self._patience: asyncio.Task[None] | None = None
+        self._asked_at: float | None = None
         self._turn = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -76,8 +78,7 @@ class SyncConnection:
         """Run a coroutine function with the asyncpg connection on its loop."""
 
         async def call() -> T:
-            async with self._turn:
-                return await function(self.connection)
+            return await self._ask(function)
 
         return self._wait(call())
 
@@ -89,15 +90,39 @@ class SyncConnection:
 
         async def again() -> None:
             while True:
-                async with self._turn:
-                    pause = await function(self.connection)
-                await asyncio.sleep(pause)
+                await asyncio.sleep(await self._ask(function))
 
         async def begin() -> None:
             self._background = asyncio.create_task(again())
             self._background.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
         asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
+
+    def give_up_after(self, limit: float, tell: Callable[[], None]) -> None:
+        """From now on end the connection, and tell, when nothing is answered for so many seconds.
+
+        A network that drops packets says nothing, and a client may wait for hours.
+        """
+
+        async def watch() -> None:
+            while self._asked_at is None or self._loop.time() - self._asked_at < limit:
+                await asyncio.sleep(limit / 10)
+            self.connection.terminate()
+            tell()
+
+        async def begin() -> None:
+            self._patience = asyncio.create_task(watch())
+
+        asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
+
+    async def _ask(self, function: "Callable[[Connection], Awaitable[T]]") -> T:
+        """In turn: a connection takes one statement at a time."""
+        async with self._turn:
+            self._asked_at = self._loop.time()
+            try:
+                return await function(self.connection)
+            finally:
+                self._asked_at = None
 
     def close(self) -> None:
         """Log out; a statement cancelled before is awaited until the server has ended it."""
@@ -140,10 +165,13 @@ class SyncConnection:
             self._task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL):
-                while others := asyncio.all_tasks() - {asyncio.current_task(), self._background}:
+                ours = {asyncio.current_task(), self._background, self._patience}
+                while others := asyncio.all_tasks() - ours:
                     await asyncio.wait(others)
 
     async def _end(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
         if self._background is not None:
             self._background.cancel()
             await asyncio.wait([self._background], timeout=_FAREWELL)

@@ -12,7 +12,7 @@ _NAME = "dbtool revision"
 _PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 
 _INTRODUCTION = f"""
-    SELECT {NOTICE_LOST_CLIENT},
+    SELECT pg_catalog.pg_backend_pid(), {NOTICE_LOST_CLIENT},
            CASE WHEN pg_catalog.current_setting('client_connection_check_interval') = '0'
                  AND pg_catalog.version() LIKE '%linux%'
            THEN pg_catalog.set_config('client_connection_check_interval', '5s', false) END,
@@ -21,13 +21,14 @@ _INTRODUCTION = f"""
 """
 
 
-def introduce(connection: DBAPIConnection, version_table: str) -> None:
+def introduce(connection: DBAPIConnection, version_table: str) -> int:
     """Have the server notice a client that was killed, and others see whose session it is.
 
-    Through the driver, since SQLAlchemy would begin a transaction that autocommit_block() then
-    finds open.
+    Returns the session's process number. Through the driver, since SQLAlchemy would begin a
+    transaction that autocommit_block() then finds open.
     """
-    answer(connection, f"{_INTRODUCTION}, {while_working(version_table)}")
+    said = answer(connection, f"{_INTRODUCTION}, {while_working(version_table)}")
+    return int(said[0])
 
 
 def naming(step: Step) -> str:

@@ -21,7 +21,7 @@ from dbtool.errors import (
     OperationError,
     UsageError,
 )
-from dbtool.migrate import state
+from dbtool.migrate import reach, state
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, explain, state_of
 from dbtool.migrate.glance import as_array
@@ -150,6 +150,8 @@ class Runner:
                 scene.now = self._recorded_now(scene.table)
             if self.interruption or isinstance(error, KeyboardInterrupt):
                 return self._interrupted(scene)
+            if self.safety.vigil.reach.is_lost:
+                return _out_of_reach(scene)
             if isinstance(error, DbtoolError):
                 return _with_state(error, scene)
             if isinstance(error, Exception | SystemExit):
@@ -219,6 +221,18 @@ def _ended_silently() -> OperationError:
     return OperationError(
         "env.py ended in the middle of a revision, and said nothing of why",
         hint="Let it raise what it catches around context.run_migrations().",
+    )
+
+
+def _out_of_reach(scene: Scene) -> OperationError:
+    """The server may still be at work on what was sent to it; a next run waits for that."""
+    during = f"During revision {scene.step.revision}. " if scene.step else ""
+    return OperationError(
+        f"{scene.database} has not answered for {duration(reach.SILENCE)}: the run was ended",
+        detail=f"{during}{state_of(scene)} What still runs there for this run ends when the"
+        " server notices too, within a minute or so.",
+        hint="When it answers again, run the same command again: it waits for what is left of"
+        " this run and goes on where it ended.",
     )
 
 

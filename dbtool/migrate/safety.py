@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import DbtoolError, LockNotObtained
-from dbtool.migrate import lock, state
+from dbtool.migrate import lock, reach, state
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.introduction import introduce, naming
 from dbtool.migrate.journal import Journal
@@ -109,8 +109,7 @@ class Safety:
             recorded = None if heads is None else _recorded(self._watch, table)
             if recorded not in (None, tuple(sorted(heads or ()))):
                 raise StalePlan("another run has just ended")
-        introduce(connection, table.shown)
-        self.vigil.driver = connection
+        self.vigil.reach.works_on(connection, introduce(connection, table.shown))
 
     def records_by(self, table: Table, name: str) -> None:
         """How Alembic names the version table in the statements that record a revision."""
@@ -165,7 +164,7 @@ class Safety:
 
     def leaving(self, connection: DBAPIConnection) -> bool:
         """The revision leaves its transaction, which commits what it has done so far."""
-        if connection is not self.vigil.driver:
+        if connection is not self.vigil.reach.driver:
             return False
         if self._resume is not None:
             self._resume.leaving(connection)
@@ -268,6 +267,7 @@ class Safety:
             assert holder is not None
             self._lock = RunLock(holder.connection, holder.backend, holder.key)
             holder.connection.repeat(self.vigil.look)
+            holder.connection.give_up_after(reach.SILENCE, self.vigil.reach.lost)
         return self._lock
 
     def _wait_for_other_run(self) -> None:

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sqlalchemy.engine.interfaces import DBAPIConnection
-
 from dbtool.migrate.blockers import Waiting
 from dbtool.migrate.followers import Followers
 from dbtool.migrate.glance import PERIOD, Own, cancel, end, glance
 from dbtool.migrate.longrunning import LongStatements
+from dbtool.migrate.reach import Reach
 from dbtool.migrate.statements import driver_of
 from dbtool.migrate.waits import Limits, Waited
 from dbtool.migrate.watcher import Watcher
@@ -24,7 +23,7 @@ class Vigil:
     def __init__(
         self, limits: Limits, backends: Callable[[], list[int]], tell: Callable[[str], None]
     ) -> None:
-        self.driver: DBAPIConnection | None = None
+        self.reach = Reach()
         self._backends = backends
         self._tell = tell
         self._waits = Watcher(limits.lock_timeout, tell, self._cancel)
@@ -87,6 +86,7 @@ class Vigil:
         """Look once; returns the seconds until the next time."""
         if backends := self._backends():
             seen = await glance(connection, backends)
+            self.reach.see(seen)
             await self._waits.see(connection, seen)
             await self._followers.see(connection, seen)
             await self._long.see(connection, seen)
@@ -104,7 +104,7 @@ class Vigil:
 
     async def _cancel_by_driver(self) -> None:
         """A session of another role may be out of our reach, but not of its own driver's."""
-        driver = driver_of(self.driver) if self.driver is not None else None
+        driver = driver_of(self.reach.driver) if self.reach.driver is not None else None
         by_driver = getattr(driver, "cancel", None)
         if callable(by_driver):
             await asyncio.to_thread(by_driver)

@@ -5,18 +5,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import psycopg
 import pytest
-from sqlalchemy import Engine, NullPool, StaticPool, create_engine
+from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
+from dbtool.migrate import reach
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import Upgraded, plan, upgrade
 from dbtool.migrate.waits import Waited
 from dbtool.scratch.server import Server
-from tests.migrate.conftest import Decoy, url
+from tests.migrate.conftest import Decoy, plain, url
 from tests.migrate.projects import MIGRATE, Small, small
 from tests.processes import eventually
 from tests.proxy import proxy
@@ -201,6 +203,76 @@ def test_connections_are_closed(at: Open, application: ModuleType, database: Tar
     )
     with SyncConnection(database) as connection:
         assert eventually(lambda: connection.fetchval(others) == 0)
+
+
+FALLS_SILENT = """
+import application
+op.execute("CREATE TABLE t3 (id int)")
+application.fall_silent(op.get_bind())
+op.execute("SELECT 1")
+"""
+
+
+@pytest.mark.parametrize("env", [APPLICATION, ASYNC_APPLICATION], ids=["sync", "async"])
+def test_network_that_falls_silent(
+    at: Open,
+    project: Small,
+    application: ModuleType,
+    database: Target,
+    monkeypatch: pytest.MonkeyPatch,
+    env: str,
+) -> None:
+    """The run ends and says so, and the same command goes on where it ended."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    monkeypatch.setattr(reach, "SILENCE", 1.0)
+    project.env(env)
+    project.revision("slow", "aaaa00000002", FALLS_SILENT)
+    with proxy(database) as between:
+        application.fall_silent = lambda _: between.go_silent()  # type: ignore[attr-defined]
+        application.engine = (  # type: ignore[attr-defined]
+            create_engine(url(between.target), poolclass=NullPool)
+            if env is APPLICATION
+            else create_async_engine(url(between.target, "asyncpg"), poolclass=NullPool)
+        )
+        with pytest.raises(OperationError, match="has not answered for 1") as ended:
+            upgrade(at(between.target))
+        assert "During revision slow. Where" in ended.value.detail
+        between.go_silent(False)
+        application.fall_silent = lambda _: None  # type: ignore[attr-defined]
+        done = upgrade(at(between.target))
+    assert (done.before, done.after) == ((), ("slow",))
+    assert tables(database) == [*DONE, "t3"]
+
+
+def test_farewell_that_gets_lost(
+    at: Open,
+    project: Small,
+    application: ModuleType,
+    database: Target,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A session that has ended on the server is not waited for, though nobody told its driver."""
+    monkeypatch.setattr(reach, "_FAREWELL", 0.2)
+    project.revision("slow", "aaaa00000002", FALLS_SILENT)
+
+    def fall_silent(connection: Connection) -> None:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        between.go_silent()
+        with SyncConnection(database) as other:
+            other.fetchval("SELECT pg_terminate_backend($1)", pid)
+
+    with proxy(database) as between:
+        application.fall_silent = fall_silent  # type: ignore[attr-defined]
+        application.engine = create_engine(  # type: ignore[attr-defined]
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(plain(between.target)),
+            poolclass=NullPool,
+        )
+        with pytest.raises(OperationError, match=r"^revision slow .*failed") as ended:
+            upgrade(at(database))
+    assert f"{database.shown} stands at no revision, as before." in ended.value.detail
+    assert tables(database) == []
 
 
 def test_what_the_network_carries(at: Open, application: ModuleType, database: Target) -> None:
