@@ -111,7 +111,8 @@ def _rows(outcome: Outcome) -> Iterator[tuple[str, str, str, str]]:
     )
     for name, (old, new), written in figures:
         if old is not None and new is not None and (old or new or name == "cost"):
-            yield name, written(old), written(new), _change(old, new)
+            by_chance = name == "time" and not outcome.changes and new <= 2 * old <= 4 * new
+            yield name, written(old), written(new), "" if by_chance else _change(old, new)
 
 
 def _change(old: float, new: float) -> str:

@@ -88,7 +88,7 @@ class Replica:
             try:
                 await self._connection.execute(candidate.sql(name, concurrently=False))
             except PostgresError as error:
-                self._refused[candidate] = str(error)
+                self._refused[candidate] = getattr(error, "message", None) or str(error)
                 continue
             place = f"{quoted(candidate.schema)}.{quoted(name)}"
             self._created[candidate] = place

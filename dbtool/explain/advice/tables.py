@@ -1,6 +1,7 @@
 """What a server knows about the tables of a plan: shape, indexes, statistics and writes."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
 BLOCK = 8192
+_SYSTEM = re.compile(r"$|information_schema$|pg_")
+"""Schemas in which nobody creates an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +189,12 @@ SELECT json_build_object(
 
 
 def tables_of(plans: Iterable[Plan]) -> set[tuple[str, str]]:
-    """Schema and name of every table that plans read or write."""
+    """Schema and name of every table of users that plans read or write."""
     return {
         (node.text("Schema"), node.relation)
         for plan in plans
         for node in plan.nodes
-        if node.relation and node.text("Schema")
+        if node.relation and not _SYSTEM.match(node.text("Schema"))
     }
 
 

@@ -33,6 +33,8 @@ def sections(advice: Advice) -> Iterator[Section]:
         title = f"index {number}: {proposal.shown}"
         yield Code("sql", "\n".join(proposal.sql), title=title)
         yield facts(tuple(_facts(proposal, advice)))
+        if len(proposal.gains) > 1:
+            yield _gains(proposal)
     if advice.unused:
         rows = tuple((f"{each.index} on {each.table}", each.reason) for each in advice.unused)
         columns = (Column("index"), Column("not used because", shrink=True))
@@ -82,6 +84,21 @@ def headline(advice: Advice) -> str:
     return f"{first.name} saves {percent(saved / first.before)} of the cost"
 
 
+def _gains(proposal: Proposal) -> Table:
+    """What each of several statements gains by an index."""
+    columns = (
+        Column("serves", shrink=True),
+        Column("calls", "right"),
+        Column("cost", "right"),
+        Column("with it", "right"),
+    )
+    rows = tuple(
+        (each.statement, count(each.weight), count(each.before), count(each.after))
+        for each in proposal.gains
+    )
+    return Table(columns, rows)
+
+
 def _nothing(advice: Advice) -> str:
     if advice.rejected:
         return f"no index would pay, {advice.planner}"
@@ -94,8 +111,6 @@ def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, str]]:
     if measured := [each for each in proposal.gains if each.after_ms is not None]:
         yield "time", "; ".join(map(_time, measured))
     yield "validated", _proof(proposal, advice)
-    if len(proposal.gains) > 1:
-        yield "serves", listed([each.statement for each in proposal.gains], 4)
     rows = f"{count(proposal.size.rows)} rows"
     yield "size", f"about {memory(proposal.size.bytes / _KB)} for {rows}"
     yield "writes", _writes(proposal)
@@ -141,6 +156,9 @@ def _writes(proposal: Proposal) -> str:
 def report(workload: Workload, command: str = "explain") -> Report:
     """The advice for a workload: the statements that cost most first."""
     advice = workload.advice
+    if not workload.statements:
+        said = "no statement to advise on: pg_stat_statements remembers none that reads a table"
+        return Report(command=command, data=workload, headline=said, notes=workload.left_out)
     rows = tuple(
         (percent(each.share), duration(each.ms), count(each.calls), each.name)
         for each in workload.statements

@@ -11,6 +11,7 @@ from dbtool.explain import parameters, safety
 from dbtool.explain.advice.planner import Asked
 from dbtool.explain.advice.planners import SECONDS, Place, together
 from dbtool.explain.advice.result import Advice
+from dbtool.explain.advice.tables import tables_of
 from dbtool.explain.recorded import readable
 from dbtool.explain.session import RefusedByServerError, guarded
 from dbtool.sql.classify import traits
@@ -39,6 +40,12 @@ _LOOKED_AT = 5
 WORDS = 60
 
 
+def beginning(sql: str) -> str:
+    """The first words of a statement, on one line."""
+    words = " ".join(sql.split())
+    return words if len(words) <= WORDS else f"{words[: WORDS - 1]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class Costly:
     """One statement of the workload: how often it ran, for how long, and its share of the time."""
@@ -52,8 +59,7 @@ class Costly:
     @property
     def name(self) -> str:
         """Its beginning on one line."""
-        words = " ".join(self.sql.split())
-        return words if len(words) <= WORDS else f"{words[: WORDS - 1]}…"
+        return beginning(self.sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +145,8 @@ def _asked(row: "Record") -> Asked | None:
             return None
     except DbtoolError:
         return None
-    ours = "pg_stat_statements" in text or "pg_catalog." in text
-    if ours or not numbered.text.strip():
-        return None
-    name = " ".join(numbered.text.split())[:WORDS]
-    return Asked(numbered.text, 1, len(numbered.names), row["calls"], name)
+    text = numbered.text
+    return Asked(text, 1, len(numbered.names), row["calls"], beginning(text))
 
 
 async def _plans(connection: "Connection", one: Asked) -> bool:
@@ -153,7 +156,7 @@ async def _plans(connection: "Connection", one: Asked) -> bool:
             plan = await one.plan(session)
     except RefusedByServerError:
         return False
-    return any(node.relation for node in plan.nodes)
+    return bool(tables_of((plan,)))
 
 
 def _left_out(hidden: int, unplanned: int) -> Iterator[str]:
@@ -162,4 +165,7 @@ def _left_out(hidden: int, unplanned: int) -> Iterator[str]:
             f"{hidden} statements of other roles are hidden from this one: GRANT pg_read_all_stats"
         )
     if unplanned:
-        yield f"{unplanned} statements read no table, or cannot be planned as they are remembered"
+        yield (
+            f"{unplanned} statements are left out: they read no table of users, or cannot be"
+            " planned as they are remembered"
+        )
