@@ -1,5 +1,6 @@
 """`dbtool check`: whether models, history and database agree, and whether revisions lead back."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -112,7 +113,25 @@ def check(
             found = check_history(opened(call, offline=True), call.progress)
         else:
             found = compare(opened(call), call.progress)
-    return view.drift(found, call.command)
+        report = view.drift(found, call.command)
+        if any(len(each.heads) > 1 for each in found.standings):
+            return _with_heads(call, report)
+    return report
+
+
+def _with_heads(call: Call, report: "Report") -> "Report":
+    """What two branches brought after a merge comes before what they make."""
+    from dbtool.migrate import view_heads
+    from dbtool.migrate.heads import heads_of
+    from dbtool.migrate.history import history
+
+    project = opened(call, offline=True)
+    apart = view_heads.heads(heads_of(history(project), project.place.base), call.command)
+    return replace(
+        report,
+        findings=(*apart.findings, *report.findings),
+        next=(*apart.next, *report.next),
+    )
 
 
 def _refuse_several(**given: bool) -> None:

@@ -12,6 +12,8 @@ from dbtool.cli.revision import BRANCH_LABEL, MESSAGE, REV_ID, revision
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
+    from dbtool.migrate.heads import Heads
+    from dbtool.migrate.project import Project
     from dbtool.report import Report
 
 VERBOSE = typer.Option("--verbose", "-v", help="Show everything about each revision.")
@@ -88,8 +90,17 @@ def heads(
     from dbtool.migrate.history import heads as read
 
     with output.reserved():
-        found = read(opened(call, offline=True), resolve_dependencies=resolve_dependencies)
-    return view_history.heads(found, call.command, verbose=verbose)
+        project = opened(call, offline=True)
+        found = read(project, resolve_dependencies=resolve_dependencies)
+        apart = _apart(project) if len(found.revisions) > 1 else None
+    return view_history.heads(found, call.command, verbose=verbose, apart=apart)
+
+
+def _apart(project: "Project") -> "Heads":
+    from dbtool.migrate.heads import heads_of
+    from dbtool.migrate.history import history
+
+    return heads_of(history(project), project.place.base)
 
 
 def branches(call: Call, verbose: Annotated[bool, VERBOSE] = False) -> "Report":

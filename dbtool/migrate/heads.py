@@ -5,7 +5,9 @@ from pathlib import Path
 
 from dbtool.migrate.history import History, Revision
 from dbtool.migrate.unmerged import Git
+from dbtool.report import listed
 
+_NAMED = 5
 _FORMAT = "%h%x00%an%x00%as%x00%s"
 
 
@@ -39,6 +41,14 @@ class Head:
     follows: tuple[str, ...]
     labels: tuple[str, ...] = ()
     commit: Commit | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Its file, what it brings along and comes behind, and who added it."""
+        behind = f"behind {', '.join(self.follows) or 'nothing'}"
+        others = f"with {listed(self.own[1:], _NAMED)}, " if len(self.own) > 1 else ""
+        commit = (f"added by {self.commit.shown}",) if self.commit else ()
+        return (self.file, f"{others}{behind}", *commit)
 
 
 @dataclass(frozen=True, slots=True)

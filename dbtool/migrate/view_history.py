@@ -1,6 +1,7 @@
 """Reports of the revisions themselves: history, heads, branches, one revision."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from dbtool.migrate.graph import draw
 from dbtool.migrate.history import Branches, History, Revision
@@ -16,6 +17,9 @@ from dbtool.report import (
     counted,
     facts,
 )
+
+if TYPE_CHECKING:
+    from dbtool.migrate.heads import Heads
 
 _COLUMNS = (Column("revision"), Column("created", optional=1), Column("message", shrink=True))
 
@@ -142,8 +146,10 @@ def show(found: History, command: str) -> Report:
     return Report(command=command, data=found, headline=headline, sections=details(found.revisions))
 
 
-def heads(found: History, command: str, *, verbose: bool = False) -> Report:
-    """The revisions nothing follows."""
+def heads(
+    found: History, command: str, *, verbose: bool = False, apart: "Heads | None" = None
+) -> Report:
+    """The revisions nothing follows; where they came apart, what brought each of them."""
     if verbose:
         return show(found, command)
     count = len(found.revisions)
@@ -154,9 +160,20 @@ def heads(found: History, command: str, *, verbose: bool = False) -> Report:
         command=command,
         data=found,
         headline=counted(count, "head") if count else "no heads",
-        sections=(_without_empty(Table(_COLUMNS, rows)),) if rows else (),
-        next=("dbtool merge heads -m MESSAGE",) if count > 1 else (),
+        sections=(*((_without_empty(Table(_COLUMNS, rows)),) if rows else ()), *_brought(apart)),
+        next=_joining(apart) if count > 1 else (),
     )
+
+
+def _brought(apart: "Heads | None") -> Iterator[Section]:
+    """The revisions that only one head leads to, their files and commits."""
+    if apart is not None and not apart.meant:
+        yield Tree(tuple(Node(e.revision, tuple(map(Node, e.lines))) for e in apart.heads))
+
+
+def _joining(apart: "Heads | None") -> tuple[str, ...]:
+    join = "dbtool merge heads -m MESSAGE"
+    return (join,) if apart is None or apart.meant else ("dbtool revision --rebase REVISION", join)
 
 
 def _labelled(revision: Revision) -> str:

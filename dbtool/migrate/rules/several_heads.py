@@ -27,7 +27,6 @@ from dbtool.migrate.heads import Head, Heads
 from dbtool.report import listed
 
 NAME = rule_name(__name__)
-_NAMED = 5
 
 
 def check(found: Heads) -> Iterator[Finding]:
@@ -45,11 +44,5 @@ def check(found: Heads) -> Iterator[Finding]:
 
 
 def _lines(head: Head) -> Iterator[str]:
-    behind = ", ".join(head.follows) or "nothing"
-    yield f"{head.revision} {head.message}: {head.file}"
-    if len(head.own) > 1:
-        yield f"  with {listed(head.own[1:], _NAMED)}, behind {behind}"
-    else:
-        yield f"  behind {behind}"
-    if head.commit is not None:
-        yield f"  added by {head.commit.shown}"
+    yield f"{head.revision} {head.message}"
+    yield from (f"  {line}" for line in head.lines)
