@@ -1,5 +1,6 @@
 """`dbtool revision`: a new revision, empty, or from what the models want of the schema."""
 
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -160,6 +161,9 @@ def revision(
         allow_empty=allow_empty,
     )
     if rebase:
+        if autogenerate or sql:
+            raise UsageError("--rebase writes no revision: leave the other flags out")
+        _refuse(call, replace(asked, dry_run=False))
         return _rebased(call, moved, None if head == "head" else head, dry_run=dry_run)
     if moved is not None:
         raise UsageError("a revision is for --rebase", hint="dbtool revision --rebase REVISION")
@@ -185,8 +189,6 @@ def _rebased(call: Call, moved: str | None, onto: str | None, *, dry_run: bool) 
 
 def _refuse(call: Call, asked: object) -> None:
     """Flags about a comparison mean nothing where there is none."""
-    from dataclasses import fields
-
     from dbtool.cli.autogenerate import Asked
 
     given = [
