@@ -1,6 +1,7 @@
 """A statement of a migration in its neutral form, whoever wrote it: an operation or plain SQL."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,33 @@ class Migration:
     gaps: tuple[Gap, ...] = ()
     judged: bool = True
     database: str = ""
+
+
+class Takes(StrEnum):
+    """What a statement takes from code that was written before it."""
+
+    TABLE = "drop table"
+    COLUMN = "drop column"
+    TABLE_NAME = "rename table"
+    COLUMN_NAME = "rename column"
+    NULL = "set not null"
+    DEFAULT = "drop default"
+    TYPE = "change type"
+    SILENCE = "add required column"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One thing a statement takes away; `to` is the new name or type, where there is one.
+
+    A required column that is added takes away that nobody had to name it. The schema is empty
+    where the statement names none. `supplied` says that the column is given a default beside it.
+    """
+
+    what: Takes
+    schema: str
+    table: str
+    column: str = ""
+    to: str = ""
+    supplied: bool = False
+    statement: Statement

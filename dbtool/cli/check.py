@@ -56,6 +56,14 @@ def check(
         bool,
         typer.Option("--models", help="Judge what the models say themselves, without a database."),
     ] = False,
+    released: Annotated[
+        str | None,
+        typer.Option(
+            "--released",
+            metavar="TAG|REV",
+            help="Judge the revisions a release lacks for its code, which still runs.",
+        ),
+    ] = None,
     select: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,6 +93,9 @@ def check(
     With --models it judges the models alone: foreign keys without an index, times without a
     zone, defaults shared by all rows, cascades that contradict each other, and more.
 
+    With --released TAG it judges the revisions that the release in git does not have: what they
+    drop, rename or require that its models use, and how to do it in two deploys.
+
     With --all everything is one report; the database takes part where one is named.
     """
     from dbtool.cli import judging, modelling
@@ -95,7 +106,13 @@ def check(
     if revisions and not roundtrip:
         raise UsageError("revisions are for --roundtrip", hint="dbtool check --roundtrip RANGE")
     _refuse_several(
-        **{"--history": history, "--roundtrip": roundtrip, "--all": everything, "--models": models}
+        **{
+            "--history": history,
+            "--roundtrip": roundtrip,
+            "--all": everything,
+            "--models": models,
+            "--released": released is not None,
+        }
     )
     if (select or ignore) and not models:
         raise UsageError(f"{'--select' if select else '--ignore'} is for --models")
@@ -107,6 +124,8 @@ def check(
     with output.reserved():
         if models:
             return modelling.judged(call, judging.parted(select), judging.parted(ignore))
+        if released is not None:
+            return modelling.released(call, released)
         if roundtrip:
             return _round_trip(call, tuple(revisions or ()))
         if history:

@@ -19,3 +19,14 @@ def judged(call: Call, select: Sequence[str], ignore: Sequence[str]) -> "Report"
     models = load(settings.models, settings.root, settings.alembic_config)
     rules = choose(select, ignore)
     return view_models.models(judge(models, select, ignore), models, len(rules), call.command)
+
+
+def released(call: Call, name: str) -> "Report":
+    """What the revisions that a release lacks would take from its code."""
+    from dbtool.cli.migrate import opened
+    from dbtool.lint.taken import taken
+    from dbtool.migrate import view_models
+    from dbtool.migrate.released import check_released
+
+    found = check_released(opened(call, offline=True), name, taken)
+    return view_models.released(found, call.command)

@@ -12,7 +12,7 @@ from dbtool.errors import UsageError
 from dbtool.migrate.location import relative
 from dbtool.migrate.lookup import all_scripts, resolve
 from dbtool.migrate.ranges import split_range
-from dbtool.migrate.unmerged import Unmerged, unmerged
+from dbtool.migrate.unmerged import Unmerged, unmerged, unreleased
 from dbtool.report import counted
 
 _RELATIVE = re.compile(r"(?P<start>[^+\-]*)(?P<way>[+\-])(?P<count>\d+)\Z")
@@ -23,12 +23,13 @@ class Wanted:
     """Revisions by name, by range or by file; none stands for those the main branch lacks.
 
     `since` is the last revision that nobody wants judged, with all before it. `down` asks for
-    the way back too.
+    the way back too. `released` is a tag or commit to compare with instead of the main branch.
     """
 
     revisions: tuple[str, ...] = ()
     since: str | None = None
     down: bool = False
+    released: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def choose(script: ScriptDirectory, wanted: Wanted) -> Chosen:
             judged, history.with_ancestors(judged), f"{counted(len(judged), 'revision')}, as named"
         )
     settled = history.with_ancestors(history.named(wanted.since)) if wanted.since else frozenset()
-    new = _not_on_main(history)
+    new = _new(history, wanted.released)
     found = frozenset(history.scripts) if isinstance(new, str) else new.revisions
     judged = found - settled
     why = _why(new, len(judged))
@@ -72,8 +73,10 @@ def choose(script: ScriptDirectory, wanted: Wanted) -> Chosen:
     return Chosen(judged, history.with_ancestors(judged), why, own=known)
 
 
-def _not_on_main(history: "_History") -> Unmerged | str:
+def _new(history: "_History", released: str | None) -> Unmerged | str:
     files = {os.path.realpath(each.path): name for name, each in history.scripts.items()}
+    if released is not None:
+        return unreleased(files, history.directories, released)
     return unmerged(files, history.directories)
 
 

@@ -59,6 +59,15 @@ def unmerged(files: Mapping[str, str], directories: Sequence[str]) -> Unmerged |
     return Unmerged(_Comparison(git, top, base.decode().strip(), inside).new(files), _shown(branch))
 
 
+def unreleased(files: Mapping[str, str], directories: Sequence[str], released: str) -> Unmerged:
+    """The revisions, given by their files, that a tag or commit lacks."""
+    existing = [each for each in directories if Path(each).is_dir()]
+    git = Git(existing[0] if existing else ".")
+    commit, top = git.commit(released), git.top
+    inside = [each for each in existing if Path(each).is_relative_to(top)]
+    return Unmerged(_Comparison(git, top, commit, inside).new(files), released)
+
+
 @dataclass(frozen=True, slots=True)
 class Git:
     """Git, asked in one directory."""
@@ -76,6 +85,23 @@ class Git:
         except OSError:
             return None
         return done.stdout if done.returncode == 0 else None
+
+    @property
+    def top(self) -> str:
+        """The directory that the repository is in."""
+        return (self.ask("rev-parse", "--show-toplevel") or b"").decode().strip()
+
+    def commit(self, name: str) -> str:
+        """The commit a tag, branch or id stands for; raises UsageError where there is none."""
+        found = self.ask("rev-parse", "-q", "--verify", "--end-of-options", f"{name}^{{commit}}")
+        if found is not None:
+            return found.decode().split()[-1]
+        if self.ask("rev-parse", "--git-dir") is None:
+            raise UsageError(f'"{name}" cannot be looked up: {self.refusal()}')
+        tags = (self.ask("tag", "--sort=-creatordate") or b"").decode().split()[:3]
+        newest = f"The newest tags are {', '.join(tags)}." if tags else "This clone has no tags."
+        fetched = "Fetch the tags (fetch-depth: 0 for actions/checkout), or name a commit."
+        raise UsageError(f'git knows no tag or commit "{name}"', detail=newest, hint=fetched)
 
     def refusal(self) -> str:
         """Why git does not answer at all."""

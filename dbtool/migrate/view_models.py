@@ -1,11 +1,15 @@
-"""Report of what the model rules found."""
+"""Reports of what the model rules found, and of what a release would miss."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dbtool.finding import Finding
-from dbtool.metadata import Models
 from dbtool.report import Report, counted
 from dbtool.severity import Severity
+
+if TYPE_CHECKING:
+    from dbtool.metadata import Models
+    from dbtool.migrate.released import Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class JudgedModels:
     rules: int
 
 
-def models(found: tuple[Finding, ...], judged: Models, rules: int, command: str) -> Report:
+def models(found: tuple[Finding, ...], judged: "Models", rules: int, command: str) -> Report:
     """What is wrong in the models, worst first."""
     specs = tuple(each.spec for each in judged.sources)
     names = tuple(dict.fromkeys(each.rule for each in found))
@@ -43,3 +47,25 @@ def _said(found: tuple[Finding, ...]) -> str:
     ]
     parts = [counted(number, word) for number, word in numbers if number]
     return ", ".join(parts) or "nothing found"
+
+
+def released(found: "Released", command: str) -> Report:
+    """What the code of a release would miss, worst first."""
+    said = _said(found.findings)
+    pending = counted(len(found.revisions), "revision")
+    headline = f"{pending} that {found.release} does not have: {said}"
+    if not found.revisions:
+        headline = f"{found.release} has every revision"
+    names = tuple(dict.fromkeys(each.rule for each in found.findings))
+    tables = counted(found.tables, "table")
+    notes = (f"judged for the {tables} of {found.release} ({found.commit[:12]})",)
+    return Report(
+        command=command,
+        data=found,
+        headline=headline,
+        findings=found.findings,
+        unknowns=found.unknowns,
+        notes=notes if found.revisions else (),
+        next=tuple(f"dbtool rules {name}" for name in names[:1]),
+        judged=True,
+    )

@@ -1,0 +1,60 @@
+"""A column is renamed that the released code knows by its old name.
+
+Why: a rename is one moment, and a deploy is not: processes of the last release fail from then on,
+and those of the new one would have failed before. The database can keep the old name for good:
+a mapped class may call it what it likes.
+
+When: `dbtool check --released TAG` finds the column in the models of that release, and a revision
+it does not have renames it.
+
+Bad:
+```python
+# v1: name: Mapped[str], and the next release
+op.alter_column("users", "name", new_column_name="full_name")
+```
+
+Good:
+```python
+# v2, without a revision
+full_name: Mapped[str] = mapped_column("name")
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Finding, Fix, Severity, rule_name
+from dbtool.migrate.use import Use
+from dbtool.statement import Takes
+
+NAME = rule_name(__name__)
+
+
+def check(use: Use) -> Iterator[Finding]:
+    """Report columns that get another name while they are used."""
+    if use.taken.what is not Takes.COLUMN_NAME or use.column is None:
+        return
+    new, old = use.taken.to, use.column.name
+    line = _renamed(use.column.source, new, old)
+    yield use.finding(
+        NAME,
+        f"{use.named} is renamed to {new} while {use.release} uses it",
+        f"every SELECT of {use.table.owner} names {old}, and fails",
+        Fix("python", line, f"in {use.table.owner}, and no revision: the column keeps its name"),
+        Severity.ERROR,
+    )
+
+
+def _renamed(source: str, new: str, old: str) -> str:
+    """The line of the model with the new name for the attribute and the old one for the column."""
+    head, colon, rest = source.partition(":")
+    annotation, equals, made = rest.partition("=")
+    call = made.strip()
+    if not colon or "\n" in head or "Mapped[" not in annotation:
+        return f'{new} = mapped_column("{old}")  # and what else it says now'
+    if equals and call.startswith("mapped_column("):
+        inside = call.removeprefix("mapped_column(")
+        joint = "" if inside.startswith(")") else ", "
+        call = f'mapped_column("{old}"{joint}{inside}'
+    else:
+        call = f'mapped_column("{old}")'
+    return f"{new}: {annotation.strip()} = {call}"
