@@ -12,7 +12,8 @@ import typer
 
 from dbtool.cli import formats, output
 from dbtool.cli.help import HelpCommand
-from dbtool.cli.options import JUDGED, OUTPUT, SHARED_NAMES, Options, Share, given, merge, split
+from dbtool.cli.options import JUDGED, OUTPUT
+from dbtool.cli.shared import SHARED_NAMES, Options, Share, given, merge, split
 from dbtool.errors import ConnectError, DbtoolError, Interrupted, OperationError, UsageError
 from dbtool.severity import FailOn
 

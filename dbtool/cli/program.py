@@ -19,21 +19,18 @@ from dbtool.cli.options import (
     OUTPUT,
     RESUMING,
     WAITING,
-    hidden,
-    shortest,
-    split,
 )
+from dbtool.cli.shared import hidden, shortest, split
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "migrate": (
-        *("upgrade", "downgrade", "current", "stamp"),
-        *("ensure-version", "ensure_version"),
-    ),
+    "upgrade": ("upgrade", "downgrade"),
+    "current": ("current", "stamp", "ensure-version", "ensure_version"),
     "check": ("check",),
     "status": ("status",),
     "revisions": ("history", "heads", "branches", "show", "revision", "merge", "edit"),
     "lint": ("lint",),
     "explain": ("explain",),
+    "trace": ("trace",),
     "now": ("now",),
     "locks": ("locks",),
     "kill": ("kill",),
