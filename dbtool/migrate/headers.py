@@ -7,6 +7,7 @@ and the answer is then Alembic's to give.
 import ast
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,7 +205,16 @@ def _checked(values: dict[str, object], doc: str, path: Path) -> Header | None:
     depends = _strings(values.get("depends_on"))
     if down is None or labels is None or depends is None or revision in (*down, *depends):
         return None
-    return Header(revision, down, labels, depends, doc, path)
+    return Header(revision, down, labels, depends, _compiled(doc), path)
+
+
+def _compiled(doc: str) -> str:
+    """A docstring as the module has it: from 3.13 on the compiler takes its indentation off."""
+    if sys.version_info < (3, 13):
+        return doc
+    module: dict[str, object] = {}
+    exec(compile(repr(doc), "<docstring>", "exec"), module)
+    return str(module["__doc__"])
 
 
 def _strings(value: object) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from alembic.script import Script, ScriptDirectory
 from alembic.util import to_tuple
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dbtool.migrate import headers
@@ -185,6 +185,8 @@ def sources(draw: st.DrawFn) -> str:
     return (f'"""{doc}"""\n' if doc is not None else "") + body + "\n"
 
 
+@example('""" """\nrevision = "a"\ndown_revision = None\n')
+@example('"""One.\n\n    Two.\n  """\nrevision = "a"\ndown_revision = None\n')
 @settings(max_examples=300, deadline=None)
 @given(sources())
 def test_never_a_wrong_answer(source: str) -> None:
