@@ -99,7 +99,7 @@ class _Run:
         judged = self._judged(draft)
         fixed = () if self.asked.plain else self._mended(draft, judged)
         judged = self._judged(draft) if fixed else judged
-        trip = self._proven(draft)
+        trip = self._proven(draft, proposal)
         found = review.Reviewed(
             proposal=proposal,
             places=self.flow.places(draft),
@@ -181,7 +181,7 @@ class _Run:
         linted = judge(judging.Found(found.migrations, found.chosen, found.notes))
         return Judged(linted, found.migrations)
 
-    def _mended(self, draft: "Draft", judged: "Judged") -> "tuple[Fixed, ...]":
+    def _mended(self, draft: "Draft", judged: Judged) -> "tuple[Fixed, ...]":
         """Write what lets others go on meanwhile; what that was done for."""
         from dbtool.lint.fixing import plan
 
@@ -192,7 +192,7 @@ class _Run:
             draft.rewrite(Path(each.file), each.after)
         return planned.fixed
 
-    def _proven(self, draft: "Draft") -> "Trip | None":
+    def _proven(self, draft: "Draft", proposal: "Proposal") -> "Trip | None":
         """Run the draft up, down and up again; raises where it does not do what it is for."""
         if not self.asked.proof:
             return None
@@ -201,11 +201,15 @@ class _Run:
         from dbtool.migrate.trip import Outcome
 
         self.call.progress.step("proving the draft in a throwaway PostgreSQL")
-        left = self.flow.remaining(draft)
+        try:
+            left = self.flow.remaining(draft, proposal)
+        except OperationError as error:
+            raise _fails(error) from error
         if left:
+            said = "\n".join(each.text for each in left[:5])
             raise OperationError(
-                f"the draft does not end every difference: {left[0].text}",
-                detail="Nothing was written.",
+                f"the draft does not end {counted(len(left), 'difference')}",
+                detail=f"{said}\nNothing was written.",
                 hint="--no-proof writes it all the same, for you to mend.",
             )
         if not self.flow.base.replayed:
@@ -215,6 +219,17 @@ class _Run:
         trips = round_trip(draft.within(self.project), wanted, server=server).revisions
         worst = [each for each in trips if each.outcome is not Outcome.REVERSIBLE]
         return (*worst, *trips)[0] if trips else None
+
+
+def _fails(error: OperationError) -> OperationError:
+    """The draft failed in scratch, where nobody can look any more."""
+    lines = [e for e in error.detail.splitlines() if " stands at " not in e and "at /" not in e]
+    return OperationError(
+        f"the draft fails in scratch: {error.message}",
+        detail="\n".join([*lines, "Nothing was written."]),
+        hint="--plain writes each operation as it is; --no-proof writes it all the same, for you"
+        " to mend.",
+    )
 
 
 def _somebody() -> bool:

@@ -17,7 +17,7 @@ from dbtool.migrate.autogenerate.base import Base, base, look_at, replay
 from dbtool.migrate.autogenerate.compared import Compared, One, by_alembic, compared
 from dbtool.migrate.autogenerate.directives import Directives
 from dbtool.migrate.autogenerate.draft import Draft, drafted, placed
-from dbtool.migrate.autogenerate.proposed import Piece, Proposed, proposed
+from dbtool.migrate.autogenerate.proposed import Piece, Proposed, proposed, title
 from dbtool.migrate.autogenerate.renames import Candidate
 from dbtool.migrate.autogenerate.undo import Undone, undone
 from dbtool.migrate.compare import options_for, prepared
@@ -233,14 +233,18 @@ class Autogenerate:
                 found[str(directive.rev_id)] = relative(path)
         return found
 
-    def remaining(self, draft: Draft) -> tuple[Difference, ...]:
-        """What would still differ once the draft has run; raises where it fails."""
+    def remaining(self, draft: Draft, proposal: Proposal) -> tuple[Difference, ...]:
+        """What would still differ once the draft has run, though nobody took it out.
+
+        Raises where the draft fails.
+        """
         project = draft.within(self.base.copy("ahead"))
         replay(project, self.progress)
         after = compared(project, self.base, self.progress, _words(self.wish))
         found = [(each, one) for one in after.contexts for each in one.differences]
         self.base.server.drop_database("ahead")
-        return tuple(each for each, one in found if each.operation and not _is_kept(each, one))
+        wanted = (each for each, one in found if each.operation and not _is_kept(each, one))
+        return tuple(each for each in wanted if title(each) not in proposal.omitted)
 
     def write(self, draft: Draft, proposal: Proposal) -> Created:
         """Put the files where the team's revisions are, and run its hooks."""

@@ -84,8 +84,9 @@ def _configured(context: MigrationContext, metadata: MetaData) -> MigrationConte
         "include_schemas": True,
         "include_object": None,
         "include_name": None,
-        "compare_type": True,
     }
+    back._user_compare_type = True
+    back._user_compare_server_default = None
     return back
 
 

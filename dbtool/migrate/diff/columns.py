@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Column
 
 from dbtool import catalog as cat
+from dbtool.migrate.diff.asked import default_counts, type_counts
 from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.migrate.diff.types import options
 from dbtool.sql.names import identifier
@@ -78,6 +79,7 @@ class _Column:
         self.models, self.live = models, live
         self.name = f"{pair.shown}.{models.name}"
         self.code = said.code()
+        self.context = said.scope.context
         self.where = f"ALTER TABLE {self.code.name(*pair.key)}"
         self.at = f"ALTER COLUMN {identifier(models.name)}"
         self.words: list[str] = []
@@ -98,6 +100,8 @@ class _Column:
         self._null(live)
         self._sequence(live)
         self._comment(live)
+        if not self.words:
+            return  # env.py says that what differs does not count
         text = f"column {self.name}: {'; '.join(self.words)}"
         what = ("different-column", self.name)
         sides = (_whole(self.models), _whole(live))
@@ -143,6 +147,10 @@ class _Column:
     def _type(self, live: cat.Column) -> None:
         models = self.models
         if (models.type, models.collation) == (live.type, live.collation):
+            return
+        if self.item is not None and not type_counts(
+            self.context, self.pair.table, self.item, live
+        ):
             return
         if models.type != live.type:
             self.words.append(
@@ -203,6 +211,9 @@ class _Column:
         models = _default(self.said.models, self.pair, self.models)
         database = _default(self.said.database, self.pair, live)
         if models == database:
+            return
+        table, item = self.pair.table, self.item
+        if item is not None and not default_counts(self.context, table, item, live):
             return
         if self.models.generated and live.generated:
             self.words.append(

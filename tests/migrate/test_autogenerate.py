@@ -1,0 +1,315 @@
+"""`revision --autogenerate`: what it asks, shows, writes and proves."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from tests.conftest import Dbtool
+from tests.migrate.conftest import plain
+from tests.migrate.projects import Small, small
+
+ENV = """
+from alembic import context
+from app.models import metadata
+from sqlalchemy import engine_from_config
+
+with engine_from_config(context.config.get_section("alembic")).connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata{options})
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+ASYNC = """
+import asyncio
+from alembic import context
+from app.models import metadata
+from sqlalchemy.ext.asyncio import async_engine_from_config
+
+def migrate(connection):
+    context.configure(connection=connection, target_metadata=metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+
+async def main():
+    engine = async_engine_from_config(context.config.get_section("alembic"), prefix="sqlalchemy.")
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
+
+asyncio.run(main())
+"""
+MODELS = """
+from sqlalchemy import *
+metadata = MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_name)s", "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s", "pk": "%(table_name)s_pkey",
+})
+"""
+BEFORE = """
+op.create_table("users", sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("fullname", sa.Text, nullable=False), sa.Column("age", sa.Integer),
+    sa.Column("email", sa.String(100)), sa.Column("mood", sa.Enum("sad", "ok", name="mood")))
+op.create_table("orders", sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("user_id", sa.Integer))
+"""
+AFTER = """
+Table("users", metadata, Column("id", Integer, primary_key=True),
+    Column("full_name", Text, nullable=False), Column("email", String(100), nullable=False),
+    Column("mood", Enum("sad", "ok", "happy", name="mood")))
+Table("orders", metadata, Column("id", Integer, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), index=True))
+"""
+RENAME = ("--rename", "users.fullname:full_name")
+ALLOW = ("--allow", "drop-column:users.age")
+RUN = ("revision", "--autogenerate", "-q", "--rev-id", "n1", "-m", "change users")
+
+
+def project(root: Path, env: str, before: str, after: str) -> Small:
+    """A project of one revision whose models have gone further."""
+    made = small(root / "project", env, revisions=0)
+    made.revision("aaaa00000001", None, before)
+    made.write("app/__init__.py", "")
+    made.write("app/models.py", MODELS + after)
+    return made
+
+
+def versions(made: Small) -> list[str]:
+    """The files of its revisions."""
+    return sorted(each.name for each in (made.root / "migrations/versions").glob("*.py"))
+
+
+REVIEW = """\
+migrations/versions/n1_change_users.py written: 6 changes, proven up, down and up again
+
+change                                         lock                    meanwhile             work             undone
+rename column users.fullname to full_name      access exclusive        all wait a moment     none             yes
+add value happy to enum mood                   none                    nobody waits          none             yes
+change column users.email: NOT NULL            access exclusive        all wait a moment     reads every row  yes
+drop column users.age                          access exclusive        all wait a moment     none             not its data
+create index ix_orders_user_id on orders       share update exclusive  nobody waits          builds an index  yes
+add foreign key constraint fk_orders_user_id   share row exclusive     writes wait a moment  reads every row  yes
+"""  # noqa: E501
+UPGRADE = """\
+def upgrade():
+    # rename column users.fullname to full_name
+    op.alter_column('users', 'fullname', new_column_name='full_name')
+
+    # add value happy to enum mood
+    with op.get_context().autocommit_block():
+        op.execute('ALTER TYPE "mood" ADD VALUE IF NOT EXISTS \\'happy\\' AFTER \\'ok\\'')
+
+    # change column users.email: NOT NULL
+    op.create_check_constraint(
+        op.f("users_email_not_null_proof"),
+        "users",
+        "email IS NOT NULL",
+        postgresql_not_valid=True,
+    )
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE users VALIDATE CONSTRAINT users_email_not_null_proof")
+    op.alter_column("users", "email", nullable=False)
+    op.drop_constraint(op.f("users_email_not_null_proof"), "users", type_="check")
+
+    # drop column users.age
+    op.drop_column('users', 'age')
+
+    # create index ix_orders_user_id on orders
+    with op.get_context().autocommit_block():
+        op.create_index(
+            op.f('ix_orders_user_id'), 'orders', ['user_id'], unique=False,
+            postgresql_concurrently=True,
+        )
+
+    # add foreign key constraint fk_orders_user_id on orders
+    op.create_foreign_key(
+        op.f('fk_orders_user_id'), 'orders', 'users', ['user_id'], ['id'],
+        postgresql_not_valid=True,
+    )
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE orders VALIDATE CONSTRAINT fk_orders_user_id")
+"""
+
+
+def test_whole_review(dbtool: Dbtool, tmp_path: Path) -> None:
+    """An async env.py: what nobody can decide is named, then all is shown, and in the file."""
+    made = project(tmp_path, ASYNC, BEFORE, AFTER)
+    ran = dbtool(*RUN, cwd=made.root)
+    assert (ran.code, ran.out, versions(made)) == (2, "", ["aaaa00000001.py"])
+    assert ran.err.splitlines() == [
+        "error: this needs 2 decisions, and nobody is there to ask",
+        "detail: column users.fullname is gone and users.full_name is new: text, in the same"
+        " place, with the same indexes and constraints.",
+        "        column users.age would be dropped, and its data with it.",
+        "hint: --rename users.fullname:full_name  if it was renamed, else --allow"
+        " drop-column:users.fullname",
+        "      --allow drop-column:users.age  if nobody needs it",
+    ]
+    ran = dbtool(*RUN, *RENAME, *ALLOW, cwd=made.root)
+    assert ran.code == 0, ran
+    told = ran.out.replace("fk_orders_user_id on orders ", "fk_orders_user_id ")
+    assert re.sub(r" +", " ", told).startswith(re.sub(r" +", " ", REVIEW)), ran.out
+    text = (made.root / "migrations/versions/n1_change_users.py").read_text()
+    assert text[text.index("def upgrade") : text.index("\n\ndef downgrade")] == UPGRADE, text
+    again = dbtool(*RUN[:-3], "n2", cwd=made.root)
+    headline = "no file written: models and the history do not differ"
+    assert (again.code, again.out.splitlines()[0]) == (0, headline)
+
+
+def test_dry_run_in_json(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Nothing is asked and nothing written; what is to be decided is in the data."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    ran = dbtool(*RUN, "--dry-run", "--no-proof", "--plain", "--json", cwd=made.root)
+    assert (ran.code, versions(made)) == (0, ["aaaa00000001.py"]), ran
+    data = json.loads(ran.out)["data"]
+    assert data["needs"] == [
+        "--rename users.fullname:full_name",
+        "--allow drop-column:users.age",
+        "--allow drop-column:users.fullname",
+    ]
+    (text,) = data["files"].values()
+    assert "op.alter_column('users', 'email',\n               nullable=False)" in text
+    by = {each["title"]: each for each in data["operations"]}
+    assert by["drop column users.age"]["undone"] == "not its data"
+    assert by["create index ix_orders_user_id on orders"]["others"] == "writes wait until done"
+
+
+def test_what_is_asked_at_a_terminal(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A rename by a yes, a loss by its name; another name writes nothing."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    words = (*RUN, "--no-proof")
+    ran = dbtool(*words, cwd=made.root, tty=True, stdin="y\nusers.name\n")
+    assert (ran.code, versions(made)) == (2, ["aaaa00000001.py"]), ran
+    assert "Was it renamed? [y/N]" in ran.out
+    assert "users.age is not to be dropped, so nothing was written" in ran.out
+    ran = dbtool(*words, cwd=made.root, tty=True, stdin="y\nusers.age\n")
+    assert (ran.code, versions(made)) == (0, ["aaaa00000001.py", "n1_change_users.py"]), ran
+
+
+OPTIONS = """, include_schemas=True, include_object=kept, compare_type=alike,
+        process_revision_directives=seen"""
+HOOKS = """
+from alembic.operations import ops
+
+def kept(item, name, kind, reflected, other):
+    return not (kind == "table" and name == "left_out")
+
+def alike(context, inspected, column, old, new):
+    return False if column.name == "label" and old.length == 100 else None
+
+def seen(context, revision, directives):
+    print([type(each).__name__ for each in directives[0].upgrade_ops.ops])
+    for one in (directives[0].upgrade_ops, directives[0].downgrade_ops):
+        one.ops = [each for each in one.ops if getattr(each, "table_name", "") != "unwanted"]
+"""
+HEROES = """
+from sqlmodel import Field, SQLModel
+metadata = SQLModel.metadata
+
+class Hero(SQLModel, table=True):
+    __table_args__ = {"schema": "tales"}
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+
+Table("old", metadata, Column("id", Integer, primary_key=True), Column("label", String(200)),
+      Column("more", JSON().with_variant(postgresql.JSONB(), "postgresql")))
+Table("unwanted", metadata, Column("id", Integer, primary_key=True))
+"""
+OLD = """
+op.create_table("old", sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("label", sa.String(100)))
+op.execute("CREATE TABLE left_out (id int)")
+"""
+
+
+def test_what_env_py_asks_for(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Filters, compare_type, hooks, schemas and SQLModel's types, in one file that is proven."""
+    env = HOOKS + ENV.format(options=OPTIONS)
+    models = "from sqlalchemy.dialects import postgresql\n" + HEROES
+    made = project(tmp_path, env, OLD, models)
+    ran = dbtool(*RUN, cwd=made.root)
+    assert ran.code == 0, ran
+    assert "3 changes, proven up, down and up again" in ran.out
+    assert "['ExecuteSQLOp', 'CreateTableOp', 'CreateTableOp', 'ModifyTableOps']" in ran.err
+    assert "left out by env.py's process_revision_directives: create table unwanted" in ran.out
+    assert "import sqlmodel.sql.sqltypes was added" in ran.out
+    text = (made.root / "migrations/versions/n1_change_users.py").read_text()
+    assert text.count("import sqlmodel.sql.sqltypes\n") == 1
+    assert "from sqlalchemy.dialects import postgresql\n" in text
+    upgrade, _, downgrade = text.partition("def downgrade")
+    assert """op.execute('CREATE SCHEMA "tales"')""" in upgrade
+    assert """op.execute('DROP SCHEMA "tales"')""" in downgrade
+    assert "left_out" not in text
+    assert "'label'" not in text
+
+
+def test_a_database_is_looked_at(
+    dbtool: Dbtool, tmp_path: Path, database: Target, connection: SyncConnection
+) -> None:
+    """Its rows are counted, and what no revision explains is told apart and not written."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    against = ("--against", plain(database))
+    ran = dbtool(*RUN, *against, cwd=made.root)
+    assert ran.code == 4, ran
+    assert "is not up to date, so it cannot be compared" in ran.err
+    assert dbtool("upgrade", "-q", "--url", plain(database), "-y", cwd=made.root).code == 0
+    connection.execute(
+        "CREATE INDEX by_hand ON users (age); ALTER TABLE orders ALTER user_id SET NOT NULL;"
+        "INSERT INTO users (fullname) SELECT 'x' FROM generate_series(1, 50); ANALYZE users"
+    )
+    ran = dbtool(*RUN, *against, *RENAME, "--dry-run", "--no-proof", "--json", cwd=made.root)
+    assert ran.code == 0, ran
+    data = json.loads(ran.out)["data"]
+    assert [(each["kind"], each["name"], each["how"]) for each in data["proposal"]["drift"]] == [
+        ("column", "orders.user_id", "changed"),
+        ("index", "users.by_hand", "added"),
+    ]
+    assert {each["drops"]: each["rows"] for each in data["operations"] if each["drops"]} == {
+        "drop-column:users.age": 50
+    }
+    assert "by_hand" not in str(data["files"])
+
+
+def test_models_nobody_imported(dbtool: Dbtool, tmp_path: Path) -> None:
+    """An empty metadata would drop everything: that is no change, but a mistake."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, "")
+    ran = dbtool(*RUN, cwd=made.root)
+    assert ran.code == 2, ran
+    assert ran.err.splitlines()[:2] == [
+        "error: the models env.py gives Alembic have no tables at all",
+        "detail: The history makes 2 of them: each would be dropped.",
+    ]
+
+
+MATRIX = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.migrate.matrix import DIFFERENT
+from tests.migrate.test_diff import metadata as made
+BEFORE, metadata = (made({{name: pair[at] for name, pair in DIFFERENT.items()}}) for at in {way})
+"""
+CREATE = """
+from app.models import BEFORE
+for schema in {t.schema for t in BEFORE.tables.values()} - {None}:
+    op.execute(f'CREATE SCHEMA "{schema}"')
+BEFORE.create_all(op.get_bind())
+"""
+
+
+@pytest.mark.parametrize("way", [(0, 1), pytest.param((1, 0), marks=pytest.mark.slow)])
+def test_every_difference_is_written_and_undone(
+    dbtool: Dbtool, tmp_path: Path, way: tuple[int, int]
+) -> None:
+    """All kinds at once, in the safe form: it applies, nothing is left, and the way back leads
+    to the letter where it began."""
+    made = project(tmp_path, ENV.format(options=", include_schemas=True"), CREATE, "")
+    root = str(Path(__file__).parents[2])
+    made.write("app/models.py", MATRIX.format(root=root, way=way))
+    ran = dbtool(*RUN, "--dry-run", "--json", cwd=made.root)
+    assert ran.code == 0, ran.err
+    data = json.loads(ran.out)["data"]
+    assert len(data["operations"]) > 100
+    assert data["proof"] == "proven up, down and up again", data["trip"]
+    assert [each["title"] for each in data["operations"] if each["undone"] == "no"] == []
