@@ -71,7 +71,8 @@ def targets(plan: Plan, known: Known) -> Iterator[Target]:
 
 def _target(plan: Plan, node: Node, table: Table, root: Table) -> Target:
     texts = [*(node.text(key) for key in _OWN), *_bitmaps(plan, node)]
-    found = [conditions(text, node.alias) for text in dict.fromkeys(texts) if text]
+    strings = root.texts
+    found = [conditions(text, node.alias, strings) for text in dict.fromkeys(texts) if text]
     every = tuple(
         dict.fromkeys(
             term for each in found for term in each.every if not _SYSTEM.intersection(term.columns)
@@ -83,7 +84,7 @@ def _target(plan: Plan, node: Node, table: Table, root: Table) -> Target:
         for above in plan.nodes[: node.id - 1]
         for key in _JOINS
         if above.end > node.id and above.text(key)
-        for term in conditions(above.text(key), node.alias).every
+        for term in conditions(above.text(key), node.alias, strings).every
     ]
     joins = [term for term in (*every, *joined) if term.other and term.equality and not term.cast]
     own = tuple(term for term in every if not term.other)

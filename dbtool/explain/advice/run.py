@@ -51,7 +51,7 @@ def advise(place: Place, asked: Sequence[Asked], wanted: Wanted | None = None) -
 
 async def _advise(place: Place, asked: tuple[Asked, ...], wanted: Wanted) -> Advice:
     async with place.connected() as connection:
-        adviser = await _look(connection, asked)
+        adviser = await look(connection, asked)
         if not adviser.options:
             return adviser.advice(None, "")
         async with AsyncExitStack() as stack:
@@ -68,7 +68,7 @@ async def _advise(place: Place, asked: tuple[Asked, ...], wanted: Wanted) -> Adv
 
 
 async def _measured(
-    connection: "Connection", adviser: "_Adviser", choice: Choice, advice: Advice
+    connection: "Connection", adviser: "Adviser", choice: Choice, advice: Advice
 ) -> Advice:
     """The advice with the times of the statements that were run with all of it built."""
     names = {each: adviser.names[each] for each in choice.chosen}
@@ -89,7 +89,7 @@ async def _measured(
     return replace(advice, proposals=tuple(proposals))
 
 
-async def _look(connection: "Connection", asked: Sequence[Asked]) -> "_Adviser":
+async def look(connection: "Connection", asked: Sequence[Asked]) -> "Adviser":
     """Plan the statements as they are, and find what could be tried."""
     plans = []
     for each in asked:
@@ -97,10 +97,10 @@ async def _look(connection: "Connection", asked: Sequence[Asked]) -> "_Adviser":
             plans.append(await each.plan(session))
     async with guarded(connection, SECONDS):
         known = await tables.read(connection, tables.tables_of(plans))
-    return _Adviser(tuple(asked), tuple(plans), known)
+    return Adviser(tuple(asked), tuple(plans), known)
 
 
-class _Adviser:
+class Adviser:
     """What is known before any index was tried, and how the advice is put together."""
 
     def __init__(self, asked: tuple[Asked, ...], plans: tuple[Plan, ...], known: Known) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
 BLOCK = 8192
+_TEXT = "S"
 _SYSTEM = re.compile(r"$|information_schema$|pg_")
 """Schemas in which nobody creates an index."""
 
@@ -78,6 +79,11 @@ class Table:
     hot: int
     deleted: int
     parts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """The columns that hold text of some kind."""
+        return frozenset(name for name, each in self.columns.items() if each.category == _TEXT)
 
     @property
     def key(self) -> tuple[str, str]:

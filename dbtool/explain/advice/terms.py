@@ -1,7 +1,7 @@
 """What a condition of a plan compares, as far as an index of any kind could answer it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -66,6 +66,28 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class _About:
+    """The table alias whose columns count, and those of them that are text of some kind.
+
+    A cast of text to text only names it otherwise; one of a number makes another value of it.
+    """
+
+    alias: str
+    texts: Collection[str] | None
+
+    def renames(self, node: Any) -> bool:
+        """Whether a cast leaves what is below it as it is."""
+        name = node.type_cast.type_name.names[-1].string.sval
+        inner = node.type_cast.arg
+        if name not in _RELABELS or inner.WhichOneof("node") != "column_ref":
+            return name in _RELABELS
+        return self.texts is None or inner.column_ref.fields[-1].string.sval in self.texts
+
+
+_ANY_TABLE = _About("", None)
+
+
+@dataclass(frozen=True, slots=True)
 class Conditions:
     """The terms that all have to hold, and the lists of which one has to."""
 
@@ -73,8 +95,11 @@ class Conditions:
     either: tuple[tuple[tuple[Term, ...], ...], ...] = ()
 
 
-def conditions(text: str, alias: str) -> Conditions:
-    """The terms of a condition about one table alias; what is no comparison is left out."""
+def conditions(text: str, alias: str, texts: Collection[str] | None = None) -> Conditions:
+    """The terms of a condition about one table alias; what is no comparison is left out.
+
+    `texts` are its columns that hold text, where that is known.
+    """
     import postgast
     from google.protobuf.message import DecodeError
 
@@ -86,14 +111,15 @@ def conditions(text: str, alias: str) -> Conditions:
     except (postgast.PgQueryError, DecodeError, UnicodeEncodeError):
         return Conditions(())
     where = tree.stmts[0].stmt.select_stmt.where_clause
+    about = _About(alias, texts)
     every: list[Term] = []
     either: list[tuple[tuple[Term, ...], ...]] = []
     for each in _flat(where, _AND):
         if _is(each, _OR):
-            arms = tuple(tuple(_found(_flat(arm, _AND), alias)) for arm in _flat(each, _OR))
+            arms = tuple(tuple(_found(_flat(arm, _AND), about)) for arm in _flat(each, _OR))
             either.append(arms)
         else:
-            every.extend(_found([each], alias))
+            every.extend(_found([each], about))
     return Conditions(tuple(every), tuple(either))
 
 
@@ -111,41 +137,41 @@ def _flat(node: Any, operation: int) -> Iterator[Any]:
             yield each
 
 
-def _found(nodes: Any, alias: str) -> Iterator[Term]:
+def _found(nodes: Any, about: _About) -> Iterator[Term]:
     for each in nodes:
-        if (term := _term(each, alias)) is not None:
+        if (term := _term(each, about)) is not None:
             yield term
 
 
-def _term(node: Any, alias: str) -> Term | None:
+def _term(node: Any, about: _About) -> Term | None:
     match node.WhichOneof("node"):
         case "null_test":
             test = node.null_test
             said = "IS NULL" if test.nulltesttype == _IS_NULL else "IS NOT NULL"
-            return _about(test.arg, alias, said)
+            return _about(test.arg, about, said)
         case "column_ref":
-            return _about(node, alias, "IS TRUE")
+            return _about(node, about, "IS TRUE")
         case "bool_expr" if node.bool_expr.boolop == _NOT:
             inner = node.bool_expr.args[0]
             is_column = inner.WhichOneof("node") == "column_ref"
-            return _about(inner, alias, "IS FALSE") if is_column else None
+            return _about(inner, about, "IS FALSE") if is_column else None
         case "a_expr" if node.a_expr.kind in (_PLAIN, _ANY) or node.a_expr.name:
-            return _comparison(node.a_expr, alias)
+            return _comparison(node.a_expr, about)
     return None
 
 
-def _about(node: Any, alias: str, operator: str) -> Term | None:
-    inner, cast = _bare(node)
-    if not (columns := _columns(inner, alias)) or _others(inner, alias):
+def _about(node: Any, about: _About, operator: str) -> Term | None:
+    inner, cast = _bare(node, about)
+    if not (columns := _columns(inner, about)) or _others(inner, about):
         return None
     column = columns[0] if inner.WhichOneof("node") == "column_ref" else ""
-    return Term(sql_of(inner), column, columns, operator, Side.CONSTANT, cast=cast)
+    return Term(sql_of(inner, about), column, columns, operator, Side.CONSTANT, cast=cast)
 
 
-def _comparison(expression: Any, alias: str) -> Term | None:
+def _comparison(expression: Any, about: _About) -> Term | None:
     operator = expression.name[-1].string.sval
     left, right = expression.lexpr, expression.rexpr
-    mine, theirs = bool(_columns(left, alias)), bool(_columns(right, alias))
+    mine, theirs = bool(_columns(left, about)), bool(_columns(right, about))
     if mine == theirs:
         return None
     if theirs:
@@ -155,22 +181,22 @@ def _comparison(expression: Any, alias: str) -> Term | None:
             return None
         left, right = right, left
         operator = _FLIPPED.get(operator, operator)
-    if _others(left, alias):
+    if _others(left, about):
         return None
-    found = _compared(left, operator, right, alias)
+    found = _compared(left, operator, right, about)
     if expression.kind == _ANY and found.value and operator != "= ANY":
         return replace(found, value=f"ANY ({found.value})")
     return found
 
 
-def _compared(left: Any, operator: str, right: Any, alias: str) -> Term:
-    inner, cast = _bare(left)
-    columns = _columns(inner, alias)
+def _compared(left: Any, operator: str, right: Any, about: _About) -> Term:
+    inner, cast = _bare(left, about)
+    columns = _columns(inner, about)
     plain = inner.WhichOneof("node") == "column_ref"
-    side, value = _value(right)
-    others = _others(right, alias)
+    side, value = _value(right, about)
+    others = _others(right, about)
     return Term(
-        key=sql_of(inner),
+        key=sql_of(inner, about),
         column=columns[0] if plain else "",
         columns=columns,
         operator=operator,
@@ -181,22 +207,22 @@ def _compared(left: Any, operator: str, right: Any, alias: str) -> Term:
     )
 
 
-def _bare(node: Any) -> tuple[Any, str]:
+def _bare(node: Any, about: _About) -> tuple[Any, str]:
     """What is below casts, and the first type it is cast to that changes it."""
     cast = ""
     while node.WhichOneof("node") == "type_cast":
         name = node.type_cast.type_name.names[-1].string.sval
-        cast = cast or ("" if name in _RELABELS else name)
+        cast = cast or ("" if about.renames(node) else name)
         node = node.type_cast.arg
     return node, cast
 
 
-def _value(node: Any) -> tuple[Side, str]:
+def _value(node: Any, about: _About) -> tuple[Side, str]:
     """A constant as it may be written in SQL: the type is the column's."""
-    inner, _ = _bare(node)
+    inner, _ = _bare(node, about)
     match inner.WhichOneof("node"):
         case "a_const":
-            return Side.CONSTANT, sql_of(inner)
+            return Side.CONSTANT, sql_of(inner, about)
         case "param_ref":
             return Side.PARAMETER, ""
     return Side.OTHER, ""
@@ -217,23 +243,23 @@ def columns_of(node: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for _, name in _references(node) if name))
 
 
-def _columns(node: Any, alias: str) -> tuple[str, ...]:
-    found = (name for of, name in _references(node) if of in ("", alias) and name)
+def _columns(node: Any, about: _About) -> tuple[str, ...]:
+    found = (name for of, name in _references(node) if of in ("", about.alias) and name)
     return tuple(dict.fromkeys(found))
 
 
-def _others(node: Any, alias: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(of for of, _ in _references(node) if of not in ("", alias)))
+def _others(node: Any, about: _About) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(of for of, _ in _references(node) if of not in ("", about.alias)))
 
 
-def sql_of(node: Any) -> str:
+def sql_of(node: Any, about: _About = _ANY_TABLE) -> str:
     """An expression without aliases and needless casts, in brackets where an index needs them."""
     import postgast
     from postgast import pg_query_pb2 as pb
 
     copied = pb.Node()
     copied.CopyFrom(node)
-    _strip(copied)
+    _strip(copied, about)
     target = pb.Node(res_target=pb.ResTarget(val=copied))
     select = pb.SelectStmt(target_list=[target], limit_option=pb.LIMIT_OPTION_DEFAULT)
     statement = pb.RawStmt(stmt=pb.Node(select_stmt=select))
@@ -242,10 +268,10 @@ def sql_of(node: Any) -> str:
     return written if bare else f"({written})"
 
 
-def _strip(message: Any) -> None:
+def _strip(message: Any, about: _About) -> None:
     """Take aliases off columns, and casts between kinds of text off what is in them."""
     if type(message).__name__ == "Node" and message.WhichOneof("node") == "type_cast":
-        inner, cast = _bare(message)
+        inner, cast = _bare(message, about)
         if not cast and inner.WhichOneof("node") in ("column_ref", "a_const"):
             bare = type(message)()
             bare.CopyFrom(inner)
@@ -258,4 +284,4 @@ def _strip(message: Any) -> None:
     for field, value in message.ListFields():
         if field.message_type is not None:
             for each in value if field.is_repeated else (value,):
-                _strip(each)
+                _strip(each, about)

@@ -102,7 +102,7 @@ def _gains(proposal: Proposal) -> Table:
 def _nothing(advice: Advice) -> str:
     if advice.rejected:
         return f"no index would pay, {advice.planner}"
-    return "no index to propose: no scan of a large table searches for a part of it"
+    return "no index to propose: no large table is searched by what an index could hold"
 
 
 def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, str]]:
