@@ -125,7 +125,7 @@ class _Run:
         if self.asked.dry_run:
             return review.report(found, command, written=False)
         self._agree(found.proposal)
-        self.flow.write(draft, found.proposal)
+        self.flow.write(draft)
         return review.report(found, command, written=True)
 
     def _renames(self) -> list[str]:

@@ -1,9 +1,9 @@
-"""Write new revision files: empty, from a comparison, or merging heads."""
+"""Write new revision files: empty, or merging heads."""
 
 import io
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,11 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError, rev_id
 
 from dbtool.errors import DbtoolError, OperationError, UsageError
-from dbtool.metadata import load as load_models
 from dbtool.migrate.compare import (
     arguments,
-    compare,
-    differences,
-    is_at_heads,
     options_for,
     prepared,
 )
-from dbtool.migrate.difference import Difference
 from dbtool.migrate.environment import Loaded, load, run
 from dbtool.migrate.history import Revision, of_script
 from dbtool.migrate.importing import complete
@@ -75,14 +70,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The revision files that were written, and the differences they are meant to end.
-
-    `imported` are the modules whose import the template lacks.
-    """
+    """The revision files that were written; `imported` are modules the template lacks."""
 
     revisions: tuple[Revision, ...]
-    differences: tuple[Difference, ...] = ()
-    compared_with: str | None = None
     imported: tuple[str, ...] = ()
 
 
@@ -101,7 +91,7 @@ def create(
             )
         return _write(loaded, comparison)
     if not sql:
-        return _through_env(project, wish, words, progress, autogenerate=False)
+        return _through_env(project, wish, words, progress)
 
     def work(at: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
         comparison.run_no_autogenerate(at, context)
@@ -111,61 +101,27 @@ def create(
     return _write(loaded, comparison)
 
 
-def autogenerate(project: Project, wish: Wish, progress: Progress | None = None) -> Created:
-    """Write a revision with what models and database differ in."""
-    if project.models:
-        load_models(project.models, project.root, project.place.ini)
-    words = ("revision", "--autogenerate", *wish.words())
-    return _through_env(project, wish, words, progress, autogenerate=True)
-
-
 def runs_env(project: Project) -> bool:
     """Whether even an empty revision runs env.py, which may connect."""
     return project.place.flag("revision_environment")
 
 
 def _through_env(
-    project: Project,
-    wish: Wish,
-    words: tuple[str, ...],
-    progress: Progress | None,
-    *,
-    autogenerate: bool,
+    project: Project, wish: Wish, words: tuple[str, ...], progress: Progress | None
 ) -> Created:
     with Session(project, progress or Silent(), reading=True) as session:
         held: list[tuple[Loaded, RevisionContext]] = []
-        contexts: list[MigrationContext] = []
 
         def options(loaded: Loaded) -> dict[str, object]:
-            comparison = prepared(loaded, wish.arguments(autogenerate=autogenerate))
+            comparison = prepared(loaded, wish.arguments(autogenerate=False))
             held.append((loaded, comparison))
             return options_for(comparison)
 
-        def look(script: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
-            contexts.append(context)
-            if not autogenerate:
-                held[0][1].run_no_autogenerate(at, context)
-                return
-            if not resolve(script, lambda: is_at_heads(script, at)):
-                raise _behind(session.target.shown, script, at)
-            compare(held[0][1], at, context)
+        def look(_: ScriptDirectory, at: tuple[str, ...], context: MigrationContext) -> None:
+            held[0][1].run_no_autogenerate(at, context)
 
         session.look(words, look, options)
-        loaded, comparison = held[0]
-        found = tuple(differences(comparison, contexts[-1])) if autogenerate else ()
-        created = _write(loaded, comparison)
-        return replace(created, differences=found, compared_with=session.target.shown)
-
-
-def _behind(database: str, script: ScriptDirectory, at: tuple[str, ...]) -> OperationError:
-    steps = script._upgrade_revs("heads", at)  # type: ignore[arg-type]
-    ids = ", ".join(each.revision.revision for each in steps[:5])
-    more = f" and {len(steps) - 5} more" if len(steps) > 5 else ""
-    return OperationError(
-        f"{database} is not up to date, so it cannot be compared",
-        detail=f"Pending: {ids}{more}.",
-        hint="Run dbtool upgrade first.",
-    )
+        return _write(*held[0])
 
 
 def _write(loaded: Loaded, comparison: RevisionContext) -> Created:

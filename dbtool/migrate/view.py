@@ -10,7 +10,6 @@ from dbtool.migrate.waits import Waited
 from dbtool.report import Code, Column, Node, Report, Section, Table, Tree, counted, duration
 
 if TYPE_CHECKING:
-    from dbtool.migrate.difference import Difference
     from dbtool.migrate.downgrade import Downgraded
     from dbtool.migrate.drift import Drift
     from dbtool.migrate.history import Revision
@@ -158,26 +157,12 @@ def created(result: "Created", command: str) -> Report:
             data=result,
             headline="no file written: env.py's process_revision_directives left nothing to write",
         )
-    rows = tuple((_operation(each), each.text) for each in result.differences)
-    columns = (Column("operation", shrink=True), Column("because", shrink=True))
     return Report(
         command=command,
         data=result,
         headline="; ".join(_written(each) for each in result.revisions),
-        sections=(Table(columns, rows, title="operations"),) if rows else (),
         notes=tuple(_about(result)),
-        next=("dbtool upgrade",) if result.differences else (),
     )
-
-
-_VERBS = {"missing": "create", "extra": "drop", "different": "alter"}
-
-
-def _operation(difference: "Difference") -> str:
-    """An operation in SQL's words; what takes data away stands out."""
-    side, _, what = difference.kind.partition("-")
-    verb = "add" if difference.kind == "missing-column" else _VERBS.get(side, side)
-    return f"{verb.upper() if difference.drops else verb} {what} {difference.name}"
 
 
 _UNSAID = ("", "empty message")
@@ -186,19 +171,11 @@ _UNSAID = ("", "empty message")
 
 def _about(result: "Created") -> Iterator[str]:
     """What to know about a file before it runs."""
-    from dbtool.migrate.difference import renames
-
     if any(each.message in _UNSAID for each in result.revisions):
         yield "the file has no message, in its name or inside; -m MESSAGE would give it one"
-    if result.compared_with is not None and not result.differences:
-        yield f"models and {result.compared_with} do not differ: the file is empty"
     if result.imported:
         names = ", ".join(result.imported)
         yield f"import {names} was added; in script.py.mako it would stand in every revision"
-    for each in renames(result.differences):
-        yield f"was {each.old} renamed to {each.new}? Then write {each.operation} instead"
-    if lost := [each.name for each in result.differences if each.drops]:
-        yield f"it drops {', '.join(lost)} and the data there; read it before it runs"
 
 
 def _written(revision: "Revision") -> str:

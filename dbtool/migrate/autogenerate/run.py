@@ -246,14 +246,14 @@ class Autogenerate:
         wanted = (each for each, one in found if each.operation and not _is_kept(each, one))
         return tuple(each for each in wanted if title(each) not in proposal.omitted)
 
-    def write(self, draft: Draft, proposal: Proposal) -> Created:
+    def write(self, draft: Draft) -> Created:
         """Put the files where the team's revisions are, and run its hooks."""
         directives = self._directives
         assert directives is not None
 
         script, comparison = directives.comparison.script_directory, directives.comparison
         created = written(script, self.scratch, lambda: [*placed(script, comparison, draft)])
-        return replace(created, compared_with=proposal.compared_with, imported=draft.imported)
+        return replace(created, imported=draft.imported)
 
 
 def _is_kept(difference: Difference, one: One) -> bool:
