@@ -72,6 +72,7 @@ def project(tmp_path: Path) -> Small:
 
 
 Run = Callable[..., Ran]
+Git = Callable[..., str]
 
 
 @pytest.fixture
@@ -83,6 +84,30 @@ def run(dbtool: Dbtool, project: Small, database: Target) -> Run:
         return dbtool(*words, cwd=named.pop("cwd", project.root), **named)
 
     return pointed
+
+
+@pytest.fixture
+def git() -> Git:
+    """Runs git as somebody with a name and without settings."""
+
+    def run(root: Path, *words: str) -> str:
+        clean = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(root),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            **{
+                f"GIT_{who}_{what}": "a@b.c"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
+        }
+        command = ("git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always")
+        ran = subprocess.run(
+            [*command, *words], cwd=root, env=clean, capture_output=True, text=True, check=True
+        )
+        return ran.stdout.strip()
+
+    return run
 
 
 @pytest.fixture

@@ -1,42 +1,15 @@
 """Which revisions the main branch lacks: asked of real repositories, in the ways CI leaves them."""
 
 import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.migrate.conftest import Git
 from tests.migrate.projects import Small, small
 from tests.migrate.reading import Reading, read
 
-Git = Callable[..., str]
-
 pytestmark = pytest.mark.usefixtures("git_installed")
-
-
-@pytest.fixture
-def git() -> Git:
-    """Runs git as somebody with a name and without settings."""
-
-    def run(root: Path, *words: str) -> str:
-        clean = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(root),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            **{
-                f"GIT_{who}_{what}": "a@b.c"
-                for who in ("AUTHOR", "COMMITTER")
-                for what in ("NAME", "EMAIL")
-            },
-        }
-        command = ("git", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always")
-        ran = subprocess.run(
-            [*command, *words], cwd=root, env=clean, capture_output=True, text=True, check=True
-        )
-        return ran.stdout.strip()
-
-    return run
 
 
 @pytest.fixture
