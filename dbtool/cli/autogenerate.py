@@ -110,6 +110,7 @@ class _Run:
             trip=trip,
             needs=tuple(needs),
             sizes=self.sizes,
+            message=self.flow.wish.message,
             renamed=tuple(each.flag for each in self.flow.renamed),
         )
         return self._end(found, draft)

@@ -205,6 +205,7 @@ def seen(context, revision, directives):
         one.ops = [each for each in one.ops if getattr(each, "table_name", "") != "unwanted"]
 """
 HEROES = """
+from app.kinds import Money
 from sqlmodel import Field, SQLModel
 metadata = SQLModel.metadata
 
@@ -214,6 +215,7 @@ class Hero(SQLModel, table=True):
     name: str
 
 Table("old", metadata, Column("id", Integer, primary_key=True), Column("label", String(200)),
+      Column("price", Money()),
       Column("more", JSON().with_variant(postgresql.JSONB(), "postgresql")))
 Table("unwanted", metadata, Column("id", Integer, primary_key=True))
 """
@@ -229,12 +231,16 @@ def test_what_env_py_asks_for(dbtool: Dbtool, tmp_path: Path) -> None:
     env = HOOKS + ENV.format(options=OPTIONS)
     models = "from sqlalchemy.dialects import postgresql\n" + HEROES
     made = project(tmp_path, env, OLD, models)
+    made.write("app/kinds.py", "from sqlalchemy import *\nclass Money(Numeric):\n    pass\n")
     ran = dbtool(*RUN, cwd=made.root)
     assert ran.code == 0, ran
-    assert "3 changes, proven up, down and up again" in ran.out
-    assert "['ExecuteSQLOp', 'CreateTableOp', 'CreateTableOp', 'ModifyTableOps']" in ran.err
+    assert "4 changes, proven up, down and up again" in ran.out
+    assert (
+        "['ExecuteSQLOp', 'CreateTableOp', 'CreateTableOp', 'ModifyTableOps', 'ModifyTableOps']"
+        in ran.err
+    )
     assert "left out by env.py's process_revision_directives: create table unwanted" in ran.out
-    assert "import sqlmodel.sql.sqltypes was added" in ran.out
+    assert "import app.kinds, sqlmodel.sql.sqltypes was added" in ran.out
     text = (made.root / "migrations/versions/n1_change_users.py").read_text()
     assert text.count("import sqlmodel.sql.sqltypes\n") == 1
     assert "from sqlalchemy.dialects import postgresql\n" in text

@@ -1,4 +1,4 @@
-"""`check` and `revision --autogenerate`: what differs, in words and as an operation."""
+"""`check`: what differs, in words and as an operation."""
 
 import json
 from collections.abc import Callable
@@ -344,64 +344,3 @@ def test_drift_is_judged_by_fail_on(compared: Callable[..., list[str]], run: Run
     """`--fail-on never` reports without failing."""
     compared('Table("t", metadata, Column("id", Integer))')
     assert run("check", "--fail-on", "never").code == 0
-
-
-def test_autogenerate_writes_the_difference(
-    compared: Callable[..., list[str]], run: Run, project: Small, database: Target
-) -> None:
-    """The file that is written ends the drift."""
-    compared('Table("t", metadata, Column("id", Integer))')
-    ran = run("revision", "--autogenerate", "-m", "add t", "--rev-id", "n1")
-    assert (ran.code, ran.out) == (
-        0,
-        "migrations/versions/n1_add_t.py written, after aaaa00000002\n"
-        "\n"
-        "operations\n"
-        "operation       because\n"
-        "create table t  table t is in the models, not in the database\n"
-        "\n"
-        "next: dbtool upgrade\n",
-    ), ran
-    assert "op.create_table('t'" in (project.root / "migrations/versions/n1_add_t.py").read_text()
-    assert run("upgrade").code == 0
-    assert run("check").code == 0
-    ran = run("revision", "--autogenerate", "-m", "again", "--rev-id", "n2")
-    assert f"info: models and {database.shown} do not differ: the file is empty" in ran.out
-
-
-def test_autogenerate_completes_the_imports(
-    compared: Callable[..., list[str]], run: Run, project: Small
-) -> None:
-    """A type of a library or of the team's own is imported where the template does not do it."""
-    project.write("app/kinds.py", "from sqlalchemy import *\nclass Money(Numeric):\n    pass\n")
-    models = """
-from app.kinds import Money
-from sqlmodel.sql.sqltypes import AutoString
-Table("t", metadata, Column("a", Money()), Column("b", AutoString()))
-"""
-    compared(models)
-    ran = run("revision", "--autogenerate", "-m", "x", "--rev-id", "n1")
-    assert "info: import app.kinds, sqlmodel.sql.sqltypes was added; in script.py.mako" in ran.out
-    text = (project.root / "migrations/versions/n1_x.py").read_text()
-    assert "import sqlalchemy as sa\nimport app.kinds\nimport sqlmodel.sql.sqltypes\n" in text
-    assert run("upgrade").code == 0
-
-
-def test_autogenerate_says_what_it_drops(compared: Callable[..., list[str]], run: Run) -> None:
-    """A column to be dropped stands out, and a likely rename is named."""
-    models = 'Table("t", metadata, Column("id", Integer), Column("name", Text))'
-    compared(models, "CREATE TABLE t (id int, full_name text)")
-    ran = run("revision", "--autogenerate", "-m", "x", "--rev-id", "n1")
-    assert "DROP column t.full_name" in ran.out
-    rename = "op.alter_column('t', 'full_name', new_column_name='name')"
-    assert f"was t.full_name renamed to t.name? Then write {rename} instead" in ran.out
-    assert "it drops t.full_name and the data there; read it before it runs" in ran.out
-
-
-def test_autogenerate_on_a_database_that_is_behind(run: Run, project: Small) -> None:
-    """Nothing is written where a comparison would repeat what is pending."""
-    ran = run("revision", "--autogenerate", "-m", "x")
-    assert ran.code == 4
-    assert "is not up to date, so it cannot be compared" in ran.err
-    assert "Pending: aaaa00000001, aaaa00000002." in ran.err
-    assert len(list((project.root / "migrations/versions").glob("*.py"))) == 2

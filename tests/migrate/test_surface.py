@@ -229,12 +229,6 @@ CASES = {
         "revision --rev-id n2 -m x --head base --version-path nowhere",
         setup=several_locations,
     ),
-    "revision --autogenerate": case(
-        "upgrade heads", "revision --autogenerate --rev-id n1 -m fresh", setup=with_models
-    ),
-    "revision --autogenerate, behind": case(
-        "revision --autogenerate --rev-id n1", setup=with_models
-    ),
     "revision --sql": case("revision --sql --rev-id n1 --head base"),
     "revision --sql through env.py": case(
         "revision --sql --rev-id n1 --head base", setup=through_env
@@ -275,6 +269,7 @@ OURS = {
     ("init", "--template"): "test_init",
     ("init", "--package"): "test_init_makes_what_alembic_makes",
     ("list_templates", ""): "test_templates_are_listed",
+    ("revision", "--autogenerate"): "compares with the history: test_autogenerate",
     ("init", ""): "test_init_makes_what_alembic_makes",
 }
 """What is compared elsewhere, or is not to be the same."""
