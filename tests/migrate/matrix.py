@@ -275,6 +275,13 @@ DIFFERENT: dict[str, tuple[str, str]] = {
     "enum": ("", _ENUM.format("'a', 'b'")),
     "enum_from_text": ("Column('s', Text)", _ENUM.format("'a', 'b'")),
     "enum_table": ("!", _NO_KEY.format(_ENUM.format("'a', 'b'"))),
+    "circle": (
+        "!",
+        "!Table(T, m, Column('id', Integer, primary_key=True),"
+        " Column('x', ForeignKey(T + 'b.id', name=T + '_fk')));"
+        " Table(T + 'b', m, Column('id', Integer, primary_key=True),"
+        " Column('x', ForeignKey(T + '.id', use_alter=True, name=T + 'b_fk')))",
+    ),
     "sequence": ("!", "!Sequence(T, metadata=m)"),
     "sequence_options": (
         "!Sequence(T, metadata=m)",

@@ -2,13 +2,14 @@
 
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from alembic.autogenerate import render
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Constraint, Index, Table
+from sqlalchemy import Column, Constraint, ForeignKeyConstraint, Index, Table
 from sqlalchemy.dialects.postgresql import ENUM
 
 from dbtool.migrate.diff.ddl import enum_of
@@ -49,9 +50,13 @@ class Code:
             return identifier(name)
         return f"{identifier(schema)}.{identifier(name)}"
 
-    def create_table(self, table: Table) -> str:
-        """The table with its indexes; its enumerations are created apart."""
+    def create_table(self, table: Table, keys: Iterable[ForeignKeyConstraint]) -> str:
+        """The table with its indexes; enumerations, and other foreign keys, are created apart."""
         copy = _without_enums(table)
+        own = {each.name or tuple(each.column_keys) for each in keys}
+        for each in copy.foreign_key_constraints:
+            if (each.name or tuple(each.column_keys)) not in own:
+                copy.constraints.discard(each)
         made: list[ops.MigrateOperation] = [ops.CreateTableOp.from_table(copy)]
         made += [ops.CreateIndexOp.from_index(each) for each in sorted(copy.indexes, key=_name)]
         texts = [self.render(each) for each in made]

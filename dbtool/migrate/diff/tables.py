@@ -1,13 +1,15 @@
 """Tables: which there are, and what of them is neither column, constraint nor index."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import Table
-from sqlalchemy.schema import sort_tables
+from sqlalchemy import ForeignKeyConstraint, Table
+from sqlalchemy.schema import sort_tables_and_constraints
 
 from dbtool import catalog as cat
 from dbtool.migrate.diff import columns, parts
-from dbtool.migrate.diff.scope import Key
+from dbtool.migrate.diff.scope import Key, reflected
 from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.sql.names import identifier
 
@@ -27,8 +29,7 @@ def compare(said: Comparison, suspect: frozenset[str]) -> None:
             missing.append(table)
         else:
             _one(said, Pair(table, built, live, said.scope.shown(key)))
-    for table in _sorted(missing):
-        _missing(said, table)
+    _missing(said, missing)
     _extra(said)
 
 
@@ -48,20 +49,31 @@ def _one(said: Comparison, pair: Pair) -> None:
     parts.indexes(said, pair)
 
 
-def _sorted(tables: list[Table]) -> Iterable[Table]:
-    """In the order in which they can be created."""
-    try:
-        return sort_tables(tables)
-    except Exception:  # tables that refer to each other in a circle
-        return tables
+def _missing(said: Comparison, tables: list[Table]) -> None:
+    """In the order in which they can be created; what makes a circle is added behind them."""
+    in_order: Any = sort_tables_and_constraints
+    for table, keys in in_order(tables):
+        if table is None:
+            for key in keys:
+                _missing_key(said, key)
+            continue
+        code, name = said.code(), said.scope.shown(said.scope.key(table))
+        done = code.create_table(table, [*keys])
+        text = f"table {name} is in the models, not in the database"
+        said.tell(Step.CREATE, ("missing-table", name), text, (code, done))
 
 
-def _missing(said: Comparison, table: Table) -> None:
-    key = said.scope.key(table)
-    code, name = said.code(), said.scope.shown(key)
-    done = code.create_table(table)
-    text = f"table {name} is in the models, not in the database"
-    said.tell(Step.CREATE, ("missing-table", name), text, (code, done))
+def _missing_key(said: Comparison, key: ForeignKeyConstraint) -> None:
+    built = said.models.tables[said.scope.key(key.table)]
+    columns = tuple(each.name for each in key.columns)
+    named = (e for e in built.constraints if e.kind == "foreign key" and e.columns == columns)
+    found = next(named, None)
+    name = found.name if found else str(key.name or "without a name")
+    code, on = said.code(), said.scope.shown(said.scope.key(key.table))
+    text = f"foreign key constraint {name} on {on} is in the models, not in the database"
+    sides = (found.definition if found else None, None)
+    done = code.add_constraint(key)
+    said.tell(Step.REFER, ("missing-foreignkey", name), text, (code, done), sides)
 
 
 def _extra(said: Comparison) -> None:
@@ -72,7 +84,7 @@ def _extra(said: Comparison) -> None:
         for key, live in there.items()
         if key not in said.scope.tables and live.parent is None and said.scope.wants_table(live)
     ]
-    for live in _unreferenced_first(found):
+    for live in _unreferenced_first(said, found):
         code = said.code()
         name = said.scope.shown((live.schema, live.name))
         schema = said.scope.schema(live.schema)
@@ -83,17 +95,44 @@ def _extra(said: Comparison) -> None:
         said.tell(Step.DROP_TABLE, what, text, (code, done), drops=True)
 
 
-def _unreferenced_first(tables: list[cat.Table]) -> Iterator[cat.Table]:
+def _unreferenced_first(said: Comparison, tables: list[cat.Table]) -> Iterator[cat.Table]:
+    """A circle is opened by dropping the foreign keys that lead to one of its tables."""
     left = {(each.schema, each.name): each for each in tables}
+    keys = {name: [k for k in e.constraints if _leads_away(e, k)] for name, e in left.items()}
+    referring = Counter(_target(key) for each in keys.values() for key in each)
+    ready = [name for name in left if not referring[name]]
     while left:
-        referenced = {
-            (each.references.schema, each.references.name)
-            for key, table in left.items()
-            for each in table.constraints
-            if each.references is not None and (each.references.schema, each.references.name) != key
-        }
-        key = next((key for key in left if key not in referenced), next(iter(left)))
-        yield left.pop(key)
+        if not ready:
+            ready.append(next(iter(left)))
+            for name, table in left.items():
+                for key in keys[name]:
+                    if _target(key) == ready[0]:
+                        _extra_key(said, table, key)
+        name = ready.pop(0)
+        for key in keys[name]:
+            target = _target(key)
+            referring[target] -= 1
+            if target in left and not referring[target]:
+                ready.append(target)
+        yield left.pop(name)
+
+
+def _leads_away(table: cat.Table, constraint: cat.Constraint) -> bool:
+    target = _target(constraint)
+    return target is not None and target != (table.schema, table.name)
+
+
+def _target(constraint: cat.Constraint) -> Key | None:
+    found = constraint.references
+    return (found.schema, found.name) if found is not None else None
+
+
+def _extra_key(said: Comparison, table: cat.Table, key: cat.Constraint) -> None:
+    code, on = said.code(), said.scope.shown((table.schema, table.name))
+    done = code.drop_constraint(reflected(table, said.scope), key.name, "foreignkey")
+    text = f"foreign key constraint {key.name} on {on} is in the database, not in the models"
+    sides = (None, key.definition)
+    said.tell(Step.FREE, ("extra-foreignkey", key.name), text, (code, done), sides)
 
 
 def _itself(said: Comparison, pair: Pair) -> None:
