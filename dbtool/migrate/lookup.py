@@ -191,16 +191,17 @@ def _no_path(cause: RangeNotAncestorError, said: str) -> UsageError:
     )
 
 
-def unknown_in_database(head: str, database: str, scripts: Iterable[Script]) -> OperationError:
-    """The database records a revision that these files do not have."""
-    near = get_close_matches(head, [each.revision for each in scripts], n=1, cutoff=0.8)
+def unknown_in_database(head: str, database: str) -> OperationError:
+    """The database records a revision that these files do not have.
+
+    A name like one of theirs is no hint: in a numbered history the next one differs least.
+    """
     return OperationError(
         f"{database} is at revision {head}, which is not among these files",
         detail="The database was migrated with newer files, or with those of another branch.",
-        hint=f"Is it {near[0]}, renamed? dbtool stamp --purge {near[0]} would record that."
-        if near
-        else "Get the revision file from where the database was migrated (another branch, a newer"
-        " release); dbtool stamp --purge REVISION records another state.",
+        hint="Get the revision file from where the database was migrated (another branch, a newer"
+        " release). Only where the schema is known to be that of another revision:"
+        " dbtool stamp --purge REVISION.",
     )
 
 

@@ -258,7 +258,7 @@ class Session(Runner):
         known = {each.revision for each in scripts}
         for head in heads:
             if head not in known:
-                raise unknown_in_database(head, self.target.shown, scripts)
+                raise unknown_in_database(head, self.target.shown)
 
     def _refuse_half_done(
         self, command: Command, found: Journal | None, table: Table, script: ScriptDirectory

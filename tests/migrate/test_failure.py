@@ -206,20 +206,22 @@ def test_autocommit_block(run: Run, project: Small, database: Target) -> None:
     assert f"{database.shown} stands at aaaa00000002;" in ran.err
 
 
-def test_database_ahead_of_the_files(run: Run, project: Small, database: Target) -> None:
-    """A recorded revision that no file has."""
+@pytest.mark.parametrize("ahead", ["ffff00000042", "aaaa00000003"])
+def test_database_ahead_of_the_files(run: Run, database: Target, ahead: str) -> None:
+    """A recorded revision that no file has, however near it is to one that is there."""
     with SyncConnection(database) as connection:
         connection.execute(
             "CREATE TABLE alembic_version (version_num varchar(32));"
-            "INSERT INTO alembic_version VALUES ('ffff00000042')"
+            f"INSERT INTO alembic_version VALUES ('{ahead}')"
         )
     for words in (("upgrade",), ("current",), ("check",), ("downgrade", "base", "--yes")):
         ran = run(*words)
         assert (ran.code, ran.out) == (4, ""), ran
         assert ran.err.startswith(
-            f"error: {database.shown} is at revision ffff00000042, which is not among these files"
+            f"error: {database.shown} is at revision {ahead}, which is not among these files"
         ), words
         assert "dbtool stamp --purge REVISION" in ran.err
+        assert "aaaa00000002" not in ran.err
 
 
 def test_stamp_purge_leaves_an_unknown_revision(run: Run, database: Target) -> None:
