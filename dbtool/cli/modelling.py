@@ -17,8 +17,11 @@ def judged(call: Call, select: Sequence[str], ignore: Sequence[str]) -> "Report"
 
     settings = call.settings
     models = load(settings.models, settings.root, settings.alembic_config)
-    rules = choose(select, ignore)
-    return view_models.models(judge(models, select, ignore), models, len(rules), call.command)
+    left_out = ignore or settings.keys.models_ignore
+    place = "--ignore" if ignore else "models_ignore"
+    rules = choose(select, left_out, place)
+    found = judge(models, select, left_out)
+    return view_models.models(found, models, len(rules), call.command)
 
 
 def released(call: Call, name: str) -> "Report":

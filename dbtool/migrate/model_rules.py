@@ -73,10 +73,12 @@ def judge(
     return tuple(sorted(_once(found), key=lambda each: (-each.severity, *_place(each))))
 
 
-def choose(select: Sequence[str], ignore: Sequence[str]) -> "tuple[Rule[Declared], ...]":
-    """The rules selected, all where none is, without those ignored."""
+def choose(
+    select: Sequence[str], ignore: Sequence[str], place: str = "--ignore"
+) -> "tuple[Rule[Declared], ...]":
+    """The rules selected, all where none is, without those ignored; `place` names those."""
     wanted = {*_known(select, "--select")} or set(names())
-    left_out = {*_known(ignore, "--ignore")}
+    left_out = {*_known(ignore, place)}
     return tuple(each for each in RULES if rule_name(each.__name__) in wanted - left_out)
 
 

@@ -51,6 +51,10 @@ class Keys:
             'Where the models are: "package.module:Base", or a list of such names.', "DBTOOL_MODELS"
         ),
     )
+    models_ignore: tuple[str, ...] = field(
+        default=(),
+        metadata=_says("The rules over models that check does not ask.", "DBTOOL_MODELS_IGNORE"),
+    )
     engine: str | None = field(
         default=None,
         metadata=_says(

@@ -30,6 +30,7 @@ standing      unknown: no setting marks it; development if its server proves to 
 setting          value                     from
 url              ann@db.example:5432/shop  .env DATABASE_URL, over alembic.ini sqlalchemy.url
 models           shop.models:Base          pyproject.toml [tool.dbtool]
+models_ignore    not set
 engine           not set
 alembic_config   alembic.ini               found in the project root
 fail_on          warning                   pyproject.toml [tool.dbtool]
@@ -41,6 +42,7 @@ lint.select      not set
 lint.ignore      not set
 lint.since       not set
 lint.pg          not set
+lint.measure     False                     default
 
 environment  database                          marked
 dev          ann@localhost:5433/shop           development
@@ -61,6 +63,7 @@ project root  {root} (found by .git)
 setting          value    from
 url              not set
 models           not set
+models_ignore    not set
 engine           not set
 alembic_config   not set
 fail_on          error    default
@@ -72,6 +75,7 @@ lint.select      not set
 lint.ignore      not set
 lint.since       not set
 lint.pg          not set
+lint.measure     False    default
 
 next:
   export DATABASE_URL="postgresql://user@host:5432/database"

@@ -112,6 +112,7 @@ def test_every_setting_and_where_it_came_from(
     assert {each.key: (each.value, each.source) for each in settings.values()} == {
         "url": ("ann@h:5432/shop", "dbtool.toml"),
         "models": ("shop.models:Base, shop.more", "dbtool.toml"),
+        "models_ignore": (None, ""),
         "engine": ("shop.db:engine", "dbtool.toml"),
         "alembic_config": ("db/alembic.ini", "dbtool.toml"),
         "fail_on": ("warning", "dbtool.toml"),
@@ -123,6 +124,7 @@ def test_every_setting_and_where_it_came_from(
         "lint.ignore": ("table-dropped", "dbtool.toml [lint]"),
         "lint.since": ("aaa1", "dbtool.toml [lint]"),
         "lint.pg": ("16", "dbtool.toml [lint]"),
+        "lint.measure": ("False", "default"),
     }
     monkeypatch.setenv("DBTOOL_MODELS", "a:Base, b")
     monkeypatch.setenv("DBTOOL_ENGINE", "a:engine")
@@ -373,7 +375,7 @@ def test_an_unknown_key_has_near_names(project: Write) -> None:
     with pytest.raises(UsageError) as raised:
         read(root)
     assert raised.value.hint == (
-        "Known keys: url, models, engine, alembic_config, fail_on, connect_timeout,"
+        "Known keys: url, models, models_ignore, engine, alembic_config, fail_on, connect_timeout,"
         " lock_timeout, wait_lock, max_blocking, env."
     )
 
@@ -390,7 +392,7 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
     for name in ("url", "URL", "models", "engine", "env", "ENV", "database_url", "dbtool_url"):
         monkeypatch.setenv(name, "staging")
     sources = [each.source for each in read(project()).values()]
-    assert sources == [*[""] * 4, *["default"] * 5, *[""] * 4]
+    assert sources == [*[""] * 5, *["default"] * 5, *[""] * 4, "default"]
 
 
 @pytest.mark.parametrize(
