@@ -15,7 +15,7 @@ _ABSENT = frozenset({"42P01", "42703", "3F000", "42704", "42883"})
 _PRESENT = frozenset({"42P07", "42701", "42710", "42P06"})
 _BY_CODE = {
     "42501": "Run it as the role that owns these objects (--url).",
-    "25006": "The session is read-only: a standby, or a role with read-only as its default.",
+    "25006": "The session is read-only: a standby, or a role or database that is so by default.",
     "53100": "The server's disk is full. Free space there, then run it again.",
     "55P03": "Another session holds a lock it needs; run it again when that session has ended.",
     "40P01": "Two sessions waited for each other; run it again.",

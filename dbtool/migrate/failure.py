@@ -1,6 +1,7 @@
 """Say what failed: which revision and statement, where in whose file, and what the server said."""
 
 import importlib.metadata
+import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from dbtool.migrate.verify import NotVerified
 
 _DRIVERS = frozenset({"psycopg2", "psycopg", "asyncpg", "pg8000", "psycopg_c", "psycopg_binary"})
 _LINES = 12
+_VERSION_TABLE = re.compile(r"\s*(SELECT|CREATE TABLE)\b[^,]*\bversion_num\b", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -222,7 +224,7 @@ def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) 
         parts = [_statement(server), _server_detail(server), place and f"at {place}", stands]
         detail = "\n".join(part for part in parts if part)
         return _kind(server)(
-            f"env.py failed: {server.message}", detail=detail, hint=_hint(server, scene)
+            f"{_what_failed(server)}: {server.message}", detail=detail, hint=_hint(server, scene)
         )
     told = import_error(error, "env.py", [Path.cwd()])
     hint = "" if "See the whole traceback" in told.hint else told.hint
@@ -230,6 +232,15 @@ def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) 
         near = import_error(error, error.name, [Path.cwd()]).hint
         hint = near if near.startswith("Did you mean") else hint
     return OperationError("env.py failed", detail=f"{told.detail}\n{stands}".rstrip(), hint=hint)
+
+
+def _what_failed(server: ServerError) -> str:
+    """Alembic's own first statements are not env.py's."""
+    at_versions = _VERSION_TABLE.match(server.statement or "")
+    if at_versions is None:
+        return "env.py failed"
+    done = "read" if at_versions[1].upper() == "SELECT" else "created"
+    return f"the version table could not be {done}"
 
 
 def _no_dialect(error: NoSuchModuleError) -> DbtoolError:
