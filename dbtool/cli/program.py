@@ -36,6 +36,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "kill": ("kill",),
     "pool": ("pool",),
     "top": ("top",),
+    "doctor": ("doctor",),
     "seed": ("seed",),
     "demo": ("demo",),
     "init": ("init", "list-templates", "list_templates"),

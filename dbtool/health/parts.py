@@ -39,8 +39,13 @@ class Answers:
     gaps: tuple[Gap, ...]
 
 
-async def answers(asking: Session, parts: Iterable[Part]) -> Answers:
-    """One statement; where it fails, each part by itself: one cannot take the rest along."""
+async def answers(
+    asking: Session, parts: Iterable[Part], patience: float = PIECEMEAL_SECONDS
+) -> Answers:
+    """One statement; where it fails, each part by itself: one cannot take the rest along.
+
+    Parts are begun one by one for `patience` seconds.
+    """
     parts = tuple(parts)
     asked = [part for part in parts if part.since <= asking.version]
     gaps = [_skipped(part, asking.version) for part in parts if part not in asked]
@@ -51,14 +56,14 @@ async def answers(asking: Session, parts: Iterable[Part]) -> Answers:
     except DbtoolError as error:
         if len(asked) == 1 or not asking.alive:
             raise
-        return await _one_by_one(asking, asked, gaps, error)
+        return await _one_by_one(asking, asked, gaps, error, patience)
 
 
 async def _one_by_one(
-    asking: Session, parts: list[Part], gaps: list[Gap], first: DbtoolError
+    asking: Session, parts: list[Part], gaps: list[Gap], first: DbtoolError, patience: float
 ) -> Answers:
     found: dict[str, Any] = {}
-    until = time.monotonic() + PIECEMEAL_SECONDS
+    until = time.monotonic() + patience
     for part in parts:
         if time.monotonic() > until or not asking.alive:
             gaps.append(_unknown(part, "no time was left to ask", first))

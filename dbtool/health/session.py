@@ -49,11 +49,17 @@ class Endpoint:
 
 
 class Session:
-    """An open connection that answers statements which return one JSON text."""
+    """An open connection that answers statements which return one JSON text.
 
-    def __init__(self, target: Target, connection: "Connection") -> None:
+    `seconds` is how long the server lets one statement run.
+    """
+
+    def __init__(
+        self, target: Target, connection: "Connection", seconds: int = STATEMENT_SECONDS
+    ) -> None:
         self._target = target
         self._connection = connection
+        self._seconds = seconds
 
     async def read(self, sql: str) -> dict[str, Any]:
         """Run one statement within the limits and parse what it returns.
@@ -61,18 +67,18 @@ class Session:
         The statement must cast its result to text: asyncpg then needs no look at the types.
         """
         try:
-            async with asyncio.timeout(STATEMENT_SECONDS + GRACE_SECONDS):
+            async with asyncio.timeout(self._seconds + GRACE_SECONDS):
                 answer: dict[str, Any] = json.loads(await self._fetch(sql))
                 return answer
         except TimeoutError as error:
             raise await self._silence() from error
         except Exception as error:
-            raise _explained(error, self._target) from error
+            raise _explained(error, self._target, self._seconds) from error
 
     async def _silence(self) -> DbtoolError:
         from dbtool.database.pooler import unanswered
 
-        return await unanswered(self._target, STATEMENT_SECONDS + GRACE_SECONDS)
+        return await unanswered(self._target, self._seconds + GRACE_SECONDS)
 
     @property
     def version(self) -> int:
@@ -87,7 +93,7 @@ class Session:
     async def _fetch(self, sql: str) -> str:
         from asyncpg.exceptions import PostgresError
 
-        async with self._connection.limits(STATEMENT_SECONDS):
+        async with self._connection.limits(self._seconds):
             try:
                 text: str = await self._connection.fetchval(sql)
             except PostgresError:
@@ -115,11 +121,12 @@ def _installed() -> Driver:
 
 
 @asynccontextmanager
-async def session(target: Target) -> AsyncIterator[Session]:
+async def session(target: Target, seconds: int = STATEMENT_SECONDS) -> AsyncIterator[Session]:
     """One connection for one question, read-only and with limits the server enforces."""
-    connection = await connect(target, read_only=True, settings=LIMITS)
+    limits = {**LIMITS, "statement_timeout": f"{seconds}s"}
+    connection = await connect(target, read_only=True, settings=limits)
     try:
-        yield Session(target, connection)
+        yield Session(target, connection, seconds)
     finally:
         await _close(connection)
 
@@ -144,7 +151,7 @@ def _console(target: Target) -> UsageError:
     )
 
 
-def _explained(error: Exception, target: Target) -> DbtoolError:
+def _explained(error: Exception, target: Target, seconds: int) -> DbtoolError:
     """The error a user can act on, for a statement that failed after the login."""
     import asyncpg
 
@@ -153,7 +160,7 @@ def _explained(error: Exception, target: Target) -> DbtoolError:
             return error
         case asyncpg.QueryCanceledError():
             return OperationError(
-                f"the server did not answer within {STATEMENT_SECONDS} s",
+                f"the server did not answer within {seconds} s",
                 detail=str(error),
                 hint="It may be short of CPU or memory; try once more, then look at the machine.",
             )

@@ -7,7 +7,7 @@ from dbtool.health.profile import Profile, Work
 from dbtool.health.rules import TOP
 from dbtool.health.statements import Access, Statement, explanation
 from dbtool.health.top import Top, Window
-from dbtool.health.wording import service
+from dbtool.health.wording import service, size
 from dbtool.report import (
     Column,
     Metric,
@@ -21,7 +21,6 @@ from dbtool.report import (
 )
 
 WORK_SHOWN = 8
-_SIZES = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 _INSTALL = (
     "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"
     " beside what it has; restart the server; CREATE EXTENSION pg_stat_statements"
@@ -122,15 +121,6 @@ def _milliseconds(number: float) -> str:
     if number >= 10_000:
         return duration(number / 1000)
     return f"{number:,.0f} ms" if number >= 10 else f"{number:.2f} ms"
-
-
-def size(number: float) -> str:
-    """Bytes in their largest fitting unit; nothing where there are none."""
-    for least, unit in _SIZES:
-        if number >= least:
-            many = number / least
-            return f"{many:.0f} {unit}" if many >= 10 else f"{many:.1f} {unit}"
-    return f"{number:.0f} B" if number >= 1 else ""
 
 
 def _work(profile: Profile) -> Table:

@@ -1,0 +1,1 @@
+"""The slow hygiene of a database: what will hurt one day, read in one question."""

@@ -1,0 +1,103 @@
+"""Reads everything `doctor` judges, in one question where the server lets it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from dbtool.database.target import Target
+from dbtool.health.doctor import relations
+from dbtool.health.doctor.bloat import BLOAT, Bloat, Estimates
+from dbtool.health.doctor.instance import (
+    HORIZON,
+    KEYS,
+    PASSWORDS,
+    ROLES,
+    SETTINGS,
+    Counts,
+    Key,
+    Pin,
+    Roles,
+    counts,
+    roles,
+)
+from dbtool.health.doctor.relations import Check, ForeignKey, Index, Table, View
+from dbtool.health.identity import IDENTITY, Identity, Rights, Server
+from dbtool.health.parts import Gap, Part, answers
+from dbtool.health.session import Endpoint, session
+
+STATEMENT_SECONDS = 5
+PIECEMEAL_SECONDS = 20.0
+_SUPERUSER = Part("superuser", "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A database and its server; what is None could not be asked, and `gaps` say why."""
+
+    endpoint: Endpoint
+    server: Server
+    rights: Rights
+    tables: tuple[Table, ...] | None
+    indexes: tuple[Index, ...] | None
+    foreign_keys: tuple[ForeignKey, ...] | None
+    unvalidated: tuple[Check, ...] | None
+    views: tuple[View, ...] | None
+    keys: tuple[Key, ...] | None
+    horizon: tuple[Pin, ...] | None
+    counts: Counts | None
+    settings: dict[str, str] | None
+    roles: Roles | None
+    bloat: Estimates | None
+    gaps: tuple[Gap, ...]
+
+
+def read(target: Target) -> Examined:
+    """Ask the server, read-only and within limits; what fails is left out and told."""
+    return asyncio.run(_read(target))
+
+
+async def _read(target: Target) -> Examined:
+    async with session(target, seconds=STATEMENT_SECONDS) as asking:
+        first = (await answers(asking, (Part("identity", IDENTITY), _SUPERUSER))).found
+        parts = _parts(asking.version, superuser=bool(first["superuser"]))
+        said = await answers(asking, parts, PIECEMEAL_SECONDS)
+        identity = Identity.of(first["identity"])
+        return _examined(identity, asking.endpoint(identity.backend_pid), said.found, said.gaps)
+
+
+def _parts(major: int, *, superuser: bool) -> tuple[Part, ...]:
+    asked = (
+        *(relations.TABLES, relations.INDEXES, relations.FOREIGN_KEYS, relations.CHECKS),
+        *(relations.VIEWS, KEYS, HORIZON, counts(major), SETTINGS, ROLES, BLOAT),
+    )
+    return (*asked, PASSWORDS) if superuser else asked
+
+
+def _examined(
+    identity: Identity, endpoint: Endpoint, found: dict[str, Any], gaps: tuple[Gap, ...]
+) -> Examined:
+    def each(name: str, make: Any) -> Any:
+        return tuple(make(**row) for row in found[name]) if name in found else None
+
+    bloat = found.get("bloat")
+    return Examined(
+        endpoint=endpoint,
+        server=identity.server,
+        rights=identity.rights,
+        tables=relations.tables(found["tables"]) if "tables" in found else None,
+        indexes=each("indexes", Index),
+        foreign_keys=(
+            relations.foreign_keys(found["foreign_keys"]) if "foreign_keys" in found else None
+        ),
+        unvalidated=each("unvalidated", Check),
+        views=each("views", View),
+        keys=each("keys", Key),
+        horizon=each("horizon", Pin),
+        counts=Counts(**found["counts"]) if "counts" in found else None,
+        settings=found.get("settings"),
+        roles=roles(found["roles"], found.get("passwords")) if "roles" in found else None,
+        bloat=Estimates(tuple(Bloat(**row) for row in bloat["tables"]), bloat["unseen"])
+        if bloat
+        else None,
+        gaps=gaps,
+    )

@@ -1,0 +1,67 @@
+"""A foreign key whose own columns no index begins with.
+
+What it means: each row deleted or renumbered in the table referred to looks for rows that refer
+to it, and reads the whole referring table for that, with the lock held. Joins along the
+relationship do the same.
+
+Reads: pg_constraint and pg_index; any role may.
+
+Thresholds: a note; a warning from 10,000 rows on. An index counts when its first columns are
+those of the key in any order, and it has no predicate.
+
+Now: nothing is urgent, unless deletes are slow.
+
+For good: create the index with the statement given; in the models `index=True` on the column,
+or an Index over the columns of a composite key.
+
+Bad:
+```sql
+CREATE TABLE lines (order_id bigint REFERENCES orders);
+```
+
+Good:
+```sql
+CREATE TABLE lines (order_id bigint REFERENCES orders);
+CREATE INDEX ON lines (order_id);
+```
+"""
+
+from collections.abc import Iterator
+
+from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
+from dbtool.health.doctor.examined import Examined
+from dbtool.health.doctor.relations import Index
+from dbtool.health.wording import size
+
+NAME = rule_name(__name__)
+WARNING_ROWS = 10_000
+MANY = "{} foreign keys have no index"
+
+
+def check(examined: Examined) -> Iterator[Finding]:
+    """Judge each foreign key by the indexes of its table."""
+    if examined.indexes is None:
+        return
+    keys = _searchable(examined.indexes)
+    for key in examined.foreign_keys or ():
+        wanted = {str(number) for number in key.attributes}
+        if any(set(each[: len(wanted)]) == wanted for each in keys.get(key.relation, ())):
+            continue
+        columns = ", ".join(key.columns)
+        yield Finding(
+            rule=NAME,
+            severity=Severity.WARNING if key.rows >= WARNING_ROWS else Severity.NOTE,
+            title=f"no index on {key.table} begins with {columns}, which refers to {key.refers_to}",
+            certainty=Certainty.MEASURED,
+            evidence=(f"about {key.rows:,.0f} rows, {size(key.bytes) or 'nothing'} to read",),
+            location=Location(name=f"{key.table}.{key.name}"),
+            fix=Fix("sql", f"CREATE INDEX CONCURRENTLY ON {key.table} ({columns});"),
+        )
+
+
+def _searchable(indexes: tuple[Index, ...]) -> dict[int, list[tuple[str, ...]]]:
+    keys: dict[int, list[tuple[str, ...]]] = {}
+    for index in indexes:
+        if index.valid and not index.predicate and index.method in ("btree", "hash"):
+            keys.setdefault(index.relation, []).append(index.attributes)
+    return keys

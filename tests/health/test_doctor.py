@@ -1,0 +1,344 @@
+"""doctor on real servers: each rule finds what is there, and nothing where all is well."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import UsageError
+from dbtool.finding import Finding, Severity, Unknown, rule_name
+from dbtool.health import locks, now, pool
+from dbtool.health.doctor import baseline
+from dbtool.health.doctor.examined import Examined, read
+from dbtool.health.doctor.grants import needs
+from dbtool.health.doctor.instance import Counts, Pin, Roles
+from dbtool.health.rules import DOCTOR
+from dbtool.health.view_doctor import choose, doctor_report, judged
+from dbtool.render.screen import Screen
+from dbtool.render.terminal import render
+from dbtool.scratch.server import Server
+from tests.conftest import MAJOR, Dbtool
+from tests.proxy import proxy
+
+DAY = 86_400
+SICK = """
+CREATE TABLE parent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, b int, c text);
+CREATE TABLE child (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    parent_id bigint REFERENCES parent, x int, y int);
+CREATE INDEX child_x ON child (x);
+CREATE INDEX child_x_again ON child (x);
+CREATE INDEX child_x_y ON child (x, y);
+CREATE INDEX child_few ON child (x) WHERE y > 5;
+CREATE INDEX child_few_too ON child (x)  WHERE  y>5;
+CREATE TABLE "no key" (a int);
+ALTER TABLE child ADD CONSTRAINT positive CHECK (x > 0) NOT VALID;
+CREATE MATERIALIZED VIEW empty_view AS SELECT 1 AS one WITH NO DATA;
+CREATE TABLE numbered (id serial PRIMARY KEY, small smallint);
+SELECT setval('numbered_id_seq', 2000000000);
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER t BEFORE INSERT ON child FOR EACH ROW EXECUTE FUNCTION nothing();
+ALTER TABLE child DISABLE TRIGGER t;
+CREATE TABLE loaded (id int PRIMARY KEY, v text) WITH (autovacuum_enabled = off);
+INSERT INTO loaded SELECT g, 'x' FROM generate_series(1, 30000) g;
+CREATE SCHEMA anyone;
+GRANT CREATE ON SCHEMA anyone TO PUBLIC
+"""
+WELL = """
+CREATE TABLE parent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int);
+CREATE TABLE child (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    parent_id bigint REFERENCES parent, x int CHECK (x > 0));
+CREATE INDEX ON child (parent_id, x);
+CREATE INDEX ON child (x) WHERE parent_id > 5;
+CREATE INDEX ON child (x DESC NULLS FIRST);
+CREATE INDEX ON child USING hash (x);
+CREATE MATERIALIZED VIEW filled AS SELECT 1 AS one;
+CREATE TABLE parts (id bigint PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (1000);
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+INSERT INTO parent (a) SELECT g FROM generate_series(1, 30000) g;
+ANALYZE
+"""
+OF_THE_SERVER = {"setting-loses-data", "evidence-not-kept"}
+"""What every throwaway server has: it does without fsync."""
+
+
+def run(target: Target, script: str) -> None:
+    """Run a script and have its changes counted before it goes on to analyse them."""
+    with SyncConnection(target, application_name="psql") as connection:
+        for statement in script.split(";\n"):
+            connection.execute(statement)
+            if MAJOR >= 15 and statement.startswith("INSERT"):
+                connection.execute("SELECT pg_stat_force_next_flush()")
+
+
+def built(server: Server, name: str, script: str) -> Iterator[Target]:
+    """A database that a script made, its counters written out."""
+    target = server.create_database(name)
+    run(target, script)
+    yield target
+    server.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def sick(server: Server) -> Iterator[Target]:
+    """A database with one of each."""
+    yield from built(server, "sick", SICK)
+
+
+@pytest.fixture(scope="module")
+def well(server: Server) -> Iterator[Target]:
+    """A database with nothing to mend in it."""
+    yield from built(server, "well", WELL)
+
+
+@pytest.fixture(scope="module")
+def seen(sick: Target) -> Examined:
+    """What was read of the sick one."""
+    return read(sick)
+
+
+def found(examined: Examined, rule: str) -> list[Finding]:
+    """What one rule says about single objects."""
+    said = [each for one in choose([rule], []) for each in one.check(examined)]
+    return [each for each in said if isinstance(each, Finding)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "titles"),
+    [
+        ("index-twice", ["public.child_x_again is the same", "public.child_few_too is the same"]),
+        (
+            "index-begins-another",
+            [
+                "public.child_x is the beginning of public.child_x_y",
+                "public.child_x_again is the beginning of public.child_x_y",
+            ],
+        ),
+        ("reference-not-indexed", ["no index on public.child begins with parent_id, which refer"]),
+        ("table-has-no-key", ['public."no key" has no primary key']),
+        ("constraint-never-validated", ["constraint positive on public.child"]),
+        ("view-never-filled", ["materialized view public.empty_view"]),
+        ("key-runs-out", ["public.numbered.id (integer) has used 93 % of its numbers"]),
+        ("trigger-left-disabled", ["public.child: t is switched off"]),
+        ("autovacuum-switched-off", ["autovacuum does not look after public.loaded"]),
+        ("statistics-stale", ["public.loaded: 30,000 changes"]),
+        ("schema-open-to-all", ["every role may create objects in schema anyone"]),
+    ],
+)
+def test_what_is_there_is_found(seen: Examined, rule: str, titles: list[str]) -> None:
+    """Each object by itself, and nothing else."""
+    said = sorted(each.title for each in found(seen, rule))
+    assert len(said) == len(titles), said
+    for title in titles:
+        assert any(title in each for each in said), said
+    assert all(each.location and each.location.name for each in found(seen, rule))
+
+
+def test_nothing_is_found_where_all_is_well(well: Target) -> None:
+    """Partial, descending and hash indexes, partitions and a covered key are no concern."""
+    data, unknowns = judged(read(well), DOCTOR, baseline.Known())
+    assert {each.rule for each in data.each} <= OF_THE_SERVER
+    assert unknowns == ()
+
+
+def test_every_fix_runs(server: Server) -> None:
+    """After what is proposed, the rules that proposed it find nothing."""
+    target = server.create_database("mended")
+    mended = {"index-twice", "reference-not-indexed", "constraint-never-validated"}
+    mended |= {"view-never-filled", "trigger-left-disabled", "statistics-stale"}
+    mended |= {"autovacuum-switched-off", "schema-open-to-all", "index-begins-another"}
+    run(target, SICK)
+    said = [each for rule in sorted(mended) for each in found(read(target), rule)]
+    assert {each.rule for each in said} == mended
+    fixes = dict.fromkeys(each.fix.code for each in said if each.fix)
+    with SyncConnection(target, application_name="psql") as connection:
+        for fix in fixes:
+            connection.execute(fix)
+    again = read(target)
+    assert [each for rule in sorted(mended) for each in found(again, rule)] == []
+    server.drop_database("mended")
+
+
+def test_an_index_that_failed_to_build(database: Target) -> None:
+    """It is invalid; the one being built by somebody else is not meant."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1)")
+        with pytest.raises(Exception, match="could not create unique index"):
+            connection.execute("CREATE UNIQUE INDEX CONCURRENTLY once ON t (a)")
+    examined = read(database)
+    (finding,) = found(examined, "index-invalid")
+    assert finding.fix
+    assert finding.fix.code == "REINDEX INDEX CONCURRENTLY public.once;"
+    assert examined.indexes is not None
+    building = tuple(replace(each, building=True) for each in examined.indexes)
+    assert found(replace(examined, indexes=building), "index-invalid") == []
+
+
+def test_thresholds(seen: Examined) -> None:
+    """What takes weeks or gigabytes to come about, told of rows that were really read."""
+    assert seen.counts is not None
+    assert seen.tables is not None
+    assert seen.indexes is not None
+    quiet = replace(
+        seen,
+        counts=Counts(0, 0, 0, 0, 0, 100, 40 * DAY, 100, 10),
+        roles=Roles((), (), (), 0, ()),
+        horizon=(Pin("session", "pid 7, api", 5_000_000, 20.0), Pin("standby", "b", 9_000, None)),
+    )
+    rules = ("checkpoints-forced", "deadlocks-happen", "temporary-files-heavy", "checksum-failed")
+    roles = ("role-is-superuser", "role-owns-tables", "connections-unencrypted")
+    for rule in (*rules, *roles, "horizon-pinned", "index-never-scanned", "dead-rows-pile-up"):
+        assert found(quiet, rule) == [], rule
+    big = tuple(replace(each, bytes=20 << 20) for each in seen.indexes)
+    dead = tuple(replace(each, dead=50_000, dead_limit=100.0) for each in seen.tables)
+    bad = replace(
+        quiet,
+        counts=Counts(300, 0, 50 * DAY << 20, 9, 2, 100, 40 * DAY, 10, 90),
+        roles=Roles(("root",), ("api",), (), 3, ("old",)),
+        horizon=(Pin("prepared transaction", "o'clock", 20_000_000, 4000.0),),
+        indexes=big,
+        tables=dead,
+    )
+    for rule in (*rules, *roles, "horizon-pinned", "password-hashed-weakly"):
+        assert len(found(bad, rule)) == 1, rule
+    (pinned,) = found(bad, "horizon-pinned")
+    assert pinned.severity is Severity.ERROR
+    assert pinned.fix
+    assert pinned.fix.code == "ROLLBACK PREPARED 'o''clock';"
+    unused = {each.location.name for each in found(bad, "index-never-scanned") if each.location}
+    assert {"public.child_x_y", "public.child_few"} <= unused
+    assert "public.child_pkey" not in unused
+    young = replace(bad, counts=Counts(0, 0, 0, 0, 0, 1, 3 * DAY, 0, 0))
+    assert found(young, "index-never-scanned") == []
+    assert len(found(bad, "dead-rows-pile-up")) == len(dead)
+
+
+def test_bloat_is_estimated_from_the_statistics(server: Server) -> None:
+    """A table whose rows went is mostly unused space, and one that is full is not."""
+    target = server.create_database("bloated")
+    with SyncConnection(target) as connection:
+        for name in ("full", "emptied"):
+            rows = "SELECT g, repeat('x', 200) FROM generate_series(1, 8000) g"
+            connection.execute(f'CREATE TABLE "{name}" AS {rows}')
+        connection.execute("DELETE FROM emptied WHERE g % 4 > 0")
+        connection.execute("VACUUM ANALYZE")
+    examined = read(target)
+    server.drop_database("bloated")
+    assert examined.bloat is not None
+    wasted = {each.table: each.wasted / each.bytes for each in examined.bloat.tables}
+    assert 0.6 < wasted["public.emptied"] < 0.85
+    assert wasted.get('public."full"', 0) < 0.1
+    assert found(examined, "table-bloated") == []
+    large = tuple(
+        replace(each, bytes=each.bytes << 14, needed=each.needed << 14)
+        for each in examined.bloat.tables
+    )
+    (finding,) = found(
+        replace(examined, bloat=replace(examined.bloat, tables=large)), "table-bloated"
+    )
+    assert "public.emptied" in finding.title
+
+
+def test_one_question_after_who_is_asking(well: Target) -> None:
+    """Two statements, read-only, and a plain role is told what it cannot see."""
+    with proxy(well) as through:
+        read(through.target)
+        (traffic,) = through.connections
+    assert traffic.after_login == 4
+    with SyncConnection(well) as admin:
+        admin.execute("CREATE ROLE doctor_plain LOGIN")
+    try:
+        examined = read(replace(well, user="doctor_plain"))
+    finally:
+        with SyncConnection(well) as admin:
+            admin.execute("DROP ROLE doctor_plain")
+    assert examined.gaps == ()
+    _, unknowns = judged(examined, DOCTOR, baseline.Known())
+    assert {each.rule for each in unknowns} == {
+        "key-runs-out",
+        "password-hashed-weakly",
+        "table-bloated",
+    }
+    assert all(isinstance(each, Unknown) and each.decide for each in unknowns)
+
+
+def test_a_locked_table_does_not_hold_it_up(sick: Target) -> None:
+    """Everything but the sequences is read without a lock."""
+    with SyncConnection(sick) as holder:
+        holder.execute("BEGIN; LOCK parent, child, numbered, loaded")
+        examined = read(sick)
+    assert examined.gaps == ()
+    assert examined.indexes
+
+
+def test_many_of_a_kind_are_one_finding(seen: Examined) -> None:
+    """With each object in a line, and all of their fixes; JSON has every one."""
+    report = doctor_report(seen, choose(["index-twice"], []), baseline.Known(), narrowed=True)
+    (finding,) = report.findings
+    assert finding.title == "2 indexes are there twice"
+    assert len(finding.evidence) == 2
+    assert finding.fix
+    assert finding.fix.code.count("DROP INDEX CONCURRENTLY") == 2
+    assert len(report.data.each) == 2  # type: ignore[attr-defined]
+    text = render(report, Screen(80, color=False, drawing=False))
+    assert text.startswith("2 things to mend in 5 tables and ")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_is_accepted_is_left_out(seen: Examined, tmp_path: Path) -> None:
+    """Comments are kept out, and what is gone from the server is named."""
+    data, _ = judged(seen, DOCTOR, baseline.Known())
+    file = tmp_path / "known"
+    file.write_text(baseline.written(data.each) + "\nindex-twice public.gone  # was here\n")
+    report = doctor_report(seen, DOCTOR, baseline.read(file))
+    assert report.findings == ()
+    assert f"not found any more, so it can go from {file}: index-twice public.gone" in report.notes
+
+
+def test_names_of_rules() -> None:
+    """One that is nearly right is shown the right one; one left out is not asked."""
+    with pytest.raises(UsageError) as raised:
+        choose(["index_twise"], [])
+    assert raised.value.hint == "Did you mean index-twice?"
+    left = {rule_name(each.__name__) for each in choose([], ["index-twice", "key_runs_out"])}
+    assert len(left) == len(DOCTOR) - 2
+
+
+def test_the_grants_are_enough(server: Server, well: Target) -> None:
+    """Of each command that only reads, with nothing left unknown for want of a right."""
+    role = "least"
+    asked = {need.command: need for need in needs(role, well.database).commands}
+    as_role = replace(well, user=role)
+    for command in ("now, locks, pool, top", "doctor"):
+        with SyncConnection(server.target(), application_name="psql") as admin:
+            admin.execute(f"CREATE ROLE {role} LOGIN")
+            for statement in asked[command].statements:
+                admin.execute(statement)
+        try:
+            if command == "doctor":
+                examined = read(as_role)
+                _, unknowns = judged(examined, DOCTOR, baseline.Known())
+                assert [each.rule for each in unknowns] == ["password-hashed-weakly"]
+            else:
+                assert now.read(as_role).rights.sees_all
+                assert locks.read(as_role).rights.sees_all
+                assert pool.read(as_role).sight.hidden == 0
+        finally:
+            with SyncConnection(well, application_name="psql") as admin:
+                admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_the_command(well: Target, dbtool: Dbtool, tmp_path: Path) -> None:
+    """Writes a baseline, takes it, and never overwrites a file that it was not given."""
+    url, file = well.sqlalchemy_url(), tmp_path / "known"
+    first = dbtool("doctor", "--url", url, "--write-baseline", file)
+    assert (first.code, first.err) == (0, "")
+    assert dbtool("doctor", "--url", url).code == 1
+    again = dbtool("doctor", "--url", url, "--baseline", file)
+    assert (again.code, again.out.splitlines()[0].startswith("nothing to mend in ")) == (0, True)
+    assert dbtool("doctor", "--url", url, "--write-baseline", file).code == 2
+    granted = dbtool("doctor", "--url", url, "--grants", "api", "--json")
+    assert '"GRANT pg_monitor TO \\"api\\";"' in granted.out
