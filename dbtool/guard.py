@@ -32,6 +32,8 @@ class Action(StrEnum):
     UPGRADE = "upgrade"
     EXPLAIN_READ = "run the statement on"
     EXPLAIN_WRITE = "run the writing statement, to be rolled back, on"
+    TRACE = "run your code, to be rolled back, on"
+    TRACE_COMMITS = "run your code, and keep what it commits, on"
     KILL = "end the session on"
     DOWNGRADE = "downgrade"
     STAMP = "record another revision in"
@@ -89,6 +91,7 @@ class Permission:
 
 _IN_DEVELOPMENT = {
     Action.EXPLAIN_WRITE: Need.YES,
+    Action.TRACE_COMMITS: Need.YES,
     Action.KILL: Need.YES,
     Action.DOWNGRADE: Need.YES,
     Action.GENERATE: Need.YES,
@@ -96,6 +99,8 @@ _IN_DEVELOPMENT = {
 _ELSEWHERE = {
     Action.UPGRADE: Need.YES,
     Action.EXPLAIN_WRITE: Need.NAME,
+    Action.TRACE: Need.NAME,
+    Action.TRACE_COMMITS: Need.NAME,
     Action.KILL: Need.YES,
     Action.DOWNGRADE: Need.NAME,
     Action.STAMP: Need.YES,

@@ -287,6 +287,8 @@ def test_the_table() -> None:
         "UPGRADE": ("NOTHING", "YES"),
         "EXPLAIN_READ": ("NOTHING", "NOTHING"),
         "EXPLAIN_WRITE": ("YES", "NAME"),
+        "TRACE": ("NOTHING", "NAME"),
+        "TRACE_COMMITS": ("YES", "NAME"),
         "KILL": ("YES", "YES"),
         "DOWNGRADE": ("YES", "NAME"),
         "STAMP": ("NOTHING", "YES"),

@@ -67,7 +67,7 @@ def explain(
 ) -> Explained:
     """Explain each statement of a text, in order; nothing of it stays in the database."""
     chosen = how or How()
-    _check_timeout(chosen.timeout)
+    check_timeout(chosen.timeout)
     script = prepare(sql, chosen.given, analyze=chosen.analyze, writes=chosen.writes)
     runner = _Runner(chosen, permission or Permission(), progress or Silent())
     try:
@@ -79,7 +79,8 @@ def explain(
         ) from None
 
 
-def _check_timeout(seconds: float | None) -> None:
+def check_timeout(seconds: float | None) -> None:
+    """Refuse a time limit that is none."""
     if seconds is not None and not 0 < seconds <= LONGEST:
         raise UsageError(
             f"a statement cannot be given {seconds:g} s",

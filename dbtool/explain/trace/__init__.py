@@ -1,0 +1,1 @@
+"""What one call of an application sends: grouped, judged, and each statement explained."""
