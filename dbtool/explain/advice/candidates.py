@@ -243,8 +243,9 @@ def _lasting(table: Table, term: Term) -> bool:
 
 
 def _exists(table: Table, candidate: Candidate) -> bool:
-    first = candidate.keys[0]
-    return any(index.keys[0].column == first.column for index in table.indexes if first.column)
+    first = candidate.keys[0].column
+    whole = (each for each in table.indexes if each.valid and not each.predicate)
+    return bool(first) and any(each.keys[0].column == first for each in whole)
 
 
 def _usable(term: Term, kind: str) -> bool:

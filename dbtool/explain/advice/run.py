@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbtool.explain.advice import measure, tables, unvalidated
@@ -34,22 +34,17 @@ _WITHOUT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What beside the advice is asked for: `measure` builds what is proposed, and rolls back."""
+def advise(place: Place, asked: Sequence[Asked], *, built: bool = False) -> Advice:
+    """The indexes that would serve some statements; nothing stays on their server.
 
-    measure: bool = False
-
-
-def advise(place: Place, asked: Sequence[Asked], wanted: Wanted | None = None) -> Advice:
-    """The indexes that would serve some statements; nothing is created on their server."""
-    chosen = wanted or Wanted()
-    if chosen.measure:
+    With `built` those proposed are built there, the statements run, and all of it rolled back.
+    """
+    if built:
         measure.check(place.standing)
-    return together(_advise(place, tuple(asked), chosen))
+    return together(_advise(place, tuple(asked), built=built))
 
 
-async def _advise(place: Place, asked: tuple[Asked, ...], wanted: Wanted) -> Advice:
+async def _advise(place: Place, asked: tuple[Asked, ...], *, built: bool) -> Advice:
     async with place.connected() as connection:
         adviser = await look(connection, asked)
         if not adviser.options:
@@ -62,7 +57,7 @@ async def _advise(place: Place, asked: tuple[Asked, ...], wanted: Wanted) -> Adv
             place.progress.step(f"trying {counted(len(adviser.options), 'choice')} of indexes")
             choice = await choose(found, asked, adviser.options, adviser.known)
             advice = adviser.advice(choice, found.told, adviser.doubts(choice, found))
-        if not (wanted.measure and choice.chosen):
+        if not (built and choice.chosen):
             return advice
         return await _measured(connection, adviser, choice, advice)
 
