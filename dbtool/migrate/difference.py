@@ -11,6 +11,7 @@ class Difference:
     `drops` says that the operation takes away something that may hold data. `models` and
     `database` are what each side has, as the server prints it, where it can be told in a line;
     `imports` are the lines the operation needs; `minor` is what the models merely do not name.
+    Where env.py compares several schemas, one after the other, `schemas` are those it is in.
     """
 
     kind: str
@@ -22,6 +23,7 @@ class Difference:
     database: str | None = None
     imports: tuple[str, ...] = ()
     minor: bool = False
+    schemas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,3 +344,57 @@ def test_drift_is_judged_by_fail_on(compared: Callable[..., list[str]], run: Run
     """`--fail-on never` reports without failing."""
     compared('Table("t", metadata, Column("id", Integer))')
     assert run("check", "--fail-on", "never").code == 0
+
+
+SCHEMAS = """
+from alembic import context
+from app.models import metadata
+from sqlalchemy import engine_from_config, text
+
+with engine_from_config(context.config.get_section("alembic")).connect() as connection:
+    for name in ("north", "south"):
+        {lead}
+        context.configure(connection={given}, target_metadata=metadata, version_table_schema=name)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+LEADS = {
+    "search_path": (
+        "connection.execute(text(f'SET search_path TO {name}')); connection.commit()",
+        "connection",
+    ),
+    "schema_translate_map": (
+        "translated = {None: name, 'apart': f'{name}_apart'}",
+        "connection.execution_options(schema_translate_map=translated)",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", LEADS)
+def test_schemas_that_differ_are_named(
+    run: Run, project: Small, database: Target, way: str
+) -> None:
+    """An env.py that goes from schema to schema: what differs in which, and what in all."""
+    lead, given = LEADS[way]
+    project.env(SCHEMAS.format(lead=lead, given=given))
+    models = "Table('t', metadata, Column('id', Integer), Column('a', Text), Column('b', Text))\n"
+    if way == "schema_translate_map":
+        models += "Table('apart', metadata, Column('id', Integer), schema='apart')\n"
+    project.write("app/models.py", MODELS + models)
+    for path in (project.root / "migrations/versions").glob("*.py"):
+        path.unlink()
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE SCHEMA north; CREATE TABLE north.t (id int, a text)")
+        connection.execute("CREATE SCHEMA south; CREATE TABLE south.t (id int)")
+    ran = run("check", "--json")
+    said = json.loads(ran.out)
+    assert [each["title"] for each in said["findings"]] == [
+        "north, south: column t.b is in the models, not in the database",
+        "south: column t.a is in the models, not in the database",
+    ]
+    left = [each["reason"] for each in said["unknown"]]
+    assert left == (
+        ["not compared: tables of schema apart, which schema_translate_map leads elsewhere"]
+        if way == "schema_translate_map"
+        else []
+    )

@@ -1,8 +1,8 @@
 """Build the models in a throwaway server and compare them with what a database holds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from dbtool.migrate.diff.build import Built, around, build
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare, partitions
 from dbtool.migrate.diff.ddl import script
-from dbtool.migrate.diff.scope import metadatas_of
+from dbtool.migrate.diff.scope import metadatas_of, tables_of, translated
 from dbtool.migrate.difference import Difference, Uncompared
 from dbtool.ports import Progress
 from dbtool.scratch.binaries import Binaries, find_binaries
@@ -101,15 +101,30 @@ def diff(
     """Compare each context of env.py; raises DbtoolError where no server can be started."""
     binaries = running.binaries if running else _binaries(live.catalog.version_number // 10000)
     compared = Compared(major=binaries.major)
+    told: dict[Difference, list[str]] = {}
+    left: dict[Uncompared, None] = {}
     with Builder(binaries, cache, progress, running) as builder:
         for context in contexts:
             built = builder.build(context, live)
             found = compare(context, built, live.catalog)
-            compared.differences += found.differences
             compared.suspect |= found.suspect
-            compared.uncompared += map(unbuilt, built.unbuilt)
-            compared.uncompared += _partitions(context, live.catalog)
+            for each in found.differences:
+                told.setdefault(each, []).append(context.dialect.default_schema_name or "")
+            left |= dict.fromkeys(map(unbuilt, built.unbuilt))
+            left |= dict.fromkeys(_partitions(context, live.catalog))
+            left |= dict.fromkeys(_translated(context))
+    compared.uncompared += left
+    compared.differences += _of_schemas(told, contexts)
     return compared
+
+
+def _of_schemas(
+    told: Mapping[Difference, Sequence[str]], contexts: Sequence[MigrationContext]
+) -> Iterator[Difference]:
+    """What several schemas differ in alike is one difference, which names them."""
+    schemas = {context.dialect.default_schema_name for context in contexts}
+    for each, found in told.items():
+        yield replace(each, schemas=tuple(found)) if len(schemas) > 1 else each
 
 
 def _binaries(major: int) -> Binaries:
@@ -155,6 +170,16 @@ def unbuilt(each: object) -> Uncompared:
         f"{name}, which cannot be created from the models alone: {reason}",
         "what it needs in the models, or in the database compared with",
     )
+
+
+def _translated(context: MigrationContext) -> Iterator[Uncompared]:
+    """Models in a schema that has another name in the database."""
+    names = sorted(translated(context).keys() & {e.schema for e in tables_of(context)})
+    if names:
+        yield Uncompared(
+            f"tables of schema {', '.join(names)}, which schema_translate_map leads elsewhere",
+            "a search_path in env.py instead: a name without a schema is found by it",
+        )
 
 
 def _partitions(context: MigrationContext, live: Catalog) -> Iterator[Uncompared]:

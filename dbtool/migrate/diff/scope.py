@@ -21,7 +21,11 @@ class Scope:
         self.context = context
         self.options = context.opts
         self.default = context.dialect.default_schema_name or "public"
-        self.tables = {self.key(table): table for table in _tables(metadatas_of(context))}
+        elsewhere = translated(context)
+        self._elsewhere = frozenset(elsewhere.values())
+        self.tables = {
+            self.key(table): table for table in tables_of(context) if table.schema not in elsewhere
+        }
         self._filters = AutogenContext(context, autogenerate=False)
         self._version_table = (context.version_table_schema or self.default, context.version_table)
 
@@ -41,7 +45,9 @@ class Scope:
         """Whether something only the database has is to be compared, by its schema."""
         if key[0] == self.default:
             return True
-        return bool(self.options.get("include_schemas")) and self._named(key[0], "schema", {})
+        if not self.options.get("include_schemas") or key[0] in self._elsewhere:
+            return False
+        return self._named(key[0], "schema", {})
 
     def wants_table(self, live: cat.Table) -> bool:
         """Whether a table only the database has is to be compared."""
@@ -89,12 +95,32 @@ class Scope:
 def settle_schema(context: MigrationContext) -> None:
     """Let a name without a schema mean what it means on the connection of env.py at this moment.
 
-    SQLAlchemy only knows the schema a connection began with; env.py may set the search path.
+    SQLAlchemy only knows the schema a connection began with; env.py may set the search path, or
+    have the names of the models translated.
     """
     if context.connection is not None:
         dialect: Any = copy(context.dialect)
-        dialect.default_schema_name = context.connection.scalar(text("SELECT current_schema()"))
+        named = _translations(context).get(None)
+        found = named or context.connection.scalar(text("SELECT current_schema()"))
+        dialect.default_schema_name = found
         context.dialect = dialect
+
+
+def translated(context: MigrationContext) -> dict[str, str]:
+    """The schemas of models that have another name in the database."""
+    found = _translations(context).items()
+    return {name: other for name, other in found if name and other and name != other}
+
+
+def _translations(context: MigrationContext) -> dict[str | None, str | None]:
+    if context.connection is None:
+        return {}
+    return context.connection.get_execution_options().get("schema_translate_map") or {}
+
+
+def tables_of(context: MigrationContext) -> list[Table]:
+    """The tables of the metadata env.py gave."""
+    return [table for each in metadatas_of(context) for table in each.tables.values()]
 
 
 def metadatas_of(context: MigrationContext) -> list[MetaData]:
@@ -132,10 +158,6 @@ def _stand_in(kind: str, table: Table, name: str) -> Any:
             return None
     copy.append_constraint(made)
     return made
-
-
-def _tables(metadatas: list[MetaData]) -> list[Table]:
-    return [table for metadata in metadatas for table in metadata.tables.values()]
 
 
 def _broken(name: str, error: Exception) -> OperationError:

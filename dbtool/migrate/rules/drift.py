@@ -10,7 +10,8 @@ include_schemas and plugins. The models are built in a throwaway server, so both
 compared as a server prints them: types with their limits, labels of enumerations and their
 order, defaults, identities, generated columns, every constraint and index to the letter,
 sequences, domains, comments. What is spelled differently and means the same is no difference.
-What could not be built or compared is counted as unknown, with what would decide it.
+What could not be built or compared is counted as unknown, with what would decide it. Where
+env.py goes from schema to schema, a finding names those it is in.
 
 What the models do not name and the tables do not need (a sequence, an enumeration or a domain
 only the database has) is a warning.
@@ -38,6 +39,7 @@ from typing import TYPE_CHECKING
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, Unknown, rule_name
 from dbtool.migrate.difference import Difference, Rename, renames
+from dbtool.report import listed
 
 if TYPE_CHECKING:
     from dbtool.migrate.drift import Drift
@@ -53,7 +55,7 @@ def check(drift: "Drift") -> Iterator[Finding | Unknown]:
         yield Finding(
             rule=NAME,
             severity=Severity.WARNING if each.minor else Severity.ERROR,
-            title=each.text,
+            title=_title(each),
             certainty=Certainty.MEASURED if drift.same_version else Certainty.HEURISTIC,
             evidence=_losses(each, rename),
             location=Location(name=each.name),
@@ -61,6 +63,13 @@ def check(drift: "Drift") -> Iterator[Finding | Unknown]:
         )
     for left in drift.uncompared:
         yield Unknown(rule=NAME, reason=f"not compared: {left.what}", decide=left.decide)
+
+
+def _title(difference: Difference) -> str:
+    """What differs, and in which schemas where several were compared."""
+    if not difference.schemas:
+        return difference.text
+    return f"{listed(difference.schemas)}: {difference.text}"
 
 
 def _losses(difference: Difference, rename: Rename | None) -> tuple[str, ...]:
