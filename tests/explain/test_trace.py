@@ -355,16 +355,6 @@ def test_what_a_reader_sees(target: Target, project: Path) -> None:
     lines = render(report(found), Screen(100, color=False, drawing=False)).splitlines()
     assert re.fullmatch(r"16 statements in .* of it waiting for them; 2 different", lines[0])
     assert lines[2].split()[-4:] == ["rows", "sent", "by", "statement"]
-        "#",
-        "times",
-        "total",
-        "ms",
-        "median",
-        "rows",
-        "sent",
-        "by",
-        "statement",
-    ]
     (row,) = [line for line in lines if "Post.author lazy traced_app.py:" in line]
     assert row.split()[1] == "15"
     assert lines[-3].endswith("all of it is rolled back")
