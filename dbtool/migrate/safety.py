@@ -294,8 +294,8 @@ class Safety:
         who = f"The migration {waiting.shown}.\n" if waiting is not None else ""
         if waiting is not None and waiting.blockers and waiting.blockers[0].pid:
             hint = (
-                "Run it again when that session has ended its transaction; SELECT"
-                f" pg_terminate_backend({waiting.blockers[0].pid}) ends it by force."
+                "Run it again when that session has ended its transaction;"
+                f" dbtool kill {waiting.blockers[0].pid} shows what it does, and ends it."
             )
         tried = f"Given up after {counted(self.waited.attempts, 'attempt')}."
         return LockNotObtained(error.message, detail=f"{who}{error.detail}\n{tried}", hint=hint)

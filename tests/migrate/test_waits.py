@@ -266,7 +266,7 @@ def test_given_up(run: Run, project: Small, database: Target) -> None:
         " (report, idle in transaction for "
     ) in ran.err
     assert f"{database.shown} stands at aaaa00000001, as before." in ran.err
-    assert f"pg_terminate_backend({pid})" in ran.err
+    assert f"dbtool kill {pid} " in ran.err
 
 
 def test_the_culprit_is_at_the_end_of_the_queue(
