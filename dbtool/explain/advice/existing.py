@@ -8,7 +8,7 @@ from dbtool.explain.advice.candidates import Target
 from dbtool.explain.advice.operators import begins
 from dbtool.explain.advice.selectivity import share
 from dbtool.explain.advice.tables import Existing, Known, Table
-from dbtool.explain.advice.terms import Term
+from dbtool.explain.advice.terms import Term, predicate_of
 from dbtool.report import percent
 
 _SCATTERED = 0.5
@@ -49,7 +49,8 @@ def _reason(index: Existing, terms: tuple[Term, ...], table: Table, known: Known
         return reasons[0]
     term = next(term for term, why in zip((*about, *same), reasons, strict=True) if not why)
     if index.predicate:
-        return f"it holds only rows with {_bare(index.predicate)}, which the statement does not ask"
+        rows = predicate_of(index.predicate)
+        return f"it holds only rows with {rows}, which the statement does not ask"
     return _judged(term, table)
 
 
@@ -103,7 +104,7 @@ def covers(index: Existing, candidate: Candidate) -> bool:
     """Whether an index serves everything a candidate would."""
     if not index.valid or index.method != candidate.method:
         return False
-    if index.predicate and _bare(index.predicate) != candidate.predicate:
+    if index.predicate and predicate_of(index.predicate) != candidate.predicate:
         return False
     held = {*index.include, *(key.column for key in index.keys)}
     return _leads(index, candidate, len(candidate.keys)) and held.issuperset(candidate.include)
@@ -116,7 +117,7 @@ def outgrown(table: Table, candidate: Candidate) -> tuple[str, ...]:
         for index in table.indexes
         if not (index.unique or index.constraint)
         and index.method == candidate.method == "btree"
-        and _bare(index.predicate) == candidate.predicate
+        and predicate_of(index.predicate) == candidate.predicate
         and len(index.keys) <= len(candidate.keys)
         and _leads(index, candidate, len(index.keys))
         and set(candidate.columns).issuperset(index.include)
@@ -136,9 +137,3 @@ def _leads(index: Existing, candidate: Candidate, many: int) -> bool:
     )
     turned = {bool(old.options & 1) != new.descending for old, new in pairs}
     return same and len(turned) <= 1
-
-
-def _bare(predicate: str) -> str:
-    """A predicate without the brackets PostgreSQL prints around it."""
-    wrapped = predicate.startswith("(") and predicate.endswith(")")
-    return predicate[1:-1] if wrapped else predicate

@@ -285,3 +285,26 @@ def _strip(message: Any, about: _About) -> None:
         if field.message_type is not None:
             for each in value if field.is_repeated else (value,):
                 _strip(each, about)
+
+
+def bare(condition: str) -> str:
+    """A condition without the brackets around all of it."""
+    wrapped = condition.startswith("(") and condition.endswith(")")
+    return condition[1:-1] if wrapped else condition
+
+
+def predicate_of(condition: str) -> str:
+    """A partial index's condition as PostgreSQL prints it, written as that of a term."""
+    found = conditions(condition, "")
+    alone = len(found.every) == 1 and not found.either and _counts(condition) == 1
+    return (found.every[0].predicate if alone else "") or bare(condition)
+
+
+def _counts(condition: str) -> int:
+    """How many conditions AND joins, those included that are no terms."""
+    import postgast
+
+    if not condition:
+        return 0
+    where = postgast.parse(f"SELECT WHERE {condition}").stmts[0].stmt.select_stmt.where_clause
+    return len(list(_flat(where, _AND)))

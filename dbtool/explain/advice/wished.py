@@ -7,7 +7,7 @@ from typing import Any
 from dbtool.errors import UsageError
 from dbtool.explain.advice.candidate import Candidate, IndexKey
 from dbtool.explain.advice.tables import Known
-from dbtool.explain.advice.terms import columns_of, sql_of
+from dbtool.explain.advice.terms import bare, columns_of, sql_of
 from dbtool.report import listed
 from dbtool.sql.text import quoted
 
@@ -36,7 +36,7 @@ def parse(text: str) -> tuple[Candidate, str]:
         keys=tuple(_key(each.index_elem) for each in said.index_params),
         method=said.access_method or "btree",
         include=tuple(each.index_elem.name for each in said.index_including_params),
-        predicate=sql_of(where) if where.WhichOneof("node") else "",
+        predicate=bare(sql_of(where)) if where.WhichOneof("node") else "",
         unique=bool(said.unique),
     )
     return candidate, str(said.idxname)

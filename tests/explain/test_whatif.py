@@ -1,0 +1,186 @@
+"""What a setting or an index would change, without anything being changed."""
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import UsageError
+from dbtool.explain import tuning
+from dbtool.explain.advice import wished
+from dbtool.explain.advice.planner import Asked
+from dbtool.explain.advice.planners import Place
+from dbtool.explain.advice.result import Proof
+from dbtool.explain.advice.run import advise
+from dbtool.explain.advice.trial import Wishes, try_indexes
+from dbtool.explain.advice.workload import costliest
+from dbtool.explain.run import How, explain
+from dbtool.explain.whatif import compare
+from dbtool.guard import Standing
+from dbtool.scratch.server import Server
+
+_QUERY = "SELECT * FROM t WHERE k = 7 ORDER BY id LIMIT 3"
+
+
+@pytest.fixture(scope="module")
+def target(server: Server) -> Target:
+    """A table without an index; every test leaves it so."""
+    created = server.create_database("what_if")
+    with SyncConnection(created) as connection:
+        connection.execute(
+            "CREATE TABLE t AS SELECT g AS id, g % 900 AS k FROM generate_series(1, 20000) g;"
+        )
+        connection.execute("VACUUM ANALYZE t")
+    return created
+
+
+def indexes(target: Target) -> int:
+    """How many indexes the table has."""
+    with SyncConnection(target) as connection:
+        count = connection.fetchval("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass")
+    return int(count)
+
+
+def test_settings_hold_for_the_statement_alone(target: Target) -> None:
+    """The plan changes, and is compared node by node with the one before."""
+    before = explain(target, "SELECT count(*) FROM t GROUP BY k")
+    how = How(settings=(("enable_hashagg", "off"),))
+    after = explain(target, "SELECT count(*) FROM t GROUP BY k", how=how)
+    found = compare(before.statements, after.statements, ("enable_hashagg = off",))
+    (outcome,) = found.outcomes
+    assert outcome.cost[1] > outcome.cost[0]
+    assert outcome.ms[1] is not None
+    assert outcome.changes == ("HashAggregate → GroupAggregate", "+ Sort")
+    again = explain(target, "SELECT count(*) FROM t GROUP BY k")
+    assert again.statements[0].plan.settings == {}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message", "hint"),
+    [
+        ("wrk_mem=1MB", "this server has no setting wrk_mem", "Did you mean work_mem?"),
+        ("work_mem=1QB", 'invalid value for parameter "work_mem": "1QB"', "Valid units"),
+        ("shared_buffers=1GB", "shared_buffers cannot be set for one statement", ""),
+        (
+            "transaction_read_only=off",
+            "--set takes settings that a plan depends on, and transaction_read_only is none",
+            "",
+        ),
+        (
+            "statement_timeout=0",
+            "--set takes settings that a plan depends on, and statement_timeout is none",
+            "",
+        ),
+        ("role=postgres", "this server has no setting role", ""),
+    ],
+)
+def test_settings_that_cannot_be_tried(
+    target: Target, wanted: str, message: str, hint: str
+) -> None:
+    """Unknown, none of a plan's, or the server's: and none that would undo the guard."""
+    with pytest.raises(UsageError) as caught:
+        tuning.check(target, tuning.parse([wanted]))
+    assert caught.value.message == message
+    assert caught.value.hint.startswith(hint)
+
+
+def test_a_setting_has_a_value() -> None:
+    """What has none is told with an example."""
+    with pytest.raises(UsageError, match='"work_mem" is not NAME=VALUE'):
+        tuning.parse(["work_mem"])
+
+
+@pytest.mark.parametrize(
+    ("ddl", "message"),
+    [
+        ("DROP TABLE t", "--index takes one CREATE INDEX"),
+        ("CREATE INDEX ON t (a); DROP TABLE t", "--index takes one CREATE INDEX"),
+        ("CREATE INDEX ON t a", '--index is not readable: syntax error at or near "a"'),
+        ("CREATE INDEX ON tt (k)", "the statement reads no table tt"),
+        ("CREATE INDEX ON t (kk)", "the table t has no column kk"),
+        ("CREATE INDEX ON t (k) INCLUDE (nothing)", "the table t has no column nothing"),
+    ],
+)
+def test_indexes_that_cannot_be_tried(target: Target, ddl: str, message: str) -> None:
+    """Each is told by what is wrong with it, before any server is started for it."""
+    with pytest.raises(UsageError) as caught:
+        try_indexes(Place(target), [Asked(_QUERY)], Wishes((ddl,)))
+    assert caught.value.message == message
+    assert indexes(target) == 0
+
+
+def test_an_index_is_tried_without_being_there(target: Target) -> None:
+    """The planner of a throwaway server is shown it; a setting goes with it."""
+    wishes = Wishes(("CREATE INDEX wished ON t (k, id)",), (("enable_bitmapscan", "off"),))
+    found = try_indexes(Place(target), [Asked(_QUERY)], wishes)
+    (plan,) = found.plans
+    assert "throwaway PostgreSQL" in found.planner
+    assert [node.text("Index Name") for node in plan.nodes if node.relation] == ["wished"]
+    assert plan.root.total_cost < 30
+    assert indexes(target) == 0
+
+
+def test_an_index_is_built_and_taken_back_in_development(target: Target) -> None:
+    """The statement runs with it, and afterwards it never was."""
+    wishes = Wishes(("CREATE INDEX ON t (k, id)",), measure=True)
+    place = Place(target, Standing.DEVELOPMENT)
+    (plan,) = try_indexes(place, [Asked(_QUERY)], wishes).plans
+    assert plan.execution_ms is not None
+    assert any(node.text("Index Name") == "ix_t_k_id" for node in plan.nodes)
+    assert indexes(target) == 0
+
+
+@pytest.mark.parametrize("standing", [Standing.PRODUCTION, Standing.UNKNOWN, None])
+def test_nothing_is_built_elsewhere(target: Target, standing: Standing | None) -> None:
+    """Nobody could write meanwhile."""
+    place = Place(target, standing)
+    with pytest.raises(UsageError, match="which is for development servers"):
+        try_indexes(place, [Asked(_QUERY)], Wishes(("CREATE INDEX ON t (k)",), measure=True))
+    with pytest.raises(UsageError, match="which is for development servers"):
+        advise(place, [Asked(_QUERY)], built=True)
+
+
+def test_advice_can_be_measured(target: Target) -> None:
+    """Times before and after stand beside the costs."""
+    place = Place(target, Standing.DEVELOPMENT)
+    (proposal,) = advise(place, [Asked(_QUERY, name="it")], built=True).proposals
+    (gain,) = proposal.gains
+    assert proposal.proof is Proof.MEASURED
+    assert gain.before_ms is not None
+    assert gain.after_ms is not None
+    assert indexes(target) == 0
+
+
+def test_without_a_planner_nothing_is_claimed(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no server programs are, the guess is labelled, with what would validate it."""
+    monkeypatch.setattr("dbtool.explain.advice.replica.installed", tuple)
+    (proposal,) = (found := advise(Place(target), [Asked(_QUERY)])).proposals
+    assert proposal.proof is Proof.NONE
+    assert proposal.gains == ()
+    assert "CREATE EXTENSION hypopg" in found.validate
+
+
+def test_the_workload_comes_from_the_server(target: Target) -> None:
+    """Statements that read no table of users are left out; without the extension, the steps."""
+    place = Place(target)
+    with pytest.raises(UsageError) as caught:
+        costliest(place, 5)
+    assert caught.value.hint.startswith("CREATE EXTENSION pg_stat_statements;")
+    with SyncConnection(target) as connection:
+        connection.execute("CREATE EXTENSION pg_stat_statements")
+        for k in range(3):
+            connection.fetch("SELECT id FROM t WHERE k = $1", k)
+        connection.fetch("SELECT 1")
+        found = costliest(place, 5)
+        connection.execute("DROP EXTENSION pg_stat_statements")
+    (one,) = [each for each in found.asked if each.text.startswith("SELECT id FROM t WHERE k")]
+    assert (one.weight, one.parameters) == (3.0, 1)
+    assert not any("pg_" in each.sql for each in found.costly)
+
+
+def test_near_names() -> None:
+    """A name that is nearly one of the table's is offered."""
+    with pytest.raises(UsageError, match="not readable") as caught:
+        wished.parse("CREATE INDX ON t (a)")
+    assert caught.value.detail == "It says: CREATE INDX ON t (a)"
