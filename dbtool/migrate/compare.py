@@ -129,8 +129,7 @@ def _object(operation: ops.MigrateOperation) -> tuple[str, str, str]:
             name = _table(operation)
             return "different-comment", name, f"table {name} has another comment in the database"
         case _:
-            said = type(operation).__name__.removesuffix("Op")
-            return "different-object", said, f"the database needs {said}"
+            return _foreign(operation)
     on = f" on {_table(operation)}"
     missing = isinstance(operation, ops.CreateIndexOp | ops.AddConstraintOp)
     where = (
@@ -138,6 +137,25 @@ def _object(operation: ops.MigrateOperation) -> tuple[str, str, str]:
     )
     kind = f"{'missing' if missing else 'extra'}-{what.rpartition(' ')[2]}"
     return kind, name, f"{what} {name}{on} is {where}"
+
+
+_SIDES = {
+    "Create": ("missing", "is in the models, not in the database"),
+    "Drop": ("extra", "is in the database, not in the models"),
+    "Replace": ("different", "is another in the database"),
+}
+
+
+def _foreign(operation: ops.MigrateOperation) -> tuple[str, str, str]:
+    """An operation of a library that keeps functions, views and the like beside the models."""
+    said, target = type(operation).__name__.removesuffix("Op"), getattr(operation, "target", None)
+    kind, name = getattr(target, "type_", None), getattr(target, "signature", None)
+    if kind is None or name is None or said not in _SIDES:
+        return "different-object", said, f"the database needs {said}"
+    schema = getattr(target, "schema", "public")
+    shown = str(name) if schema == "public" else f"{schema}.{name}"
+    side, words = _SIDES[said]
+    return f"{side}-{kind}", shown, f"{kind} {shown} {words}"
 
 
 def _table(operation: Any) -> str:

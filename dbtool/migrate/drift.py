@@ -21,7 +21,7 @@ from dbtool.migrate.compare import (
     prepared,
 )
 from dbtool.migrate.diff.cache import Cache
-from dbtool.migrate.diff.foreign import compares_more, only
+from dbtool.migrate.diff.foreign import compares_more, only, without_enums
 from dbtool.migrate.diff.run import Compared, Live, diff, read
 from dbtool.migrate.diff.scope import metadatas_of, settle_schema
 from dbtool.migrate.difference import Difference, Uncompared
@@ -126,11 +126,16 @@ class _Comparison:
         except DbtoolError as error:
             return self._without_server(error), live
         if found.suspect or compares_more():
-            found.differences += self._alembic(partial(only, tables=found.suspect))
+            narrow = partial(only, tables=found.suspect)
+            found.differences += self._alembic(narrow, without_enums)
         return found, live
 
-    def _alembic(self, narrow: Callable[[MigrationContext], None]) -> list[Difference]:
-        """Alembic's own comparison, of what a context is narrowed to."""
+    def _alembic(
+        self,
+        narrow: Callable[[MigrationContext], None],
+        leave: Callable[[RevisionContext], None] = lambda _: None,
+    ) -> list[Difference]:
+        """Alembic's own comparison, of what a context is narrowed to, but for what is left out."""
         comparisons: list[RevisionContext] = []
         contexts: list[MigrationContext] = []
 
@@ -141,6 +146,7 @@ class _Comparison:
             compare(comparisons[0], at, context)
 
         self.session.look(_WORDS, note, partial(_options, comparisons))
+        leave(comparisons[0])
         return differences(comparisons[0], contexts[-1])
 
     def _without_server(self, error: DbtoolError) -> Compared:

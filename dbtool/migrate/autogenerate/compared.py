@@ -16,7 +16,7 @@ from dbtool.migrate.compare import NO_MODELS, arguments, compare, options_for, p
 from dbtool.migrate.diff.build import Built
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare as compare_sides
-from dbtool.migrate.diff.foreign import compares_more, only
+from dbtool.migrate.diff.foreign import compares_more, only, without_enums
 from dbtool.migrate.diff.run import Builder, Live, read, unbuilt
 from dbtool.migrate.diff.scope import metadatas_of, settle_schema
 from dbtool.migrate.difference import Difference, Uncompared
@@ -119,6 +119,7 @@ def by_alembic(
         compare(comparison, at, context)
     finally:
         context.opts.update(given)
+    without_enums(comparison)
     return comparison
 
 

@@ -4,10 +4,14 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
+from alembic.autogenerate import RevisionContext
 from alembic.runtime.migration import MigrationContext
 
 _PLUGINS = ("alembic_utils",)
 """Libraries that compare what no model describes: functions, views, triggers."""
+
+_ENUMS = "alembic_postgresql_enum"
+"""A library that compares what is compared here too."""
 
 
 def compares_more() -> bool:
@@ -26,3 +30,10 @@ def only(context: MigrationContext, tables: Collection[str]) -> None:
         return wanted is None or wanted(item, name, kind, reflected, other)
 
     context.opts["include_object"] = include
+
+
+def without_enums(comparison: RevisionContext) -> None:
+    """Leave out what a library says of enumerations, which the server's own words have said."""
+    for revision in comparison.generated_revisions:
+        for found in revision.upgrade_ops_list:
+            found.ops = [each for each in found.ops if not type(each).__module__.startswith(_ENUMS)]
