@@ -1,6 +1,7 @@
 """What a run says of each revision: to others while it runs, and in its JSON record."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -81,6 +82,26 @@ def test_a_name_of_the_team_stays(run: Run, project: Small, watch: SyncConnectio
     project.revision(FIRST, None, NAMED.format("up"))
     assert run("upgrade", "-y").code == 0
     assert watch.fetchval("SELECT name FROM up") == "x"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other servers cannot look at a connection")
+def test_the_server_looks_for_a_client_that_was_killed(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """In the middle of a statement too; what the team has set stays."""
+    asked = NAMED.replace("application_name", "client_connection_check_interval")
+    project.revision(FIRST, None, asked.format("ours"))
+    project.revision(HEAD, FIRST, asked.format("theirs"))
+    assert run("upgrade", FIRST).code == 0
+    watch.execute(
+        f"ALTER DATABASE {watch.fetchval('SELECT current_database()')}"
+        " SET client_connection_check_interval = '7s'"
+    )
+    assert run("upgrade").code == 0
+    assert [watch.fetchval(f"SELECT name FROM {each}") for each in ("ours", "theirs")] == [
+        "5s",
+        "7s",
+    ]
 
 
 def test_locks_names_the_revision(

@@ -1,5 +1,6 @@
 """Several runs in one process: connections of one run are never used in another unproven."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +13,12 @@ from sqlalchemy import Connection, Engine, NullPool, StaticPool, create_engine
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
-from dbtool.migrate import reach
+from dbtool.migrate import longrunning, reach
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import Upgraded, plan, upgrade
 from dbtool.migrate.waits import Waited
+from dbtool.ports import Silent
 from dbtool.scratch.server import Server
 from tests.migrate.conftest import Decoy, plain, url
 from tests.migrate.projects import MIGRATE, Small, small
@@ -203,6 +205,45 @@ def test_connections_are_closed(at: Open, application: ModuleType, database: Tar
     )
     with SyncConnection(database) as connection:
         assert eventually(lambda: connection.fetchval(others) == 0)
+
+
+SLOW_BUILD = """
+op.execute("CREATE TABLE wide (id int, filler char(1500))")
+op.execute("INSERT INTO wide SELECT n, '' FROM generate_series(1, 100) n")
+op.execute('''CREATE FUNCTION slow(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_sleep(0.02); RETURN n; END' ''')
+op.execute("CREATE INDEX wide_slow ON wide (slow(id))")
+"""
+
+
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.noted.append(text)
+
+
+def test_how_far_a_build_is(
+    at: Open,
+    project: Small,
+    application: ModuleType,
+    database: Target,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A long statement is told of with what the server says of its progress."""
+    monkeypatch.setattr(longrunning, "_FIRST", 0.3)
+    project.revision("slow", "aaaa00000002", SLOW_BUILD)
+    application.engine = create_engine(url(database))  # type: ignore[attr-defined]
+    upgrade(at(database), progress=(notes := Notes()))
+    told = re.compile(
+        r"still running after [\d.]+ m?s, building index: scanning table: \d+ of 20 blocks \(\d+ %\):"
+        r" CREATE INDEX wide_slow ON wide \(slow\(id\)\)"
+    )
+    assert any(map(told.fullmatch, notes.noted)), notes.noted
 
 
 FALLS_SILENT = """
