@@ -159,6 +159,15 @@ class Declared:
                 return Place(value.__name__, place)
         return Place("metadata", None)
 
+    def of_base(self, metadata: MetaData) -> Place:
+        """Where the base class of the classes mapped to a metadata is declared."""
+        for mapper in self.models.mappers:
+            if mapper.class_.metadata is metadata:
+                bases = [each for each in mapper.class_.__mro__ if hasattr(each, "metadata")]
+                own = [each for each in bases if _top(each.__module__) in self._own]
+                return Place(own[-1].__name__, self._first_line(own[-1]))
+        return self.of_metadata(metadata)
+
     def attribute(self, owner: type, name: str) -> Written | None:
         """The statement that gives a class, or one it inherits from, an attribute."""
         for each in owner.__mro__:

@@ -10,6 +10,10 @@ _MAKERS = frozenset({"Column", "mapped_column", "Field", "relationship", "Relati
 """The calls that declare a column or a relationship, by the last part of their name."""
 
 
+_NO_TYPES = frozenset({"ForeignKey", "Identity", "Sequence", "Computed", "FetchedValue"})
+"""What may stand among the arguments of a column beside its name and type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A statement, or one call of it, as it stands in a file, from its first column on."""
@@ -101,6 +105,17 @@ class Written:
         last = max(parts, key=_end)
         return _spliced(self.text, _end(last), _end(last), f"{self._joint()}{name}={value}")
 
+    def with_type(self, kind: str, wanted: str) -> str | None:
+        """The statement with another type than one it names; None where it names another yet."""
+        if (found := self.named(kind)) is not None:
+            return self.replaced(found, wanted)
+        if any(_may_be_type(each) for each in (self.call.args if self.call is not None else ())):
+            return None
+        is_mapped = self.made_by == "mapped_column" or "Mapped[" in self.text
+        return self.with_keyword(
+            "type_" if is_mapped or self.made_by == "Column" else "sa_type", wanted
+        )
+
     def without_keyword(self, name: str) -> str | None:
         """The statement without a keyword of its call; None where it has none."""
         if (value := self.argument(name)) is None or self.call is None:
@@ -146,6 +161,12 @@ def _parsed(text: str) -> ast.stmt | None:
     except SyntaxError:
         return None
     return body[0] if body else None
+
+
+def _may_be_type(argument: ast.expr) -> bool:
+    """Whether a positional argument of a column is its type: no name of it, and nothing else."""
+    name = last_name(argument.func) if isinstance(argument, ast.Call) else last_name(argument)
+    return not isinstance(argument, ast.Constant | ast.Starred) and name not in _NO_TYPES
 
 
 def maker(node: ast.AST) -> str:

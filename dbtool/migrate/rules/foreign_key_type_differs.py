@@ -111,7 +111,4 @@ def _corrected(place: Place, mine: Column[object], theirs: Column[object]) -> st
     written, wanted = place.written, repr(theirs.type).removesuffix("()")
     if written is None:
         return None
-    if (found := written.named(type(mine.type).__name__)) is not None:
-        return written.replaced(found, wanted)
-    keyword = "sa_type" if written.made_by == "Field" else "type_"
-    return written.with_keyword(keyword, wanted)
+    return written.with_type(type(mine.type).__name__, wanted)

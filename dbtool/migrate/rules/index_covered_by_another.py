@@ -54,7 +54,7 @@ def check(declared: Declared) -> Iterator[Finding]:
     for table in declared.tables:
         served = serving(table)
         needless: list[Served] = []
-        for each in served:
+        for each in reversed(served):  # rather an index than the constraint that does as much
             others = (other for other in served if other is not each and other not in needless)
             better = next((other for other in others if _covers(other, each)), None)
             if better is not None:

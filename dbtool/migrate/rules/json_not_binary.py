@@ -81,9 +81,6 @@ def _finding(place: Place, kind: str, *, indexed: bool) -> Finding:
 def _corrected(place: Place, kind: str) -> str | None:
     if (written := place.written) is None:
         return None
-    if (found := written.named(kind)) is not None:
-        arguments = written.source(found).partition("(")[2].removesuffix(")")
-        return written.replaced(found, f"JSONB({arguments})" if arguments else "JSONB")
-    if written.made_by == "Field":
-        return written.with_keyword("sa_type", "JSONB")
-    return written.with_keyword("type_", "JSONB") if "Mapped[" in written.text else None
+    found = written.named(kind)
+    arguments = written.source(found).partition("(")[2].removesuffix(")") if found else ""
+    return written.with_type(kind, f"JSONB({arguments})" if arguments else "JSONB")

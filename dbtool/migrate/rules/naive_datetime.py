@@ -5,8 +5,9 @@ daylight saving change or one `datetime.now()` too many, and nobody can say when
 refuses to mix the two kinds: a value with a time zone cannot be written to such a column.
 `timestamp with time zone` takes no more space: it keeps a moment.
 
-When: a model has a column of type DateTime or TIMESTAMP without `timezone=True`. Where classes
-only say `Mapped[datetime]`, the base class decides for all of them, and is what the finding names.
+When: a model has a column of type DateTime or TIMESTAMP without `timezone=True`; a TypeDecorator
+may see to it and is left alone. Where classes only say `Mapped[datetime]`, the base class decides
+for all of them, and is what the finding names.
 
 Bad:
 ```python
@@ -69,10 +70,13 @@ def check(declared: Declared) -> Iterator[Finding]:
             else:
                 yield _finding(place)
     for metadata, places in by_annotation.items():
-        yield _of_base(declared.of_metadata(metadata), places)
+        yield _of_base(declared.of_base(metadata), places)
 
 
 def _is_naive(column: Column[object]) -> bool:
+    """Whether a value with a time zone loses it; a type of the team's own may see to that."""
+    if isinstance(column.type, types.TypeDecorator):
+        return False
     kind = real(column)
     return isinstance(kind, types.DateTime) and not kind.timezone
 
@@ -109,8 +113,7 @@ def _corrected(written: Written | None) -> str | None:
         return written.replaced(found, f"{rest}{joint}timezone=True)")
     if found is not None:
         return written.replaced(found, f"{written.source(found)}(timezone=True)")
-    keyword = {"Field": "sa_type", "mapped_column": "type_", "Column": "type_"}
-    return written.with_keyword(keyword.get(written.made_by, "sa_type"), "DateTime(timezone=True)")
+    return written.with_type("DateTime", "DateTime(timezone=True)")
 
 
 def _of_base(base: Place, places: list[Place]) -> Finding:
