@@ -2,11 +2,23 @@
 
 import json
 from collections.abc import Callable
+from contextlib import chdir
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from alembic.operations.ops import DowngradeOps, MigrateOperation, MigrationScript, UpgradeOps
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.migrate.compare import differences
+from dbtool.migrate.diff.foreign import without_enums
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
+from dbtool.migrate.replayed import check_history
+from dbtool.ports import Silent
+from dbtool.scratch.server import Server
 from tests.migrate.conftest import Run
 from tests.migrate.projects import Small
 
@@ -398,3 +410,53 @@ def test_schemas_that_differ_are_named(
         if way == "schema_translate_map"
         else []
     )
+
+
+def test_the_history_is_compared_without_a_database(project: Small, server: Server) -> None:
+    """What the revisions make of an empty database, whatever is named; no URL is needed."""
+    project.env(ENV.format(options=""))
+    project.write("app/models.py", MODELS + "Table('t1', metadata, Column('id', BigInteger))\n")
+    with chdir(project.root):
+        opened = Project(find(None, None, project.root), root=project.root)
+        found = check_history(opened, Silent(), server)
+    assert (found.database, found.named_by, found.pending) == ("the history", "--history", ())
+    assert [each.text for each in found.differences] == [
+        "column t1.id: its type is integer in the database, bigint in the models",
+        "table t2 is in the database, not in the models",
+    ]
+    assert found.major == server.binaries.major
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a library keeps beside the models, as its operations name it."""
+
+    type_: str
+    schema: str
+    signature: str
+
+
+class ReplaceOp(MigrateOperation):
+    """An operation of such a library."""
+
+    def __init__(self, target: object) -> None:
+        self.target = target
+
+
+def test_what_libraries_keep_is_named() -> None:
+    """A function or view by its name; what says nothing of itself by its operation."""
+    operations = [
+        ReplaceOp(Kept("function", "app", "f(a int)")),
+        ReplaceOp(Kept("view", "public", "v")),
+        ReplaceOp(None),
+    ]
+    directive = MigrationScript("x", UpgradeOps(operations), DowngradeOps([]))
+    comparison: Any = SimpleNamespace(generated_revisions=[directive])
+    assert [each.text for each in differences(comparison, None)] == [
+        "function app.f(a int) is another in the database",
+        "view v is another in the database",
+        "the database needs Replace",
+    ]
+    ReplaceOp.__module__ = "alembic_postgresql_enum.operations"
+    without_enums(comparison)
+    assert differences(comparison, None) == []
