@@ -147,9 +147,8 @@ def _advised(call: "Call", report: "Report", explained: "Explained", wishes: Wis
     """The report with indexes that would serve its statements."""
     from dbtool.explain.advice import run, view
 
-    advice = run.advise(
-        _place(call, explained), _asked(explained, wishes), run.Wanted(wishes.measure)
-    )
+    place = _place(call, explained)
+    advice = run.advise(place, _asked(explained, wishes), built=wishes.measure)
     below = (*report.below, *view.sections(advice))
     found = replace(
         report,
