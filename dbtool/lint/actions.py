@@ -287,6 +287,15 @@ class AlterType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inherit:
+    """ALTER TABLE … INHERIT and NO INHERIT."""
+
+    table: Name
+    parent: Name
+    drop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttachPartition:
     """ALTER TABLE … ATTACH PARTITION."""
 
@@ -369,11 +378,12 @@ class CreateSequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """CREATE POLICY, ALTER POLICY."""
+    """CREATE POLICY, ALTER POLICY; `columns` are those its conditions use."""
 
     table: Name
     name: str
     change: Literal["create", "alter"]
+    columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -536,6 +546,7 @@ Action = (
     | AddEnumValue
     | AlterDomain
     | AlterType
+    | Inherit
     | AttachPartition
     | AttachIndex
     | DetachPartition

@@ -89,6 +89,7 @@ class Cause(StrEnum):
     DEPENDENT = "others depend on it"
     MISSING = "what it names does not exist"
     EXISTS = "what it creates exists"
+    REFUSED = "not possible as the table is defined"
     VERSION = "not possible on this version"
     ROWS_CHANGED = "rows changed"
     UNEXPECTED = "seen only when it was run"

@@ -107,7 +107,7 @@ class Table:
     `complete` says that its CREATE was seen, so that a column not listed does not exist.
     `new` says that no deployed program uses it: it was created by what is being judged.
     `partition_by` is empty, or the partitioning as `range (day)`. `triggers` have the columns
-    of their UPDATE OF.
+    of their UPDATE OF, `policies` those of their conditions.
     """
 
     name: Name
@@ -125,6 +125,7 @@ class Table:
     bound: Bound | None = None
     children: tuple[Name, ...] = ()
     triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    policies: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def having(self, kind: Holds) -> Iterator[Constraint]:
         """Its constraints of one kind."""

@@ -1,9 +1,15 @@
 """The corpus: statements on a few schemas, with what is committed or set before each."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from dbtool.lint.run import lint
+from dbtool.lint.schema import Schema
 from dbtool.sql.script import Role, split
+from dbtool.statement import Migration, Statement
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = {
@@ -24,6 +30,7 @@ class Case:
     versions: str = ""
     alone: bool = False
     base: str = "base"
+    quiet: bool = False
 
     def fits(self, major: int) -> bool:
         """Whether it is for a major version."""
@@ -42,6 +49,31 @@ def pieces(text: str) -> tuple[str, ...]:
 def base(name: str = "base") -> tuple[str, ...]:
     """The statements that make a schema."""
     return pieces((CORPUS / f"{name}.sql").read_text())
+
+
+@contextmanager
+def on_base(case: Case) -> Iterator[Schema]:
+    """The replayed catalog of a case's schema, which afterwards is as it was."""
+    schema = _replayed(case.base)
+    schema.begin()
+    try:
+        yield schema
+    finally:
+        schema.undo()
+
+
+@cache
+def _replayed(name: str) -> Schema:
+    schema = Schema(complete=True)
+    history = Migration(name="0", up=tuple(map(Statement, base(name))), judged=False)
+    lint([history], schema=schema)
+    return schema
+
+
+def history(case: Case) -> Migration:
+    """What is committed before a case, behind a statement that begins the history."""
+    texts = ("SELECT 1", *pieces(case.before))
+    return Migration(name="1", up=tuple(map(Statement, texts)), judged=False)
 
 
 def every_case() -> tuple[Case, ...]:
@@ -68,6 +100,7 @@ def cases(file: str = "statements.sql", on: str = "base") -> tuple[Case, ...]:
                     versions=marks.get("pg", ""),
                     alone="alone" in marks,
                     base=on,
+                    quiet="quiet" in marks,
                 )
             )
             marks = {}

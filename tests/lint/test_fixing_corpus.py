@@ -10,23 +10,21 @@ from dbtool.database.sync import SyncConnection
 from dbtool.lint.fixing import plan
 from dbtool.lint.linted import Linted
 from dbtool.lint.run import lint
-from dbtool.lint.schema import Schema
 from dbtool.observe.baseline import dump
 from dbtool.scratch.server import Server
 from dbtool.sql.migration import migration
-from dbtool.statement import Migration, Statement
+from dbtool.statement import Migration
 from tests.conftest import MAJOR
-from tests.lint.cases import FILES, Case, base, every_case, pieces
+from tests.lint.cases import FILES, Case, base, every_case, history, on_base, pieces
 
 TEMPLATE = "fixing_corpus"
 
 
 def judged(case: Case, text: str) -> tuple[Linted, Migration]:
     """What lint says of a script on the schema of the corpus."""
-    history = tuple(Statement(sql) for sql in (*base(case.base), *pieces(case.before)))
-    before = Migration(name="1", up=history, judged=False)
     script = migration(text, "c.sql")
-    return lint([before, script], schema=Schema(complete=True), server=MAJOR), script
+    with on_base(case) as schema:
+        return lint([history(case), script], schema=schema, server=MAJOR), script
 
 
 def fixed(case: Case, text: str) -> tuple[str, set[str]]:
@@ -100,7 +98,7 @@ def test_the_rule_is_content(rewritten: tuple[Rewritten, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "every", [pytest.param(9, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+    "every", [pytest.param(15, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)]
 )
 def test_the_same_schema(corpus: Server, rewritten: tuple[Rewritten, ...], every: int) -> None:
     """On a real server both end in one schema, where the rows allow the first one."""

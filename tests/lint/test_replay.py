@@ -12,7 +12,7 @@ from dbtool.lint.read import read
 from dbtool.lint.replay import apply
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, Type
 from tests.conftest import MAJOR
-from tests.lint.cases import FILES, Case, base, every_case, pieces
+from tests.lint.cases import FILES, Case, base, every_case, on_base, pieces
 
 Catalog = dict[str, tuple[frozenset[str], frozenset[str], frozenset[str]]]
 
@@ -42,7 +42,11 @@ _LETTERS = {
 
 def replayed(*texts: str) -> Schema:
     """The catalog after some statements."""
-    schema = Schema(complete=True)
+    return carried_on(Schema(complete=True), *texts)
+
+
+def carried_on(schema: Schema, *texts: str) -> Schema:
+    """The catalog after some more."""
     for text in texts:
         actions = read(text)
         for place in actions.turns:
@@ -125,7 +129,8 @@ def test_tables_are_those_of_the_server(database: Target, name: str) -> None:
             if found is None or _shown_otherwise(case):
                 continue
             compared += 1
-            known = ours(replayed(*base(name), *pieces(case.before), case.sql))
+            with on_base(case) as schema:
+                known = ours(carried_on(schema, *pieces(case.before), case.sql))
             wrong = {name: known[name] for name in known if known[name] != found.get(name)}
             if wrong:
                 differ[str(case)] = {name: (said, found.get(name)) for name, said in wrong.items()}

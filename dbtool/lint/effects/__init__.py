@@ -19,6 +19,7 @@ from dbtool.lint.effects import (
     typechange,
 )
 from dbtool.lint.effects.making import State as State
+from dbtool.lint.effects.refusals import refusals
 from dbtool.lint.schema import Constraint, Name
 
 
@@ -30,6 +31,8 @@ def effect_of(action: act.Action, state: State) -> Effect:
         return NOTHING
     judge = _EFFECTS.get(type(action))
     effect = judge(action, state) if judge is not None else NOTHING
+    if refused := refusals(action, state):
+        effect = replace(effect, tasks=(*refused, *effect.tasks))
     if state.session.new_labels and not isinstance(action, act.AddEnumValue):
         return _with_label_used(effect, action, state)
     return effect
@@ -132,6 +135,7 @@ _EFFECTS: dict[type, Callable[[Any, State], Effect]] = {
     act.RefreshView: commands.refresh,
     act.CreateTrigger: tables.trigger,
     act.Policy: tables.policy,
+    act.Inherit: tables.inherit,
     act.CreateRule: tables.rule,
     act.Maintain: commands.maintain,
     act.Truncate: tables.truncate,

@@ -1,5 +1,8 @@
 """Whether validated checks keep the rows of a new partition out of the default one."""
 
+import math
+from datetime import UTC, datetime
+
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.schema import Bound, Holds, Table
 
@@ -72,6 +75,37 @@ def _reaches(higher: Expression, lower: Expression) -> bool:
         return float(one.word) >= float(other.word)
     except ValueError:
         return one == other
+
+
+def overlapping(bound: Bound, other: Bound) -> bool:
+    """Whether a row could belong to both; of bounds that cannot be compared nothing is said."""
+    if bound.default or other.default:
+        return bound.default and other.default
+    if bound.values and other.values:
+        return not {bare(each) for each in bound.values}.isdisjoint(map(bare, other.values))
+    if len(bound.lower) != 1 or len(other.lower) != 1:
+        return False
+    limits = [limit(each) for each in (*bound.lower, *bound.upper, *other.lower, *other.upper)]
+    if any(each is None for each in limits):
+        return False
+    lower, upper, theirs, until = (each or 0.0 for each in limits)
+    return lower < until and theirs < upper
+
+
+def limit(expression: Expression) -> float | None:
+    """A number, or a day as a number, as a bound of a range."""
+    text = bare(expression).word
+    ends = {"minvalue": -math.inf, "maxvalue": math.inf}
+    if text.lower() in ends:
+        return ends[text.lower()]
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def bare(expression: Expression) -> Expression:

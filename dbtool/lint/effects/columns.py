@@ -42,7 +42,8 @@ def set_not_null(action: act.SetNotNull, state: State) -> Effect:
 def brief(action: act.SetDefault | act.DropNotNull, state: State) -> Effect:
     """SET and DROP DEFAULT, DROP NOT NULL: only the catalog changes."""
     table = state.table(action.table)
-    made = _locked(table, state)
+    only = isinstance(action, act.SetDefault) and action.only
+    made = Making().lock(Lock.ACCESS_EXCLUSIVE, table) if only else _locked(table, state)
     _column_missing(made, table, action.column)
     return made.done()
 

@@ -4,7 +4,8 @@ from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.making import Making, State, private
 from dbtool.lint.effects.proofs import not_null_proven
-from dbtool.lint.schema import Constraint, Holds, Table
+from dbtool.lint.replay.parts import share_of
+from dbtool.lint.schema import Constraint, Holds, Index, Table
 
 
 def add(action: act.AddConstraint, state: State) -> Effect:
@@ -27,10 +28,12 @@ def add(action: act.AddConstraint, state: State) -> Effect:
             _built(made, table, Cause.EXCLUDE, state)
         case Holds.UNIQUE | Holds.PRIMARY_KEY if constraint.index:
             _using_index(made, table, constraint, state)
+        case Holds.UNIQUE | Holds.PRIMARY_KEY if action.only and table.partition_by:
+            made.lock(Lock.ACCESS_EXCLUSIVE, table)
         case Holds.UNIQUE:
-            _built(made, table, Cause.UNIQUE, state)
+            _built(made, table, Cause.UNIQUE, state, constraint)
         case Holds.PRIMARY_KEY:
-            _built(made, table, Cause.PRIMARY_KEY, state)
+            _built(made, table, Cause.PRIMARY_KEY, state, constraint)
             _nullable(made, table, constraint.columns, state)
     return made.done()
 
@@ -98,10 +101,25 @@ def _has_the_same(part: Table, whole: Table, constraint: Constraint, other: Tabl
     )
 
 
-def _built(made: Making, table: Table, cause: Cause, state: State) -> None:
+def _built(
+    made: Making, table: Table, cause: Cause, state: State, key: Constraint | None = None
+) -> None:
     made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
     for each in _storages(table, state):
-        made.task(Work.BUILD, each, cause)
+        if each is table or key is None or not _has_its_share(each, key):
+            made.task(Work.BUILD, each, cause)
+
+
+def _has_its_share(partition: Table, key: Constraint) -> bool:
+    whole = Index(
+        name="",
+        table=partition.name,
+        columns=key.columns,
+        include=key.include,
+        unique=True,
+        constraint="whole",
+    )
+    return share_of(partition, whole) is not None
 
 
 def _using_index(made: Making, table: Table, constraint: Constraint, state: State) -> None:

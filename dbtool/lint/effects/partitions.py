@@ -179,4 +179,6 @@ def detach(action: act.DetachPartition, state: State) -> Effect:
         made.task(Work.WAIT, parent, Cause.DETACH)
     else:
         made.lock(Lock.ACCESS_EXCLUSIVE, parent, child, *default)
+        for key in (each for each in parent.foreign_keys if each.references is not None):
+            made.lock(Lock.SHARE_ROW_EXCLUSIVE, state.table(key.references or parent.name))
     return made.done()

@@ -3,6 +3,7 @@
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.bounds import outside
+from dbtool.lint.effects.existing import takers
 from dbtool.lint.effects.making import Making, State
 from dbtool.lint.schema import Bound, Name, Table
 
@@ -72,8 +73,13 @@ def drop(action: act.Drop, state: State) -> Effect:
             _drop_schema(made, action, state)
         case "trigger" if action.if_exists and table and _lacks_trigger(table, action.part):
             pass
+        case "policy" if action.if_exists and table and _lacks_policy(table, action.part):
+            pass
         case "trigger" | "rule" | "policy":
             made.lock(Lock.ACCESS_EXCLUSIVE, table or state.table(action.name))
+        case "sequence" if action.cascade:
+            found = takers(state.schema, state.schema.full(action.name))
+            made.lock(Lock.ACCESS_EXCLUSIVE, *(each for each, _ in found))
         case "type" | "domain":
             _drop_type(made, action, state)
         case "view":
@@ -114,6 +120,18 @@ def _drop_table(made: Making, action: act.Drop, state: State) -> None:
 
 def _lacks_trigger(table: Table, trigger: str) -> bool:
     return table.complete and trigger not in table.triggers
+
+
+def _lacks_policy(table: Table, policy: str) -> bool:
+    return table.complete and policy not in table.policies
+
+
+def inherit(action: act.Inherit, state: State) -> Effect:
+    """INHERIT and NO INHERIT."""
+    made = Making().lock(Lock.ACCESS_EXCLUSIVE, state.table(action.table))
+    if not action.drop:
+        made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, state.table(action.parent))
+    return made.done()
 
 
 def _drop_schema(made: Making, action: act.Drop, state: State) -> None:
@@ -189,7 +207,7 @@ def _check_column(made: Making, action: act.Rename, table: Table) -> None:
 def set_schema(action: act.SetSchema, state: State) -> Effect:
     """SET SCHEMA."""
     made = Making()
-    if "table" in action.kind:
+    if "table" in action.kind or action.kind == "materialized view":
         made.lock(Lock.ACCESS_EXCLUSIVE, state.table(action.name))
     return made.done()
 
@@ -198,6 +216,8 @@ _MODES = {
     "set statistics": Lock.SHARE_UPDATE_EXCLUSIVE,
     "column options": Lock.SHARE_UPDATE_EXCLUSIVE,
     "set options": Lock.SHARE_UPDATE_EXCLUSIVE,
+    "statistics object": Lock.SHARE_UPDATE_EXCLUSIVE,
+    "publication": Lock.SHARE_UPDATE_EXCLUSIVE,
     "cluster on": Lock.SHARE_UPDATE_EXCLUSIVE,
     "set without cluster": Lock.SHARE_UPDATE_EXCLUSIVE,
     "enable trigger": Lock.SHARE_ROW_EXCLUSIVE,

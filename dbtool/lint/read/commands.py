@@ -136,7 +136,13 @@ def create_sequence(node: Node) -> Iterator[act.Action]:
 
 def policy(node: Node, change: Literal["create", "alter"]) -> Iterator[act.Action]:
     """CREATE and ALTER POLICY."""
-    yield act.Policy(table=name_of(node.table), name=node.policy_name, change=change)
+    conditions = (optional(node, "qual"), optional(node, "with_check"))
+    yield act.Policy(
+        table=name_of(node.table),
+        name=node.policy_name,
+        change=change,
+        columns=frozenset(name for each in conditions if each for name in each.columns),
+    )
 
 
 def create_rule(node: Node) -> Iterator[act.Action]:
@@ -276,6 +282,22 @@ def transaction(node: Node) -> Iterator[act.Action]:
     """BEGIN, COMMIT and the like."""
     command = pb.TransactionStmtKind.Name(node.kind)[11:].lower().replace("_", " ")
     yield act.Transaction(command="begin" if command == "start" else command)
+
+
+def statistics(node: Node) -> Iterator[act.Action]:
+    """CREATE STATISTICS."""
+    for each in node.relations:
+        if each.HasField("range_var"):
+            yield act.AlterTable(table=name_of(each.range_var), change="statistics object")
+
+
+def publication(node: Node) -> Iterator[act.Action]:
+    """CREATE and ALTER PUBLICATION, as far as they name tables."""
+    yield act.Other(kind="publication")
+    for each in node.pubobjects:
+        table = each.publication_obj_spec.pubtable
+        if table.HasField("relation"):
+            yield act.AlterTable(table=name_of(table.relation), change="publication")
 
 
 def grant(node: Node) -> Iterator[act.Action]:

@@ -212,6 +212,11 @@ def _detach(name: Name, command: Node) -> act.Action:
     )
 
 
+def _inherit(name: Name, command: Node) -> act.Action:
+    parent = name_of(_definition(command).range_var)
+    return act.Inherit(table=name, parent=parent, drop=command.subtype == pb.AT_DropInherit)
+
+
 def _identity(change: Literal["add", "set", "drop"]) -> Callable[[Name, Node], act.Action]:
     return lambda name, command: act.ChangeIdentity(table=name, column=command.name, change=change)
 
@@ -232,6 +237,8 @@ _COMMANDS: dict[int, Callable[[Name, Node], act.Action]] = {
     pb.AT_AlterConstraint: _alter_constraint,
     pb.AT_ValidateConstraint: lambda name, c: act.ValidateConstraint(table=name, constraint=c.name),
     pb.AT_DropConstraint: _drop_constraint,
+    pb.AT_AddInherit: _inherit,
+    pb.AT_DropInherit: _inherit,
     pb.AT_AttachPartition: _attach,
     pb.AT_DetachPartition: _detach,
     pb.AT_DetachPartitionFinalize: _detach,
@@ -262,8 +269,6 @@ _CHANGES = {
     pb.AT_DisableTrigUser: "disable trigger",
     pb.AT_EnableRule: "enable rule",
     pb.AT_DisableRule: "disable rule",
-    pb.AT_AddInherit: "inherit",
-    pb.AT_DropInherit: "no inherit",
     pb.AT_ReplicaIdentity: "replica identity",
     pb.AT_EnableRowSecurity: "enable row security",
     pb.AT_DisableRowSecurity: "row level security",

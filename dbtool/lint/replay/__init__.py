@@ -45,6 +45,8 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.AlterFunction: others.alter_function,
     act.CreateSequence: others.create_sequence,
     act.CreateTrigger: others.create_trigger,
+    act.Policy: others.policy,
+    act.Inherit: others.inherit,
     act.AttachPartition: others.attach,
     act.DetachPartition: others.detach,
     act.AttachIndex: others.attach_index,

@@ -71,6 +71,8 @@ def drop(schema: Schema, action: act.Drop) -> None:
                 schema.remove(schema.functions, function.name)
         case "trigger":
             _drop_trigger(schema, action)
+        case "policy":
+            _drop_policy(schema, action)
         case "schema":
             _drop_schema(schema, action.name.name)
 
@@ -88,6 +90,12 @@ def _drop_trigger(schema: Schema, action: act.Drop) -> None:
     if (table := schema.table(action.name)) is not None:
         left = {key: each for key, each in table.triggers.items() if key != action.part}
         tables.store(schema, replace(table, triggers=left))
+
+
+def _drop_policy(schema: Schema, action: act.Drop) -> None:
+    if (table := schema.table(action.name)) is not None:
+        left = {key: each for key, each in table.policies.items() if key != action.part}
+        tables.store(schema, replace(table, policies=left))
 
 
 def _drop_schema(schema: Schema, name: str) -> None:
@@ -129,8 +137,8 @@ def rename(schema: Schema, action: act.Rename) -> None:
                 columns.rename_column(schema, action.name, action.part, action.to)
         case "constraint":
             columns.rename_constraint(schema, action.name, action.part, action.to)
-        case "index":
-            columns.rename_index(schema, action.name, action.to)
+        case "policy" | "trigger" | "index":
+            _rename_part(schema, action)
         case "type" | "domain":
             _rename_type(schema, action.name, action.to)
         case "enum value":
@@ -148,6 +156,24 @@ def _rename_relation(schema: Schema, action: act.Rename) -> None:
         to = Name(view.name.schema, action.to)
         schema.remove(schema.views, view.name)
         schema.put(schema.views, to, replace(view, name=to))
+
+
+def _rename_part(schema: Schema, action: act.Rename) -> None:
+    if action.kind == "index":
+        columns.rename_index(schema, action.name, action.to)
+        return
+    if (table := schema.table(action.name)) is None:
+        return
+    if action.kind == "policy" and action.part in table.policies:
+        policies = {
+            action.to if key == action.part else key: each for key, each in table.policies.items()
+        }
+        tables.store(schema, replace(table, policies=policies))
+    elif action.kind == "trigger" and action.part in table.triggers:
+        triggers = {
+            action.to if key == action.part else key: each for key, each in table.triggers.items()
+        }
+        tables.store(schema, replace(table, triggers=triggers))
 
 
 def _rename_label(schema: Schema, action: act.Rename) -> None:
@@ -179,8 +205,13 @@ def _rename_type(schema: Schema, name: Name, new: str) -> None:
 
 def set_schema(schema: Schema, action: act.SetSchema) -> None:
     """ALTER … SET SCHEMA."""
-    if (table := schema.table(action.name)) is not None and "table" in action.kind:
-        tables.move(schema, table.name, Name(action.schema, table.name.name))
+    stored = "table" in action.kind or action.kind == "materialized view"
+    if (table := schema.table(action.name)) is not None and stored:
+        to = Name(action.schema, table.name.name)
+        if (view := schema.views.get(table.name)) is not None:
+            schema.remove(schema.views, view.name)
+            schema.put(schema.views, to, replace(view, name=to))
+        tables.move(schema, table.name, to)
     elif (type_ := schema.type(action.name)) is not None:
         to = Name(action.schema, type_.name.name)
         schema.remove(schema.types, type_.name)
@@ -229,6 +260,22 @@ def create_trigger(schema: Schema, action: act.CreateTrigger) -> None:
     """CREATE TRIGGER."""
     table = tables.known(schema, action.table)
     tables.store(schema, replace(table, triggers={**table.triggers, action.name: action.columns}))
+
+
+def policy(schema: Schema, action: act.Policy) -> None:
+    """CREATE and ALTER POLICY; what it may have used before counts on."""
+    table = tables.known(schema, action.table)
+    columns = table.policies.get(action.name, frozenset()) | action.columns
+    tables.store(schema, replace(table, policies={**table.policies, action.name: columns}))
+
+
+def inherit(schema: Schema, action: act.Inherit) -> None:
+    """INHERIT and NO INHERIT."""
+    parent, child = tables.known(schema, action.parent), tables.known(schema, action.table)
+    left = tuple(each for each in parent.children if each != child.name)
+    added = () if action.drop else (child.name,)
+    tables.store(schema, replace(parent, children=(*left, *added)))
+    tables.store(schema, replace(child, parent=None if action.drop else parent.name))
 
 
 def attach(schema: Schema, action: act.AttachPartition) -> None:

@@ -22,7 +22,14 @@ CREATE INDEX CONCURRENTLY orders_note_idx ON orders (note);
 from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
-from dbtool.lint.actions import CreateIndex, DetachPartition, DropIndex, Maintain, Reindex
+from dbtool.lint.actions import (
+    CreateIndex,
+    DetachPartition,
+    DoBlock,
+    DropIndex,
+    Maintain,
+    Reindex,
+)
 from dbtool.lint.code import autocommit
 from dbtool.lint.effect import Cause
 from dbtool.lint.saying import is_revision, own_code
@@ -38,6 +45,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         statement = subject.statement
         code = autocommit(own_code(statement)) if is_revision(statement) else statement.sql
         label = "run it outside of the transaction"
+        in_block = any(isinstance(step.action, DoBlock) for step in subject.steps)
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR,
@@ -45,6 +53,8 @@ def check(subject: Subject) -> Iterator[Finding]:
             certainty=Certainty.PROVEN,
             evidence=(f"SQLSTATE {task.code}; the whole transaction is undone",),
             location=subject.location,
-            fix=Fix("python" if is_revision(statement) else "sql", code, label),
+            fix=None
+            if in_block
+            else Fix("python" if is_revision(statement) else "sql", code, label),
         )
         return

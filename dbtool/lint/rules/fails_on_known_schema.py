@@ -1,7 +1,8 @@
 """A statement ends with an error on the schema that the migrations before it leave.
 
 Why: the deploy stops there. What the statement names does not exist at that point of the history,
-or what it creates is there already, or the server's version does not know the form.
+or what it creates is there already, or the tables are defined so that the server refuses it, or
+the server's version does not know the form.
 
 When: the history was replayed from an empty database, or the schema was given, so that all that
 exists is known. Where part of the history could not be read it is counted as unknown. All
@@ -66,7 +67,7 @@ def _doubted(task: Task) -> Unknown:
 
 
 def _failures(step: Step) -> Iterator[Task]:
-    causes = [Cause.MISSING, Cause.EXISTS, Cause.VERSION]
+    causes = [Cause.MISSING, Cause.EXISTS, Cause.REFUSED, Cause.VERSION]
     if not isinstance(step.action, _PARTITIONED_ELSEWHERE):
         causes.append(Cause.PARTITIONED)
     return (task for task in step.effect.of(*causes) if task.work is Work.FAIL)

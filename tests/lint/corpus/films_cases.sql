@@ -43,10 +43,12 @@ ALTER TABLE distributors ALTER COLUMN address TYPE varchar(80);
 ALTER TABLE distributors ALTER COLUMN street TYPE varchar;
 ALTER TABLE distributors ALTER COLUMN zip TYPE us_postal_code;
 ALTER TABLE distributors ALTER COLUMN rating TYPE integer;
+--quiet
 ALTER TABLE distributors ALTER COLUMN opened TYPE timestamp with time zone USING timestamp with time zone 'epoch' + opened * interval '1 second';
 ALTER TABLE distributors ALTER COLUMN opened TYPE timestamp(0);
 ALTER TABLE distributors ALTER COLUMN opened SET DATA TYPE timestamp(6);
 ALTER TABLE distributors ALTER COLUMN meta TYPE text;
+--quiet
 ALTER TABLE distributors ALTER COLUMN vip DROP DEFAULT, ALTER COLUMN vip TYPE smallint USING vip::integer, ALTER COLUMN vip SET DEFAULT 0;
 ALTER TABLE films ALTER COLUMN title TYPE text;
 ALTER TABLE films ALTER COLUMN kind TYPE text;
@@ -126,6 +128,7 @@ ALTER TABLE stock ATTACH PARTITION stock_b FOR VALUES IN ('b');
 --+ ALTER TABLE stock DETACH PARTITION stock_other
 ALTER TABLE stock ATTACH PARTITION stock_b FOR VALUES IN ('b');
 --+ CREATE TABLE orders_p3 (order_id bigint NOT NULL PRIMARY KEY, cust_id bigint NOT NULL, status text)
+--quiet
 ALTER TABLE orders ATTACH PARTITION orders_p3 FOR VALUES WITH (MODULUS 4, REMAINDER 2);
 ALTER TABLE orders DETACH PARTITION orders_p2;
 CREATE TABLE measurement_y2006m06 PARTITION OF measurement FOR VALUES FROM ('2006-06-01') TO ('2006-07-01') WITH (parallel_workers = 4);
@@ -166,6 +169,7 @@ ALTER MATERIALIZED VIEW sales_summary ALTER COLUMN sales_amt SET STATISTICS 100;
 DROP MATERIALIZED VIEW sales_summary;
 CREATE MATERIALIZED VIEW s2 AS SELECT 1 AS a WITH NO DATA;
 ALTER TABLE distributors SET (fillfactor = 70);
+--quiet
 ALTER TABLE distributors SET SCHEMA pg_temp;
 ALTER TABLE hits SET LOGGED;
 ALTER TABLE hits SET UNLOGGED;
@@ -222,6 +226,7 @@ ALTER TABLE films ALTER COLUMN kind SET STATISTICS 200;
 COMMENT ON COLUMN films.kind IS 'Genre';
 COMMENT ON CONSTRAINT firstkey ON films IS 'key';
 CREATE OR REPLACE VIEW comedies AS SELECT code, title, kind FROM films;
+--quiet
 CREATE OR REPLACE VIEW comedies AS SELECT title FROM films;
 DROP VIEW comedies;
 DROP TABLE films, distributors;

@@ -1,0 +1,309 @@
+"""Errors that the server ends a change with because of how tables are defined."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from dbtool.lint import actions as act
+from dbtool.lint.effect import Cause, Task
+from dbtool.lint.effects import existing
+from dbtool.lint.effects.bounds import overlapping
+from dbtool.lint.effects.casts import base
+from dbtool.lint.effects.existing import fail
+from dbtool.lint.effects.making import State
+from dbtool.lint.expression import Form
+from dbtool.lint.schema import Bound, Column, Constraint, Holds, Name, Schema, Table, Type
+
+_INTEGERS = ("int2", "int4", "int8")
+_WIDER = ("int2", "int4", "int8", "numeric", "float4", "float8")
+_KINDS = {
+    **dict.fromkeys(_WIDER, "number"),
+    **dict.fromkeys(("text", "varchar", "bpchar"), "string"),
+    "uuid": "uuid",
+    "bool": "truth",
+    "bytea": "bytes",
+}
+_KEYS = (Holds.PRIMARY_KEY, Holds.UNIQUE)
+
+
+def refusals(action: act.Action, state: State) -> tuple[Task, ...]:
+    """The errors that follow from what is there."""
+    judge = _REFUSALS.get(type(action))
+    return tuple(judge(action, state)) if judge is not None else ()
+
+
+def _add_column(action: act.AddColumn, state: State) -> Iterator[Task]:
+    table = state.table(action.table)
+    if action.only and table.children and action.column.name not in table.columns:
+        why = f"a column of {table.name.name} comes to its partitions and children too"
+        yield fail("42P16", table.name, why)
+    yield from _label(table.name, action.column, state)
+    columns = {action.column.name: action.column}
+    yield from _keys(table.name, columns, action.constraints, state)
+
+
+def _label(table: Name, column: Column, state: State) -> Iterator[Task]:
+    """A default that the enum does not have."""
+    found = state.schema.type(column.type.named) if column.type else None
+    default = column.default
+    while default is not None and default.form is Form.CAST:
+        default = default.parts[0]
+    if found is None or found.kind != "enum" or default is None or column.type is None:
+        return
+    if default.form is not Form.CONSTANT or default.word[:1] != "'" or column.type.array:
+        return
+    if default.word[1:-1].replace("''", "'") not in found.labels:
+        yield fail("22P02", table, f"{found.name} has no label {default.word}", Cause.MISSING)
+
+
+def _set_default(action: act.SetDefault, state: State) -> Iterator[Task]:
+    table = state.table(action.table)
+    column = table.columns.get(action.column)
+    if column is None:
+        return
+    if column.identity or column.generated:
+        kind = "an identity" if column.identity else "a generated"
+        yield fail("42601", table.name, f"{column.name} is {kind} column")
+    elif action.default is not None:
+        with_default = Column(name=column.name, type=column.type, default=action.default)
+        yield from _label(table.name, with_default, state)
+
+
+def _drop_not_null(action: act.DropNotNull, state: State) -> Iterator[Task]:
+    table = state.table(action.table)
+    column = table.columns.get(action.column)
+    above = state.schema.table(table.parent) if table.parent else None
+    if column is not None and column.identity:
+        yield fail("42601", table.name, f"{column.name} is an identity column")
+    elif action.column in table.primary_key:
+        yield fail("42P16", table.name, f"{action.column} is in the primary key")
+    elif above and table.bound and _not_null(above, action.column):
+        yield fail("42P16", table.name, f"{action.column} is NOT NULL in {above.name.name}")
+
+
+def _not_null(table: Table, column: str) -> bool:
+    found = table.columns.get(column)
+    return found is not None and bool(found.not_null)
+
+
+def _inherited(table: Table, column: str, state: State) -> Table | None:
+    """The table a column of a child came from; partitions are judged elsewhere."""
+    above = state.schema.table(table.parent) if table.parent and not table.bound else None
+    return above if above is not None and column in above.columns else None
+
+
+def _set_type(action: act.AlterColumnType, state: State) -> Iterator[Task]:
+    table = state.table(action.table)
+    column = table.columns.get(action.column)
+    if column is None:
+        return
+    if column.identity and base(action.type, state.schema)[0].name not in _INTEGERS:
+        yield fail("22023", table.name, f"{column.name} is an identity column: integers only")
+    if above := _inherited(table, action.column, state):
+        yield fail("42P16", table.name, f"{column.name} is inherited from {above.name.name}")
+    for policy, columns in table.policies.items():
+        if action.column in columns:
+            why = f"policy {policy} uses the column"
+            yield fail("0A000", table.name, why, Cause.TYPE_USED)
+    changed = {**table.columns, column.name: Column(name=column.name, type=action.type)}
+    mine = [key for key in table.foreign_keys if action.column in key.columns]
+    yield from _keys(table.name, changed, mine, state)
+
+
+def _drop_column(action: act.DropColumn, state: State) -> Iterator[Task]:
+    table = state.table(action.table)
+    if action.column in table.columns and (above := _inherited(table, action.column, state)):
+        yield fail("42P16", table.name, f"{action.column} is inherited from {above.name.name}")
+    for policy, columns in table.policies.items() if not action.cascade else ():
+        if action.column in columns:
+            why = f"policy {policy} uses the column"
+            yield fail("2BP01", table.name, why, Cause.DEPENDENT)
+
+
+def _identity(action: act.ChangeIdentity, state: State) -> Iterator[Task]:
+    table = state.table(action.table)
+    column = table.columns.get(action.column)
+    if action.change != "add" or column is None or column.type is None:
+        return
+    if column.type.array or base(column.type, state.schema)[0].name not in _INTEGERS:
+        yield fail("22023", table.name, f"{column.name} is {column.type}: integers only")
+    elif column.identity or column.default is not None:
+        what = "an identity" if column.identity else "a default"
+        yield fail("55000", table.name, f"{column.name} has {what} already", Cause.EXISTS)
+
+
+def _add_constraint(action: act.AddConstraint, state: State) -> Iterator[Task]:
+    table = state.table(action.table)
+    constraint = action.constraint
+    if constraint.kind is Holds.PRIMARY_KEY and table.primary_key:
+        yield fail("42P16", table.name, f"{table.name.name} has a primary key already")
+    alone = action.only and not constraint.no_inherit
+    if constraint.kind is Holds.CHECK and alone and table.children:
+        why = f"a check of {table.name.name} comes to its partitions and children too"
+        yield fail("42P16", table.name, why)
+    index = table.indexes.get(constraint.index)
+    if index and any("DESC" in each or "NULLS FIRST" in each for each in index.options):
+        yield fail("42809", table.name, f"index {index.name} has an order of its own")
+    yield from _partition_key(table, constraint)
+    yield from _keys(table.name, table.columns, (constraint,), state)
+
+
+def _partition_key(table: Table, constraint: Constraint) -> Iterator[Task]:
+    if table.partition_by and constraint.kind in _KEYS and not constraint.index:
+        yield from _lacking(table, constraint.columns, constraint.kind.value)
+
+
+def _lacking(table: Table, columns: tuple[str, ...], what: str) -> Iterator[Task]:
+    """What is unique in the whole table has to have all columns of the partition key."""
+    absent = [each for each in table.partition_keys if each not in columns]
+    if absent:
+        why = f"a {what} of {table.name.name} needs the partition key {absent[0]}".rstrip()
+        yield fail("0A000", table.name, why)
+
+
+def _create_index(action: act.CreateIndex, state: State) -> Iterator[Task]:
+    yield from existing.create_index(action, state)
+    table = state.table(action.table)
+    if action.index.unique and table.partition_by and not action.concurrently:
+        yield from _lacking(table, action.index.columns, "unique index")
+
+
+def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:
+    name = state.schema.full(action.table)
+    if name in state.schema.tables:
+        return
+    made = Table(name=name, partition_by=action.partition_by, partition_keys=action.partition_keys)
+    columns = {each.name: each for each in action.columns}
+    for column in action.columns:
+        yield from _label(name, column, state)
+    for constraint in action.constraints:
+        yield from _partition_key(made, constraint)
+    if not action.likes and not action.inherits and not action.partition_of:
+        yield from _keys(name, columns, action.constraints, state)
+    if action.partition_of is not None and action.bound is not None:
+        yield from _overlap(state.table(action.partition_of), action.bound, state)
+
+
+def _attach(action: act.AttachPartition, state: State) -> Iterator[Task]:
+    whole, part = state.table(action.table), state.table(action.partition)
+    if part.parent is not None and part.bound is not None:
+        yield fail("42809", part.name, f"{part.name.name} is a partition already", Cause.EXISTS)
+    elif whole.complete and part.complete:
+        yield from _unlike(whole, part)
+    yield from _overlap(whole, action.bound, state)
+
+
+def _unlike(whole: Table, part: Table) -> Iterator[Task]:
+    for column in whole.columns.values():
+        own = part.columns.get(column.name)
+        if own is None or (own.type and column.type and own.type != column.type):
+            what = "lacks column" if own is None else "has another type of column"
+            yield fail("42804", part.name, f"{part.name.name} {what} {column.name}")
+            return
+
+
+def _inherit(action: act.Inherit, state: State) -> Iterator[Task]:
+    whole, part = state.table(action.parent), state.table(action.table)
+    if not action.drop and whole.complete and part.complete:
+        yield from _unlike(whole, part)
+
+
+def _overlap(whole: Table, bound: Bound, state: State) -> Iterator[Task]:
+    for name in whole.children:
+        other = state.schema.table(name)
+        if other is not None and other.bound is not None and overlapping(bound, other.bound):
+            yield fail("42P17", whole.name, f"its rows would belong to {name.name} as well")
+            return
+
+
+def _keys(
+    table: Name, columns: Mapping[str, Column], keys: Iterable[Constraint], state: State
+) -> Iterator[Task]:
+    """Foreign keys that cannot be compared with what they refer to, or refer to no key."""
+    for key in keys:
+        if key.kind is not Holds.FOREIGN_KEY or key.references is None:
+            continue
+        name = key.references
+        other = None if state.schema.full(name) == table else state.schema.table(name)
+        if other is None or not other.complete:
+            continue
+        referenced = key.referenced or other.primary_key
+        if any(column not in other.columns for column in referenced):
+            yield fail("42703", table, f"{other.name.name} has no such column", Cause.MISSING)
+            continue
+        if not _unique(other, referenced):
+            why = f"nothing makes ({', '.join(referenced)}) of {other.name.name} unique"
+            yield fail("42830" if referenced else "42704", table, why, Cause.MISSING)
+            continue
+        for own, theirs in zip(key.columns, referenced, strict=False):
+            mine, yours = _type(columns.get(own)), _type(other.columns.get(theirs))
+            if mine and yours and not _comparable(mine, yours, state.schema):
+                why = f"{own} is {mine}, {theirs} of {other.name.name} is {yours}"
+                yield fail("42804", table, why)
+
+
+def _unique(table: Table, columns: tuple[str, ...]) -> bool:
+    return any(
+        index.unique
+        and set(index.columns) == set(columns)
+        and index.predicate is None
+        and not index.expressions
+        for index in table.indexes.values()
+    )
+
+
+def _type(column: Column | None) -> Type | None:
+    return column.type if column is not None else None
+
+
+def _comparable(own: Type, other: Type, schema: Schema) -> bool:
+    """Whether a value can be compared with the key; of types nobody knows nothing is said."""
+    mine, yours = base(own, schema)[0], base(other, schema)[0]
+    kinds = {_KINDS.get(mine.name, ""), _KINDS.get(yours.name, "")}
+    if mine.array or yours.array or "" in kinds:
+        return True
+    if kinds != {"number"}:
+        return len(kinds) == 1
+    integers = mine.name in _INTEGERS and yours.name in _INTEGERS
+    floats = mine.name.startswith("float") and yours.name.startswith("float")
+    return integers or floats or _WIDER.index(mine.name) <= _WIDER.index(yours.name)
+
+
+def _attribute(action: act.AlterType, state: State) -> Iterator[Task]:
+    if action.change != "AlterColumnType":
+        return
+    for table, column in state.schema.using(action.name):
+        why = f"column {column.name} of {table.name.name} is of that type"
+        yield fail("0A000", table.name, why)
+        return
+
+
+def _alter(action: act.AlterTable, state: State) -> Iterator[Task]:
+    if action.change in ("enable trigger", "disable trigger") and action.subject:
+        yield from existing.trigger_missing(action.table, action.subject, state)
+
+
+# Each function takes the action it stands beside: one type per entry, which no type can say.
+_REFUSALS: dict[type, Callable[[Any, State], Iterator[Task]]] = {
+    act.AddColumn: _add_column,
+    act.SetDefault: _set_default,
+    act.DropNotNull: _drop_not_null,
+    act.AlterColumnType: _set_type,
+    act.DropColumn: _drop_column,
+    act.ChangeIdentity: _identity,
+    act.AddConstraint: _add_constraint,
+    act.CreateIndex: _create_index,
+    act.CreateTable: _create_table,
+    act.AttachPartition: _attach,
+    act.Inherit: _inherit,
+    act.Policy: existing.policy,
+    act.AlterType: _attribute,
+    act.AlterTable: _alter,
+    act.CreateView: existing.create_view,
+    act.CreateSequence: existing.create_sequence,
+    act.CreateType: existing.create_type,
+    act.CreateTrigger: existing.create_trigger,
+    act.AddEnumValue: existing.add_label,
+    act.Rename: existing.rename,
+    act.Drop: existing.drop,
+    act.DropIndex: existing.drop_index,
+}
