@@ -51,6 +51,7 @@ class _File:
     shown: str
     lines: list[str]
     tree: ast.Module
+    classes: dict[str, ast.ClassDef]
 
     def written(self, node: ast.stmt | ast.expr) -> Written:
         assert node.end_lineno is not None
@@ -162,7 +163,8 @@ class Declared:
     def of_base(self, metadata: MetaData) -> Place:
         """Where the base class of the classes mapped to a metadata is declared."""
         for mapper in self.models.mappers:
-            if mapper.class_.metadata is metadata:
+            table = mapper.local_table
+            if isinstance(table, Table) and table.metadata is metadata:
                 bases = [each for each in mapper.class_.__mro__ if hasattr(each, "metadata")]
                 own = [each for each in bases if _top(each.__module__) in self._own]
                 return Place(own[-1].__name__, self._first_line(own[-1]))
@@ -172,7 +174,7 @@ class Declared:
         """The statement that gives a class, or one it inherits from, an attribute."""
         for each in owner.__mro__:
             file = self._file_of(each.__module__)
-            found = _class(file.tree, each.__qualname__) if file is not None else None
+            found = file.classes.get(each.__qualname__) if file is not None else None
             for statement in found.body if found is not None else ():
                 if file is not None and name in _names(statement):
                     return file.written(statement)
@@ -180,7 +182,7 @@ class Declared:
 
     def _first_line(self, owner: type) -> Written | None:
         file = self._file_of(owner.__module__)
-        node = _class(file.tree, owner.__qualname__) if file is not None else None
+        node = file.classes.get(owner.__qualname__) if file is not None else None
         if file is None or node is None:
             return None
         return Written(file.shown, node.lineno, file.lines[node.lineno - 1].strip())
@@ -195,14 +197,9 @@ class Declared:
         node = _assignment(file.tree, name) if file is not None else None
         if file is None or node is None:
             return None
-        for call in ast.walk(node) if column is not None else ():
-            if (
-                isinstance(call, ast.Call)
-                and last_name(call.func) == "Column"
-                and column.name
-                in (each.value for each in call.args if isinstance(each, ast.Constant))
-            ):
-                return file.written(call)
+        call = _column(node, column.name) if column is not None else None
+        if call is not None:
+            return file.written(call)
         return Written(file.shown, node.lineno, file.lines[node.lineno - 1].strip())
 
     @cached_property
@@ -251,7 +248,7 @@ class Declared:
         except (OSError, SyntaxError, ValueError):
             return None
         shown = path.relative_to(self.here) if path.is_relative_to(self.here) else path
-        return _File(str(shown), text.split("\n"), tree)
+        return _File(str(shown), text.split("\n"), tree, dict(_classes(tree.body)))
 
 
 def _key(mapper: "Mapper[object]", column: Column[object]) -> str | None:
@@ -262,24 +259,27 @@ def _key(mapper: "Mapper[object]", column: Column[object]) -> str | None:
         return None
 
 
-def _class(tree: ast.Module, name: str) -> ast.ClassDef | None:
-    """A class by its qualified name; the last one where a file defines it several times."""
-    body: list[ast.stmt] = tree.body
-    found: ast.ClassDef | None = None
-    for part in name.split("."):
-        if part == "<locals>":
-            continue
-        named = [
-            each
-            for statement in body
-            for each in ast.walk(statement)
-            if isinstance(each, (ast.ClassDef, ast.FunctionDef)) and each.name == part
-        ]
-        if not named:
-            return None
-        body = named[-1].body
-        found = named[-1] if isinstance(named[-1], ast.ClassDef) else None
-    return found
+def _classes(body: list[ast.stmt], within: str = "") -> Iterator[tuple[str, ast.ClassDef]]:
+    """Every class of a file by its qualified name, also those below a condition."""
+    for statement in body:
+        match statement:
+            case ast.ClassDef(name=name):
+                yield f"{within}{name}", statement
+                yield from _classes(statement.body, f"{within}{name}.")
+            case ast.FunctionDef(name=name):
+                yield from _classes(statement.body, f"{within}{name}.<locals>.")
+            case ast.If(body=then, orelse=other) | ast.Try(body=then, orelse=other):
+                yield from _classes([*then, *other], within)
+
+
+def _column(node: ast.stmt, name: str) -> ast.Call | None:
+    """The call that makes a column of a table."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and last_name(call.func) == "Column":
+            given = [each.value for each in call.args if isinstance(each, ast.Constant)]
+            if name in given:
+                return call
+    return None
 
 
 def _names(statement: ast.stmt) -> tuple[str, ...]:
