@@ -125,9 +125,9 @@ class _Run:
                 return replace(told, headline=headline)
         if self.asked.dry_run:
             return review.report(found, command, written=False)
-        self._agree(found.proposal)
+        self._agree(found)
         self.flow.write(draft)
-        return review.report(found, command, written=True)
+        return review.report(replace(found, needs=()), command, written=True)
 
     def _renames(self) -> list[str]:
         """Settle what was renamed; in a dry run the flags that would settle it."""
@@ -161,8 +161,12 @@ class _Run:
     def _lost(self, proposal: "Proposal") -> "list[Proposed]":
         return [e for e in proposal.changes if e.key and e.key not in self.asked.allowed]
 
-    def _agree(self, proposal: "Proposal") -> None:
-        for each in self._lost(proposal):
+    def _agree(self, found: "review.Reviewed") -> None:
+        """Have what is lost agreed to by name, below what all of it does."""
+        lost = self._lost(found.proposal)
+        for line in review.lines(found) if lost else ():
+            self.call.progress.step(line)
+        for each in lost:
             name = each.key.partition(":")[2]
             rows = f" of about {counted(each.rows, 'row')}" if each.rows is not None else ""
             question = f"{each.title}: its data{rows} will be gone.\nType {name} to agree"
@@ -209,7 +213,7 @@ class _Run:
         if left:
             said = "\n".join(each.text for each in left[:5])
             raise OperationError(
-                f"the draft does not end {counted(len(left), 'difference')}",
+                "models and schema still differ after the draft has run",
                 detail=f"{said}\nNothing was written.",
                 hint="--no-proof writes it all the same, for you to mend.",
             )

@@ -137,6 +137,13 @@ def operations(found: Reviewed) -> tuple[Operation, ...]:
     return tuple(known)
 
 
+def lines(found: Reviewed) -> Iterator[str]:
+    """The changes as they stand above a question."""
+    for each in operations(found):
+        work = f", {each.work}" if each.work != "none" else ""
+        yield f"  {each.title}: {each.others}{work}"
+
+
 def _by_title(found: Reviewed) -> "dict[str, list[Verdict]]":
     """The statements below the comment that names each change."""
     titles = {f"# {each.title}": each.title for each in found.proposal.changes}
@@ -153,7 +160,7 @@ def _by_title(found: Reviewed) -> "dict[str, list[Verdict]]":
 def _sections(found: Reviewed, said: Sequence[Operation], *, written: bool) -> Iterator[Section]:
     yield _table(said)
     if found.needs:
-        yield Text("\n".join(found.needs), "To decide, by these flags where nobody can be asked")
+        yield Text("\n".join(found.needs), "to decide; where nobody can be asked, by these flags")
     if known := tuple(_worth_knowing(found.linted.findings)):
         columns = (Column(""), Column(""))
         yield Table(columns, known, title="worth knowing")

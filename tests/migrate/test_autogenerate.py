@@ -319,3 +319,48 @@ def test_every_difference_is_written_and_undone(
     assert len(data["operations"]) > 100
     assert data["proof"] == "proven up, down and up again", data["trip"]
     assert [each["title"] for each in data["operations"] if each["undone"] == "no"] == []
+
+
+def test_a_file_is_not_written(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Where lint finds that much, where nothing differs, and where there are several heads."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    words = (*RUN, *RENAME, *ALLOW, "--no-proof")
+    ran = dbtool(*words, "--fail-on", "warning", cwd=made.root)
+    assert (ran.code, versions(made)) == (1, ["aaaa00000001.py"]), ran
+    assert "stopped before it was written by --fail-on warning" in ran.out.replace("\n", " ")
+    assert "migrations/versions/n1_change_users.py:2" in ran.out
+    assert dbtool(*words, cwd=made.root).code == 0
+    ran = dbtool(*RUN[:3], "--rev-id", "n2", "--allow-empty", cwd=made.root)
+    assert (ran.code, versions(made)[1:]) == (0, ["n1_change_users.py", "n2_.py"]), ran
+    made.revision("bbbb00000001", "aaaa00000001")
+    ran = dbtool(*RUN[:3], cwd=made.root)
+    assert (ran.code, ran.err.splitlines()[0]) == (
+        2,
+        'error: "head" is not one revision: there are 2 heads',
+    )
+
+
+def test_flags_are_for_autogenerate(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A flag that would be ignored is refused."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    for words in (("--no-proof",), ("--allow", "x"), ("--fail-on", "note"), ("--dry-run",)):
+        ran = dbtool("revision", "-m", "x", *words, cwd=made.root)
+        assert (ran.code, ran.err) == (2, f"error: {words[0]} is for --autogenerate\n")
+
+
+def test_history_that_does_not_build(
+    dbtool: Dbtool, tmp_path: Path, database: Target, connection: SyncConnection
+) -> None:
+    """A history that began after create_all: the schema of a database is copied instead."""
+    made = project(tmp_path, ENV.format(options=""), 'op.add_column("users", sa.Column("age"))', "")
+    made.write("app/models.py", MODELS + 'Table("users", metadata, Column("id", BigInteger))')
+    ran = dbtool(*RUN, cwd=made.root)
+    assert ran.code == 4
+    assert ran.err.startswith("error: the history does not build from an empty database: revision")
+    assert "--against URL." in ran.err
+    connection.execute("CREATE TABLE users (id int)")
+    assert dbtool("stamp", "head", "--url", plain(database), "-y", cwd=made.root).code == 0
+    ran = dbtool(*RUN, "--against", plain(database), cwd=made.root)
+    assert ran.code == 0, ran
+    text = (made.root / "migrations/versions/n1_change_users.py").read_text()
+    assert "op.alter_column('users', 'id', type_=sa.BigInteger())" in text

@@ -20,7 +20,7 @@ from dbtool.migrate.session import Session
 from dbtool.migrate.standing import Standing, standing_of
 from dbtool.migrate.upgrade import upgrading
 from dbtool.observe import baseline
-from dbtool.ports import Progress
+from dbtool.ports import Progress, Silent
 from dbtool.scratch.binaries import find_binaries
 from dbtool.scratch.server import Server, throwaway
 
@@ -93,7 +93,7 @@ def base(project: Project, progress: Progress, live: Live | None) -> Iterator[Ba
         scratch = replace(project, target=target)
         progress.step("running the revisions in a throwaway PostgreSQL")
         try:
-            replay(scratch, progress)
+            replay(scratch)
         except DbtoolError as error:
             if live is None:
                 raise _unbuildable(error) from error
@@ -112,10 +112,10 @@ class _Replay(Session):
     verifies = False
 
 
-def replay(scratch: Project, progress: Progress) -> None:
+def replay(scratch: Project) -> None:
     """Run every revision that a scratch database does not have."""
     allowed = Permission(Consent(yes=True, confirm_database=NAME))
-    with quiet_alembic(), _Replay(scratch, progress) as session:
+    with quiet_alembic(), _Replay(scratch, Silent()) as session:
         session.carry_out(upgrading("heads", None), Action.UPGRADE, allowed, lambda *_: ())
 
 
@@ -141,12 +141,12 @@ def _behind(database: str, pending: list[str]) -> OperationError:
 
 def _unbuildable(error: DbtoolError) -> DbtoolError:
     """The history cannot be replayed, and nobody named a database to start from."""
-    if not isinstance(error, OperationError) or " failed" not in error.message:
+    if not isinstance(error, OperationError) or "another database" in error.message:
         return error
     lines = (each for each in error.detail.splitlines() if f"/{NAME} stands at" not in each)
     return OperationError(
         f"the history does not build from an empty database: {error.message}",
         detail="\n".join(lines),
-        hint="Mend that revision; or name a database that stands at the head, whose schema is"
-        " compared then: --against URL.",
+        hint="Mend it; or name a database that stands at the head, whose schema is compared then:"
+        " --against URL.",
     )

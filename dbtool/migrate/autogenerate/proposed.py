@@ -84,8 +84,8 @@ def title(difference: Difference) -> str:
         verb, to = ("add", "to") if side == "missing" else ("remove", "from")
         return f"{verb} value {found['labels'].replace(chr(34), '')} {to} enum {found['enum']}"
     if side == "renamed":
-        old = difference.database or ""
-        return f"rename {phrase.replace(difference.name, old, 1)} to {difference.name}"
+        before, _, on = phrase.partition(f" {difference.name} on ")
+        return f"rename {before} {difference.database} on {on} to {difference.name}"
     if side == "missing" and what in _WHOLE:
         return f"create {phrase}"
     if side in _VERBS:

@@ -239,7 +239,7 @@ class Autogenerate:
         Raises where the draft fails.
         """
         project = draft.within(self.base.copy("ahead"))
-        replay(project, self.progress)
+        replay(project)
         after = compared(project, self.base, self.progress, _words(self.wish))
         found = [(each, one) for one in after.contexts for each in one.differences]
         self.base.server.drop_database("ahead")
