@@ -1,7 +1,5 @@
 """What is taken for renamed, from two catalogues alone."""
 
-from typing import Any
-
 import pytest
 
 from dbtool import catalog
@@ -91,7 +89,7 @@ def test_what_somebody_says(sides: Sides) -> None:
         ),
     ],
 )  # fmt: skip
-def test_titles(said: tuple[Any, ...], expected: str) -> None:
+def test_titles(said: tuple[str, str, str], expected: str) -> None:
     """Each change in a few words."""
     assert title(Difference(*said, "op")) == expected
 
