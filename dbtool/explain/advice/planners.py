@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import postgast
 from asyncpg.exceptions import InterfaceError, PostgresError
 
 from dbtool.database.connect import connect
@@ -60,6 +61,16 @@ class Shown:
     asked: tuple[Asked, ...]
     names: Mapping[Candidate, str]
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """The tables that the statements name, which a plan may do without."""
+        found: set[str] = set()
+        for each in self.asked:
+            with suppress(postgast.PgQueryError):
+                named = postgast.extract_tables(postgast.parse(each.text))
+                found.update(name.rpartition(".")[2] for name in named)
+        return frozenset(found)
+
 
 def together(work: "Coroutine[Any, Any, T]") -> T:
     """Run it to its end; an interrupt leaves nothing behind."""
@@ -82,7 +93,7 @@ async def planner(
     )
     try:
         copy = await stack.enter_async_context(
-            replica(place.target, connection, shown.known, SECONDS)
+            replica(place.target, connection, shown.known, SECONDS, shown.tables)
         )
         await copy.show(dict(shown.names))
         for each in shown.asked:

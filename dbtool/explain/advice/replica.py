@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,18 +32,27 @@ CARRIES = 18
 """The first version that takes statistics from elsewhere."""
 
 _NAME = "replica"
-_DUMP = ("--schema-only", "--no-owner", "--no-privileges", "--no-comments", "--no-password")
+_DUMP = (
+    "--schema-only",
+    "--no-owner",
+    "--no-privileges",
+    "--no-comments",
+    "--no-password",
+    "--filter=-",
+)
 _LOCK_WAIT = "--lock-wait-timeout=2s"
-_LONGEST = 60.0
+_LONGEST = 20.0
 _LOCALE = """
 SELECT pg_encoding_to_char(encoding) AS encoding, datcollate, datctype
 FROM pg_database WHERE datname = current_database()
 """
-_UNREADABLE = """
-SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
+_TABLES = """
+SELECT n.nspname AS schema, c.relname AS name, has_table_privilege(c.oid, 'select') AS readable,
+  coalesce((SELECT relname FROM pg_class WHERE oid = pg_partition_root(c.oid)), c.relname) AS root,
+  EXISTS (SELECT FROM pg_depend d WHERE d.refobjid = c.oid
+          AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass) AS viewed
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND NOT has_table_privilege(c.oid, 'select') LIMIT 200
 """
 _NAMES = """
 WITH named AS (SELECT $1::text::regclass AS oid)
@@ -124,9 +133,12 @@ class Replica:
 
 @asynccontextmanager
 async def replica(
-    target: Target, connection: "Connection", known: Known, seconds: float
+    target: Target, connection: "Connection", known: Known, seconds: float, named: Collection[str]
 ) -> AsyncIterator[Replica]:
-    """The throwaway server for as long as the block lasts; reads only from the database named."""
+    """The throwaway server for as long as the block lasts; reads only from the database named.
+
+    Tables that are neither known nor `named` by a statement stay behind, and are not locked.
+    """
     major = _major(known.version)
     async with guarded(connection, seconds):
         tables = {each.key for each in known.tables} | {
@@ -134,8 +146,15 @@ async def replica(
         }
         found = await carried.read(connection, tables)
         locale = await connection.fetchrow(_LOCALE)
-        unreadable = [str(row[0]) for row in await connection.fetch(_UNREADABLE)]
-    schema = _schema(target, major, unreadable)
+        every = await connection.fetch(_TABLES)
+    needed = {name for _, name in tables}.union(named)
+    without = [
+        f"exclude table {identifier(each['schema'])}.{identifier(each['name'])}"
+        for each in every
+        if not each["readable"]
+        or not (each["viewed"] or needed.intersection((each["name"], each["root"])))
+    ]
+    schema = _schema(target, major, without)
     with throwaway(major, settings={"autovacuum": "off"}) as server:
         place = _database(server, *map(str, locale))
         _load(server, place, schema)
@@ -158,12 +177,11 @@ def _major(version: int) -> int:
     return min(fitting)
 
 
-def _schema(target: Target, major: int, unreadable: Sequence[str]) -> bytes:
+def _schema(target: Target, major: int, without: Sequence[str]) -> bytes:
     program = client("pg_dump", major)
-    without = [f"--exclude-table={name}" for name in unreadable]
     environment = target.libpq_environment(os.environ)
     environment |= {"PGCLIENTENCODING": "UTF8", "LC_ALL": "C"}
-    ran = _run([program, *_DUMP, _LOCK_WAIT, *without], environment)
+    ran = _run([program, *_DUMP, _LOCK_WAIT], environment, "\n".join(without).encode())
     if ran.returncode:
         lines = ran.stderr.decode(errors="replace").strip().splitlines()
         raise OperationError("pg_dump could not read the schema", detail=" ".join(lines[:2]))
@@ -171,14 +189,13 @@ def _schema(target: Target, major: int, unreadable: Sequence[str]) -> bytes:
 
 
 def _run(
-    command: Sequence[str | Path], environment: dict[str, str], given: bytes | None = None
+    command: Sequence[str | Path], environment: dict[str, str], given: bytes
 ) -> "subprocess.CompletedProcess[bytes]":
     try:
         return subprocess.run(
             command,
             env=environment,
             input=given,
-            stdin=None if given is not None else subprocess.DEVNULL,
             capture_output=True,
             check=False,
             timeout=_LONGEST,

@@ -1,0 +1,52 @@
+"""A revision whose operations index advice worked out: written, run, and taken back."""
+
+import json
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import OperationError
+from dbtool.migrate.handed import write
+from dbtool.migrate.project import open_project
+from dbtool.settings.values import load
+from tests.migrate.conftest import Run
+from tests.migrate.projects import MAKO, Small
+
+_INDEXES = """
+SELECT relname || CASE WHEN indisvalid THEN '' ELSE ' invalid' END
+FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = 'many'::regclass
+"""
+
+
+def test_advice_becomes_a_revision_that_runs_both_ways(
+    project: Small, run: Run, database: Target
+) -> None:
+    """What the planner was shown is built concurrently, under the same name."""
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE TABLE many AS SELECT g AS id, g % 900 AS k FROM generate_series(1, 20000) g"
+        )
+        connection.execute("ANALYZE many")
+        ran = run("explain", "--advise", "--revision", "--json", "SELECT * FROM many WHERE k = 7")
+        assert ran.code == 0, ran.err
+        (proposal,) = json.loads(ran.out)["data"]["advice"]["proposals"]
+        assert proposal["proof"] == "planned"
+        (made,) = project.root.glob("migrations/versions/*_add_ix_many_k.py")
+        assert 'op.create_index("ix_many_k", "many", ["k"]' in made.read_text()
+        assert connection.fetch(_INDEXES) == []
+        assert run("upgrade", "--yes").code == 0
+        assert [row[0] for row in connection.fetch(_INDEXES)] == ["ix_many_k"]
+        assert run("downgrade", "-1", "--yes").code == 0
+        assert connection.fetch(_INDEXES) == []
+
+
+def test_a_template_without_a_place_is_told(
+    project: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a template leaves code out, nobody is told that the revision has it."""
+    project.write("migrations/script.py.mako", MAKO.replace("upgrades if upgrades else", ""))
+    monkeypatch.chdir(project.root)
+    opened = open_project(load(None, None, None), (), None, (), None)
+    with pytest.raises(OperationError, match="its template left the operations out"):
+        write(opened, "add", ["op.execute('SELECT 1')"], ["op.execute('SELECT 2')"])
