@@ -119,6 +119,19 @@ def test_an_index_is_tried_without_being_there(target: Target) -> None:
     assert indexes(target) == 0
 
 
+def test_other_tables_are_left_alone(target: Target) -> None:
+    """One that somebody has locked holds nothing up, and one that only the view names is there."""
+    with SyncConnection(target) as connection:
+        connection.execute("CREATE TABLE locked (id int)")
+        connection.execute("CREATE TABLE other (id int PRIMARY KEY)")
+        connection.execute("CREATE VIEW seen AS SELECT t.* FROM t LEFT JOIN other USING (id)")
+        connection.execute("BEGIN; LOCK TABLE locked")
+        found = advise(Place(target), [Asked("SELECT * FROM seen WHERE k = 7")])
+        connection.execute("ROLLBACK; DROP VIEW seen; DROP TABLE other, locked")
+    assert "throwaway" in found.planner
+    assert [each.shown for each in found.proposals] == ["t (k)"]
+
+
 def test_an_index_is_built_and_taken_back_in_development(target: Target) -> None:
     """The statement runs with it, and afterwards it never was."""
     wishes = Wishes(("CREATE INDEX ON t (k, id)",), measure=True)
