@@ -96,7 +96,8 @@ def check(
     With --released TAG it judges the revisions that the release in git does not have: what they
     drop, rename or require that its models use, and how to do it in two deploys.
 
-    With --all everything is one report; the database takes part where one is named.
+    With --all everything is one report; the database takes part where one is named, and a
+    release where --released names it.
     """
     from dbtool.cli import judging, modelling
     from dbtool.migrate import view
@@ -111,7 +112,7 @@ def check(
             "--roundtrip": roundtrip,
             "--all": everything,
             "--models": models,
-            "--released": released is not None,
+            "--released": released is not None and not everything,
         }
     )
     if (select or ignore) and not models:
@@ -119,7 +120,7 @@ def check(
     if everything:
         from dbtool.cli.gate import gate
 
-        return gate(call)
+        return gate(call, released)
     call.runs_long()
     with output.reserved():
         if models:

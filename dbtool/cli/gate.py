@@ -48,24 +48,28 @@ class Gate:
     parts: tuple[Part, ...]
 
 
-def gate(call: Call) -> Report:
+def gate(call: Call, released: str | None = None) -> Report:
     """Run every part; what cannot be judged is unknown, and the others go on."""
     from dbtool.scratch.server import throwaway
 
     call.runs_long()
     done: list[tuple[Part, Report]] = []
     with throwaway(settings={"jit": "off", "max_locks_per_transaction": "512"}) as server:
-        for name, run in _parts(call, server):
+        for name, run in _parts(call, server, released):
             begun = time.perf_counter()
             report = _ran(name, run)
             done.append((_part(name, report, time.perf_counter() - begun), report))
     return _report(call.command, done)
 
 
-def _parts(call: Call, server: "Server") -> Iterator[tuple[str, Callable[[], Report]]]:
+def _parts(
+    call: Call, server: "Server", released: str | None
+) -> Iterator[tuple[str, Callable[[], Report]]]:
     yield "heads", lambda: _heads(call)
     yield "models", lambda: _models(call)
     yield "lint", lambda: _lint(call)
+    if released is not None:
+        yield "release", lambda: _released(call, released)
     yield "history", lambda: _history(call, server)
     if call.settings.has_target():
         yield "database", lambda: _database(call)
@@ -102,6 +106,12 @@ def _models(call: Call) -> Report:
         return modelling.judged(call, (), ())
     unknown = Unknown(rule="check", reason="models: the settings name none", decide=_MODELS)
     return Report(command=call.command, data=None, headline="not judged", unknowns=(unknown,))
+
+
+def _released(call: Call, name: str) -> Report:
+    from dbtool.cli import modelling
+
+    return modelling.released(call, name)
 
 
 def _lint(call: Call) -> Report:

@@ -110,7 +110,7 @@ class ThereAndBack:
         key = (self.table.shown, script.revision)
         self.trips.found[key] = replace(trip, seconds=time.perf_counter() - begun)
         self.trips.tell(len(self.trips.found), len(self.trips.wanted))
-        self.trips.unfinished = not is_known
+        self.trips.unfinished |= not is_known
 
 
 class _Attempt:
