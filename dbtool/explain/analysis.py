@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from dbtool.explain.estimates import Estimates
 from dbtool.explain.facts import Facts, TableFacts
+from dbtool.explain.lockwatch import Wait
 from dbtool.explain.plan import Node, Plan
 from dbtool.explain.runs import Runs
 from dbtool.explain.selftime import Times, measure
@@ -15,13 +16,22 @@ WORTH_TELLING = 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """What is known of a statement besides one plan: more runs, the plan for any values, waits."""
+
+    runs: Runs | None = None
+    generic: Plan | None = None
+    wait: Wait | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """One analysed plan before the rules."""
 
     plan: Plan
     times: Times
     facts: Facts = field(default_factory=Facts)
-    runs: Runs | None = None
+    others: Others = field(default_factory=Others)
     estimates: Estimates = field(init=False, repr=False)
     ran: tuple[Node, ...] = field(init=False, repr=False)
     """The nodes that were executed."""
@@ -66,6 +76,6 @@ class Analysis:
         return self.facts.table(node.text("Schema"), node.relation)
 
 
-def analyse(plan: Plan, facts: Facts | None = None, runs: Runs | None = None) -> Analysis:
-    """Measure a plan and put it beside the facts, and its other runs."""
-    return Analysis(plan, measure(plan), facts or Facts(), runs)
+def analyse(plan: Plan, facts: Facts | None = None, others: Others | None = None) -> Analysis:
+    """Measure a plan and put it beside the facts, and what else is known of the statement."""
+    return Analysis(plan, measure(plan), facts or Facts(), others or Others())

@@ -11,12 +11,13 @@ from dbtool.database.connect import connect
 from dbtool.database.ended import ended
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
-from dbtool.errors import ConnectError, Interrupted, UsageError
+from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
 from dbtool.explain import facts, parameters, safety, sample, writing
-from dbtool.explain.analysis import analyse
+from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.failures import misfit, tell
 from dbtool.explain.limits import LIMITS, LONGEST, Place
+from dbtool.explain.lockwatch import LockWatch
 from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Given, Prepared, Script, prepare
 from dbtool.explain.rules import RULES
@@ -107,6 +108,7 @@ class _Runner:
         self._progress = progress
         self._may_write = False
         self._told: set[str] = set()
+        self._watch: LockWatch | None = None
 
     async def run(self, target: Target, script: Script) -> Explained:
         """Log in, explain each statement in a transaction of its own, log out."""
@@ -115,6 +117,7 @@ class _Runner:
         try:
             classified = await patience.first(classify(connection, target, marked))
             place = Place(classified, target.database)
+            self._watch = LockWatch(target, connection.get_server_pid())
             statements = tuple(
                 [
                     examined
@@ -157,7 +160,8 @@ class _Runner:
         try:
             async with guarded(
                 connection, seconds, patience, runs=self._how.runs, settings=self._how.settings
-            ) as session:
+            ) as unwatched:
+                session = replace(unwatched, watch=self._watch)
                 if statement.open:
                     plan = await session.generic(text, statement.line, len(statement.open))
                     return Examined(text, statement.line, plan, values="any values")
@@ -178,11 +182,15 @@ class _Runner:
                 writes=writes,
                 runs=self._how.runs,
                 settings=self._how.settings,
-            ) as session:
+            ) as unwatched:
+                session = replace(unwatched, watch=self._watch)
                 examined = await self._examine(session, planned, statement)
                 return replace(examined, remains=left)
         except RefusedByServerError as refused:
-            raise await tell(refused.error, refused.sent, connection) from refused.error
+            told = await tell(refused.error, refused.sent, connection)
+            if isinstance(told, LockNotObtained) and self._watch and (wait := self._watch.taken()):
+                told.detail += f" {wait.told[:1].upper()}{wait.told[1:]}."
+            raise told from refused.error
 
     async def _remains(
         self, session: Session, planned: _Planned, statement: Prepared
@@ -222,23 +230,29 @@ class _Runner:
 
     async def _examine(self, session: Session, planned: _Planned, statement: Prepared) -> Examined:
         line = statement.line
-        if not self._how.analyze:
-            examined = Examined(planned.text, line, planned.plan)
-        else:
+        runs = None
+        if self._how.analyze:
             runs = await repeat(
                 lambda timing: session.run(planned.text, line, timing=timing), self._how.runs
             )
-            analysis = analyse(runs.plan, planned.known, runs)
-            findings, unknowns = judge(RULES, analysis)
-            findings = tuple(self._placed(finding, line) for finding in findings)
-            times = analysis.times
-            examined = Examined(
-                planned.text, line, analysis.plan, times, findings, unknowns, runs=runs
-            )
-        if not self._how.generic or not statement.values:
-            return examined
-        plan = await session.generic(statement.text, line, len(statement.values))
-        return replace(examined, generic=plan)
+        generic = None
+        if self._how.generic and statement.values:
+            generic = await session.generic(statement.text, line, len(statement.values))
+        if runs is None:
+            return Examined(planned.text, line, planned.plan, generic=generic)
+        others = Others(runs, generic, session.watch.taken() if session.watch else None)
+        analysis = analyse(runs.plan, planned.known, others)
+        findings, unknowns = judge(RULES, analysis)
+        return Examined(
+            sql=planned.text,
+            line=line,
+            plan=analysis.plan,
+            times=analysis.times,
+            findings=tuple(self._placed(finding, line) for finding in findings),
+            unknowns=unknowns,
+            generic=generic,
+            runs=runs,
+        )
 
     def _placed(self, finding: Finding, line: int) -> Finding:
         """The finding with the place of its statement."""

@@ -14,6 +14,7 @@ from dbtool.errors import ConnectError
 from dbtool.explain.build import build
 from dbtool.explain.deepjson import loads
 from dbtool.explain.failures import Sent
+from dbtool.explain.lockwatch import LockWatch
 from dbtool.explain.plan import Plan
 from dbtool.sql.text import quoted
 
@@ -47,6 +48,7 @@ class Session:
     connection: "Connection"
     seconds: float
     writes: bool = False
+    watch: LockWatch | None = None
 
     @property
     def major(self) -> int:
@@ -98,8 +100,9 @@ class Session:
         return build(loads(str(await self._send(prefix + statement, sent)))[0])
 
     async def _send(self, text: str, sent: Sent) -> object:
+        answer = self.connection.fetchval(text, timeout=self.seconds + GRACE)
         try:
-            return await self.connection.fetchval(text, timeout=self.seconds + GRACE)
+            return await (self.watch.over(answer) if self.watch else answer)
         except PostgresError as error:
             raise RefusedByServerError(error, sent) from error
         except TimeoutError as error:

@@ -1,6 +1,10 @@
 """Each rule's page is true: what it calls bad is found, what it calls good is left alone."""
 
 import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -8,7 +12,6 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.explain import offline
 from dbtool.explain.analysis import Analysis, analyse
 from dbtool.explain.examined import Examined
 from dbtool.explain.facts import Facts, IndexFacts, TableFacts
@@ -16,6 +19,7 @@ from dbtool.explain.rules import (
     RULES,
     correlated_subplan,
     filter_after_index,
+    full_page_images,
     hash_spill,
     heap_fetches,
     jit_overhead,
@@ -26,10 +30,12 @@ from dbtool.explain.rules import (
     rows_discarded,
     slow_planning,
     sort_spill,
+    waited_for_lock,
     workers_not_launched,
 )
-from dbtool.explain.run import explain
+from dbtool.explain.run import How, explain
 from dbtool.finding import Finding, Severity, judge, rule_name
+from dbtool.guard import Consent, Permission
 from dbtool.sql.classify import Kind, classify
 from dbtool.sql.script import Role, split
 from tests.explain.plans import node, plan
@@ -60,18 +66,56 @@ def test_every_rule_has_both_examples() -> None:
 WRITES = frozenset({Kind.INSERT, Kind.UPDATE, Kind.DELETE})
 
 
-def run(shop: Target, query: str) -> Examined:
-    """A statement explained on its server."""
-    (examined,) = explain(shop, query).statements
+_GIVEN = re.compile(r"^-- \$1 = (\S+)$", re.M)
+_RUNS = re.compile(r"^-- --runs (\d+)$", re.M)
+
+
+def run(shop: Target, query: str, example: str = "") -> Examined:
+    """A statement explained on its server, with the value or runs its example speaks of."""
+    values, runs = tuple(_GIVEN.findall(example)), _RUNS.findall(example)
+    how = How(parameters=values, generic=bool(values), runs=int(runs[0]) if runs else 1)
+    (examined,) = explain(shop, query, how=how).statements
     return examined
 
 
 def written(shop: Target, query: str) -> Examined:
-    """A statement that writes, as somebody else ran it and saved the plan."""
-    with SyncConnection(shop) as connection:
-        text = connection.fetchval(f"EXPLAIN (ANALYZE, VERBOSE, BUFFERS, FORMAT JSON) {query}")
-    (examined,) = offline.examine(text, "stdin").statements
+    """A statement that writes, carried out and rolled back."""
+    agreed = Permission(Consent(yes=True))
+    (examined,) = explain(shop, query, how=How(writes=True), permission=agreed).statements
     return examined
+
+
+@contextmanager
+def whole_pages(connection: SyncConnection) -> Iterator[None]:
+    """Pages are logged whole, which throwaway servers leave out."""
+    for value in ("on", "off"):
+        connection.execute(f"ALTER SYSTEM SET full_page_writes = {value}")
+        connection.execute("SELECT pg_reload_conf()")
+        # The checkpointer takes the setting over; the checkpoint it then writes tells.
+        while connection.fetchval(
+            f"SELECT full_page_writes <> '{value}' FROM pg_control_checkpoint()"
+        ):
+            connection.execute("CHECKPOINT")
+        if value == "on":
+            yield
+
+
+@contextmanager
+def locked(shop: Target) -> Iterator[None]:
+    """Another session holds a lock on the shops, until somebody has waited for it a while."""
+    with SyncConnection(shop) as other:
+        other.execute("BEGIN; LOCK TABLE shops")
+        waits = "SELECT max(clock_timestamp() - waitstart) > interval '0.6 s' FROM pg_locks"
+
+        def release() -> None:
+            while not other.fetchval(waits):
+                time.sleep(0.02)
+            other.execute("ROLLBACK")
+
+        thread = threading.Thread(target=release)
+        thread.start()
+        yield
+        thread.join()
 
 
 @pytest.mark.parametrize(("rule", "kind", "sql"), _EXAMPLES)
@@ -86,7 +130,14 @@ def test_examples(shop: Target, rule: ModuleType, kind: str, sql: str) -> None:
         for statement in before:
             own = statement.startswith("SET ")
             connection.execute(f"ALTER DATABASE own_shop {statement}" if own else statement)
-    examined = written(shop, query) if classify(query) in WRITES else run(shop, query)
+        surroundings = ExitStack()
+        if rule is full_page_images:
+            surroundings.enter_context(whole_pages(connection))
+        if rule is waited_for_lock and kind == "Bad":
+            surroundings.enter_context(locked(shop))
+        with surroundings:
+            writes = classify(query) in WRITES
+            examined = written(shop, query) if writes else run(shop, query, sql)
     rules = [finding.rule for finding in examined.findings]
     assert (rule_name(rule.__name__) in rules) == (kind == "Bad"), rules
 

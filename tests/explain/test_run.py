@@ -325,6 +325,8 @@ def test_a_locked_table_is_not_waited_for(target: Target) -> None:
         error = fails(target, "SELECT * FROM t")
     assert isinstance(error, LockNotObtained)
     assert error.message == "a table of the statement is locked by another session"
+    assert "It was held by session" in error.detail
+    assert "idle in transaction" in error.detail
 
 
 @pytest.mark.parametrize(

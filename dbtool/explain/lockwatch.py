@@ -1,0 +1,106 @@
+"""See from outside whether a statement that takes its time waits for a lock, and for whose."""
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from asyncpg.exceptions import InterfaceError, PostgresError
+
+from dbtool.database.connect import connect
+from dbtool.database.target import Target
+from dbtool.errors import DbtoolError
+from dbtool.report import duration
+
+if TYPE_CHECKING:
+    from dbtool.database.connection import Connection
+
+T = TypeVar("T")
+
+FIRST_LOOK = 0.25
+"""Seconds a statement takes before somebody looks; most are done by then."""
+
+INTERVAL = 0.25
+
+_BLOCKERS = """
+SELECT b.pid, coalesce(a.state, 'a prepared transaction') AS state,
+  coalesce(a.application_name, '') AS application,
+  coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 AS open,
+  (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - l.waitstart)), 0) * 1000
+   FROM pg_locks l WHERE l.pid = $1 AND NOT l.granted)::float8 AS waited
+FROM (SELECT DISTINCT unnest(pg_blocking_pids($1)) AS pid) b
+LEFT JOIN pg_stat_activity a ON a.pid = b.pid
+ORDER BY b.pid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A session whose lock was waited for; `open` is the age of its transaction in seconds."""
+
+    pid: int
+    state: str
+    application: str
+    open: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a statement waited for locks at least, and who held them."""
+
+    milliseconds: float
+    blockers: tuple[Blocker, ...]
+
+    @property
+    def told(self) -> str:
+        """Who held the lock, and what they were doing."""
+        named = (
+            f"{each.pid} ({', '.join(filter(None, [each.application, each.state]))}, its"
+            f" transaction open for {duration(each.open)})"
+            for each in self.blockers
+        )
+        return f"it was held by session {', '.join(named)}"
+
+
+class LockWatch:
+    """Looks at one backend from a second connection, opened only when a statement takes long."""
+
+    def __init__(self, target: Target, pid: int) -> None:
+        self._target = target
+        self._pid = pid
+        self._waits: list[Wait] = []
+
+    def taken(self) -> Wait | None:
+        """The longest wait seen since this was last asked."""
+        waits, self._waits = self._waits, []
+        return max(waits, key=lambda wait: wait.milliseconds, default=None)
+
+    async def over(self, statement: Awaitable[T]) -> T:
+        """The statement's result, with somebody looking while it is on its way."""
+        looking = asyncio.create_task(self._look())
+        try:
+            return await statement
+        finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
+
+    async def _look(self) -> None:
+        await asyncio.sleep(FIRST_LOOK)
+        with suppress(DbtoolError, OSError, PostgresError, InterfaceError):
+            connection = await connect(self._target)
+            try:
+                while True:
+                    await self._note(connection)
+                    await asyncio.sleep(INTERVAL)
+            finally:
+                connection.terminate()
+
+    async def _note(self, connection: "Connection") -> None:
+        rows = await connection.fetch(_BLOCKERS, self._pid)
+        if rows:
+            blockers = tuple(
+                Blocker(row["pid"], row["state"], row["application"], row["open"]) for row in rows
+            )
+            self._waits.append(Wait(float(rows[0]["waited"]), blockers))
