@@ -1,10 +1,10 @@
 """What a database holds: tables, columns, constraints, indexes, types and the rest."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbtool.catalog import objects, parts, relations
 from dbtool.catalog.columns import Base, Column, Name, name
@@ -141,8 +141,8 @@ def statement(version: int) -> str:
     return _statement(version, _SCHEMAS).replace("$1", "NULL")
 
 
-def parse(text: str) -> Catalog:
-    """A catalog from its text."""
+def parse(text: str, table: Callable[[dict[str, Any]], Table] = relations.table) -> Catalog:
+    """A catalog from its text; `table` may know a row of it already."""
     said = json.loads(text)
     return Catalog(
         version_number=said["version_number"],
@@ -150,7 +150,7 @@ def parse(text: str) -> Catalog:
         reader=Reader(**said["reader"] | {"search_path": tuple(said["reader"]["search_path"])}),
         named=tuple(Named(**each | {"found": name(each["found"])}) for each in said["named"]),
         schemas=tuple(said["schemas"]),
-        tables=tuple(map(relations.table, said["tables"])),
+        tables=tuple(map(table, said["tables"])),
         views=tuple(map(relations.view, said["views"])),
         sequences=tuple(map(objects.sequence, said["sequences"])),
         enums=tuple(map(objects.enum, said["enums"])),

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool import catalog
 from dbtool.catalog import Catalog
+from dbtool.catalog.relations import table
 from dbtool.migrate.diff.catalogs import Change, How, changes
 from dbtool.migrate.statements import answer
 
@@ -59,19 +61,30 @@ class Stop:
 class Reader:
     """Reads on one connection, inside whatever transaction is open there.
 
-    To plan so large a statement takes longer than to run it, so it is planned once.
+    To plan so large a statement takes longer than to run it, so it is planned once; and most
+    tables are at one stop what they were at the one before.
     """
 
     def __init__(self, connection: DBAPIConnection) -> None:
         self._connection = connection
         major = int(str(answer(connection, _VERSION)[0])) // 10000
+        self._known: dict[tuple[str, str], tuple[dict[str, Any], catalog.Table]] = {}
         self._plans = {"dbtool_stop": catalog.statement(major), "dbtool_beside": _BESIDE}
 
     def __call__(self) -> Stop:
         """Two answers for any number of tables."""
-        found = catalog.parse(self._said("dbtool_stop"))
+        found = catalog.parse(self._said("dbtool_stop"), self._table)
         beside = json.loads(self._said("dbtool_beside"))
         return Stop(found, {(kind, name): text for kind, name, text in beside})
+
+    def _table(self, row: dict[str, Any]) -> catalog.Table:
+        """The table of a row; the same one where the row says the same as before."""
+        key = row["schema"], row["name"]
+        said, known = self._known.get(key, (None, None))
+        if known is None or said != row:
+            known = table(row)
+            self._known[key] = row, known
+        return known
 
     def _said(self, name: str) -> str:
         """One answer; a driver may forget every plan of the session with its own."""

@@ -100,7 +100,7 @@ def _relations(kind: str, before: Sequence[Any], after: Sequence[Any]) -> Iterat
     ours, theirs = _by_name(before), _by_name(after)
     yield from _paired(kind, ours, theirs, _IDENTITY)
     for name in ours:
-        if name not in theirs or ours[name] == theirs[name]:
+        if name not in theirs or ours[name] is theirs[name] or ours[name] == theirs[name]:
             continue
         columns = [{part.name for part in state[name].columns} for state in (ours, theirs)]
         moved = columns[0] ^ columns[1]
@@ -131,7 +131,11 @@ def _paired(
     for name, old in before.items():
         if name not in after:
             yield Change(kind, name, How.GONE, before=_definition(old))
-        elif old != after[name] and (said := _differing(old, after[name], apart)):
+        elif (
+            old is not after[name]
+            and old != after[name]
+            and (said := _differing(old, after[name], apart))
+        ):
             yield Change(kind, name, How.CHANGED, *said)
     for name, new in after.items():
         if name not in before:
