@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbtool.lint.actions import AddColumn, AddConstraint, AlterColumnType, CreateTable
-from dbtool.lint.schema import Column, Constraint, Holds, Name
+from dbtool.lint.schema import Column, Constraint, Holds, Name, Table, Type
 from dbtool.lint.subject import Subject
 
 DEFINING = (CreateTable, AddColumn, AlterColumnType)
@@ -21,7 +21,7 @@ class Defined:
 
 
 def columns(subject: Subject) -> Iterator[Defined]:
-    """Every column that is created, or whose type is changed."""
+    """Every column that is created, or that gets another kind of type."""
     for step in subject.steps:
         match step.action:
             case CreateTable(table=table, columns=made, constraints=constraints):
@@ -30,7 +30,18 @@ def columns(subject: Subject) -> Iterator[Defined]:
             case AddColumn(table=table, column=column, constraints=constraints):
                 yield Defined(table, column, _is_key(column, constraints))
             case AlterColumnType(table=table, column=name, type=type_):
-                yield Defined(table, Column(name=name, type=type_))
+                if not _of_that_kind(subject.table(table), name, type_):
+                    yield Defined(table, Column(name=name, type=type_))
+
+
+def _of_that_kind(table: Table | None, column: str, type_: Type) -> bool:
+    """Whether only the length or precision of a type changes, which was told of before."""
+    before = table.columns.get(column) if table else None
+    old = before.type if before else None
+    return old is not None and (old.named, bool(old.modifiers)) == (
+        type_.named,
+        bool(type_.modifiers),
+    )
 
 
 def _is_key(column: Column, constraints: tuple[Constraint, ...]) -> bool:

@@ -55,7 +55,8 @@ CASES = {
         'op.alter_column("orders", "code", nullable=True, server_default=None)',
     ),
     "unique-built-under-lock": (
-        'op.execute("ALTER TABLE orders ADD CONSTRAINT uq UNIQUE (code) INCLUDE (note)")',
+        'op.execute("ALTER TABLE orders ADD CONSTRAINT uq UNIQUE (code) INCLUDE (note)'
+        ' WITH (fillfactor = 70) USING INDEX TABLESPACE pg_default")',
         'op.drop_constraint("uq", "orders")',
     ),
     "unique-built-under-lock put off": (

@@ -56,6 +56,13 @@ def test_found(rule: str, sql: str, expected: str) -> None:
     assert findings(rule, sql) == [f"note: {expected}"]
 
 
+def test_one_finding_for_one_column() -> None:
+    """A column whose length changes is of the kind it was, which was told where it was made."""
+    made = "CREATE TABLE n (a char(3), b text); ALTER TABLE n ALTER a TYPE char(5)"
+    assert len(findings("char-column", made)) == 1
+    assert len(findings("char-column", f"{made}; ALTER TABLE n ALTER b TYPE char(5)")) == 2
+
+
 def test_a_cut_name_is_shown_as_the_server_has_it() -> None:
     """In whole characters of at most 63 bytes."""
     sql = f'CREATE TABLE "{"ä" * 40}" (id int)'

@@ -1,7 +1,7 @@
 """Alembic code about constraints."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from dbtool.lint.code.calls import autocommit, call, chain, execute, final, sql_name, string
 from dbtool.lint.code.columns import not_null_steps, validate, within
@@ -54,11 +54,21 @@ def index_chain(
         unique=True,
     )
     proofs = [step for column in nullable for step in not_null_steps(table, column)]
-    distinct = ["postgresql_nulls_not_distinct=True"] if said.nulls_not_distinct else []
-    built = autocommit(index_call(index, *distinct, "postgresql_concurrently=True"))
+    built = autocommit(index_call(index, *_options(said), "postgresql_concurrently=True"))
     return chain(
         *proofs, built, using_index(table, constraint.kind, index.name, index.name, said.behind)
     )
+
+
+def _options(said: Keyed) -> Iterator[str]:
+    """What the index is to have of what was said of the constraint."""
+    if said.nulls_not_distinct:
+        yield "postgresql_nulls_not_distinct=True"
+    if said.storage:
+        words = ", ".join(f"{string(name)}: {string(to)}" for name, to in said.storage.items())
+        yield f"postgresql_with={{{words}}}"
+    if said.tablespace:
+        yield f"postgresql_tablespace={string(said.tablespace)}"
 
 
 def using_index(table: Name, kind: Holds, name: str, index: str, behind: str = "") -> str:

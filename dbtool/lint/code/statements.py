@@ -1,8 +1,8 @@
 """The user's own statement, changed in one place: nothing of it is lost on the way."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import postgast
 from google.protobuf.descriptor import FieldDescriptor
@@ -11,6 +11,7 @@ from postgast import pg_query_pb2 as pb
 
 from dbtool.lint.code.calls import WIDTH
 from dbtool.lint.read import read
+from dbtool.lint.read.columns import option
 from dbtool.lint.read.names import Node
 
 _CALL = re.compile(r"op\.\w+\(")
@@ -179,6 +180,8 @@ class Keyed:
 
     behind: str = ""
     nulls_not_distinct: bool = False
+    storage: Mapping[str, str] = field(default_factory=dict)
+    tablespace: str = ""
 
 
 def keyed(sql: str, step: int) -> Keyed:
@@ -187,14 +190,27 @@ def keyed(sql: str, step: int) -> Keyed:
     made = _definition(tree.stmts[0].stmt.alter_table_stmt.cmds[0])
     written = made.column_def.constraints if made.HasField("column_def") else (made,)
     late, deferred, equal, within = False, False, False, False
+    storage: dict[str, str] = {}
+    tablespace = ""
     for each in (node.constraint for node in written):
         within = each.contype in _KEYS or (within and each.contype in _HOW)
         if within:
             late |= each.deferrable or each.contype in _DEFERRABLE
             deferred |= each.initdeferred or each.contype == pb.CONSTR_ATTR_DEFERRED
             equal |= each.nulls_not_distinct
+            storage |= {name: _option(each.options, name) for name in _names(each.options)}
+            tablespace = each.indexspace or tablespace
     behind = " DEFERRABLE" if late or deferred else ""
-    return Keyed(f"{behind} INITIALLY DEFERRED" if deferred else behind, equal)
+    behind = f"{behind} INITIALLY DEFERRED" if deferred else behind
+    return Keyed(behind, equal, storage, tablespace)
+
+
+def _names(options: Node) -> list[str]:
+    return [each.def_elem.defname for each in options]
+
+
+def _option(options: Node, name: str) -> str:
+    return option(options, name) or "true"
 
 
 _KEYS = (pb.CONSTR_UNIQUE, pb.CONSTR_PRIMARY)
@@ -241,8 +257,8 @@ def _columns(node: Message) -> Iterator[Node]:
     if node.DESCRIPTOR.name == "ColumnRef":
         yield node
         return
-    for field, value in node.ListFields():
-        if field.type == FieldDescriptor.TYPE_MESSAGE:
+    for descriptor, value in node.ListFields():
+        if descriptor.type == FieldDescriptor.TYPE_MESSAGE:
             below: Sequence[Message] = [value] if isinstance(value, Message) else value
             for each in below:
                 yield from _columns(each)

@@ -40,5 +40,7 @@ def _said(finding: Finding) -> Finding:
 
 def _lines(step: str) -> list[str]:
     """What people have to do is a comment above the statements."""
+    if not step:
+        return []
     told = [f"--{line[1:]}" for line in step.splitlines() if line.startswith("#")]
     return [*told, *(f"{sql};" for sql in as_sql(step))]

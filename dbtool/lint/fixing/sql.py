@@ -67,6 +67,8 @@ def _create_index(given: Given) -> str:
     unique = "UNIQUE " if _is(given, "unique", True) else ""
     method = _text(given, "postgresql_using")
     where = _text(given, "postgresql_where")
+    tablespace = _text(given, "postgresql_tablespace")
+    storage = [*_storage(given)]
     parts = (
         f"CREATE {unique}INDEX CONCURRENTLY {sql_name(_text(given, 'name'))}"
         f" ON {_within(given, 'table')}",
@@ -76,9 +78,18 @@ def _create_index(given: Given) -> str:
         if "postgresql_include" in given
         else "",
         "NULLS NOT DISTINCT" if _is(given, "postgresql_nulls_not_distinct", True) else "",
+        f"WITH ({', '.join(storage)})" if storage else "",
+        f"TABLESPACE {sql_name(tablespace)}" if tablespace else "",
         f"WHERE {where}" if where else "",
     )
     return " ".join(part for part in parts if part)
+
+
+def _storage(given: Given) -> Iterator[str]:
+    node = given.get("postgresql_with")
+    if isinstance(node, ast.Dict):
+        for name, to in ast.literal_eval(node).items():
+            yield f"{name} = {to}"
 
 
 def _elements(given: Given, name: str) -> Iterator[str]:

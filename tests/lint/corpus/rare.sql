@@ -161,3 +161,5 @@ ALTER TABLE events DROP COLUMN day;
 -- Materialized views that cannot be refreshed while they are read.
 --+ CREATE MATERIALIZED VIEW bare AS SELECT count(*) AS n FROM users
 REFRESH MATERIALIZED VIEW CONCURRENTLY bare;
+ALTER TABLE users ADD CONSTRAINT amounts UNIQUE (amount_free, id) WITH (fillfactor = 70) USING INDEX TABLESPACE pg_default;
+ALTER TABLE users ADD CONSTRAINT amounts UNIQUE NULLS NOT DISTINCT (amount_free, id) WITH (deduplicate_items = off) DEFERRABLE;
