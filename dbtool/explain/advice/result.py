@@ -74,6 +74,7 @@ class Advice:
     """The indexes worth creating, the one that saves most first.
 
     `planner` says who vouches for them; empty where nobody does, and `validate` what could.
+    `nothing` is why no index was tried.
     """
 
     proposals: tuple[Proposal, ...] = ()
@@ -82,3 +83,4 @@ class Advice:
     planner: str = ""
     validate: str = ""
     notes: tuple[str, ...] = ()
+    nothing: str = ""

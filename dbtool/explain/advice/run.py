@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dbtool.explain.advice import measure, tables, unvalidated
 from dbtool.explain.advice.candidate import Candidate, name_of
 from dbtool.explain.advice.candidates import Option, propose, targets
-from dbtool.explain.advice.choose import Choice, choose
+from dbtool.explain.advice.choose import LEAST_SAVED, Choice, choose
 from dbtool.explain.advice.cost import size, writes
 from dbtool.explain.advice.existing import Unused, covers, outgrown, unused
 from dbtool.explain.advice.operators import lacking
@@ -103,7 +103,8 @@ class Adviser:
         self.plans = plans
         self.known = known
         self.scans = tuple(scan for plan in plans for scan in targets(plan, known))
-        found = dict.fromkeys(option for plan in plans for option in propose(plan, known))
+        dear = [plan for plan in plans if cost(plan) >= LEAST_SAVED]
+        found = dict.fromkeys(option for plan in dear for option in propose(plan, known))
         self.options = tuple(option for option in found if not self._there(option))
         self.names: dict[Candidate, str] = {}
         taken: set[str] = set()
@@ -136,6 +137,8 @@ class Adviser:
     def advice(self, choice: Choice | None, told: str, doubt: str = "") -> Advice:
         """The proposals, what was tried besides, and why indexes that exist were not used."""
         if choice is None:
+            if not self.options:
+                return Advice(unused=self._unused(), notes=self._notes(), nothing=self._nothing())
             guessed = unvalidated.pick(self.scans, self.options)
             proposals = tuple(self._proposal(each, Proof.NONE, ()) for each in guessed)
             return Advice(proposals, self._unused(), (), "", self._validate(doubt), self._notes())
@@ -149,6 +152,13 @@ class Adviser:
         ]
         validate = self._validate(doubt) if doubt else ""
         return Advice(proposals, self._unused(), tuple(rejected), told, validate, self._notes())
+
+    def _nothing(self) -> str:
+        """Why there was nothing to try."""
+        most = max((cost(plan) for plan in self.plans), default=0.0)
+        if most < LEAST_SAVED:
+            return f"the planner expects a cost of {most:,.0f}, which leaves nothing to save"
+        return "no large table is searched by what an index could hold"
 
     def _validate(self, why: str) -> str:
         return f"{why}. {_WITHOUT}" if why else ""
@@ -185,5 +195,10 @@ class Adviser:
 
     def _notes(self) -> tuple[str, ...]:
         """What no index can do as the statement or the database is."""
-        found = (lacking(term, self.known) for scan in self.scans for term in scan.own.every)
+        found = [lacking(term, self.known) for scan in self.scans for term in scan.own.every]
+        found += [
+            f"{each.name} was never analysed, so nothing is known to advise on: ANALYZE it"
+            for each in self.known.tables
+            if each.rows < 0 and each.kind != "p"
+        ]
         return tuple(dict.fromkeys(each for each in found if each))

@@ -102,7 +102,7 @@ def _gains(proposal: Proposal) -> Table:
 def _nothing(advice: Advice) -> str:
     if advice.rejected:
         return f"no index would pay, {advice.planner}"
-    return "no index to propose: no large table is searched by what an index could hold"
+    return f"no index to propose: {advice.nothing or 'none is known to help'}"
 
 
 def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, str]]:
