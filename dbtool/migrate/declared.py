@@ -139,11 +139,8 @@ class Declared:
     def of_index(self, table: Table, index: Served) -> Place:
         """Where an index or constraint is declared: by its column, or among the table's own."""
         name = self.name(table)
-        if len(index.columns) == 1 and index.columns[0] in table.columns:
-            place = self.of_column(table.columns[index.columns[0]])
-            keyword = "index" if index.kind == "index" else "unique"
-            if place.written is not None and place.written.argument(keyword) is not None:
-                return place
+        if index.flagged and index.columns[0] in table.columns:
+            return self.of_column(table.columns[index.columns[0]])
         for mapper in self.mappers(table)[:1]:
             arguments = self.attribute(mapper.class_, "__table_args__")
             call = arguments.call_with(index.name, index.columns) if arguments else None

@@ -13,6 +13,7 @@ class Served:
     """One index; `columns` has the SQL of an expression where it is no column.
 
     `rest` is what else tells one from another: method, operator classes, included columns.
+    `flagged` says that a column has it by `index=True` or `unique=True`.
     """
 
     kind: str
@@ -21,12 +22,20 @@ class Served:
     unique: bool
     where: str = ""
     rest: tuple[str, ...] = ()
+    flagged: bool = False
 
     @property
     def shown(self) -> str:
         """How a message names it."""
         columns = ", ".join(self.columns)
         return f"{self.kind} {self.name} ({columns})" if self.name else f"{self.kind} ({columns})"
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The keywords of a column that ask for it."""
+        if self.kind == "unique constraint":
+            return ("unique",)
+        return ("index", "unique") if self.unique else ("index",)
 
     def same_as(self, other: "Served") -> bool:
         """Whether both have the same columns of the same rows."""
@@ -49,7 +58,8 @@ def _of_constraints(table: Table) -> Iterator[Served]:
         if isinstance(each, PrimaryKeyConstraint | UniqueConstraint) and len(each.columns):
             kind = "primary key" if isinstance(each, PrimaryKeyConstraint) else "unique constraint"
             columns = tuple(column.name for column in each.columns)
-            yield Served(kind, str(each.name or ""), columns, unique=True)
+            flagged = bool(each._column_flag)
+            yield Served(kind, str(each.name or ""), columns, unique=True, flagged=flagged)
 
 
 def _of_indexes(table: Table) -> Iterator[Served]:
@@ -63,9 +73,16 @@ def _of_indexes(table: Table) -> Iterator[Served]:
         ]
         nulls = options.get("nulls_not_distinct")
         rest += [f"nulls_not_distinct={nulls}"] if nulls else []
-        predicate = "" if where is None else compiled(where)
         kind = "unique index" if each.unique else "index"
-        yield Served(kind, str(each.name), _elements(each), bool(each.unique), predicate, (*rest,))
+        yield Served(
+            kind=kind,
+            name=str(each.name),
+            columns=_elements(each),
+            unique=bool(each.unique),
+            where="" if where is None else compiled(where),
+            rest=tuple(rest),
+            flagged=each._column_flag,
+        )
 
 
 def _elements(index: Index) -> tuple[str, ...]:

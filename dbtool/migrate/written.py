@@ -3,7 +3,7 @@
 import ast
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 _MAKERS = frozenset({"Column", "mapped_column", "Field", "relationship", "Relationship"})
@@ -126,6 +126,14 @@ class Written:
             return _spliced(self.text, _end(parts[at - 1]), _end(parts[at]), "")
         after = _start(parts[1]) if len(parts) > 1 else _end(parts[0])
         return _spliced(self.text, _start(parts[0]), after, "")
+
+    def without(self, *names: str) -> str | None:
+        """The statement without several keywords; None where it has none of them."""
+        changed = self
+        for name in names:
+            if (text := changed.without_keyword(name)) is not None:
+                changed = replace(changed, text=text)
+        return changed.text if changed is not self else None
 
     def _joint(self) -> str:
         """What stands between two arguments: a line break where each has a line of its own."""

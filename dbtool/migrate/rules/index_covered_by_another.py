@@ -73,8 +73,8 @@ def _covers(better: Served, index: Served) -> bool:
 def _finding(place: Place, index: Served, better: Served) -> Finding:
     same = better.same_as(index)
     code = None
-    if place.written is not None:
-        code = place.written.without_keyword("index" if index.kind == "index" else "unique")
+    if index.flagged and place.written is not None:
+        code = place.written.without(*index.keywords)
     reason = "has the same columns" if same else "begins with the same columns"
     return Finding(
         rule=NAME,

@@ -57,9 +57,8 @@ def check(declared: Declared) -> Iterator[Finding]:
 
 def _finding(index: Served, place: Place) -> Finding:
     code = None
-    if place.written is not None and len(index.columns) == 1:
-        keyword = "unique" if place.written.argument("unique") is not None else "index"
-        code = place.written.without_keyword(keyword)
+    if place.written is not None and index.flagged:
+        code = place.written.without(*index.keywords)
     return Finding(
         rule=NAME,
         severity=Severity.WARNING,
