@@ -31,7 +31,7 @@ def compare(said: Comparison, pair: Pair) -> None:
             continue
         if item is None or said.scope.wants_part("column", pair.table, name, item):
             _Column(said, pair, item, column, other).tell()
-    for name in live.keys() - models.keys():
+    for name in (each for each in live if each not in models):
         if said.scope.wants_part("column", pair.table, name, None):
             code = said.code()
             text = f"column {pair.shown}.{name} is in the database, not in the models"
