@@ -10,8 +10,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,8 +36,23 @@ MAJOR = int(os.environ.get("DBTOOL_TEST_PG", "18"))
 _INSTALLED = Path(sys.executable).parent
 _KEPT = ("PATH", "LANG", "TMPDIR", "DBTOOL_PG_BIN", "LD_LIBRARY_PATH")
 _TIME_LIMIT = 60.0
+_MEMORY = Path("/dev/shm")
+_MEMORY_NEEDED = 8 << 30
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "_DBTOOL_COMPLETE")
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep servers, projects and databases in memory where there is room: disks are slow."""
+    if hasattr(config, "workerinput") or "TMPDIR" in os.environ:
+        return
+    with suppress(OSError):
+        if shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED:
+            directory = tempfile.mkdtemp(prefix="dbtool-tests-", dir=_MEMORY)
+            config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+            # Accounts that run servers for root must pass.
+            Path(directory).chmod(0o1777)
+            os.environ["TMPDIR"] = tempfile.tempdir = directory
 
 
 def pytest_sessionstart() -> None:

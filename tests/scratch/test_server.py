@@ -284,7 +284,7 @@ def test_programs_below_a_closed_home_are_copied_once(
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     for part in (package.name, f"{WHEEL}.libs"):
-        subprocess.run(["cp", "-rl", package.with_name(part), home / part], check=True)
+        subprocess.run(["cp", "-r", package.with_name(part), home / part], check=True)
     monkeypatch.setenv("DBTOOL_PG_BIN", str(home / package.name / "pginstall" / "bin"))
     with throwaway(18) as server:
         assert server.binaries.directory.is_relative_to(open_cache)
