@@ -243,14 +243,20 @@ def _with_revision(call: "Call", report: "Report", advice: "Advice", wishes: Wis
     """The report once the revision is written, where that was asked for."""
     if not wishes.revision:
         return report
-    if not advice.proposals:
-        return replace(report, notes=(*report.notes, "no revision: there is no index to create"))
+    from dbtool.explain.advice.result import Proof
+
+    proven = [each for each in advice.proposals if each.proof is not Proof.NONE]
+    if not proven:
+        why = "there is no index to create"
+        if advice.proposals:
+            why = "nobody's planner has seen the index; dbtool revision begins an empty one"
+        return replace(report, notes=(*report.notes, f"no revision: {why}"))
     from dbtool.cli.migrate import opened
     from dbtool.migrate.handed import write
 
-    names = ", ".join(each.name for each in advice.proposals)
-    upgrade = [line for each in advice.proposals for line in each.upgrade]
-    downgrade = [line for each in reversed(advice.proposals) for line in each.downgrade]
+    names = ", ".join(each.name for each in proven)
+    upgrade = [line for each in proven for line in each.upgrade]
+    downgrade = [line for each in reversed(proven) for line in each.downgrade]
     with reserved():
         created = write(opened(call, offline=True), f"add {names}", upgrade, downgrade)
     said = f"written: {created.file}; put the lines of the models into the models too"

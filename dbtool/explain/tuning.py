@@ -47,7 +47,7 @@ def check(target: Target, wanted: Sequence[tuple[str, str]]) -> None:
                     hint=f"Did you mean {' or '.join(close)}?" if close else "",
                 )
             if row is not None:
-                _check(name, row["category"], row["context"])
+                _check(row["name"], row["category"], row["context"])
             try:
                 connection.fetchval("SELECT pg_catalog.set_config($1, $2, true)", name, value)
             except PostgresError as error:

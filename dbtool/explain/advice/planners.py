@@ -17,7 +17,7 @@ from dbtool.explain.advice.candidate import Candidate
 from dbtool.explain.advice.planner import Asked, Planner
 from dbtool.explain.advice.replica import replica
 from dbtool.explain.advice.tables import Known
-from dbtool.explain.failures import tell
+from dbtool.explain.failures import Sent, tell
 from dbtool.explain.session import RefusedByServerError
 from dbtool.guard import Standing
 from dbtool.ports import Progress, Silent
@@ -47,6 +47,8 @@ class Place:
             yield connection
         except RefusedByServerError as refused:
             raise await tell(refused.error, refused.sent, connection) from refused.error
+        except PostgresError as error:
+            raise await tell(error, Sent("", 1, 0, SECONDS), connection) from error
         except (OSError, InterfaceError) as error:
             raise ConnectError("the connection was lost", detail=str(error)) from error
         finally:
