@@ -41,6 +41,8 @@ _CARELESS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "log_checkpoints": "off",
+    # What a killed server leaves goes with its directory.
+    "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
