@@ -137,9 +137,10 @@ def ordinary(tmp_path: Path) -> Path:
 )
 def test_small_commands_load_nothing_heavy(ordinary: Path, migrated: Target, words: str) -> None:
     """They read the settings, and speak to the server, without a library that costs as much."""
-    names = loaded(ordinary, *words.split(), env={"DATABASE_URL": migrated.sqlalchemy_url()})
+    names = modules(ordinary, *words.split(), env={"DATABASE_URL": migrated.sqlalchemy_url()})
     assert names & HEAVY <= {"asyncio", "asyncpg"}
     assert ("asyncpg" in names) is (words not in ("heads", "history"))
+    assert names.isdisjoint({"dbtool.health.doctor.relations", "dbtool.health.top"})
 
 
 def test_doubtful_settings_are_left_to_pydantic(ordinary: Path) -> None:

@@ -8,7 +8,7 @@ from dbtool.finding import Finding, Unknown, rule_name
 from dbtool.health.doctor.baseline import Known, known_lines
 from dbtool.health.doctor.concern import Hygiene, together
 from dbtool.health.doctor.examined import Examined
-from dbtool.health.rules import DOCTOR
+from dbtool.health.doctor.rules import DOCTOR
 from dbtool.report import Report, counted
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from dbtool.finding import Unknown, judge
+from dbtool.finding import Rule, Unknown, judge
 from dbtool.health.profile import Profile, Work
-from dbtool.health.rules import TOP
+from dbtool.health.rules import statement_dominates, statement_spills
 from dbtool.health.statements import Access, Statement, explanation
 from dbtool.health.top import Top, Window
 from dbtool.health.wording import service, size
@@ -19,6 +19,9 @@ from dbtool.report import (
     listed,
     percent,
 )
+
+TOP: tuple[Rule[Top], ...] = (statement_dominates, statement_spills)
+"""What `top` judges."""
 
 WORK_SHOWN = 8
 _INSTALL = (

@@ -15,7 +15,7 @@ from dbtool.health.doctor import baseline
 from dbtool.health.doctor.examined import Examined, read
 from dbtool.health.doctor.grants import needs
 from dbtool.health.doctor.instance import Counts, Pin, Roles
-from dbtool.health.rules import DOCTOR
+from dbtool.health.doctor.rules import DOCTOR
 from dbtool.health.view_doctor import choose, doctor_report, judged
 from dbtool.render.screen import Screen
 from dbtool.render.terminal import render

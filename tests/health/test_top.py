@@ -9,10 +9,9 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.health.rules import TOP
 from dbtool.health.statements import Cost, Counters, spent
 from dbtool.health.top import Top, Wish, read
-from dbtool.health.view_top import top_report
+from dbtool.health.view_top import TOP, top_report
 from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
 from tests.conftest import Dbtool
