@@ -38,6 +38,8 @@ def check(analysis: Analysis) -> Iterator[Finding]:
         sorts = [_sort(analysis, each) for each in analysis.inputs(node)]
         if len(sorts) != 2 or None in sorts:
             continue
+        if all(_of_cte(analysis, each) for each in sorts if each):
+            continue
         time = sum(analysis.times.of(each).wall_ms for each in sorts if each)
         share = time / analysis.times.total_ms if analysis.times.total_ms else 0.0
         if share >= LEAST_SHARE and time >= LEAST_TIME:
@@ -49,6 +51,11 @@ def _sort(analysis: Analysis, node: Node) -> Node | None:
     if node.kind == "Materialize" and node.children:
         node = analysis.plan.node(node.children[0])
     return node if node.kind in _SORTS else None
+
+
+def _of_cte(analysis: Analysis, sort: Node) -> bool:
+    """Whether it sorts rows of a WITH query, which no index can deliver in order."""
+    return [analysis.plan.node(each).kind for each in sort.children] == ["CTE Scan"]
 
 
 def _finding(node: Node, time: float, share: float) -> Finding:
