@@ -110,6 +110,10 @@ def _run(project: Project, trips: Trips, progress: Progress, server: Server) -> 
         try:
             with quiet_alembic(), _Trips(scratch, progress) as run:
                 run.go(trips)
+        except DbtoolError as error:
+            lines = error.detail.splitlines()
+            error.detail = "\n".join(each for each in lines if f"/{name} stands at" not in each)
+            raise
         finally:
             server.drop_database(name)
         if run.failed is not None or not trips.unfinished:
@@ -125,6 +129,7 @@ class _Trips(Runner):
     def go(self, trips: Trips) -> None:
         """Try what was not tried yet, as far as this run comes."""
         record = Record()
+        trips.stopped = lambda: bool(self.interruption)
 
         def work(
             loaded: Loaded, heads: tuple[str, ...], context: MigrationContext

@@ -46,6 +46,7 @@ class Trips:
     fill: Fill | None = None
     order: tuple[str, ...] = ()
     tell: Callable[[int, int], None] = lambda _done, _all: None
+    stopped: Callable[[], bool] = lambda: False
 
 
 class ThereAndBack:
@@ -105,7 +106,7 @@ class ThereAndBack:
         begun, before = time.perf_counter(), self._before
         assert before is not None
         up = self._before = self._read()
-        attempt = _Attempt(script, self._named, planned, self.driver, self._read, self.trips.fill)
+        attempt = _Attempt(script, self._named, planned, self.driver, self._read, self.trips)
         trip, is_known = attempt.run(self.context, before, up)
         key = (self.table.shown, script.revision)
         self.trips.found[key] = replace(trip, seconds=time.perf_counter() - begun)
@@ -123,11 +124,12 @@ class _Attempt:
         planned: Step,
         driver: DBAPIConnection,
         read: stop.Reader,
-        fill: Fill | None,
+        trips: Trips,
     ) -> None:
         self.script = script
         self.read = read
-        self.fill = fill
+        self.fill = trips.fill
+        self.stopped = trips.stopped
         self.named = named
         self.driver = driver
         self.trip = Trip(planned.revision, planned.message, planned.file, planned.version_table)
@@ -184,6 +186,8 @@ class _Attempt:
             function(**self.named)
             stop.execute(self.driver, _CHECK)
         except Exception as error:
+            if self.stopped():
+                raise
             said, evidence, line = told(error, Path(self.trip.file))
             refused = isinstance(error, NotImplementedError)
             refused = refused or is_refusal(error, Path(self.trip.file))
