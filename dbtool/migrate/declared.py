@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapper, RelationshipProperty
 from dbtool.finding import Fix, Location
 from dbtool.metadata import Models
 from dbtool.migrate.model_indexes import Served
-from dbtool.migrate.written import Written, dedented, last_name
+from dbtool.migrate.written import Written, dedented, laid_out, last_name
 
 _INSTALLED = {"site-packages", "dist-packages"}
 
@@ -41,7 +41,7 @@ class Place:
 
     def fix(self, code: str | None, label: str = "") -> Fix | None:
         """The corrected statement, where there is one to correct."""
-        return Fix("python", code, label) if code else None
+        return Fix("python", laid_out(code), label) if code else None
 
 
 @dataclass(frozen=True, slots=True)

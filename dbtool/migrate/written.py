@@ -10,6 +10,7 @@ _MAKERS = frozenset({"Column", "mapped_column", "Field", "relationship", "Relati
 """The calls that declare a column or a relationship, by the last part of their name."""
 
 
+_WIDTH = 100
 _NO_TYPES = frozenset({"ForeignKey", "Identity", "Sequence", "Computed", "FetchedValue"})
 """What may stand among the arguments of a column beside its name and type."""
 
@@ -193,6 +194,21 @@ def last_name(node: ast.AST) -> str:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""
+
+
+def laid_out(text: str) -> str:
+    """A statement whose call has too long a line, with its arguments on lines of their own."""
+    written = Written("", 0, text)
+    call = written.call
+    if call is None or max(map(len, text.split("\n"))) <= _WIDTH:
+        return text
+    parts = [written.source(each) for each in (*call.args, *call.keywords)]
+    line = text.split("\n")[call.lineno - 1]
+    indent = " " * (len(line) - len(line.lstrip()))
+    body = f"{indent}    {', '.join(parts)}\n"
+    if len(body) > _WIDTH + 1 or "\n" in body[:-1]:
+        body = "".join(f"{indent}    {each},\n" for each in parts)
+    return _spliced(text, _end(call.func), _end(call), f"(\n{body}{indent})")
 
 
 def dedented(lines: list[str]) -> str:

@@ -36,6 +36,7 @@ class Job(Base):
 ```
 """
 
+import ast
 from collections.abc import Iterator
 
 from sqlalchemy import Column, Table
@@ -69,7 +70,9 @@ def _finding(place: Place, value: object) -> Finding:
     kind, code = type(value).__name__, None
     if place.written is not None and (given := place.written.argument("default")) is not None:
         source = place.written.source(given)
-        code = place.written.replaced(given, f"lambda: {source}" if value else kind)
+        anew = source if isinstance(given, ast.List | ast.Dict | ast.Set) else f"{kind}({source})"
+        empty = not value and anew is source
+        code = place.written.replaced(given, kind if empty else f"lambda: {anew}")
     return Finding(
         rule=NAME,
         severity=Severity.WARNING,

@@ -4,9 +4,9 @@ Why: where deleting means setting `deleted_at`, a unique constraint goes on coun
 rows: the same name or address cannot be used again. Indexes carry rows that no query asks for. A
 partial index, with the condition every query has, is unique among the living and smaller.
 
-When: a table has a nullable deleted_at (deleted_on, removed_at, archived_at are left alone) or a
-boolean is_deleted, something of it that people choose is unique, and no index has a condition on
-the mark. Only a note: a name that must never come back is kept unique on purpose.
+When: a table has a nullable deleted_at or a boolean is_deleted, a name, slug, e-mail address or
+the like is unique, and no index has a condition on the mark. Only a note: a name that must never
+come back is kept unique on purpose.
 
 Bad:
 ```python
@@ -44,6 +44,7 @@ class Team(Base):
 ```
 """
 
+import re
 from collections.abc import Iterator
 
 from sqlalchemy import Column, Table, types
@@ -56,7 +57,8 @@ from dbtool.report import listed
 
 NAME = rule_name(__name__)
 _MARKS = frozenset({"deleted_at", "deleted_on", "is_deleted", "deleted"})
-_SECRETS = ("token", "hash", "key", "secret", "uuid", "external", "_id")
+_CHOSEN = re.compile(r"(.*_)?(name|slug|email|title|login|handle|label|phone|subdomain)")
+"""What people choose for a row, and will want to choose again."""
 
 
 def check(declared: Declared) -> Iterator[Finding]:
@@ -82,10 +84,7 @@ def _is_chosen(table: Table, index: Served, mark: Column[object]) -> bool:
         return False
     columns = [table.columns[name] for name in index.columns if name in table.columns]
     return any(
-        isinstance(real(each), types.String)
-        and not each.foreign_keys
-        and not any(word in each.name for word in _SECRETS)
-        for each in columns
+        isinstance(real(each), types.String) and _CHOSEN.fullmatch(each.name) for each in columns
     )
 
 
@@ -96,7 +95,7 @@ def _finding(place: Place, table: Table, mark: Column[object], unique: list[Serv
     names = ", ".join(f'"{each}"' for each in unique[0].columns)
     name = f"uq_{table.name}_{'_'.join(unique[0].columns)}_live"
     code = f'Index("{name}", {names}, unique=True, postgresql_where=text("{where}"))'
-    kept = [f"({', '.join(each.columns)})" for each in unique]
+    kept = [*dict.fromkeys(f"({', '.join(each.columns)})" for each in unique)]
     return Finding(
         rule=NAME,
         severity=Severity.NOTE,
