@@ -77,8 +77,7 @@ def nothing(proposal: "Proposal", command: str) -> Report:
         command=command,
         data=proposal,
         headline=f"no file written: {why}",
-        notes=tuple(_beside(proposal)),
-        next=() if proposal.omitted else ("dbtool revision -m MESSAGE writes an empty one",),
+        notes=(*_beside(proposal), "--allow-empty writes a file all the same"),
     )
 
 

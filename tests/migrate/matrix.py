@@ -80,6 +80,10 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         _NO_KEY.format("Column('id', Integer, primary_key=True)"),
         _NO_KEY.format("Column('id', Integer, primary_key=True, autoincrement=False)"),
     ),
+    "computed_from_another": (
+        "",
+        "Column('y', Integer, Computed('x + 1', persisted=True)), Column('x', Integer)",
+    ),
     "computed": (
         X + ", Column('y', Integer, Computed('x + 1', persisted=True))",
         X + ", Column('y', Integer, Computed('x + 2', persisted=True))",

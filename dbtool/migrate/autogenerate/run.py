@@ -176,7 +176,7 @@ class Autogenerate:
         alembic = by_alembic(one, loaded, at, context)
         more = [*foreign.changes(alembic, context)] if alembic is not None else []
         up += [each for each in more if each.code]
-        down = [Piece(f"undo: {e.title}", e.undo, e.imports) for e in reversed(more) if e.undo]
+        down = [Piece("", e.undo, e.imports) for e in reversed(more) if e.undo]
         down += [Piece("", each.operation, each.imports) for each in back.pieces if each.operation]
         down += [Piece("", piece.code) for _, piece in reversed(renamed)]
         if lost := [each.title for each in up if not each.undo]:

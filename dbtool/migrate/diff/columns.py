@@ -23,7 +23,8 @@ def compare(said: Comparison, pair: Pair) -> None:
     models = {each.name: each for each in pair.models.columns}
     live = {each.name: each for each in pair.database.columns}
     items = {each.name: each for each in pair.table.columns}
-    for name, column in models.items():
+    # What is generated stands on other columns: it comes after them, and goes before them.
+    for name, column in sorted(models.items(), key=lambda each: bool(each[1].generated)):
         item = items.get(name)
         other = live.get(name)
         mine = _key(said.models, pair, column)
@@ -31,7 +32,8 @@ def compare(said: Comparison, pair: Pair) -> None:
             continue
         if item is None or said.scope.wants_part("column", pair.table, name, item):
             _Column(said, pair, item, column, other).tell()
-    for name in (each for each in live if each not in models):
+    gone = [each for each in live if each not in models]
+    for name in sorted(gone, key=lambda each: not live[each].generated):
         if said.scope.wants_part("column", pair.table, name, None):
             code = said.code()
             text = f"column {pair.shown}.{name} is in the database, not in the models"
