@@ -218,7 +218,7 @@ class Schema:
         return Name(self.search_path[0] if self.search_path else "public", name.name)
 
     def _find(self, among: Mapping[Name, V], name: Name) -> V | None:
-        if name.schema:
+        if name.schema or not among:
             return among.get(name)
         for schema in self.search_path:
             if (found := among.get(Name(schema, name.name))) is not None:

@@ -46,8 +46,11 @@ def _storages(table: Table, state: State) -> tuple[Table, ...]:
 def _over_rows(
     made: Making, table: Table, constraint: Constraint, cause: Cause, state: State
 ) -> None:
-    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
-    for each in _storages(table, state) if constraint.valid else ():
+    alone = constraint.no_inherit and not table.partition_by
+    family = (table,) if alone and state.server < 18 else state.schema.family(table)
+    made.lock(Lock.ACCESS_EXCLUSIVE, *family)
+    storages = (table,) if alone else _storages(table, state)
+    for each in storages if constraint.valid else ():
         made.task(Work.SCAN, each, cause, str(constraint.expression or ""))
 
 
@@ -104,7 +107,9 @@ def _has_the_same(part: Table, whole: Table, constraint: Constraint, other: Tabl
 def _built(
     made: Making, table: Table, cause: Cause, state: State, key: Constraint | None = None
 ) -> None:
-    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    whole, *parts = state.schema.family(table)
+    made.lock(Lock.ACCESS_EXCLUSIVE, whole)
+    made.lock(Lock.ACCESS_EXCLUSIVE if state.server >= 18 else Lock.SHARE, *parts)
     for each in _storages(table, state):
         if each is table or key is None or not _has_its_share(each, key):
             made.task(Work.BUILD, each, cause)
@@ -149,6 +154,8 @@ def _nullable(made: Making, table: Table, columns: tuple[str, ...] | None, state
         made.lacks(Cause.PRIMARY_KEY_NULLABLE, table, fact)
         return
     open_columns = [name for name in columns if not not_null_proven(table, name)]
+    if open_columns:
+        made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
     for each in _storages(table, state) if open_columns else ():
         made.task(Work.SCAN, each, Cause.PRIMARY_KEY_NULLABLE, ", ".join(open_columns))
 

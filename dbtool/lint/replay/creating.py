@@ -52,6 +52,8 @@ def create(schema: Schema, action: act.CreateTable) -> None:
 
 def _of_no_rows(constraint: Constraint) -> Constraint:
     """NOT VALID says nothing where there are no rows yet."""
+    if constraint.valid == constraint.enforced:
+        return constraint
     return replace(constraint, valid=constraint.enforced)
 
 

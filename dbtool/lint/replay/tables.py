@@ -96,7 +96,8 @@ def add_index(schema: Schema, index: Index) -> str:
     if not index.name:
         taken = {*table.indexes, *table.constraints}
         index = replace(index, name=index_name(table.name.name, index, taken))
-    index = replace(index, table=table.name)
+    if index.table != table.name:
+        index = replace(index, table=table.name)
     store(schema, replace(table, indexes={**table.indexes, index.name: index}))
     schema.put(schema.index_owners, Name(table.name.schema, index.name), table.name)
     return index.name
