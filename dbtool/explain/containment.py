@@ -87,15 +87,21 @@ class Forest:
 
     def _place_init_plan(self, node: Node, mentions: dict[str, list[int]]) -> None:
         mentioned = (number for name in _produced(node) for number in mentions[name])
-        users = dict.fromkeys(self._user(node, number) for number in mentioned)
-        best = self._roomiest(node, [self.plan.node(number) for number in users if number])
+        numbers = dict.fromkeys(self._user(node, number) for number in mentioned)
+        users = [self.plan.node(number) for number in numbers if number]
+        best = self._roomiest(node, users)
         if best is None:
             level = list(self._level(node))
             # A Limit does no work: time left over in it is that of its own expressions,
             # which are the only ones that are never printed.
             limits = [each for each in level if each.kind == "Limit"]
             best = self._roomiest(node, limits) or self._roomiest(node, level)
-        self._put_whole(node, best.id if best else node.parent)
+        owner = self.plan.node(node.parent)
+        if best is None and users and owner not in users:
+            # Workers of its own were sent home at the end, in the time of the node that owns it.
+            self._split(node, [*users, owner])
+        else:
+            self._put_whole(node, best.id if best else owner.id)
 
     def _user(self, init_plan: Node, number: int) -> int:
         """The node that evaluates a mention, 0 if none did; the leader does so for workers."""
@@ -129,11 +135,15 @@ class Forest:
 
     def _room(self, node: Node) -> float:
         """Time of a node that nothing put inside it accounts for yet."""
-        room = node.time - self._time_inside[node.id]
+        room = self._left(node)
         if node.is_gather and node.children:
             child = gathered(self.plan, node)
             room += child.time - child.time / participants(node, child)
         return room
+
+    def _left(self, node: Node) -> float:
+        """The room of a node even if one process did all the work below it."""
+        return node.time - self._time_inside[node.id]
 
     def _place_cte(self, node: Node, scans: dict[str, list[int]]) -> None:
         owner = self.plan.node(node.parent)
@@ -154,12 +164,12 @@ class Forest:
             self._split(node, candidates)
 
     def _split(self, node: Node, candidates: list[Node]) -> None:
-        """Several scans pulled the CTE piece by piece: fill them in order of their room."""
-        candidates.sort(key=self._room, reverse=True)
+        """Several nodes ran it piece by piece: fill them in order of their room."""
+        candidates.sort(key=self._left, reverse=True)
         time_left, blocks_left = 1.0, list(self.blocks[node.id])
         for place, each in enumerate(candidates):
             last = place == len(candidates) - 1
-            room = max(self._room(each), 0.0) / node.time if node.time else 0.0
+            room = max(self._left(each), 0.0) / node.time if node.time else 0.0
             part = min(time_left, room)
             free = [max(room, 0) for room in self._room_for_blocks[each.id]]
             blocks = tuple(blocks_left) if last else tuple(map(min, blocks_left, free))
