@@ -7,6 +7,7 @@ from functools import partial
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 
+from dbtool.errors import UsageError
 from dbtool.guard import Action, Permission
 from dbtool.migrate.foresight import Foresight
 from dbtool.migrate.losses import Undone
@@ -86,10 +87,23 @@ def downgrading(revision: str, tag: str | None, progress: Progress) -> Command:
             progress.note(_choice(revision, heads))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"downgrade -1 from multiple heads")
-            return script._downgrade_revs(revision, heads)  # type: ignore[arg-type]
+            try:
+                return script._downgrade_revs(revision, heads)  # type: ignore[arg-type]
+            except AssertionError as error:
+                raise _undecided(revision, heads) from error
 
     options = {"destination_rev": revision, "tag": tag}
     return Command(("downgrade", *tagged(tag), "--", revision), steps, options)
+
+
+def _undecided(revision: str, heads: tuple[str, ...]) -> UsageError:
+    """Alembic asserts that a branch has one recorded revision."""
+    steps = revision.rpartition("@")[2]
+    return UsageError(
+        f'"{revision}" does not say from which of the recorded revisions',
+        detail="More than one of them, or none, is on that branch.",
+        hint=f"Give one of {listed([f'{each}@{steps}' for each in sorted(heads)])}.",
+    )
 
 
 def _choice(revision: str, heads: tuple[str, ...]) -> str:

@@ -58,7 +58,7 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
     step = scene.step
     if step is None:
         return _env_failed(error, server, scene)
-    name = f"revision {step.revision}" + (f" ({step.message})" if step.message else "")
+    name = _name(step)
     name = f"verify of {name}" if scene.verifying else name
     said = server.message if server else _said(error)
     place = _place(error, Path(step.file)) or _place(error, scene.env)
@@ -70,6 +70,16 @@ def explain(error: BaseException, scene: Scene) -> DbtoolError:
         detail="\n".join((*_evidence(server, place), state)),
         hint=_hint(server, scene) or missing_import(error),
     )
+
+
+def cancelled(scene: Scene) -> OperationError:
+    """A revision was ended from outside; where it stood does not matter."""
+    during = _name(scene.step) if scene.step else "env.py"
+    return OperationError(f"{during} failed: it was cancelled", detail=state_of(scene))
+
+
+def _name(step: Step) -> str:
+    return f"revision {step.revision}" + (f" ({step.message})" if step.message else "")
 
 
 def told(error: BaseException, file: Path) -> tuple[str, tuple[str, ...], int | None]:

@@ -23,7 +23,7 @@ from dbtool.errors import (
 )
 from dbtool.migrate import reach, state
 from dbtool.migrate.environment import Loaded, Project, load, run
-from dbtool.migrate.failure import Scene, explain, state_of
+from dbtool.migrate.failure import Scene, cancelled, explain, state_of
 from dbtool.migrate.glance import as_array
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
@@ -34,6 +34,7 @@ from dbtool.migrate.servererror import chain
 from dbtool.migrate.statements import Statements
 from dbtool.migrate.tally import Tally
 from dbtool.migrate.versions import as_text
+from dbtool.migrate.vigil import Cancelled
 from dbtool.ports import Progress
 from dbtool.report import duration
 
@@ -152,6 +153,8 @@ class Runner:
                 return self._interrupted(scene)
             if self.safety.vigil.reach.is_lost:
                 return _out_of_reach(scene)
+            if isinstance(error, Cancelled):
+                return self._ended_by_us(cancelled(scene)) or error
             if isinstance(error, DbtoolError):
                 return _with_state(error, scene)
             if isinstance(error, Exception | SystemExit):

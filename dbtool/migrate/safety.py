@@ -175,6 +175,7 @@ class Safety:
 
         A revision is recorded only while the lock is held.
         """
+        self._or_end(self.vigil.refuse_to_go_on)
         resume = self._resume
         if self._recording is not None and (way := self._recording.way(statement)):
             question = self._while_recording() if way != "INSERT" else ""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dbtool.errors import OperationError
 from dbtool.migrate.blockers import Waiting
 from dbtool.migrate.followers import Followers
 from dbtool.migrate.glance import PERIOD, Own, cancel, end, glance
@@ -15,6 +16,10 @@ from dbtool.migrate.watcher import Watcher
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
+
+
+class Cancelled(OperationError):
+    """A limit was reached, and the attempt was ended for it."""
 
 
 class Vigil:
@@ -50,6 +55,14 @@ class Vigil:
     def held_up_others(self) -> bool:
         """Whether it was cancelled because others waited behind it for too long."""
         return self._followers.cancelled
+
+    def refuse_to_go_on(self) -> None:
+        """Raise where this attempt was cancelled, whatever the team's code has made of that.
+
+        A savepoint takes a cancel back, and behind the locks of its transaction others wait on.
+        """
+        if self.waited_too_long or self.held_up_others:
+            raise Cancelled("the migration was cancelled")
 
     @property
     def blocks(self) -> str:

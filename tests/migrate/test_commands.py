@@ -403,6 +403,21 @@ def test_a_step_back_from_several_heads(run: Run, project: Small) -> None:
     assert "to aaaa00000001: 1 revision" in named.out
 
 
+def test_a_step_back_on_a_branch_with_several_heads(run: Run, project: Small) -> None:
+    """Alembic asserts that there is one; the recorded revisions to choose from are named."""
+    project.revision("cccc", "aaaa00000001", branch_labels=("both",))
+    for name in ("dddd", "eeee"):
+        project.revision(name, "cccc")
+    assert run("upgrade", "heads").code == 0
+    ran = run("downgrade", "both@-1", "--yes")
+    assert (ran.code, ran.err) == (
+        2,
+        'error: "both@-1" does not say from which of the recorded revisions\n'
+        "detail: More than one of them, or none, is on that branch.\n"
+        "hint: Give one of aaaa00000002@-1, dddd@-1, eeee@-1.\n",
+    )
+
+
 @pytest.mark.parametrize("count", [30, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_long_history(dbtool: Dbtool, tmp_path: Path, database: Target, count: int) -> None:
     """Many revisions up in one run and down in another, each recorded."""

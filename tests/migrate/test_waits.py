@@ -146,6 +146,41 @@ def test_readers_are_not_held_up(
     assert "(report, idle in transaction" in waited["blockers"][0]
 
 
+STUBBORN = """
+op.execute("ALTER TABLE quick ADD c int")
+for attempt in range(20):
+    try:
+        with op.get_bind().begin_nested():
+            op.execute("ALTER TABLE busy ADD c int")
+        break
+    except Exception:
+        pass
+"""
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["sync", "async"])
+def test_a_revision_that_tries_again_itself(
+    run: Run,
+    start: Start,
+    project: Small,
+    database: Target,
+    reader: Callable[[str], Reader],
+    env: str,
+) -> None:
+    """A savepoint of its own keeps nobody waiting: what the transaction holds is given up."""
+    project.env(env)
+    prepared(run, project, SEVERAL[0], STUBBORN)
+    reading = reader("SELECT count(*) FROM quick")
+    with reading.reading(), blocking(database, "SELECT count(*) FROM busy") as report:
+        upgrade = start(*LIMITS, "--json")
+        given_up_once(upgrade)
+        report.execute("COMMIT")
+        out, err = upgrade.communicate(timeout=60)
+    assert upgrade.returncode == 0, err
+    assert LEAST < reading.longest < LIMIT + MARGIN
+    assert json.loads(out)["data"]["waited"]["attempts"] > 1
+
+
 def test_the_waits_of_one_transaction_add_up(
     run: Run,
     start: Start,
