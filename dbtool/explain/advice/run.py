@@ -1,11 +1,11 @@
 """Find the indexes that statements lack, and let a planner decide which are worth it."""
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dbtool.explain.advice import measure, tables, unvalidated
+from dbtool.explain.advice import measure, referring, tables, unvalidated
 from dbtool.explain.advice.candidate import Candidate, name_of
 from dbtool.explain.advice.candidates import Option, propose, targets
 from dbtool.explain.advice.choose import LEAST_SAVED, Choice, choose
@@ -19,7 +19,7 @@ from dbtool.explain.advice.result import Advice, Gain, Proof, Proposal, Rejected
 from dbtool.explain.advice.tables import Known
 from dbtool.explain.advice.written import write
 from dbtool.explain.plan import Plan
-from dbtool.explain.session import guarded
+from dbtool.explain.session import RefusedByServerError, guarded
 from dbtool.report import counted
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ async def _advise(place: Place, asked: tuple[Asked, ...], *, built: bool) -> Adv
         if not adviser.options:
             return adviser.advice(None, "")
         async with AsyncExitStack() as stack:
-            shown = Shown(adviser.known, asked, adviser.names)
+            shown = Shown(adviser.known, adviser.asked, adviser.names)
             found, why = await planner(place, connection, shown, stack)
             if found is None:
                 return adviser.advice(None, "", why)
             place.progress.step(f"trying {counted(len(adviser.options), 'choice')} of indexes")
-            choice = await choose(found, asked, adviser.options, adviser.known)
+            choice = await choose(found, adviser.asked, adviser.options, adviser.known)
             advice = adviser.advice(choice, found.told, adviser.doubts(choice, found))
         if not (built and choice.chosen):
             return advice
@@ -85,14 +85,24 @@ async def _measured(
 
 
 async def look(connection: "Connection", asked: Sequence[Asked]) -> "Adviser":
-    """Plan the statements as they are, and find what could be tried."""
-    plans = []
-    for each in asked:
-        async with guarded(connection, SECONDS) as session:
-            plans.append(await each.plan(session))
+    """Plan the statements as they are, and what they set off, and find what could be tried."""
+    plans = [await _plan(connection, each) for each in asked]
+    async with guarded(connection, SECONDS):
+        searches = await referring.searches(connection, asked, plans)
+    besides = []
+    for each in searches:
+        # Triggers run with the rights of the table's owner, which this role may lack.
+        with suppress(RefusedByServerError):
+            plans.append(await _plan(connection, each))
+            besides.append(each)
     async with guarded(connection, SECONDS):
         known = await tables.read(connection, tables.tables_of(plans))
-    return Adviser(tuple(asked), tuple(plans), known)
+    return Adviser((*asked, *besides), tuple(plans), known)
+
+
+async def _plan(connection: "Connection", asked: Asked) -> Plan:
+    async with guarded(connection, SECONDS) as session:
+        return await asked.plan(session)
 
 
 class Adviser:

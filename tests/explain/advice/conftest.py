@@ -34,6 +34,11 @@ CREATE TABLE event (id int, at date, k int) PARTITION BY RANGE (at);
 CREATE TABLE event_1 PARTITION OF event FOR VALUES FROM ('2024-01-01') TO ('2024-07-01');
 CREATE TABLE event_2 PARTITION OF event FOR VALUES FROM ('2024-07-01') TO ('2025-01-01');
 INSERT INTO event SELECT g, date '2024-01-01' + g % 360, g % 3000 FROM generate_series(1, 30000) g;
+CREATE TABLE invoice AS
+SELECT g AS id, g % 8000 + 1 AS customer_id, repeat('x', 40) AS said
+FROM generate_series(1, 12000) g;
+ALTER TABLE customer ADD PRIMARY KEY USING INDEX pk_customer;
+ALTER TABLE invoice ADD FOREIGN KEY (customer_id) REFERENCES customer;
 CREATE TABLE tiny AS SELECT g AS id FROM generate_series(1, 500) g;
 ANALYZE
 """
