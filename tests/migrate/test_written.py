@@ -71,7 +71,7 @@ def test_a_long_line_is_broken() -> None:
     """As formatters break it; a short statement stays as it is."""
     assert laid_out("a = Column()") == "a = Column()"
     assert laid_out(LONG) == (
-        "owner_id: Mapped[int | None] = mapped_column(\n"
+        "account_owner_id: Mapped[int | None] = mapped_column(\n"
         "    ForeignKey('users.id', ondelete='SET NULL'), index=True\n"
         ")"
     )
