@@ -1,7 +1,10 @@
 """A statement reads or rewrites a table while others wait, and its text does not show it.
 
 Why: a DO block or a function runs whatever it likes, under locks that last until the transaction
-ends. Only running it tells: `--measure` does, in a throwaway server. Unmeasured it is unknown.
+ends. Statements that are written out in a block are judged as if they stood alone, those in a
+branch, a loop or under a handler without proof. Of what EXECUTE puts together, of other languages
+and of functions only running them tells: `--measure` does, in a throwaway server. Unmeasured it is
+unknown.
 
 When: the statement was run, and a table was read whole, written anew or indexed under a lock that
 keeps others from writing to it. All versions.
