@@ -110,7 +110,7 @@ def line(process: "subprocess.Popen[str]") -> str:
 
 def finish(process: "subprocess.Popen[str]", typed: str = "") -> str:
     """What a process prints until it ends well."""
-    out, err = process.communicate(typed, timeout=30)
+    out, err = process.communicate(typed, timeout=60)
     assert process.returncode == 0, err
     return out
 

@@ -311,7 +311,7 @@ def test_interrupted(sample: Sample, number: signal.Signals) -> None:
         assert running.stderr is not None
         assert running.stderr.readline() == "info: waiting\n"
         running.send_signal(number)
-        out, err = running.communicate(timeout=20)
+        out, err = running.communicate(timeout=60)
     assert (running.returncode, out, err) == (130, "", "error: interrupted\n")
 
 

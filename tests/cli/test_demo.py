@@ -97,7 +97,7 @@ def test_interrupted(empty: Path) -> None:
             if line.startswith("dbtool seed"):
                 process.send_signal(signal.SIGINT)
                 break
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "error: interrupted\n" in said
     assert list(empty.iterdir()) == []

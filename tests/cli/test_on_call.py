@@ -119,7 +119,7 @@ def test_watching_is_one_connection_and_one_line_for_each_look(database: Target)
     assert process.stdout is not None
     looks = [json.loads(process.stdout.readline()) for _ in range(3)]
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
     groups = [each for look in looks for each in look["data"]["pool"]["groups"]]

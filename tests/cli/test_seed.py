@@ -254,7 +254,7 @@ def test_interrupt(project: Path, migrated: Target, number: signal.Signals) -> N
     assert running.stderr is not None
     assert running.stderr.readline().startswith("loading 5,")
     running.send_signal(number)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, "")
     assert err == (
         "error: interrupted\ndetail: The transaction is rolled back: no row was loaded.\n"

@@ -340,7 +340,7 @@ def test_an_interrupt_cancels_on_the_server(
     fleet = started(project, database)
     assert eventually(lambda: len(sleeping(database)) == 3, 20)
     os.killpg(fleet.pid, signal.SIGINT)
-    _, err = fleet.communicate(timeout=30)
+    _, err = fleet.communicate(timeout=60)
     assert fleet.returncode == 130
     assert "0 targets ended well, 3 were cancelled or had failed, 3 had not begun." in err
     assert sleeping(database) == []
@@ -361,7 +361,7 @@ def test_an_interrupt_while_the_workers_start(
     fleet = started(project, database)
     assert eventually(lambda: len(workers(fleet)) == 3, 20)
     os.kill(fleet.pid, signal.SIGINT)
-    _, err = fleet.communicate(timeout=30)
+    _, err = fleet.communicate(timeout=60)
     assert fleet.returncode == 130
     assert err.splitlines()[0] == "error: interrupted"
     assert recorded(database) == {}

@@ -78,7 +78,7 @@ def test_interrupted_revision(
         assert eventually(sleeping, 20), process.communicate(timeout=5)
         begun = time.monotonic()
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
         assert time.monotonic() - begun < 5
         assert not sleeping()
     assert process.returncode == 130, err
@@ -111,6 +111,6 @@ def test_nothing_is_left_behind(project: Small, database: Target) -> None:
     with SyncConnection(database.with_database("postgres")) as connection:
         assert eventually(lambda: bool(connection.fetchval(SLEEPING, database.database)), 20)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         count = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1"
         assert eventually(lambda: connection.fetchval(count, database.database) == 0)

@@ -177,7 +177,7 @@ def test_an_interrupted_start_leaves_nothing(temporary: Path, delay: float) -> N
     line(owner)
     time.sleep(delay)
     os.killpg(owner.pid, signal.SIGINT)
-    _, err = owner.communicate(timeout=10)
+    _, err = owner.communicate(timeout=60)
     assert err.rstrip().endswith("KeyboardInterrupt")
     assert eventually(lambda: not using(temporary))
     assert list(temporary.iterdir()) == []

@@ -148,7 +148,7 @@ def test_interrupt_through_a_pooler(project: Path, migrated: Target) -> None:
         assert running.stderr is not None
         assert "oading" in running.stderr.readline()
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=30)
+        out, err = running.communicate(timeout=60)
         assert (running.returncode, out) == (130, "")
         assert "The transaction is rolled back: no row was loaded." in err
         with SyncConnection(pooler.target) as session:
@@ -167,7 +167,7 @@ def test_a_second_run_is_told_of_the_first(dbtool: Dbtool, project: Path, migrat
         assert "oading" in first.stderr.readline()
         second = dbtool("seed", "--rows", "10", "--url", url, cwd=project)
         first.send_signal(signal.SIGINT)
-        first.communicate(timeout=30)
+        first.communicate(timeout=60)
     assert (second.code, first.returncode) == (5, 130)
     assert "error: another dbtool seed is filling this database\n" in second.err
     assert users(migrated) == 0
