@@ -103,7 +103,7 @@ def _untried(result: RoundTrip) -> tuple[Unknown, ...]:
         Unknown(
             rule=_NAME,
             reason=f"{trip.revision} was not tried with rows: {_why(trip)}",
-            decide="dbtool seed in a development database, and the same round trip there",
+            decide="upgrade and downgrade in a development database that has rows",
             location=trip.location,
         )
         for trip in result.revisions

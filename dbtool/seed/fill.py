@@ -33,7 +33,7 @@ def fill(found: Catalog, tables: Collection[str]) -> tuple[Filling, ...]:
     adapter = Adapter(found)
     live = tuple(adapter.table(each, _named(each)) for each in wanted.values())
     planned = build(Found(live, {}), Request(rows=_ROWS))
-    filled = [Filling(each.table.shown, sql=_insert(each)) for each in planned.loads]
+    filled = [_filling(each) for each in planned.loads]
     skipped = [Filling(each.name, skipped=each.reason) for each in planned.plan.skipped]
     return (*filled, *skipped)
 
@@ -55,14 +55,14 @@ def _named(table: Table) -> Named:
     return Named(asked, Name(table.schema, table.name), f"{table.schema}.{table.name}")
 
 
-def _insert(load: Load) -> str:
+def _filling(load: Load) -> Filling:
     """One statement with every value as text, which the server reads as the column's type."""
     columns = ", ".join(map(quoted, load.population.generators))
     rows = ",\n".join(f"({', '.join(map(_literal, each))})" for each in _rows(load))
-    if not rows:
-        return ""
+    if not rows or not columns:
+        return Filling(load.table.shown, skipped="it has no column to put a value into")
     into = f"INSERT INTO {load.table.name} ({columns}) OVERRIDING SYSTEM VALUE"
-    return f"{into} VALUES\n{rows}\nON CONFLICT DO NOTHING"
+    return Filling(load.table.shown, f"{into} VALUES\n{rows}\nON CONFLICT DO NOTHING")
 
 
 def _rows(load: Load) -> Iterator[list[str]]:
