@@ -5,7 +5,8 @@ import pytest
 from dbtool.migrate.written import Written, laid_out
 
 LONG = (
-    "owner_id: Mapped[int | None] = mapped_column(ForeignKey('users.id', ondelete='SET NULL'), i=1)"
+    "account_owner_id: Mapped[int | None] = mapped_column("
+    "ForeignKey('users.id', ondelete='SET NULL'), index=True)"
 )
 KEYWORDS = [
     ("id: Mapped[int] = mapped_column()", "id: Mapped[int] = mapped_column(index=True)"),
