@@ -142,7 +142,8 @@ class Report:
     `headline` answers the command's question in one line. `data` is the family's own
     frozen dataclass and the whole of what `--json` prints besides the findings.
     `judged` says that rules ran, so that a clean result is worth a closing line. `below` are
-    sections that come after the findings. `metrics` are for monitoring alone.
+    sections that come after the findings. `metrics` are for monitoring alone, and `raw` is what
+    a server printed, as it is.
 
     Headlines, titles, findings and notes begin in lower case, unless with a name, and have no
     full stop, as PostgreSQL's messages do; the detail and hint of an error are sentences.
@@ -159,6 +160,7 @@ class Report:
     judged: bool = False
     below: tuple[Section, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    raw: str = ""
 
 
 def facts(named: Iterable[tuple[str, str]], title: str = "") -> Table:

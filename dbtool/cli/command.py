@@ -143,8 +143,13 @@ def _execute(call: Call, body: Body, own: dict[str, Any], unwanted: list[str]) -
         return _failed(call, error)
 
 
+_PRINTS_RAW = "explain"
+
+
 def _refuse(call: Call, unwanted: list[str]) -> None:
     """Options before the command that it does not take are a mistake, not a wish."""
+    if call.options.wanted is output.Format.RAW and call.command != _PRINTS_RAW:
+        raise UsageError(f'"dbtool {call.command}" has no raw output')
     if unwanted:
         raise UsageError(
             f'"dbtool {call.command}" takes no {" and no ".join(unwanted)}',

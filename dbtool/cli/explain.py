@@ -150,6 +150,7 @@ def explain(
 
     It runs in a read-only transaction with time limits that is always rolled back; statements
     that write are refused without --allow-writes. Several statements are explained in order.
+    --format raw prints what the server printed.
     """
     sources = {
         "a statement": sql,

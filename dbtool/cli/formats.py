@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dbtool.cli import output
 from dbtool.cli.output import Format
+from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.report import Report
@@ -54,8 +55,18 @@ def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
             from dbtool.render.prometheus import render as as_prometheus
 
             return as_prometheus(report)
-        case Format.TERMINAL:
-            return _for_people(report, to_file=to_file)
+        case Format.TERMINAL | Format.RAW:
+            people = wanted is Format.TERMINAL
+            return _for_people(report, to_file=to_file) if people else _as_printed(report)
+
+
+def _as_printed(report: "Report") -> str:
+    if not report.raw:
+        raise UsageError(
+            "there is nothing here that a server printed",
+            hint="--format raw is for explain with a statement; a saved plan is its own file.",
+        )
+    return report.raw.rstrip("\n") + "\n"
 
 
 def _as_page(report: "Report", wanted: Format) -> str:

@@ -26,6 +26,7 @@ class Format(StrEnum):
     JUNIT = "junit"
     NAGIOS = "nagios"
     PROMETHEUS = "prometheus"
+    RAW = "raw"
 
 
 class ReaderGone(Exception):

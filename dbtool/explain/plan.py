@@ -171,7 +171,10 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan and what was printed around it; `nodes[0]` is its root."""
+    """A plan and what was printed around it; `nodes[0]` is its root.
+
+    `raw` is the server's own output, where it was asked and not read from a file.
+    """
 
     nodes: tuple[Node, ...]
     planning_ms: float | None = None
@@ -179,6 +182,7 @@ class Plan:
     triggers: tuple[Trigger, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     props: Mapping[str, Value] = field(default_factory=dict)
+    raw: str = field(default="", repr=False, compare=False, metadata={"json": False})
 
     @property
     def root(self) -> Node:

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -97,7 +97,8 @@ class Session:
     async def _explain(self, prefix: str, statement: str, line: int) -> Plan:
         """Statements travel one at a time in the extended protocol, which takes no second."""
         sent = Sent(statement, line, len(prefix), self.seconds)
-        return build(loads(str(await self._send(prefix + statement, sent)))[0])
+        answer = str(await self._send(prefix + statement, sent))
+        return replace(build(loads(answer)[0]), raw=answer)
 
     async def _send(self, text: str, sent: Sent) -> object:
         answer = self.connection.fetchval(text, timeout=self.seconds + GRACE)

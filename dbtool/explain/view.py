@@ -35,6 +35,7 @@ def report(explained: Explained, command: str = "explain") -> Report:
         notes=(*explained.notes, *_spread(statements)),
         next=_next(statements),
         judged=any(each.times for each in statements),
+        raw="\n".join(each.plan.raw for each in statements if each.plan.raw),
     )
 
 

@@ -45,6 +45,9 @@ def render(report: Report) -> str:
     parts += [_unknown(unknown) for unknown in report.unknowns]
     parts += [_section(section) for section in report.below]
     parts += [f"<p class=muted>{_text(note)}</p>" for note in report.notes]
+    if report.raw:
+        summary = "<summary>as the server printed it</summary>"
+        parts.append(f"<details>{summary}{_code(report.raw)}</details>")
     if report.next:
         parts.append(f"<h2>next</h2>{_code(chr(10).join(report.next))}")
     if line := count_line(report):

@@ -1,5 +1,6 @@
 """Every form in which somebody has a statement, and every source of its values."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -311,3 +312,19 @@ def test_inputs_of_the_command(open_shop: Target, module: Path, dbtool: Callable
         "error: give one of a statement, -f, --python, --queryid, --activity and --from-plan,"
         " not several",
     )
+
+
+def test_raw_is_what_the_server_printed(
+    dbtool: Callable[..., Ran], open_shop: Target, tmp_path: Path
+) -> None:
+    """As it is, so that another tool can read it; other commands have nothing of the kind."""
+    url = {"DATABASE_URL": open_shop.sqlalchemy_url()}
+    ran = dbtool("explain", "SELECT 1", "--format", "raw", env=url)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)[0]["Plan"]["Node Type"] == "Result"
+    saved = tmp_path / "plan.json"
+    saved.write_text(ran.out)
+    again = dbtool("explain", "--from-plan", str(saved), "--format", "raw")
+    assert (again.code, again.out) == (2, "")
+    other = dbtool("rules", "--format", "raw")
+    assert (other.code, other.err) == (2, 'error: "dbtool rules" has no raw output\n')
