@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from dbtool.explain.advice.candidate import Candidate
 from dbtool.explain.advice.planner import Asked, Planned, with_used
 from dbtool.explain.advice.tables import Known
-from dbtool.explain.session import guarded
+from dbtool.explain.session import RefusedByServerError, guarded
 from dbtool.guard import Standing
 from dbtool.sql.text import quoted
 
@@ -56,19 +56,27 @@ class Hypothetical:
         settings: Sequence[tuple[str, str]] = (),
     ) -> Planned:
         """Plan in a transaction of its own, so that no lock is kept between two plans."""
-        async with guarded(self._connection, self._seconds, settings=settings) as session:
-            await self._connection.execute(f"SELECT {self._schema}.hypopg_reset()")
-            holders: dict[str, Candidate] = {}
-            for candidate in indexes:
-                for statement in self._statements(candidate):
-                    name = await self._connection.fetchval(
-                        f"SELECT indexname FROM {self._schema}.hypopg_create_index($1)", statement
-                    )
-                    holders[str(name)] = candidate
-            plan = await asked.plan(session)
-            await self._connection.execute(f"SELECT {self._schema}.hypopg_reset()")
+        reset = f"SELECT {self._schema}.hypopg_reset()"
+        holders: dict[str, Candidate] = {}
+        try:
+            async with guarded(self._connection, self._seconds, settings=settings) as session:
+                await self._connection.execute(reset)
+                for candidate in indexes:
+                    for statement in self._statements(candidate):
+                        holders[await self._pretend(statement)] = candidate
+                plan = await asked.plan(session)
+                await self._connection.execute(reset)
+        except RefusedByServerError:
+            # What is pretended outlives the transaction, and behind a pooler this session.
+            await self._connection.execute(reset)
+            raise
         names = {name: self.names.get(each, name) for name, each in holders.items()}
         return with_used(plan, holders, names)
+
+    async def _pretend(self, statement: str) -> str:
+        """Have an index pretended; its name."""
+        create = f"SELECT indexname FROM {self._schema}.hypopg_create_index($1)"
+        return str(await self._connection.fetchval(create, statement))
 
     def _statements(self, candidate: Candidate) -> list[str]:
         """A partitioned table has no pages: each of its parts is given an index of its own."""

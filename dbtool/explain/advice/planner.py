@@ -11,13 +11,17 @@ from dbtool.explain.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A statement to be planned; `parameters` are placeholders that have no value."""
+    """A statement to be planned; `parameters` are placeholders that have no value.
+
+    `weight` is how often it runs; `caused` tells that another statement sets it off.
+    """
 
     text: str
     line: int = 1
     parameters: int = 0
     weight: float = 1.0
     name: str = ""
+    caused: bool = False
 
     async def plan(self, session: Session) -> Plan:
         """Its plan in a transaction of whatever server."""

@@ -53,4 +53,4 @@ def _search(schema: str, table: str, columns: Sequence[str], rows: float) -> Ask
     )
     text = f"SELECT 1 FROM {quoted(schema)}.{quoted(table)} WHERE {condition}"
     name = f"rows of {table} that refer to a deleted one ({', '.join(columns)})"
-    return Asked(text, 1, len(columns), rows, name)
+    return Asked(text, 1, len(columns), rows, name, caused=True)

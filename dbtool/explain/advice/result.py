@@ -19,7 +19,7 @@ class Proof(StrEnum):
 class Gain:
     """One statement without and with the index: the planner's cost and, if run, milliseconds.
 
-    `weight` is how often it runs.
+    `weight` is how often it runs; `caused` tells that another statement sets it off.
     """
 
     statement: str
@@ -28,6 +28,7 @@ class Gain:
     weight: float = 1.0
     before_ms: float | None = None
     after_ms: float | None = None
+    caused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ class Adviser:
 
     def _gains(self, candidate: Candidate, choice: Choice) -> tuple[Gain, ...]:
         return tuple(
-            Gain(each.name, cost(before.plan), cost(now.plan), each.weight)
+            Gain(each.name, cost(before.plan), cost(now.plan), each.weight, caused=each.caused)
             for each, before, now in zip(self.asked, choice.before, choice.now, strict=True)
             if candidate in now.used
         )

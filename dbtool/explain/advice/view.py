@@ -111,6 +111,8 @@ def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, str]]:
     if measured := [each for each in proposal.gains if each.after_ms is not None]:
         yield "time", "; ".join(map(_time, measured))
     yield "validated", _proof(proposal, advice)
+    if len(proposal.gains) == 1 and proposal.gains[0].caused:
+        yield "serves", proposal.gains[0].statement
     rows = f"{count(proposal.size.rows)} rows"
     yield "size", f"about {memory(proposal.size.bytes / _KB)} for {rows}"
     yield "writes", _writes(proposal)

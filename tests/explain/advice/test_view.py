@@ -72,6 +72,13 @@ def test_what_nobody_vouches_for_says_so() -> None:
     assert headline(Advice((guessed,))) == "ix_orders_k may help"
 
 
+def test_what_a_statement_sets_off_is_named() -> None:
+    """An index on a table that the statement does not even read needs a word."""
+    gain = Gain("rows of orders that refer to a deleted one (k)", 2000.0, 9.0, caused=True)
+    found = shown(Advice((replace(_PROPOSAL, gains=(gain,)),), planner="by it"))
+    assert "serves     rows of orders that refer to a deleted one (k)\n" in found
+
+
 def test_no_proposal_is_an_answer_too() -> None:
     """Why nothing was tried, or what was and why it is not proposed."""
     assert "no index to propose: nothing is dear" in shown(Advice(nothing="nothing is dear"))
