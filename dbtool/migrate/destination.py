@@ -170,3 +170,12 @@ def with_search_path(
         escaped = re.sub(r"([\\\s])", r"\\\1", search_path)
         kept["options"] = f"{named.get('options') or ''} -c search_path={escaped}".lstrip()
     return kept
+
+
+def one_by_one() -> str:
+    """How several databases are migrated: a lock, a plan and a proof are about one."""
+    return (
+        "Run the databases one by one. What leads env.py to one alone may be an -x argument, a"
+        " setting, or a section of the .ini: [first] with script_location and databases = engine1,"
+        " then dbtool -n first upgrade."
+    )

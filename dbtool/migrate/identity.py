@@ -43,6 +43,7 @@ from dbtool.migrate import pooler
 from dbtool.migrate.destination import (
     Destination,
     arguments_for,
+    one_by_one,
     read_arguments,
     target_of,
     unprepared,
@@ -239,8 +240,7 @@ def _second(asked: Destination, place: Destination, target: Target) -> DbtoolErr
         detail=f"It asked for {asked.shown}, then for {place.shown};"
         f" {target.source} names {target.shown}."
         " The second connection was refused.",
-        hint="Run the databases one by one, each with an -x argument or a setting that"
-        " leads env.py to it alone.",
+        hint=one_by_one(),
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import OperationError
+from dbtool.migrate.destination import one_by_one
 from dbtool.migrate.location import relative_name
 
 _SCHEMA = text(
@@ -168,8 +169,7 @@ class Record:
                 raise OperationError(
                     "env.py migrates two databases, and one is named",
                     detail=f"Two of its engines lead to {table.shown} of the same database.",
-                    hint="Run the databases one by one, each with an -x argument or a setting"
-                    " that leads env.py to it alone.",
+                    hint=one_by_one(),
                 )
 
 

@@ -243,6 +243,69 @@ def test_multidb_is_refused_before_anything_runs(
     assert decoy.statements() == []
 
 
+EACH = """
+from alembic import context
+from sqlalchemy import create_engine
+
+names = context.config.get_main_option("databases").split(",")
+for name in names:
+    place = context.config.get_section(name)["sqlalchemy.url"]
+    with create_engine(place).connect() as connection:
+        context.configure(connection=connection, upgrade_token=f"up_{name}")
+        with context.begin_transaction():
+            context.run_migrations(engine_name=name)
+"""
+SECTIONS = """
+[alembic]
+script_location = migrations
+databases = first,second
+[first]
+sqlalchemy.url = {}
+[second]
+sqlalchemy.url = {}
+[only_first]
+script_location = migrations
+databases = first
+[only_second]
+script_location = migrations
+databases = second
+"""
+
+
+def test_multidb_one_by_one(
+    dbtool: Dbtool, project: Small, decoy: Decoy, tables: Tables, database: Target
+) -> None:
+    """A section of the .ini for each database is all that it takes; each gets its own part."""
+    both = [url(each).replace("%", "%%") for each in (database, decoy.target)]
+    project.write("alembic.ini", SECTIONS.format(*both))
+    project.env(EACH)
+    for path in (project.root / "migrations/versions").glob("*.py"):
+        path.unlink()
+    made = project.revision(
+        "aaaa00000001", None, 'op.execute(f"CREATE TABLE {engine_name} (id int)")'
+    )
+    made.write_text(made.read_text().replace("def upgrade():", "def upgrade(engine_name):"))
+    refused = dbtool("upgrade", cwd=project.root)
+    assert refused.code == 4
+    assert "the project connects to two databases" in refused.err
+    assert "databases = engine1, then dbtool -n first upgrade" in " ".join(refused.err.split())
+    assert tables() == decoy_tables(decoy) == []
+    for name in ("only_first", "only_second"):
+        ran = dbtool("-n", name, "upgrade", "--yes", cwd=project.root)
+        assert ran.code == 0, ran
+    assert tables() == ["alembic_version", "first"]
+    assert decoy_tables(decoy) == ["alembic_version", "second"]
+
+
+def decoy_tables(decoy: Decoy) -> list[str]:
+    """The tables of the other server's database."""
+    with SyncConnection(decoy.target) as connection:
+        rows = connection.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+        )
+    return [row[0] for row in rows]
+
+
 def test_two_engines_with_one_url_are_refused(
     run: Run, project: Small, decoy: Decoy, tables: Tables
 ) -> None:
