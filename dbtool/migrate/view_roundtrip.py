@@ -1,6 +1,6 @@
 """Report of revisions that ran up, down and up again."""
 
-from dbtool.finding import Finding, Rule, Unknown, judge
+from dbtool.finding import Rule, Unknown, judge
 from dbtool.migrate.roundtrip import RoundTrip
 from dbtool.migrate.rules import (
     downgrade_differs,
@@ -33,10 +33,8 @@ _SHOWN = 30
 
 def roundtrip(result: RoundTrip, command: str) -> Report:
     """What came of each revision, and what to do about it."""
-    findings: list[Finding] = []
-    for trip in result.revisions:
-        findings += judge(_RULES, trip)[0]
-    findings.sort(key=lambda each: -each.severity)
+    said = (each for trip in result.revisions for each in judge(_RULES, trip)[0])
+    findings = sorted(dict.fromkeys(said), key=lambda each: -each.severity)
     return Report(
         command=command,
         data=result,
