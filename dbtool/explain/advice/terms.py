@@ -6,9 +6,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from dbtool.explain.advice.expressions import (
+    About,
+    bare,
+    columns_about,
+    others_than,
+    sql_of,
+    uncast,
+)
+
 _SUBPLAN = re.compile(r"\((?:InitPlan|SubPlan) [^()]*\)(?:\.col\d+)?")
 _HASHED = re.compile(r"\(hashed SubPlan [^()]*\)(?:\.col\d+)?|hashed SubPlan \d+")
-_RELABELS = frozenset({"text", "varchar", "bpchar"})
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "&&": "&&"}
 _FLIPPED |= {"@>": "<@", "<@": "@>"}
 _RANGE = frozenset({"<", "<=", ">", ">="})
@@ -66,28 +74,6 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
-    """The table alias whose columns count, and those of them that are text of some kind.
-
-    A cast of text to text only names it otherwise; one of a number makes another value of it.
-    """
-
-    alias: str
-    texts: Collection[str] | None
-
-    def renames(self, node: Any) -> bool:
-        """Whether a cast leaves what is below it as it is."""
-        name = node.type_cast.type_name.names[-1].string.sval
-        inner = node.type_cast.arg
-        if name not in _RELABELS or inner.WhichOneof("node") != "column_ref":
-            return name in _RELABELS
-        return self.texts is None or inner.column_ref.fields[-1].string.sval in self.texts
-
-
-_ANY_TABLE = _About("", None)
-
-
-@dataclass(frozen=True, slots=True)
 class Conditions:
     """The terms that all have to hold, and the lists of which one has to."""
 
@@ -111,7 +97,7 @@ def conditions(text: str, alias: str, texts: Collection[str] | None = None) -> C
     except (postgast.PgQueryError, DecodeError, UnicodeEncodeError):
         return Conditions(())
     where = tree.stmts[0].stmt.select_stmt.where_clause
-    about = _About(alias, texts)
+    about = About(alias, texts)
     every: list[Term] = []
     either: list[tuple[tuple[Term, ...], ...]] = []
     for each in _flat(where, _AND):
@@ -137,13 +123,13 @@ def _flat(node: Any, operation: int) -> Iterator[Any]:
             yield each
 
 
-def _found(nodes: Any, about: _About) -> Iterator[Term]:
+def _found(nodes: Any, about: About) -> Iterator[Term]:
     for each in nodes:
         if (term := _term(each, about)) is not None:
             yield term
 
 
-def _term(node: Any, about: _About) -> Term | None:
+def _term(node: Any, about: About) -> Term | None:
     match node.WhichOneof("node"):
         case "null_test":
             test = node.null_test
@@ -160,18 +146,18 @@ def _term(node: Any, about: _About) -> Term | None:
     return None
 
 
-def _about(node: Any, about: _About, operator: str) -> Term | None:
-    inner, cast = _bare(node, about)
-    if not (columns := _columns(inner, about)) or _others(inner, about):
+def _about(node: Any, about: About, operator: str) -> Term | None:
+    inner, cast = uncast(node, about)
+    if not (columns := columns_about(inner, about)) or others_than(inner, about):
         return None
     column = columns[0] if inner.WhichOneof("node") == "column_ref" else ""
     return Term(sql_of(inner, about), column, columns, operator, Side.CONSTANT, cast=cast)
 
 
-def _comparison(expression: Any, about: _About) -> Term | None:
+def _comparison(expression: Any, about: About) -> Term | None:
     operator = expression.name[-1].string.sval
     left, right = expression.lexpr, expression.rexpr
-    mine, theirs = bool(_columns(left, about)), bool(_columns(right, about))
+    mine, theirs = bool(columns_about(left, about)), bool(columns_about(right, about))
     if mine == theirs:
         return None
     if theirs:
@@ -181,7 +167,7 @@ def _comparison(expression: Any, about: _About) -> Term | None:
             return None
         left, right = right, left
         operator = _FLIPPED.get(operator, operator)
-    if _others(left, about):
+    if others_than(left, about):
         return None
     found = _compared(left, operator, right, about)
     if expression.kind == _ANY and found.value and operator != "= ANY":
@@ -189,12 +175,12 @@ def _comparison(expression: Any, about: _About) -> Term | None:
     return found
 
 
-def _compared(left: Any, operator: str, right: Any, about: _About) -> Term:
-    inner, cast = _bare(left, about)
-    columns = _columns(inner, about)
+def _compared(left: Any, operator: str, right: Any, about: About) -> Term:
+    inner, cast = uncast(left, about)
+    columns = columns_about(inner, about)
     plain = inner.WhichOneof("node") == "column_ref"
     side, value = _value(right, about)
-    others = _others(right, about)
+    others = others_than(right, about)
     return Term(
         key=sql_of(inner, about),
         column=columns[0] if plain else "",
@@ -207,90 +193,15 @@ def _compared(left: Any, operator: str, right: Any, about: _About) -> Term:
     )
 
 
-def _bare(node: Any, about: _About) -> tuple[Any, str]:
-    """What is below casts, and the first type it is cast to that changes it."""
-    cast = ""
-    while node.WhichOneof("node") == "type_cast":
-        name = node.type_cast.type_name.names[-1].string.sval
-        cast = cast or ("" if about.renames(node) else name)
-        node = node.type_cast.arg
-    return node, cast
-
-
-def _value(node: Any, about: _About) -> tuple[Side, str]:
+def _value(node: Any, about: About) -> tuple[Side, str]:
     """A constant as it may be written in SQL: the type is the column's."""
-    inner, _ = _bare(node, about)
+    inner, _ = uncast(node, about)
     match inner.WhichOneof("node"):
         case "a_const":
             return Side.CONSTANT, sql_of(inner, about)
         case "param_ref":
             return Side.PARAMETER, ""
     return Side.OTHER, ""
-
-
-def _references(node: Any) -> Iterator[tuple[str, str]]:
-    """The alias and name of every column below."""
-    import postgast
-
-    for _, inner in postgast.walk(node):
-        if type(inner).__name__ == "ColumnRef":
-            names = [field.string.sval for field in inner.fields]
-            yield (names[-2] if len(names) > 1 else ""), names[-1]
-
-
-def columns_of(node: Any) -> tuple[str, ...]:
-    """All columns in an expression about one table."""
-    return tuple(dict.fromkeys(name for _, name in _references(node) if name))
-
-
-def _columns(node: Any, about: _About) -> tuple[str, ...]:
-    found = (name for of, name in _references(node) if of in ("", about.alias) and name)
-    return tuple(dict.fromkeys(found))
-
-
-def _others(node: Any, about: _About) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(of for of, _ in _references(node) if of not in ("", about.alias)))
-
-
-def sql_of(node: Any, about: _About = _ANY_TABLE) -> str:
-    """An expression without aliases and needless casts, in brackets where an index needs them."""
-    import postgast
-    from postgast import pg_query_pb2 as pb
-
-    copied = pb.Node()
-    copied.CopyFrom(node)
-    _strip(copied, about)
-    target = pb.Node(res_target=pb.ResTarget(val=copied))
-    select = pb.SelectStmt(target_list=[target], limit_option=pb.LIMIT_OPTION_DEFAULT)
-    statement = pb.RawStmt(stmt=pb.Node(select_stmt=select))
-    written = postgast.deparse(pb.ParseResult(stmts=[statement])).removeprefix("SELECT ")
-    bare = copied.WhichOneof("node") in ("column_ref", "func_call", "a_const", "param_ref")
-    return written if bare else f"({written})"
-
-
-def _strip(message: Any, about: _About) -> None:
-    """Take aliases off columns, and casts between kinds of text off what is in them."""
-    if type(message).__name__ == "Node" and message.WhichOneof("node") == "type_cast":
-        inner, cast = _bare(message, about)
-        if not cast and inner.WhichOneof("node") in ("column_ref", "a_const"):
-            bare = type(message)()
-            bare.CopyFrom(inner)
-            message.CopyFrom(bare)
-    if type(message).__name__ == "ColumnRef" and len(message.fields) > 1:
-        last = type(message.fields[0])()
-        last.CopyFrom(message.fields[-1])
-        del message.fields[:]
-        message.fields.append(last)
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for each in value if field.is_repeated else (value,):
-                _strip(each, about)
-
-
-def bare(condition: str) -> str:
-    """A condition without the brackets around all of it."""
-    wrapped = condition.startswith("(") and condition.endswith(")")
-    return condition[1:-1] if wrapped else condition
 
 
 def predicate_of(condition: str) -> str:

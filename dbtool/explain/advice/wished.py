@@ -6,8 +6,8 @@ from typing import Any
 
 from dbtool.errors import UsageError
 from dbtool.explain.advice.candidate import Candidate, IndexKey
+from dbtool.explain.advice.expressions import bare, columns_of, sql_of
 from dbtool.explain.advice.tables import Known
-from dbtool.explain.advice.terms import bare, columns_of, sql_of
 from dbtool.report import listed
 from dbtool.sql.text import quoted
 
