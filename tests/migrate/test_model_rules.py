@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.errors import UsageError
 from dbtool.finding import Finding, rule_name
 from dbtool.metadata import load
 from dbtool.migrate.model_rules import RULES, judge
@@ -63,3 +64,101 @@ def test_pages(package: Path, name: str, kind: str, text: str) -> None:
             assert each.location.file == "page_models.py"
             assert each.location.line is not None
             ast.parse(each.fix.code)
+
+
+MIXED = """
+from datetime import datetime
+
+from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, Table, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
+from sqlalchemy.orm import relationship
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+class Moment(TypeDecorator):
+    impl = DateTime
+    cache_ok = True
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention={"fk": "%(table_name)s_%(column_0_name)s"})
+
+class Stamped:
+    written_at: Mapped[datetime] = mapped_column(DateTime)
+
+    @declared_attr
+    def owner_id(cls) -> Mapped[int]:
+        return mapped_column(ForeignKey("users.id"))
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(Moment)
+
+class Page(Stamped, Base):
+    __tablename__ = "pages"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner = relationship(User, backref="pages", lazy="joined")
+
+class Note(Stamped, Base):
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+marks = Table(
+    "marks",
+    Base.metadata,
+    Column("page_id", ForeignKey("pages.id"), primary_key=True),
+    Column("note_id", ForeignKey("notes.id"), primary_key=True),
+)
+
+class Own(SQLModel, registry=registry()):
+    pass
+
+class Hero(Own, table=True):
+    id: int | None = Field(default=None, primary_key=True, index=True)
+    tags: str = Field(default="", sa_type=Text)
+"""
+PLACES = [
+    ("naive-datetime", 18, "written_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))"),
+    (
+        "primary-key-indexed-again",
+        49,
+        "id: int | None = Field(default=None, primary_key=True)",
+    ),
+    (
+        "foreign-key-unindexed",
+        21,
+        "def owner_id(cls) -> Mapped[int]:\n"
+        '    return mapped_column(ForeignKey("users.id"), index=True)',
+    ),
+    (
+        "foreign-key-unindexed",
+        42,
+        'Column("note_id", ForeignKey("notes.id"), primary_key=True, index=True)',
+    ),
+]
+
+
+def test_lines_are_found_wherever_they_are(package: Path) -> None:
+    """In a mixin, once for all its classes, in a function, in a table, in a class of SQLModel."""
+    (package / "page_models.py").write_text(MIXED)
+    found = judge(load(("page_models:Base", "page_models:Hero"), package))
+    lines = [
+        (each.rule, each.location and each.location.line, each.fix and each.fix.code)
+        for each in found
+    ]
+    assert lines == PLACES
+    assert found[0].evidence[1:] == ("the same line is behind Page.written_at",)
+
+
+def test_rules_can_be_left_out(package: Path) -> None:
+    """By name; a name that is none is refused with those that are near."""
+    (package / "page_models.py").write_text(MIXED)
+    models = load(("page_models:Base",), package)
+    only = {each.rule for each in judge(models, ["foreign-key-unindexed"])}
+    assert only == {"foreign-key-unindexed"}
+    left = {each.rule for each in judge(models, (), ["foreign_key_unindexed"])}
+    assert left == {"naive-datetime"}
+    with pytest.raises(UsageError) as raised:
+        judge(models, (), ["naive-datetimes"])
+    assert raised.value.message == '--ignore: no rule over models is called "naive-datetimes"'
+    assert raised.value.hint == "Did you mean naive-datetime?"
