@@ -41,9 +41,12 @@ def failed(before: Kept, file: str, why: str) -> Change:
 
 def _judged(change: Change, rules: tuple[Rule[Change], ...]) -> Change:
     findings, unknowns = judge(rules, change)
-    place = Location(change.file or None, change.line if change.file else None)
-    placed = tuple(
-        replace(each, location=replace(place, name=each.location.name if each.location else None))
-        for each in findings
-    )
+    placed = tuple(replace(each, location=_place(change, each.location)) for each in findings)
     return replace(change, findings=placed, unknowns=unknowns)
+
+
+def _place(change: Change, node: Location | None) -> Location | None:
+    """The file and line, where there is one, and the node, where a rule names it."""
+    line = change.line if change.file else None
+    place = Location(change.file or None, line, node.name if node else None)
+    return place if str(place) else None

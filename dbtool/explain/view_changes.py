@@ -35,8 +35,14 @@ def with_changes(report: Report, changes: tuple[Change, ...]) -> Report:
         headline=f"{_verdict(changes)}; {report.headline}",
         findings=(*report.findings, *told),
         below=(*report.below, *sections),
+        notes=(*report.notes, *_edited(changes)),
         judged=True,
     )
+
+
+def _edited(changes: tuple[Change, ...]) -> Iterator[str]:
+    if any(each.edited for each in changes):
+        yield "the plan that was kept is of another statement"
 
 
 def check_report(checked: Checked) -> Report:

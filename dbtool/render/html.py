@@ -20,7 +20,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem;
   padding: 0 1rem; }
 h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin: 1rem 0; } details { margin: 1rem 0; }
 table { border-collapse: collapse; font: 13px/1.5 ui-monospace, monospace; }
 th { text-align: left; font-weight: 600; } th, td { padding: .1rem .6rem; white-space: pre; }
 tbody tr:nth-child(odd) { background: var(--soft); } .right { text-align: right; }
@@ -30,6 +30,7 @@ pre { background: var(--soft); padding: .6rem .8rem; overflow-x: auto; }
 .error { color: var(--error); } .warning { color: var(--warning); } .note { color: var(--note); }
 .good { color: var(--good); } .muted { opacity: .65; } .strong { font-weight: 600; }
 .finding { border-left: 3px solid currentColor; padding-left: .8rem; margin: 1.2rem 0; }
+@media (max-width: 40rem) { body { margin: 1rem auto; } th, td { padding: .1rem .3rem; } }
 .finding > * { color: CanvasText; } .finding h3 { font-size: 1rem; margin: 0; color: inherit; }
 """
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -70,6 +71,20 @@ def _code(code: str) -> str:
     return f"<pre><code>{_text(code.strip(chr(10)))}</code></pre>"
 
 
+_SIGNS = {"+": "good", "-": "error", "@": "muted"}
+
+
+def _diff(text: str) -> str:
+    lines = [_diff_line(line) for line in clean(text).splitlines()]
+    return f"<pre><code>{chr(10).join(lines)}</code></pre>"
+
+
+def _diff_line(line: str) -> str:
+    """Coloured by its sign; the two lines that name the sides are not."""
+    tone = "muted" if line.startswith(("--- ", "+++ ")) else _SIGNS.get(line[:1])
+    return f'<span class="{tone}">{_text(line)}</span>' if tone else _text(line)
+
+
 def _section(section: Section) -> str:
     title = f"<h2>{_text(section.title)}</h2>" if section.title else ""
     match section:
@@ -78,7 +93,7 @@ def _section(section: Section) -> str:
         case Code():
             return title + _code(section.code)
         case Diff():
-            return title + _code(section.text)
+            return title + _diff(section.text)
         case Text():
             lines = "<br>".join(map(_text, section.text.strip("\n").split("\n")))
             return f"{title}<p>{lines}</p>"

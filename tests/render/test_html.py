@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 from dbtool.finding import Certainty, Finding, Severity
 from dbtool.render.html import render
-from dbtool.report import Column, Report, Styled, Table, Text
+from dbtool.report import Column, Diff, Report, Styled, Table, Text
 from tests.render.reports import EVERYTHING
 
 _VOID = {"meta", "br"}
@@ -79,3 +79,20 @@ def test_marks_lead_to_findings_and_bars_are_drawn() -> None:
     page = render(Report(command="explain", data=None, sections=(table,)))
     assert 'style="width: 50%"' in page
     assert '[<a href="#finding-1">1</a>,<a href="#finding-2">2</a>]' in page
+
+
+def test_a_diff_is_coloured_by_its_signs() -> None:
+    """What came, what went, and where; the text is escaped as everywhere."""
+    text = "--- kept\n+++ now\n@@ -1 +1 @@\n-Seq Scan\n+Index Scan <x>\n same"
+    page = render(Report(command="explain", data=None, sections=(Diff(text),)))
+    assert '<span class="error">-Seq Scan</span>' in page
+    assert '<span class="good">+Index Scan &lt;x&gt;</span>' in page
+    assert '<span class="muted">+++ now</span>\n<span class="muted">@@ -1 +1 @@</span>' in page
+    assert "\n same</code>" in page
+
+
+def test_what_a_server_printed_is_folded_away() -> None:
+    """It is there for whoever wants to read it or give it to another tool."""
+    page = render(Report(command="explain", data=None, raw='[{"Plan": "<b>"}]'))
+    folded = "<details><summary>as the server printed it</summary><pre><code>"
+    assert f"{folded}[{{&quot;Plan&quot;: &quot;&lt;b&gt;&quot;}}]" in page
