@@ -22,7 +22,7 @@ from dbtool.migrate.statements import LOCK_NOT_AVAILABLE, Execute, Wrapped, answ
 from dbtool.migrate.vigil import Vigil
 from dbtool.migrate.waits import How, Limits, Patience, Waited
 from dbtool.ports import Progress
-from dbtool.report import counted, duration
+from dbtool.report import duration
 
 _SETTINGS = re.compile(r"(?:^|;)\s*(?:SET|RESET|DISCARD)\b|\bset_config\b", re.IGNORECASE)
 
@@ -89,7 +89,7 @@ class Safety:
                     raise
                 self.vigil.note(self.waited)
                 if self._patience.is_over():
-                    raise self._gave_up(error) from error
+                    raise self.vigil.gave_up(error, self.waited.attempts) from error
                 self._patience.pause(self._tell_pause)
             finally:
                 self.vigil.note_followers(self.waited)
@@ -289,17 +289,6 @@ class Safety:
         self._progress.note(
             f"{why}no lock within {limit}: rolled back, next attempt in {duration(seconds)}"
         )
-
-    def _gave_up(self, error: LockNotObtained) -> LockNotObtained:
-        waiting, hint = self.vigil.waiting, error.hint
-        who = f"The migration {waiting.shown}.\n" if waiting is not None else ""
-        if waiting is not None and waiting.blockers and waiting.blockers[0].pid:
-            hint = (
-                "Run it again when that session has ended its transaction;"
-                f" dbtool kill {waiting.blockers[0].pid} shows what it does, and ends it."
-            )
-        tried = f"Given up after {counted(self.waited.attempts, 'attempt')}."
-        return LockNotObtained(error.message, detail=f"{who}{error.detail}\n{tried}", hint=hint)
 
 
 def _first(standing: tuple[Other, ...]) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dbtool.errors import OperationError
+from dbtool.errors import LockNotObtained, OperationError
 from dbtool.migrate.blockers import Waiting
 from dbtool.migrate.followers import Followers
 from dbtool.migrate.glance import PERIOD, Own, cancel, end, glance
@@ -13,6 +13,7 @@ from dbtool.migrate.reach import Reach
 from dbtool.migrate.statements import driver_of
 from dbtool.migrate.waits import Limits, Waited
 from dbtool.migrate.watcher import Watcher
+from dbtool.report import counted
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -83,6 +84,18 @@ class Vigil:
     def untold(self) -> Waiting | None:
         """The same, unless that has been told already."""
         return self._waits.untold()
+
+    def gave_up(self, error: LockNotObtained, attempts: int) -> LockNotObtained:
+        """The failure of the last of several attempts, with whoever stands in the way."""
+        waiting, hint = self.waiting, error.hint
+        who = f"The migration {waiting.shown}.\n" if waiting is not None else ""
+        if waiting is not None and waiting.blockers and waiting.blockers[0].pid:
+            hint = (
+                "Run it again when that session has ended its transaction;"
+                f" dbtool kill {waiting.blockers[0].pid} shows what it does, and ends it."
+            )
+        tried = f"Given up after {counted(attempts, 'attempt')}."
+        return LockNotObtained(error.message, detail=f"{who}{error.detail}\n{tried}", hint=hint)
 
     def note(self, waited: Waited) -> None:
         """Write down how long this attempt waited, and for whom."""
