@@ -126,14 +126,14 @@ def _run(project: Project, command: Command, action: Action, progress: Progress)
             session.capture, session.verb = run.capture, command.words[0]
             run.record = session.carry_out(command, action, allowed, lambda _, __: ())
     except DbtoolError as error:
-        _without_the_server(error)
+        without_the_server(error, _RUN)
         raise
     return run
 
 
-def _without_the_server(error: DbtoolError) -> None:
-    """Nobody can look where a throwaway database stands."""
-    lines = (each for each in error.detail.splitlines() if f"/{_RUN} stands at" not in each)
+def without_the_server(error: DbtoolError, database: str) -> None:
+    """Nobody can look where a throwaway database stands, nor put anything into it."""
+    lines = (each for each in error.detail.splitlines() if f"/{database} stands at" not in each)
     error.detail = "\n".join(lines)
     if "does not build from an empty database" in error.hint:
         error.hint = "This history does not build from an empty database, and a throwaway one is."

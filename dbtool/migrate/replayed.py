@@ -3,8 +3,10 @@
 from contextlib import nullcontext
 from dataclasses import replace
 
+from dbtool.errors import DbtoolError
 from dbtool.guard import Action, Consent, Permission
 from dbtool.migrate.drift import Drift, check
+from dbtool.migrate.from_scratch import without_the_server
 from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
@@ -22,8 +24,12 @@ def check_history(project: Project, progress: Progress, server: Server | None = 
         target = replace(server.create_database(_NAME), source="--history")
         scratch = replace(project, target=target)
         allowed = Permission(Consent(yes=True, confirm_database=_NAME))
-        with quiet_alembic(), _Replay(scratch, progress) as session:
-            session.carry_out(upgrading("heads", None), Action.UPGRADE, allowed, lambda *_: ())
+        try:
+            with quiet_alembic(), _Replay(scratch, progress) as session:
+                session.carry_out(upgrading("heads", None), Action.UPGRADE, allowed, lambda *_: ())
+        except DbtoolError as error:
+            without_the_server(error, _NAME)
+            raise
         found = check(scratch, progress, server=server)
     return replace(found, database="the history", named_by="--history")
 

@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from dbtool.errors import DbtoolError
 from dbtool.migrate.environment import Loaded
 from dbtool.migrate.failure import told as told_of
+from dbtool.migrate.from_scratch import without_the_server
 from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
@@ -111,8 +112,7 @@ def _run(project: Project, trips: Trips, progress: Progress, server: Server) -> 
             with quiet_alembic(), _Trips(scratch, progress) as run:
                 run.go(trips)
         except DbtoolError as error:
-            lines = error.detail.splitlines()
-            error.detail = "\n".join(each for each in lines if f"/{name} stands at" not in each)
+            without_the_server(error, name)
             raise
         finally:
             server.drop_database(name)
