@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from dbtool.finding import Finding
+from dbtool.finding import Finding, Unknown
 from dbtool.report import Code, Column, Report, Section, Styled, Table, Text, counted, listed
 
 if TYPE_CHECKING:
     from dbtool.lint.fixing.plan import Fixed
-    from dbtool.lint.linted import Linted, Verdict
+    from dbtool.lint.linted import Linted, Outcome, Verdict
     from dbtool.lint.sizes import Sizes
     from dbtool.migrate.autogenerate.run import Proposal
     from dbtool.migrate.diff.catalogs import Change
     from dbtool.migrate.trip import Trip
 
 _MOST = 10
+Said = TypeVar("Said", Finding, Unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def nothing(proposal: "Proposal", command: str) -> Report:
 
 def report(found: Reviewed, command: str, *, written: bool, findings: bool = False) -> Report:
     """The review, for a terminal, a pull request, or a program."""
+    found = _placed(found)
     said = operations(found)
     proof = _proof(found)
     places = ", ".join(found.places.values())
@@ -104,7 +106,7 @@ def report(found: Reviewed, command: str, *, written: bool, findings: bool = Fal
         ),
         headline=f"{places} {verb}: {counted(len(said), 'change')}, {proof}",
         sections=tuple(_sections(found, said, written=written)),
-        findings=_placed(found) if findings else (),
+        findings=found.linted.findings if findings else (),
         notes=tuple(_notes(found)),
         next=("dbtool upgrade",) if written else (),
         judged=findings,
@@ -223,14 +225,38 @@ def _worth_knowing(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
         yield each.severity.word, f"{each.title} ({each.rule})"
 
 
-def _placed(found: Reviewed) -> tuple[Finding, ...]:
-    """The findings at the lines of the file as it will be."""
-    outcomes = {each.file: found.places.get(each.name) for each in found.linted.outcomes}
-    return tuple(
-        replace(each, location=replace(each.location, file=outcomes.get(each.location.file or "")))
-        if each.location is not None
-        else each
-        for each in found.linted.findings
+def _placed(found: Reviewed) -> Reviewed:
+    """All that was said of the draft, said of the file as it will be."""
+    outcomes = tuple(_moved(each, found.places) for each in found.linted.outcomes)
+    trip = found.trip
+    if trip is not None:
+        trip = replace(trip, file=found.places.get(trip.revision, trip.file))
+    return replace(found, linted=replace(found.linted, outcomes=outcomes), trip=trip)
+
+
+def _moved(outcome: "Outcome", places: Mapping[str, str]) -> "Outcome":
+    place = places.get(outcome.name, outcome.file)
+
+    def moved(said: Said) -> Said:
+        if said.location is None or said.location.file is None:
+            return said
+        return replace(said, location=replace(said.location, file=place))
+
+    verdicts = (
+        replace(
+            each,
+            statement=replace(each.statement, file=place),
+            findings=tuple(map(moved, each.findings)),
+            unknowns=tuple(map(moved, each.unknowns)),
+        )
+        for each in outcome.verdicts
+    )
+    return replace(
+        outcome,
+        file=place,
+        verdicts=tuple(verdicts),
+        findings=tuple(map(moved, outcome.findings)),
+        unknowns=tuple(map(moved, outcome.unknowns)),
     )
 
 

@@ -247,6 +247,7 @@ def test_a_database_is_looked_at(
     ran = dbtool(*RUN, *against, *RENAME, *dry, cwd=made.root)
     assert (ran.code, versions(made)) == (0, ["aaaa00000001.py"]), ran
     data = json.loads(ran.out)["data"]
+    assert "dbtool-draft" not in ran.out
     assert data["needs"] == ["--allow drop-column:users.age"]
     (text,) = data["files"].values()
     assert "op.alter_column('users', 'email',\n               nullable=False)" in text
