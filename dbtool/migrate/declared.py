@@ -1,6 +1,5 @@
 """The shared model package as it is declared: tables, mapped classes, and where files say what."""
 
-import ast
 import sys
 import warnings
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from sqlalchemy.orm import Mapper, RelationshipProperty
 from dbtool.finding import Fix, Location
 from dbtool.metadata import Models
 from dbtool.migrate.model_indexes import Served
-from dbtool.migrate.written import Written, dedented, laid_out, last_name
+from dbtool.migrate.pythonfile import File, assignment, column_call, names, read
+from dbtool.migrate.written import Written, laid_out
 
 _INSTALLED = {"site-packages", "dist-packages"}
 
@@ -44,24 +44,6 @@ class Place:
         return Fix("python", laid_out(code), label) if code else None
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file of the team's, read once."""
-
-    shown: str
-    lines: list[str]
-    tree: ast.Module
-    classes: dict[str, ast.ClassDef]
-
-    def written(self, node: ast.stmt | ast.expr) -> Written:
-        assert node.end_lineno is not None
-        lines = self.lines[node.lineno - 1 : node.end_lineno]
-        if isinstance(node, ast.expr):
-            text = ast.get_source_segment("\n".join(self.lines), node) or ""
-            return Written(self.shown, node.lineno, text)
-        return Written(self.shown, node.lineno, dedented(lines))
-
-
 @dataclass
 class Declared:
     """A team's models before the rules.
@@ -73,7 +55,7 @@ class Declared:
     models: Models
     here: Path = field(default_factory=Path.cwd)
     trouble: str = field(init=False, default="")
-    _files: dict[str, _File | None] = field(init=False, default_factory=dict)
+    _files: dict[str, File | None] = field(init=False, default_factory=dict)
     _mappers: dict[Table, list[Mapper[object]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -173,7 +155,7 @@ class Declared:
             file = self._file_of(each.__module__)
             found = file.classes.get(each.__qualname__) if file is not None else None
             for statement in found.body if found is not None else ():
-                if file is not None and name in _names(statement):
+                if file is not None and name in names(statement):
                     return file.written(statement)
         return None
 
@@ -182,7 +164,7 @@ class Declared:
         node = file.classes.get(owner.__qualname__) if file is not None else None
         if file is None or node is None:
             return None
-        return Written(file.shown, node.lineno, file.lines[node.lineno - 1].strip())
+        return file.first_line(node)
 
     def _assigned(self, table: Table, column: Column[object] | None = None) -> Written | None:
         """The line that makes a table without a class, or one column of it."""
@@ -191,13 +173,13 @@ class Declared:
             return None
         name, module = holder
         file = self._file_of(module)
-        node = _assignment(file.tree, name) if file is not None else None
+        node = assignment(file.tree, name) if file is not None else None
         if file is None or node is None:
             return None
-        call = _column(node, column.name) if column is not None else None
+        call = column_call(node, column.name) if column is not None else None
         if call is not None:
             return file.written(call)
-        return Written(file.shown, node.lineno, file.lines[node.lineno - 1].strip())
+        return file.first_line(node)
 
     @cached_property
     def _tables(self) -> dict[Table, tuple[str, str]]:
@@ -226,26 +208,21 @@ class Declared:
 
     def _in_module(self, module: ModuleType, name: str) -> Written | None:
         file = self._file_of(module.__name__)
-        node = _assignment(file.tree, name) if file is not None else None
+        node = assignment(file.tree, name) if file is not None else None
         return file.written(node) if file is not None and node is not None else None
 
-    def _file_of(self, module: str) -> _File | None:
+    def _file_of(self, module: str) -> File | None:
         if module not in self._files:
             self._files[module] = self._read(module)
         return self._files[module]
 
-    def _read(self, module: str) -> _File | None:
+    def _read(self, module: str) -> File | None:
         name = getattr(sys.modules.get(module), "__file__", None)
         if _top(module) not in self._own or name is None:
             return None
         path = Path(name)
-        try:
-            text = path.read_text("utf-8")
-            tree = ast.parse(text)
-        except (OSError, SyntaxError, ValueError):
-            return None
         shown = path.relative_to(self.here) if path.is_relative_to(self.here) else path
-        return _File(str(shown), text.split("\n"), tree, dict(_classes(tree.body)))
+        return read(path, str(shown))
 
 
 def _key(mapper: "Mapper[object]", column: Column[object]) -> str | None:
@@ -254,43 +231,6 @@ def _key(mapper: "Mapper[object]", column: Column[object]) -> str | None:
         return mapper.get_property_by_column(column).key
     except SQLAlchemyError:
         return None
-
-
-def _classes(body: list[ast.stmt], within: str = "") -> Iterator[tuple[str, ast.ClassDef]]:
-    """Every class of a file by its qualified name, also those below a condition."""
-    for statement in body:
-        match statement:
-            case ast.ClassDef(name=name):
-                yield f"{within}{name}", statement
-                yield from _classes(statement.body, f"{within}{name}.")
-            case ast.FunctionDef(name=name):
-                yield from _classes(statement.body, f"{within}{name}.<locals>.")
-            case ast.If(body=then, orelse=other) | ast.Try(body=then, orelse=other):
-                yield from _classes([*then, *other], within)
-
-
-def _column(node: ast.stmt, name: str) -> ast.Call | None:
-    """The call that makes a column of a table."""
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call) and last_name(call.func) == "Column":
-            given = [each.value for each in call.args if isinstance(each, ast.Constant)]
-            if name in given:
-                return call
-    return None
-
-
-def _names(statement: ast.stmt) -> tuple[str, ...]:
-    """The names a statement of a class body binds."""
-    match statement:
-        case ast.AnnAssign(target=ast.Name(id=name)) | ast.FunctionDef(name=name):
-            return (name,)
-        case ast.Assign(targets=targets):
-            return tuple(each.id for each in targets if isinstance(each, ast.Name))
-    return ()
-
-
-def _assignment(tree: ast.Module, name: str) -> ast.stmt | None:
-    return next((each for each in tree.body if name in _names(each)), None)
 
 
 def _top(module: str) -> str:
