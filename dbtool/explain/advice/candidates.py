@@ -38,6 +38,9 @@ _SCANS = frozenset({"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Sc
 _ORDER = re.compile(r"(?P<what>.+?)(?P<down> DESC)?(?: NULLS (?P<nulls>FIRST|LAST))?")
 _EXTREME = re.compile(r"(?:min|max)\(((?:(?:\w+|\"[^\"]+\")\.)?(?:\w+|\"[^\"]+\"))\)")
 
+_ARITHMETIC = re.compile(r"\(\S+ [-+*/] \S+\)")
+"""A sum that belongs on the other side of the comparison, where the column's own index serves."""
+
 Option = tuple[Candidate, ...]
 """Indexes that only help together; nearly always one."""
 
@@ -249,7 +252,8 @@ def _exists(table: Table, candidate: Candidate) -> bool:
 
 
 def _usable(term: Term, kind: str) -> bool:
-    return bool(getattr(term, kind)) and not term.cast and not term.other
+    hides = term.cast or _ARITHMETIC.fullmatch(term.key)
+    return bool(getattr(term, kind)) and not hides and not term.other
 
 
 def _bounded(target: Target) -> list[Term]:

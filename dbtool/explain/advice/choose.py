@@ -21,7 +21,7 @@ MARGIN = 0.1
 ALIKE = 0.1
 """The share of the gain within which the smaller index is preferred."""
 
-MOST = 5
+MOST = 10
 """Indexes proposed for one statement or workload."""
 
 _OUTDONE = "another serves the same better"

@@ -43,6 +43,7 @@ CASES = {
     ],
     "SELECT total, count(*) FROM orders GROUP BY total": [],
     "SELECT * FROM tiny WHERE id = 7": [],
+    "SELECT * FROM orders WHERE customer_id + 0 = 7": [],
     "SELECT * FROM orders WHERE total = 3 AND id = 10": [],
     "DELETE FROM customer WHERE id = 7": ["invoice (customer_id)"],
     "SELECT relname FROM pg_class WHERE relpages = 7": [],
