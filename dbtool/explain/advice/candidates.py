@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from dbtool.explain.advice.candidate import Candidate, IndexKey
 from dbtool.explain.advice.operators import special
+from dbtool.explain.advice.order import forward, order
 from dbtool.explain.advice.selectivity import share
 from dbtool.explain.advice.tables import Known, Table
-from dbtool.explain.advice.terms import Conditions, Term, conditions
+from dbtool.explain.advice.terms import SYSTEM, Conditions, Term, conditions
 from dbtool.explain.plan import Node, Plan
 
 TINY = 64
@@ -28,15 +29,14 @@ WIDEST_INCLUDED = 64
 VISIBLE = 0.8
 MOST_PER_NODE = 12
 
-_SYSTEM = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+
 _OWN = ("Index Cond", "Recheck Cond", "Filter", "TID Cond")
 _JOINS = ("Hash Cond", "Merge Cond", "Join Filter")
 _SAY_COLUMNS = frozenset(
     {*_OWN, *_JOINS, "Output", "Sort Key", "Group Key", "Cache Key", "One-Time Filter"}
 )
 _SCANS = frozenset({"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Sample Scan"})
-_ORDER = re.compile(r"(?P<what>.+?)(?P<down> DESC)?(?: NULLS (?P<nulls>FIRST|LAST))?")
-_EXTREME = re.compile(r"(?:min|max)\(((?:(?:\w+|\"[^\"]+\")\.)?(?:\w+|\"[^\"]+\"))\)")
+
 
 _ARITHMETIC = re.compile(r"\(\S+ [-+*/] \S+\)")
 """A sum that belongs on the other side of the comparison, where the column's own index serves."""
@@ -78,7 +78,7 @@ def _target(plan: Plan, node: Node, table: Table, root: Table) -> Target:
     found = [conditions(text, node.alias, strings) for text in dict.fromkeys(texts) if text]
     every = tuple(
         dict.fromkeys(
-            term for each in found for term in each.every if not _SYSTEM.intersection(term.columns)
+            term for each in found for term in each.every if not SYSTEM.intersection(term.columns)
         )
     )
     either = tuple(arms for each in found for arms in each.either)
@@ -97,7 +97,7 @@ def _target(plan: Plan, node: Node, table: Table, root: Table) -> Target:
         root=root,
         own=Conditions(own, either),
         joins=tuple(dict.fromkeys(joins)),
-        order=_order(plan, node),
+        order=order(plan, node),
         used=_used(plan, node, root),
     )
 
@@ -108,37 +108,6 @@ def _bitmaps(plan: Plan, node: Node) -> tuple[str, ...]:
     if node.kind != "Bitmap Heap Scan" or "BitmapOr" in kinds:
         return ()
     return tuple(each.text("Index Cond") for each in plan.below(node))
-
-
-def _order(plan: Plan, node: Node) -> tuple[IndexKey, ...]:
-    """The order the rows of a scan are needed in: of a sort, or of a single least or greatest."""
-    for above in reversed(plan.nodes[: node.id - 1]):
-        if above.end <= node.id:
-            continue
-        if above.kind in ("Sort", "Incremental Sort"):
-            keys = tuple(map(_key, above.texts("Sort Key"), [node.alias] * 64))
-            return tuple(key for key in keys if key) if all(keys) else ()
-        if above.kind == "Aggregate":
-            said = " ".join(above.texts("Output"))
-            extremes = set(_EXTREME.findall(said))
-            if len(extremes) == 1 and not above.texts("Group Key"):
-                key = _key(extremes.pop(), node.alias)
-                return (key,) if key else ()
-            return ()
-    return ()
-
-
-def _key(text: str, alias: str) -> IndexKey | None:
-    """A sort key as the key of an index."""
-    parsed = _ORDER.fullmatch(text)
-    if parsed is None:
-        return None
-    about = conditions(f"({parsed['what']}) IS NULL", alias).every
-    if not about or about[0].cast or _SYSTEM.intersection(about[0].columns):
-        return None
-    term = about[0]
-    nulls = f"NULLS {parsed['nulls']}" if parsed["nulls"] else ""
-    return IndexKey(term.key, term.columns, term.column, bool(parsed["down"]), nulls)
 
 
 def _used(plan: Plan, node: Node, table: Table) -> tuple[str, ...]:
@@ -200,10 +169,10 @@ def _searches(target: Target) -> Iterator[Option]:
         yield from _with_variants(target, _keys(shape), constant)
     fixed = _keys(equal)
     taken = {key.sql for key in fixed}
-    order = tuple(key for key in _forward(target.order) if key.sql not in taken)
-    if order:
-        yield from _with_variants(target, (*fixed, *order), constant)
-        yield from _with_variants(target, order, constant)
+    sorting = tuple(key for key in forward(target.order) if key.sql not in taken)
+    if sorting:
+        yield from _with_variants(target, (*fixed, *sorting), constant)
+        yield from _with_variants(target, sorting, constant)
 
 
 def _with_variants(
@@ -278,13 +247,6 @@ def _narrowest(target: Target, terms: list[Term]) -> list[Term]:
 def _keys(terms: Iterable[Term]) -> tuple[IndexKey, ...]:
     keys = {each.key: IndexKey(each.key, each.columns, each.column) for each in terms}
     return tuple(keys.values())
-
-
-def _forward(order: tuple[IndexKey, ...]) -> tuple[IndexKey, ...]:
-    """An order all downward is read backwards from an index that is plain."""
-    if order and all(key.descending and not key.nulls for key in order):
-        return tuple(replace(key, descending=False) for key in order)
-    return order
 
 
 def _payload(target: Target, candidate: Candidate) -> tuple[str, ...]:

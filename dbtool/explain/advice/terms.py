@@ -15,6 +15,9 @@ from dbtool.explain.advice.expressions import (
     uncast,
 )
 
+SYSTEM = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+"""Columns of every table that no index holds."""
+
 _SUBPLAN = re.compile(r"\((?:InitPlan|SubPlan) [^()]*\)(?:\.col\d+)?")
 _HASHED = re.compile(r"\(hashed SubPlan [^()]*\)(?:\.col\d+)?|hashed SubPlan \d+")
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "&&": "&&"}
