@@ -28,14 +28,22 @@ _BAR = 5
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
+ALIKE = 4
+"""Cold nodes of one kind beside each other from which on they are one line."""
+
+
 class _Line(NamedTuple):
-    """One node that is shown, standing for `folded` nodes below it too."""
+    """One node that is shown, standing for `folded` nodes below it or beside it too.
+
+    `rows` are those of all of them, where several beside each other are one line.
+    """
 
     node: Node
     name: str
     share: Share
     wall_ms: float
     folded: int
+    rows: float | None = None
 
 
 def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], title: str = "") -> Table:
@@ -100,23 +108,50 @@ def _says(cell: Cell) -> str:
 
 
 def _lines(plan: Plan, times: Times, marks: Mapping[int, Cell]) -> Iterator[_Line]:
-    """The nodes worth a line; cold subtrees are one."""
+    """The nodes worth a line; cold subtrees are one, and so are many cold ones in a row."""
     walls = _summed(plan, times)
     keep = _kept(plan, marks)
-    names = _names(plan)
-    folds = len(plan.nodes) >= FOLD_FROM
+    folds, step = len(plan.nodes) >= FOLD_FROM, _step(plan)
     number = 1
     while number <= len(plan.nodes):
         node = plan.node(number)
-        below = node.end - node.id - 1
-        if below and folds and not keep[number] and _cold(node, walls[number], times):
-            name = f"{names[number - 1]} (+{below}{_tables(plan, node)})"
-            yield _Line(node, name, times.of(node), walls[number], below)
-            number = node.end
-        else:
-            share = times.of(node)
-            yield _Line(node, names[number - 1], share, share.wall_ms, 0)
+        share, name = times.of(node), _name(node, step)
+        if not folds or keep[number] or not _cold(node, walls[number], times):
+            yield _Line(node, name, share, share.wall_ms, 0)
             number += 1
+            continue
+        alike = _alike(plan, node, walls, keep, times)
+        if len(alike) >= ALIKE:
+            yield _together(alike, name, share, sum(walls[each.id] for each in alike))
+            number = alike[-1].end
+            continue
+        if below := node.end - node.id - 1:
+            name += f" (+{below}{_tables(plan, node)})"
+        yield _Line(node, name, share, walls[number], below)
+        number = node.end
+
+
+def _alike(
+    plan: Plan, first: Node, walls: list[float], keep: list[bool], times: Times
+) -> list[Node]:
+    """A cold node and those of its kind right beside it that are cold too."""
+    found, number = [first], first.end
+    while number <= len(plan.nodes) and not first.subplan:
+        node = plan.node(number)
+        same = (node.parent, node.kind, node.executed) == (first.parent, first.kind, first.executed)
+        if not same or node.subplan or keep[number] or not _cold(node, walls[number], times):
+            break
+        found.append(node)
+        number = node.end
+    return found
+
+
+def _together(alike: list[Node], name: str, share: Share, wall_ms: float) -> _Line:
+    """Nodes beside each other as one line, by the first of them."""
+    first, *others = alike
+    rows = sum(node.rows for node in alike)
+    named = f"{name} and {len(others):,} more like it"
+    return _Line(first, named, share, wall_ms, alike[-1].end - first.id - 1, rows)
 
 
 def _cold(node: Node, wall_ms: float, times: Times) -> bool:
@@ -167,18 +202,22 @@ def _row(
         _time(line) if timed else "",
         _percent(part) if timed else "",
         _bar(line.wall_ms / largest) if timed and largest else "",
-        short_count(node.rows),
-        _estimate(estimate),
-        short_count(loops) if loops > 1 else "",
+        short_count(node.rows if line.rows is None else line.rows),
+        _estimate(estimate if line.rows is None else None),
+        short_count(loops) if loops > 1 and line.rows is None else "",
         short_count(buffers) if buffers else "",
         marks.get(node.id, ""),
     )
 
 
-def _names(plan: Plan) -> list[str]:
-    """Each node's label, indented to show the tree."""
-    step = 1 if plan.depth > DEEP else 2
-    return [" " * step * node.depth + label(node) for node in plan.nodes]
+def _step(plan: Plan) -> int:
+    """Blanks by which each level is set in."""
+    return 1 if plan.depth > DEEP else 2
+
+
+def _name(node: Node, step: int) -> str:
+    """A node's label, indented to show the tree."""
+    return " " * step * node.depth + label(node)
 
 
 def _muted(number: str, name: str) -> tuple[Cell, ...]:
@@ -218,6 +257,7 @@ def _estimate(estimate: Estimate | None) -> Cell:
 
 def estimate_table(plan: Plan, title: str = "") -> Table:
     """A plan that was not run: what the planner expects."""
+    step = _step(plan)
     return Table(
         columns=(
             Column("#", "right"),
@@ -229,12 +269,12 @@ def estimate_table(plan: Plan, title: str = "") -> Table:
         rows=tuple(
             (
                 str(node.id),
-                name,
+                _name(node, step),
                 count(node.total_cost),
                 short_count(node.plan_rows),
                 str(node.plan_width),
             )
-            for node, name in zip(plan.nodes, _names(plan), strict=True)
+            for node in plan.nodes
         ),
         title=title,
     )

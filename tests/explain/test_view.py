@@ -114,8 +114,8 @@ def test_pipes_get_whole_lines() -> None:
 def test_what_never_ran_and_what_is_cold_is_folded() -> None:
     """A large plan shows where the time is; the rest is one line per subtree."""
     cold = [
-        node("Sort", node("Seq Scan", ms=0.01, Relation_Name=f"t{place}"), ms=0.02, at="Member")
-        for place in range(10)
+        node(kind, node("Seq Scan", ms=0.01, Relation_Name=f"t{place}"), ms=0.02, at="Member")
+        for place, kind in enumerate(["Sort", "Unique"] * 5)
     ]
     never = node("Sort", node("Seq Scan", ms=0.0, loops=0), ms=0.0, loops=0, at="Member")
     hot = node("Seq Scan", ms=50.0, Relation_Name="big", at="Member")
@@ -126,9 +126,30 @@ def test_what_never_ran_and_what_is_cold_is_folded() -> None:
         "  2    Sort (+1: t0)                 0.020   0            1",
     ]
     assert lines[13:16] == [
-        " 20    Sort (+1: t9)                 0.020   0            1",
+        " 20    Unique (+1: t9)               0.020   0            1",
         " 22    Sort (+1) (never executed)",
         ">24    Seq Scan on big                50.0  98  █████     1",
+    ]
+
+
+def test_many_of_a_kind_in_a_row_are_one_line() -> None:
+    """Of a thousand partitions a reader sees the few that matter, and what the rest took."""
+    cold = [
+        node("Seq Scan", ms=0.02, rows=5, Relation_Name=f"t_{place}", at="Member")
+        for place in range(1000)
+    ]
+    hot = node("Seq Scan", ms=500.0, Relation_Name="t_hot", at="Member")
+    never = [node("Seq Scan", ms=0.0, loops=0, at="Member") for _ in range(4)]
+    lines = shown(
+        plan(node("Append", *cold[:600], hot, *cold[600:], *never, ms=521.0))
+    ).splitlines()
+    assert [" ".join(line.split()) for line in lines[2:8]] == [
+        "# node self ms % rows",
+        ">1 Append 1.00 0 1",
+        "2 Seq Scan on t_0 and 599 more like it 12.0 2 ▏ 3,000",
+        ">602 Seq Scan on t_hot 500 96 █████ 1",
+        "603 Seq Scan on t_600 and 399 more like it 8.00 2 ▏ 2,000",
+        "1003 Seq Scan and 3 more like it (never executed)",
     ]
 
 
