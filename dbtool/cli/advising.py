@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dbtool.explain.advice.planners import Place
     from dbtool.explain.advice.result import Advice
     from dbtool.explain.examined import Examined, Explained
+    from dbtool.explain.run import How
     from dbtool.report import Report
 
 PANEL = "Indexes and settings to try"
@@ -85,7 +86,7 @@ Settings = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the options ask for."""
+    """What the options ask for; `bound` tells that the statement's values were parameters."""
 
     advise: bool = False
     top: int | None = None
@@ -93,11 +94,16 @@ class Wishes:
     measure: bool = False
     settings: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
+    bound: bool = False
 
     @property
     def tries(self) -> bool:
         """Whether something is to be changed for the statement."""
         return bool(self.settings or self.indexes)
+
+    def with_values(self, how: "How") -> "Wishes":
+        """The same for a statement whose values were given apart from it."""
+        return replace(self, bound=bool(how.parameters or how.bound or how.sample))
 
     def check(self, sources: "Mapping[str, object]", *, check: bool) -> None:
         """Refuse what does not go together."""
@@ -235,7 +241,7 @@ def _asked(explained: "Explained", wishes: Wishes) -> "tuple[Asked, ...]":
         words = " ".join(each.sql.split())
         name = words if len(words) <= LONGEST_NAME else f"{words[: LONGEST_NAME - 1]}…"
         place = f"line {each.line}: {name}" if len(explained.statements) > 1 else name
-        found.append(Asked(each.sql, each.line, open_ones, name=place))
+        found.append(Asked(each.sql, each.line, open_ones, name=place, bound=wishes.bound))
     return tuple(found)
 
 

@@ -206,7 +206,7 @@ def explain(
         changed = replace(how, settings=settings)
         return run.explain(call.target, text, how=changed, permission=permission)
 
-    report = advising.added(call, report, explained, wishes, again)
+    report = advising.added(call, report, explained, wishes.with_values(how), again)
     given = keeping.Given(file, params, loose=bool(param) or bool(how.bound))
     report = keeping.with_comparison(report, explained, compare)
     return keeping.keep(report, explained, save, text, given)

@@ -47,7 +47,10 @@ Option = tuple[Candidate, ...]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A scan that may lack an index: its table, and what its rows are searched by."""
+    """A scan that may lack an index: its table, and what its rows are searched by.
+
+    `bound` tells that constants are but one value of a parameter.
+    """
 
     node: Node
     table: Table
@@ -56,9 +59,10 @@ class Target:
     joins: tuple[Term, ...]
     order: tuple[IndexKey, ...]
     used: tuple[str, ...]
+    bound: bool = False
 
 
-def targets(plan: Plan, known: Known) -> Iterator[Target]:
+def targets(plan: Plan, known: Known, *, bound: bool = False) -> Iterator[Target]:
     """The scans of tables that are worth an index at all."""
     for node in plan.nodes:
         if node.kind not in _SCANS or not node.relation:
@@ -69,7 +73,7 @@ def targets(plan: Plan, known: Known) -> Iterator[Target]:
         root = known.table(*table.root) or table
         whole = sum(each.pages for each in known.tables if each.root == table.root)
         if max(table.pages, whole) > TINY:
-            yield _target(plan, node, table, root)
+            yield replace(_target(plan, node, table, root), bound=bound)
 
 
 def _target(plan: Plan, node: Node, table: Table, root: Table) -> Target:
@@ -128,10 +132,10 @@ def _used(plan: Plan, node: Node, table: Table) -> tuple[str, ...]:
     return tuple(each for each in found if each in table.columns)
 
 
-def propose(plan: Plan, known: Known) -> tuple[Option, ...]:
+def propose(plan: Plan, known: Known, *, bound: bool = False) -> tuple[Option, ...]:
     """Every index worth trying for a plan, the plainest first."""
     found: dict[Option, None] = {}
-    for target in targets(plan, known):
+    for target in targets(plan, known, bound=bound):
         for option in list(_options(target, known))[:MOST_PER_NODE]:
             found[option] = None
     return tuple(found)
@@ -156,7 +160,7 @@ def _searches(target: Target) -> Iterator[Option]:
     """By equality, then by what is bounded or in the order that is asked for."""
     equal = _narrowest(target, [each for each in target.own.every if _usable(each, "equality")])
     bounded = _bounded(target)
-    constant = [each for each in target.own.every if _lasting(target.root, each)]
+    constant = [each for each in target.own.every if _lasting(target, each)]
     shapes: list[tuple[Term, ...]] = [
         tuple(equal),
         (*equal, *bounded[:1]),
@@ -206,12 +210,14 @@ def _alternatives(target: Target) -> Iterator[Option]:
             yield tuple(each for each in distinct if not _exists(target.root, each))
 
 
-def _lasting(table: Table, term: Term) -> bool:
+def _lasting(target: Target, term: Term) -> bool:
     """Whether a constant condition is one that statements repeat: not the id of one row."""
-    column = table.columns.get(term.column)
+    column = target.root.columns.get(term.column)
     if not term.predicate or column is None or term.bounded:
         return False
-    return term.operator not in ("=", "<>") or 0 < column.distinct <= MOST_STATES
+    if term.operator not in ("=", "<>"):
+        return True
+    return not target.bound and 0 < column.distinct <= MOST_STATES
 
 
 def _exists(table: Table, candidate: Candidate) -> bool:

@@ -13,7 +13,8 @@ from dbtool.explain.session import Session
 class Asked:
     """A statement to be planned; `parameters` are placeholders that have no value.
 
-    `weight` is how often it runs; `caused` tells that another statement sets it off.
+    `weight` is how often it runs; `caused` tells that another statement sets it off, `bound`
+    that its constants stand where the application has parameters.
     """
 
     text: str
@@ -22,6 +23,7 @@ class Asked:
     weight: float = 1.0
     name: str = ""
     caused: bool = False
+    bound: bool = False
 
     async def plan(self, session: Session) -> Plan:
         """Its plan in a transaction of whatever server."""

@@ -113,8 +113,11 @@ class Adviser:
         self.plans = plans
         self.known = known
         self.scans = tuple(scan for plan in plans for scan in targets(plan, known))
-        dear = [plan for plan in plans if cost(plan) >= LEAST_SAVED]
-        found = dict.fromkeys(option for plan in dear for option in propose(plan, known))
+        pairs = zip(asked, plans, strict=True)
+        dear = [(each, plan) for each, plan in pairs if cost(plan) >= LEAST_SAVED]
+        found = dict.fromkeys(
+            option for each, plan in dear for option in propose(plan, known, bound=each.bound)
+        )
         self.options = tuple(option for option in found if not self._there(option))
         self.names: dict[Candidate, str] = {}
         taken: set[str] = set()

@@ -76,13 +76,13 @@ class Bench:
         """The tables."""
         return self.adviser.known
 
-    def look(self, *statements: str) -> Adviser:
+    def look(self, *asked: Asked) -> Adviser:
         """What is known of statements before any index was tried."""
-        return self._runner.run(look(self._connection, [Asked(each) for each in statements]))
+        return self._runner.run(look(self._connection, asked))
 
     def choose(self, *statements: str) -> Choice:
         """The indexes chosen for statements."""
-        adviser = self.look(*statements)
+        adviser = self.look(*map(Asked, statements))
         return self._runner.run(
             choose(self._planner, adviser.asked, adviser.options, adviser.known)
         )

@@ -8,6 +8,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.explain.advice.cost import size
 from dbtool.explain.advice.existing import covers, outgrown
+from dbtool.explain.advice.planner import Asked
 from dbtool.explain.advice.wished import parse
 from tests.explain.advice.conftest import Bench
 
@@ -88,6 +89,14 @@ def test_choices(bench: Bench, statement: str, indexes: list[str]) -> None:
     assert sorted(each.shown for each in choice.chosen) == indexes
 
 
+def test_a_parameter_makes_no_partial_index(bench: Bench) -> None:
+    """The next value is another; a condition that the statement itself has stays."""
+    asked = Asked("SELECT * FROM orders WHERE status = 'failed' AND shipped IS NULL", bound=True)
+    found = [each.shown for option in bench.look(asked).options for each in option]
+    assert not any("status = 'failed'" in each for each in found)
+    assert "orders (status) WHERE shipped IS NULL" in found
+
+
 def test_one_index_serves_several_statements(bench: Bench) -> None:
     """What many statements need is proposed once."""
     choice = bench.choose(
@@ -101,7 +110,7 @@ def test_one_index_serves_several_statements(bench: Bench) -> None:
 @pytest.mark.parametrize(("statement", "told"), UNUSED.items())
 def test_why_an_index_is_not_used(bench: Bench, statement: str, told: tuple[str, str]) -> None:
     """The reason is one that its keys, its condition or the statistics show."""
-    found = bench.look(statement).advice(None, "").unused
+    found = bench.look(Asked(statement)).advice(None, "").unused
     assert told in [(each.index, each.reason) for each in found]
 
 
