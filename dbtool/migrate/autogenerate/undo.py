@@ -46,7 +46,13 @@ def undone(
     wanted = {place(each) for each in made}
     back = _configured(context, _reflected(context, built, live))
     found = compare(back, Built(live, (), frozenset(), ""), built.catalog)
-    pieces = [each for each in found.differences if place(each, back=True) in wanted]
+    # Of tables that refer to each other, the way back may part another key than the way up.
+    whole = {each.name for each in made if each.kind in ("missing-table", "extra-table")}
+    pieces = [
+        each
+        for each in found.differences
+        if place(each, back=True) in wanted or _table(each) in whole
+    ]
     pieces += (_without_schema(context, each) for each in made if each.kind == "missing-schema")
     of: dict[Place, str] = {}
     for each in pieces:
@@ -65,14 +71,19 @@ def place(difference: Difference, *, back: bool = False) -> Place:
     """What a difference is about, named alike in both directions."""
     side, _, what = difference.kind.partition("-")
     side = _FLIPPED.get(side, side) if back else side
-    on = _ON.search(difference.text)
-    table = on[1] if on else ""
+    table = _table(difference)
     if side == "renamed":
         return what, table, frozenset((difference.models, difference.database))
     if what in ("label", "enum") and difference.models and difference.database:
         enum = difference.name.rpartition(".")[0] if what == "label" else difference.name
         return "enum", enum
     return side, what, table, difference.name
+
+
+def _table(difference: Difference) -> str:
+    """The table that a part belongs to."""
+    on = _ON.search(difference.text)
+    return on[1] if on else ""
 
 
 def _configured(context: MigrationContext, metadata: MetaData) -> MigrationContext:
