@@ -1,7 +1,10 @@
 """What a setting or an index would change, without anything being changed."""
 
+from typing import Any
+
 import pytest
 
+from dbtool.cli.advising import Wishes as Options
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import UsageError
@@ -192,3 +195,19 @@ def test_near_names() -> None:
     with pytest.raises(UsageError, match="not readable") as caught:
         wished.parse("CREATE INDX ON t (a)")
     assert caught.value.detail == "It says: CREATE INDX ON t (a)"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"advise": True, "settings": ("a=b",)}, "--advise finds indexes"),
+        ({"top": 3}, "--top goes with --advise"),
+        ({"revision": True}, "--revision goes with --advise"),
+        ({"measure": True}, "--measure goes with --advise or --index"),
+        ({"advise": True, "top": 3}, "--top takes the statements from the server"),
+    ],
+)
+def test_options_that_do_not_go_together(wishes: dict[str, Any], message: str) -> None:
+    """Each is refused before anything is connected to."""
+    with pytest.raises(UsageError, match=message):
+        Options(**wishes).check({"a statement": "SELECT 1", "--from-plan": None}, check=False)
