@@ -31,11 +31,11 @@ _NAMES = {**vars(sqlalchemy), **vars(postgresql)}
 _END = "_0"
 
 
-def metadata(sides: dict[str, str]) -> MetaData:
-    """The models of one side of all cases."""
-    made = MetaData()
+def metadata(sides: dict[str, str], end: str = _END, among: MetaData | None = None) -> MetaData:
+    """The models of one side of all cases, perhaps among others."""
+    made = MetaData() if among is None else among
     for name, text in sides.items():
-        names = {**_NAMES, "m": made, "T": name + _END}
+        names = {**_NAMES, "m": made, "T": name + end}
         code = text[1:].strip() if text.startswith("!") else ""
         if not text.startswith("!"):
             code = f"Table(T, m, Column('id', Integer, primary_key=True), {text})"
