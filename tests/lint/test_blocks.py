@@ -4,10 +4,12 @@ import pytest
 
 from dbtool.finding import Certainty
 from dbtool.lint.actions import CreateIndex, CreateType, DoBlock, SetNotNull
+from dbtool.lint.fixing import in_own_language
 from dbtool.lint.read import read
-from dbtool.lint.run import Linted, lint
+from dbtool.lint.run import ALL, Linted, lint
 from dbtool.lint.schema import Name, Schema
 from dbtool.statement import Migration, Statement
+from tests.lint.cases import every_case, history, on_base
 
 _BEFORE = (
     "CREATE TABLE t (id bigint PRIMARY KEY, a text)",
@@ -99,6 +101,15 @@ def test_concurrently_within_a_block() -> None:
     [found] = judged("BEGIN CREATE INDEX CONCURRENTLY i ON t (a); END").findings
     assert found.rule == "concurrently-in-transaction"
     assert found.fix is None
+
+
+def test_whatever_stands_in_a_block() -> None:
+    """Every rule can speak of any statement in a block, also in the words of a script."""
+    for case in every_case()[::4]:
+        text = f"SELECT 1; DO $a$ BEGIN PERFORM 1; IF true THEN {case.sql}; END IF; END $a$"
+        judged = Migration(name="2", file="a.sql", up=(Statement(text, "a.sql", 1),))
+        with on_base(case) as schema:
+            in_own_language(lint([history(case), judged], schema=schema, rules=ALL))
 
 
 def test_a_trial_leaves_no_trace() -> None:

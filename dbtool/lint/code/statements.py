@@ -11,6 +11,7 @@ from postgast import pg_query_pb2 as pb
 
 from dbtool.lint.code.calls import WIDTH
 from dbtool.lint.read import read
+from dbtool.lint.read.blocks import block
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.names import Node
 
@@ -42,15 +43,26 @@ def single(sql: str, step: int) -> str:
 def statement_of(sql: str, step: int) -> tuple[str, int]:
     """Of a text the statement with the action at a place, and that action's place within it."""
     raws = postgast.parse(sql).stmts
+    if len(raws) == 1 and raws[0].stmt.HasField("do_stmt") and step:
+        return _in_block(raws[0].stmt.do_stmt, step - 1)
     written = sql.encode()
     for raw in raws if len(raws) > 1 else ():
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(written)
         text = written[raw.stmt_location : end].decode().strip().rstrip(";")
         count = len(read(text))
         if step < count:
-            return text, step
+            return statement_of(text, step) if raw.stmt.HasField("do_stmt") else (text, step)
         step -= count
     return sql.strip().rstrip(";"), step
+
+
+def _in_block(node: Node, step: int) -> tuple[str, int]:
+    for within in block(node).statements:
+        count = len(read(within.sql))
+        if step < count:
+            return within.sql.strip().rstrip(";"), step
+        step -= count
+    raise IndexError(step)
 
 
 def _command(sql: str, step: int) -> tuple[Node, bool]:

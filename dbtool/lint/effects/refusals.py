@@ -18,6 +18,7 @@ _WIDER = ("int2", "int4", "int8", "numeric", "float4", "float8")
 _KINDS = {
     **dict.fromkeys(_WIDER, "number"),
     **dict.fromkeys(("text", "varchar", "bpchar"), "string"),
+    **dict.fromkeys(("date", "timestamp", "timestamptz"), "day"),
     "uuid": "uuid",
     "bool": "truth",
     "bytea": "bytes",
@@ -109,6 +110,14 @@ def _set_type(action: act.AlterColumnType, state: State) -> Iterator[Task]:
     yield from _keys(table.name, changed, mine, state)
 
 
+def _rename(action: act.Rename, state: State) -> Iterator[Task]:
+    table = state.schema.table(action.name) if action.kind == "column" else None
+    above = state.schema.table(table.parent) if table is not None and table.parent else None
+    if table is not None and above is not None and action.part in above.columns:
+        yield fail("42P16", table.name, f"{action.part} is inherited from {above.name.name}")
+    yield from existing.rename(action, state)
+
+
 def _drop_column(action: act.DropColumn, state: State) -> Iterator[Task]:
     table = state.table(action.table)
     if action.column in table.columns and (above := _inherited(table, action.column, state)):
@@ -171,6 +180,8 @@ def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:
     name = state.schema.full(action.table)
     if name in state.schema.tables:
         return
+    if existing.taken(state.schema, name) and not action.if_not_exists:
+        yield fail("42P07", name, f"{name} exists", Cause.EXISTS)
     made = Table(name=name, partition_by=action.partition_by, partition_keys=action.partition_keys)
     columns = {each.name: each for each in action.columns}
     for column in action.columns:
@@ -303,7 +314,7 @@ _REFUSALS: dict[type, Callable[[Any, State], Iterator[Task]]] = {
     act.CreateType: existing.create_type,
     act.CreateTrigger: existing.create_trigger,
     act.AddEnumValue: existing.add_label,
-    act.Rename: existing.rename,
+    act.Rename: _rename,
     act.Drop: existing.drop,
     act.DropIndex: existing.drop_index,
 }

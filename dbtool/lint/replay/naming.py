@@ -18,7 +18,7 @@ _SUFFIXES = {
 
 def constraint_name(table: str, constraint: Constraint, taken: Collection[str]) -> str:
     """The name of a constraint."""
-    columns = constraint.columns
+    columns = (*constraint.columns, *constraint.include)
     if constraint.kind is Holds.PRIMARY_KEY or (
         constraint.kind is Holds.CHECK and len(columns) != 1
     ):
@@ -29,7 +29,7 @@ def constraint_name(table: str, constraint: Constraint, taken: Collection[str]) 
 def index_name(table: str, index: Index, taken: Collection[str]) -> str:
     """The name of an index."""
     expressions = iter(index.expressions)
-    columns = [column or _said(expressions) for column in index.columns]
+    columns = [column or _said(expressions) for column in (*index.columns, *index.include)]
     return _free(table, "_".join(columns), "idx", taken)
 
 
