@@ -100,7 +100,11 @@ def _details(difference: Difference) -> str:
     _, colon, words = difference.text.partition(": ")
     if not colon or not difference.kind.endswith("-column"):
         return ""
-    return f": {', '.join(map(_detail, words.split('; ')))}"
+    details = [_detail(each) for each in words.split("; ")]
+    if details[0].startswith("type "):
+        # The sequence of a serial column follows its type.
+        details = [each for each in details if not each.startswith("sequence ")]
+    return f": {', '.join(details)}"
 
 
 def _detail(words: str) -> str:
