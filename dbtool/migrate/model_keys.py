@@ -38,7 +38,7 @@ class Children:
     @property
     def column(self) -> str:
         """The column that refers, with its table."""
-        return f"{self.key.table.fullname}.{self.key.name}"  # type: ignore[attr-defined]
+        return f"{self.key.table.fullname}.{self.key.name}"
 
 
 def children(of: "RelationshipProperty[object]") -> Children | None:
@@ -49,7 +49,7 @@ def children(of: "RelationshipProperty[object]") -> Children | None:
     keys = [key for column in referring for key in column.foreign_keys]
     if not keys or not isinstance(referring[0], Column):
         return None
-    pairs = {(parent, child) for parent, child in of.synchronize_pairs}
+    pairs: set[tuple[object, object]] = {(parent, child) for parent, child in of.synchronize_pairs}
     own = [key for key in keys if _leads(key, pairs)] or keys
     return Children(
         key=referring[0],

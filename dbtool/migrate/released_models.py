@@ -63,7 +63,7 @@ def _table(declared: Declared, table: Table) -> ReleasedTable:
 def _column(declared: Declared, column: Column[object]) -> ReleasedColumn:
     place = declared.of_column(column)
     server = column.server_default is not None or column.identity is not None
-    serial = column.table.autoincrement_column is column  # type: ignore[attr-defined]
+    serial = column.table.autoincrement_column is column
     return ReleasedColumn(
         name=column.name,
         attribute=place.name,

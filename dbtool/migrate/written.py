@@ -121,7 +121,7 @@ class Written:
         """The statement without a keyword of its call; None where it has none."""
         if (value := self.argument(name)) is None or self.call is None:
             return None
-        parts = [*self.call.args, *self.call.keywords]
+        parts: list[ast.expr | ast.keyword] = [*self.call.args, *self.call.keywords]
         at = next(i for i, each in enumerate(parts) if getattr(each, "value", None) is value)
         if at:
             return _spliced(self.text, _end(parts[at - 1]), _end(parts[at]), "")
@@ -139,7 +139,7 @@ class Written:
     def _joint(self) -> str:
         """What stands between two arguments: a line break where each has a line of its own."""
         assert self.call is not None
-        parts = [*self.call.args, *self.call.keywords]
+        parts: list[ast.expr | ast.keyword] = [*self.call.args, *self.call.keywords]
         starts = [_start(each) for each in parts]
         lines = {line for line, _ in starts}
         if len(lines) != len(starts) or self.call.lineno in lines:
