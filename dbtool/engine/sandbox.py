@@ -6,8 +6,8 @@ it stays in one transaction; what the application commits becomes a savepoint th
 what it rolls back one that is rolled back to. At the end the connections are cut, and the server
 rolls back the rest. Where commits are allowed, transactions are the application's own.
 
-A second engine is refused. What the application does with a driver's connection, its own or one
-of `raw_connection()`, is not seen here.
+A second engine is refused, and so is a commit on the driver's connection of `raw_connection()`.
+A connection that the application opens without SQLAlchemy is not seen here.
 """
 
 import re
@@ -48,6 +48,7 @@ class Sandbox:
         self._open: set[int] = set()
         self._limited: set[int] = set()
         self._before: dict[str, object] = {}
+        self._drivers: dict[type, Callable[..., None]] = {}
 
     @property
     def connections(self) -> int:
@@ -88,6 +89,8 @@ class Sandbox:
         event.remove(self._own, "connect", self._connected)
         for connection in self._seen:
             _cut(connection)
+        for driver, commit in self._drivers.items():
+            driver.commit = commit  # type: ignore[attr-defined]
         for name in self._before:
             delattr(self._engine.dialect, name)
         self._engine.pool = self._pool
@@ -111,10 +114,20 @@ class Sandbox:
     def _connected(self, connection: Any, _record: object) -> None:
         """Prove a connection before anybody uses it."""
         self._seen.append(connection)
+        self._hold(type(connection))
         backend = _ask(connection, _QUESTION, self._key)
         holder = self._holder.fetchval("SELECT pg_catalog.pg_backend_pid()")
         if backend != holder:
             self._refuse(_elsewhere(self._target))
+
+    def _hold(self, driver: Any) -> None:
+        """Let no commit pass that the application calls on the driver's connection."""
+        if self._commits or driver in self._drivers:
+            return
+        commit = driver.commit
+        with suppress(TypeError):  # a class written in C stays as it is
+            driver.commit = lambda _connection: self._refuse(_past_us())
+            self._drivers[driver] = commit
 
     def _connecting(self, dialect: Dialect, *_: object) -> None:
         """What another engine of the application does would be neither seen nor rolled back."""
@@ -225,6 +238,14 @@ def _cut(connection: Any) -> None:
     """End a connection without a word: its loop may be gone, and the server rolls back."""
     with suppress(Exception):
         (getattr(connection, "terminate", None) or connection.close)()
+
+
+def _past_us() -> UsageError:
+    return UsageError(
+        "the application commits on the driver's connection, past its transaction",
+        detail="That could not be rolled back, so it was not done.",
+        hint="End transactions through the session or the connection.",
+    )
 
 
 def _second() -> UsageError:

@@ -23,6 +23,7 @@ FIRST_LOOK = 0.25
 
 INTERVAL = 0.25
 
+# Behind a pooler the number of our session may be that of another: it must explain something.
 _BLOCKERS = """
 SELECT b.pid, coalesce(a.state, 'a prepared transaction') AS state,
   coalesce(a.application_name, '') AS application,
@@ -31,6 +32,7 @@ SELECT b.pid, coalesce(a.state, 'a prepared transaction') AS state,
    FROM pg_locks l WHERE l.pid = $1 AND NOT l.granted)::float8 AS waited
 FROM (SELECT DISTINCT unnest(pg_blocking_pids($1)) AS pid) b
 LEFT JOIN pg_stat_activity a ON a.pid = b.pid
+WHERE EXISTS (SELECT FROM pg_stat_activity own WHERE own.pid = $1 AND own.query LIKE 'EXPLAIN (%')
 ORDER BY b.pid
 """
 

@@ -140,7 +140,10 @@ async def guarded(
     """The transaction; whatever happens inside, nothing of it stays, nor of its settings."""
     session = Session(connection, seconds, writes)
     begins = connection.execute(_begin(session, runs))
-    await (patience.first(begins) if patience else begins)
+    try:
+        await (patience.first(begins) if patience else begins)
+    except PostgresError as error:
+        raise RefusedByServerError(error, Sent("", 1, 0, seconds)) from error
     try:
         for name, value in settings:
             await connection.execute(_SET, name, value)

@@ -118,6 +118,19 @@ def swallows(session):
         pass
 
 
+def commits_raw(session):
+    raw = sync_engine.raw_connection()
+    raw.cursor().execute("UPDATE users SET name = 'renamed'")
+    raw.commit()
+
+
+async def commits_raw_async(session: AsyncSession):
+    connection = await session.connection()
+    await connection.execute(text("UPDATE users SET name = 'renamed'"))
+    raw = await connection.get_raw_connection()
+    raw.dbapi_connection.commit()
+
+
 def elsewhere(session):
     with Session(other_engine) as another:
         another.get(User, 1)
@@ -280,15 +293,23 @@ def test_commits_stay_where_that_is_wanted(
         ("autocommits", "sync_engine", "the application asks for AUTOCOMMIT"),
         ("autocommits", "engine", "the application asks for AUTOCOMMIT"),
         ("elsewhere", "sync_engine", "the application uses a second engine"),
+        ("commits_raw", "sync_engine", "the application commits on the driver's connection"),
+        ("commits_raw_async", "engine", "the application commits on the driver's connection"),
     ],
 )
 def test_what_could_not_be_rolled_back_is_refused(
-    target: Target, project: Path, function: str, engine: str, message: str
+    target: Target,
+    project: Path,
+    watcher: SyncConnection,
+    function: str,
+    engine: str,
+    message: str,
 ) -> None:
     """Also where the application swallows the exception."""
     with pytest.raises(UsageError) as caught:
         traced(project, target, function, engine)
     assert caught.value.message.startswith(message)
+    assert watcher.fetchval("SELECT count(*) FROM users WHERE name = 'renamed'") == 0
 
 
 @pytest.mark.parametrize("engine", ["sync_engine", "engine"])
