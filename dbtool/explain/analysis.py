@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from dbtool.explain.estimates import Estimates
 from dbtool.explain.facts import Facts, TableFacts
-from dbtool.explain.lockwatch import Wait
 from dbtool.explain.plan import Node, Plan
 from dbtool.explain.runs import Runs
 from dbtool.explain.selftime import Times, measure
+from dbtool.explain.waits import Wait
 
 WORTH_TELLING = 0.05
 """The share of the whole time below which a node is left alone."""

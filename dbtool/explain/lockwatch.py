@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from asyncpg.exceptions import InterfaceError, PostgresError
@@ -11,7 +10,7 @@ from asyncpg.exceptions import InterfaceError, PostgresError
 from dbtool.database.connect import connect
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError
-from dbtool.report import duration
+from dbtool.explain.waits import Blocker, Wait
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -35,34 +34,6 @@ LEFT JOIN pg_stat_activity a ON a.pid = b.pid
 WHERE EXISTS (SELECT FROM pg_stat_activity own WHERE own.pid = $1 AND own.query LIKE 'EXPLAIN (%')
 ORDER BY b.pid
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """A session whose lock was waited for; `open` is the age of its transaction in seconds."""
-
-    pid: int
-    state: str
-    application: str
-    open: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """How long a statement waited for locks at least, and who held them."""
-
-    milliseconds: float
-    blockers: tuple[Blocker, ...]
-
-    @property
-    def told(self) -> str:
-        """Who held the lock, and what they were doing."""
-        named = (
-            f"{each.pid} ({', '.join(filter(None, [each.application, each.state]))}, its"
-            f" transaction open for {duration(each.open)})"
-            for each in self.blockers
-        )
-        return f"it was held by session {', '.join(named)}"
 
 
 class LockWatch:
