@@ -107,7 +107,12 @@ class Given:
 
 
 def refuse_together(*, check: bool, accept: bool, others: dict[str, object]) -> None:
-    """A directory is compared as a whole."""
+    """A directory is compared as a whole, and what is kept was planned here."""
+    if others["--save"] and others["--from-plan"]:
+        raise UsageError(
+            "--save keeps the plan of a statement, and --from-plan has none",
+            hint="--compare FILE compares with a saved plan as it is.",
+        )
     if accept and not check:
         raise UsageError("--accept goes with --check")
     if check and (used := [name for name, value in others.items() if value]):

@@ -124,6 +124,10 @@ def test_on_the_command_line(target: Target, tmp_path: Path, dbtool: Callable[..
     found = dbtool("explain", "--check", "plans", cwd=tmp_path, env=url)
     assert found.code == 1, found.err
     assert "t was read by an index and is now read whole" in found.out
+    plan = ("--from-plan", "plans/k.plan.json", "--save", "again")
+    refused = dbtool("explain", *plan, cwd=tmp_path)
+    assert refused.code == 2
+    assert refused.err.startswith("error: --save keeps the plan of a statement, and --from-plan")
     both = dbtool("explain", "--check", "plans", "-f", "plans/k.sql", cwd=tmp_path, env=url)
     assert both.code == 2
     assert both.err.startswith("error: --check takes a directory, and no -f\n"), both.err
