@@ -82,12 +82,10 @@ def _too_deep(sql: str) -> Iterator[list[act.Action]]:
             yield [act.TooDeep(command=words[0].upper() if words else "")]
 
 
-def _sequences(node: Node) -> Iterator[list[act.Action]]:
+def _sequences(node: Node) -> list[list[act.Action]]:
     """The actions of a statement; those of each one within a block keep an order of their own."""
-    if node.WhichOneof("node") == "do_stmt":
-        yield from _block(node.do_stmt)
-    else:
-        yield [*_statement(node)]
+    kind = node.WhichOneof("node")
+    return [*_block(node.do_stmt)] if kind == "do_stmt" else [[*_statement(node, kind)]]
 
 
 def _block(node: Node) -> Iterator[list[act.Action]]:
@@ -104,8 +102,7 @@ def _block(node: Node) -> Iterator[list[act.Action]]:
     yield from sequences
 
 
-def _statement(node: Node) -> Iterator[act.Action]:
-    kind = node.WhichOneof("node")
+def _statement(node: Node, kind: str | None) -> Iterator[act.Action]:
     if kind is None:
         return
     reader = _READERS.get(kind)
@@ -124,7 +121,7 @@ def _in_new_schema(node: Node) -> Iterator[act.Action]:
             named = getattr(made, field, None)
             if named is not None and not named.schemaname:
                 named.schemaname = node.schemaname
-        yield from _statement(each)
+        yield from _statement(each, each.WhichOneof("node"))
 
 
 _READERS: dict[str, Callable[[Node], Iterator[act.Action]]] = {

@@ -30,12 +30,8 @@ class Read(tuple[act.Action, ...]):
         for statement in statements:
             first = len(actions)
             actions.extend(statement)
-            maybe.update(
-                place + offset + 1
-                for place, each in enumerate(statement, first)
-                if isinstance(each, act.DoBlock)
-                for offset in each.maybe
-            )
+            if statement and isinstance(statement[0], act.DoBlock):
+                maybe.update(first + 1 + offset for offset in statement[0].maybe)
             places = range(first, len(actions))
             turns.extend(places if len(places) < 2 else sorted(places, key=_turn_of(actions)))
         read = super().__new__(cls, actions)
