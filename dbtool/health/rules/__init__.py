@@ -4,6 +4,7 @@ Listed here are those of the small commands; `top` and `doctor` list theirs wher
 """
 
 from dbtool.finding import Rule
+from dbtool.health.layers import Layers
 from dbtool.health.locks import Locks
 from dbtool.health.now import Now
 from dbtool.health.pool import Pool
@@ -14,6 +15,11 @@ from dbtool.health.rules import (
     connection_limit_near,
     few_free_slots,
     lock_queue,
+    pooler_clients_near_limit,
+    pooler_queue_behind_idle,
+    pooler_queue_behind_work,
+    pooler_queue_unserved,
+    pooler_server_unreachable,
     prepared_transaction_blocks,
     prepared_transaction_undecided,
     queue_behind_waiting_statement,
@@ -46,6 +52,15 @@ POOL: tuple[Rule[Pool], ...] = (
     transactions_leaked,
 )
 """What `pool` judges; the first is told first, for wrong rows come before no rows."""
+
+POOLER: tuple[Rule[Layers], ...] = (
+    pooler_queue_behind_idle,
+    pooler_queue_behind_work,
+    pooler_queue_unserved,
+    pooler_clients_near_limit,
+    pooler_server_unreachable,
+)
+"""What `pool --pgbouncer` judges besides."""
 
 SIGNS: tuple[Rule[Now], ...] = (
     transaction_ids_run_out,
