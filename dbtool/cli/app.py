@@ -6,6 +6,8 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from dbtool.cli.output import Format
 
 _COMPLETING = "_DBTOOL_COMPLETE"
@@ -77,13 +79,15 @@ def _dispatch(argv: list[str]) -> int:
 def _interrupt_on_signals() -> None:
     """A terminated command winds up as one interrupted by Ctrl-C does.
 
-    The signal is passed on rather than raised as KeyboardInterrupt: an event loop takes over
-    SIGINT, for an exception inside a callback of the driver is lost.
+    Whoever handles SIGINT by then is told: an event loop takes that over, for an exception
+    inside a callback of the driver is lost.
     """
     import signal
 
-    def interrupt(_number: int, _frame: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+    def interrupt(number: int, frame: "FrameType | None") -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        # A shell starts what runs in the background with SIGINT ignored.
+        (handler if callable(handler) else signal.default_int_handler)(number, frame)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
