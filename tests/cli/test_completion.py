@@ -74,7 +74,7 @@ def test_values(dbtool: "Dbtool", line: str) -> None:
     """The values a flag takes."""
     assert offered(dbtool, line) == [
         *("terminal", "json", "markdown", "html", "github", "gitlab", "sarif", "junit"),
-        *("nagios", "prometheus"),
+        *("nagios", "prometheus", "raw"),
     ]
 
 

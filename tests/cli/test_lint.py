@@ -427,6 +427,6 @@ def test_completion(dbtool: Dbtool, project: Small) -> None:
         "migrations/versions/bbb2.py"
     ]
     assert offered(dbtool, "dbtool lint --since b", project.root) == ["bbb2"]
-    for line in ("dbtool rules index-n", "dbtool lint --select index-n"):
+    for line in ("dbtool rules index-no", "dbtool lint --select index-n"):
         assert offered(dbtool, line, project.root) == ["index-not-concurrent"]
     assert offered(dbtool, "dbtool lint --ignore all,syntax-e") == ["all,syntax-error"]

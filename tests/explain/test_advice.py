@@ -1,5 +1,7 @@
 """Advice on a real server: an index only where it finds the rows, and quiet where none would."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from dbtool.database.sync import SyncConnection
@@ -22,14 +24,15 @@ VACUUM ANALYZE
 
 
 @pytest.fixture(scope="module")
-def target(server: Server) -> Target:
+def target(server: Server) -> Iterator[Target]:
     """A table of which three columns are worth very different indexes."""
     created = server.create_database("advised")
     with SyncConnection(created) as connection:
         connection.execute("SET max_parallel_workers_per_gather = 0")
         for statement in _SETUP.split(";\n"):
             connection.execute(statement)
-    return created
+    yield created
+    server.drop_database("advised")
 
 
 def found(target: Target, sql: str) -> tuple[Finding, ...]:

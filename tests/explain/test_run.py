@@ -45,12 +45,13 @@ ANALYZE
 
 
 @pytest.fixture(scope="module")
-def target(server: Server) -> Target:
+def target(server: Server) -> Iterator[Target]:
     """A database that every test leaves as it was, whatever it asks to have explained."""
     created = server.create_database("explained")
     with SyncConnection(created) as connection:
         connection.execute(_SETUP)
-    return created
+    yield created
+    server.drop_database("explained")
 
 
 @pytest.fixture

@@ -23,12 +23,13 @@ CREATE FUNCTION in_c() RETURNS float8 LANGUAGE internal VOLATILE AS 'drandom'
 
 
 @pytest.fixture(scope="module")
-def target(server: Server) -> Target:
+def target(server: Server) -> Iterator[Target]:
     """A database with a table and functions nobody knows."""
     created = server.create_database("guarded")
     with SyncConnection(created) as connection:
         connection.execute(_SETUP)
-    return created
+    yield created
+    server.drop_database("guarded")
 
 
 @pytest.fixture

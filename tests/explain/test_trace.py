@@ -156,12 +156,13 @@ def two(first, second):
 
 
 @pytest.fixture(scope="module")
-def target(server: Server) -> Target:
+def target(server: Server) -> Iterator[Target]:
     """A small database that no test changes for good."""
     created = server.create_database("traced")
     with SyncConnection(created) as connection:
         connection.execute(_SETUP)
-    return created
+    yield created
+    server.drop_database("traced")
 
 
 @pytest.fixture

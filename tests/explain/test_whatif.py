@@ -1,5 +1,6 @@
 """What a setting or an index would change, without anything being changed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,15 +26,17 @@ _QUERY = "SELECT * FROM t WHERE k = 7 ORDER BY id LIMIT 3"
 
 
 @pytest.fixture(scope="module")
-def target(server: Server) -> Target:
+def target(server: Server) -> Iterator[Target]:
     """A table without an index; every test leaves it so."""
     created = server.create_database("what_if")
     with SyncConnection(created) as connection:
         connection.execute(
-            "CREATE TABLE t AS SELECT g AS id, g % 900 AS k FROM generate_series(1, 20000) g;"
+            "CREATE TABLE t WITH (autovacuum_enabled = off) AS"
+            " SELECT g AS id, g % 900 AS k FROM generate_series(1, 20000) g;"
         )
         connection.execute("VACUUM ANALYZE t")
-    return created
+    yield created
+    server.drop_database("what_if")
 
 
 def indexes(target: Target) -> int:

@@ -40,12 +40,13 @@ ANALYZE
 
 
 @pytest.fixture(scope="module")
-def target(server: Server) -> Target:
+def target(server: Server) -> Iterator[Target]:
     """A database that stays as it is, whatever is written in these tests."""
     created = server.create_database("written")
     with SyncConnection(created) as connection:
         connection.execute(_SETUP)
-    return created
+    yield created
+    server.drop_database("written")
 
 
 @pytest.fixture
