@@ -45,7 +45,7 @@ class Head:
     @property
     def lines(self) -> tuple[str, ...]:
         """Its file, what it brings along and comes behind, and who added it."""
-        behind = f"behind {', '.join(self.follows) or 'nothing'}"
+        behind = f"behind {', '.join(self.follows)}" if self.follows else "a beginning of its own"
         others = f"with {listed(self.own[1:], _NAMED)}, " if len(self.own) > 1 else ""
         commit = (f"added by {self.commit.shown}",) if self.commit else ()
         return (self.file, f"{others}{behind}", *commit)
@@ -87,7 +87,7 @@ def _head(named: dict[str, Revision], head: str, leads: dict[str, set[str]], bas
         message=revision.message,
         file=revision.file,
         own=own,
-        follows=named[own[-1]].down_revisions if own else (),
+        follows=named[own[-1] if own else head].down_revisions,
         labels=revision.branch_labels,
         commit=_commit(base / revision.file) if len(leads) > 1 else None,
     )

@@ -132,7 +132,19 @@ def test_heads_of_branches(dbtool: Dbtool, branched: Small) -> None:
         "bbbb00000001  (contract) bbbb00000001 does something.\n"
         "cccc00000001  (reports) cccc00000001 does something.\n"
         "\n"
-        "next: dbtool merge heads -m MESSAGE\n"
+        "aaaa00000002\n"
+        "  migrations/versions/aaaa00000002.py\n"
+        "  behind aaaa00000001\n"
+        "bbbb00000001\n"
+        "  migrations/versions/bbbb00000001.py\n"
+        "  behind aaaa00000001\n"
+        "cccc00000001\n"
+        "  migrations/versions/cccc00000001.py\n"
+        "  a beginning of its own\n"
+        "\n"
+        "next:\n"
+        "  dbtool revision --rebase REVISION\n"
+        "  dbtool merge heads -m MESSAGE\n"
     )
 
 
