@@ -94,23 +94,53 @@ def command(
 
     def register(body: Body) -> Body:
         title = name or body.__name__.replace("_", "-")
-
-        @functools.wraps(body)
-        def run(ctx: typer.Context, **values: Any) -> None:
-            inner, own = split(values)
-            outer = ctx.find_root().obj
-            options = merge(outer, inner) if isinstance(outer, Options) else inner
-            words = " ".join(ctx.command_path.split()[1:])
-            call = Call(words, options, judges=JUDGED in shares)
-            unwanted = [text for key, text in given(options).items() if key not in values]
-            raise typer.Exit(_execute(call, body, own, unwanted))
-
-        take_parameters(run, body, (*shares, OUTPUT))
-        page = inspect.getdoc(body)
+        run, page = _runner(body, shares), inspect.getdoc(body)
         app.command(title, cls=HelpCommand, help=page, rich_help_panel=panel, hidden=hidden)(run)
         return body
 
     return register
+
+
+def alone(group: typer.Typer, *shares: Share) -> Callable[[Body], Body]:
+    """Register what a group does where none of its commands is named, with options of its own.
+
+    Shared options before the command are the command's too; the group's own are not.
+    """
+
+    def register(body: Body) -> Body:
+        run = _runner(body, shares)
+
+        @functools.wraps(run)
+        def run_or_pass_on(ctx: typer.Context, **values: Any) -> None:
+            if ctx.invoked_subcommand is None:
+                run(ctx=ctx, **values)
+            inner, own = split(values)
+            if named := [key for key, value in own.items() if value]:
+                words = f"{ctx.command_path} {ctx.invoked_subcommand}".split(maxsplit=1)[1]
+                spelled = " and no ".join(f"--{key.replace('_', '-')}" for key in named)
+                raise UsageError(f'"dbtool {words}" takes no {spelled}')
+            root = ctx.find_root()
+            root.obj = merge(root.obj, inner) if isinstance(root.obj, Options) else inner
+
+        group.callback(invoke_without_command=True)(run_or_pass_on)
+        return body
+
+    return register
+
+
+def _runner(body: Body, shares: tuple[Share, ...]) -> Callable[..., None]:
+    @functools.wraps(body)
+    def run(ctx: typer.Context, **values: Any) -> None:
+        inner, own = split(values)
+        outer = ctx.find_root().obj
+        options = merge(outer, inner) if isinstance(outer, Options) else inner
+        words = " ".join(ctx.command_path.split()[1:])
+        call = Call(words, options, judges=JUDGED in shares)
+        unwanted = [text for key, text in given(options).items() if key not in values]
+        raise typer.Exit(_execute(call, body, own, unwanted))
+
+    take_parameters(run, body, (*shares, OUTPUT))
+    return run
 
 
 def take_parameters(

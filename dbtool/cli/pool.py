@@ -1,19 +1,32 @@
 """`dbtool pool`: the connections of a server."""
 
+import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli.command import Call, command
+from dbtool.cli.command import Call, alone, command
+from dbtool.cli.help import HelpGroup
 from dbtool.cli.options import DATABASE, DATABASE_PANEL, JUDGED
+from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
+    from dbtool.engine.pooling import Pooling
     from dbtool.report import Report
+
+PANEL = "Health"
+GROUP_PANEL = "Commands"
+DEFAULT_OVERFLOW = 10
+"""SQLAlchemy's own max_overflow."""
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "Health", DATABASE, JUDGED)(pool)
+    """Add the command, which has one below it."""
+    group = typer.Typer(cls=HelpGroup, help=inspect.getdoc(pool), rich_markup_mode=None)
+    alone(group, DATABASE, JUDGED)(pool)
+    command(group, GROUP_PANEL, DATABASE, JUDGED)(budget)
+    app.add_typer(group, name="pool", rich_help_panel=PANEL)
 
 
 PgBouncer = Annotated[
@@ -50,3 +63,130 @@ def _with_pooler(call: Call, url: str) -> "Report":
 
     named = bool(call.options.env) or call.settings.has_target()
     return layers_report(read(parse(url, "--pgbouncer"), call.target if named else None))
+
+
+BUDGET_PANEL = "Budget"
+
+
+def budget(
+    call: Call,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            metavar="N",
+            min=1,
+            help="Processes that have an engine: workers × replicas, of all services.",
+            rich_help_panel=BUDGET_PANEL,
+        ),
+    ],
+    pool_size: Annotated[
+        int | None,
+        typer.Option(
+            "--pool-size",
+            metavar="N",
+            min=1,
+            help="Instead of the engine's pool_size.",
+            rich_help_panel=BUDGET_PANEL,
+        ),
+    ] = None,
+    max_overflow: Annotated[
+        int | None,
+        typer.Option(
+            "--max-overflow",
+            metavar="N",
+            min=0,
+            help="Instead of the engine's max_overflow; without an engine 10, as SQLAlchemy has "
+            "it.",
+            rich_help_panel=BUDGET_PANEL,
+        ),
+    ] = None,
+    surge: Annotated[
+        float,
+        typer.Option(
+            "--surge",
+            metavar="X",
+            min=1.0,
+            help="By how much a deployment multiplies the processes: 2 where all old and new ones "
+            "run at once, 1.25 where a quarter does.",
+            rich_help_panel=BUDGET_PANEL,
+        ),
+    ] = 2.0,
+    poolers: Annotated[
+        int,
+        typer.Option(
+            "--poolers",
+            metavar="N",
+            min=0,
+            help="Server connections that poolers may open: the sum of their pool sizes.",
+            rich_help_panel=BUDGET_PANEL,
+        ),
+    ] = 0,
+    reserve: Annotated[
+        int,
+        typer.Option(
+            "--reserve",
+            metavar="N",
+            min=0,
+            help="Connections for the rest: 2 of a migration and 1 of dbtool; add cron jobs and "
+            "other applications.",
+            rich_help_panel=BUDGET_PANEL,
+        ),
+    ] = 3,
+    cores: Annotated[
+        int | None,
+        typer.Option(
+            "--cores",
+            metavar="N",
+            min=1,
+            help="Cores of the server, for a range of sizes.",
+            rich_help_panel=BUDGET_PANEL,
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="MODULE:NAME",
+            help="The application's engine, where the setting does not name it.",
+            rich_help_panel=BUDGET_PANEL,
+        ),
+    ] = None,
+) -> "Report":
+    """Add up what all processes may open, and compare it with the server's slots.
+
+    Pool sizes and the arguments for prepared statements are read from the application's engine,
+    which connects nowhere; the server is asked once, as by pool.
+    """
+    from dbtool.health.budget import Wanted, read
+    from dbtool.health.view_budget import budget_report
+
+    found = _engine(call, engine)
+    if found is None and pool_size is None:
+        raise UsageError(
+            "how large the pools are is not known",
+            detail="No engine is named, and no --pool-size.",
+            hint='Give --pool-size and --max-overflow, or --engine app.db:engine, or engine = "…"'
+            " in the settings.",
+        )
+    size = pool_size or (found.size if found else None)
+    overflow = found.overflow if found else DEFAULT_OVERFLOW
+    overflow = overflow if max_overflow is None else max_overflow
+    if pool_size and overflow is None and max_overflow is None:
+        overflow = DEFAULT_OVERFLOW
+    wanted = Wanted(processes, size, overflow, surge, poolers, reserve, cores)
+    return budget_report(read(call.target, wanted, found))
+
+
+def _engine(call: Call, named: str | None) -> "Pooling | None":
+    """The application's engine, which no other command of this family imports."""
+    spec = named or call.settings.engine
+    if spec is None:
+        return None
+    from dbtool.cli.output import reserved
+    from dbtool.engine import load
+    from dbtool.engine.pooling import pooling
+    from dbtool.metadata import search_path
+
+    with reserved():
+        return pooling(load(spec, (Path.cwd(), *search_path(call.settings.project.root))))

@@ -4,6 +4,7 @@ Listed here are those of the small commands; `top` and `doctor` list theirs wher
 """
 
 from dbtool.finding import Rule
+from dbtool.health.budget import Budget
 from dbtool.health.layers import Layers
 from dbtool.health.locks import Locks
 from dbtool.health.now import Now
@@ -20,12 +21,16 @@ from dbtool.health.rules import (
     pooler_queue_behind_work,
     pooler_queue_unserved,
     pooler_server_unreachable,
+    pools_exceed_limit,
+    pools_exceed_slots,
+    pre_ping_costs_round_trips,
     prepared_transaction_blocks,
     prepared_transaction_undecided,
     queue_behind_waiting_statement,
     replica_lags,
     slot_retains_wal,
     statement_runs_long,
+    statements_cached_through_pooler,
     transaction_held_idle,
     transaction_ids_run_out,
     transactions_leaked,
@@ -61,6 +66,14 @@ POOLER: tuple[Rule[Layers], ...] = (
     pooler_server_unreachable,
 )
 """What `pool --pgbouncer` judges besides."""
+
+BUDGET: tuple[Rule[Budget], ...] = (
+    statements_cached_through_pooler,
+    pools_exceed_slots,
+    pools_exceed_limit,
+    pre_ping_costs_round_trips,
+)
+"""What `pool budget` judges."""
 
 SIGNS: tuple[Rule[Now], ...] = (
     transaction_ids_run_out,

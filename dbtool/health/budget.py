@@ -1,0 +1,121 @@
+"""Adds up the connections all processes may open, and compares them with what the server has."""
+
+import asyncio
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dbtool.database.target import Target
+from dbtool.health.parts import Part, together
+from dbtool.health.pool import PARTS, Limit, Pool, pool_of
+from dbtool.health.session import session
+
+if TYPE_CHECKING:
+    from dbtool.engine.pooling import Pooling
+
+COMFORT = 0.8
+"""The part of the slots that may be planned for; what is left takes what nobody counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the team runs: `surge` is by how much a deployment multiplies the processes.
+
+    Without `size` or `overflow` the pool has no limit. `poolers` and `reserve` are connections.
+    """
+
+    processes: int
+    size: int | None
+    overflow: int | None
+    surge: float
+    poolers: int
+    reserve: int
+    cores: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The sum, and what it is compared with.
+
+    `steady` and `deploying` are what the application opens, None where nothing limits it;
+    `needed` is the whole sum. Where `through_pooler` tells that a pooler takes the application's
+    connections, they are not part of it. `per_process` is what fits comfortably.
+    """
+
+    wanted: Wanted
+    engine: "Pooling | None"
+    through_pooler: str | None
+    pool: Pool
+    limits: tuple[Limit, ...]
+    steady: int | None
+    deploying: int | None
+    needed: int | None
+    per_process: int
+
+
+def read(target: Target, wanted: Wanted, engine: "Pooling | None") -> Budget:
+    """Ask the server what it has, and add up."""
+    return asyncio.run(ask(target, wanted, engine))
+
+
+async def ask(target: Target, wanted: Wanted, engine: "Pooling | None") -> Budget:
+    """The same for a caller with an event loop."""
+    asked = [part for part in PARTS if part.name != "locks"]
+    async with session(target) as asking:
+        found = await asking.read(together((*asked, Part("all_limits", _LIMITS))))
+        pool = pool_of(asking, found)
+    engine = _behind_pooler(engine, target, pool)
+    user, database = (engine.user, engine.database) if engine else (target.user, target.database)
+    mine = {("role", user), ("database", database)}
+    limits = tuple(Limit(**each) for each in found["all_limits"])
+    return budget(
+        wanted, engine, pool, tuple(each for each in limits if (each.kind, each.name) in mine)
+    )
+
+
+def _behind_pooler(engine: "Pooling | None", target: Target, pool: Pool) -> "Pooling | None":
+    """The engine; where its own address was asked, with what that gave away of a pooler."""
+    if engine is None or engine.pooler or not pool.endpoint.pooler:
+        return engine
+    same = (engine.address, engine.database) == (target.address, target.database)
+    return replace(engine, pooler=pool.endpoint.pooler[0]) if same else engine
+
+
+def budget(
+    wanted: Wanted, engine: "Pooling | None", pool: Pool, limits: tuple[Limit, ...]
+) -> Budget:
+    """The arithmetic."""
+    through = engine.pooler if engine else None
+    steady = _times(wanted)
+    deploying = None if steady is None else math.ceil(steady * wanted.surge)
+    own = 0 if through else deploying
+    others = wanted.poolers + wanted.reserve
+    room = COMFORT * pool.slots.usable - others
+    return Budget(
+        wanted=wanted,
+        engine=engine,
+        through_pooler=through,
+        pool=pool,
+        limits=limits,
+        steady=steady,
+        deploying=deploying,
+        needed=None if own is None else own + others,
+        per_process=max(math.floor(room / (wanted.processes * wanted.surge)), 0),
+    )
+
+
+def _times(wanted: Wanted) -> int | None:
+    if wanted.size is None or wanted.overflow is None:
+        return None
+    return wanted.processes * (wanted.size + wanted.overflow)
+
+
+_LIMITS = """
+(SELECT coalesce(json_agg(l), '[]') FROM (
+    SELECT 'role' AS kind, rolname AS name, quote_ident(rolname) AS quoted,
+           rolconnlimit AS connections, 0 AS used
+    FROM pg_catalog.pg_roles WHERE rolconnlimit >= 0 AND NOT rolsuper
+    UNION ALL
+    SELECT 'database', datname, quote_ident(datname), datconnlimit, 0
+    FROM pg_catalog.pg_database WHERE datconnlimit >= 0) AS l)
+"""

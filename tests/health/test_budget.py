@@ -1,0 +1,198 @@
+"""The sum of all pools against a real server, and what is judged of it."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.target import Target
+from dbtool.engine.pooling import Pooling, Statements
+from dbtool.finding import Severity, judge
+from dbtool.health.budget import Budget, Wanted, budget, read
+from dbtool.health.pool import Limit
+from dbtool.health.rules import BUDGET
+from dbtool.scratch.server import Server
+from tests.conftest import MAJOR, Dbtool
+from tests.health.crowd import alone
+from tests.pgbouncer import pgbouncer
+
+WANTED = Wanted(processes=2, size=2, overflow=1, surge=1.0, poolers=0, reserve=3, cores=None)
+ENGINE = Pooling(
+    spec="app:engine",
+    address="db:5432",
+    user="app",
+    database="shop",
+    driver="asyncpg",
+    driver_version="0.32.0",
+    pooler=None,
+    pool="AsyncAdaptedQueuePool",
+    size=2,
+    overflow=1,
+    pre_ping=False,
+    statements=Statements(100, False, 5),
+)
+
+
+@pytest.fixture(scope="module")
+def found(server: Server) -> Budget:
+    """What a quiet server answers."""
+    return read(server.target(), WANTED, None)
+
+
+def with_slots(found: Budget, usable: int, **changes: object) -> Budget:
+    """The same sum on a server with so many slots, and with other wishes."""
+    slots = dataclasses.replace(found.pool.slots, usable=usable)
+    pool = dataclasses.replace(found.pool, slots=slots)
+    wanted = dataclasses.replace(WANTED, **changes)  # type: ignore[arg-type]
+    return budget(wanted, found.engine, pool, found.limits)
+
+
+def with_engine(found: Budget, **changes: object) -> Budget:
+    """The same with an engine that has been read."""
+    engine = dataclasses.replace(ENGINE, **changes)  # type: ignore[arg-type]
+    return budget(found.wanted, engine, found.pool, found.limits)
+
+
+def judged(found: Budget) -> list[tuple[str, Severity]]:
+    """Which rules find something, and how bad it is."""
+    return [(each.rule, each.severity) for each in judge(BUDGET, found)[0]]
+
+
+@pytest.mark.parametrize(
+    ("usable", "changes", "severity"),
+    [
+        (12, {}, None),
+        (11, {}, Severity.WARNING),
+        (9, {}, Severity.WARNING),
+        (8, {}, Severity.ERROR),
+        (15, {"surge": 2.0}, Severity.WARNING),
+        (14, {"surge": 2.0}, Severity.ERROR),
+        (18, {"poolers": 10}, Severity.ERROR),
+        (900, {"overflow": None}, Severity.ERROR),
+        (900, {"size": None}, Severity.ERROR),
+    ],
+)
+def test_the_sum_against_the_slots(
+    found: Budget, usable: int, changes: dict[str, object], severity: Severity | None
+) -> None:
+    """2 × (2 + 1) + 3 is 9: an error from 8 slots down, a warning until it is 80 % of them."""
+    expected = [("pools-exceed-slots", severity)] if severity else []
+    assert judged(with_slots(found, usable, **changes)) == expected
+
+
+def test_what_is_proposed_fits(found: Budget) -> None:
+    """The arguments of the fix, given back as wishes, are no finding."""
+    small = with_slots(found, 40, processes=4, surge=2.0, size=20, overflow=20)
+    assert small.per_process == 3
+    (finding,), _ = judge(BUDGET, small)
+    assert finding.fix is not None
+    assert "pool_size=2, max_overflow=1," in finding.fix.code
+    assert judged(with_slots(found, 40, processes=4, surge=2.0, size=2, overflow=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("connections", "surge", "severity"),
+    [(5, 1.0, Severity.ERROR), (6, 1.0, None), (11, 2.0, Severity.WARNING), (12, 2.0, None)],
+)
+def test_limits_of_role_and_database(
+    found: Budget, connections: int, surge: float, severity: Severity | None
+) -> None:
+    """2 × 3 beyond the limit is an error at any time, and a warning during a deployment."""
+    limited = dataclasses.replace(found, limits=(Limit("role", "app", "app", connections, 0),))
+    expected = [("pools-exceed-limit", severity)] if severity else []
+    assert judged(with_slots(limited, 900, surge=surge)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        ({"pooler": None}, False),
+        ({}, True),
+        ({"statements": Statements(0, False, 5)}, False),
+        ({"statements": Statements(0, True, 5)}, True),
+        ({"statements": Statements(0, False, 5), "driver_version": "0.30.0"}, True),
+        ({"statements": Statements(100, False, None), "driver": "psycopg"}, False),
+        ({"driver": "psycopg_async"}, True),
+        ({"driver": "psycopg2"}, False),
+    ],
+)
+def test_cached_statements_through_a_pooler(
+    found: Budget, changes: dict[str, object], warned: bool
+) -> None:
+    """Only the arguments that were measured to be safe clear an engine before a pooler."""
+    engine = with_engine(found, **{"pooler": "port 6432 is a pooler's", **changes})
+    rules = [rule for rule, _ in judged(engine)]
+    assert rules == (["statements-cached-through-pooler"] if warned else [])
+
+
+def test_a_creator_before_a_pooler_is_unknown(found: Budget) -> None:
+    """Arguments that cannot be read are neither safe nor unsafe."""
+    _, unknowns = judge(BUDGET, with_engine(found, pooler="port", statements=None))
+    assert [each.rule for each in unknowns] == [
+        "statements-cached-through-pooler",
+        "pools-exceed-slots",
+    ]
+
+
+def test_pre_ping_is_a_note(found: Budget) -> None:
+    """It costs round trips and breaks nothing."""
+    pinging = with_engine(found, pre_ping=True)
+    assert judged(pinging) == [("pre-ping-costs-round-trips", Severity.NOTE)]
+    assert judged(with_engine(found, pre_ping=True, driver="psycopg")) == []
+
+
+def test_the_engines_own_pooler_is_recognised(database: Target) -> None:
+    """A PgBouncer on any port gives itself away; then its pools count, and not the engine's."""
+    with pgbouncer(database) as pooler:
+        there = dataclasses.replace(
+            ENGINE, address=pooler.target.address, database=database.database
+        )
+        through = read(pooler.target, WANTED, there)
+        direct = read(database, WANTED, there)
+    assert (through.needed, direct.needed) == (3, 9)
+    assert through.through_pooler is not None
+    assert ("statements-cached-through-pooler", Severity.WARNING) in judged(through)
+    assert direct.through_pooler is None
+
+
+def test_limits_are_those_of_the_engines_role(database: Target) -> None:
+    """A role that is not connected counts; another role's limit does not."""
+    with alone(database) as admin:
+        admin.execute("CREATE ROLE budgeted LOGIN CONNECTION LIMIT 4")
+        admin.execute("CREATE ROLE other LOGIN CONNECTION LIMIT 1")
+        engine = dataclasses.replace(ENGINE, user="budgeted", database=database.database)
+        found = read(database, WANTED, engine)
+        admin.execute("DROP ROLE budgeted, other")
+    assert [(each.name, each.connections) for each in found.limits] == [("budgeted", 4)]
+
+
+def test_the_arithmetic_is_shown(small: Server, dbtool: Dbtool, tmp_path: Path) -> None:
+    """Line by line, with what fits; the group's options may stand before the command."""
+    (tmp_path / "appdb.py").write_text(
+        "from sqlalchemy.ext.asyncio import create_async_engine\n"
+        "engine = create_async_engine('postgresql+asyncpg://app@db/shop', pool_size=2)\n"
+    )
+    url = small.target().sqlalchemy_url()
+    words = ("--processes", "2", "--engine", "appdb:engine", "--max-overflow", "1", "--cores", "2")
+    ran = dbtool("pool", "--url", url, "budget", *words, cwd=tmp_path)
+    reserved = " - 2 reserved" if MAJOR >= 16 else ""
+    usable = 15 if MAJOR >= 16 else 17
+    lines = [
+        ("", "connections"),
+        ("2 processes × (pool_size 2 + max_overflow 1)", "6"),
+        ("× 2 while a deployment runs", "12"),
+        ("+ poolers", "0"),
+        ("+ reserve", "3"),
+        ("= needed", "15"),
+        (f"usable: 20 max_connections - 3 for superusers{reserved}", f"{usable}"),
+    ]
+    headline, _, *rest = ran.out.splitlines()
+    assert headline == f"up to 15 connections for {usable} usable slots ({1500 // usable} %)"
+    assert [re.split(" {2,}", line)[:2] for line in rest[:7]] == [list(each) for each in lines]
+    assert rest[9:12] == [
+        "engine  appdb:engine: AsyncAdaptedQueuePool, asyncpg",
+        f"fits    up to 2 for each process: (80 % of {usable} - 3) / (2 × 2)",
+        "works   4 to 8 at once on 2 cores (2 to 4 for each): pool_size 2 to 4 for each process",
+    ]
+    assert (ran.code, ran.err) == (0, "")
