@@ -113,15 +113,16 @@ def budget(
         ),
     ] = 2.0,
     poolers: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--poolers",
             metavar="N",
             min=0,
-            help="Server connections that poolers may open: the sum of their pool sizes.",
+            help="Server connections that poolers may open: the sum of their pool sizes; with "
+            "--pgbouncer what that one allows.",
             rich_help_panel=BUDGET_PANEL,
         ),
-    ] = 0,
+    ] = None,
     reserve: Annotated[
         int,
         typer.Option(
@@ -152,12 +153,22 @@ def budget(
             rich_help_panel=BUDGET_PANEL,
         ),
     ] = None,
+    pgbouncer: Annotated[
+        str | None,
+        typer.Option(
+            "--pgbouncer",
+            metavar="URL",
+            help="Also ask this PgBouncer what its pools allow, and whether it keeps statements.",
+            rich_help_panel=DATABASE_PANEL,
+        ),
+    ] = None,
 ) -> "Report":
     """Add up what all processes may open, and compare it with the server's slots.
 
     Pool sizes and the arguments for prepared statements are read from the application's engine,
     which connects nowhere; the server is asked once, as by pool.
     """
+    from dbtool.database.url import parse
     from dbtool.health.budget import Wanted, read
     from dbtool.health.view_budget import budget_report
 
@@ -175,7 +186,8 @@ def budget(
     if pool_size and overflow is None and max_overflow is None:
         overflow = DEFAULT_OVERFLOW
     wanted = Wanted(processes, size, overflow, surge, poolers, reserve, cores)
-    return budget_report(read(call.target, wanted, found))
+    console_of = parse(pgbouncer, "--pgbouncer") if pgbouncer else None
+    return budget_report(read(call.target, wanted, found, console_of))
 
 
 def _engine(call: Call, named: str | None) -> "Pooling | None":

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dbtool.database.target import Target
+from dbtool.health import console
 from dbtool.health.parts import Part, together
+from dbtool.health.pgbouncer import Pooler
 from dbtool.health.pool import PARTS, Limit, Pool, pool_of
 from dbtool.health.session import session
 
@@ -21,14 +23,15 @@ COMFORT = 0.8
 class Wanted:
     """What the team runs: `surge` is by how much a deployment multiplies the processes.
 
-    Without `size` or `overflow` the pool has no limit. `poolers` and `reserve` are connections.
+    Without `size` or `overflow` the pool has no limit. `poolers` and `reserve` are connections;
+    `poolers` is None where nobody said.
     """
 
     processes: int
     size: int | None
     overflow: int | None
     surge: float
-    poolers: int
+    poolers: int | None
     reserve: int
     cores: int | None
 
@@ -46,35 +49,52 @@ class Budget:
     engine: "Pooling | None"
     through_pooler: str | None
     pool: Pool
+    pooler: Pooler | None
     limits: tuple[Limit, ...]
     steady: int | None
     deploying: int | None
+    poolers: int
     needed: int | None
     per_process: int
 
 
-def read(target: Target, wanted: Wanted, engine: "Pooling | None") -> Budget:
-    """Ask the server what it has, and add up."""
-    return asyncio.run(ask(target, wanted, engine))
+def read(
+    target: Target, wanted: Wanted, engine: "Pooling | None", console_of: Target | None = None
+) -> Budget:
+    """Ask the server what it has, a PgBouncer where one is named, and add up."""
+    if console_of is not None:
+        console.require()
+    return asyncio.run(ask(target, wanted, engine, console_of))
 
 
-async def ask(target: Target, wanted: Wanted, engine: "Pooling | None") -> Budget:
+async def ask(
+    target: Target, wanted: Wanted, engine: "Pooling | None", console_of: Target | None = None
+) -> Budget:
     """The same for a caller with an event loop."""
+    pooler = await console.ask(console_of) if console_of else None
     asked = [part for part in PARTS if part.name != "locks"]
     async with session(target) as asking:
         found = await asking.read(together((*asked, Part("all_limits", _LIMITS))))
         pool = pool_of(asking, found)
-    engine = _behind_pooler(engine, target, pool)
+    engine = _behind_pooler(engine, target, pool, pooler)
     user, database = (engine.user, engine.database) if engine else (target.user, target.database)
     mine = {("role", user), ("database", database)}
     limits = tuple(Limit(**each) for each in found["all_limits"])
     return budget(
-        wanted, engine, pool, tuple(each for each in limits if (each.kind, each.name) in mine)
+        wanted,
+        engine,
+        pool,
+        tuple(each for each in limits if (each.kind, each.name) in mine),
+        pooler,
     )
 
 
-def _behind_pooler(engine: "Pooling | None", target: Target, pool: Pool) -> "Pooling | None":
+def _behind_pooler(
+    engine: "Pooling | None", target: Target, pool: Pool, pooler: Pooler | None
+) -> "Pooling | None":
     """The engine; where its own address was asked, with what that gave away of a pooler."""
+    if engine and pooler and engine.address == pooler.address:
+        return replace(engine, pooler=f"PgBouncer {pooler.version} answers at {pooler.address}")
     if engine is None or engine.pooler or not pool.endpoint.pooler:
         return engine
     same = (engine.address, engine.database) == (target.address, target.database)
@@ -82,23 +102,32 @@ def _behind_pooler(engine: "Pooling | None", target: Target, pool: Pool) -> "Poo
 
 
 def budget(
-    wanted: Wanted, engine: "Pooling | None", pool: Pool, limits: tuple[Limit, ...]
+    wanted: Wanted,
+    engine: "Pooling | None",
+    pool: Pool,
+    limits: tuple[Limit, ...],
+    pooler: Pooler | None = None,
 ) -> Budget:
     """The arithmetic."""
     through = engine.pooler if engine else None
     steady = _times(wanted)
     deploying = None if steady is None else math.ceil(steady * wanted.surge)
     own = 0 if through else deploying
-    others = wanted.poolers + wanted.reserve
+    poolers = wanted.poolers
+    if poolers is None:
+        poolers = pooler.opens if pooler else 0
+    others = poolers + wanted.reserve
     room = COMFORT * pool.slots.usable - others
     return Budget(
         wanted=wanted,
         engine=engine,
         through_pooler=through,
         pool=pool,
+        pooler=pooler,
         limits=limits,
         steady=steady,
         deploying=deploying,
+        poolers=poolers,
         needed=None if own is None else own + others,
         per_process=max(math.floor(room / (wanted.processes * wanted.surge)), 0),
     )

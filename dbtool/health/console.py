@@ -1,6 +1,7 @@
 """Reads PgBouncer's console, which speaks only the simple protocol, and so needs psycopg."""
 
 import asyncio
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dbtool.database.target import Target
@@ -21,7 +22,18 @@ _NEUTRAL = {
 }
 """What libpq would else take from PG* variables and PgBouncer refuses, or be led astray by."""
 
+_NOBODY = "Is PgBouncer running, and are host and port right?"
 _LOGIN = "Name a user of admin_users or stats_users of pgbouncer.ini in the URL."
+
+_HINTS = MappingProxyType(
+    {
+        "not allowed": _LOGIN,
+        "password": "Put the password into the URL, PGPASSWORD, or ~/.pgpass for its database"
+        f' "{CONSOLE}".',
+        "SSL": "PgBouncer offers TLS where client_tls_sslmode is set; sslmode=prefer takes what"
+        " there is.",
+    }
+)
 
 
 async def ask(named: Target) -> Pooler:
@@ -105,12 +117,10 @@ def _refused(error: Exception, target: Target) -> DbtoolError:
             detail=f"Named by {target.source}; it has no console.",
             hint="Name host and port of PgBouncer itself: 6432, unless it is set otherwise.",
         )
-    asks = any(word in told for word in ("password", "not allowed", "auth", "SASL"))
-    return ConnectError(
-        f"cannot connect to the PgBouncer {target.named}",
-        detail=told,
-        hint=_LOGIN if asks else "Is PgBouncer running, and are host and port right?",
-    )
+    if "timeout expired" in told:
+        return _silent(target)
+    hint = next((hint for word, hint in _HINTS.items() if word in told), _NOBODY)
+    return ConnectError(f"cannot connect to the PgBouncer {target.named}", detail=told, hint=hint)
 
 
 def _failed(error: Exception, target: Target) -> DbtoolError:

@@ -64,6 +64,21 @@ class Pooler:
     pools: tuple[PoolerPool, ...]
     connections: tuple[ServerConnection, ...]
 
+    def keeps_statements(self, database: str) -> bool | None:
+        """Whether a prepared statement is still there when its client comes back.
+
+        None where nobody has used the database, so that its mode does not show.
+        """
+        modes = {pool.mode for pool in self.pools if pool.database == database}
+        if self.max_prepared_statements or modes == {"session"}:
+            return True
+        return False if modes else None
+
+    @property
+    def opens(self) -> int:
+        """Server connections that all pools there are may open together."""
+        return sum(pool.size for pool in self.pools)
+
 
 def pooler_of(address: str, shown: Mapping[str, Iterable[Row]]) -> Pooler:
     """The pooler out of what it showed."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dbtool.finding import judge
 from dbtool.health.budget import COMFORT, Budget
 from dbtool.health.rules import BUDGET
-from dbtool.report import Column, Report, Table, facts, percent
+from dbtool.report import Column, Report, Table, counted, facts, percent
 
 
 def budget_report(budget: Budget) -> Report:
@@ -29,7 +29,7 @@ def _headline(budget: Budget) -> str:
     usable = budget.pool.slots.usable
     if budget.needed is None:
         return f"nothing limits the connections that may be opened; {usable:,} slots are usable"
-    if budget.through_pooler and not budget.wanted.poolers:
+    if budget.through_pooler and not budget.poolers:
         return f"a pooler takes the application's connections; {usable:,} slots are usable"
     share = percent(budget.needed / usable)
     return f"up to {budget.needed:,} connections for {usable:,} usable slots ({share})"
@@ -47,7 +47,7 @@ def _sum(budget: Budget) -> Iterator[tuple[str, str]]:
         yield f"× {wanted.surge:g} while a deployment runs", _number(budget.deploying)
     if budget.through_pooler:
         yield "of these to the server itself, past the pooler", "0"
-    yield "+ poolers", f"{wanted.poolers:,}"
+    yield _poolers(budget), f"{budget.poolers:,}"
     yield "+ reserve", f"{wanted.reserve:,}"
     yield "= needed", _number(budget.needed)
     reserves = f" - {slots.role_reserved:,} reserved" if slots.role_reserved else ""
@@ -57,6 +57,13 @@ def _sum(budget: Budget) -> Iterator[tuple[str, str]]:
         f"{slots.usable:,}",
     )
     yield "in use now", f"{slots.used:,}"
+
+
+def _poolers(budget: Budget) -> str:
+    if budget.pooler and budget.wanted.poolers is None:
+        pools = counted(len(budget.pooler.pools), "pool")
+        return f"+ poolers: {pools} of PgBouncer at {budget.pooler.address}"
+    return "+ poolers"
 
 
 def _number(number: int | None) -> str:
@@ -71,7 +78,7 @@ def _sizing(budget: Budget) -> Iterator[tuple[str, str]]:
         yield (
             "fits",
             f"up to {budget.per_process:,} for each process: ({percent(COMFORT)} of {usable:,}"
-            f" - {wanted.poolers + wanted.reserve:,}) / ({wanted.processes:,} × {wanted.surge:g})",
+            f" - {budget.poolers + wanted.reserve:,}) / ({wanted.processes:,} × {wanted.surge:g})",
         )
     if wanted.cores:
         low, high = 2 * wanted.cores, 4 * wanted.cores

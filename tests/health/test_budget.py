@@ -14,10 +14,10 @@ from dbtool.health.pool import Limit
 from dbtool.health.rules import BUDGET
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR, Dbtool
-from tests.health.crowd import alone
+from tests.health.crowd import alone, crowd
 from tests.pgbouncer import pgbouncer
 
-WANTED = Wanted(processes=2, size=2, overflow=1, surge=1.0, poolers=0, reserve=3, cores=None)
+WANTED = Wanted(processes=2, size=2, overflow=1, surge=1.0, poolers=None, reserve=3, cores=None)
 ENGINE = Pooling(
     spec="app:engine",
     address="db:5432",
@@ -143,17 +143,29 @@ def test_pre_ping_is_a_note(found: Budget) -> None:
 
 
 def test_the_engines_own_pooler_is_recognised(database: Target) -> None:
-    """A PgBouncer on any port gives itself away; then its pools count, and not the engine's."""
+    """A PgBouncer on any port gives itself away; asked itself, its pools count, and it is sure."""
     with pgbouncer(database) as pooler:
         there = dataclasses.replace(
             ENGINE, address=pooler.target.address, database=database.database
         )
         through = read(pooler.target, WANTED, there)
         direct = read(database, WANTED, there)
+        with crowd(pooler.target) as clients:
+            clients.idle(1)
+            asked = read(database, WANTED, there, pooler.target)
     assert (through.needed, direct.needed) == (3, 9)
     assert through.through_pooler is not None
     assert ("statements-cached-through-pooler", Severity.WARNING) in judged(through)
     assert direct.through_pooler is None
+    error = [("statements-cached-through-pooler", Severity.ERROR)]
+    assert (asked.poolers, asked.needed, judged(asked)) == (2, 5, error)
+    assert asked.pooler is not None
+    for change in (
+        {"max_prepared_statements": 200},
+        {"pools": tuple(dataclasses.replace(each, mode="session") for each in asked.pooler.pools)},
+    ):
+        safe = dataclasses.replace(asked.pooler, **change)
+        assert judged(dataclasses.replace(asked, pooler=safe)) == []
 
 
 def test_limits_are_those_of_the_engines_role(database: Target) -> None:

@@ -38,12 +38,12 @@ NAME = rule_name(__name__)
 def check(budget: Budget) -> Iterator[Finding | Unknown]:
     """Compare the sum with the slots an ordinary role can get."""
     usable = budget.pool.slots.usable
-    if budget.through_pooler and not budget.wanted.poolers:
+    if budget.through_pooler and not budget.poolers:
         yield Unknown(
             rule=NAME,
             reason="the application connects to a pooler, and what that opens is not known:"
             f" {budget.through_pooler}",
-            decide="--poolers N, the sum of its pool sizes",
+            decide="--pgbouncer URL, or --poolers N, the sum of its pool sizes",
         )
     elif budget.needed is None:
         title = "nothing limits the connections of a process"

@@ -10,7 +10,7 @@ connected to for that. Arguments behind a creator of one's own cannot be read: u
 
 Thresholds: a warning where the name of host or port is a pooler's and the arguments are not the
 safe ones. It is heuristic: in session mode, and with PgBouncer 1.21+ and max_prepared_statements
-above 0, they do no harm.
+above 0, they do no harm. With --pgbouncer that is looked up: an error, or nothing.
 
 Now: pass the arguments given.
 
@@ -53,6 +53,9 @@ def check(budget: Budget) -> Iterator[Finding | Unknown]:
     engine = budget.engine
     if engine is None or not engine.pooler or engine.driver not in _SAFE:
         return
+    kept = _kept(budget, engine)
+    if kept:
+        return
     if engine.statements is None:
         yield Unknown(
             rule=NAME,
@@ -61,7 +64,14 @@ def check(budget: Budget) -> Iterator[Finding | Unknown]:
             " or prepare_threshold=None (psycopg)",
         )
     elif wrong := tuple(_wrong(engine)):
-        yield _finding(engine, wrong)
+        yield _finding(engine, wrong, seen=kept is not None)
+
+
+def _kept(budget: Budget, engine: "Pooling") -> bool | None:
+    """Whether the pooler says that it keeps statements; None where another one was asked."""
+    if budget.pooler is None or budget.pooler.address != engine.address:
+        return None
+    return budget.pooler.keeps_statements(engine.database)
 
 
 def _wrong(engine: "Pooling") -> Iterator[str]:
@@ -83,7 +93,7 @@ def _too_old(installed: str) -> bool:
     return tuple(int(part) for part in installed.split(".")[:2]) < SAFE_SINCE
 
 
-def _finding(engine: "Pooling", wrong: tuple[str, ...]) -> Finding:
+def _finding(engine: "Pooling", wrong: tuple[str, ...], *, seen: bool) -> Finding:
     function, arguments = _SAFE[engine.driver]
     label = "Pass this"
     if engine.driver == "asyncpg":
@@ -92,13 +102,15 @@ def _finding(engine: "Pooling", wrong: tuple[str, ...]) -> Finding:
             label += "; upgrade asyncpg to 0.31 or newer first"
     return Finding(
         rule=NAME,
-        severity=Severity.WARNING,
+        severity=Severity.ERROR if seen else Severity.WARNING,
         title=f"{engine.spec} caches statements through a pooler and may return wrong rows",
-        certainty=Certainty.HEURISTIC,
+        certainty=Certainty.DECLARED if seen else Certainty.HEURISTIC,
         evidence=(
             engine.pooler or "",
             *wrong,
-            "session mode, or PgBouncer 1.21+ with max_prepared_statements > 0, is safe",
+            "it pools transactions, and has no max_prepared_statements above 0"
+            if seen
+            else "session mode, or PgBouncer 1.21+ with max_prepared_statements > 0, is safe",
         ),
         location=Location(name=engine.spec),
         fix=Fix("python", f"engine = {function}(url, connect_args={arguments})", label=label),
