@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -103,12 +103,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The pooler and the server behind it, which is None where none was named or it refused."""
+    """The pooler and the server behind it, which is None where none was named or it refused.
+
+    `statements_kept` is whether prepared statements survive, where the server was asked through
+    this very pooler; else None.
+    """
 
     pooler: Pooler
     server: Pool | None
     refusal: Refusal | None
     queues: tuple[Queue, ...]
+    statements_kept: bool | None = None
 
 
 def read(console_of: Target, target: Target | None) -> Layers:
@@ -126,7 +131,10 @@ async def ask(console_of: Target, target: Target | None) -> Layers:
         async with session(target) as asking:
             pids = sorted({each.remote_pid for each in pooler.connections})
             found = await asking.read(together((*PARTS, _behind(pids))))
-            return _joined(pooler, pool_of(asking, found), _backends(found["behind"]))
+            joined = _joined(pooler, pool_of(asking, found), _backends(found["behind"]))
+            through = target.address == pooler.address
+            kept = pooler.keeps_statements(target.database) if through else None
+            return replace(joined, statements_kept=kept)
     except UsageError:
         raise
     except DbtoolError as error:

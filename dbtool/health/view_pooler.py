@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dbtool.finding import judge
+from dbtool.finding import judge, rule_name
 from dbtool.health.layers import Layers, Queue
-from dbtool.health.rules import POOLER
+from dbtool.health.rules import POOLER, asyncpg_through_pooler
 from dbtool.health.view import pool_report
 from dbtool.health.waiting import place
 from dbtool.report import Cell, Column, Report, Styled, Table, counted, duration
 
+_SILENT = rule_name(asyncpg_through_pooler.__name__)
 _POOLS = 6
 """Rows of the table; the others have nobody waiting, or are in the JSON."""
 
@@ -23,7 +24,8 @@ def layers_report(layers: Layers) -> Report:
         else Report(command="pool", data=layers, judged=True)
     )
     headlines = (_headline(layers), base.headline)
-    ranked = sorted((*findings, *base.findings), key=lambda finding: -finding.severity)
+    told = (each for each in base.findings if not (layers.statements_kept and each.rule == _SILENT))
+    ranked = sorted((*findings, *told), key=lambda finding: -finding.severity)
     return replace(
         base,
         data=layers,

@@ -150,6 +150,41 @@ def test_a_queue_behind_work(database: Target, pooler: Pooler) -> None:
     assert unknowns == ()
 
 
+def test_a_queue_behind_a_lock(database: Target, pooler: Pooler) -> None:
+    """Connections that wait for a lock are told from those that work, and lead to `locks`."""
+    with crowd(database) as direct:
+        direct.session("holder", "CREATE TABLE t (a int)", "BEGIN", "LOCK t")
+        with running(pooler.target, database, *["SELECT pg_sleep(0) FROM t"] * 3):
+            found = until(
+                lambda: read(pooler.target, database),
+                lambda seen: (
+                    waiting(seen) == 1
+                    and [each.backend and each.backend.waits for each in seen.queues[0].held]
+                    == ["Lock", "Lock"]
+                ),
+            )
+        ((finding,), _) = judged(waited(found, 2))
+    assert finding.title.endswith("its 2 connections in use wait for locks")
+    assert finding.fix is not None
+    assert finding.fix.code == "dbtool locks"
+
+
+def test_a_pooler_that_keeps_statements_clears_the_warning(database: Target) -> None:
+    """Session mode is safe, which the console says and the endpoint alone does not."""
+    for mode, kept, rules in (
+        ("session", True, []),
+        ("transaction", False, ["asyncpg-through-pooler"]),
+    ):
+        with (
+            pgbouncer(database, {"pool_mode": mode}) as running_so,
+            crowd(running_so.target) as clients,
+        ):
+            clients.idle(1)
+            found = read(running_so.target, running_so.target)
+        assert found.statements_kept is kept
+        assert [each.rule for each in layers_report(found).findings] == rules
+
+
 def test_no_client_waits(database: Target, pooler: Pooler, clients: Crowd) -> None:
     """Idle transactions that nobody waits for, and clients that hold nothing, are no finding."""
     clients.session("api", "BEGIN", "SELECT 1")
