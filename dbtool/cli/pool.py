@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(cls=HelpGroup, help=inspect.getdoc(pool), rich_markup_mode=None)
     alone(group, DATABASE, JUDGED)(pool)
     command(group, GROUP_PANEL, DATABASE, JUDGED)(budget)
+    command(group, GROUP_PANEL, JUDGED)(attach)
     app.add_typer(group, name="pool", rich_help_panel=PANEL)
 
 
@@ -202,3 +203,21 @@ def _engine(call: Call, named: str | None) -> "Pooling | None":
 
     with reserved():
         return pooling(load(spec, (Path.cwd(), *search_path(call.settings.project.root))))
+
+
+def attach(
+    call: Call,  # noqa: ARG001
+    pid: Annotated[
+        int | None,
+        typer.Argument(metavar="PID", min=1, help="One process.", show_default=False),
+    ] = None,
+) -> "Report":
+    """Show the pools inside this machine's applications, and the lines that hold connections.
+
+    Reads the sockets that applications open where they have a probe:
+    from dbtool.probe import install; install(engine). Connects to no database.
+    """
+    from dbtool.health.attach import attach as ask
+    from dbtool.health.view_attach import attached_report
+
+    return attached_report(ask(pid))

@@ -1,0 +1,75 @@
+"""Which lines of the application took a connection."""
+
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+Place = tuple[tuple[str, int, str], ...]
+"""File, line and function of a few frames, the innermost first."""
+
+_MOST = 3
+_DEPTH = 120
+_MACHINERY, _LIBRARY, _OURS = range(3)
+_ORM = ("sqlalchemy", "sqlmodel", "greenlet")
+_PACKAGES = ("/site-packages/", "/dist-packages/")
+
+
+class Places:
+    """Tells frames of the application from those of libraries and of the machinery below it."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, int] = {}
+        paths = sysconfig.get_paths()
+        self._standard = tuple({paths["stdlib"], paths["platstdlib"]})
+        self._probe = str(Path(__file__).parent)
+
+    def here(self) -> Place:
+        """The innermost lines of the application that led here, or else of a library.
+
+        The greenlet in which SQLAlchemy runs a synchronous call of asyncio code begins with that
+        call; whoever awaits it stands in the frames of its parent.
+        """
+        ours: list[tuple[str, int, str]] = []
+        others: list[tuple[str, int, str]] = []
+        kinds = self._kinds
+        greenlets: Iterator[FrameType] | None = None
+        frame: FrameType | None = sys._getframe(1)
+        for _ in range(_DEPTH):
+            if frame is None:
+                greenlets = greenlets or _parents()
+                if (frame := next(greenlets, None)) is None:
+                    break
+            code = frame.f_code
+            kind = kinds.get(code.co_filename)
+            if kind is None:
+                kind = self._kind(code.co_filename)
+            if kind == _OURS:
+                ours.append((code.co_filename, frame.f_lineno, code.co_qualname))
+                if len(ours) == _MOST:
+                    break
+            elif kind == _LIBRARY and len(others) < _MOST:
+                others.append((code.co_filename, frame.f_lineno, code.co_qualname))
+            frame = frame.f_back
+        return tuple(ours or others)
+
+    def _kind(self, file: str) -> int:
+        kind = _OURS
+        if package := next((each for each in _PACKAGES if each in file), None):
+            top = file.rpartition(package)[2].partition("/")[0]
+            kind = _MACHINERY if top in _ORM else _LIBRARY
+        elif file.startswith((*self._standard, self._probe, "<")):
+            kind = _MACHINERY
+        self._kinds[file] = kind
+        return kind
+
+
+def _parents() -> Iterator[FrameType]:
+    """The innermost frames of the suspended greenlets above the one that runs."""
+    module = sys.modules.get("greenlet")
+    above = module.getcurrent().parent if module else None
+    while above is not None:
+        if above.gr_frame is not None:
+            yield above.gr_frame
+        above = above.parent
