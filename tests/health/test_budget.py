@@ -10,6 +10,7 @@ from dbtool.database.target import Target
 from dbtool.engine.pooling import Pooling, Statements
 from dbtool.finding import Severity, judge
 from dbtool.health.budget import Budget, Wanted, budget, read
+from dbtool.health.pgbouncer import pooler_of
 from dbtool.health.pool import Limit
 from dbtool.health.rules import BUDGET
 from dbtool.scratch.server import Server
@@ -166,6 +167,26 @@ def test_the_engines_own_pooler_is_recognised(database: Target) -> None:
     ):
         safe = dataclasses.replace(asked.pooler, **change)
         assert judged(dataclasses.replace(asked, pooler=safe)) == []
+
+
+@pytest.mark.parametrize(
+    ("accepts", "surge", "severity"),
+    [(5, 1.0, Severity.ERROR), (6, 1.0, None), (11, 2.0, Severity.WARNING), (12, 2.0, None)],
+)
+def test_clients_that_the_pooler_accepts(
+    found: Budget, accepts: int, surge: float, severity: Severity | None
+) -> None:
+    """2 × 3 against max_client_conn of the pooler the engine connects to, and no other."""
+    shown = {"CONFIG": [{"key": "max_client_conn", "value": str(accepts)}]}
+    pooler = dataclasses.replace(pooler_of("db:5432", shown), max_prepared_statements=1)
+    engine = dataclasses.replace(ENGINE, pooler="PgBouncer")
+    wanted = dataclasses.replace(WANTED, surge=surge, poolers=2)
+    asked = budget(wanted, engine, found.pool, (), pooler)
+    assert judged(asked) == ([("pools-exceed-pooler-clients", severity)] if severity else [])
+    elsewhere = dataclasses.replace(pooler, address="other:6432")
+    assert "pools-exceed-pooler-clients" not in str(
+        judged(budget(wanted, engine, found.pool, (), elsewhere))
+    )
 
 
 def test_limits_are_those_of_the_engines_role(database: Target) -> None:

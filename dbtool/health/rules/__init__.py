@@ -22,6 +22,7 @@ from dbtool.health.rules import (
     pooler_queue_unserved,
     pooler_server_unreachable,
     pools_exceed_limit,
+    pools_exceed_pooler_clients,
     pools_exceed_slots,
     pre_ping_costs_round_trips,
     prepared_transaction_blocks,
@@ -71,6 +72,7 @@ BUDGET: tuple[Rule[Budget], ...] = (
     statements_cached_through_pooler,
     pools_exceed_slots,
     pools_exceed_limit,
+    pools_exceed_pooler_clients,
     pre_ping_costs_round_trips,
 )
 """What `pool budget` judges."""
