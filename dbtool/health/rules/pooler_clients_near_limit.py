@@ -45,5 +45,9 @@ def check(layers: Layers) -> Iterator[Finding]:
         severity=Severity.ERROR if clients >= ERROR_SHARE * most else Severity.WARNING,
         title=f"PgBouncer has {clients:,} of at most {most:,} clients ({percent(clients / most)})",
         certainty=Certainty.MEASURED,
-        fix=Fix("ini", f"max_client_conn = {2 * most}", label="then RELOAD on its console"),
+        fix=Fix(
+            "ini",
+            f"max_client_conn = {2 * most}",
+            label="in pgbouncer.ini, then RELOAD on its console",
+        ),
     )

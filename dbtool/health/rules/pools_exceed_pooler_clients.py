@@ -53,6 +53,8 @@ def check(budget: Budget) -> Iterator[Finding]:
         certainty=Certainty.DECLARED,
         location=Location(name=pooler.address),
         fix=Fix(
-            "ini", f"max_client_conn = {2 * budget.deploying}", label="then RELOAD on its console"
+            "ini",
+            f"max_client_conn = {2 * budget.deploying}",
+            label="in pgbouncer.ini, then RELOAD on its console",
         ),
     )
