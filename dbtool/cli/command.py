@@ -116,9 +116,7 @@ def alone(group: typer.Typer, *shares: Share) -> Callable[[Body], Body]:
                 run(ctx=ctx, **values)
             inner, own = split(values)
             if named := [key for key, value in own.items() if value]:
-                words = f"{ctx.command_path} {ctx.invoked_subcommand}".split(maxsplit=1)[1]
-                spelled = " and no ".join(f"--{key.replace('_', '-')}" for key in named)
-                raise UsageError(f'"dbtool {words}" takes no {spelled}')
+                raise _misplaced(ctx, named)
             root = ctx.find_root()
             root.obj = merge(root.obj, inner) if isinstance(root.obj, Options) else inner
 
@@ -126,6 +124,15 @@ def alone(group: typer.Typer, *shares: Share) -> Callable[[Body], Body]:
         return body
 
     return register
+
+
+def _misplaced(ctx: typer.Context, named: list[str]) -> UsageError:
+    group, below = ctx.command_path, f"{ctx.command_path} {ctx.invoked_subcommand}"
+    spelled = " and ".join(f"--{key.replace('_', '-')}" for key in named)
+    return UsageError(
+        f'before "{ctx.invoked_subcommand}" {spelled} would be for "{group}" alone',
+        hint=f"Write it behind the command, if that takes it: {below} --help",
+    )
 
 
 def _runner(body: Body, shares: tuple[Share, ...]) -> Callable[..., None]:

@@ -225,3 +225,14 @@ def test_ctrl_c_while_the_answer_is_on_its_way(database: Target) -> None:
     assert time.monotonic() - begin < 2.5
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
+
+
+def test_options_of_pool_alone_are_not_lost_before_its_commands(dbtool: Dbtool) -> None:
+    """What would be for `pool` itself is refused before `budget`, never dropped."""
+    ran = dbtool("pool", "--pgbouncer", "postgresql://h/", "budget", "--processes", "2")
+    assert (ran.code, ran.out, ran.err) == (
+        2,
+        "",
+        'error: before "budget" --pgbouncer would be for "dbtool pool" alone\n'
+        "hint: Write it behind the command, if that takes it: dbtool pool budget --help\n",
+    )
