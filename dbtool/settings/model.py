@@ -17,6 +17,7 @@ from dbtool.settings.provenance import Place, names_of, unknown_key
 from dbtool.severity import FailOn
 
 _MUST_BE = {
+    "bool_parsing": "true or false",
     "bool_type": "true or false",
     "dataclass_type": "a table",
     "decimal_parsing": "a number of seconds",
@@ -24,9 +25,9 @@ _MUST_BE = {
     "dict_type": "a table of environments",
     "enum": f"one of {', '.join(FailOn)}",
     "finite_number": "a number of seconds",
-    "greater_than": "a number of seconds",
-    "greater_than_equal": "a number of seconds",
-    "less_than": "a number of seconds",
+    "greater_than": "a number of seconds, more than {gt}",
+    "greater_than_equal": "a number of seconds, at least {ge}",
+    "less_than": "a number of seconds, less than {lt}",
     "tuple_type": "a text or a list of texts",
 }
 """What a value should have been, by pydantic's name for the mistake; any other is a text."""
@@ -77,4 +78,5 @@ def _refusal(error: ValidationError, places: tuple[Place, ...]) -> UsageError:
     path = (shown(key), *below) if path[:1] == (key,) else path
     subject = ": ".join(filter(None, (place, ".".join(path))))
     wanted = _OF_KEY.get(key) or _MUST_BE.get(mistake["type"], "a text")
+    wanted = wanted.format_map(KEYS[key].metadata.get("limits", {}))
     return UsageError(f"{subject} must be {wanted}")

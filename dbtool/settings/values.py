@@ -154,6 +154,7 @@ def load(
 
     `url`, `env`, `config` and `section` are the flags of those names (`--name` for the last).
     """
+    _refuse_empty({"--url": url, "--env": env})
     project = find((start or Path.cwd()).absolute())
     if config is not None:
         project = _check_config(config, project)
@@ -179,6 +180,17 @@ def load(
         set_by["url"] = (selected.source, *set_by["url"])
     notes = tuple(_notes(set_by["url"], alembic, variables))
     return Settings(project, keys, set_by, known, selected, notes, variables)
+
+
+def _refuse_empty(flags: Mapping[str, str | None]) -> None:
+    """A flag whose shell variable is not set must not mean the database of another place."""
+    for flag, text in flags.items():
+        if text is not None and not text.strip():
+            raise UsageError(
+                f"{flag} is empty",
+                detail="A database named elsewhere is not taken instead.",
+                hint=f"Set the variable it is made from, or leave {flag} out.",
+            )
 
 
 def _tables(project: Project) -> Iterator[Place]:

@@ -408,7 +408,10 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
             "fail_on = 'fatal'",
             "dbtool.toml: fail_on must be one of note, warning, error, unknown, never",
         ),
-        ("connect_timeout = 0", "dbtool.toml: connect_timeout must be a number of seconds"),
+        (
+            "connect_timeout = 0",
+            "dbtool.toml: connect_timeout must be a number of seconds, more than 0",
+        ),
         ("lint = 3", "dbtool.toml: lint must be a table"),
         (
             "lint.pg = 14",
@@ -417,8 +420,15 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
         ("lint.select = 3", "dbtool.toml [lint]: lint.select must be a text or a list of texts"),
         ("lint.selct = 'x'", 'dbtool.toml [lint] has an unknown key "selct"'),
         ("lint_pg = 16", 'dbtool.toml has an unknown key "lint_pg"'),
-        ("wait_lock = -1", "dbtool.toml: wait_lock must be a number of seconds"),
-        ("lock_timeout = 0", "dbtool.toml: lock_timeout must be a number of seconds"),
+        ("wait_lock = -1", "dbtool.toml: wait_lock must be a number of seconds, at least 0"),
+        ("lock_timeout = 0", "dbtool.toml: lock_timeout must be a number of seconds, more than 0"),
+        (
+            "lock_timeout = 3600",
+            "dbtool.toml: lock_timeout must be a number of seconds, less than 3600",
+        ),
+        ("lint.measure = 'maybe'", "dbtool.toml [lint]: lint.measure must be true or false"),
+        ("lint.measure = [1]", "dbtool.toml [lint]: lint.measure must be true or false"),
+        ("lint.measure = 5", "dbtool.toml [lint]: lint.measure must be true or false"),
         ("connect_timeout = true", "dbtool.toml: connect_timeout must be a number of seconds"),
         ("connect_timeout = '3s'", "dbtool.toml: connect_timeout must be a number of seconds"),
     ],
@@ -429,6 +439,16 @@ def test_a_value_of_the_wrong_kind(project: Write, line: str, message: str) -> N
     with pytest.raises(UsageError) as raised:
         read(root)
     assert raised.value.message == message
+
+
+@pytest.mark.parametrize("flag", ["url", "env"])
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_flag_is_refused(project: Write, flag: str, text: str) -> None:
+    """--url "$UNSET" never means the database of another place."""
+    root = project(pyproject=TABLE)
+    with pytest.raises(UsageError) as raised:
+        read(root, **{flag: text})  # type: ignore[arg-type]
+    assert raised.value.message == f"--{flag} is empty"
 
 
 # Named environments --------------------------------------------------------------------
