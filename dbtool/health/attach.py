@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from dbtool.probe.directory import pid_of, sockets
 INSTALL = "from dbtool.probe import install; install(engine)"
 _PATIENCE = 2.0
 _LONGEST = 4 << 20
+_AT_ONCE = 16
 _SNAPSHOT = 1
 
 
@@ -126,21 +128,25 @@ class Attached:
 
 def attach(pid: int | None, paths: Iterable[Path] | None = None) -> Attached:
     """Ask every probe, or those of one process; sockets of dead processes are passed over."""
-    processes: list[Process] = []
-    silent: list[Silent] = []
-    for path in sockets() if paths is None else paths:
-        named = pid_of(path)
-        if pid is not None and named != pid:
-            continue
-        try:
-            processes.append(read_process(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            continue
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            silent.append(Silent(str(path), named, _reason(error)))
+    found = sockets() if paths is None else paths
+    asked = [path for path in found if pid is None or pid_of(path) == pid]
+    with ThreadPoolExecutor(_AT_ONCE) as readers:
+        answers = tuple(readers.map(_answer, asked))
+    processes = tuple(each for each in answers if isinstance(each, Process))
+    silent = tuple(each for each in answers if isinstance(each, Silent))
     if not processes:
         raise _nobody(pid, silent)
-    return Attached(tuple(processes), tuple(silent))
+    return Attached(processes, silent)
+
+
+def _answer(path: Path) -> Process | Silent | None:
+    """What one socket says; None where its process is dead."""
+    try:
+        return read_process(path)
+    except (ConnectionRefusedError, FileNotFoundError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Silent(str(path), pid_of(path), _reason(error))
 
 
 def read_process(path: Path) -> Process:
@@ -237,7 +243,7 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _nobody(pid: int | None, silent: list[Silent]) -> ConnectError | UsageError:
+def _nobody(pid: int | None, silent: tuple[Silent, ...]) -> ConnectError | UsageError:
     if silent:
         first = silent[0]
         return ConnectError(

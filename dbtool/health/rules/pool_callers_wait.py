@@ -6,9 +6,10 @@ connections.
 
 Reads: the socket of the probe that `dbtool.probe.install` opens in the application.
 
-Thresholds: a warning where 95 % of the last minute's waits are not below a tenth of pool_timeout,
-or a caller that waits now has waited for that long; an error where one gave up within the last
-minute. A pool_timeout of 30 s, the default, hides an outage for as long.
+Thresholds: a warning where one in twenty of the last minute's waits took a tenth of pool_timeout
+or longer, if there are at least 20, or where a caller that waits now has waited for that long; an
+error where one gave up within the last minute. A pool_timeout of 30 s, the default, hides an
+outage for as long.
 
 Now: `dbtool pool attach` names the lines that hold the connections.
 
@@ -34,6 +35,8 @@ from dbtool.report import counted, duration
 
 NAME = rule_name(__name__)
 SHARE_OF_TIMEOUT = 0.1
+LEAST_WAITS = 20
+"""Fewer may all have opened their connection."""
 
 
 def check(attached: Attached) -> Iterator[Finding]:
@@ -45,7 +48,8 @@ def check(attached: Attached) -> Iterator[Finding]:
             title = f"{process}: {times} got no connection in the last minute"
             yield _finding(process, Severity.ERROR, title)
         elif process.pool.timeout:
-            long = max(recent.wait_p95, process.oldest_pending)
+            usual = recent.wait_p95 if recent.waits >= LEAST_WAITS else 0.0
+            long = max(usual, process.oldest_pending)
             if long >= SHARE_OF_TIMEOUT * process.pool.timeout:
                 title = f"{process}: callers wait {duration(long)} for a connection"
                 yield _finding(process, Severity.WARNING, title)

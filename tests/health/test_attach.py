@@ -1,0 +1,249 @@
+"""`dbtool pool attach`: real pools seen from outside their process, and what is made of them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from dbtool.database.target import Target
+from dbtool.errors import ConnectError, UsageError
+from dbtool.finding import Finding, Severity, judge
+from dbtool.health import attach as attaching
+from dbtool.health.attach import Attached, CallSite, Frame, Process, attach
+from dbtool.health.view_attach import RULES, attached_report
+from dbtool.probe import install, uninstall
+from tests.conftest import Ran
+
+Dbtool = Callable[..., Ran]
+LEAK = "pool-leaks-at-call-site"
+HELD = "pool-held-at-one-call-site"
+WAIT = "pool-callers-wait"
+
+
+@pytest.fixture
+def engine(database: Target) -> Iterator[Engine]:
+    """A pool of three that gives up soon."""
+    url = database.sqlalchemy_url("psycopg")
+    engine = create_engine(url, pool_size=2, max_overflow=1, pool_timeout=0.3)
+    yield engine
+    uninstall(engine)
+    engine.dispose()
+
+
+def take(engine: Engine) -> Any:
+    """What holds the connections."""
+    return engine.connect()  # here
+
+
+def line_of(words: str) -> int:
+    """The line of this file that ends so."""
+    lines = Path(__file__).read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if line.endswith(words))
+
+
+def test_the_line_that_uses_the_pool_up(
+    dbtool: Dbtool, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quiet pool has no finding; one used up names the line, who waited and how long."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    install(engine, service="shop", threshold=0.0)
+    here = {"XDG_RUNTIME_DIR": str(tmp_path), "COLUMNS": "200"}
+    words = ("pool", "attach", str(os.getpid()))
+    for _ in range(25):
+        take(engine).close()
+    quiet = dbtool(*words, env=here)
+    assert (quiet.code, quiet.err) == (0, "")
+    assert quiet.out.startswith("1 pool: 0 connections in use, nobody waits\n")
+    assert quiet.out.endswith("\nno findings\n")
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(take(engine))
+        with pytest.raises(PoolTimeout):
+            take(engine)
+        full = dbtool(*words, env=here)
+        said = json.loads(dbtool(*words, "--json", env=here).out)
+    assert full.code == 1
+    place = f"{__file__}:{line_of('# here')}"
+    assert f"pool-held-at-one-call-site at {place}\n" in full.out
+    assert (
+        f"shop (pid {os.getpid()}): all 3 connections in use, 3 of them taken in take" in full.out
+    )
+    assert "1 caller got no connection in the last minute" in full.out
+    assert f"take test_attach.py:{line_of('# here')}" in full.out
+    (process,) = said["data"]["processes"]
+    assert (process["used"], process["timeouts"], process["pool"]["capacity"]) == (3, 1, 3)
+    assert {each["rule"] for each in said["findings"]} == {HELD, WAIT}
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    """A pool of three that nobody has used yet, as its probe tells it."""
+    engine = create_engine("postgresql+psycopg://", pool_size=2, max_overflow=1)
+    probe = install(engine, service="shop", socket=tmp_path)
+    yield attach(None, filter(None, [probe.path])).processes[0]
+    uninstall(engine)
+
+
+def judged(process: Process) -> tuple[Finding, ...]:
+    """What the rules make of it."""
+    return judge(RULES, Attached((process,)))[0]
+
+
+def site(*ages: float, returned: int = 0, usual: float = 0.0, line: int = 7) -> CallSite:
+    """A line that took connections so long ago."""
+    frames = (Frame("shop/users.py", line, "find"),)
+    return CallSite(frames, len(ages), ages, returned, usual * returned, usual)
+
+
+@pytest.mark.parametrize(
+    ("place", "leaks"),
+    [
+        (site(30.0, 20.0, 10.0), True),
+        (site(30.0, 20.0), False),
+        (site(19.0, 12.0, 6.0), False),
+        (site(19.0, 12.0, 6.0, returned=5, usual=1.0), True),
+        (site(30.0, 20.0, 10.0, returned=5, usual=3.0), False),
+        (site(30.0, 29.9, 29.8), False),
+        (site(30.0, 29.9, 10.0, 9.9), False),
+        (site(30.0, 20.0, 10.0, 0.1, returned=900, usual=0.01), True),
+    ],
+)
+def test_leak_or_not(process: Process, place: CallSite, leaks: bool) -> None:
+    """Taken one by one and longer out than others from there; not a burst, not slow work."""
+    assert [each.rule for each in judged(replace(process, places=(place,)))] == [LEAK] * leaks
+
+
+@pytest.mark.parametrize(
+    ("used", "places", "pending", "severity"),
+    [
+        (3, (site(1.0, 1.0), site(1.0, line=9)), 0, Severity.WARNING),
+        (3, (site(1.0, 1.0), site(1.0, line=9)), 2, Severity.ERROR),
+        (2, (site(1.0, 1.0),), 0, None),
+        (3, (site(1.0), site(1.0, line=8), site(1.0, line=9)), 2, None),
+    ],
+)
+def test_held_at_one_place_or_not(
+    process: Process,
+    used: int,
+    places: tuple[CallSite, ...],
+    pending: int,
+    severity: Severity | None,
+) -> None:
+    """Only a pool that is used up, and only by a line that has half of it."""
+    found = judged(replace(process, used=used, places=places, pending=pending))
+    assert [(each.rule, each.severity) for each in found] == (
+        [(HELD, severity)] if severity else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("waits", "p95", "oldest", "timeouts", "severity"),
+    [
+        (20, 2.9, 0.0, 0, None),
+        (20, 3.0, 0.0, 0, Severity.WARNING),
+        (19, 3.0, 0.0, 0, None),
+        (0, 0.0, 3.1, 0, Severity.WARNING),
+        (1, 0.0, 0.0, 1, Severity.ERROR),
+    ],
+)
+def test_waits(
+    process: Process,
+    waits: int,
+    p95: float,
+    oldest: float,
+    timeouts: int,
+    severity: Severity | None,
+) -> None:
+    """A tenth of pool_timeout is long unless it is but a few, and to give up is worse."""
+    recent = replace(process.recent, waits=waits, wait_p95=p95, timeouts=timeouts)
+    pool = replace(process.pool, timeout=30.0)
+    found = judged(replace(process, recent=recent, oldest_pending=oldest, pool=pool))
+    assert [(each.rule, each.severity) for each in found] == (
+        [(WAIT, severity)] if severity else []
+    )
+
+
+def test_a_leak_of_tasks(database: Target, tmp_path: Path) -> None:
+    """Sessions an asynchronous application forgets one by one are a leak at its line."""
+    import asyncio
+
+    async def forget(engine: AsyncEngine) -> Any:
+        return await engine.connect()  # the leak
+
+    async def run() -> tuple[Finding, ...]:
+        engine = create_async_engine(database.sqlalchemy_url())
+        probe = install(engine, threshold=0.01, socket=tmp_path)
+        held = []
+        for _ in range(3):
+            held.append(await forget(engine))
+            await asyncio.sleep(0.06)
+        found = judged(attach(None, filter(None, [probe.path])).processes[0])
+        for each in held:
+            await each.close()
+        uninstall(engine)
+        await engine.dispose()
+        return found
+
+    (leak,) = asyncio.run(run())
+    assert leak.rule == LEAK
+    assert leak.location is not None
+    assert (leak.location.file, leak.location.line) == (__file__, line_of("# the leak"))
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[tuple[Path, socket.socket]]:
+    """A socket that somebody listens on."""
+    path = tmp_path / "4711.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        yield path, listener
+
+
+def test_a_stopped_process_is_unknown(
+    process: Process,
+    listening: tuple[Path, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What does not answer in time is unknown beside what does, and alone it is an error."""
+    monkeypatch.setattr(attaching, "_PATIENCE", 0.3)
+    report = attached_report(attach(None, (Path(process.socket), listening[0])))
+    (unknown,) = report.unknowns
+    assert unknown.reason.startswith(f"{listening[0]}: it gave no answer within")
+    with pytest.raises(ConnectError, match="no probe answered on"):
+        attach(4711, [listening[0]])
+
+
+def test_nobody(tmp_path: Path) -> None:
+    """Dead sockets are nobody; without a probe the error says how to get one."""
+    dead = tmp_path / "4711.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(dead))
+    with pytest.raises(UsageError) as none:
+        attach(None, [dead, tmp_path / "gone.sock"])
+    assert none.value.hint.endswith("from dbtool.probe import install; install(engine)")
+    with pytest.raises(UsageError, match=f"process {os.getpid()} has no probe"):
+        attach(os.getpid(), [])
+    with pytest.raises(UsageError, match="there is no process 99999999"):
+        attach(99999999, [])
+
+
+def test_attaching_loads_no_orm() -> None:
+    """An on-call command imports neither SQLAlchemy nor a driver."""
+    script = (
+        "import sys, dbtool.health.view_attach;"
+        "print({'sqlalchemy', 'asyncpg', 'greenlet'} & set(sys.modules))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"
