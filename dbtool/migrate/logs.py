@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeGuard
 
 _ALEMBIC = "alembic.runtime.migration"
 
@@ -16,6 +17,28 @@ def quiet_alembic() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def own_logging() -> Iterator[None]:
+    """Undo what env.py does to the logging of the process it runs in; most silence every logger."""
+    loggers = [each for each in logging.root.manager.loggerDict.values() if _is_logger(each)]
+    before = [(each, _state(each)) for each in (logging.root, *loggers)]
+    try:
+        yield
+    finally:
+        for logger, (disabled, level, propagate, handlers) in before:
+            logger.disabled, logger.propagate = disabled, propagate
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
+
+
+def _is_logger(found: object) -> TypeGuard[logging.Logger]:
+    return isinstance(found, logging.Logger)
+
+
+def _state(logger: logging.Logger) -> tuple[bool, int, bool, tuple[logging.Handler, ...]]:
+    return logger.disabled, logger.level, logger.propagate, tuple(logger.handlers)
 
 
 def alembic_reports() -> bool:

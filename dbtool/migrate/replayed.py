@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import replace
 
+from dbtool.database.target import Target
 from dbtool.errors import DbtoolError
 from dbtool.guard import Action, Consent, Permission
 from dbtool.migrate.drift import Drift, check
@@ -23,15 +24,21 @@ def check_history(project: Project, progress: Progress, server: Server | None = 
     with nullcontext(server) if server else throwaway() as server:
         target = replace(server.create_database(_NAME), source="--history")
         scratch = replace(project, target=target)
-        allowed = Permission(Consent(yes=True, confirm_database=_NAME))
-        try:
-            with quiet_alembic(), _Replay(scratch, progress) as session:
-                session.carry_out(upgrading("heads", None), Action.UPGRADE, allowed, lambda *_: ())
-        except DbtoolError as error:
-            without_the_server(error, _NAME)
-            raise
+        replay(project, target, progress)
         found = check(scratch, progress, server=server)
     return replace(found, database="the history", named_by="--history")
+
+
+def replay(project: Project, target: Target, progress: Progress) -> None:
+    """Run every revision on an empty database that goes away again."""
+    scratch = replace(project, target=target)
+    allowed = Permission(Consent(yes=True, confirm_database=target.database))
+    try:
+        with quiet_alembic(), _Replay(scratch, progress) as session:
+            session.carry_out(upgrading("heads", None), Action.UPGRADE, allowed, lambda *_: ())
+    except DbtoolError as error:
+        without_the_server(error, target.database)
+        raise
 
 
 class _Replay(Session):

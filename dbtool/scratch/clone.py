@@ -45,15 +45,31 @@ def clone(of: Target, *, limit: float = 30.0) -> Iterator[Target]:
             hint="Name the server's direct address.",
         )
     with _maintenance(of) as connection:
-        _drop_leftovers(connection)
-        name = _PREFIX + secrets.token_hex(8)
-        connection.execute("set idle_session_timeout = 0")
-        connection.execute("select pg_advisory_lock($1, hashtext($2))", _LOCK_CLASS, name)
+        drop_leftovers(connection)
+        name = new_name()
+        hold(connection, name)
         try:
             _copy(connection, of, name, limit)
             yield of.with_database(name)
         finally:
             _drop(connection, name)
+
+
+def new_name() -> str:
+    """A name for a database that nobody else has."""
+    return _PREFIX + secrets.token_hex(8)
+
+
+def hold(connection: SyncConnection, name: str) -> None:
+    """Keep others from taking a database of ours for a leftover while the session lasts."""
+    connection.execute("set idle_session_timeout = 0")
+    connection.execute("select pg_advisory_lock($1, hashtext($2))", _LOCK_CLASS, name)
+
+
+def let_go(connection: SyncConnection, name: str) -> None:
+    """Drop a database that was held."""
+    _drop(connection, name)
+    connection.execute("select pg_advisory_unlock($1, hashtext($2))", _LOCK_CLASS, name)
 
 
 @contextmanager
@@ -116,7 +132,7 @@ def _drop(connection: SyncConnection, name: str) -> None:
     connection.execute(f"drop database if exists {name} with (force)")
 
 
-def _drop_leftovers(connection: SyncConnection) -> None:
+def drop_leftovers(connection: SyncConnection) -> None:
     """Drop copies whose run was killed: its session, and with it the lock, is gone."""
     from asyncpg.exceptions import PostgresError
 
