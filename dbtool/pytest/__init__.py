@@ -28,7 +28,8 @@ _ROWS = 20
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the team name a server; without a name it is one of our own."""
-    about = "create the tests' databases on this server instead of a throwaway one; env:NAME"
+    about = "create the tests' databases on this server instead of a throwaway one"
+    about += " (env:NAME for the variable that holds its URL)"
     parser.getgroup("dbtool").addoption("--dbtool-server", metavar="URL", help=about)
     parser.addini(SERVER, about)
 
