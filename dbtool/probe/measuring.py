@@ -8,10 +8,8 @@ import socket as sockets
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,27 +18,16 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import Pool, PoolProxiedConnection
 
+from dbtool.probe.counting import Counts
 from dbtool.probe.exposition import TYPE, prometheus
-from dbtool.probe.histogram import Histogram, Recent
 from dbtool.probe.naming import named
-from dbtool.probe.places import Place, Places
+from dbtool.probe.places import Places
 from dbtool.probe.serving import Listener
 
 SNAPSHOT = 1
 """Number of the snapshot's form; raised when a field changes meaning or goes away."""
 
-_MOST_PLACES = 256
-_MOST_AGES = 50
 _CONNECTING = "dbtool.probe"
-
-
-@dataclass(slots=True)
-class _Returned:
-    """How connections came back that were taken at one place."""
-
-    count: int = 0
-    total: float = 0.0
-    longest: float = 0.0
 
 
 def installed(engine: Engine) -> "Probe | None":
@@ -59,11 +46,10 @@ class Probe:
         self._wanted = socket
         self._listener: Listener | None = None
         self._places = Places()
-        self._numbers = count()
         self._first = engine.pool
         self.service = service or Path(sys.argv[0] or "python").stem
         self.threshold = threshold
-        self._begin()
+        self._counts, self._opening = Counts(), threading.Lock()
         self._listen(event.listen)
         self._wrap(engine)
         _follow_forks(weakref.ref(self))
@@ -72,9 +58,6 @@ class Probe:
 
     def snapshot(self) -> dict[str, Any]:
         """What the pool is like now, as JSON values."""
-        now = monotonic()
-        waiting = tuple(self._waiting.values())
-        held = [(now - since, place) for since, place in tuple(self._held.values())]
         return {
             "snapshot": SNAPSHOT,
             "pid": os.getpid(),
@@ -82,17 +65,8 @@ class Probe:
             "service": self.service,
             "threshold": self.threshold,
             "pool": _arguments(self._engine),
-            "used": len(held),
             "idle": _number(self._engine.pool, "checkedin") or 0,
-            "pending": len(waiting),
-            "oldest_pending": now - min(waiting, default=now),
-            "timeouts": self._timeouts,
-            "failures": self._failures,
-            "recent": self._recent.snapshot(now),
-            "wait": self._wait.snapshot(),
-            "use": self._use.snapshot(),
-            "create": self._create.snapshot(),
-            "places": list(self._by_place(held)),
+            **self._counts.snapshot(self.threshold),
         }
 
     def prometheus(self) -> str:
@@ -112,16 +86,6 @@ class Probe:
         atexit.unregister(self._close)
         self._close()
 
-    def _begin(self) -> None:
-        # A connection that the garbage collector gives back may do so in the middle of a record.
-        self._lock = threading.RLock()
-        self._waiting: dict[int, float] = {}
-        self._held: dict[object, tuple[float, Place]] = {}
-        self._returned: dict[Place, _Returned] = {}
-        self._wait, self._use, self._create = Histogram(), Histogram(), Histogram()
-        self._recent = Recent()
-        self._timeouts = self._failures = 0
-
     def _listen(self, act: Callable[[Any, str, Any], None]) -> None:
         act(self._first, "checkout", self._checked_out)
         act(self._first, "checkin", self._checked_in)
@@ -138,52 +102,26 @@ class Probe:
         vars(pool)["connect"] = self._connect
 
     def _connect(self) -> PoolProxiedConnection:
-        number, began = next(self._numbers), monotonic()
-        self._waiting[number] = began
+        counts = self._counts
+        number = counts.begins_to_wait()
         try:
             connection = self._plain()
         except PoolTimeout:
-            with self._lock:
-                self._timeouts += 1
-                self._recent.timeouts.append(monotonic())
-                self._waited(began)
+            counts.gave_up(number)
             raise
         except BaseException:
-            with self._lock:
-                self._failures += 1
+            counts.failed(number)
             raise
-        finally:
-            self._waiting.pop(number, None)
-        with self._lock:
-            self._waited(began)
+        counts.got(number)
         return connection
 
-    def _waited(self, began: float) -> None:
-        now = monotonic()
-        self._wait.record(now - began)
-        self._recent.waits.append((now, now - began))
-
     def _checked_out(self, _connection: object, record: object, _fairy: object) -> None:
-        self._held[record] = (monotonic(), self._places.here())
+        self._counts.taken(record, self._places.here())
         if self._listener is None and self._wanted is not False:
             self._open()
 
     def _checked_in(self, _connection: object, record: object) -> None:
-        held = self._held.pop(record, None)
-        if held is None:
-            return
-        since, place = held
-        seconds = monotonic() - since
-        with self._lock:
-            self._use.record(seconds)
-            returned = self._returned.get(place)
-            if returned is None:
-                if len(self._returned) >= _MOST_PLACES:
-                    return
-                returned = self._returned[place] = _Returned()
-            returned.count += 1
-            returned.total += seconds
-            returned.longest = max(returned.longest, seconds)
+        self._counts.returned(record)
 
     def _connecting(self, dialect: Any, record: Any, _args: object, parameters: Any) -> None:
         if record is not None:
@@ -193,42 +131,19 @@ class Probe:
     def _connected(self, _connection: object, record: Any) -> None:
         began = record.record_info.pop(_CONNECTING, None)
         if began is not None:
-            with self._lock:
-                self._create.record(monotonic() - began)
-
-    def _by_place(self, held: list[tuple[float, Place]]) -> Iterator[dict[str, Any]]:
-        """Places that hold connections, the most first, then those that held one long."""
-        ages: dict[Place, list[float]] = {}
-        for age, place in held:
-            ages.setdefault(place, []).append(age)
-        for place, returned in tuple(self._returned.items()):
-            if returned.longest >= self.threshold:
-                ages.setdefault(place, [])
-        for place in sorted(ages, key=lambda each: -len(ages[each])):
-            gone = self._returned.get(place) or _Returned()
-            yield {
-                "frames": [
-                    {"file": file, "line": line, "function": function}
-                    for file, line, function in place
-                ],
-                "held": len(ages[place]),
-                "ages": sorted(ages[place], reverse=True)[:_MOST_AGES],
-                "returned": gone.count,
-                "returned_seconds": gone.total,
-                "returned_longest": gone.longest,
-            }
+            self._counts.created(monotonic() - began)
 
     def _open(self) -> None:
         """A probe that cannot serve still measures; it never ends the application."""
         if self._wanted is False:
             return
         directory = self._wanted if isinstance(self._wanted, Path) else None
-        with self._lock:
+        with self._opening:
             if self._listener is not None:
                 return
             try:
                 self._listener = Listener(self._answer, directory)
-            except OSError as error:
+            except (OSError, RuntimeError) as error:  # no thread can be started any more
                 self._wanted = False
                 logging.getLogger(__name__).warning("dbtool pool attach cannot work: %s", error)
 
@@ -245,7 +160,7 @@ class Probe:
 
     def _forked(self) -> None:
         """The child has none of the parent's threads, callers and counts."""
-        self._begin()
+        self._counts, self._opening = Counts(), threading.Lock()
         self._close()
 
 

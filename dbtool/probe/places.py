@@ -44,7 +44,7 @@ class Places:
             code = frame.f_code
             kind = kinds.get(code.co_filename)
             if kind is None:
-                kind = self._kind(code.co_filename)
+                kind = self._kind(frame)
             if kind == _OURS:
                 ours.append((code.co_filename, frame.f_lineno, code.co_qualname))
                 if len(ours) == _MOST:
@@ -54,11 +54,12 @@ class Places:
             frame = frame.f_back
         return tuple(ours or others)
 
-    def _kind(self, file: str) -> int:
-        kind = _OURS
-        if package := next((each for each in _PACKAGES if each in file), None):
-            top = file.rpartition(package)[2].partition("/")[0]
-            kind = _MACHINERY if top in _ORM else _LIBRARY
+    def _kind(self, frame: FrameType) -> int:
+        file, kind = frame.f_code.co_filename, _OURS
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _ORM:
+            kind = _MACHINERY
+        elif any(each in file for each in _PACKAGES):
+            kind = _LIBRARY
         elif file.startswith((*self._standard, self._probe, "<")):
             kind = _MACHINERY
         self._kinds[file] = kind

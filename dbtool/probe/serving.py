@@ -30,10 +30,10 @@ class Listener:
             self.path = self._bind(place)
             self.path.chmod(0o600)
             self._socket.listen(8)
+            threading.Thread(target=self._serve, name="dbtool.probe", daemon=True).start()
         except BaseException:
             self._socket.close()
             raise
-        threading.Thread(target=self._serve, name="dbtool.probe", daemon=True).start()
 
     def close(self) -> None:
         """Stop answering; a forked child only lets go of what is its parent's."""
