@@ -29,7 +29,7 @@ from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
 from dbtool.migrate.record import Record, Table
 from dbtool.migrate.safety import Safety
-from dbtool.migrate.script import read_directly
+from dbtool.migrate.script import read_when_needed
 from dbtool.migrate.servererror import chain
 from dbtool.migrate.statements import Statements
 from dbtool.migrate.tally import Tally
@@ -111,7 +111,7 @@ class Runner:
     ) -> None:
         """Run env.py once; `work` gives Alembic the steps and notes them in the record."""
         loaded = load(self.project, words)
-        read_directly(loaded.script)
+        read_when_needed(loaded.script)
 
         def guarded(heads: tuple[str, ...], context: MigrationContext) -> Iterable[RevisionStep]:
             try:

@@ -5,12 +5,14 @@ No revision is executed then: projects import half their application in them.
 
 from collections.abc import Callable, Iterator
 from contextlib import chdir
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
 from alembic.script import Script, ScriptDirectory
 
 from dbtool.migrate.environment import load
+from dbtool.migrate.executed import execute
 from dbtool.migrate.headers import Header, files, read, read_all
 from dbtool.migrate.listener import Offline
 from dbtool.migrate.location import version_directories
@@ -39,30 +41,28 @@ def _take(script: ScriptDirectory, headers: tuple[Header, ...]) -> None:
 
 
 def read_lazily(script: ScriptDirectory) -> None:
-    """Let no file be executed for its header but those that are not literal.
+    """Let no file be executed for its header but those that are not literal."""
+    _read_headers(script, _script)
 
-    Which files there are is asked when Alembic does: env.py may name other directories.
+
+def read_when_needed(script: ScriptDirectory) -> None:
+    """Let a file be executed when something of its module is asked for.
+
+    Those whose header is not literal are executed for it.
     """
+    _read_headers(script, _Deferred)
+
+
+def _read_headers(script: ScriptDirectory, made: Callable[[Header], Script]) -> None:
+    """Which files there are is asked when Alembic does: env.py may name other directories."""
 
     def scripts() -> Iterator[Script]:
         directories = map(Path, script._version_locations)
         for path in files(directories, script.recursive_version_locations):
             header = read(path)
-            found = _script(header) if header is not None else Script._from_path(script, path)
+            found = made(header) if header is not None else Script._from_path(script, path)
             if found is not None:
                 yield found
-
-    if not script.sourceless:
-        _load_by(script, scripts)
-
-
-def read_directly(script: ScriptDirectory) -> None:
-    """Let every file be executed, and found without resolving its path part by part."""
-
-    def scripts() -> Iterator[Script]:
-        directories = map(Path, script._version_locations)
-        found = files(directories, script.recursive_version_locations)
-        yield from filter(None, (Script._from_path(script, path) for path in found))
 
     if not script.sourceless:
         _load_by(script, scripts)
@@ -84,6 +84,30 @@ def _script(header: Header) -> Script:
         downgrade=None,
     )
     return Script(module, header.revision, header.path)
+
+
+class _Deferred(Script):
+    """A revision whose file is executed the first time that its module is needed."""
+
+    def __init__(self, header: Header) -> None:
+        self.path = str(header.path)
+        self._doc = header.doc
+        super(Script, self).__init__(
+            header.revision,
+            _scalar(header.down_revisions),
+            branch_labels=header.branch_labels,
+            dependencies=header.depends_on,
+        )
+
+    @cached_property
+    def module(self) -> ModuleType:  # type: ignore[override]
+        """The executed file."""
+        return execute(Path(self.path))
+
+    @property
+    def longdoc(self) -> str:
+        """The docstring, which its source has too."""
+        return self._doc.strip()
 
 
 def _scalar(revisions: tuple[str, ...]) -> str | tuple[str, ...] | None:
