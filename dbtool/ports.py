@@ -3,10 +3,14 @@
 A terminal, a CI log and a test each bring their own.
 """
 
+from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
 from dbtool.errors import UsageError
 from dbtool.report import Report
+
+Value = str | int | float | None
+"""What a field of an event holds; one that is None is left out."""
 
 
 class Progress(Protocol):
@@ -20,6 +24,9 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """Say something worth knowing that is neither a result nor an error."""
+
+    def log(self, event: str, fields: Mapping[str, Value]) -> bool:
+        """Write an event for a machine that reads along; False where a person has to be told."""
 
 
 class Ask(Protocol):
@@ -50,6 +57,10 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Say nothing."""
+
+    def log(self, event: str, fields: Mapping[str, Value]) -> bool:  # noqa: ARG002
+        """Leave it to what is said to persons, which is nothing."""
+        return False
 
 
 class Nobody:

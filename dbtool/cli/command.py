@@ -31,7 +31,7 @@ class Call:
         self.command = command
         self.options = options
         self._judges = judges
-        self.progress = output.TerminalProgress(quiet=options.quiet)
+        self.progress = output.TerminalProgress(command, quiet=options.quiet)
         self.ask = output.TerminalAsk()
         self.emitted = False
 

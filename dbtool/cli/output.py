@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 from dbtool.errors import OperationError, UsageError
+from dbtool.ports import Value
 
 _REPORT_LOST = "What the command did is done; only its report is lost."
 
@@ -196,9 +197,13 @@ def _quiet(stream: TextIO) -> None:
 
 
 class TerminalProgress:
-    """Progress as plain lines on stderr; one line is redrawn where stderr is a terminal."""
+    """Progress as plain lines on stderr; one line is redrawn where stderr is a terminal.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    Off a terminal the events of a run are lines of `time command key=value …` instead.
+    """
+
+    def __init__(self, command: str = "", *, quiet: bool = False) -> None:
+        self._command = command
         self._quiet = quiet
         self._live = not quiet and os.isatty(2) and os.environ.get("TERM") != "dumb"
         self._drawn = False
@@ -223,6 +228,16 @@ class TerminalProgress:
         self.close()
         if not self._quiet:
             say(_told("info: ", text))
+
+    def log(self, event: str, fields: Mapping[str, Value]) -> bool:
+        """Write an event for a machine that reads along; False where a person has to be told."""
+        if os.isatty(2):
+            return False
+        if not self._quiet:
+            from dbtool.cli.logline import logline
+
+            say(logline(self._command, {"event": event, **fields}))
+        return True
 
     def close(self) -> None:
         """Take the redrawn line away: it told what was going on, and that is over."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbtool.ports import Value
 from dbtool.report import counted, duration
 
 if TYPE_CHECKING:
@@ -78,6 +79,16 @@ class Waiting:
         first, *more = self.blockers
         others = f" and {counted(len(more), 'other session')}" if more else ""
         return f"waits for {self.wanted}, held up by {first.shown}{others}"
+
+    @property
+    def fields(self) -> dict[str, Value]:
+        """The wait as it is logged: the lock, and the first of those who hold it up."""
+        first = self.blockers[0] if self.blockers else None
+        return {
+            "lock": self.wanted,
+            "blocker_pid": first.pid if first else None,
+            "blocker": first.shown if first else None,
+        }
 
 
 async def find(connection: "Connection", pid: int) -> Waiting | None:

@@ -1,10 +1,10 @@
 """Who waits behind the locks that a migration holds, and for how long."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbtool.migrate.glance import Glance, Transaction
+from dbtool.migrate.runlog import Tell
 from dbtool.migrate.watcher import End
 from dbtool.report import counted
 
@@ -67,7 +67,7 @@ class Followers:
     `limit` is in seconds; 0 sets none.
     """
 
-    def __init__(self, limit: float, tell: Callable[[str], None], end: End) -> None:
+    def __init__(self, limit: float, tell: Tell, end: End) -> None:
         self.cancelled = False
         self.last: Queue | None = None
         self.longest = 0.0
@@ -110,7 +110,8 @@ class Followers:
         assert self.last is not None
         if self._total >= _TELL_AFTER and not self._told:
             self._told = True
-            self._tell(f"the migration holds up {self.last.shown}")
+            words = f"the migration holds up {self.last.shown}"
+            self._tell(words, "blocking", sessions=self.last.waiters, pid=self.last.pid)
         if self._limit and self._total >= self._limit:
             self.cancelled = True
             for each in seen.sessions:

@@ -1,9 +1,9 @@
 """How far a long statement of a migration is, where the server tells."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dbtool.migrate.glance import Glance, Own
+from dbtool.migrate.runlog import Tell
 from dbtool.report import duration
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _HOW_FAR = """
 class LongStatements:
     """Says of a statement that takes long what it is, how far it is, and since when it runs."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._next: dict[int, float] = {}
 
@@ -69,4 +69,13 @@ class LongStatements:
             far += f": {done:,} of {total:,} {unit} ({done / total:.0%})".replace("%", " %")
         elif phase and done:
             far += f": {done:,} {unit}"
-        self._tell(f"still running after {duration(own.runs)}{far}: {text}")
+        self._tell(
+            f"still running after {duration(own.runs)}{far}: {text}",
+            "running",
+            seconds=own.runs,
+            phase=phase,
+            done=done if phase else None,
+            total=total or None,
+            unit=unit if phase else None,
+            statement=text,
+        )

@@ -244,6 +244,7 @@ def follow(
     context: MigrationContext,
     steps: Iterable[RevisionStep],
     starting: Callable[[Step], None],
+    ended: Callable[[Step], None] = lambda _: None,
 ) -> Iterator[RevisionStep]:
     """Hand Alembic one step after the other and note how long each took.
 
@@ -260,6 +261,7 @@ def follow(
         done = Step(planned.revision, planned.message, planned.file, planned.version_table, took)
         table.done.append(done)
         table.running = None
+        ended(done)
 
 
 def _notice_failure(step: RevisionStep, table: Table) -> None:

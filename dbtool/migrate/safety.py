@@ -14,14 +14,14 @@ from dbtool.migrate import lock, reach, state
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.introduction import introduce, naming
 from dbtool.migrate.journal import Journal
-from dbtool.migrate.lock import AnotherRun, Other, RunLock
+from dbtool.migrate.lock import AnotherRun, RunLock
 from dbtool.migrate.record import Record, Recording, Step, Table
 from dbtool.migrate.resume import Resume
+from dbtool.migrate.runlog import RunLog
 from dbtool.migrate.servererror import sqlstate_of
 from dbtool.migrate.statements import LOCK_NOT_AVAILABLE, Execute, Wrapped, answer
 from dbtool.migrate.vigil import Vigil
 from dbtool.migrate.waits import How, Limits, Patience, Waited
-from dbtool.ports import Progress
 from dbtool.report import duration
 
 _SETTINGS = re.compile(r"(?:^|;)\s*(?:SET|RESET|DISCARD)\b|\bset_config\b", re.IGNORECASE)
@@ -41,16 +41,16 @@ class Safety:
         self,
         watch: Watch,
         limits: Limits,
-        progress: Progress,
+        log: RunLog,
         sleep: Callable[[float], None],
     ) -> None:
         self.waited = Waited()
         self._sleep = sleep
         self._watch = watch
         self._limits = limits
-        self._progress = progress
+        self._log = log
         self._patience = Patience(limits.wait_lock)
-        self.vigil = Vigil(limits, lambda: watch.backends, progress.note)
+        self.vigil = Vigil(limits, lambda: watch.backends, log.tell)
         self._lock: RunLock | None = None
         self._resumes: dict[str, Resume] = {}
         self._resume: Resume | None = None
@@ -119,7 +119,7 @@ class Safety:
         """Read what an earlier run has left half done."""
         holder = self._watch.holder
         assert holder is not None
-        resume = Resume(holder.connection, table, how, self._progress.note)
+        resume = Resume(holder.connection, table, how, self._log.tell)
         self._resumes[table.shown] = resume
         return resume.found
 
@@ -279,20 +279,20 @@ class Safety:
                 raise lock.refusal(self._table, standing, self.waited.for_run)
             if not told:
                 told = True
-                self._progress.note(f"waiting for another run: {_first(standing)}")
+                first = standing[0]
+                words = f"waiting for another run: {first.shown}"
+                self._log.tell(words, "waiting-for-lock", pid=first.pid, holder=first.shown)
             self._patience.poll()
         self.waited.for_run = time.monotonic() - begun
+        if told:
+            self._log.obtained(self.waited.for_run)
 
     def _tell_pause(self, seconds: float) -> None:
         limit, waiting = duration(self._limits.lock_timeout), self.vigil.untold()
         why = f"the migration {waiting.shown}; " if waiting is not None else ""
-        self._progress.note(
-            f"{why}no lock within {limit}: rolled back, next attempt in {duration(seconds)}"
-        )
-
-
-def _first(standing: tuple[Other, ...]) -> str:
-    return standing[0].shown
+        words = f"{why}no lock within {limit}: rolled back, next attempt in {duration(seconds)}"
+        fields = self.vigil.waiting.fields if self.vigil.waiting is not None else {}
+        self._log.tell(words, "retry", pause=seconds, **fields)
 
 
 def _recorded(watch: Watch, table: Table) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -101,6 +101,17 @@ class Session(Runner):
         before, without revisions, to learn the plan. So it does where it builds several
         engines, to hear where they lead before anything is changed.
         """
+        try:
+            record = self._carried_out(command, action, permission, plan)
+        except DbtoolError as error:
+            self.log.failed(error)
+            raise
+        self.log.finished(len(record.done))
+        return record
+
+    def _carried_out(
+        self, command: Command, action: Action, permission: Permission, plan: Plan
+    ) -> Record:
         held_back: list[bool] = []
         rehearsed = command.purge or builds_several_engines(self.project)
 
@@ -121,12 +132,12 @@ class Session(Runner):
     def _verify(self, record: Record) -> None:
         """Look where the database stands; our own connection may have been lost."""
         try:
-            state.verify(self.connection, record, self.target.shown, self.progress.note)
+            state.verify(self.connection, record, self.target.shown, self.log.tell)
         except OperationError:
             if not self.connection.connection.is_closed():
                 raise
             with SyncConnection(self.target) as another:
-                state.verify(another, record, self.target.shown, self.progress.note)
+                state.verify(another, record, self.target.shown, self.log.tell)
 
     def _persist(self, attempt: Callable[[], Record]) -> Record:
         """What another session holds up is tried again; what is committed is not repeated."""
@@ -186,7 +197,8 @@ class Session(Runner):
                 self._refuse_half_done(command, found, table, loaded.script)
             for step in steps if self.verifies else ():
                 with_verify(step, table, context)
-            return follow(table, context, steps, lambda step: self._starting(step, driver))
+            starting = partial(self._starting, driver)
+            return follow(table, context, steps, starting, self.log.done)
 
         options = {**command.options, "dont_mutate": True, "purge": purging}
         with quiet_alembic() if quietly else nullcontext():
@@ -272,7 +284,7 @@ class Session(Runner):
         planned = frozenset(each.revision for each in table.planned)
         refuse_others(found, planned, down=command.down)
 
-    def _starting(self, step: Step, driver: DBAPIConnection) -> None:
+    def _starting(self, driver: DBAPIConnection, step: Step) -> None:
         if self.interruption:
             raise Stop
         self.tally.begin(step)
@@ -280,8 +292,7 @@ class Session(Runner):
             self.safety.before_revision(step, driver, down=self._down)
         except DbtoolError as error:
             self.watch.refuse(error)
-        if not alembic_reports():
-            self.progress.step(f"{step.revision} {step.message}".rstrip())
+        self.log.started(step, told=alembic_reports())
 
 
 def _is_settled(found: Journal, table: Table, script: ScriptDirectory) -> bool:

@@ -10,6 +10,7 @@ from dbtool.migrate.followers import Followers
 from dbtool.migrate.glance import PERIOD, Own, cancel, end, glance
 from dbtool.migrate.longrunning import LongStatements
 from dbtool.migrate.reach import Reach
+from dbtool.migrate.runlog import Tell
 from dbtool.migrate.statements import driver_of
 from dbtool.migrate.waits import Limits, Waited
 from dbtool.migrate.watcher import Watcher
@@ -26,9 +27,7 @@ class Cancelled(OperationError):
 class Vigil:
     """Keeps a run within its limits, and others informed, from a connection beside it."""
 
-    def __init__(
-        self, limits: Limits, backends: Callable[[], list[int]], tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, limits: Limits, backends: Callable[[], list[int]], tell: Tell) -> None:
         self.reach = Reach()
         self._backends = backends
         self._tell = tell

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from dbtool.migrate.blockers import Waiting, find
 from dbtool.migrate.glance import PERIOD, Glance, Own, Transaction
+from dbtool.migrate.runlog import Tell
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -25,7 +26,7 @@ class Watcher:
     wait for as long as nobody waits behind it: of CONCURRENTLY, DETACH alone makes others wait.
     """
 
-    def __init__(self, limit: float, tell: Callable[[str], None], cancel: End) -> None:
+    def __init__(self, limit: float, tell: Tell, cancel: End) -> None:
         self.cancelled = False
         self.last: Waiting | None = None
         self.exempt = False
@@ -80,4 +81,4 @@ class Watcher:
         if self.last is None:
             self.last = await find(connection, own.pid)
         if total >= _TELL_AFTER and (untold := self.untold()):
-            self._tell(f"the migration {untold.shown}")
+            self._tell(f"the migration {untold.shown}", "blocked", **untold.fields)

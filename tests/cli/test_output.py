@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dbtool.cli.logline import logline
 from dbtool.cli.output import TerminalAsk, folded
 from dbtool.errors import UsageError
 from tests.cli.conftest import Sample
@@ -220,6 +221,15 @@ def test_progress_on_a_terminal(sample: Sample) -> None:
         "\r  1 of 2 (50 %) tables\x1b[K\r  2 of 2 (100 %) tables\x1b[K\r\x1b[K"
         "info: the second one was empty\r\n"
         "\x1b[1mLoaded 2 tables: é表\x1b[0m\r\n"
+    )
+
+
+def test_event_as_a_line_of_a_log() -> None:
+    """A field is one word, or quoted; nothing in it begins a line of its own."""
+    fields = {"event": "retry", "pause": 0.5, "pid": 7, "lock": None, "text": 'a "b"\n=\\ \x1b'}
+    assert logline("upgrade", fields, 0.0) == (
+        "1970-01-01T00:00:00Z upgrade event=retry pause=0.500 pid=7"
+        ' text="a \\"b\\" =\\\\ \\\\x1b"\n'
     )
 
 

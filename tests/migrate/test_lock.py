@@ -51,6 +51,19 @@ def leads(watch: SyncConnection) -> list[int]:
     return [row[0] for row in rows]
 
 
+UNTIL_TOLD = (
+    "DO 'BEGIN WHILE NOT EXISTS (SELECT FROM pg_tables WHERE tablename = $$told$$) LOOP"
+    " PERFORM pg_sleep(0.02); END LOOP; END'"
+)
+"""Goes on when the table is there."""
+
+ASKING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND query LIKE '%pg_try_advisory_lock(%' AND pid <> pg_backend_pid()"
+)
+"""How many runs have asked for the lock and did nothing else since."""
+
+
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION])
 def test_three_at_once(project: Small, start: Start, watch: SyncConnection, env: str) -> None:
     """One applies, two wait, and all succeed."""
@@ -58,16 +71,19 @@ def test_three_at_once(project: Small, start: Start, watch: SyncConnection, env:
     project.revision(
         "aaaa00000001",
         None,
-        'op.execute("CREATE TABLE t1 (id int)")\nop.execute("SELECT pg_sleep(1)")',
+        f'op.execute("CREATE TABLE t1 (id int)")\nop.execute({UNTIL_TOLD!r})',
     )
-    ended = [(each.communicate(), each.returncode) for each in [start("--json") for _ in range(3)]]
+    runs = [start("--json") for _ in range(3)]
+    assert eventually(lambda: watch.fetchval(ASKING) == 2, 30)
+    watch.execute("CREATE TABLE told ()")
+    ended = [(each.communicate(), each.returncode) for each in runs]
     assert [code for _, code in ended] == [0, 0, 0]
     done = [json.loads(out)["data"] for (out, _), _ in ended]
     assert sorted(len(each["revisions"]) for each in done) == [0, 0, 2]
     waited = [each["waited"]["for_run"] for each in done if not each["revisions"]]
     assert min(waited) > 0
     assert watch.fetchval("SELECT version_num FROM alembic_version") == HEAD
-    assert sum("waiting for another run: pid " in err for (_, err), _ in ended) == 2
+    assert sum("event=waiting-for-lock pid=" in err for (_, err), _ in ended) == 2
 
 
 def test_a_run_with_nothing_to_do_waits_for_nobody(
@@ -94,7 +110,11 @@ def test_giving_up(run: Run, project: Small, start: Start, watch: SyncConnection
     ran = run("upgrade", "-y", "--wait-lock", "300ms")
     assert (ran.code, ran.out) == (5, "")
     lines = ran.err.splitlines()
-    assert lines[0].startswith(f"info: waiting for another run: pid {leader} (dbtool migrations")
+    holder = rf'pid={leader} holder="pid {leader} \(dbtool migrations.*"'
+    assert re.fullmatch(rf"\S+Z upgrade event=waiting-for-lock {holder}", lines[0]), lines
+    failed = r'event=failed seconds=[\d.]+ exit=5 error="another run is at work on this database"'
+    assert re.fullmatch(rf"\S+Z upgrade {failed}", lines[1]), lines
+    del lines[1]
     assert lines[1] == "error: another run is at work on this database"
     assert lines[2].startswith(f"detail: pid {leader} (dbtool migrations")
     waited = re.search(r"works on public.alembic_version; waited ([\d.]+) s", ran.err)
@@ -111,7 +131,7 @@ def test_interrupted_while_waiting(project: Small, start: Start, watch: SyncConn
     assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
     second = start()
     assert second.stderr is not None
-    assert second.stderr.readline().startswith("info: waiting for another run")
+    assert " upgrade event=waiting-for-lock pid=" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
     assert second.wait(5) == 130
     assert len(leads(watch)) == 1
@@ -199,7 +219,7 @@ def test_killed_in_a_revision(
     second = start()
     assert second.stderr is not None
     said = second.stderr.readline()
-    assert f"waiting for another run: pid {orphan} (" in said
+    assert f" upgrade event=waiting-for-lock pid={orphan} " in said
     assert "left behind by a run that was killed" in said
     watch.execute("SELECT pg_terminate_backend($1::int)", orphan)
     _, err = second.communicate(timeout=20)

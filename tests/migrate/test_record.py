@@ -158,7 +158,7 @@ def test_attempts_and_locks(
         other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
         process = start("--lock-timeout", "300ms", "--json")
         assert process.stderr is not None
-        next(line for line in process.stderr if "next attempt in" in line)
+        next(line for line in process.stderr if " event=retry " in line)
         other.execute("COMMIT")
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

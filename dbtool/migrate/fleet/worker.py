@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -16,6 +16,7 @@ from dbtool.migrate.fleet.targets import Item
 from dbtool.migrate.fleet.way import project_for
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import Plan, Upgraded
+from dbtool.ports import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class Relayed:
     def note(self, text: str) -> None:
         """Tell what is worth knowing."""
         self._tell(text)
+
+    def log(self, event: str, fields: Mapping[str, Value]) -> bool:  # noqa: ARG002
+        """The fleet's own lines tell of targets; what is worth knowing comes as a note."""
+        return False
 
 
 def serve(pipe: Connection, job: Job) -> None:
