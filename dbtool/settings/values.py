@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from io import StringIO
 from pathlib import Path
 
 from dbtool.database.target import Target
@@ -217,10 +218,25 @@ def _read_dotenv(root: Path) -> Mapping[str, str | None]:
             return {}
         from dotenv import dotenv_values
 
-        return dotenv_values(path, encoding="utf-8")
+        text = path.read_text("utf-8")
+        _refuse_unreadable(path, text)
+        return dotenv_values(stream=StringIO(text))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f'cannot read "{path}"', detail=reason) from error
+
+
+def _refuse_unreadable(path: Path, text: str) -> None:
+    """A line that names the database and cannot be read must not leave the choice to others."""
+    from dotenv.parser import parse_stream
+
+    for each in parse_stream(StringIO(text)):
+        if each.error and any(name in each.original.string for name in ("DATABASE_URL", "DBTOOL_")):
+            raise UsageError(
+                f'cannot read line {each.original.line} of "{path}"',
+                detail="It is not of the form NAME=value, or a quote is not closed.",
+                hint="Correct the line.",
+            )
 
 
 def _alembic_url(config: Path | None, project: Project, section: str) -> AlembicUrl:

@@ -451,6 +451,16 @@ def test_an_empty_flag_is_refused(project: Write, flag: str, text: str) -> None:
     assert raised.value.message == f"--{flag} is empty"
 
 
+def test_a_line_of_dotenv_that_cannot_be_read(project: Write) -> None:
+    """An open quote never means the database of another place; other lines are not our matter."""
+    root = project(env='A=1\nDATABASE_URL="postgresql://h/d\n', pyproject=TABLE)
+    with pytest.raises(UsageError) as raised:
+        read(root)
+    assert raised.value.message == f'cannot read line 2 of "{root / ".env"}"'
+    project(env='A="1\nDATABASE_URL=postgresql://h/from_env\n')
+    assert where(read(root)) == ("from_env", ".env DATABASE_URL")
+
+
 # Named environments --------------------------------------------------------------------
 
 ENVIRONMENTS = """
