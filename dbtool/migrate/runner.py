@@ -28,6 +28,7 @@ from dbtool.migrate.glance import as_array
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
 from dbtool.migrate.record import Record, Table
+from dbtool.migrate.runlog import RunLog
 from dbtool.migrate.safety import Safety
 from dbtool.migrate.script import read_when_needed
 from dbtool.migrate.servererror import chain
@@ -68,7 +69,8 @@ class Runner:
         )
         self.watch.wait_db = project.wait_db
         self.interruption = Interruption()
-        self.safety = Safety(self.watch, project.limits, progress, self._sleep)
+        self.log = RunLog(progress)
+        self.safety = Safety(self.watch, project.limits, self.log, self._sleep)
         self.tally = Tally(self.safety, lambda: self.safety.vigil.at_locks)
 
     def __enter__(self) -> Self:
