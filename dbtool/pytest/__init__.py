@@ -189,7 +189,8 @@ def dbtool_rollback_session(
     """A session within one transaction, taken back after the test: no database is made for it.
 
     Commits of the test are savepoints. All such tests share a database; what PostgreSQL does
-    not take back, above all the next values of sequences, goes on from test to test.
+    not take back, above all the next values of sequences, goes on from test to test. Rows come
+    from the mark `dbtool_seeded`; `dbtool_seed` fills the database of `dbtool_database`.
     """
     with _told():
         engine = sessions.engine(dbtool_databases.shared(_wanted(request)))

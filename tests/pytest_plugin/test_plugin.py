@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import UsageError
+from dbtool.errors import OperationError, UsageError
 from dbtool.pytest.databases import named_server
+from dbtool.scratch.clone import new_name
+from dbtool.scratch.hosted import hosted
 from dbtool.scratch.server import Server
 
 DECOY = "DECOY_URL"
@@ -222,6 +225,33 @@ def test_production_is_refused(tmp_path: Path) -> None:
     marked = f'[tool.dbtool.env.live]\nurl = "{url}"\nproduction = true\n'
     with pytest.raises(UsageError, match="is production"):
         named_server(url, project(tmp_path, settings=marked))
+
+
+def test_a_role_that_may_not_create_databases(server: Server, database: Target) -> None:
+    """The error names the server, the role, and the right it lacks; nothing is left held."""
+    with SyncConnection(database) as connection:
+        connection.execute("create role guest login")
+        try:
+            guest = replace(database, user="guest")
+            with hosted(guest) as named, pytest.raises(OperationError) as caught:
+                named.create_database(new_name())
+            assert caught.value.detail == "permission denied to create database"
+            assert caught.value.hint == "Does guest have CREATEDB there?"
+        finally:
+            connection.execute("drop role guest")
+
+
+def test_databases_of_a_killed_run_go_with_the_next(database: Target, server: Server) -> None:
+    """A database whose session ended is dropped; one that is still held stays."""
+    count = "select count(*) from pg_database where datname = $1"
+    with hosted(database) as first, SyncConnection(database) as connection:
+        held, lost = first.create_database(new_name()), new_name()
+        server.create_database(lost)
+        with hosted(database):
+            assert connection.fetchval(count, lost) == 0
+            assert connection.fetchval(count, held.database) == 1
+    with SyncConnection(database) as connection:
+        assert connection.fetchval(count, held.database) == 0
 
 
 def test_loading_the_plugin_costs_little() -> None:
