@@ -116,6 +116,7 @@ class Silent:
     socket: str
     pid: int | None
     reason: str
+    decide: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ def _answer(path: Path) -> Process | Silent | None:
     except (ConnectionRefusedError, FileNotFoundError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return Silent(str(path), pid_of(path), _reason(error))
+        pid = pid_of(path)
+        return Silent(str(path), pid, _reason(error), _decide(pid, error))
 
 
 def read_process(path: Path) -> Process:
@@ -243,14 +245,21 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
+def _decide(pid: int | None, error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"look what it does with ps -o stat= -p {pid}: T is stopped, R is busy"
+    if isinstance(error, OSError):
+        return "run it as the user the application runs as"
+    return "install the same version of dbtool in the application"
+
+
 def _nobody(pid: int | None, silent: tuple[Silent, ...]) -> ConnectError | UsageError:
     if silent:
         first = silent[0]
         return ConnectError(
             f"no probe answered on {first.socket}",
             detail=f"{first.reason[:1].upper()}{first.reason[1:]}.",
-            hint="Run it as the user the application runs as, on the same host or in its "
-            "container.",
+            hint=f"{first.decide[:1].upper()}{first.decide[1:]}.",
         )
     if pid is None:
         return UsageError(

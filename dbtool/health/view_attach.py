@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from dbtool.finding import Rule, Unknown, judge
+from dbtool.finding import Rule, Unknown, judge, rule_name
 from dbtool.health.attach import Attached, CallSite, Process
 from dbtool.health.rules import (
     pool_callers_wait,
@@ -28,9 +28,9 @@ def attached_report(attached: Attached) -> Report:
     findings, unknowns = judge(RULES, attached)
     silent = tuple(
         Unknown(
-            rule="pool-attach",
+            rule=rule_name(pool_callers_wait.__name__),
             reason=f"{each.socket}: {each.reason}",
-            decide="running it as the user of the application",
+            decide=each.decide,
         )
         for each in attached.silent
     )

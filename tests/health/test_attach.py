@@ -23,6 +23,7 @@ from dbtool.health import attach as attaching
 from dbtool.health.attach import Attached, CallSite, Frame, Process, attach
 from dbtool.health.view_attach import RULES, attached_report
 from dbtool.probe import install, uninstall
+from dbtool.probe.serving import Listener
 from tests.conftest import Ran
 
 Dbtool = Callable[..., Ran]
@@ -223,6 +224,26 @@ def test_a_stopped_process_is_unknown(
     assert unknown.reason.startswith(f"{listening[0]}: it gave no answer within")
     with pytest.raises(ConnectError, match="no probe answered on"):
         attach(4711, [listening[0]])
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("[]", "its answer is not that of a probe"),
+        ("no JSON", "its answer is not that of a probe"),
+        ('{"snapshot": 99}', "its probe is of another version of dbtool (99)"),
+        (None, "it is not the socket of a probe"),
+    ],
+)
+def test_answers_of_others(
+    process: Process, tmp_path: Path, answer: str | None, reason: str
+) -> None:
+    """A socket that is no probe's, or of another version, is unknown with the reason."""
+    listener = Listener(lambda _: ("text/plain", answer) if answer else None, tmp_path)
+    found = attach(None, (listener.path, Path(process.socket)))
+    listener.close()
+    assert [each.reason for each in found.silent] == [reason]
+    assert [each.socket for each in found.processes] == [process.socket]
 
 
 def test_nobody(tmp_path: Path) -> None:
