@@ -57,11 +57,14 @@ UNTIL_TOLD = (
 )
 """Goes on when the table is there."""
 
-ASKING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND query LIKE '%pg_try_advisory_lock(%' AND pid <> pg_backend_pid()"
-)
-"""How many runs have asked for the lock and did nothing else since."""
+
+def waiting(watch: SyncConnection) -> int:
+    """How many runs have asked for the lock, and then who has it."""
+    rows = watch.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'dbtool migrations' AND query LIKE '%pg_locks%'"
+    )
+    return len({row[0] for row in rows} - {*leads(watch)})
 
 
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION])
@@ -74,7 +77,7 @@ def test_three_at_once(project: Small, start: Start, watch: SyncConnection, env:
         f'op.execute("CREATE TABLE t1 (id int)")\nop.execute({UNTIL_TOLD!r})',
     )
     runs = [start("--json") for _ in range(3)]
-    assert eventually(lambda: watch.fetchval(ASKING) == 2, 30)
+    assert eventually(lambda: waiting(watch) == 2, 30)
     watch.execute("CREATE TABLE told ()")
     ended = [(each.communicate(), each.returncode) for each in runs]
     assert [code for _, code in ended] == [0, 0, 0]
