@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from dbtool.errors import OperationError, UsageError
-from dbtool.ports import Value
+
+if TYPE_CHECKING:
+    from dbtool.ports import Value
 
 _REPORT_LOST = "What the command did is done; only its report is lost."
 
@@ -229,7 +231,7 @@ class TerminalProgress:
         if not self._quiet:
             say(_told("info: ", text))
 
-    def log(self, event: str, fields: Mapping[str, Value]) -> bool:
+    def log(self, event: str, fields: "Mapping[str, Value]") -> bool:
         """Write an event for a machine that reads along; False where a person has to be told."""
         if os.isatty(2):
             return False
