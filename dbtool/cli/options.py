@@ -213,7 +213,8 @@ def _direct(
         bool,
         Option(
             "--direct",
-            help="The endpoint is no transaction pooler, though its name says so.",
+            help="The endpoint is no transaction pooler, though its name says so; where"
+            " sessions are seen to share server processes it cannot help.",
             rich_help_panel=DATABASE_PANEL,
         ),
     ] = False,

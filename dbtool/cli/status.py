@@ -27,8 +27,8 @@ def status(
     """Show where the database is, what is pending and what an upgrade would meet.
 
     Names other runs, open transactions that hold locks, invalid indexes and a pooler. Reads
-    only, takes no lock on any table, and exits 0 whatever it finds, unless --check-heads says
-    otherwise.
+    only, takes no lock on any table, and exits 0 whatever it finds, unless the database is at a
+    revision that no file has, or --check-heads says otherwise.
     """
     from dbtool.migrate.status import status as read
     from dbtool.migrate.view_status import status as view

@@ -65,11 +65,13 @@ def asked(project: Project, progress: Progress, flags: tuple[str, ...] = ()) -> 
         standings: list[Standing] = []
 
         def look(script: "ScriptDirectory", at: tuple[str, ...], _: "MigrationContext") -> None:
-            scripts = _all_current(script, at)
+            standing = standing_of("", script, at)
+            known = tuple(each for each in at if each not in standing.unknown)
+            scripts = _all_current(script, known)
             found.update((each.revision, of_script(each)) for each in scripts)
-            standings.append(standing_of("", script, at))
+            standings.append(standing)
 
-        record = session.look(("current", *flags), look)
+        record = session.look(("current", *flags), look, any_revision=True)
         named = zip(standings, record.tables, strict=True)
         return Current(
             session.target.shown,

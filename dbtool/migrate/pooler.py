@@ -145,11 +145,15 @@ def direct_endpoint(target: Target, server: str = "") -> str:
 
 def refusal(target: Target, seen: Evidence, *, direct: bool = False) -> UsageError:
     """The target is a transaction pooler, and migrations cannot go through one."""
-    insisted = " --direct does not help against what was seen." if direct else ""
+    insisted = (
+        " --direct overrides what a name, a port or refused options say; not this: the lock would"
+        " be left in one server process, and the revisions run in another."
+    )
     return UsageError(
         f"{target.shown} is reached through a transaction pooler",
         detail=f"{seen.text[0].upper()}{seen.text[1:]}. Migrations need a session of their own;"
-        f" the locks and settings of a session do not survive such a pooler.{insisted}",
+        " the locks and settings of a session do not survive such a pooler."
+        f"{insisted if direct else ''}",
         hint=direct_endpoint(target, seen.server),
     )
 

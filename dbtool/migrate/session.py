@@ -197,7 +197,7 @@ class Session(Runner):
                 self._refuse_half_done(command, found, table, loaded.script)
             for step in steps if self.verifies else ():
                 with_verify(step, table, context)
-            starting = partial(self._starting, driver)
+            starting = partial(self._starting, driver=driver)
             return follow(table, context, steps, starting, self.log.done)
 
         options = {**command.options, "dont_mutate": True, "purge": purging}
@@ -217,14 +217,25 @@ class Session(Runner):
                 " schema that holds another version table.",
             )
 
-    def look(self, words: tuple[str, ...], look: Look, options: Options = lambda _: {}) -> Record:
-        """Run env.py and look at what it has configured; nothing is changed."""
+    def look(
+        self,
+        words: tuple[str, ...],
+        look: Look,
+        options: Options = lambda _: {},
+        *,
+        any_revision: bool = False,
+    ) -> Record:
+        """Run env.py and look at what it has configured; nothing is changed.
+
+        With `any_revision` the database may record one that no file has.
+        """
         record = Record()
 
         def work(
             loaded: Loaded, heads: tuple[str, ...], context: MigrationContext
         ) -> Iterable[RevisionStep]:
-            self._check_known(loaded.script, heads)
+            if not any_revision:
+                self._check_known(loaded.script, heads)
             record.begin(context, heads, ())
             look(loaded.script, heads, context)
             return []
@@ -284,7 +295,7 @@ class Session(Runner):
         planned = frozenset(each.revision for each in table.planned)
         refuse_others(found, planned, down=command.down)
 
-    def _starting(self, driver: DBAPIConnection, step: Step) -> None:
+    def _starting(self, step: Step, driver: DBAPIConnection) -> None:
         if self.interruption:
             raise Stop
         self.tally.begin(step)

@@ -9,12 +9,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The revisions one version table records, the heads, and the revisions in between."""
+    """The revisions one version table records, the heads, and the revisions in between.
+
+    `unknown` are those recorded that no file has; then nobody can say what is pending.
+    """
 
     version_table: str
     recorded: tuple[str, ...]
     heads: tuple[str, ...]
     pending: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
     @property
     def ahead(self) -> tuple[str, ...]:
@@ -24,8 +28,11 @@ class Standing:
 
 def standing_of(version_table: str, script: "ScriptDirectory", at: tuple[str, ...]) -> Standing:
     """Where a version table stands that records these revisions."""
-    from dbtool.migrate.lookup import resolve
+    from dbtool.migrate.lookup import all_scripts, resolve
 
+    known = {each.revision for each in resolve(script, lambda: all_scripts(script))}
+    if unknown := tuple(each for each in at if each not in known):
+        return Standing(version_table, at, tuple(script.get_heads()), unknown=unknown)
     steps = resolve(script, lambda: script._upgrade_revs("heads", at))  # type: ignore[arg-type]
     pending = tuple(each.revision.revision for each in steps)
     return Standing(version_table, at, tuple(script.get_heads()), pending)

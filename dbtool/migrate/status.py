@@ -57,8 +57,13 @@ class Status:
 
     @property
     def half_applied(self) -> tuple[Journal, ...]:
-        """Revisions that ended in the middle; a note on one that is recorded is out of date."""
+        """Revisions that ended in the middle; a note on one that is recorded is out of date.
+
+        Where a recorded revision has no file nobody knows what is pending, so none is left out.
+        """
         pending = {each.revision for each in self.pending}
+        if any(each.unknown for each in self.standings):
+            pending = {each.revision for each in self.surroundings.notes} - set(self.recorded)
         return tuple(
             each
             for each in self.surroundings.notes
@@ -119,7 +124,7 @@ def _asked(project: Project, progress: Progress) -> Status:
         pending.update((each, _of_script(script, each)) for each in standing.pending)
 
     with Session(project, progress, reading=True) as session:
-        record = session.look(("current",), look)
+        record = session.look(("current",), look, any_revision=True)
         tables = tuple(each.shown for each in record.tables)
         named = zip(standings, tables, strict=True)
 

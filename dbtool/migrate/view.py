@@ -187,7 +187,7 @@ def drift(result: "Drift", command: str) -> Report:
     from dbtool.migrate.rules import drift as rule
 
     if result.pending:
-        findings, unknowns = judged(result.standings)
+        findings, unknowns = judged(result.standings, check_heads=True)
         pending = counted(len(result.pending), "revision")
         headline = f"{result.database} has {pending} pending, so it was not compared"
     else:

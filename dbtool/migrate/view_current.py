@@ -6,13 +6,15 @@ from typing import Protocol
 from dbtool.finding import Finding, Rule, Unknown, judge
 from dbtool.migrate.current import Current
 from dbtool.migrate.history import Revision
-from dbtool.migrate.rules import revisions_pending
+from dbtool.migrate.rules import revision_without_file, revisions_pending
 from dbtool.migrate.standing import Standing
 from dbtool.migrate.uptodate import UpToDate
 from dbtool.migrate.view_history import details
 from dbtool.report import Column, Report, Table, counted
 
-_RULES: tuple[Rule[Standing], ...] = (revisions_pending,)
+_ALWAYS: tuple[Rule[Standing], ...] = (revision_without_file,)
+_WITH_HEADS: tuple[Rule[Standing], ...] = (*_ALWAYS, revisions_pending)
+NO_FILE = "no file has it"
 
 
 class _Named(Protocol):
@@ -56,7 +58,7 @@ def current(
     if result.pending:
         heads = ids(dict.fromkeys(each for one in result.standings for each in one.ahead))
         headline += f"; {counted(result.pending, 'revision')} pending, up to {heads}"
-    findings, unknowns = judged(result.standings) if check_heads else ((), ())
+    findings, unknowns = judged(result.standings, check_heads=check_heads)
     if verbose:
         sections = details(result.revisions)
     elif several:
@@ -64,6 +66,7 @@ def current(
     else:
         columns = (Column("revision"), Column("message", shrink=True))
         rows = tuple((each.revision, each.message) for each in result.revisions)
+        rows += tuple((each, NO_FILE) for each in unknown(result.standings))
         sections = (Table(columns, rows),) if rows else ()
     return Report(
         command=command,
@@ -74,8 +77,13 @@ def current(
         unknowns=unknowns,
         notes=named_by(result),
         next=(next_step(result.standings),) if result.pending and not check_heads else (),
-        judged=check_heads,
+        judged=check_heads or bool(findings),
     )
+
+
+def unknown(standings: Iterable[Standing]) -> tuple[str, ...]:
+    """Every revision that is recorded and that no file has."""
+    return tuple(dict.fromkeys(rev for each in standings for rev in each.unknown))
 
 
 def _stands(result: Current) -> str:
@@ -83,8 +91,9 @@ def _stands(result: Current) -> str:
         waiting = sum(bool(each.pending) for each in result.standings)
         said = f"revisions are pending in {waiting}" if waiting else "nothing is pending"
         return f" has {len(result.standings)} version tables, {said}"
-    named = ", ".join(_marked(each) for each in result.revisions)
-    return f" {at([named] if named else [])}"
+    found = [_marked(each) for each in result.revisions]
+    found += [f"{each} ({NO_FILE})" for each in unknown(result.standings)]
+    return f" {at(found)}"
 
 
 def next_step(standings: tuple[Standing, ...]) -> str:
@@ -93,10 +102,10 @@ def next_step(standings: tuple[Standing, ...]) -> str:
 
 
 def judged(
-    standings: tuple[Standing, ...],
+    standings: tuple[Standing, ...], *, check_heads: bool
 ) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
     """What the rules say of where version tables stand."""
-    judged = [judge(_RULES, each) for each in standings]
+    judged = [judge(_WITH_HEADS if check_heads else _ALWAYS, each) for each in standings]
     findings = tuple(finding for found, _ in judged for finding in found)
     return findings, tuple(unknown for _, found in judged for unknown in found)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dbtool.migrate.journal import Journal
 from dbtool.migrate.status import Status
 from dbtool.migrate.surroundings import Detachment, InvalidIndex, OpenTransaction, Run
-from dbtool.migrate.view_current import at, judged, named_by, next_step
+from dbtool.migrate.view_current import NO_FILE, at, judged, named_by, next_step, unknown
 from dbtool.report import Column, Report, Section, Table, counted, duration, facts, listed
 
 _SHOWN = 30
@@ -13,7 +13,7 @@ _SHOWN = 30
 
 def status(found: Status, command: str, *, check_heads: bool = False) -> Report:
     """One screen; the first line says whether an upgrade has something to do and may run."""
-    findings, unknowns = judged(found.standings) if check_heads else ((), ())
+    findings, unknowns = judged(found.standings, check_heads=check_heads)
     return Report(
         command=command,
         data=found,
@@ -23,7 +23,7 @@ def status(found: Status, command: str, *, check_heads: bool = False) -> Report:
         unknowns=unknowns,
         notes=named_by(found),
         next=() if check_heads else tuple(_next(found)),
-        judged=check_heads,
+        judged=check_heads or bool(findings),
     )
 
 
@@ -32,6 +32,8 @@ def _headline(found: Status) -> str:
     pending = sum(len(each.pending) for each in found.standings)
     if pending:
         stands += f"; {counted(pending, 'revision')} pending, up to {listed(found.ahead)}"
+    elif unknown(found.standings):
+        stands += f"; {NO_FILE}, so what is pending is not known"
     else:
         stands += "; nothing is pending"
     met = "; ".join(_obstacles(found))
@@ -72,7 +74,10 @@ def _facts(found: Status) -> Iterator[tuple[str, str]]:
         yield "recorded", f"{recorded}, in {standing.version_table}"
     else:
         yield "version tables", f"{len(found.standings):,}"
-    yield "pending", counted(len(found.pending), "revision") if found.pending else "none"
+    if strange := unknown(found.standings):
+        yield "without a file", ", ".join(strange)
+    none = "not known" if strange else "none"
+    yield "pending", counted(len(found.pending), "revision") if found.pending else none
     if found.half_applied:
         yield "half applied", "; ".join(map(_half, found.half_applied))
     yield "other runs", "; ".join(map(_run, around.runs)) or "none"
@@ -188,10 +193,18 @@ def _detachments(found: tuple[Detachment, ...]) -> Table:
 def _next(found: Status) -> Iterator[str]:
     """What leads on: the upgrade, unless it would only look, and what nobody needs any more."""
     if found.pending:
-        yield next_step(found.standings)
+        upgrade = next_step(found.standings)
+        yield _past_pooler(upgrade, found) if found.pooler else upgrade
     for each in found.surroundings.invalid_indexes:
         if each.kind == "copy" and not each.built_by:
             yield f"DROP INDEX CONCURRENTLY {each.name};"
     for detachment in found.surroundings.detachments:
         if not detachment.detached_by:
             yield detachment.remedy
+
+
+def _past_pooler(upgrade: str, found: Status) -> str:
+    """Where a transaction pooler would be refused; others may be named for what they are."""
+    direct = found.database.replace("-pooler.", ".", 1)
+    server = direct if direct != found.database else "the server itself"
+    return f"{upgrade} --url URL   # of {server}; or --direct, if this is no transaction pooler"

@@ -214,7 +214,7 @@ def test_database_ahead_of_the_files(run: Run, database: Target, ahead: str) -> 
             "CREATE TABLE alembic_version (version_num varchar(32));"
             f"INSERT INTO alembic_version VALUES ('{ahead}')"
         )
-    for words in (("upgrade",), ("current",), ("check",), ("downgrade", "base", "--yes")):
+    for words in (("upgrade",), ("check",), ("downgrade", "base", "--yes")):
         ran = run(*words)
         assert (ran.code, ran.out) == (4, ""), ran
         assert ran.err.startswith(

@@ -201,11 +201,20 @@ def test_a_note_on_the_version_table(run: Run, project: Small, database: Target)
 
 
 def test_revision_nobody_has(run: Run, database: Target) -> None:
-    """A database ahead of the files is explained, not said to be up to date."""
+    """A database ahead of the files is explained, and all else that can be said is said."""
     assert run("upgrade", "-y").code == 0
     with SyncConnection(database) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'ffff'")
-    for words in COMMANDS[:2]:
-        found = run(*words)
-        assert found.code == 4
-        assert "revision ffff, which is not among these files" in found.err
+    found = run("upgrade", "-y")
+    assert found.code == 4
+    assert "revision ffff, which is not among these files" in found.err
+    found = run("current")
+    assert (found.code, found.err) == (1, "")
+    assert f"{database.shown} is at ffff (no file has it)\n" in found.out
+    found = run("status")
+    assert (found.code, found.err) == (1, "")
+    assert "  revision-without-file" in found.out
+    assert "other runs         none\n" in found.out
+    assert "pending            not known\n" in found.out
+    assert run("status", "--fail-on", "never").code == 0
+    assert json.loads(run("status", "--json").out)["data"]["standings"][0]["unknown"] == ["ffff"]
