@@ -8,6 +8,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 _WORTH_WRITING = 4096
+"""Bytes of bytecode from which a single later use saves what writing it costs."""
 
 
 def execute(path: Path) -> ModuleType:
