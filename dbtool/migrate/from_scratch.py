@@ -64,7 +64,7 @@ class _Recorded(Session):
     A revision's check of itself asks about rows, and there are none here.
     """
 
-    verifies = False
+    verifies = logs = False
     capture: Capture
     verb = "upgrade"
 

@@ -44,4 +44,4 @@ def replay(project: Project, target: Target, progress: Progress) -> None:
 class _Replay(Session):
     """A revision's check of itself asks about rows, and there are none here."""
 
-    verifies = False
+    verifies = logs = False

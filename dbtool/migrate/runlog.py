@@ -16,10 +16,14 @@ class Tell(Protocol):
 
 
 class RunLog:
-    """Tells the events of one run, and knows which revision is at work."""
+    """Tells the events of one run, and knows which revision is at work.
 
-    def __init__(self, progress: Progress) -> None:
+    Of a run that only leads to a result of another kind no log speaks.
+    """
+
+    def __init__(self, progress: Progress, *, logs: bool = True) -> None:
         self._progress = progress
+        self._logs = logs
         self._revision: str | None = None
         self._begun = time.monotonic()
         self._is_open = False
@@ -64,4 +68,4 @@ class RunLog:
 
     def _log(self, event: str, **fields: Value) -> bool:
         self._is_open = True
-        return self._progress.log(event, {"revision": self._revision, **fields})
+        return self._logs and self._progress.log(event, {"revision": self._revision, **fields})

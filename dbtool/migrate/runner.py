@@ -52,8 +52,11 @@ _BUSY = (
 class Runner:
     """Holds and watches the database for as long as the block lasts.
 
-    Where the user named none, it is the one env.py connects to.
+    Where the user named none, it is the one env.py connects to. `logs` says whether what runs is
+    what the user asked for, and not a means to something else.
     """
+
+    logs = True
 
     def __init__(self, project: Project, progress: Progress, *, reading: bool = False) -> None:
         self.project = project
@@ -69,7 +72,7 @@ class Runner:
         )
         self.watch.wait_db = project.wait_db
         self.interruption = Interruption()
-        self.log = RunLog(progress)
+        self.log = RunLog(progress, logs=self.logs)
         self.safety = Safety(self.watch, project.limits, self.log, self._sleep)
         self.tally = Tally(self.safety, lambda: self.safety.vigil.at_locks)
 

@@ -109,7 +109,7 @@ def base(project: Project, progress: Progress, live: Live | None) -> Iterator[Ba
 class _Replay(Session):
     """A revision's check of itself asks about rows, and there are none here."""
 
-    verifies = False
+    verifies = logs = False
 
 
 def replay(scratch: Project) -> None:
