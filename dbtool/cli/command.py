@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from dbtool.settings.values import Settings
 
 
+EXPORT = 'export DATABASE_URL="$(dbtool local url)"'
+"""What makes the other commands use the project's own server."""
+
+
 class Call:
     """One invocation of a command: its shared options and, on demand, the settings."""
 
@@ -220,6 +224,8 @@ def _failed(call: Call, error: BaseException) -> int:
     error = failing.without_directory(error) or failing.ended(error) or error
     if isinstance(error, ConnectError) and "dbtool local start" in error.hint:
         error.hint = _hint_of_local(call) or error.hint
+    if isinstance(error, UsageError) and error.hint.startswith("Give --url"):
+        error.hint = "\n".join((error.hint, *_hint_of_export(call)))
     if isinstance(error, ConnectError) and "createdb" in error.hint:
         error.hint = _hint_of_creating(call) or error.hint
     if isinstance(error, DbtoolError):
@@ -241,8 +247,24 @@ def _hint_of_local(call: Call) -> str:
         runs = f"The server of dbtool local runs; {source} names another one."
         if call.options.url or call.options.env:
             return f"{runs} dbtool local url prints its URL."
-        return f'{runs}\nexport DATABASE_URL="$(dbtool local url)"'
+        return f"{runs}\n{EXPORT}"
     return ""
+
+
+def _hint_of_export(call: Call) -> tuple[str, ...]:
+    """Where no database is named although the project has a server of its own: how to name it."""
+    from dbtool.scratch import local
+
+    with suppress(DbtoolError, OSError):
+        own = local.status(call.settings.root)
+        if own.target is not None:
+            return (
+                f"The server of dbtool local runs: {EXPORT}",
+                "What dbtool demo --keep left is in another database: dbtool local url demo",
+            )
+        if own.major is not None:
+            return ("The server of dbtool local is stopped: dbtool local start",)
+    return ()
 
 
 def _hint_of_creating(call: Call) -> str:

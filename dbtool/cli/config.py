@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dbtool.cli.command import Call, command
+from dbtool.cli.command import EXPORT, Call, command
 from dbtool.cli.options import ALEMBIC, DATABASE
 from dbtool.errors import DbtoolError
 
@@ -61,7 +61,7 @@ def config(call: Call) -> "Report":
         headline=_headline(read),
         sections=_sections(read),
         notes=read.notes,
-        next=_next(read),
+        next=_next(call.settings),
     )
 
 
@@ -149,11 +149,25 @@ def _origin(value: "Value") -> str:
     return f"{value.source}, over {', '.join(value.overrides)}"
 
 
-def _next(read: Config) -> tuple[str, ...]:
-    if read.database is not None:
+def _next(settings: "Settings") -> tuple[str, ...]:
+    """How to name a database: that of the project's own server where it has one."""
+    if settings.has_target():
         return ()
-    return (
-        'export DATABASE_URL="postgresql://user@host:5432/database"',
-        "dbtool init",
-        "dbtool demo",
-    )
+    if own := _own_server(settings):
+        return own
+    export = 'export DATABASE_URL="postgresql://user@host:5432/database"'
+    if settings.alembic_config or settings.project.table or settings.project.alembic_table:
+        return export, "dbtool local start"
+    return export, "dbtool init", "dbtool demo"
+
+
+def _own_server(settings: "Settings") -> tuple[str, ...]:
+    from dbtool.scratch import local
+
+    with suppress(DbtoolError, OSError):
+        own = local.status(settings.root)
+        if own.target is not None:
+            return (EXPORT,)
+        if own.major is not None:
+            return "dbtool local start", EXPORT
+    return ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from dbtool.cli import output
-from dbtool.cli.command import Call, command
+from dbtool.cli.command import EXPORT, Call, command
 from dbtool.cli.help import HelpGroup
 from dbtool.errors import DbtoolError, UsageError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dbtool.scratch.local import Status
 
 PANEL = "Set-up"
-EXPORT = 'export DATABASE_URL="$(dbtool local url)"'
 SERVER_PANEL = "Commands"
 
 

@@ -125,6 +125,13 @@ def test_nothing_configured(dbtool: Dbtool, tmp_path: Path) -> None:
     assert squeezed(ran.out) == squeezed(NOTHING.format(root=bare))
 
 
+def test_a_project_that_names_no_database(dbtool: Dbtool, tmp_path: Path) -> None:
+    """What is set up already is not proposed."""
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
+    _, proposed = dbtool("config", cwd=tmp_path).out.split("next:\n")
+    assert proposed.split("\n")[1:] == ["  dbtool local start", ""]
+
+
 def test_json_masks_secrets_too(dbtool: Dbtool, project: Path) -> None:
     """The whole of it as data, without the password anywhere."""
     ran = dbtool("config", "--json", "--env", "live", cwd=project, env={"LIVE_URL": LIVE})

@@ -155,6 +155,14 @@ def test_what_others_say_of_it(dbtool: Dbtool, running: Path) -> None:
     assert shown.splitlines()[0].endswith("/shop, from DATABASE_URL: development")
     assert "standing      development: it is on the server of dbtool local\n" in shown
     assert "to classify it" not in shown
+    unnamed = dbtool("config", cwd=running).out
+    assert unnamed.endswith('next: export DATABASE_URL="$(dbtool local url)"\n')
+    unnamed = dbtool("pool", cwd=running)
+    assert (unnamed.code, unnamed.out) == (2, "")
+    assert unnamed.err.endswith(
+        '      The server of dbtool local runs: export DATABASE_URL="$(dbtool local url)"\n'
+        "      What dbtool demo --keep left is in another database: dbtool local url demo\n"
+    )
     nobody = "postgresql://shop@localhost:1/shop"
     ran = dbtool("pool", cwd=running, env={"DATABASE_URL": nobody})
     assert (ran.code, ran.out) == (3, "")
