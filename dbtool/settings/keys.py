@@ -1,5 +1,6 @@
 """The keys of the settings: the type, default, meaning and variables of each."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
@@ -172,6 +173,11 @@ def shown(key: str) -> str:
     return f"{table}.{key.removeprefix(f'{table}_')}" if table else key
 
 
-def parts(text: str) -> tuple[str, ...]:
-    """A list as a variable writes it: with commas."""
+def listed(text: str) -> tuple[Any, ...]:
+    """A list as a variable writes it: with commas, or as JSON, of which the items are as found."""
+    if text.lstrip().startswith("["):
+        import json
+
+        with suppress(ValueError, RecursionError):
+            return tuple(json.loads(text))
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbtool.errors import UsageError
-from dbtool.settings.keys import KEYS, Keys, parts, table_of, variables_of
+from dbtool.settings.keys import KEYS, Keys, listed, table_of, variables_of
 from dbtool.settings.plain import NotPlain, plain
 
 DOTENV = ".env"
@@ -52,7 +52,7 @@ def _listed(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same values, with a list where one is wanted and a text stands."""
     lists = {key for key in values if KEYS[key].type == tuple[str, ...]}
     return {
-        key: parts(value) if key in lists and isinstance(value, str) else value
+        key: listed(value) if key in lists and isinstance(value, str) else value
         for key, value in values.items()
     }
 

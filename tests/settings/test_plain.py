@@ -1,5 +1,6 @@
 """Settings that are plainly right are read as pydantic reads them, or not at all."""
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import astuple
@@ -36,6 +37,7 @@ DIGITS = (
     "3600",
 )
 WORDS = "note", "NOTE", "true", ",", "a, b", "env:X", "$X", "", "é", "\udcff", "a\0b"
+JSON = '["m:Base", "n"]', " []", "[1]", "[[]]", '["a"', "[a, b]", "[null]", "[NaN]"
 TEXTS = st.sampled_from(WORDS + DIGITS) | st.text(st.characters(exclude_categories=()), max_size=5)
 NUMBERS = st.integers(-1, 20) | st.floats(0, 20) | st.decimals(0, 20, places=3).map(str)
 SCALARS = TEXTS | NUMBERS | st.integers() | st.floats() | st.booleans() | st.just(date(2026, 1, 1))
@@ -55,7 +57,7 @@ OWN: Mapping[object, st.SearchStrategy[Any]] = {
     | st.floats(14, 19)
     | st.integers(14, 19).map(str)
     | st.sampled_from(DIGITS),
-    tuple[str, ...]: LISTS | TEXTS,
+    tuple[str, ...]: LISTS | TEXTS | LISTS.map(json.dumps) | st.sampled_from(JSON),
     Path | None: TEXTS | st.just(Path("a/b.ini")),
 }
 
@@ -137,3 +139,24 @@ def test_what_is_wrong_is_not_plain(key: str) -> None:
             plain(place.values)
         with pytest.raises(UsageError, match="somewhere"):
             validated((place,))
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('["a:Base", "b"]', ("a:Base", "b")),
+        (' [ "a,b" ]\n', ("a,b",)),
+        ("[]", ()),
+        ("a:Base, b", ("a:Base", "b")),
+    ],
+)
+def test_a_list_in_a_variable(text: str, read: tuple[str, ...]) -> None:
+    """JSON is read as such, as pydantic's own settings write lists; else commas separate."""
+    place = of_variables({"DBTOOL_MODELS": text})
+    assert plain(in_force((place,))).models == validated((place,)).models == read
+
+
+def test_a_json_list_of_others_than_texts() -> None:
+    """What stands in it is refused, and where."""
+    with pytest.raises(UsageError, match=r"DBTOOL_MODELS: models\.1 must be a text"):
+        validated((of_variables({"DBTOOL_MODELS": '["a", 1]'}),))
