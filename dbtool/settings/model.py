@@ -68,7 +68,7 @@ def validated(places: tuple[Place, ...]) -> Keys:
 
 
 def _refusal(error: ValidationError, places: tuple[Place, ...]) -> UsageError:
-    mistake, *_ = error.errors(include_url=False, include_context=False, include_input=False)
+    mistake, *_ = error.errors(include_url=False, include_context=False)
     key, *below = map(str, mistake["loc"])
     (place, *_), path = names_of(key, places), (key, *below)
     if key == "env" and below:
@@ -79,4 +79,7 @@ def _refusal(error: ValidationError, places: tuple[Place, ...]) -> UsageError:
     subject = ": ".join(filter(None, (place, ".".join(path))))
     wanted = _OF_KEY.get(key) or _MUST_BE.get(mistake["type"], "a text")
     wanted = wanted.format_map(KEYS[key].metadata.get("limits", {}))
-    return UsageError(f"{subject} must be {wanted}")
+    found = mistake["input"]
+    blank = mistake["type"] == "enum" and isinstance(found, str) and found != found.strip()
+    around = "There is a blank before or behind the value." if blank else ""
+    return UsageError(f"{subject} must be {wanted}", detail=around)

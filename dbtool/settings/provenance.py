@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbtool.errors import UsageError
-from dbtool.settings.keys import KEYS, Keys, listed, table_of, variables_of
+from dbtool.settings.keys import KEYS, LINT, Keys, listed, table_of, variables_of
 from dbtool.settings.plain import NotPlain, plain
+from dbtool.settings.project import OWN_FILE
 
 DOTENV = ".env"
 _NOT_SETTINGS = frozenset({"DBTOOL_ENV", "DBTOOL_PG_BIN", "DBTOOL_TEST_PG"})
@@ -34,7 +35,7 @@ def of_table(name: str, found: Mapping[str, Any], table: str = "") -> Place:
     known = [key.removeprefix(before) for key in KEYS if table_of(key) == table]
     for key in found:
         if key not in known:
-            raise unknown_key(key, name, known)
+            raise unknown_key(key, name, known if table else (*known, LINT))
     filled = {f"{before}{key}": each for key, each in found.items() if each not in (None, "", [])}
     return Place(_listed(filled), dict.fromkeys(filled, (name,)))
 
@@ -77,6 +78,9 @@ def unknown_key(name: str, place: str, known: Iterable[str]) -> UsageError:
     """What to say of a key that is no setting."""
     from difflib import get_close_matches
 
+    if (name, place) == ("tool", OWN_FILE):
+        hint = f"Keys stand in {OWN_FILE} without the table [tool.dbtool] around them."
+        return UsageError(f'{place} has an unknown key "{name}"', hint=hint)
     near = get_close_matches(name.replace("-", "_"), known, n=1)
     return UsageError(
         f'{place} has an unknown key "{name}"',

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
@@ -138,10 +139,15 @@ class Settings:
         value = getattr(self.keys, key)
         if key == "url":
             value = self.target().shown if self.has_target() else None
-        plain = "" if value is None else str(value)
+        plain = "" if value is None else _written(value)
         text = ", ".join(value) if isinstance(value, tuple) else plain
         first, *rest = self.set_by[key] or ("default" if text else "",)
         return Value(shown(key), text or None, first, tuple(rest))
+
+
+def _written(value: object) -> str:
+    """A number as people write it, without an exponent or a negative zero."""
+    return f"{value + 0:f}" if isinstance(value, Decimal) else str(value)
 
 
 def load(

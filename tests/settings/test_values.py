@@ -376,8 +376,39 @@ def test_an_unknown_key_has_near_names(project: Write) -> None:
         read(root)
     assert raised.value.hint == (
         "Known keys: url, models, models_ignore, engine, alembic_config, fail_on, connect_timeout,"
-        " lock_timeout, wait_lock, max_blocking, env."
+        " lock_timeout, wait_lock, max_blocking, env, lint."
     )
+
+
+def test_the_table_of_another_file(project: Write) -> None:
+    """What is copied from pyproject.toml with its table is told apart from a misspelt key."""
+    root = project(dbtool="[tool.dbtool]\nfail_on = 'error'\n")
+    with pytest.raises(UsageError, match='unknown key "tool"') as raised:
+        read(root)
+    assert raised.value.hint == (
+        "Keys stand in dbtool.toml without the table [tool.dbtool] around them."
+    )
+
+
+def test_a_blank_that_nobody_sees(project: Write) -> None:
+    """The value looks right: what is wrong with it is said."""
+    root = project(env='DBTOOL_FAIL_ON="warning "\n')
+    with pytest.raises(UsageError, match="must be one of") as raised:
+        read(root)
+    assert raised.value.detail == "There is a blank before or behind the value."
+    project(env="DBTOOL_FAIL_ON=loud\n")
+    with pytest.raises(UsageError, match="must be one of") as raised:
+        read(root)
+    assert raised.value.detail == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("1e1", "10"), ("-0.0", "0.0"), ("0.50", "0.50"), ("600", "600")]
+)
+def test_numbers_are_shown_as_people_write_them(project: Write, text: str, shown: str) -> None:
+    """No exponent and no negative zero."""
+    values = read(project(env=f"DBTOOL_WAIT_LOCK={text}\n")).values()
+    assert [each.value for each in values if each.key == "wait_lock"] == [shown]
 
 
 def test_the_name_of_a_variable_is_no_key(project: Write) -> None:
