@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _COMPLETING = "_DBTOOL_COMPLETE"
 """The variable by which a shell asks what a line may go on with."""
 
+_SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code.
@@ -61,6 +63,9 @@ def _dispatch(argv: list[str]) -> int:
     from dbtool.cli import output, usage
     from dbtool.cli.program import program
 
+    flags = ["--show-completion"], ["--install-completion"]
+    if argv[:1] in flags and len(argv) > 1 and not argv[1].startswith("-"):
+        os.environ[_COMPLETING] = _script_of(argv)
     if _COMPLETING in os.environ:
         # Typer loads rich to print descriptions that are plain text; None says it is not there.
         sys.modules["rich"] = None  # type: ignore[assignment]
@@ -74,6 +79,20 @@ def _dispatch(argv: list[str]) -> int:
 
         return failing.fail(usage.command_of(error), usage.explained(error), _wanted(argv))
     return int(code or 0) if argv else usage.EXIT
+
+
+def _script_of(argv: list[str]) -> str:
+    """What asks for the script of the shell that is named; typer looks only at the one around."""
+    from dbtool.errors import UsageError
+
+    flag, *shells = argv
+    if flag != "--show-completion" or " ".join(shells) not in _SHELLS:
+        raise UsageError(
+            f"{flag} cannot be followed by: {' '.join(shells)}",
+            hint=f"{flag} alone is for the shell it is typed in; dbtool --show-completion SHELL "
+            f"prints the script of {', '.join(_SHELLS)}.",
+        )
+    return f"source_{shells[0]}"
 
 
 def _interrupt_on_signals() -> None:

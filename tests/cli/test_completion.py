@@ -145,6 +145,19 @@ def test_script(dbtool: "Dbtool", shell: str) -> None:
     assert f"_DBTOOL_COMPLETE=complete_{shell}" in ran.out
 
 
+def test_the_script_of_the_shell_that_is_named(dbtool: "Dbtool") -> None:
+    """It is that shell's, whichever one runs; what is no shell is refused."""
+    for shell in ("zsh", "fish"):
+        ran = dbtool("--show-completion", shell)
+        assert (ran.code, ran.err) == (0, "")
+        assert f"_DBTOOL_COMPLETE=complete_{shell}" in ran.out
+    for words in (("--show-completion", "csh"), ("--install-completion", "zsh")):
+        refused = dbtool(*words)
+        assert (refused.code, refused.out) == (2, "")
+        said = f"error: {words[0]} cannot be followed by: {words[1]}\n"
+        assert refused.err.startswith(said), refused.err
+
+
 def installed() -> str:
     """A PATH on which the command is found."""
     return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
