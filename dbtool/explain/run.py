@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from asyncpg.exceptions import InterfaceError, InternalClientError
+from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
 from dbtool.database.connect import connect
 from dbtool.database.ended import ended
@@ -126,11 +126,12 @@ class _Runner:
                 ]
             )
             version = int(connection.get_server_version().major)
-        except (OSError, InterfaceError, InternalClientError) as error:
-            if isinstance(error, InternalClientError) and ended(error) is None:
+        except (OSError, PostgresError, InterfaceError, InternalClientError) as error:
+            if told := ended(error):
+                raise told from error
+            if isinstance(error, PostgresError | InternalClientError):
                 raise
-            lost = ConnectError("the connection was lost", detail=str(error))
-            raise ended(error) or lost from error
+            raise ConnectError("the connection was lost", detail=str(error)) from error
         finally:
             await _close(connection)
         return Explained(statements, target.shown, version, classified.standing, script.notes)

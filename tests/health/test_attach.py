@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -85,6 +86,13 @@ def test_the_line_that_uses_the_pool_up(
     (process,) = said["data"]["processes"]
     assert (process["used"], process["timeouts"], process["pool"]["capacity"]) == (3, 1, 3)
     assert {each["rule"] for each in said["findings"]} == {HELD, WAIT}
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory with a name that is short enough for sockets."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
 
 
 @pytest.fixture

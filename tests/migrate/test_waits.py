@@ -105,16 +105,17 @@ SEVERAL = (
 )
 
 
-def told(upgrade: "subprocess.Popen[str]", text: str) -> None:
-    """Wait until a run has said something."""
+def told(upgrade: "subprocess.Popen[str]", text: str) -> str:
+    """Wait until a run has said something; the line in which it did."""
     assert upgrade.stderr is not None
     while text not in (line := upgrade.stderr.readline()):
         assert line, upgrade.wait(10)
+    return line
 
 
 def given_up_once(upgrade: "subprocess.Popen[str]") -> None:
     """Wait until a run has rolled back and pauses."""
-    told(upgrade, "next attempt")
+    told(upgrade, " event=retry ")
 
 
 @pytest.mark.parametrize("case", [PLAIN, PARTITIONED, SEVERAL], ids=["plain", "parts", "several"])
@@ -380,7 +381,8 @@ def test_concurrently_may_wait(run: Run, start: Start, project: Small, database:
     prepared(run, project, PLAIN[0], INDEX)
     with blocking(database, SNAPSHOT) as report:
         upgrade = start(*LIMITS)
-        told(upgrade, "waits for transactions that began before it, held up by pid")
+        line = told(upgrade, " event=blocked ")
+        assert ' lock="transactions that began before it" blocker_pid=' in line
         time.sleep(LIMIT + MARGIN)
         report.execute("COMMIT")
         assert upgrade.wait(30) == 0
