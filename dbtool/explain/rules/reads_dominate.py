@@ -11,7 +11,7 @@ Bad:
 ```sql
 CREATE TABLE wide (id int, a text);
 ALTER TABLE wide ALTER a SET STORAGE PLAIN;
-INSERT INTO wide SELECT g, repeat('x', 7000) FROM generate_series(1, 4000) g;
+INSERT INTO wide SELECT g, repeat('x', 7000) FROM generate_series(1, 12000) g;
 VACUUM FULL wide;
 SET track_io_timing = on;
 SET max_parallel_workers_per_gather = 0;
