@@ -157,9 +157,9 @@ def test_what_others_say_of_it(dbtool: Dbtool, running: Path) -> None:
     assert "to classify it" not in shown
     unnamed = dbtool("config", cwd=running).out
     assert unnamed.endswith('next: export DATABASE_URL="$(dbtool local url)"\n')
-    unnamed = dbtool("pool", cwd=running)
-    assert (unnamed.code, unnamed.out) == (2, "")
-    assert unnamed.err.endswith(
+    asked = dbtool("pool", cwd=running)
+    assert (asked.code, asked.out) == (2, "")
+    assert asked.err.endswith(
         '      The server of dbtool local runs: export DATABASE_URL="$(dbtool local url)"\n'
         "      What dbtool demo --keep left is in another database: dbtool local url demo\n"
     )

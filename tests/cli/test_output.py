@@ -13,6 +13,7 @@ import pytest
 from dbtool.cli.logline import logline
 from dbtool.cli.output import TerminalAsk, folded
 from dbtool.errors import UsageError
+from dbtool.ports import Value
 from tests.cli.conftest import Sample
 
 if TYPE_CHECKING:
@@ -226,7 +227,9 @@ def test_progress_on_a_terminal(sample: Sample) -> None:
 
 def test_event_as_a_line_of_a_log() -> None:
     """A field is one word, or quoted; nothing in it begins a line of its own."""
-    fields = {"event": "retry", "pause": 0.5, "pid": 7, "lock": None, "text": 'a "b"\n=\\ \x1b'}
+    text = 'a "b"\n=\\ \x1b'
+    fields: dict[str, Value] = {"event": "retry", "pause": 0.5, "pid": 7, "lock": None}
+    fields["text"] = text
     assert logline("upgrade", fields, 0.0) == (
         "1970-01-01T00:00:00Z upgrade event=retry pause=0.500 pid=7"
         ' text="a \\"b\\" =\\\\ \\\\x1b"\n'
