@@ -209,7 +209,7 @@ def attach(
     call: Call,  # noqa: ARG001
     pid: Annotated[
         int | None,
-        typer.Argument(metavar="PID", min=1, help="One process.", show_default=False),
+        typer.Argument(metavar="PID", help="One process.", show_default=False),
     ] = None,
 ) -> "Report":
     """Show the pools inside this machine's applications, and the lines that hold connections.
