@@ -75,6 +75,10 @@ class Keys:
         default=FailOn.ERROR,
         metadata=_says("The least severity that makes a judging command exit 1.", "DBTOOL_FAIL_ON"),
     )
+    seeds: Path = field(
+        default=Path("seeds"),
+        metadata=_says("The directory of seed files, from the project root.", "DBTOOL_SEEDS"),
+    )
     connect_timeout: Decimal = field(
         default=Decimal(3),
         metadata=_says(

@@ -98,6 +98,7 @@ _READ: Mapping[Any, Callable[[object], object]] = MappingProxyType(
     {
         str | None: _text,
         tuple[str, ...]: _texts,
+        Path: _path,
         Path | None: _path,
         FailOn: _severity,
         Decimal: _number,

@@ -77,6 +77,11 @@ class Settings:
         return self.keys.engine
 
     @property
+    def seeds(self) -> Path:
+        """The directory of seed files, whether or not there is one."""
+        return self.root / self.keys.seeds
+
+    @property
     def fail_on(self) -> FailOn:
         """The least severity that makes a judging command exit 1."""
         return self.keys.fail_on

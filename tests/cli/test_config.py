@@ -34,6 +34,7 @@ models_ignore    not set
 engine           not set
 alembic_config   alembic.ini               found in the project root
 fail_on          warning                   pyproject.toml [tool.dbtool]
+seeds            seeds                     default
 connect_timeout  3                         default
 lock_timeout     2                         default
 wait_lock        600                       default
@@ -67,6 +68,7 @@ models_ignore    not set
 engine           not set
 alembic_config   not set
 fail_on          error    default
+seeds            seeds    default
 connect_timeout  3        default
 lock_timeout     2        default
 wait_lock        600      default

@@ -96,6 +96,7 @@ ORDINARY = {
     "engine": "shop.db:engine",
     "alembic_config": "db/alembic.ini",
     "fail_on": "warning",
+    "seeds": "db/seeds",
     "connect_timeout": 5,
     "lock_timeout": 0.5,
     "wait_lock": 0,

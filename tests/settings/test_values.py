@@ -116,6 +116,7 @@ def test_every_setting_and_where_it_came_from(
         "engine": ("shop.db:engine", "dbtool.toml"),
         "alembic_config": ("db/alembic.ini", "dbtool.toml"),
         "fail_on": ("warning", "dbtool.toml"),
+        "seeds": ("seeds", "default"),
         "connect_timeout": ("7", "dbtool.toml"),
         "lock_timeout": ("0.5", "dbtool.toml"),
         "wait_lock": ("0", "dbtool.toml"),
@@ -375,8 +376,8 @@ def test_an_unknown_key_has_near_names(project: Write) -> None:
     with pytest.raises(UsageError) as raised:
         read(root)
     assert raised.value.hint == (
-        "Known keys: url, models, models_ignore, engine, alembic_config, fail_on, connect_timeout,"
-        " lock_timeout, wait_lock, max_blocking, env, lint."
+        "Known keys: url, models, models_ignore, engine, alembic_config, fail_on, seeds,"
+        " connect_timeout, lock_timeout, wait_lock, max_blocking, env, lint."
     )
 
 
@@ -423,7 +424,7 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
     for name in ("url", "URL", "models", "engine", "env", "ENV", "database_url", "dbtool_url"):
         monkeypatch.setenv(name, "staging")
     sources = [each.source for each in read(project()).values()]
-    assert sources == [*[""] * 5, *["default"] * 5, *[""] * 4, "default"]
+    assert sources == [*[""] * 5, *["default"] * 6, *[""] * 4, "default"]
 
 
 @pytest.mark.parametrize(
