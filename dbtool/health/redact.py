@@ -72,7 +72,7 @@ class _Setting:
 
     def __init__(self) -> None:
         self._verb = ""
-        self._set = False
+        self._set = self._role = False
         self._value = False
 
     def covers(self, token: re.Match[str]) -> bool:
@@ -82,7 +82,10 @@ class _Setting:
         text = token.group().upper()
         if token.lastgroup == "word" or text == "=":
             self._verb = self._verb or text
-            self._value = self._set and text in ("TO", "=")
+            self._role |= text in ("ROLE", "USER", "GROUP") and self._verb in ("ALTER", "CREATE")
+            # PASSWORD takes a literal; written as a name it is refused, and still shown to all.
+            secret = self._role and (text == "PASSWORD" or (text == "=" and self._value))
+            self._value = secret or (self._set and text in ("TO", "="))
             self._set |= text == "SET" and self._verb in ("SET", "ALTER", "CREATE")
         return False
 

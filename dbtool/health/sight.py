@@ -17,6 +17,11 @@ class Sight:
     hidden: int
     untracked: int
 
+    @property
+    def complete(self) -> bool:
+        """Whether every state is known."""
+        return not (self.hidden or self.untracked)
+
 
 class Seen(Protocol):
     """What was read of a server, and how much of it."""

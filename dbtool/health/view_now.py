@@ -105,7 +105,7 @@ def _calm(now: Now) -> str:
 def _signs(now: Now) -> Iterator[tuple[str, str]]:
     if now.pool is not None:
         yield from _of_pool(now.pool)
-    yield from _of_vitals(now.vitals)
+    yield from _of_vitals(now)
     kind = "standby" if now.server.in_recovery else "primary"
     yield "server", f"PostgreSQL {now.server.version.split()[0]}, {kind}"
 
@@ -121,16 +121,18 @@ def _of_pool(pool: Pool) -> Iterator[tuple[str, str]]:
     else:
         yield "locks", "nobody waits"
     if oldest:
+        seen = "oldest" if pool.sight.complete else "oldest that is seen"
         yield (
             "transaction",
-            f"oldest {duration(oldest.seconds)}: pid {oldest.pid},"
+            f"{seen} {duration(oldest.seconds)}: pid {oldest.pid},"
             f" {service(oldest.application)}, {oldest.state}",
         )
 
 
-def _of_vitals(vitals: Vitals) -> Iterator[tuple[str, str]]:
+def _of_vitals(now: Now) -> Iterator[tuple[str, str]]:
+    vitals = now.vitals
     if vitals.activity is not None:
-        yield "active", _active(vitals)
+        yield "active", "; ".join(filter(None, (_active(vitals), _unseen(now.pool))))
     if vitals.undecided is not None and vitals.undecided.count:
         oldest = duration(vitals.undecided.oldest_seconds or 0)
         yield "prepared", f"{vitals.undecided.count:,} undecided, the oldest for {oldest}"
@@ -155,6 +157,15 @@ def _active(vitals: Vitals) -> str:
     if longest := vitals.activity.longest:
         line += f"; longest {duration(longest.seconds)}, pid {longest.pid}"
     return line
+
+
+def _unseen(pool: Pool | None) -> str:
+    """How much was left out for want of rights: what nobody may see is not nothing."""
+    if pool is None or pool.sight.complete:
+        return ""
+    sight = pool.sight
+    unseen, all_of_them = sight.hidden + sight.untracked, counted(sight.connections, "connection")
+    return f"the state of {unseen:,} of {all_of_them} is hidden"
 
 
 def _replication(vitals: Vitals) -> str:
@@ -241,24 +252,26 @@ def _metrics(now: Now) -> Iterator[Metric]:
         yield Metric("lock_waiters", forest.waiters, "Sessions that wait for a lock.")
         longest = max((seconds(node) for node in forest.nodes), default=0.0)
         yield Metric("lock_wait_longest_seconds", longest, "The longest of these waits.")
-        idle = now.pool.idle_transaction_count
-        yield Metric("idle_transactions", idle, "Sessions idle in a transaction.")
-        oldest = now.pool.oldest_transaction
-        age = oldest.seconds if oldest else 0.0
-        yield Metric("transaction_oldest_seconds", age, "The oldest open transaction.")
+        if now.pool.sight.complete:
+            yield from _state_metrics(now.pool, now.vitals)
     yield from _sign_metrics(now.vitals)
 
 
+def _state_metrics(pool: Pool, vitals: Vitals) -> Iterator[Metric]:
+    """What takes the right to see every session's state; a zero would be taken for the truth."""
+    idle = pool.idle_transaction_count
+    yield Metric("idle_transactions", idle, "Sessions idle in a transaction.")
+    age = pool.oldest_transaction.seconds if pool.oldest_transaction else 0.0
+    yield Metric("transaction_oldest_seconds", age, "The oldest open transaction.")
+    for name, count in (vitals.activity.waits if vitals.activity else {}).items():
+        labels = (("wait", name),)
+        yield Metric("active_sessions", count, "Sessions at work, by wait class.", labels)
+
+
 def _sign_metrics(vitals: Vitals) -> Iterator[Metric]:
-    if vitals.activity is not None:
-        for name, count in vitals.activity.waits.items():
-            labels = (("wait", name),)
-            yield Metric("active_sessions", count, "Sessions at work, by wait class.", labels)
-    for replica in vitals.replication.replicas if vitals.replication else ():
-        if replica.lag_seconds is not None:
-            labels = (("replica", replica.application),)
-            lag = replica.lag_seconds
-            yield Metric("replica_lag_seconds", lag, "How far a replica is behind.", labels)
+    for name, lag in _lags(vitals).items():
+        labels = (("replica", name),)
+        yield Metric("replica_lag_seconds", lag, "How far a replica is behind.", labels)
     for slot in vitals.slots or ():
         if slot.retained is not None:
             labels = (("slot", slot.name),)
@@ -266,3 +279,12 @@ def _sign_metrics(vitals: Vitals) -> Iterator[Metric]:
     if vitals.ids is not None:
         yield Metric("xid_age", vitals.ids.xid_age, "Age of the oldest transaction id.", most=HALF)
         yield Metric("mxid_age", vitals.ids.mxid_age, "The same of multixact ids.", most=HALF)
+
+
+def _lags(vitals: Vitals) -> dict[str, float]:
+    """The worst lag of each name: replicas may share one, and no two samples may be alike."""
+    lags: dict[str, float] = {}
+    for each in vitals.replication.replicas if vitals.replication else ():
+        if each.lag_seconds is not None:
+            lags[each.application] = max(each.lag_seconds, lags.get(each.application, 0.0))
+    return lags

@@ -63,10 +63,11 @@ def _headline(top: Top) -> str:
 
 
 def _sessions(profile: Profile) -> str:
+    seen = ", as far as this role can see" if profile.hidden else ""
     if not profile.work:
-        return f"nobody was at work for {duration(profile.seconds)}"
+        return f"nobody was at work for {duration(profile.seconds)}{seen}"
     waits = [f"{wait} {_average(many)}" for wait, many in profile.by_wait().items()]
-    return f"{_average(profile.sessions)} sessions at work on average: {listed(waits, 4)}"
+    return f"{_average(profile.sessions)} sessions at work on average{seen}: {listed(waits, 4)}"
 
 
 def _average(sessions: float) -> str:
@@ -152,7 +153,8 @@ def _missing(top: Top) -> Iterator[Unknown]:
         reason = f"role {rights.role} may not see {counted(hidden, 'statement')} of other roles"
         yield Unknown(rule="top.statements", reason=reason, decide=rights.grant)
     if top.profile.hidden:
-        number = f"{top.profile.hidden:,.0f} sessions" if top.profile.hidden >= 1 else "sessions"
+        hidden = round(top.profile.hidden)
+        number = counted(hidden, "session") if hidden else "sessions"
         reason = f"role {rights.role} may not see what {number} of other roles do"
         yield Unknown(rule="top.profile", reason=reason, decide=rights.grant)
 

@@ -248,16 +248,18 @@ def test_one_question_after_who_is_asking(well: Target) -> None:
         read(through.target)
         (traffic,) = through.connections
     assert traffic.after_login == 4
-    with SyncConnection(well) as admin:
+    with SyncConnection(well, application_name="api") as admin:
         admin.execute("CREATE ROLE doctor_plain LOGIN")
-    try:
-        examined = read(replace(well, user="doctor_plain"))
-    finally:
-        with SyncConnection(well) as admin:
+        try:
+            examined = read(replace(well, user="doctor_plain"))
+        finally:
             admin.execute("DROP ROLE doctor_plain")
     assert examined.gaps == ()
-    _, unknowns = judged(examined, DOCTOR, baseline.Known())
+    told, unknowns = judged(examined, DOCTOR, baseline.Known())
+    assert "role-is-superuser" in {each.rule for each in told.each}
     assert {each.rule for each in unknowns} == {
+        "connections-unencrypted",
+        "horizon-pinned",
         "key-runs-out",
         "password-hashed-weakly",
         "table-bloated",

@@ -1,6 +1,7 @@
 """now on real servers: one question, and piece by piece where that fails."""
 
 import dataclasses
+import re
 from time import monotonic, sleep
 
 import pytest
@@ -154,9 +155,13 @@ def test_a_plain_role(database: Target, people: Crowd) -> None:
         monitor = read(dataclasses.replace(database, user="plain_now"))
         admin.execute("DROP ROLE plain_now")
     assert shown(now).startswith("nothing wrong, as far as this role can see: ")
-    decides = {unknown.decide for unknown in now_report(now).unknowns}
-    assert decides == {"GRANT pg_monitor TO plain_now"}
-    assert now_report(monitor).unknowns == ()
+    plain, seeing = now_report(now), now_report(monitor)
+    assert {unknown.decide for unknown in plain.unknowns} == {"GRANT pg_monitor TO plain_now"}
+    assert re.search(r"active +no statement runs; the state of \d+ of \d+ conn", shown(now, 100))
+    assert seeing.unknowns == ()
+    assert " is hidden" not in shown(monitor)
+    unseen = {each.name for each in seeing.metrics} - {each.name for each in plain.metrics}
+    assert unseen >= {"idle_transactions", "transaction_oldest_seconds"}
     assert "secret" not in str(monitor)
 
 

@@ -156,6 +156,7 @@ def test_a_plain_role(counting: Target) -> None:
     unknowns = top_report(top).unknowns
     assert {each.rule for each in unknowns} == {"top.statements", "top.profile"}
     assert {each.decide for each in unknowns} == {"GRANT pg_monitor TO onlooker_top"}
+    assert ", as far as this role can see" in top_report(top).headline
 
 
 def test_counters_that_begin_anew() -> None:

@@ -24,9 +24,19 @@ from dbtool.health.doctor.relations import Check, ForeignKey, Index, Table, View
 from dbtool.health.identity import IDENTITY, Identity, Rights, Server
 from dbtool.health.parts import Gap, Part, answers
 from dbtool.health.session import Endpoint, session
+from dbtool.health.sight import Sight
 
 STATEMENT_SECONDS = 5
 PIECEMEAL_SECONDS = 20.0
+_SIGHT = Part(
+    "sight",
+    """
+(SELECT json_build_object('connections', count(*), 'hidden', count(*) FILTER (
+            WHERE backend_type IS NULL), 'untracked', count(*) FILTER (WHERE state = 'disabled'))
+ FROM pg_catalog.pg_stat_activity
+ WHERE pid <> pg_backend_pid() AND datid IS NOT NULL AND usesysid IS NOT NULL)
+""",
+)
 _SUPERUSER = Part("superuser", "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)")
 
 
@@ -37,6 +47,7 @@ class Examined:
     endpoint: Endpoint
     server: Server
     rights: Rights
+    sight: Sight
     tables: tuple[Table, ...] | None
     indexes: tuple[Index, ...] | None
     foreign_keys: tuple[ForeignKey, ...] | None
@@ -58,11 +69,13 @@ def read(target: Target) -> Examined:
 
 async def _read(target: Target) -> Examined:
     async with session(target, seconds=STATEMENT_SECONDS) as asking:
-        first = (await answers(asking, (Part("identity", IDENTITY), _SUPERUSER))).found
+        first = (await answers(asking, (Part("identity", IDENTITY), _SIGHT, _SUPERUSER))).found
         parts = _parts(asking.version, superuser=bool(first["superuser"]))
         said = await answers(asking, parts, PIECEMEAL_SECONDS)
         identity = Identity.of(first["identity"])
-        return _examined(identity, asking.endpoint(identity.backend_pid), said.found, said.gaps)
+        endpoint = asking.endpoint(identity.backend_pid)
+        found = {"sight": first["sight"], **said.found}
+        return _examined(identity, endpoint, found, said.gaps)
 
 
 def _parts(major: int, *, superuser: bool) -> tuple[Part, ...]:
@@ -84,6 +97,7 @@ def _examined(
         endpoint=endpoint,
         server=identity.server,
         rights=identity.rights,
+        sight=Sight(**found["sight"]),
         tables=relations.tables(found["tables"]) if "tables" in found else None,
         indexes=each("indexes", Index),
         foreign_keys=(

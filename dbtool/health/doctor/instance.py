@@ -164,13 +164,15 @@ ROLES = Part(
     'superusers_connected', (
         SELECT coalesce(json_agg(DISTINCT a.usename ORDER BY a.usename), '[]')
         FROM pg_catalog.pg_stat_activity AS a JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
-        WHERE r.rolsuper AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+        WHERE r.rolsuper AND a.pid <> pg_backend_pid()
+          AND coalesce(a.backend_type, 'client backend') = 'client backend'
           AND a.datname = current_database()
           AND a.application_name !~* '^(psql|pgadmin|dbtool|pg_dump|pg_restore|dbeaver|datagrip)'),
     'owners_connected', (
         SELECT coalesce(json_agg(DISTINCT a.usename ORDER BY a.usename), '[]')
         FROM pg_catalog.pg_stat_activity AS a JOIN pg_catalog.pg_roles AS r ON r.oid = a.usesysid
-        WHERE NOT r.rolsuper AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+        WHERE NOT r.rolsuper AND a.pid <> pg_backend_pid()
+          AND coalesce(a.backend_type, 'client backend') = 'client backend'
           AND a.datname = current_database()
           AND a.application_name !~* '^(psql|pgadmin|dbtool|pg_dump|pg_restore|dbeaver|datagrip)'
           AND EXISTS (SELECT FROM pg_catalog.pg_class AS c

@@ -26,16 +26,18 @@ hostssl  all  all  0.0.0.0/0  scram-sha-256
 
 from collections.abc import Iterator
 
-from dbtool.finding import Certainty, Finding, Location, Severity, rule_name
+from dbtool.finding import Certainty, Finding, Location, Severity, Unknown, rule_name
 from dbtool.health.doctor.examined import Examined
+from dbtool.health.sight import hidden_states
 from dbtool.report import counted
 
 NAME = rule_name(__name__)
 MANY = "{} groups of sessions come without TLS"
 
 
-def check(examined: Examined) -> Iterator[Finding]:
+def check(examined: Examined) -> Iterator[Finding | Unknown]:
     """Report them together."""
+    yield from hidden_states(NAME, examined)
     if examined.roles is None or not examined.roles.plain:
         return
     yield Finding(

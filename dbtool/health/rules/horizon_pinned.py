@@ -6,7 +6,7 @@ consumer or a standby with hot_standby_feedback holds the horizon for all tables
 grow, and the transaction ids run towards their end.
 
 Reads: pg_stat_activity, pg_replication_slots, pg_prepared_xacts, pg_stat_replication. Without
-pg_monitor other roles' sessions are hidden.
+pg_monitor other roles' sessions are hidden, and the check says so.
 
 Thresholds: a warning from 100,000 transactions and 5 minutes on, an error from 10 million or an
 hour with as many; check_pgactivity counts transactions only, pganalyze 24 hours.
@@ -29,9 +29,10 @@ ALTER ROLE api SET idle_in_transaction_session_timeout = '60s';
 
 from collections.abc import Iterator
 
-from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
+from dbtool.finding import Certainty, Finding, Fix, Location, Severity, Unknown, rule_name
 from dbtool.health.doctor.examined import Examined
 from dbtool.health.doctor.instance import Pin
+from dbtool.health.sight import hidden_states
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
@@ -40,8 +41,9 @@ WARNING_SECONDS, ERROR_SECONDS = 300, 3600
 MANY = "{} things keep vacuum from removing rows"
 
 
-def check(examined: Examined) -> Iterator[Finding]:
+def check(examined: Examined) -> Iterator[Finding | Unknown]:
     """Judge each holder by its age."""
+    yield from hidden_states(NAME, examined)
     for pin in examined.horizon or ():
         long = pin.seconds is None or pin.seconds >= WARNING_SECONDS
         if pin.age < WARNING_XIDS or not long:

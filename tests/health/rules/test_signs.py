@@ -20,6 +20,7 @@ from dbtool.health.rules import (
     statement_runs_long,
     transaction_ids_run_out,
 )
+from dbtool.health.view_now import now_report
 from dbtool.health.vitals import Ids, Replica, Replication, Slot
 from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR
@@ -137,6 +138,9 @@ def test_replicas(database: Target, seconds: float | None, expected: list[Severi
     for replication in (Replication((late,), None), Replication((), seconds)):
         found = list(replica_lags.check(with_signs(now, replication=replication)))
         assert severities(found) == expected
+    twins = Replication((late, dataclasses.replace(late, lag_seconds=seconds and 2.0)), None)
+    named = [each.labels for each in now_report(with_signs(now, replication=twins)).metrics]
+    assert named.count((("replica", "standby1"),)) == (seconds is not None)
     hidden = Replica("standby1", None, None, None, None)
     (unknown,) = replica_lags.check(with_signs(now, replication=Replication((hidden,), None)))
     assert isinstance(unknown, Unknown)
