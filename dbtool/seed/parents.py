@@ -52,11 +52,19 @@ _MANY = (0, 0, 1, 1, 1, 2, 2, 3, 4, 6, 10)
 
 
 def plan_links(
-    table: LiveTable, lookups: Collection[str], cut: Collection[str], deferred: Collection[str]
+    table: LiveTable,
+    lookups: Collection[str],
+    cut: Collection[str],
+    deferred: Collection[str],
+    along: Collection[str] = (),
 ) -> Links:
-    """Choose the walk and the ways of the other foreign keys; raises Unfit where there is none."""
+    """Choose the walk and the ways of the other foreign keys; raises Unfit where there is none.
+
+    `along` are the columns of the foreign key a scenario deals the rows along.
+    """
     keys = table.of_kind("foreign key")
-    walk = _choose_walk(table, keys, lookups, {*cut, *deferred})
+    asked = next((key for key in keys if along and set(key.columns) == set(along)), None)
+    walk = asked or _choose_walk(table, keys, lookups, {*cut, *deferred})
     walked = set(walk.columns) if walk else set()
     pairs = _pairs(table, walked, keys)
     links: list[Link] = []
