@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dbtool.explain.reach import REACHED, Mentioned
+
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
@@ -43,11 +45,17 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class FunctionFacts:
-    """A function that may have side effects; `trusted` tells whether its language is."""
+    """A function that may have side effects; `trusted` tells whether its language is.
+
+    `via` is the function whose body or aggregate calls it, empty where the plan itself does;
+    `program` that it copies to or from a program.
+    """
 
     schema: str
     name: str
     trusted: bool
+    via: str = ""
+    program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +77,18 @@ class Facts:
 
 
 _FACTS = """
-WITH wanted AS (
+WITH RECURSIVE wanted AS (
   SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS w(schema, name)
 ), tables AS (
   SELECT c.oid, c.relkind, c.relispartition, c.reltuples, c.relpages, c.relallvisible, w.*
   FROM wanted w
   JOIN pg_namespace n ON n.nspname = w.schema
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
-), functions AS (
-  SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted
-  FROM pg_proc p
-  JOIN pg_namespace n ON n.oid = p.pronamespace
-  JOIN pg_language l ON l.oid = p.prolang
-  WHERE p.provolatile = 'v' AND p.proname = ANY ($3::text[])
-  GROUP BY n.nspname, p.proname
-)
+), {reached}
 SELECT json_build_object(
   'work_mem', (SELECT setting::int FROM pg_settings WHERE name = 'work_mem'),
   'hash_mem_multiplier', current_setting('hash_mem_multiplier')::float8,
-  'volatile', (SELECT coalesce(json_agg(functions ORDER BY schema, name), '[]') FROM functions),
+  'volatile', (SELECT coalesce(json_agg(f ORDER BY via, schema, name), '[]') FROM functions f),
   'tables', (SELECT coalesce(json_agg(json_build_object(
     'schema', t.schema, 'name', t.name, 'kind', t.relkind, 'partition', t.relispartition,
     'rows', t.reltuples, 'pages', t.relpages, 'all_visible', t.relallvisible,
@@ -114,17 +115,17 @@ SELECT json_build_object(
       WHERE x.indrelid = t.oid)
   )), '[]') FROM tables t)
 )::text
-"""
+""".replace("{reached}", REACHED.strip())
 
 
 async def read(
-    connection: "Connection", tables: Iterable[tuple[str, str]], functions: Iterable[str]
+    connection: "Connection", tables: Iterable[tuple[str, str]], uses: Mentioned
 ) -> Facts:
-    """Look up tables by schema and name, and which of the functions are volatile."""
+    """Look up tables by schema and name, and which functions that are reached are volatile."""
     named = sorted(set(tables))
     schemas, names = [schema for schema, _ in named], [name for _, name in named]
-    bare = sorted({function.rpartition(".")[2] for function in functions})
-    found = json.loads(await connection.fetchval(_FACTS, schemas, names, bare))
+    lists = [sorted(each) for each in (uses.functions, uses.operators, uses.types)]
+    found = json.loads(await connection.fetchval(_FACTS, schemas, names, *lists))
     return Facts(
         version=connection.get_server_version().major,
         work_mem=found["work_mem"],

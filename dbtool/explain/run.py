@@ -12,7 +12,7 @@ from dbtool.database.ended import ended
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
-from dbtool.explain import facts, parameters, safety, sample, writing
+from dbtool.explain import facts, parameters, reach, safety, sample, writing
 from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.failures import misfit, tell
@@ -26,6 +26,7 @@ from dbtool.explain.session import RefusedByServerError, Session, guarded
 from dbtool.finding import Finding, Location, judge
 from dbtool.guard import Action, Classified, Need, Permission, classify, permit
 from dbtool.ports import Progress, Silent
+from dbtool.report import listed
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -224,8 +225,8 @@ class _Runner:
             raise misfit(refused.error, statement.values) or refused from refused.error
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
-        names = safety.called(plan).union(statement.traits.functions)
-        known = await facts.read(session.connection, _tables(plan), names)
+        uses = reach.mentioned(plan, statement.traits.functions)
+        known = await facts.read(session.connection, _tables(plan), uses)
         safety.check_functions(known, writes=statement.writes)
         return _Planned(text, plan, known, tuple(self._doubts(known, plan, classified)))
 
@@ -272,6 +273,8 @@ class _Runner:
             )
         if doubtful := safety.doubtful(known, classified.standing):
             yield f"It calls {safety.listed(doubtful)}, which may do more than read."
+        if programs := safety.programs(plan):
+            yield f"Reading its foreign tables runs {listed(programs)} on the server."
 
     def _agreed(self, doubts: tuple[str, ...]) -> bool:
         """Whether somebody wants it run all the same; where nobody can be asked, nobody does."""

@@ -1,7 +1,7 @@
 """What may be run: which kinds of statement, and which functions a rollback does not undo."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from dbtool.errors import UsageError
 from dbtool.explain.facts import Facts, FunctionFacts
@@ -56,10 +56,6 @@ _LASTING = re.compile(
 )
 """Volatile functions of known extensions whose work outlives a rollback."""
 
-_CALL = re.compile(r'(?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*(?=\()')
-_QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
-"""A name in quotes, which is kept, or a literal: what looks like a call in there is none."""
-
 
 def check_kind(line: int, kind: Kind, *, analyze: bool, writes: bool = False) -> None:
     """Refuse what cannot be explained, or not by running it."""
@@ -84,46 +80,43 @@ def _article(kind: Kind) -> str:
     return f"{'an' if kind.value[0] in 'AEIOU' else 'a'} {kind.value}"
 
 
-def called(plan: Plan) -> set[str]:
-    """Functions the plan mentions: also those that views and policies brought in."""
-    found: set[str] = set()
-    for node in plan.nodes:
-        found.update(_names(node.props.values()))
-    return found
-
-
-def _names(values: Iterable[object]) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, list):
-            yield from _names(value)
-        elif isinstance(value, str) and "(" in value:
-            for name in _CALL.findall(_QUOTED.sub(r"\1", value)):
-                yield name.replace('"', "")
-
-
 def lasting(facts: Facts, *, writes: bool = False) -> tuple[FunctionFacts, ...]:
     """The functions that must not be run; who lets writes run lets them take numbers."""
     return tuple(
         each
         for each in facts.volatile
-        if _outlives(each) and not (writes and _takes_a_number(each))
+        if not each.via and _outlives(each) and not (writes and _takes_a_number(each))
     )
 
 
 def doubtful(facts: Facts, standing: Standing) -> tuple[FunctionFacts, ...]:
-    """Volatile functions of which nothing is known, and that nothing holds back.
+    """Functions that nothing is known to hold back; a body that mentions one may not call it.
 
     In a trusted language a function only does what a read-only transaction lets it, which is
-    enough in development; one in C does what it likes.
+    enough in development, unless it reaches out of the transaction; one in C does what it likes.
     """
     return tuple(
         each
         for each in facts.volatile
-        if each.schema != "pg_catalog"
-        and not _outlives(each)
-        and not _EXTENSIONS.fullmatch(each.name)
-        and not (each.trusted and standing is Standing.DEVELOPMENT)
+        if each.program or (_reaches_out(each) if _known(each) else _unknown(each, standing))
     )
+
+
+def _known(function: FunctionFacts) -> bool:
+    return (
+        function.schema == "pg_catalog"
+        or _outlives(function)
+        or bool(_EXTENSIONS.fullmatch(function.name))
+    )
+
+
+def _reaches_out(function: FunctionFacts) -> bool:
+    """Whether its work outlives a rollback; the server refuses numbers where nothing is written."""
+    return bool(function.via) and _outlives(function) and not _takes_a_number(function)
+
+
+def _unknown(function: FunctionFacts, standing: Standing) -> bool:
+    return not (function.trusted and standing is Standing.DEVELOPMENT)
 
 
 def _takes_a_number(function: FunctionFacts) -> bool:
@@ -147,9 +140,18 @@ def check_functions(facts: Facts, *, writes: bool = False) -> None:
 
 
 def listed(functions: Iterable[FunctionFacts]) -> str:
-    """Function names as a person writes them."""
-    names = (
-        each.name if each.schema == "pg_catalog" else f"{each.schema}.{each.name}"
-        for each in functions
-    )
-    return ", ".join(f"{name}()" for name in names)
+    """Functions as a person writes them, and where one is called that is not seen."""
+    return ", ".join(dict.fromkeys(map(_listed, functions)))
+
+
+def _listed(function: FunctionFacts) -> str:
+    built_in = function.schema == "pg_catalog"
+    name = function.name if built_in else f"{function.schema}.{function.name}"
+    if function.program:
+        return f"COPY … PROGRAM in {function.via or name}()"
+    return f"{name}() in {function.via}()" if function.via else f"{name}()"
+
+
+def programs(plan: Plan) -> tuple[str, ...]:
+    """The programs that foreign tables of a plan run on the server."""
+    return tuple(filter(None, (node.text("Foreign Program") for node in plan.nodes)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbtool.explain.plan import Node, Plan
-from dbtool.explain.safety import called
+from dbtool.explain.reach import mentioned
 from dbtool.report import listed
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ async def remains(connection: "Connection", plan: Plan, functions: Iterable[str]
     )
     schemas, names = [schema for schema, _ in tables], [name for _, name in tables]
     found = json.loads(await connection.fetchval(_REMAINS, schemas, names))
-    used = {each.rpartition(".")[2] for each in called(plan).union(functions)}
+    used = mentioned(plan, functions).functions
     return Remains(
         tables=tuple(names),
         sequences="nextval" in used,

@@ -18,7 +18,25 @@ from tests.pgbouncer import pgbouncer
 _SETUP = """
 CREATE TABLE t (id int PRIMARY KEY, v text);
 CREATE FUNCTION bt_charge() RETURNS int LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 1; END';
-CREATE FUNCTION in_c() RETURNS float8 LANGUAGE internal VOLATILE AS 'drandom'
+CREATE FUNCTION in_c() RETURNS float8 LANGUAGE internal VOLATILE AS 'drandom';
+CREATE FUNCTION resets(int) RETURNS bool LANGUAGE plpgsql VOLATILE
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN true; END';
+CREATE FUNCTION wraps(a int, b int DEFAULT 0) RETURNS bool STABLE
+BEGIN ATOMIC SELECT resets(a); END;
+CREATE FUNCTION adds(s int, v int) RETURNS int LANGUAGE plpgsql
+AS 'BEGIN PERFORM resets(v); RETURN s + v; END';
+CREATE FUNCTION copies() RETURNS int LANGUAGE plpgsql
+AS $$ BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM ''true'''; RETURN 1; END $$;
+CREATE FUNCTION counts() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+  -- once called pg_stat_reset()
+  PERFORM set_config('a.b', 'c', true); RETURN random(); END $$;
+CREATE OPERATOR === (leftarg = int, rightarg = int, function = wraps);
+CREATE AGGREGATE odd_sum(int) (sfunc = adds, stype = int, initcond = '0');
+CREATE DOMAIN sly AS int CHECK (resets(value));
+CREATE TYPE pair AS (a int);
+CREATE FUNCTION paired(v int) RETURNS pair LANGUAGE plpgsql
+AS 'DECLARE p pair; BEGIN PERFORM resets(v); p.a := v; RETURN p; END';
+CREATE CAST (int AS pair) WITH FUNCTION paired(int)
 """
 
 
@@ -120,6 +138,40 @@ def test_what_nothing_holds_back_is_asked(
     looking = Looking(watcher)
     assert explain(target, sql, permission=asking(looking, production=production)).statements
     assert len(looking.questions) == asked
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("SELECT resets(1)", "pg_stat_reset() in public.resets()"),
+        ("SELECT wraps(id) FROM t", "pg_stat_reset() in public.wraps()"),
+        ("SELECT * FROM t WHERE id === 3", "pg_stat_reset() in public.wraps()"),
+        ("SELECT odd_sum(id) FROM t", "pg_stat_reset() in public.odd_sum()"),
+        ("SELECT id::sly FROM t", "pg_stat_reset() in public.resets()"),
+        ("SELECT id::pair FROM t", "pg_stat_reset() in public.paired()"),
+        ("SELECT copies()", "COPY … PROGRAM in public.copies()"),
+    ],
+)
+def test_what_reaches_out_of_a_transaction_is_asked(
+    target: Target, watcher: SyncConnection, sql: str, named: str
+) -> None:
+    """Also in a body, behind an operator, in an aggregate, a domain or a cast; --yes runs it."""
+    looking = Looking(watcher, agrees=False)
+    (refused,) = explain(target, sql, permission=asking(looking)).statements
+    assert refused.refused == f"It calls {named}, which may do more than read."
+    assert refused.times is None
+    agreed = Permission(Consent(yes=True), looking)
+    assert explain(target, sql, permission=agreed).statements[0].times is not None
+
+
+def test_a_body_that_keeps_to_its_transaction_is_run(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """Comments, settings of the transaction and random numbers are nobody's concern."""
+    looking = Looking(watcher, agrees=False)
+    (examined,) = explain(target, "SELECT counts()", permission=asking(looking)).statements
+    assert examined.times is not None
+    assert not looking.questions
 
 
 def test_nothing_is_held_while_somebody_thinks(target: Target, watcher: SyncConnection) -> None:

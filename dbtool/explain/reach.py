@@ -1,0 +1,98 @@
+"""Which functions running a plan reaches: named, behind other syntax, or called in a body."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dbtool.explain.plan import Plan
+
+_CALL = re.compile(r'(?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*(?=\()')
+_OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
+_TYPE = re.compile(r'::((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)')
+_QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
+"""A name in quotes, which is kept, or a literal: what looks like a call in there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """Names that a plan's expressions use, without their schemas."""
+
+    functions: frozenset[str] = frozenset()
+    operators: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+
+
+def mentioned(plan: Plan, functions: Iterable[str] = ()) -> Mentioned:
+    """What a plan uses, also what views and policies brought in; `functions` are known to be."""
+    shown = set(_strings(value for node in plan.nodes for value in node.props.values()))
+    read = [_QUOTED.sub(r"\1", each) for each in shown]
+    calls = {*functions, *(name for each in read if "(" in each for name in _CALL.findall(each))}
+    return Mentioned(
+        frozenset(_bare(name) for name in calls),
+        frozenset(name for each in read for name in _OPERATOR.findall(each)),
+        frozenset(_bare(name) for each in read if "::" in each for name in _TYPE.findall(each)),
+    )
+
+
+def _strings(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _strings(value)
+        elif isinstance(value, str):
+            yield value
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(".")[2].replace('"', "")
+
+
+REACHED = r"""
+named AS (
+  SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($3::text[])
+  UNION SELECT o.oprcode FROM pg_operator o
+  WHERE o.oprname = ANY ($4::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
+  UNION SELECT k.castfunc FROM pg_cast k JOIN pg_type y ON y.oid = k.casttarget
+  JOIN pg_proc p ON p.oid = k.castfunc AND p.pronamespace <> 'pg_catalog'::regnamespace
+  WHERE y.typname = ANY ($5::text[]) OR split_part(format_type(y.oid, NULL), ' ', 1) = ANY ($5)
+  UNION SELECT d.refobjid FROM pg_type y JOIN pg_constraint c ON c.contypid = y.oid
+  JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+    AND d.refclassid = 'pg_proc'::regclass
+  WHERE y.typname = ANY ($5::text[])
+), reached(oid, via) AS (
+  SELECT oid::oid, NULL::oid FROM named
+  UNION
+  SELECT inner_one.oid, coalesce(r.via, r.oid)
+  FROM reached r JOIN pg_proc p ON p.oid = r.oid JOIN pg_language l ON l.oid = p.prolang
+  CROSS JOIN LATERAL (
+    SELECT f FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
+      a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]) f
+    WHERE a.aggfnoid = r.oid
+    UNION
+    SELECT q.oid FROM regexp_matches(
+      regexp_replace(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), '--[^\n]*', '', 'g'),
+      '"?([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m
+    JOIN pg_proc q ON q.proname IN (m[1], lower(m[1]))
+    WHERE l.lanname NOT IN ('internal', 'c')
+      AND (q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace)
+  ) inner_one(oid)
+  WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+), functions AS (
+  SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
+    coalesce(min(vn.nspname || '.' || v.proname), '') AS via, bool_or(x.program) AS program
+  FROM reached r
+  JOIN pg_proc p ON p.oid = r.oid
+  JOIN pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_language l ON l.oid = p.prolang
+  LEFT JOIN pg_proc v ON v.oid = r.via
+  LEFT JOIN pg_namespace vn ON vn.oid = v.pronamespace
+  CROSS JOIN LATERAL (SELECT l.lanname NOT IN ('internal', 'c')
+    AND p.prosrc ~* '\m(to|from)\s+program\M' AS program) x
+  WHERE p.provolatile = 'v' OR x.program
+  GROUP BY n.nspname, p.proname, r.via IS NULL
+)
+"""
+"""Common table expressions: each volatile function reached, `via` which one, where in a body.
+
+What a body calls is told by its words, which may speak of more than is run. An operator, a cast
+or a domain's check shows in no plan as the function it is; nor do the parts of an aggregate.
+"""
