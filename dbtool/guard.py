@@ -40,6 +40,7 @@ class Action(StrEnum):
     FORGET = "forget the revisions recorded in"
     GENERATE_EMPTY = "fill the empty tables of"
     GENERATE = "add generated rows to the data of"
+    TRUNCATE = "delete these rows from"
     GENERATE_SAMPLE = "load a sample, to be rolled back, into"
     REFERENCE = "write the reference rows to"
 
@@ -95,6 +96,7 @@ _IN_DEVELOPMENT = {
     Action.KILL: Need.YES,
     Action.DOWNGRADE: Need.YES,
     Action.GENERATE: Need.YES,
+    Action.TRUNCATE: Need.YES,
 }
 _ELSEWHERE = {
     Action.UPGRADE: Need.YES,
@@ -107,6 +109,7 @@ _ELSEWHERE = {
     Action.FORGET: Need.NAME,
     Action.GENERATE_EMPTY: Need.NAME_AS_FLAG,
     Action.GENERATE: Need.NAME_AS_FLAG,
+    Action.TRUNCATE: Need.NAME_AS_FLAG,
     Action.GENERATE_SAMPLE: Need.NAME,
     Action.REFERENCE: Need.YES,
 }
@@ -200,9 +203,17 @@ def need(action: Action, standing: Standing) -> Need:
 
 
 def permit(
-    action: Action, classified: Classified, database: str, consent: Consent, ask: Ask
+    action: Action,
+    classified: Classified,
+    database: str,
+    consent: Consent,
+    ask: Ask,
+    losses: str = "",
 ) -> None:
-    """Return when the action may run; raises UsageError when it may not."""
+    """Return when the action may run; raises UsageError when it may not.
+
+    What would be lost is told before the question, and in every refusal.
+    """
     needed = need(action, classified.standing)
     if needed is Need.NOTHING:
         return
@@ -210,10 +221,10 @@ def permit(
         _check_name(consent.confirm_database, database)
         return
     if needed is Need.NAME_AS_FLAG:
-        raise _refused(action, classified, database)
+        raise _refused(action, classified, database, losses)
     if needed is Need.YES and consent.yes:
         return
-    question = _question(action, classified, database)
+    question = f"{losses}\n{_question(action, classified, database)}".lstrip()
     if needed is Need.YES:
         agreed = ask.confirm(question)
     else:
@@ -246,9 +257,9 @@ def _situation(classified: Classified, database: str) -> str:
     )
 
 
-def _refused(action: Action, classified: Classified, database: str) -> UsageError:
+def _refused(action: Action, classified: Classified, database: str, losses: str) -> UsageError:
     return UsageError(
         f'refused to {action.value} "{database}"',
-        detail=_situation(classified, database),
+        detail=f"{losses}\n{_situation(classified, database)}".lstrip(),
         hint=f"If you mean it: --confirm-database {database}",
     )

@@ -295,6 +295,7 @@ def test_the_table() -> None:
         "FORGET": ("NOTHING", "NAME"),
         "GENERATE_EMPTY": ("NOTHING", "NAME_AS_FLAG"),
         "GENERATE": ("YES", "NAME_AS_FLAG"),
+        "TRUNCATE": ("YES", "NAME_AS_FLAG"),
         "GENERATE_SAMPLE": ("NOTHING", "NAME"),
         "REFERENCE": ("NOTHING", "YES"),
     }

@@ -66,6 +66,16 @@ AsOf = Annotated[
     ),
 ]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking where a yes is enough.")]
+ConfirmDatabase = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm-database",
+        metavar="NAME",
+        help="Run on a database that is not known to be for development.",
+    ),
+]
+
 
 class RunByDefault(HelpGroup):
     """A group whose `run` may be left out: `dbtool seed --rows 10`."""
@@ -98,35 +108,45 @@ def run(
     random_seed: RandomSeed = 1,
     tables: Tables = None,
     as_of: AsOf = None,
+    truncate: Annotated[
+        bool,
+        typer.Option(
+            "--truncate",
+            help="Empty the tables, and those that refer to them, first; names the rows lost.",
+        ),
+    ] = False,
+    bulk: Annotated[
+        bool | None,
+        typer.Option(
+            "--bulk/--online",
+            help="Set foreign keys and indexes aside and build them again, or leave them in "
+            "place.  [default: bulk for many rows in empty tables nobody else uses]",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Load a sample in a real transaction and roll it back."),
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Run without asking where a yes is enough.")
-    ] = False,
-    confirm_database: Annotated[
-        str | None,
-        typer.Option(
-            "--confirm-database",
-            metavar="NAME",
-            help="Run on a database that is not known to be for development.",
-        ),
-    ] = None,
+    yes: Yes = False,
+    confirm_database: ConfirmDatabase = None,
 ) -> "Report":
     """Load rows into every table of the models, parents first.
 
     Runs on empty tables of a development database, asks where there are rows already, and
-    refuses any database that is not known to be for development.
+    refuses any database that is not known to be for development. Everything is one
+    transaction: an interrupt or error leaves the database as it was.
     """
     from dbtool.seed import view
-    from dbtool.seed.run import seed
+    from dbtool.seed.load import Mode
+    from dbtool.seed.run import Loading, seed
 
     call.runs_long()
     target, models = call.target, _models(call)
     request = _request(rows, scale, random_seed, tables, as_of)
     allowed = call.permission(yes, confirm_database)
-    done = seed(target, models, request, allowed, call.progress, dry_run=dry_run)
+    mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
+    done = seed(target, models, request, allowed, call.progress, Loading(mode, truncate, dry_run))
     return view.seeded(done, call.command)
 
 

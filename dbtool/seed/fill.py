@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from dbtool.catalog import Catalog, Name, Named, Table
+from dbtool.seed import order
 from dbtool.seed.build import Found, build
 from dbtool.seed.live import Adapter, identifier
 from dbtool.seed.plan import Load, Request
@@ -33,6 +34,7 @@ def fill(found: Catalog, tables: Collection[str]) -> tuple[Filling, ...]:
     adapter = Adapter(found)
     live = tuple(adapter.table(each, _named(each)) for each in wanted.values())
     planned = build(Found(live, {}), Request(rows=_ROWS))
+    order.refuse_absent(planned.absent)
     filled = [_filling(each) for each in planned.loads]
     skipped = [Filling(each.name, skipped=each.reason) for each in planned.plan.skipped]
     return (*filled, *skipped)

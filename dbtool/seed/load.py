@@ -1,38 +1,31 @@
-"""Copy planned rows into the database: all of them in one transaction, or none."""
+"""Load planned rows into the database: all of them in one transaction, or none."""
 
 import asyncio
-import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
 
-from asyncpg.exceptions import (
-    AdminShutdownError,
-    ConnectionDoesNotExistError,
-    DiskFullError,
-    IntegrityConstraintViolationError,
-    InterfaceError,
-    LockNotAvailableError,
-    PostgresConnectionError,
-    PostgresError,
-)
+from asyncpg.exceptions import InterfaceError, PostgresError
 from asyncpg.transaction import Transaction
 
 from dbtool.database.connection import Connection
-from dbtool.errors import DbtoolError, LockNotObtained, OperationError
+from dbtool.errors import OperationError
 from dbtool.ports import Progress
-from dbtool.report import counted
-from dbtool.seed import live
+from dbtool.report import counted, duration
+from dbtool.seed import bulk, live, truncate, turn
+from dbtool.seed.copying import copy
 from dbtool.seed.plan import Load, Planned
-from dbtool.seed.rows import blocks
+from dbtool.seed.trouble import NOTHING, told
+from dbtool.seed.truncate import Doomed
 
-_LOCK = int.from_bytes(b"db seed")
-_COLUMN = re.compile(r"^COPY .*, column (\w+)", re.MULTILINE)
-"""How the server says at which value a COPY stopped."""
 
-_NOTHING = "The transaction is rolled back: no row was loaded."
+class Mode(StrEnum):
+    """How constraints meet the rows."""
+
+    ONLINE = "online"
+    BULK = "bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +35,7 @@ class Loaded:
     name: str
     rows: int
     seconds: float
+    bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -51,10 +45,19 @@ class Outcome:
     committed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a load goes: with constraints in place or not, after which rows are gone, for good."""
+
+    mode: Mode = Mode.ONLINE
+    doomed: tuple[Doomed, ...] = ()
+    keep: bool = True
+
+
 async def load(
-    connection: Connection, planned: Planned, progress: Progress, outcome: Outcome | None
+    connection: Connection, planned: Planned, progress: Progress, outcome: Outcome, way: Way
 ) -> tuple[Loaded, ...]:
-    """Load every table, parents first; without an outcome to note, roll all of it back."""
+    """Load every table, parents first; roll it back unless the way is to keep it."""
     rows, tables = counted(planned.plan.rows, "row"), counted(len(planned.loads), "table")
     progress.step(f"loading {rows} into {tables}")
     transaction = connection.transaction()
@@ -62,35 +65,47 @@ async def load(
     try:
         # A lock somebody else holds must not make the tables wait behind us.
         await connection.execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0")
-        await _refuse_company(connection, planned)
-        if planned.deferred:
-            await connection.execute("SET CONSTRAINTS ALL DEFERRED")
-        done = await _copy_all(connection, planned, progress)
-        await _check_deferred(connection)
-        if outcome is not None:
-            await _set_sequences(connection, planned.loads)
+        await turn.take(connection)
+        done = await _fill(connection, planned, progress, way)
+        if way.keep:
+            await set_sequences(connection, planned.loads)
             await _commit(transaction, outcome)
     finally:
-        if outcome is None or not outcome.committed:
+        if not outcome.committed:
             await _roll_back(transaction)
     return done
 
 
-async def _refuse_company(connection: Connection, planned: Planned) -> None:
-    """Stop where another run is filling the database, or has done so since the survey."""
-    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
-        raise LockNotObtained(
-            "another dbtool seed is filling this database",
-            detail=_NOTHING,
-            hint="Wait until it has ended; its rows will be there then.",
+async def _fill(
+    connection: Connection, planned: Planned, progress: Progress, way: Way
+) -> tuple[Loaded, ...]:
+    aside = bulk.Aside()
+    if way.mode is Mode.BULK:
+        tables = [each.table.name for each in planned.loads]
+        aside = await bulk.set_aside(connection, tables, [edge.name for edge in planned.absent])
+    await truncate.empty(connection, way.doomed)
+    await refuse_company(connection, planned)
+    if planned.deferred:
+        await connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    done = await _copy_all(connection, planned, progress)
+    if not way.keep:
+        done = tuple(
+            [await _measured(connection, *each) for each in zip(done, planned.loads, strict=True)]
         )
+    await _check_deferred(connection)
+    await bulk.put_back(connection, aside, progress)
+    return done
+
+
+async def refuse_company(connection: Connection, planned: Planned) -> None:
+    """Stop where rows have appeared since the survey."""
     empty = [each.table for each in planned.loads if not each.population.first_block]
     appeared = await live.filled(connection, empty)
     if appeared:
         shown = ", ".join(table.shown for table in empty if table.name in appeared)
         raise OperationError(
             f"rows appeared in {shown} while the plan was made",
-            detail=_NOTHING,
+            detail=NOTHING,
             hint="Run it again if more rows are wanted.",
         )
 
@@ -113,76 +128,56 @@ async def _roll_back(transaction: Transaction) -> None:
         await transaction.rollback()
 
 
+class Advance:
+    """Tells how far a load is, how fast it goes and how long it will still take."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._began = time.monotonic()
+
+    def __call__(self, rows: int) -> None:
+        """So many more rows went out."""
+        self._done += rows
+        elapsed = time.monotonic() - self._began
+        told = "rows"
+        if elapsed > 1 and self._done:
+            left = elapsed * max(self._total - self._done, 0) / self._done
+            told = f"rows, {self._done / elapsed:,.0f}/s, {duration(round(left))} left"
+        self._progress.advance(self._done, self._total, told)
+
+
 async def _copy_all(
     connection: Connection, planned: Planned, progress: Progress
 ) -> tuple[Loaded, ...]:
     done: list[Loaded] = []
-    before, total = 0, planned.plan.rows
+    advance = Advance(progress, planned.plan.rows)
     for each in planned.loads:
-
-        def advance(rows: int, start: int = before) -> None:
-            progress.advance(start + rows, total, "rows")
-
         began = time.perf_counter()
         if each.population.count:
-            await _copy(connection, each, advance)
-        count = each.population.count
-        done.append(Loaded(each.table.shown, count, time.perf_counter() - began))
-        before += count
+            await copy(connection, each, each.population.blocks, advance)
+        seconds = time.perf_counter() - began
+        done.append(Loaded(each.table.shown, each.population.count, seconds))
     return tuple(done)
 
 
-async def _copy(connection: Connection, each: Load, advance: Callable[[int], None]) -> None:
-    copying = connection.copy_to_table(
-        each.table.bare_name,
-        schema_name=each.table.schema,
-        columns=list(each.population.generators),
-        source=_chunks(connection, each, advance),
-        format="text",
-        timeout=None,
+async def _measured(connection: Connection, done: Loaded, each: Load) -> Loaded:
+    """The same table with what its rows and their index entries take, as far as can be told."""
+    total = await connection.fetchval(
+        f"SELECT sum(pg_column_size(t)) + 4 * count(*) FROM {each.table.name} AS t"
+        " WHERE xmin = pg_current_xact_id()::xid"
     )
-    try:
-        await _while_connected(connection, copying)
-    except PostgresError as error:
-        raise told(error, each.table.shown) from error
+    keys = await connection.fetchval(_INDEX_ENTRIES, each.table.name)
+    return Loaded(done.name, done.rows, done.seconds, int(total or 0) + int(keys * done.rows))
 
 
-async def _while_connected(connection: Connection, copying: Coroutine[Any, Any, str]) -> None:
-    """Run a copy; asyncpg waits for ever on a socket that was closed while it was full."""
-    task = asyncio.ensure_future(copying)
-    lost: list[Connection] = []
-
-    def end(closed: Connection) -> None:
-        lost.append(closed)
-        task.cancel()
-
-    connection.add_termination_listener(end)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not lost:
-            raise
-        raise ConnectionDoesNotExistError("connection was closed in the middle") from None
-    finally:
-        if not lost:
-            connection.remove_termination_listener(end)
-
-
-async def _chunks(
-    connection: Connection, each: Load, advance: Callable[[int], None]
-) -> AsyncIterator[bytes]:
-    """The rows; between two blocks an interrupt gets through, and the loss of the connection.
-
-    A copy to a socket that takes everything never waits for anything by itself.
-    """
-    done = 0
-    for rows in blocks(each.population):
-        await asyncio.sleep(0)
-        if connection.is_closed():
-            return
-        yield rows.lines().encode()
-        done += rows.size
-        advance(done)
+_INDEX_ENTRIES = """
+SELECT coalesce(sum(20 + (SELECT coalesce(sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE 20 END), 0)
+    FROM pg_attribute a WHERE a.attrelid = i.indexrelid)), 0) * 1.2
+FROM pg_index i WHERE i.indrelid = $1::text::regclass
+"""
+"""Bytes an entry takes in all indexes of a table together: header, pointer, key, slack."""
 
 
 async def _check_deferred(connection: Connection) -> None:
@@ -193,7 +188,8 @@ async def _check_deferred(connection: Connection) -> None:
         raise told(error, getattr(error, "table_name", "") or "a table") from error
 
 
-async def _set_sequences(connection: Connection, loads: Sequence[Load]) -> None:
+async def set_sequences(connection: Connection, loads: Sequence[Load]) -> None:
+    """Let each sequence go on behind the last key that was written."""
     for each in loads:
         for sequence in each.sequences if each.population.count else ():
             try:
@@ -220,42 +216,3 @@ async def analyze(connection: Connection, planned: Planned, progress: Progress) 
                 await connection.execute("COMMIT")
     except PostgresError as error:
         progress.note(f"ANALYZE failed, the rows are loaded: {error}")
-
-
-def told(error: PostgresError, table: str) -> DbtoolError:
-    """What the server refused, in its own words, and what that leaves behind."""
-    table = table if '"' in table else f'"{table}"'
-    said = f"{type(error).__name__}: {error}"
-    if isinstance(error, LockNotAvailableError):
-        return LockNotObtained(
-            f"{table} is locked by another session",
-            detail=_NOTHING,
-            hint="dbtool pool shows who sits in a transaction; run this again when it ended.",
-        )
-    if isinstance(error, DiskFullError):
-        return OperationError(
-            f"the server ran out of disk while {table} was filled",
-            detail=f"{error}\n{_NOTHING}",
-            hint="Free some space, or load fewer rows with --rows. What the rows rolled back took"
-            " is free again after VACUUM.",
-        )
-    if isinstance(error, PostgresConnectionError | AdminShutdownError):
-        return OperationError(
-            f"the connection was lost while {table} was filled",
-            detail=f"{error}\n{_NOTHING}",
-            hint="The server's log says why.",
-        )
-    if isinstance(error, IntegrityConstraintViolationError):
-        name = getattr(error, "constraint_name", None) or "a constraint"
-        return OperationError(
-            f"generated rows of {table} do not satisfy {name}",
-            detail=f"{error.args[0]}\n{getattr(error, 'detail', '') or ''}".strip()
-            + f"\n{_NOTHING}",
-            hint="Leave the table out by naming the others with --tables.",
-        )
-    column = _COLUMN.search(getattr(error, "context", None) or "")
-    return OperationError(
-        f"cannot fill {table}" + (f', column "{column[1]}"' if column else ""),
-        detail=f"{said}\n{_NOTHING}",
-        hint="dbtool seed plan shows how each column is made; --tables can leave this one out.",
-    )

@@ -19,24 +19,30 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Tables, parents first; foreign keys left NULL, and those checked at the end."""
+    """Tables, parents first; foreign keys left NULL, and those checked at the end.
+
+    `absent` are those of the latter that no transaction can defer: rows fit only while they
+    are set aside.
+    """
 
     tables: tuple[str, ...]
     cut: frozenset[str] = frozenset()
     deferred: frozenset[str] = frozenset()
+    absent: tuple[Edge, ...] = ()
 
 
 def sort(tables: Iterable[str], edges: Sequence[Edge]) -> Order:
     """Sort tables so that parents come first; the order given decides between equals.
 
-    A cycle is opened at a nullable foreign key, which stays NULL, else at a deferrable one.
-    Raises OperationError where a cycle has neither.
+    A cycle is opened at a nullable foreign key, which stays NULL, else at a deferrable one,
+    else at one that has to be set aside for the load.
     """
     waiting = list(tables)
     known = set(waiting)
     open_edges = [e for e in edges if e.child != e.parent and {e.child, e.parent} <= known]
     cut: set[str] = set()
     deferred: set[str] = set()
+    absent: list[Edge] = []
     done: list[str] = []
     while waiting:
         blocked = {edge.child for edge in open_edges}
@@ -48,8 +54,10 @@ def sort(tables: Iterable[str], edges: Sequence[Edge]) -> Order:
             continue
         weakest = _weakest(_cycle(waiting[0], open_edges))
         (cut if weakest.nullable else deferred).add(weakest.name)
+        if not (weakest.nullable or weakest.deferrable):
+            absent.append(weakest)
         open_edges = [edge for edge in open_edges if edge.name != weakest.name]
-    return Order(tuple(done), frozenset(cut), frozenset(deferred))
+    return Order(tuple(done), frozenset(cut), frozenset(deferred), tuple(absent))
 
 
 def _cycle(start: str, edges: Sequence[Edge]) -> list[Edge]:
@@ -66,16 +74,18 @@ def _cycle(start: str, edges: Sequence[Edge]) -> list[Edge]:
 
 
 def _weakest(cycle: Sequence[Edge]) -> Edge:
-    for edge in cycle:
-        if edge.nullable:
-            return edge
-    for edge in cycle:
-        if edge.deferrable:
-            return edge
-    listed = " -> ".join([edge.child for edge in cycle] + [cycle[-1].parent])
-    raise OperationError(
-        f"no order to fill these tables in: {listed}",
-        detail="Each needs a row of the next one first; none of the foreign keys is nullable "
-        "or deferrable: " + ", ".join(edge.name for edge in cycle) + ".",
-        hint="Make one of them DEFERRABLE, or name other tables with --tables.",
-    )
+    return min(cycle, key=lambda edge: (not edge.nullable, not edge.deferrable))
+
+
+def refuse_absent(absent: Sequence[Edge]) -> None:
+    """Raise where rows are loaded under all foreign keys and one would have to be set aside."""
+    if absent:
+        names = ", ".join(edge.name for edge in absent)
+        listed = ", ".join(f"{edge.child} -> {edge.parent}" for edge in absent)
+        raise OperationError(
+            f"no order to fill these tables in: {listed}",
+            detail="Each needs a row of the other first, directly or through others, and the "
+            f"foreign key is neither nullable nor deferrable: {names}.",
+            hint="Load with it set aside, into empty tables (--bulk), make it DEFERRABLE, or "
+            "name other tables with --tables.",
+        )

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 from dbtool.report import plain
 from dbtool.seed.live import LiveTable
+from dbtool.seed.order import Edge
+from dbtool.seed.overrides import UNRULED, TableRule
 from dbtool.seed.rows import Population
 from dbtool.seed.stream import GENERATOR_VERSION
 
@@ -16,13 +18,23 @@ AS_OF = date(2026, 11, 1)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asks for; `rows` is for tables of their own, others follow from them."""
+    """What the user asks for; `rows` is for tables of their own, others follow from them.
+
+    `rules` are a scenario's, by the quoted name of the table; the rows of tables in `kept` are
+    the user's own: they are referred to, and none is made.
+    """
 
     rows: int = 1000
     scale: float = 1.0
     random_seed: int = 1
     tables: tuple[str, ...] = ()
     as_of: date = AS_OF
+    rules: tuple[tuple[str, TableRule], ...] = ()
+    kept: tuple[str, ...] = ()
+
+    def rule(self, table: str) -> TableRule:
+        """What a scenario says of a table, by its quoted name."""
+        return next((rule for name, rule in self.rules if name == table), UNRULED)
 
     @property
     def base_rows(self) -> int:
@@ -103,7 +115,8 @@ class Planned:
 
     plan: SeedPlan
     loads: tuple[Load, ...] = ()
-    deferred: bool = field(default=False)
+    deferred: bool = False
+    absent: tuple[Edge, ...] = ()
 
 
 def seed_plan(

@@ -1,27 +1,38 @@
 """Seed a migrated database from the models: look, plan, ask, load."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
-from dbtool import guard
 from dbtool.catalog import SETTINGS
 from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import Interrupted, OperationError
-from dbtool.guard import Action, Permission
+from dbtool.guard import Action, Classified, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
+from dbtool.seed.allow import allow
 from dbtool.seed.build import Found, build
-from dbtool.seed.load import Loaded, Outcome, analyze, load
+from dbtool.seed.load import Loaded, Mode, Outcome, Way, analyze, load
+from dbtool.seed.mode import Chosen, choose
 from dbtool.seed.plan import Planned, Request, SeedPlan, Skipped
 from dbtool.seed.survey import survey
+from dbtool.seed.truncate import Doomed, doomed, losses
 
-_NAME = "dbtool seed"
-_SAMPLE = 200
+NAME = "dbtool seed"
+_SAMPLE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How rows are loaded: in which mode, into tables emptied before, or only tried out."""
+
+    mode: Mode | None = None
+    truncate: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +47,31 @@ class Seeded:
     generator_version: int
     as_of: date
     fingerprint: str
+    mode: Mode = Mode.ONLINE
+    kept_in_place: tuple[str, ...] = ()
+    lost: tuple[Doomed, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     triggers: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
     dry_run: bool = False
     would_load: int = 0
+    would_take_seconds: float = 0.0
+    would_take_bytes: int = 0
 
     @property
     def rows_per_second(self) -> float:
         """The rate of the whole load."""
         return self.rows / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A load that ended: how it went, what it loaded and how long it took."""
+
+    chosen: Chosen
+    lost: tuple[Doomed, ...]
+    tables: tuple[Loaded, ...]
+    seconds: float
 
 
 def seed(
@@ -54,52 +80,59 @@ def seed(
     request: Request | None = None,
     permission: Permission | None = None,
     progress: Progress | None = None,
-    *,
-    dry_run: bool = False,
+    loading: Loading | None = None,
 ) -> Seeded:
     """Fill the tables of the models on `target` with rows; all of them or none.
 
     A dry run loads a sample in a real transaction and rolls it back.
     """
-
-    wanted, allowed = request or Request(), permission or Permission()
-    shown = progress or Silent()
-    outcome = Outcome()
-    with _interruptible(outcome), _session(target) as session:
+    wanted, allowed, how = request or Request(), permission or Permission(), loading or Loading()
+    shown, outcome = progress or Silent(), Outcome()
+    with interruptible(outcome), opened(target) as session:
         found = session.run(lambda connection: survey(connection, models, wanted))
+        lost = _doomed(session, found) if how.truncate else ()
+        found = _without(found, lost) if how.truncate else found
         planned = build(found, wanted)
         _refuse_nothing(planned, wanted)
-        if not dry_run:
+        if not how.dry_run:
             _warn_of_rows(found, shown)
-        filling = Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
-        _permitted(session, target, Action.GENERATE_SAMPLE if dry_run else filling, allowed)
+        action = _action(found, lost, how)
+        classified = allow(session, target, action, allowed, shown, losses(lost))
+        chosen = _choose(session, found, planned, how, classified)
         began = time.perf_counter()
-        if dry_run:
-            sample = build(found, _sample(wanted))
-            done = session.run(lambda connection: load(connection, sample, shown, None))
+        if how.dry_run:
+            sample, way = build(found, _sample(wanted)), Way(chosen.mode, keep=False)
+            tables = session.run(lambda it: load(it, sample, shown, Outcome(), way))
         else:
-            done = session.run(lambda connection: load(connection, planned, shown, outcome))
+            way = Way(chosen.mode, lost)
+            tables = session.run(lambda it: load(it, planned, shown, outcome, way))
             session.run(lambda connection: analyze(connection, planned, shown))
-        return _seeded(target, planned, done, time.perf_counter() - began, dry_run=dry_run)
+        done = Done(chosen, lost, tables, time.perf_counter() - began)
+        return _seeded(target, planned, done, dry_run=how.dry_run)
 
 
 def plan(target: Target, models: Models, request: Request | None = None) -> SeedPlan:
     """What `seed` would do; nothing is written."""
-    wanted = request or Request()
+    return prepared(target, models, request or Request()).plan
+
+
+def prepared(target: Target, models: Models, request: Request) -> Planned:
+    """The plan with the rows behind it; nothing is written."""
 
     async def look(connection: Connection) -> Found:
-        return await survey(connection, models, wanted, writing=False)
+        return await survey(connection, models, request, writing=False)
 
-    with _session(target, read_only=True) as session:
-        return build(session.run(look), wanted).plan
+    with opened(target, read_only=True) as session:
+        return build(session.run(look), request)
 
 
-def _session(target: Target, *, read_only: bool = False) -> SyncConnection:
-    return SyncConnection(target, application_name=_NAME, read_only=read_only, settings=SETTINGS)
+def opened(target: Target, *, read_only: bool = False) -> SyncConnection:
+    """A session under the name others see it by."""
+    return SyncConnection(target, application_name=NAME, read_only=read_only, settings=SETTINGS)
 
 
 @contextmanager
-def _interruptible(outcome: Outcome) -> Iterator[None]:
+def interruptible(outcome: Outcome) -> Iterator[None]:
     """Tell an interrupt as what it leaves behind; the session has ended the load by then."""
     try:
         yield
@@ -110,8 +143,43 @@ def _interruptible(outcome: Outcome) -> Iterator[None]:
         raise Interrupted("interrupted", detail=left) from None
 
 
+def _doomed(session: SyncConnection, found: Found) -> tuple[Doomed, ...]:
+    async def ask(connection: Connection) -> tuple[Doomed, ...]:
+        async with connection.limits():
+            return await doomed(connection, [table.name for table in found.tables])
+
+    return session.run(ask)
+
+
+def _without(found: Found, lost: Sequence[Doomed]) -> Found:
+    """What there will be once the tables are empty."""
+    names = {name for each in lost for name in (each.name, each.shown)}
+    existing = {name: each for name, each in found.existing.items() if name not in names}
+    return replace(found, first_blocks={}, existing=existing)
+
+
 def _sample(request: Request) -> Request:
     return replace(request, rows=min(request.base_rows, _SAMPLE), scale=1.0)
+
+
+def _action(found: Found, lost: Sequence[Doomed], how: Loading) -> Action:
+    if how.dry_run:
+        return Action.GENERATE_SAMPLE
+    if losses(lost):
+        return Action.TRUNCATE
+    return Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
+
+
+def _choose(
+    session: SyncConnection, found: Found, planned: Planned, how: Loading, classified: Classified
+) -> Chosen:
+    full = [table.shown for table in found.tables if table.name in found.first_blocks]
+
+    async def ask(connection: Connection) -> Chosen:
+        async with connection.limits():
+            return await choose(connection, planned, how.mode, full, classified.standing)
+
+    return session.run(ask)
 
 
 def _refuse_nothing(planned: Planned, request: Request) -> None:
@@ -131,36 +199,27 @@ def _warn_of_rows(found: Found, progress: Progress) -> None:
         progress.note(f"rows are there already and stay, new ones are added: {', '.join(full)}")
 
 
-def _permitted(
-    session: SyncConnection, target: Target, action: Action, permission: Permission
-) -> None:
-    """Return when the guard lets generated rows into this database."""
-    marked = permission.environment(target)
-
-    async def classify(connection: Connection) -> guard.Classified:
-        async with connection.limits():
-            return await guard.classify(connection, target, marked)
-
-    classified = session.run(classify)
-    guard.permit(action, classified, target.database, permission.consent, permission.ask)
-
-
-def _seeded(
-    target: Target, planned: Planned, done: tuple[Loaded, ...], seconds: float, *, dry_run: bool
-) -> Seeded:
+def _seeded(target: Target, planned: Planned, done: Done, *, dry_run: bool) -> Seeded:
     plan = planned.plan
+    wanted = {each.table.shown: each.population.count for each in planned.loads}
+    share = [(each, wanted.get(each.name, 0) / each.rows) for each in done.tables if each.rows]
     return Seeded(
         database=target.shown,
-        tables=done,
-        rows=sum(each.rows for each in done),
-        seconds=seconds,
+        tables=done.tables,
+        rows=sum(each.rows for each in done.tables),
+        seconds=done.seconds,
         random_seed=plan.random_seed,
         generator_version=plan.generator_version,
         as_of=plan.as_of,
         fingerprint=plan.fingerprint,
+        mode=done.chosen.mode,
+        kept_in_place=done.chosen.staying,
+        lost=tuple(each for each in done.lost if each.rows),
         skipped=plan.skipped,
         triggers=tuple(f"{table.name}.{name}" for table in plan.tables for name in table.triggers),
         drift=plan.drift,
         dry_run=dry_run,
         would_load=plan.rows if dry_run else 0,
+        would_take_seconds=sum(each.seconds * part for each, part in share) if dry_run else 0.0,
+        would_take_bytes=int(sum(each.bytes * part for each, part in share)) if dry_run else 0,
     )

@@ -8,7 +8,7 @@ from asyncpg.exceptions import LockNotAvailableError
 from dbtool.database.connection import Connection
 from dbtool.errors import LockNotObtained, OperationError, UsageError
 from dbtool.metadata import Models
-from dbtool.seed import live
+from dbtool.seed import live, turn
 from dbtool.seed.build import Found, lookups
 from dbtool.seed.keys import Given
 from dbtool.seed.live import Live, LiveTable
@@ -31,6 +31,8 @@ async def survey(
         async with connection.limits():
             return await _survey(connection, models, request, writing)
     except LockNotAvailableError as error:
+        if await turn.is_taken(connection):
+            raise turn.taken() from error
         raise LockNotObtained(
             "a table of the models is locked by another session",
             detail=f"{error}. Nothing was loaded.",

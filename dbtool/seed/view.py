@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from dbtool.report import Cell, Column, Report, Section, Styled, Table, Tone, counted, duration
+from dbtool.seed.load import Mode
 from dbtool.seed.plan import ColumnPlan, SeedPlan, TablePlan
 from dbtool.seed.run import Seeded
 
@@ -36,9 +37,19 @@ def _loaded(done: Seeded) -> Table:
 
 def _notes_of_run(done: Seeded) -> Iterator[str]:
     yield _same_again(done.random_seed, str(done.as_of), done.generator_version)
+    lost = ", ".join(f"{each.shown} {counted(each.rows, 'row')}" for each in done.lost)
     if done.dry_run:
-        seconds = done.would_load / done.rows_per_second if done.rows_per_second else 0
-        yield f"a real run loads {counted(done.would_load, 'row')}, in about {duration(seconds)}"
+        size = f"{done.would_take_bytes / 1_000_000:,.0f} MB"
+        yield (
+            f"a real run loads {counted(done.would_load, 'row')} in about "
+            f"{duration(done.would_take_seconds)}, and they take about {size} with their indexes"
+        )
+    if lost:
+        yield f"rows {'that would be' if done.dry_run else ''} lost: {lost}".replace("  ", " ")
+    if done.mode is Mode.BULK:
+        yield "foreign keys and indexes were set aside, built again and verified by the server"
+    for part in done.kept_in_place:
+        yield f"left in place while the rows came in: {part}"
     for skipped in done.skipped:
         yield f"{skipped.name} was skipped: {skipped.reason}"
     if done.triggers:

@@ -14,7 +14,7 @@ from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
 from dbtool.seed.plan import Request
-from dbtool.seed.run import plan, seed
+from dbtool.seed.run import Loading, plan, seed
 from tests.seed.conftest import planned, texts, with_connection
 
 SMALL = Request(rows=150)
@@ -203,7 +203,7 @@ def test_one_table_with_parents_that_are_there(migrated: Target, example: Models
 
 def test_dry_run_leaves_nothing(migrated: Target, example: Models) -> None:
     """A dry run is a real transaction, rolled back, that moves no sequence."""
-    done = seed(migrated, example, Request(rows=100_000), dry_run=True)
+    done = seed(migrated, example, Request(rows=100_000), loading=Loading(dry_run=True))
     assert sum(rows_of(migrated, example).values()) == 0
     assert done.dry_run
     assert 0 < done.rows < 10_000 < done.would_load
@@ -465,4 +465,4 @@ def test_a_label_the_database_lacks(migrated: Target, example: Models) -> None:
 def test_a_dry_run_asks_nobody_where_rows_are(migrated: Target, example: Models) -> None:
     """It is rolled back: a development database needs no yes for it, nor a note that rows stay."""
     seed(migrated, example, SMALL)
-    assert seed(migrated, example, SMALL, dry_run=True).dry_run
+    assert seed(migrated, example, SMALL, loading=Loading(dry_run=True)).dry_run

@@ -22,9 +22,9 @@ from dbtool.errors import DbtoolError, Interrupted, LockNotObtained, OperationEr
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
-from dbtool.seed import load, survey
+from dbtool.seed import survey, trouble
 from dbtool.seed.plan import Request
-from dbtool.seed.run import plan, seed
+from dbtool.seed.run import Loading, plan, seed
 from tests.conftest import Dbtool
 from tests.disks import small_disk
 from tests.pgbouncer import pgbouncer
@@ -146,6 +146,7 @@ def test_interrupt_through_a_pooler(project: Path, migrated: Target) -> None:
             text=True,
         )  # fmt: skip
         assert running.stderr is not None
+        assert "event=override" in running.stderr.readline()
         assert "oading" in running.stderr.readline()
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
@@ -193,7 +194,7 @@ def test_a_value_that_the_server_refuses(database: Target) -> None:
 
         with pytest.raises(PostgresError) as caught:
             await connection.copy_to_table("t", source=rows(), format="text")
-        return load.told(caught.value, "t")
+        return trouble.told(caught.value, "t")
 
     with SyncConnection(database) as session:
         error = session.run(copied)
@@ -213,7 +214,7 @@ def test_lock_timeouts_hold_where_a_pooler_drops_them(
     with pgbouncer(migrated, drop) as pooler, SyncConnection(migrated) as other:
         other.execute("BEGIN; LOCK users IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(LockNotObtained):
-            seed(pooler.target, example, SMALL, named(migrated), dry_run=dry_run)
+            seed(pooler.target, example, SMALL, named(migrated), loading=Loading(dry_run=dry_run))
 
 
 def test_statistics_are_fresh_through_a_pooler(migrated: Target, example: Models) -> None:
