@@ -216,7 +216,7 @@ def test_fork(engine: Engine, tmp_path: Path) -> None:
     held.close()
 
 
-def test_sockets_of_the_dead_are_swept(engine: Engine, tmp_path: Path) -> None:
+def test_dead_sockets(engine: Engine, tmp_path: Path) -> None:
     """A killed process leaves its socket; the next probe removes it, and no other file."""
     script = (
         "import os, socket, sys; s = socket.socket(socket.AF_UNIX);"
