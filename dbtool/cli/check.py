@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import output
+from dbtool.cli import output, several
 from dbtool.cli.command import Call, command
 from dbtool.cli.migrate import PANEL, complete_revision, opened
 from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, WAITING
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
+    from dbtool.migrate.project import Project
+    from dbtool.ports import Progress
     from dbtool.report import Report
 
 
@@ -122,21 +124,23 @@ def check(
 
         return gate(call, released)
     call.runs_long()
-    with output.reserved():
-        if models:
+    if models:
+        with output.reserved():
             return modelling.judged(call, judging.parted(select), judging.parted(ignore))
-        if released is not None:
+    if released is not None:
+        with output.reserved():
             return modelling.released(call, released)
-        if roundtrip:
-            return _round_trip(call, tuple(revisions or ()))
-        if history:
-            found = check_history(opened(call, offline=True), call.progress)
-        else:
-            found = compare(opened(call), call.progress)
+    if roundtrip:
+        return _round_trip(call, tuple(revisions or ()))
+    compares = check_history if history else compare
+
+    def one(project: "Project", progress: "Progress") -> "Report":
+        found = compares(project, progress)
         report = view.drift(found, call.command)
-        if any(len(each.heads) > 1 for each in found.standings):
-            return _with_heads(call, report)
-    return report
+        several_heads = any(len(each.heads) > 1 for each in found.standings)
+        return _with_heads(call, report) if several_heads else report
+
+    return several.each(call, opened(call, offline=history), one)
 
 
 def _with_heads(call: Call, report: "Report") -> "Report":
@@ -167,5 +171,9 @@ def _round_trip(call: Call, revisions: tuple[str, ...]) -> "Report":
     from dbtool.seed.fill import fill
 
     wanted = Wanted(revisions, call.settings.keys.lint_since)
-    found = round_trip(opened(call, offline=True), wanted, call.progress, fill=fill)
-    return view_roundtrip.roundtrip(found, call.command)
+
+    def one(project: "Project", progress: "Progress") -> "Report":
+        found = round_trip(project, wanted, progress, fill=fill)
+        return view_roundtrip.roundtrip(found, call.command)
+
+    return several.each(call, opened(call, offline=True), one)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import output
+from dbtool.cli import output, several
 from dbtool.cli.command import Call, command
 from dbtool.cli.migrate import NAME, PANEL, REVISION, SQL, TAG, YES, as_flags, checked, opened
 from dbtool.cli.options import ALEMBIC, DATABASE, DIRECT, JUDGED, LOCKING, WAITING
@@ -12,6 +12,9 @@ from dbtool.cli.script import print_sql
 from dbtool.cli.shared import without
 
 if TYPE_CHECKING:
+    from dbtool.guard import Permission
+    from dbtool.migrate.project import Project
+    from dbtool.ports import Progress
     from dbtool.report import Report
 
 
@@ -35,10 +38,13 @@ def current(
     from dbtool.migrate import view_current
     from dbtool.migrate.current import current as read
 
-    with output.reserved():
-        flags = as_flags(**{"--check-heads": check_heads, "--verbose": verbose})
-        found = read(opened(call), call.progress, flags)
-    return view_current.current(found, call.command, check_heads=check_heads, verbose=verbose)
+    flags = as_flags(**{"--check-heads": check_heads, "--verbose": verbose})
+
+    def one(project: "Project", progress: "Progress") -> "Report":
+        found = read(project, progress, flags)
+        return view_current.current(found, call.command, check_heads=check_heads, verbose=verbose)
+
+    return several.each(call, opened(call), one)
 
 
 def stamp(
@@ -54,24 +60,23 @@ def stamp(
 ) -> "Report | None":
     """Record that the database is at a revision, without running any."""
     names = tuple(map(checked, revisions))
-    with output.reserved():
-        if not sql:
-            from dbtool.migrate import view
-            from dbtool.migrate.stamp import stamp as record
-
-            done = record(
-                opened(call),
-                names,
-                purge=purge,
-                permission=call.permission(yes, confirm_database),
-                progress=call.progress,
-                tag=tag,
-            )
-            return view.stamped(done, call.command)
+    if sql:
         from dbtool.migrate.offline import stamp_sql
 
-        script = stamp_sql(opened(call, offline=True), names, tag)
-    return print_sql(call, script)
+        with output.reserved():
+            script = stamp_sql(opened(call, offline=True), names, tag)
+        return print_sql(call, script)
+    from dbtool.migrate import view
+    from dbtool.migrate.stamp import stamp as record
+    from dbtool.migrate.stamp import wish
+
+    def one(project: "Project", progress: "Progress", allowed: "Permission") -> "Report":
+        done = record(project, names, purge=purge, permission=allowed, progress=progress, tag=tag)
+        return view.stamped(done, call.command)
+
+    allowed = call.permission(yes, confirm_database)
+    asking = wish(names, tag, allowed, purge=purge)
+    return several.change(call, opened(call), allowed, lambda _: asking, one)
 
 
 def ensure_version(
@@ -81,15 +86,18 @@ def ensure_version(
     confirm_database: Annotated[str | None, NAME] = None,
 ) -> "Report | None":
     """Create Alembic's version table where it does not exist."""
-    with output.reserved():
-        if not sql:
-            from dbtool.migrate import view
-            from dbtool.migrate.stamp import ensure_version as ensure
-
-            allowed = call.permission(yes, confirm_database)
-            done = ensure(opened(call), permission=allowed, progress=call.progress)
-            return view.ensured(done, call.command)
+    if sql:
         from dbtool.migrate.offline import ensure_version_sql
 
-        script = ensure_version_sql(opened(call, offline=True))
-    return print_sql(call, script)
+        with output.reserved():
+            script = ensure_version_sql(opened(call, offline=True))
+        return print_sql(call, script)
+    from dbtool.migrate import view
+    from dbtool.migrate.stamp import ensure_version as ensure
+
+    allowed = call.permission(yes, confirm_database)
+
+    def one(project: "Project", progress: "Progress") -> "Report":
+        return view.ensured(ensure(project, permission=allowed, progress=progress), call.command)
+
+    return several.each(call, opened(call), one)

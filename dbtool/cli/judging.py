@@ -118,14 +118,19 @@ def _project(call: Call, names: tuple[str, ...]) -> "Project":
         raise
 
 
-def revisions(call: Call, names: tuple[str, ...], since: str | None) -> Found:
-    """Revisions as migrations, those that are named or that the main branch does not have."""
+def revisions(
+    call: Call, names: tuple[str, ...], since: str | None, only: str | None = None
+) -> Found:
+    """Revisions as migrations, those that are named or that the main branch does not have.
+
+    Of several databases `only` is the one they are judged for.
+    """
     from dbtool.migrate.operations import operations
     from dbtool.migrate.selection import Wanted
 
     with output.reserved():
         wanted = Wanted(names, since or call.settings.keys.lint_since, down=True)
-        found = operations(_project(call, names), wanted)
+        found = operations(replace(_project(call, names), only=only), wanted)
     return Found(found.migrations, found.chosen, found.notes, own=found.own)
 
 

@@ -40,7 +40,9 @@ FROM_SCRATCH = typer.Option(
 TAG = typer.Option("--tag", metavar="TEXT", help="A word for env.py (get_tag_argument).")
 YES = typer.Option("--yes", "-y", help="Run without asking where a yes is enough.")
 NAME = typer.Option(
-    "--confirm-database", metavar="NAME", help="Run where the database's name is asked for."
+    "--confirm-database",
+    metavar="NAME",
+    help="Run where the database's name is asked for; of several, NAME,NAME.",
 )
 
 

@@ -56,7 +56,7 @@ def judged(
     call: Call,
     revisions: Sequence[str],
     server: int | None = None,
-    target: "Target | None" = None,
+    project: "Project | None" = None,
 ) -> Pending:
     """Judge the pending revisions for the tables of a database, as large as they are there.
 
@@ -68,8 +68,9 @@ def judged(
     try:
         from dbtool.lint.glance import glance
 
-        found = judging.revisions(call, names, None)
-        judge = judging.Judge(judging.rules(call, None, None), server, sizes=_sizes(target))
+        found = judging.revisions(call, names, None, project.only if project else None)
+        sizes = _sizes(project.target) if project else None
+        judge = judging.Judge(judging.rules(call, None, None), server, sizes=sizes)
         linted = judge(found)
         glances = {each.name: glance(each) for each in linted.outcomes}
     except DbtoolError as error:
@@ -118,7 +119,7 @@ def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
 
     found = family.plan(way.project, way.revision, progress=call.progress, tag=way.tag)
     told = view.plan(found, call.command)
-    pending = judged(call, _names(found.revisions), found.server, way.project.target)
+    pending = judged(call, _names(found.revisions), found.server, way.project)
     linted = pending.linted
     data = Planned(found.database, found.named_by, found.before, found.revisions, lint=linted)
     if not found.revisions:
@@ -135,11 +136,6 @@ def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
         notes=(*told.notes, *(how(linted) if linted else ()), *pending.notes),
         judged=True,
     )
-
-
-def stopped(call: Call, way: Way) -> Report | None:
-    """The plan, where what was found in it stops the upgrade before its first change."""
-    return stopping(call, plan(call, way)) if has_limit(call) else None
 
 
 def has_limit(call: Call) -> bool:
@@ -161,7 +157,7 @@ def informed(call: Call, way: Way, permission: "Permission") -> "Permission":
     from dbtool.migrate.upgrade import Informed
 
     def about(steps: "tuple[Step, ...]", server: int) -> Iterator[str]:
-        yield from lines(judged(call, _names(steps), server, way.project.target))
+        yield from lines(judged(call, _names(steps), server, way.project))
 
     return Informed(permission.consent, permission.ask, permission.environment, about)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import output
+from dbtool.cli import output, several
 from dbtool.cli.command import Call, command
 from dbtool.cli.migrate import PANEL, REVISION, as_flags, checked, opened
 from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, WAITING
@@ -14,6 +14,7 @@ from dbtool.errors import UsageError
 if TYPE_CHECKING:
     from dbtool.migrate.heads import Heads
     from dbtool.migrate.project import Project
+    from dbtool.ports import Progress
     from dbtool.report import Report
 
 VERBOSE = typer.Option("--verbose", "-v", help="Show everything about each revision.")
@@ -51,18 +52,20 @@ def history(
     from dbtool.migrate import view_history
 
     base, head = _range(rev_range)
-    asks = indicate_current or "current" in (base, head)
-    with output.reserved():
-        if asks:
-            from dbtool.migrate.current import history_at
+    if indicate_current or "current" in (base, head):
+        from dbtool.migrate.current import history_at
 
-            flags = as_flags(**{"--indicate-current": indicate_current, "--verbose": verbose})
-            flags += (f"--rev-range={rev_range}",) if rev_range else ()
-            found = history_at(opened(call), base, head, call.progress, flags)
-        elif base or head:
-            found = family.walk(opened(call, offline=True), base, head)
-        else:
-            found = family.history(opened(call, offline=True))
+        flags = as_flags(**{"--indicate-current": indicate_current, "--verbose": verbose})
+        flags += (f"--rev-range={rev_range}",) if rev_range else ()
+
+        def one(project: "Project", progress: "Progress") -> "Report":
+            found = history_at(project, base, head, progress, flags)
+            return view_history.history(found, call.command, verbose=verbose)
+
+        return several.each(call, opened(call), one)
+    with output.reserved():
+        project = opened(call, offline=True)
+        found = family.walk(project, base, head) if base or head else family.history(project)
     return view_history.history(found, call.command, verbose=verbose)
 
 
@@ -117,15 +120,17 @@ def show(call: Call, revision: Annotated[str, REVISION]) -> "Report":
     """Show everything about a revision; `current` asks the database which."""
     from dbtool.migrate import view_history
 
+    if revision == "current":
+        from dbtool.migrate.current import revisions_at
+
+        def one(project: "Project", progress: "Progress") -> "Report":
+            return view_history.show(revisions_at(project, progress), call.command)
+
+        return several.each(call, opened(call), one)
+    from dbtool.migrate.history import show as read
+
     with output.reserved():
-        if revision == "current":
-            from dbtool.migrate.current import revisions_at
-
-            found = revisions_at(opened(call), call.progress)
-        else:
-            from dbtool.migrate.history import show as read
-
-            found = read(opened(call, offline=True), checked(revision))
+        found = read(opened(call, offline=True), checked(revision))
     return view_history.show(found, call.command)
 
 

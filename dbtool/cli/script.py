@@ -26,15 +26,16 @@ class Range:
 def written(call: Call, project: "Project", wanted: Range) -> "Script":
     """An upgrade or downgrade as SQL, rendered or recorded."""
     up = wanted.verb == "upgrade"
-    if wanted.from_scratch:
-        from dbtool.migrate import from_scratch
+    with output.reserved():
+        if wanted.from_scratch:
+            from dbtool.migrate import from_scratch
 
-        record = from_scratch.upgrade_sql if up else from_scratch.downgrade_sql
-        return record(project, wanted.revisions, call.progress, wanted.tag)
-    from dbtool.migrate import offline
+            record = from_scratch.upgrade_sql if up else from_scratch.downgrade_sql
+            return record(project, wanted.revisions, call.progress, wanted.tag)
+        from dbtool.migrate import offline
 
-    render = offline.upgrade_sql if up else offline.downgrade_sql
-    return render(project, wanted.revisions, wanted.tag)
+        render = offline.upgrade_sql if up else offline.downgrade_sql
+        return render(project, wanted.revisions, wanted.tag)
 
 
 def refuse_from_scratch(sql: bool, from_scratch: bool) -> None:

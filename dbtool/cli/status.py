@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import output
+from dbtool.cli import several
 from dbtool.cli.command import Call, command
 from dbtool.cli.migrate import PANEL, opened
 from dbtool.cli.options import ALEMBIC, DATABASE, JUDGED, WAITING
 
 if TYPE_CHECKING:
+    from dbtool.migrate.project import Project
+    from dbtool.ports import Progress
     from dbtool.report import Report
 
 
@@ -33,6 +35,7 @@ def status(
     from dbtool.migrate.status import status as read
     from dbtool.migrate.view_status import status as view
 
-    with output.reserved():
-        found = read(opened(call), call.progress)
-    return view(found, call.command, check_heads=check_heads)
+    def one(project: "Project", progress: "Progress") -> "Report":
+        return view(read(project, progress), call.command, check_heads=check_heads)
+
+    return several.each(call, opened(call), one)

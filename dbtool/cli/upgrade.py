@@ -1,11 +1,12 @@
 """`dbtool upgrade` and `dbtool downgrade`: run revisions, or say what would run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import output
+from dbtool.cli import output, several
 from dbtool.cli.afterwards import ANALYZE, DUMP_SCHEMA, refuse_afterwards, wanted
 from dbtool.cli.command import Call, command
 from dbtool.cli.fleet import (
@@ -34,6 +35,12 @@ from dbtool.cli.options import ALEMBIC, DATABASE, DIRECT, JUDGED, LOCKING, RESUM
 from dbtool.cli.script import Range, print_sql, refuse_from_scratch, written
 
 if TYPE_CHECKING:
+    from dbtool.cli.pending import Way
+    from dbtool.guard import Permission
+    from dbtool.migrate.afterwards import Wanted
+    from dbtool.migrate.project import Project
+    from dbtool.migrate.several import Wish as Asked
+    from dbtool.ports import Progress
     from dbtool.report import Report
 
 
@@ -77,7 +84,8 @@ def upgrade(
     a name, the database is the one env.py connects to. With --sql a range a:b says where
     to begin. With --targets, --query or --schemas it upgrades many databases or schemas.
     With --fail-on, or fail_on in the settings, it stops before the first change where
-    lint finds that much.
+    lint finds that much. Of a project with several databases (Alembic's multidb) each is a run
+    of its own, and none begins before all of them were seen and agreed to.
     """
     from dbtool.cli import pending
 
@@ -89,40 +97,27 @@ def upgrade(
         order = Order(checked(revision), tag, plan_only=plan, show_sql=show_sql, yes=yes)
         return upgrade_fleet(call, opened(call, offline=targets is not None), wish, order)
     refuse_from_scratch(sql, from_scratch)
-    with output.reserved():
-        if sql:
-            what = Range("upgrade", checked(revision), tag, from_scratch)
-            script = written(call, opened(call, offline=True), what)
-        else:
-            from dbtool.migrate.uptodate import up_to_date
+    if sql:
+        what = Range("upgrade", checked(revision), tag, from_scratch)
+        return print_sql(call, written(call, opened(call, offline=True), what))
+    project, after = opened(call), wanted(analyze, dump_schema)
+    if dump_schema is not None and several.are_in(project):
+        refuse_afterwards(False, dump_schema, "several databases")
+    if not plan and (idle := _idle(call, project, revision, tag, dump_schema)):
+        return idle
+    call.runs_long()
+    way = pending.Way(project, checked(revision), tag)
 
-            project, progress = opened(call), call.progress
-            at_once = not plan and dump_schema is None
-            if at_once and (idle := up_to_date(project, revision, tag, progress)):
-                from dbtool.migrate.view_current import nothing_to_do
+    def planned(project: "Project", _: "Progress") -> "Report":
+        return pending.plan(call, replace(way, project=project), show_sql=show_sql)
 
-                return nothing_to_do(idle, call.command)
-            from dbtool.migrate import upgrade as family
-            from dbtool.migrate import view
-
-            call.runs_long()
-            planned = pending.Way(project, checked(revision), tag)
-            if plan:
-                return pending.plan(call, planned, show_sql=show_sql)
-            if stopped := pending.stopped(call, planned):
-                return stopped
-            allowed = pending.informed(call, planned, call.permission(yes, confirm_database))
-            after = wanted(analyze, dump_schema)
-            done = family.upgrade(
-                project,
-                checked(revision),
-                permission=allowed,
-                progress=progress,
-                tag=tag,
-                wanted=after,
-            )
-            return view.upgraded(done, call.command)
-    return print_sql(call, script)
+    if plan:
+        return several.each(call, project, planned)
+    if pending.has_limit(call):
+        stopped = pending.stopping(call, several.each(call, project, planned))
+        if stopped is not None:
+            return stopped
+    return _upgraded(call, way, call.permission(yes, confirm_database), after)
 
 
 def downgrade(
@@ -145,21 +140,71 @@ def downgrade(
     development, its name has to be typed. With --sql a range a:b is needed.
     """
     refuse_from_scratch(sql, from_scratch)
-    with output.reserved():
-        if sql:
-            what = Range("downgrade", checked(revision), tag, from_scratch)
-            script = written(call, opened(call, offline=True), what)
-        else:
-            from dbtool.migrate import downgrade as family
-            from dbtool.migrate import view
+    if sql:
+        what = Range("downgrade", checked(revision), tag, from_scratch)
+        return print_sql(call, written(call, opened(call, offline=True), what))
+    allowed = call.permission(yes, confirm_database)
+    return _downgraded(call, checked(revision), tag, allowed, plan=plan)
 
-            project, progress = opened(call), call.progress
-            if plan:
-                planned = family.plan(project, checked(revision), progress=progress, tag=tag)
-                return view.plan(planned, call.command)
-            allowed = call.permission(yes, confirm_database)
-            done = family.downgrade(
-                project, checked(revision), permission=allowed, progress=progress, tag=tag
-            )
-            return view.downgraded(done, call.command)
-    return print_sql(call, script)
+
+def _idle(
+    call: Call, project: "Project", revision: str, tag: str | None, dump_schema: Path | None
+) -> "Report | None":
+    """The report of an upgrade that is known to have nothing to do."""
+    from dbtool.migrate.uptodate import up_to_date
+
+    if dump_schema is not None:
+        return None
+    with output.reserved():
+        idle = up_to_date(project, revision, tag, call.progress)
+    if idle is None:
+        return None
+    from dbtool.migrate.view_current import nothing_to_do
+
+    return nothing_to_do(idle, call.command)
+
+
+def _upgraded(call: Call, way: "Way", allowed: "Permission", after: "Wanted") -> "Report":
+    from dbtool.cli import pending
+    from dbtool.migrate import upgrade as family
+    from dbtool.migrate import view
+
+    def run(project: "Project", progress: "Progress", allowed: "Permission") -> "Report":
+        informed = pending.informed(call, replace(way, project=project), allowed)
+        done = family.upgrade(
+            project,
+            way.revision,
+            permission=informed,
+            progress=progress,
+            tag=way.tag,
+            wanted=after,
+        )
+        return view.upgraded(done, call.command)
+
+    def wishing(project: "Project") -> "Asked":
+        informed = pending.informed(call, replace(way, project=project), allowed)
+        return family.wish(way.revision, way.tag, informed)
+
+    return several.change(call, way.project, allowed, wishing, run)
+
+
+def _downgraded(
+    call: Call, revision: str, tag: str | None, allowed: "Permission", *, plan: bool
+) -> "Report":
+    from dbtool.migrate import downgrade as family
+    from dbtool.migrate import view
+
+    def planned(project: "Project", progress: "Progress") -> "Report":
+        found = family.plan(project, revision, progress=progress, tag=tag)
+        return view.plan(found, call.command)
+
+    def run(project: "Project", progress: "Progress", allowed: "Permission") -> "Report":
+        done = family.downgrade(project, revision, permission=allowed, progress=progress, tag=tag)
+        return view.downgraded(done, call.command)
+
+    def wishing(_: "Project") -> "Asked":
+        return family.wish(revision, tag, allowed, call.progress)
+
+    if plan:
+        return several.each(call, opened(call), planned)
+    return several.change(call, opened(call), allowed, wishing, run)

@@ -14,6 +14,7 @@ from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
+from dbtool.migrate.several import Wish
 from dbtool.migrate.upgrade import Plan, plan_lines, planned_by, refuse_range, tagged
 from dbtool.migrate.waits import Waited
 from dbtool.ports import Progress, Silent
@@ -52,6 +53,13 @@ def downgrade(
         lines = partial(_lines, foresight)
         record = session.carry_out(command, Action.DOWNGRADE, allowed, lines)
         return _downgraded(session, record, foresight)
+
+
+def wish(revision: str, tag: str | None, permission: Permission, progress: Progress) -> Wish:
+    """A downgrade as it is asked about in each of several databases."""
+    foresight = Foresight()
+    command = replace(downgrading(revision, tag, progress), prelude=foresight)
+    return Wish(command, Action.DOWNGRADE, permission, partial(_lines, foresight))
 
 
 def _lines(foresight: Foresight, session: Session, record: Record) -> list[str]:

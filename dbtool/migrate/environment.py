@@ -65,6 +65,8 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
     if not config.file_config.has_section(place.section):
         config.file_config.add_section(place.section)
     _name_database(project, config, offline=buffer is not None)
+    if project.only is not None:
+        config.set_main_option("databases", project.only.replace("%", "%%"))
     _find_sources(project.root)
     with chdir(place.base):
         try:

@@ -22,7 +22,8 @@ class Project:
 
     `schema` is the tenant's, where tenants share a database: the version table must prove to
     be there. `search_path` is given to env.py's connections. `drafts` are directories of
-    revisions that are read as if they lay among the others.
+    revisions that are read as if they lay among the others. `only` is one of the databases that
+    an env.py of several shall go through (see `several`).
     """
 
     place: Place
@@ -38,6 +39,7 @@ class Project:
     schema: str | None = None
     search_path: str | None = None
     drafts: tuple[Path, ...] = ()
+    only: str | None = None
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
 
 

@@ -123,7 +123,7 @@ class Session(Runner):
         record = self._persist(lambda: self._attempt(command, may_run, quietly=rehearsed))
         if any(held_back):
             agreed = record
-            self._permit(action, permission, plan(self, agreed))
+            self.permit(action, permission, plan(self, agreed))
             record = self._persist(lambda: self._attempt(command, lambda: True, agreed=agreed))
             record.purged = agreed.before if command.purge else None
         self._verify(record)
@@ -254,10 +254,10 @@ class Session(Runner):
         """Whether the action may run without asking anybody."""
         if not self._covered(action, permission):
             return False
-        self._permit(action, permission, ())
+        self.permit(action, permission, ())
         return True
 
-    def _permit(self, action: Action, permission: Permission, plan: Iterable[str]) -> None:
+    def permit(self, action: Action, permission: Permission, plan: Iterable[str]) -> None:
         """Return when the action may run; the plan stands above the question."""
         for line in plan if not self._covered(action, permission) else ():
             self.progress.step(line)

@@ -12,6 +12,7 @@ from dbtool.migrate import state
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record
 from dbtool.migrate.session import Command, Session
+from dbtool.migrate.several import Wish
 from dbtool.migrate.upgrade import refuse_range, tagged
 from dbtool.ports import Progress, Silent
 
@@ -40,11 +41,22 @@ def stamp(
     command = stamping(revisions, tag, purge)
     with Session(project, progress or Silent()) as session:
         allowed = permission or Permission()
-        forgets = purge or "base" in revisions
-        action = Action.FORGET if forgets else Action.STAMP
+        action = _action(revisions, purge=purge)
         record = session.carry_out(command, action, allowed, partial(_recorded, revisions))
         target, tables = session.target, ", ".join(each.shown for each in record.tables)
         return Stamped(target.shown, target.source, tables, record.before, record.after)
+
+
+def wish(
+    revisions: tuple[str, ...], tag: str | None, permission: Permission, *, purge: bool
+) -> Wish:
+    """A stamp as it is asked about in each of several databases."""
+    command, action = stamping(revisions, tag, purge), _action(revisions, purge=purge)
+    return Wish(command, action, permission, partial(_recorded, revisions))
+
+
+def _action(revisions: tuple[str, ...], *, purge: bool) -> Action:
+    return Action.FORGET if purge or "base" in revisions else Action.STAMP
 
 
 def _recorded(revisions: tuple[str, ...], session: Session, record: Record) -> list[str]:

@@ -12,6 +12,7 @@ from dbtool.guard import Action, Permission
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
 from dbtool.migrate.session import Command, Session
+from dbtool.migrate.several import Wish
 from dbtool.migrate.stale import Stale
 from dbtool.migrate.state import shown
 from dbtool.migrate.waits import Waited
@@ -87,6 +88,12 @@ def upgrade(
         target = session.target
     after.act(target, project.limits.lock_timeout, told)
     return replace(done, stale=after.stale)
+
+
+def wish(revision: str, tag: str | None, permission: Permission) -> Wish:
+    """An upgrade as it is asked about in each of several databases."""
+    command = upgrading(revision, tag)
+    return Wish(command, Action.UPGRADE, permission, _informing(permission))
 
 
 def _informing(permission: Permission) -> Callable[[Session, Record], list[str]]:

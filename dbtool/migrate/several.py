@@ -1,0 +1,224 @@
+"""Projects whose env.py migrates several databases: each of them is a run of its own.
+
+The pattern is that of Alembic's multidb template: an option `databases` lists names, and env.py
+goes through them. dbtool runs the same env.py once for each name, with that name alone in the
+option, so that each database is proven, locked and recorded like any other.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.guard import Action, Consent, Permission
+from dbtool.migrate.location import script_directory
+from dbtool.migrate.project import Project
+from dbtool.ports import Progress, Value
+from dbtool.report import listed
+
+if TYPE_CHECKING:
+    from dbtool.migrate.record import Record
+    from dbtool.migrate.session import Command, Plan, Session
+
+OPTION = "databases"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What a command found or did in one of the databases."""
+
+    name: str
+    result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """What a command found or did, database by database."""
+
+    databases: tuple[Database, ...]
+
+
+class Part(NamedTuple):
+    """One of the databases, and the project as it is for that one alone."""
+
+    name: str
+    project: Project
+
+
+def parts(project: Project) -> tuple[Part, ...]:
+    """The project for each of its databases; nothing where it has one, as most have."""
+    text = project.place.options.get(OPTION)
+    if project.only is not None or not isinstance(text, str):
+        return ()
+    names = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", text))))
+    if len(names) < 2 or not _asks_for_names(project):
+        return ()
+    if project.target is not None:
+        raise _one_is_named(names, project)
+    return tuple(Part(name, replace(project, only=name)) for name in names)
+
+
+def _asks_for_names(project: Project) -> bool:
+    """Whether the source of env.py reads the option, so that one name leads it to one database."""
+    directory = script_directory(project.place)
+    if directory is None:
+        return False
+    try:
+        tree = ast.parse((directory / "env.py").read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return any(isinstance(each, ast.Constant) and each.value == OPTION for each in ast.walk(tree))
+
+
+def _one_is_named(names: Sequence[str], project: Project) -> UsageError:
+    target = project.target
+    assert target is not None
+    return UsageError(
+        f"the project migrates {len(names)} databases, and one is named",
+        detail=f"{project.place.shown} lists {listed(names)}; {target.source} names"
+        f" {target.shown}. Nothing was connected to.",
+        hint="Name none: env.py says where each of them is. To run one alone, put it into a"
+        f" section of the .ini: [only] with script_location and {OPTION} = {names[0]}, then"
+        " dbtool -n only upgrade.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A Progress that says which database it is about."""
+
+    progress: Progress
+    name: str
+
+    def step(self, text: str) -> None:
+        """Begin a stage that may take a while."""
+        self.progress.step(f"{self.name}: {text}")
+
+    def advance(self, done: float, total: float | None = None, unit: str = "") -> None:
+        """Say how far the current stage is."""
+        self.progress.advance(done, total, unit)
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing."""
+        self.progress.note(f"{self.name}: {text}")
+
+    def log(self, event: str, fields: Mapping[str, Value]) -> bool:
+        """Write an event."""
+        return self.progress.log(event, {"database": self.name, **fields})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be done in every database, and what stands above the question whether to do it."""
+
+    command: "Command"
+    action: Action
+    permission: Permission
+    lines: "Plan"
+
+
+Wishing = Callable[[Part], Wish]
+
+
+def agree(
+    parts: Sequence[Part], wishing: Wishing, progress: Progress
+) -> tuple[tuple[str, Permission], ...]:
+    """Where each stands, and the permission for each, before the first of them is changed.
+
+    Every database is looked at, and whoever has to be asked is asked about all of them. Two
+    names for one version table are refused.
+    """
+    from dbtool.migrate.session import Session
+    from dbtool.migrate.state import shown
+
+    with ExitStack() as stack:
+        looked: list[_Looked] = []
+        for part in parts:
+            wish = wishing(part)
+            with naming(part.name):
+                session = stack.enter_context(Session(part.project, Named(progress, part.name)))
+                found = _Looked(part.name, session, wish, session.survey(wish.command))
+            for other in looked:
+                _refuse_same(other, found)
+            looked.append(found)
+        for each in looked:
+            if each.record.planned or each.wish.command.always:
+                each.ask()
+        return tuple((shown(each.record.before), each.granted) for each in looked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    name: str
+    session: "Session"
+    wish: Wish
+    record: "Record"
+
+    def ask(self) -> None:
+        """Return where it may run; raises UsageError where it may not."""
+        permission = replace(self.wish.permission, consent=self._consent)
+        with naming(self.name):
+            lines = self.wish.lines(self.session, self.record)
+            self.session.permit(self.wish.action, permission, lines)
+
+    @property
+    def _consent(self) -> Consent:
+        """Several names may be confirmed at once; each database asks for its own."""
+        given, name = self.wish.permission.consent, self.session.target.database
+        confirmed = (given.confirm_database or "").split(",")
+        return replace(given, confirm_database=name) if name in confirmed else given
+
+    @property
+    def granted(self) -> Permission:
+        """What was agreed to, for the run that follows."""
+        return Permission(Consent(yes=True, confirm_database=self.session.target.database))
+
+
+class naming:  # noqa: N801
+    """Lets an error say which database it is about."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        if isinstance(error, DbtoolError):
+            error.message = f"{self._name}: {error.message}"
+
+
+def _refuse_same(one: _Looked, other: _Looked) -> None:
+    """A lock that is seen proves one database, by whatever address; a second run finds nothing."""
+    holder = one.session.watch.holder
+    tables = {each.shown for each in one.record.tables} & {
+        each.shown for each in other.record.tables
+    }
+    if holder is None or not tables:
+        return
+    (seen,) = other.session.connection.fetch(holder.question)
+    if seen[1] == holder.backend and seen[2]:
+        raise OperationError(
+            f"{one.name} and {other.name} are one database, with one version table",
+            detail=f"Both lead to {one.session.target.shown} and {', '.join(sorted(tables))}."
+            " What one of them records would be taken for the other's. Nothing was changed.",
+            hint="Give each a database of its own, or a version table of its own.",
+        )
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What became of each database, in words, for the error that ends a run in the middle."""
+
+    stood: dict[str, str]
+    done: dict[str, str] = field(default_factory=dict)
+
+    def ended(self, name: str, error: DbtoolError) -> DbtoolError:
+        """The error of one database with the state of all the others."""
+        left = [each for each in self.stood if each not in self.done and each != name]
+        lines = [f"{each}: {said}." for each, said in self.done.items()]
+        lines += [f"{each}: not begun, at {self.stood[each]}." for each in left]
+        detail = "\n".join((error.detail, *lines)).strip()
+        return type(error)(f"{name}: {error.message}", detail=detail, hint=error.hint)
