@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from dbtool.errors import Interrupted, OperationError
 from dbtool.migrate.fleet.outcome import Fleet, Outcome, failure
 from dbtool.migrate.fleet.targets import Item
-from dbtool.migrate.fleet.worker import Job, serve
+from dbtool.migrate.fleet.worker import INTERRUPTS, Job, serve
 from dbtool.ports import Progress
 from dbtool.report import counted
 
@@ -83,7 +83,7 @@ class Worker:
             # The process inherits what this thread blocks, until it can answer an interrupt;
             # whoever starts the tracker, which every process needs, unblocks it again.
             resource_tracker.ensure_running()
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
             self._process.start()
             theirs.close()
         return self._pipe
@@ -154,10 +154,13 @@ def run(
     lead = Lead(items, keep_going=keep_going)
     workers = [Worker(job) for _ in range(min(parallel, len(items)))]
     threads = [threading.Thread(target=lead.work, args=(each,), daemon=True) for each in workers]
+    collected = Collected(lead, len(threads), len(items), progress, told)
+    # An interrupt in the midst of the start would leave workers that nobody interrupts.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     for thread in threads:
         thread.start()
-    collected = Collected(lead, len(threads), len(items), progress, told)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         collected.until_all_ended()
     except KeyboardInterrupt:
         lead.stop()

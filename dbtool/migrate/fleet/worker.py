@@ -18,6 +18,9 @@ from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import Plan, Upgraded
 from dbtool.ports import Value
 
+INTERRUPTS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+"""What ends a run from outside; a worker answers them once it is ready to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -67,7 +70,7 @@ def serve(pipe: Connection, job: Job) -> None:
             pipe.send(said)
 
     with suppress(EOFError, KeyboardInterrupt):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         while (item := pipe.recv()) is not None:
             tell(_one(item, job, tell))
 
