@@ -27,6 +27,7 @@ class IndexFacts:
 class TableFacts:
     """A table as the planner sees it; `rows` is -1 where it was never analysed.
 
+    `columns` are their types, of a domain what it is made of.
     `distinct` are the numbers of different values, of columns that were analysed.
     """
 
@@ -93,8 +94,9 @@ SELECT json_build_object(
     'schema', t.schema, 'name', t.name, 'kind', t.relkind, 'partition', t.relispartition,
     'rows', t.reltuples, 'pages', t.relpages, 'all_visible', t.relallvisible,
     'modified', coalesce(pg_stat_get_mod_since_analyze(t.oid), 0),
-    'columns', (SELECT coalesce(json_object_agg(a.attname, format_type(a.atttypid, NULL)), '{}')
-                FROM pg_attribute a
+    'columns', (SELECT coalesce(json_object_agg(a.attname,
+                  format_type(coalesce(nullif(y.typbasetype, 0), y.oid), NULL)), '{}')
+                FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
                 WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
     'distinct', (SELECT coalesce(json_object_agg(s.attname, CASE WHEN s.n_distinct < 0
                     THEN -s.n_distinct * greatest(t.reltuples, 1) ELSE s.n_distinct END), '{}')

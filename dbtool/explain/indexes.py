@@ -1,7 +1,7 @@
 """Propose the index that a scan was missing, in the user's names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import prod
@@ -60,7 +60,8 @@ class Proposal:
 
 def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
     """The index for the conditions under which a node looks for its rows."""
-    said = [term for each in conditions for term in terms(each, node.alias)]
+    types = _types(analysis, node)
+    said = [term for each in conditions for term in terms(each, node.alias, types)]
     found = [term for term in said if term.column not in _SYSTEM_COLUMNS]
     if not found:
         return _without_columns(node, conditions)
@@ -90,7 +91,10 @@ def propose_order(analysis: Analysis, node: Node, keys: Iterable[str]) -> Propos
     if not named or len(named) < len(order) or len({each["down"] for each in named}) > 1:
         return Proposal(reason="the order is not one of plain columns of one table, all one way")
     conditions = [node.text(key) for key in ("Index Cond", "Filter") if node.text(key)]
-    fixed = [term for each in conditions for term in terms(each, node.alias) if term.equality]
+    types = _types(analysis, node)
+    fixed = [
+        term for each in conditions for term in terms(each, node.alias, types) if term.equality
+    ]
     columns = tuple(
         dict.fromkeys(
             [*(term.column for term in fixed if not term.cast)]
@@ -103,6 +107,11 @@ def propose_order(analysis: Analysis, node: Node, keys: Iterable[str]) -> Propos
     if table and (table.partition or table.kind == "p"):
         return Proposal(columns, reason=_partitioned(columns))
     return _written(node, columns)
+
+
+def _types(analysis: Analysis, node: Node) -> Mapping[str, str]:
+    table = analysis.table(node)
+    return table.columns if table else {}
 
 
 def _without_columns(node: Node, conditions: Iterable[str]) -> Proposal:

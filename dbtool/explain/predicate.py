@@ -1,13 +1,18 @@
 """Take a condition of a plan apart into terms an index could serve."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 _RANGE = frozenset({"<", "<=", ">", ">="})
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 _RELABELS = frozenset({"text", "varchar", "bpchar"})
+_TEXTS = frozenset({"", "text", "character varying"})
+"""Types that a cast to text leaves as they are: an index on them serves; "" is an unknown one."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _SUBPLAN = re.compile(r"\((?:InitPlan|SubPlan) [^()]*\)(?:\.col\d+)?")
 _HASHED = re.compile(r"\(hashed SubPlan [^()]*\)(?:\.col\d+)?|hashed SubPlan \d+")
 
@@ -34,12 +39,19 @@ class Term:
         return self.operator in _RANGE
 
 
-def terms(condition: str, alias: str) -> tuple[Term, ...]:
+def terms(condition: str, alias: str, types: Mapping[str, str] = _NOTHING) -> tuple[Term, ...]:
     """The terms on columns of `alias` that all have to hold.
 
-    What is not a plain comparison of such a column with something else is left out.
+    What is not a plain comparison of such a column with something else is left out. `types` of
+    the columns tell a cast to text that converts from one that PostgreSQL only prints.
     """
-    return tuple(term for term in _parts(condition, alias) if term is not None)
+    found = (term for term in _parts(condition, alias) if term is not None)
+    return tuple(
+        replace(term, cast="")
+        if term.cast in _RELABELS and types.get(term.column, "") in _TEXTS
+        else term
+        for term in found
+    )
 
 
 def complete(condition: str, alias: str) -> bool:
@@ -103,7 +115,7 @@ def _column(node: Any, alias: str) -> tuple[str, str] | None:
     cast = ""
     while node.WhichOneof("node") == "type_cast":
         name = node.type_cast.type_name.names[-1].string.sval
-        cast = cast or ("" if name in _RELABELS else name)
+        cast = cast or name
         node = node.type_cast.arg
     if node.WhichOneof("node") != "column_ref":
         return None

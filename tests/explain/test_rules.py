@@ -504,3 +504,12 @@ def test_an_index_on_an_expression() -> None:
     )
     assert finding.fix is not None
     assert finding.fix.code == "CREATE INDEX CONCURRENTLY ix_t_lower_b ON public.t (lower(b));"
+
+
+def test_a_number_compared_as_text_is_no_plain_cast(open_shop: Target) -> None:
+    """Its index cannot serve, whatever the planner expects of it."""
+    found = run(open_shop, "SELECT * FROM orders WHERE id::text = '42'").findings
+    assert found[0].rule == "cast-hides-index"
+    assert found[0].evidence[-1] == (
+        "id (integer) is compared as text, which no index on it serves: pass its own type"
+    )

@@ -101,7 +101,7 @@ def _target(plan: Plan, node: Node, table: Table, root: Table) -> Target:
         root=root,
         own=Conditions(own, either),
         joins=tuple(dict.fromkeys(joins)),
-        order=order(plan, node),
+        order=order(plan, node, table),
         used=_used(plan, node, root),
     )
 
@@ -256,10 +256,14 @@ def _keys(terms: Iterable[Term]) -> tuple[IndexKey, ...]:
 
 
 def _payload(target: Target, candidate: Candidate) -> tuple[str, ...]:
-    """The columns that would answer the statement from the index alone, where they are few."""
+    """The columns that would answer the statement from the index alone, where they are few.
+
+    An index that holds all of a table is the table once more.
+    """
     rest = [each for each in target.used if each not in candidate.columns]
     held = [target.root.columns[each] for each in rest]
-    if not rest or len(rest) > MOST_INCLUDED:
+    copies = len(rest) > 2 and len(rest) + len(candidate.columns) >= len(target.root.columns)
+    if not rest or len(rest) > MOST_INCLUDED or copies:
         return ()
     whole = target.table
     visible = whole.all_visible / whole.pages if whole.pages > 0 else 0.0

@@ -1,6 +1,6 @@
 """Find the indexes that statements lack, and let a planner decide which are worth it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -119,12 +119,14 @@ class Adviser:
             option for each, plan in dear for option in propose(plan, known, bound=each.bound)
         )
         self.options = tuple(option for option in found if not self._there(option))
-        self.names: dict[Candidate, str] = {}
-        taken: set[str] = set()
-        for candidate in dict.fromkeys(each for option in self.options for each in option):
-            name = name_of(candidate, known, taken)
-            taken.add(name)
-            self.names[candidate] = name
+        self.names = self._named(each for option in self.options for each in option)
+
+    def _named(self, candidates: Iterable[Candidate]) -> dict[Candidate, str]:
+        """Names that are free, also beside one another."""
+        names: dict[Candidate, str] = {}
+        for candidate in dict.fromkeys(candidates):
+            names[candidate] = name_of(candidate, self.known, names.values())
+        return names
 
     def _there(self, option: Option) -> bool:
         """Whether an index that exists serves what one of these would."""
@@ -153,11 +155,15 @@ class Adviser:
             if not self.options:
                 return Advice(unused=self._unused(), notes=self._notes(), nothing=self._nothing())
             guessed = unvalidated.pick(self.scans, self.options)
-            proposals = tuple(self._proposal(each, Proof.NONE, ()) for each in guessed)
+            names = self._named(guessed)
+            proposals = tuple(self._proposal(each, names[each], Proof.NONE, ()) for each in guessed)
             return Advice(proposals, self._unused(), (), "", self._validate(doubt), self._notes())
         proof = Proof.NONE if doubt else Proof.PLANNED
+        # Those that were tried beside them took names that are free again.
+        names = self._named(choice.chosen)
         proposals = tuple(
-            self._proposal(each, proof, self._gains(each, choice)) for each in choice.chosen
+            self._proposal(each, names[each], proof, self._gains(each, choice))
+            for each in choice.chosen
         )
         rejected = [
             Rejected(" and ".join(each.shown for each in option), why)
@@ -183,9 +189,10 @@ class Adviser:
             if candidate in now.used
         )
 
-    def _proposal(self, candidate: Candidate, proof: Proof, gains: tuple[Gain, ...]) -> Proposal:
+    def _proposal(
+        self, candidate: Candidate, name: str, proof: Proof, gains: tuple[Gain, ...]
+    ) -> Proposal:
         table = self.known.table(candidate.schema, candidate.table)
-        name = self.names[candidate]
         written = write(candidate, name, table)
         return Proposal(
             name=name,

@@ -47,7 +47,7 @@ def hidden(analysis: Analysis, node: Node) -> IndexFacts | None:
     removed = node.number("Rows Removed by Filter") * node.loops
     if table is None or removed < LEAST_READ or removed < LEAST_RATIO * max(node.rows, 1):
         return None
-    for term in terms(node.text("Filter"), node.alias):
+    for term in terms(node.text("Filter"), node.alias, table.columns):
         if term.cast and (term.equality or term.range):
             for index in table.indexes:
                 if index.columns[:1] == (term.column,) and index.method == "btree":

@@ -25,6 +25,10 @@ CASES = {
     ],
     "SELECT * FROM orders ORDER BY placed DESC LIMIT 5": ["orders (placed)"],
     "SELECT max(placed) FROM orders": ["orders (placed)"],
+    "SELECT * FROM orders WHERE status = 'failed' ORDER BY weight, data LIMIT 20": [
+        "orders (status, weight, data)"
+    ],
+    "SELECT * FROM invoice WHERE customer_id BETWEEN 7 AND 70": ["invoice (customer_id)"],
     "SELECT * FROM orders WHERE status = 'new' ORDER BY id LIMIT 5 OFFSET 1500": [],
     "SELECT c.note, o.id FROM customer c JOIN orders o ON o.customer_id = c.id WHERE c.id = 7": [
         "orders (customer_id)"
@@ -87,6 +91,15 @@ def test_choices(bench: Bench, statement: str, indexes: list[str]) -> None:
     """Equality before order or range, a part of the table, an expression, another method, none."""
     choice = bench.choose(statement)
     assert sorted(each.shown for each in choice.chosen) == indexes
+
+
+def test_an_index_is_named_as_if_it_were_alone(bench: Bench) -> None:
+    """Those that were only tried took names for a moment."""
+    choice = bench.choose("SELECT * FROM orders WHERE customer_id = 7")
+    adviser = bench.look(Asked("SELECT customer_id, total FROM orders WHERE customer_id = 7"))
+    adviser.names = dict.fromkeys(adviser.names, "taken") | {choice.chosen[0]: "ix_x_2"}
+    (proposal,) = adviser.advice(choice, "").proposals
+    assert proposal.name == "ix_orders_customer_id"
 
 
 def test_a_parameter_makes_no_partial_index(bench: Bench) -> None:
