@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from dbtool.seed import order
 from dbtool.seed.columns import ordered_choices, read_checks
-from dbtool.seed.keys import EachParent, Serial
+from dbtool.seed.keys import Serial
 from dbtool.seed.live import LiveConstraint, LiveTable
 from dbtool.seed.meaning import Meaning
 from dbtool.seed.parents import Links, Way, plan_links
@@ -20,6 +20,7 @@ from dbtool.seed.plan import (
     seed_plan,
 )
 from dbtool.seed.rows import Population
+from dbtool.seed.ruling import Rulebook
 from dbtool.seed.subject import INTEGERS, TIMES, Choice, Subject, Unfit
 from dbtool.seed.times import Calendar
 from dbtool.seed.values import Listed
@@ -59,6 +60,7 @@ class _Builder:
             **{name: self._empty(name) for name in self.tables},
             **found.existing,
         }
+        self.rulebook = Rulebook(self.populations, self.calendar)
 
     def _empty(self, name: str) -> Population:
         first = self.found.first_blocks.get(name, 0)
@@ -72,9 +74,11 @@ class _Builder:
             self.request,
             tuple(table for table, _ in done),
             tuple(self.skipped.values()),
-            tuple(_drift(self.found)),
+            (*self.rulebook.notes, *_drift(self.found)),
         )
-        return Planned(plan, tuple(load for _, load in done), bool(self.order.deferred))
+        return Planned(
+            plan, tuple(load for _, load in done), bool(self.order.deferred), self.order.absent
+        )
 
     def _table(self, table: LiveTable) -> tuple[TablePlan, Load] | None:
         try:
@@ -87,13 +91,16 @@ class _Builder:
     def _filled(self, table: LiveTable) -> tuple[TablePlan, Load]:
         meaning = self.found.meanings.get(table.name, Meaning(table.sql_name))
         _refuse(table, meaning)
-        links = plan_links(table, self.found.lookups, self.order.cut, self.order.deferred)
+        rule = self.request.rule(table.sql_name)
+        cut, deferred = self.order.cut, self.order.deferred
+        links = plan_links(table, self.found.lookups, cut, deferred, rule.per)
         self._refuse_orphans(table, links)
         population = self.populations[table.name]
         per = self._count(table, population, links)
         facts, unread = read_checks(table)
         subject = Subject(table, meaning, facts, links.unique)
         choices = ordered_choices(subject, population, links, self.populations, self.calendar)
+        choices = self.rulebook.apply(rule, subject, links, population, choices)
         population.generators = {
             name: choice.generator for name, choice in choices.items() if choice.generator
         }
@@ -114,15 +121,16 @@ class _Builder:
 
     def _count(self, table: LiveTable, population: Population, links: Links) -> str:
         """How many rows the table gets: dealt to a parent, or so many of its own."""
+        rule = self.request.rule(table.sql_name)
         if links.walk is None:
-            population.count = self._own_rows(table)
+            population.count = self._own_rows(table) if rule.rows is None else rule.rows
             return ""
         parent = self.populations[links.walk.parent]
-        counts = self._limited(links)
-        name = ",".join(links.walk.key.columns)
-        walk = EachParent(name, parent, table.name, counts, population.first_block)
+        walk = self.rulebook.walk(rule, links, population, self._limited(links))
         population.walk, population.count = walk, walk.count
-        low, high = min(counts), max(counts)
+        if rule.rows is not None:
+            return f"evenly per row of {parent.name.removeprefix('public.')}"
+        low, high = min(walk.counts), max(walk.counts)
         each = f"{low}" if low == high else f"{low} to {high}"
         return f"{each} per row of {parent.name.removeprefix('public.')}"
 
@@ -147,7 +155,8 @@ class _Builder:
             if isinstance(made, Serial) and column.base in INTEGERS:
                 room = INTEGERS[column.base] - population.start
                 population.count = max(0, min(population.count, room))
-            if isinstance(made, Listed) and table.name in self.found.lookups:
+            asked = self.request.rule(table.sql_name).rows is not None
+            if isinstance(made, Listed) and table.name in self.found.lookups and not asked:
                 population.count = min(population.count, len(made.values))
 
 
