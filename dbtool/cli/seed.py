@@ -1,6 +1,6 @@
 """`dbtool seed`: fill a migrated database with rows made from the models."""
 
-from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,73 +8,23 @@ import typer
 from dbtool.cli.command import Call, command
 from dbtool.cli.help import HelpGroup
 from dbtool.cli.options import DATABASE
-from dbtool.cli.tables import complete_tables
+from dbtool.cli.seed_options import (
+    AsOf,
+    ConfirmDatabase,
+    RandomSeed,
+    Rows,
+    Scale,
+    Tables,
+    Yes,
+    models_of,
+    names_of,
+    request_of,
+)
 
 if TYPE_CHECKING:
-    from dbtool.metadata import Models
     from dbtool.report import Report
-    from dbtool.seed.plan import Request
-
 PANEL = "Data"
 GROUP_PANEL = "Commands"
-ROWS_PANEL = "Rows"
-
-Rows = Annotated[
-    int,
-    typer.Option(
-        "--rows",
-        metavar="N",
-        min=1,
-        help="Rows of each table that depends on no other; the rest follow from their parents.",
-        rich_help_panel=ROWS_PANEL,
-    ),
-]
-Scale = Annotated[
-    float,
-    typer.Option(
-        "--scale", metavar="X", min=0.0, help="Multiply --rows.", rich_help_panel=ROWS_PANEL
-    ),
-]
-RandomSeed = Annotated[
-    int,
-    typer.Option(
-        "--random-seed",
-        metavar="S",
-        help="Another number, other rows; the same number, the same rows.",
-        rich_help_panel=ROWS_PANEL,
-    ),
-]
-Tables = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tables",
-        metavar="NAMES",
-        autocompletion=complete_tables,
-        help="Fill these tables only (commas between them); may be repeated.",
-        rich_help_panel=ROWS_PANEL,
-    ),
-]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        "--as-of",
-        metavar="DATE",
-        formats=["%Y-%m-%d"],
-        help="The day the rows end at: nothing in them is later.",
-        show_default="2026-11-01",
-        rich_help_panel=ROWS_PANEL,
-    ),
-]
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking where a yes is enough.")]
-ConfirmDatabase = Annotated[
-    str | None,
-    typer.Option(
-        "--confirm-database",
-        metavar="NAME",
-        help="Run on a database that is not known to be for development.",
-    ),
-]
 
 
 class RunByDefault(HelpGroup):
@@ -98,6 +48,8 @@ def register(app: typer.Typer) -> None:
     )
     command(group, GROUP_PANEL, DATABASE)(run)
     command(group, GROUP_PANEL, DATABASE)(plan)
+    command(group, GROUP_PANEL, DATABASE)(export)
+    command(group, GROUP_PANEL, DATABASE)(reset)
     app.add_typer(group, name="seed", rich_help_panel=PANEL)
 
 
@@ -142,8 +94,8 @@ def run(
     from dbtool.seed.run import Loading, seed
 
     call.runs_long()
-    target, models = call.target, _models(call)
-    request = _request(rows, scale, random_seed, tables, as_of)
+    target, models = call.target, models_of(call)
+    request = request_of(rows, scale, random_seed, tables, as_of)
     allowed = call.permission(yes, confirm_database)
     mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
     done = seed(target, models, request, allowed, call.progress, Loading(mode, truncate, dry_run))
@@ -166,28 +118,55 @@ def plan(
     from dbtool.seed import run as family
     from dbtool.seed import view
 
-    request = _request(rows, scale, random_seed, tables, as_of)
-    made = family.plan(call.target, _models(call), request)
+    request = request_of(rows, scale, random_seed, tables, as_of)
+    made = family.plan(call.target, models_of(call), request)
     return view.plan(made, call.command)
 
 
-def _models(call: Call) -> "Models":
-    from dbtool.metadata import load
+def reset(
+    call: Call,
+    tables: Tables = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only name the rows that would be lost.")
+    ] = False,
+    yes: Yes = False,
+    confirm_database: ConfirmDatabase = None,
+) -> "Report":
+    """Empty the tables of the models, and start their sequences anew.
 
-    settings = call.settings
-    return load(settings.models, settings.root, settings.alembic_config)
+    Names the rows that will be lost and asks; tables whose rows refer to an emptied table are
+    emptied with it. Refuses any database that is not known to be for development.
+    """
+    from dbtool.seed import view
+    from dbtool.seed.plan import Request
+    from dbtool.seed.reset import reset as empty
+
+    target, models = call.target, models_of(call)
+    request, allowed = Request(tables=names_of(tables)), call.permission(yes, confirm_database)
+    done = empty(target, models, request, allowed, call.progress, dry_run=dry_run)
+    return view.emptied(done, call.command)
 
 
-def _request(
-    rows: int, scale: float, random_seed: int, tables: list[str] | None, as_of: datetime | None
-) -> "Request":
-    from dbtool.seed.plan import AS_OF, Request
+def export(
+    call: Call,
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="New, empty, or with an earlier export in it.")
+    ],
+    rows: Rows = 1000,
+    scale: Scale = 1.0,
+    random_seed: RandomSeed = 1,
+    tables: Tables = None,
+    as_of: AsOf = None,
+) -> "Report":
+    """Write the rows as files, with a psql script that loads them and a manifest.
 
-    names = [name.strip() for each in tables or () for name in each.split(",")]
-    return Request(
-        rows=rows,
-        scale=scale,
-        random_seed=random_seed,
-        tables=tuple(name for name in names if name),
-        as_of=as_of.date() if as_of else AS_OF,
-    )
+    They are the rows that a run loads into empty tables like those of the database; nothing
+    is written to that. Load them with: psql -X -f load.sql
+    """
+    from dbtool.seed import view
+    from dbtool.seed.export import export as write
+
+    call.runs_long()
+    request = request_of(rows, scale, random_seed, tables, as_of)
+    done = write(call.target, models_of(call), request, directory, call.progress)
+    return view.exported(done, call.command)

@@ -93,7 +93,7 @@ def seed(
         lost = _doomed(session, found) if how.truncate else ()
         found = _without(found, lost) if how.truncate else found
         planned = build(found, wanted)
-        _refuse_nothing(planned, wanted)
+        refuse_nothing(planned, wanted)
         if not how.dry_run:
             _warn_of_rows(found, shown)
         action = _action(found, lost, how)
@@ -132,14 +132,14 @@ def opened(target: Target, *, read_only: bool = False) -> SyncConnection:
 
 
 @contextmanager
-def interruptible(outcome: Outcome) -> Iterator[None]:
+def interruptible(outcome: Outcome, undone: str = "no row was loaded") -> Iterator[None]:
     """Tell an interrupt as what it leaves behind; the session has ended the load by then."""
     try:
         yield
     except KeyboardInterrupt:
-        left = "The transaction is rolled back: no row was loaded."
+        left = f"The transaction is rolled back: {undone}."
         if outcome.committed:
-            left = "The rows are loaded; only their statistics are not up to date."
+            left = "It was done already; statistics may not be up to date."
         raise Interrupted("interrupted", detail=left) from None
 
 
@@ -182,7 +182,8 @@ def _choose(
     return session.run(ask)
 
 
-def _refuse_nothing(planned: Planned, request: Request) -> None:
+def refuse_nothing(planned: Planned, request: Request) -> None:
+    """Raise where no table, or not every table that was named, can be filled."""
     skipped = planned.plan.skipped
     if skipped and (request.tables or not planned.loads):
         named = "\n".join(f"{each.name}: {each.reason}" for each in skipped)

@@ -1,10 +1,13 @@
 """Turns what seeding did, or would do, into a report."""
 
+import shlex
 from collections.abc import Iterator
 
 from dbtool.report import Cell, Column, Report, Section, Styled, Table, Tone, counted, duration
+from dbtool.seed.export import Exported
 from dbtool.seed.load import Mode
 from dbtool.seed.plan import ColumnPlan, SeedPlan, TablePlan
+from dbtool.seed.reset import Emptied
 from dbtool.seed.run import Seeded
 
 _TONES: dict[str, Tone] = {"certain": "plain", "likely": "plain", "guess": "warning"}
@@ -24,6 +27,39 @@ def seeded(done: Seeded, command: str) -> Report:
         sections=(_loaded(done),),
         notes=tuple(_notes_of_run(done)),
         next=("dbtool seed run",) if done.dry_run else (),
+    )
+
+
+def exported(done: Exported, command: str) -> Report:
+    """What was written."""
+    rows: list[tuple[Cell, ...]] = [
+        (each.file, f"{each.rows:,}", f"{each.bytes / 1_000_000:,.1f}") for each in done.files
+    ]
+    columns = (Column("file", shrink=True), Column("rows", "right"), Column("MB", "right"))
+    skipped = (f"{each.name} was skipped: {each.reason}" for each in done.plan.skipped)
+    same = _same_again(done.plan.random_seed, str(done.plan.as_of), done.plan.generator_version)
+    return Report(
+        command=command,
+        data=done,
+        headline=f"{counted(done.plan.rows, 'row')} written to {done.directory}",
+        sections=(Table(columns, tuple(rows)),),
+        notes=(same, *skipped),
+        next=(f"cd {shlex.quote(done.directory)} && psql -X -f load.sql YOUR_DATABASE",),
+    )
+
+
+def emptied(done: Emptied, command: str) -> Report:
+    """What was lost."""
+    rows: list[tuple[Cell, ...]] = [(each.shown, f"{each.rows:,}") for each in done.tables]
+    what = "would be lost" if done.dry_run else "deleted"
+    end = "" if done.dry_run else "; sequences start anew"
+    columns = (Column("table", shrink=True), Column("rows lost", "right"))
+    return Report(
+        command=command,
+        data=done,
+        headline=f"{counted(done.rows, 'row')} of {counted(len(done.tables), 'table')} {what}{end}",
+        sections=(Table(columns, tuple(rows)),),
+        next=("dbtool seed reset",) if done.dry_run else (),
     )
 
 

@@ -1,0 +1,101 @@
+"""The options the commands of `dbtool seed` share, and what they say together."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtool.cli.command import Call
+from dbtool.cli.tables import complete_tables
+
+if TYPE_CHECKING:
+    from dbtool.metadata import Models
+    from dbtool.seed.plan import Request
+
+ROWS_PANEL = "Rows"
+
+Rows = Annotated[
+    int,
+    typer.Option(
+        "--rows",
+        metavar="N",
+        min=1,
+        help="Rows of each table that depends on no other; the rest follow from their parents.",
+        rich_help_panel=ROWS_PANEL,
+    ),
+]
+Scale = Annotated[
+    float,
+    typer.Option(
+        "--scale", metavar="X", min=0.0, help="Multiply --rows.", rich_help_panel=ROWS_PANEL
+    ),
+]
+RandomSeed = Annotated[
+    int,
+    typer.Option(
+        "--random-seed",
+        metavar="S",
+        help="Another number, other rows; the same number, the same rows.",
+        rich_help_panel=ROWS_PANEL,
+    ),
+]
+Tables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tables",
+        metavar="NAMES",
+        autocompletion=complete_tables,
+        help="Fill these tables only (commas between them); may be repeated.",
+        rich_help_panel=ROWS_PANEL,
+    ),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        formats=["%Y-%m-%d"],
+        help="The day the rows end at: nothing in them is later.",
+        show_default="2026-11-01",
+        rich_help_panel=ROWS_PANEL,
+    ),
+]
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking where a yes is enough.")]
+ConfirmDatabase = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm-database",
+        metavar="NAME",
+        help="Run on a database that is not known to be for development.",
+    ),
+]
+
+
+def models_of(call: Call) -> "Models":
+    """The models of the project."""
+    from dbtool.metadata import load
+
+    settings = call.settings
+    return load(settings.models, settings.root, settings.alembic_config)
+
+
+def request_of(
+    rows: int, scale: float, random_seed: int, tables: list[str] | None, as_of: datetime | None
+) -> "Request":
+    """What the options ask for."""
+    from dbtool.seed.plan import AS_OF, Request
+
+    return Request(
+        rows=rows,
+        scale=scale,
+        random_seed=random_seed,
+        tables=names_of(tables),
+        as_of=as_of.date() if as_of else AS_OF,
+    )
+
+
+def names_of(tables: list[str] | None) -> tuple[str, ...]:
+    """The names in what was given once or more, with commas between them."""
+    names = [name.strip() for each in tables or () for name in each.split(",")]
+    return tuple(name for name in names if name)
