@@ -2,26 +2,30 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-from dbtool.finding import Finding, Unknown
+from dbtool.cli.placing import linted_at, trip_at
+from dbtool.finding import Finding
 from dbtool.report import Code, Column, Report, Section, Styled, Table, Text, counted, listed
 
 if TYPE_CHECKING:
     from dbtool.lint.fixing.plan import Fixed
-    from dbtool.lint.linted import Linted, Outcome, Verdict
+    from dbtool.lint.linted import Linted, Verdict
     from dbtool.lint.sizes import Sizes
     from dbtool.migrate.autogenerate.run import Proposal
     from dbtool.migrate.diff.catalogs import Change
     from dbtool.migrate.trip import Trip
 
 _MOST = 10
-Said = TypeVar("Said", Finding, Unknown)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change: its strongest lock, who waits for it, its work, and whether it is undone."""
+    """One change: its strongest lock, who waits for it, its work, and whether it is undone.
+
+    `waits` is what running code has to do first, where it would not go on otherwise.
+    """
 
     title: str
     because: str
@@ -32,6 +36,7 @@ class Operation:
     drops: str = ""
     rows: int | None = None
     sql: tuple[str, ...] = ()
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Reviewed:
     trip: "Trip | None"
     needs: tuple[str, ...]
     renamed: tuple[str, ...] = ()
+    late: frozenset[str] = frozenset()
     message: str | None = None
     sizes: "Sizes | None" = field(default=None, repr=False)
 
@@ -84,7 +90,8 @@ def nothing(proposal: "Proposal", command: str) -> Report:
 
 def report(found: Reviewed, command: str, *, written: bool, findings: bool = False) -> Report:
     """The review, for a terminal, a pull request, or a program."""
-    found = _placed(found)
+    linted, trip = linted_at(found.linted, found.places), trip_at(found.trip, found.places)
+    found = replace(found, linted=linted, trip=trip)
     said = operations(found)
     proof = _proof(found)
     places = ", ".join(found.places.values())
@@ -108,7 +115,7 @@ def report(found: Reviewed, command: str, *, written: bool, findings: bool = Fal
         sections=tuple(_sections(found, said, written=written)),
         findings=found.linted.findings if findings else (),
         notes=tuple(_notes(found)),
-        next=("dbtool upgrade",) if written else (),
+        next=tuple(_next(found)) if written else (),
         judged=findings,
     )
 
@@ -116,12 +123,15 @@ def report(found: Reviewed, command: str, *, written: bool, findings: bool = Fal
 def operations(found: Reviewed) -> tuple[Operation, ...]:
     """Each change with the statements that it became."""
     from dbtool.lint.brief import brief
+    from dbtool.migrate.autogenerate.proposed import Step
 
     statements = _by_title(found)
     known = []
     for each in found.proposal.changes:
         verdicts = statements.get(each.title, [])
         said = brief(verdicts, found.sizes)
+        if each.step is Step.ROWS:
+            said = replace(said, work="fills rows, in batches")
         known.append(
             Operation(
                 each.title,
@@ -133,6 +143,7 @@ def operations(found: Reviewed) -> tuple[Operation, ...]:
                 each.key,
                 each.rows,
                 tuple(verdict.statement.sql for verdict in verdicts),
+                each.waits,
             )
         )
     return tuple(known)
@@ -159,7 +170,7 @@ def _by_title(found: Reviewed) -> "dict[str, list[Verdict]]":
 
 
 def _sections(found: Reviewed, said: Sequence[Operation], *, written: bool) -> Iterator[Section]:
-    yield _table(said)
+    yield from _tables(found, said)
     if found.needs:
         yield Text("\n".join(found.needs), "to decide; where nobody can be asked, by these flags")
     if known := tuple(_worth_knowing(found.linted.findings)):
@@ -197,7 +208,37 @@ def _drifted(change: "Change") -> str:
     return f"{what} is {change.after} in the database, {change.before} by the history"
 
 
-def _table(said: Sequence[Operation]) -> Table:
+def _tables(found: Reviewed, said: Sequence[Operation]) -> Iterator[Section]:
+    """The changes; those that wait for a deploy below what it has to bring."""
+    if not found.late:
+        yield _table(said)
+        return
+    first, second = (
+        ", ".join(
+            PurePath(found.places[each]).name
+            for each in found.texts
+            if (each in found.late) is late
+        )
+        for late in (False, True)
+    )
+    if early := [each for each in said if not each.waits]:
+        yield _table(early, f"before the deploy: {first}")
+    needs = dict.fromkeys(each.waits for each in said if each.waits)
+    yield Text("\n".join(needs), "then deploy, and let nothing older run; the code has to")
+    yield _table([each for each in said if each.waits], f"after it: {second}")
+
+
+def _next(found: Reviewed) -> Iterator[str]:
+    for each in found.texts if found.late else ():
+        if each not in found.late:
+            yield f"dbtool upgrade {each}"
+        else:
+            yield f"dbtool upgrade {each}  # after the deploy"
+    if not found.late:
+        yield "dbtool upgrade"
+
+
+def _table(said: Sequence[Operation], title: str = "") -> Table:
     columns = (
         Column("change"),
         Column("lock", optional=1),
@@ -215,7 +256,7 @@ def _table(said: Sequence[Operation]) -> Table:
         )
         for each in said
     )
-    return Table(columns, rows)
+    return Table(columns, rows, title=title)
 
 
 def _worth_knowing(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
@@ -223,41 +264,6 @@ def _worth_knowing(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
 
     for each in worst_first(tuple(findings)):
         yield each.severity.word, f"{each.title} ({each.rule})"
-
-
-def _placed(found: Reviewed) -> Reviewed:
-    """All that was said of the draft, said of the file as it will be."""
-    outcomes = tuple(_moved(each, found.places) for each in found.linted.outcomes)
-    trip = found.trip
-    if trip is not None:
-        trip = replace(trip, file=found.places.get(trip.revision, trip.file))
-    return replace(found, linted=replace(found.linted, outcomes=outcomes), trip=trip)
-
-
-def _moved(outcome: "Outcome", places: Mapping[str, str]) -> "Outcome":
-    place = places.get(outcome.name, outcome.file)
-
-    def moved(said: Said) -> Said:
-        if said.location is None or said.location.file is None:
-            return said
-        return replace(said, location=replace(said.location, file=place))
-
-    verdicts = (
-        replace(
-            each,
-            statement=replace(each.statement, file=place),
-            findings=tuple(map(moved, each.findings)),
-            unknowns=tuple(map(moved, each.unknowns)),
-        )
-        for each in outcome.verdicts
-    )
-    return replace(
-        outcome,
-        file=place,
-        verdicts=tuple(verdicts),
-        findings=tuple(map(moved, outcome.findings)),
-        unknowns=tuple(map(moved, outcome.unknowns)),
-    )
 
 
 def _proof(found: Reviewed) -> str:
@@ -275,6 +281,13 @@ def _notes(found: Reviewed) -> Iterator[str]:
     if found.fixed:
         rules = listed(sorted({each.rule for each in found.fixed}), 5)
         yield f"written so that others can go on meanwhile ({rules}); --plain does not"
+    if not found.late and any(each.waits for each in found.proposal.changes):
+        early = [each for each in found.proposal.changes if not each.waits]
+        if early:
+            yield (
+                "some of it breaks the code that runs now; --chain writes two revisions, with the"
+                " deploy between them"
+            )
     if found.imported:
         names = ", ".join(found.imported)
         yield f"import {names} was added; in script.py.mako it would stand in every revision"

@@ -107,6 +107,14 @@ def revision(
             rich_help_panel=REVIEW_PANEL,
         ),
     ] = False,
+    chain: Annotated[
+        bool,
+        typer.Option(
+            "--chain",
+            help="Write two revisions where a deploy has to come in between.",
+            rich_help_panel=REVIEW_PANEL,
+        ),
+    ] = False,
     no_proof: Annotated[
         bool,
         typer.Option(
@@ -159,6 +167,7 @@ def revision(
         proof=not no_proof,
         dry_run=dry_run,
         allow_empty=allow_empty,
+        chain=chain,
     )
     if rebase:
         if autogenerate or sql:

@@ -1,29 +1,24 @@
 """Hand the changes to env.py's hooks as Alembic's own operations, and write what they leave."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op_text
-from alembic.operations import Operations, ops
+from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
+from alembic.util import rev_id
 
 from dbtool.errors import OperationError
-from dbtool.migrate.autogenerate.proposed import Piece
-from dbtool.migrate.importing import modules
+from dbtool.migrate.autogenerate.proposed import Piece, Step
+from dbtool.migrate.autogenerate.recorded import Written, recorded
+from dbtool.migrate.revision import Wish
 
 _MARGIN = "    "
-
-
-class Written(ops.MigrateOperation):
-    """A change that none of Alembic's operations says; hooks may move or drop it."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
+_DEPLOY_NEXT = "# Deploy after this: what follows it waits for that."
 
 
 @dataclass(slots=True)
@@ -35,6 +30,15 @@ class _Offered:
     looks: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One revision of a chain: what it is a part of, which one, and what it says above all."""
+
+    whole: ops.MigrationScript
+    step: Step
+    above: str
+
+
 @dataclass(slots=True)
 class Directives:
     """The operations of one comparison, from before the hooks until they are written."""
@@ -42,6 +46,7 @@ class Directives:
     comparison: RevisionContext
     offered: list[_Offered] = field(default_factory=list)
     _contexts: dict[int, MigrationContext] = field(default_factory=dict)
+    _parts: dict[int, _Part] = field(default_factory=dict)
 
     def offer(
         self,
@@ -85,13 +90,17 @@ class Directives:
         """Each revision the hooks left, with what its template is to be filled with."""
         last = next(reversed(self._contexts.values()), None)
         for script in self.comparison.generated_revisions:
+            part = self._parts.get(id(script))
+            whole = part.whole if part is not None else script
             imports = set(script.imports or ())
             filled: dict[str, str] = {}
-            for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
+            for container in (*whole.upgrade_ops_list, *whole.downgrade_ops_list):
                 context = self._contexts.get(id(container), last)
                 token = _token(container)
                 assert context is not None
-                lines = [*self._lines(container, context, imports)]
+                lines = [*self._lines(container, context, imports, part.step if part else None)]
+                if lines and part is not None and container in whole.upgrade_ops_list:
+                    lines = [part.above, *lines]
                 known = filled.get(token, "").split("\n\n") if token in filled else []
                 filled[token] = "\n\n".join(dict.fromkeys([*known, *lines]))
             yield (
@@ -102,14 +111,48 @@ class Directives:
                 },
             )
 
+    def part(self, needs: Mapping[Step, Sequence[str]], wish: Wish) -> None:
+        """Let each step be a revision of its own, where there are several."""
+        step_of = self._steps()
+        for whole in [*self.comparison.generated_revisions]:
+            leaves = [leaf for each in whole.upgrade_ops_list for leaf in _leaves(each.ops)]
+            steps = sorted({step_of.get(id(leaf), Step.FIRST) for leaf in leaves})
+            if len(steps) < 2:
+                continue
+            place = self.comparison.generated_revisions.index(whole)
+            script = whole
+            for number, step in enumerate(steps):
+                if number:
+                    script = _behind(whole, script, step, wish)
+                    self.comparison.generated_revisions.insert(place + number, script)
+                above = _said(needs[step]) if step in needs else _DEPLOY_NEXT
+                self._parts[id(script)] = _Part(whole, step, above)
+
+    def _steps(self) -> dict[int, Step]:
+        return {id(op): each.piece.step for each in self.offered for op in each.operations}
+
+    def is_late(self, revision: str) -> bool:
+        """Whether a revision has to wait for a deploy."""
+        scripts = [e for e in self.comparison.generated_revisions if e.rev_id == revision]
+        parts = [self._parts[id(each)] for each in scripts if id(each) in self._parts]
+        return any(each.step is not Step.FIRST for each in parts)
+
     def _lines(
-        self, container: ops.OpContainer, context: MigrationContext, imports: set[str]
+        self,
+        container: ops.OpContainer,
+        context: MigrationContext,
+        imports: set[str],
+        step: Step | None = None,
     ) -> Iterator[str]:
+        """The code of all that is left, or of one step."""
+        step_of = self._steps()
         leaves = [*_leaves(container.ops)]
         there = {id(each) for each in leaves}
         of = {id(op): each for each in self.offered for op in each.operations}
         done: set[int] = set()
         for leaf in leaves:
+            if step not in (None, step_of.get(id(leaf), Step.FIRST)):
+                continue
             offered = of.get(id(leaf))
             if offered is not None and _is_intact(offered, there, context):
                 if id(offered) not in done:
@@ -136,40 +179,27 @@ class Directives:
         return {e.piece.title for e in self.offered if any(id(op) in there for op in e.operations)}
 
 
-def recorded(context: MigrationContext, piece: Piece) -> list[ops.MigrateOperation]:
-    """The operations a piece of code calls, as Alembic's objects."""
-    recorder = _Recorder(context)
-    names: dict[str, Any] = {"op": recorder}
-    try:
-        exec("\n".join(("import sqlalchemy as sa", *piece.imports)), names)
-        for module in modules(piece.code, {"op", "sa", *names}):
-            names[module.partition(".")[0]] = import_module(module.partition(".")[0])
-            import_module(module)
-        exec(piece.code, names)
-    except Exception:  # a type of the team's own may need anything
-        return [Written(piece.code)]
-    return recorder.found or [Written(piece.code)]
+def _behind(
+    whole: ops.MigrationScript, before: ops.MigrationScript, step: Step, wish: Wish
+) -> ops.MigrationScript:
+    """An empty revision of a chain, behind another."""
+    what = "after the deploy" if step is Step.LAST else "fill rows"
+    return ops.MigrationScript(
+        f"{wish.rev_id}_{step.name.lower()}" if wish.rev_id else rev_id(),
+        ops.UpgradeOps([]),
+        ops.DowngradeOps([]),
+        message=f"{whole.message}, {what}" if whole.message else what,
+        imports=set(whole.imports or ()),
+        head=before.rev_id,
+        version_path=whole.version_path,
+    )
 
 
-class _Recorder(Operations):
-    """Takes note of operations instead of running them."""
-
-    def __init__(self, context: MigrationContext) -> None:
-        super().__init__(context)
-        self.found: list[ops.MigrateOperation] = []
-
-    def invoke(self, operation: ops.MigrateOperation) -> Any:
-        self.found.append(operation)
-
-    def get_context(self) -> Any:
-        return _Outside()
-
-
-class _Outside:
-    """Stands in for the context: a block outside of the transaction is part of the code."""
-
-    def autocommit_block(self) -> AbstractContextManager[None]:
-        return nullcontext()
+def _said(needs: Sequence[str]) -> str:
+    """What a revision says of the deploy that has to come before it."""
+    said = f"Deploy before this, and let nothing older run. The code has to {'; '.join(needs)}."
+    lines = textwrap.wrap(said, 90, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(f"# {each}" for each in lines)
 
 
 def _is_intact(offered: _Offered, there: set[int], context: MigrationContext) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Literal
 
 from dbtool.migrate.difference import Difference
@@ -20,13 +21,25 @@ _NULL = {
 Undo = Literal["yes", "not its data", "no"]
 
 
+class Step(IntEnum):
+    """Which revision of a chain something goes into; a deploy comes behind the first."""
+
+    FIRST = 0
+    ROWS = 1
+    LAST = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of `upgrade` or `downgrade`: what it is for, its code, and what that imports."""
+    """A part of `upgrade` or `downgrade`: what it is for, its code, and what that imports.
+
+    `step` is the revision of a chain that it belongs to.
+    """
 
     title: str
     code: str
     imports: tuple[str, ...] = ()
+    step: Step = Step.FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,8 @@ class Proposed:
     """One change; `because` says which side has what.
 
     `key` is how somebody agrees to it who loses something by it; empty where nothing is lost.
-    `rows` are those that would go, where they are known.
+    `rows` are those that would go, where they are known. `waits` is what running code has to
+    do first, where it would not go on otherwise.
     """
 
     title: str
@@ -44,12 +58,14 @@ class Proposed:
     undone: Undo = "yes"
     key: str = ""
     rows: int | None = None
+    waits: str = ""
+    step: Step = Step.FIRST
     imports: tuple[str, ...] = field(default=(), metadata={"json": False})
 
     @property
     def piece(self) -> Piece:
         """Its part of `upgrade`."""
-        return Piece(self.title, self.code, self.imports)
+        return Piece(self.title, self.code, self.imports, self.step)
 
 
 def proposed(difference: Difference, undo: str) -> Proposed:

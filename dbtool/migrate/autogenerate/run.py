@@ -12,14 +12,14 @@ from alembic.script import ScriptDirectory
 
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import UsageError
-from dbtool.migrate.autogenerate import foreign, renames
+from dbtool.migrate.autogenerate import chain, foreign, renames
 from dbtool.migrate.autogenerate.base import Base, base, look_at, replay
 from dbtool.migrate.autogenerate.compared import Compared, One, by_alembic, compared
 from dbtool.migrate.autogenerate.directives import Directives
 from dbtool.migrate.autogenerate.draft import Draft, drafted, placed
-from dbtool.migrate.autogenerate.proposed import Piece, Proposed, proposed, title
+from dbtool.migrate.autogenerate.pieces import Changes, is_kept, ways_back
+from dbtool.migrate.autogenerate.proposed import Piece, Proposed, title
 from dbtool.migrate.autogenerate.renames import Candidate
-from dbtool.migrate.autogenerate.undo import Undone, undone
 from dbtool.migrate.compare import options_for, prepared
 from dbtool.migrate.diff.catalogs import Change
 from dbtool.migrate.diff.scope import settle_schema
@@ -32,8 +32,6 @@ from dbtool.migrate.revision import Created, Wish, written
 from dbtool.migrate.script import read_history
 from dbtool.migrate.session import Session
 from dbtool.ports import Progress
-
-_NO_WAY_BACK = "raise NotImplementedError({!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +90,12 @@ class Autogenerate:
     progress: Progress
     base: Base
     stack: ExitStack = field(repr=False)
+    chained: bool = False
     scratch: Project = field(init=False)
     compared: Compared = field(init=False)
     renamed: list[Candidate] = field(default_factory=list)
     refused: set[Candidate] = field(default_factory=set)
     _directives: Directives | None = None
-    _undone: list[Undone] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.scratch = self.base.project
@@ -154,42 +152,40 @@ class Autogenerate:
             settle_schema(context)
             assert self._directives is not None
             one = next(numbers)
-            up, down = self._pieces(one, loads[0], at, context)
+            up, down = self._both_ways(one, loads[0], at, context)
             changes.extend(up)
             self._directives.offer(at, context, [each.piece for each in up], down)
 
         with Session(self.scratch, self.progress, reading=True) as session:
             session.look(words, look, options)
         assert self._directives is not None
+        if self.chained:
+            changes.sort(key=lambda each: each.step)
+            self._directives.part(chain.deploy(changes), self.wish)
         draft = drafted(self.scratch, words, self._directives, self.stack)
         return self._proposal(changes), draft
 
-    def _pieces(
+    def _both_ways(
         self, one: One, loaded: Loaded, at: tuple[str, ...], context: MigrationContext
     ) -> tuple[list[Proposed], list[Piece]]:
-        """What goes into `upgrade` and into `downgrade`, for one of env.py's contexts."""
-        wanted = [each for each in one.differences if each.operation and not _is_kept(each, one)]
-        back = undone(context, one.built, one.live.catalog, wanted)
+        """What goes into `upgrade` and `downgrade`: also what is renamed, and what plugins see."""
+        wanted = [each for each in one.differences if each.operation and not is_kept(each, one)]
         renamed = renames.pieces(self.renamed, one.default)
-        up = [change for change, _ in renamed]
-        up += [proposed(each, back.code(each)) for each in wanted]
+        up, down = Changes(one, wanted, self.chained).both_ways(context)
+        up = [*(change for change, _ in renamed), *up]
         alembic = by_alembic(one, loaded, at, context)
         more = [*foreign.changes(alembic, context)] if alembic is not None else []
         up += [each for each in more if each.code]
-        down = [Piece("", e.undo, e.imports) for e in reversed(more) if e.undo]
-        down += [Piece("", each.operation, each.imports) for each in back.pieces if each.operation]
+        down = [*(Piece("", e.undo, e.imports) for e in reversed(more) if e.undo), *down]
         down += [Piece("", piece.code) for _, piece in reversed(renamed)]
-        if lost := [each.title for each in up if not each.undo]:
-            said = f"cannot be undone: {'; '.join(lost)}"
-            down = [Piece("", _NO_WAY_BACK.format(said))]
-        return up, down
+        return up, [*ways_back(up, down, chained=self.chained)]
 
     def _proposal(self, changes: Sequence[Proposed]) -> Proposal:
         assert self._directives is not None
         there = self._directives.kept()
         found = dict.fromkeys(changes)
         one = [
-            (each, _is_kept(each, context))
+            (each, is_kept(each, context))
             for context in self.compared.contexts
             for each in context.differences
         ]
@@ -226,12 +222,20 @@ class Autogenerate:
         comparison = self._directives.comparison
         script = comparison.script_directory
         found = {}
+        directories: dict[str, Path] = {}
         for directive in comparison.generated_revisions:
             if (file := draft.files.get(str(directive.rev_id))) is not None:
-                directory = _directory(script, directive)
+                before = directories.get(str(directive.head))
+                directory = before or _directory(script, directive)
+                directories[str(directive.rev_id)] = directory
                 path = directory / file.relative_to(draft.directory)
                 found[str(directive.rev_id)] = relative(path)
         return found
+
+    def late(self, draft: Draft) -> frozenset[str]:
+        """The revisions that have to wait for a deploy."""
+        assert self._directives is not None
+        return frozenset(filter(self._directives.is_late, draft.files))
 
     def remaining(self, draft: Draft, proposal: Proposal) -> tuple[Difference, ...]:
         """What would still differ once the draft has run, though nobody took it out.
@@ -243,7 +247,7 @@ class Autogenerate:
         after = compared(project, self.base, self.progress, _words(self.wish))
         found = [(each, one) for one in after.contexts for each in one.differences]
         self.base.server.drop_database("ahead")
-        wanted = (each for each, one in found if each.operation and not _is_kept(each, one))
+        wanted = (each for each, one in found if each.operation and not is_kept(each, one))
         return tuple(each for each in wanted if title(each) not in proposal.omitted)
 
     def write(self, draft: Draft) -> Created:
@@ -254,18 +258,6 @@ class Autogenerate:
         script, comparison = directives.comparison.script_directory, directives.comparison
         created = written(script, self.scratch, lambda: [*placed(script, comparison, draft)])
         return replace(created, imported=draft.imported)
-
-
-def _is_kept(difference: Difference, one: One) -> bool:
-    """What nothing needs to go: unless it is this change that leaves it without a use."""
-    if not difference.minor:
-        return False
-    if difference.kind == "extra-sequence":
-        return True
-    schema, name = one.sides.key(difference.name)
-    used = {name, f"{schema}.{name}", f'"{name}"'}
-    columns = (each for table in one.live.catalog.tables for each in table.columns)
-    return not any(each.type.removesuffix("[]") in used for each in columns)
 
 
 def _directory(script: ScriptDirectory, directive: MigrationScript) -> Path:

@@ -51,7 +51,7 @@ def undone(
     pieces = [
         each
         for each in found.differences
-        if place(each, back=True) in wanted or _table(each) in whole
+        if place(each, back=True) in wanted or table_of(each) in whole
     ]
     pieces += (_without_schema(context, each) for each in made if each.kind == "missing-schema")
     of: dict[Place, str] = {}
@@ -71,7 +71,7 @@ def place(difference: Difference, *, back: bool = False) -> Place:
     """What a difference is about, named alike in both directions."""
     side, _, what = difference.kind.partition("-")
     side = _FLIPPED.get(side, side) if back else side
-    table = _table(difference)
+    table = table_of(difference)
     if side == "renamed":
         return what, table, frozenset((difference.models, difference.database))
     if what in ("label", "enum") and difference.models and difference.database:
@@ -80,7 +80,7 @@ def place(difference: Difference, *, back: bool = False) -> Place:
     return side, what, table, difference.name
 
 
-def _table(difference: Difference) -> str:
+def table_of(difference: Difference) -> str:
     """The table that a part belongs to."""
     on = _ON.search(difference.text)
     return on[1] if on else ""

@@ -1,0 +1,116 @@
+"""Which changes have to wait for a deploy, and what that deploy has to bring."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from dbtool.migrate.autogenerate.proposed import Proposed, Step, proposed
+from dbtool.migrate.autogenerate.undo import table_of
+from dbtool.migrate.difference import Difference
+
+_GOES = frozenset({"table", "column", "enum", "domain", "sequence"})
+_REJECTS = frozenset({"check", "exclusion", "foreignkey"})
+_LENGTH = re.compile(r"character varying(?:\((\d+)\))?")
+_REQUIRED = "nullable=False"
+_FILLS_ITSELF = re.compile(r" DEFAULT |GENERATED |server_default=|Identity\(|Computed\(")
+REQUIRED = "a value in each row"
+_NOT_NULL = "it may be NULL in the database, is NOT NULL in the models"
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """The tables and columns that a change brings: no running code writes them yet."""
+
+    tables: frozenset[str]
+    columns: frozenset[str]
+
+
+def new_of(differences: Iterable[Difference]) -> New:
+    """What comes into being by some differences."""
+    found = [*differences]
+    return New(*(
+        frozenset(each.name for each in found if each.kind == f"missing-{kind}")
+        for kind in ("table", "column")
+    ))  # fmt: skip
+
+
+def waits_for(difference: Difference, new: New) -> str:
+    """What the code has to do before this may come; empty where running code goes on with it.
+
+    What new code may need comes first: a UNIQUE constraint is what its upserts name.
+    """
+    side, _, what = difference.kind.partition("-")
+    name = difference.name
+    if side == "extra" and what in _GOES:
+        return f"no longer use {what} {name}"
+    if side == "extra" and what == "label":
+        return f"no longer use value {name}"
+    if side == "extra" and what == "index" and " UNIQUE " not in (difference.database or ""):
+        return f"no longer need index {name}"
+    if side != "extra" and what in _REJECTS and not _is_of(difference, new):
+        return f"keep to {name}"
+    return _of_column(difference) if difference.kind == "different-column" else ""
+
+
+def _is_of(difference: Difference, new: New) -> bool:
+    """Whether a constraint is about what no running code writes."""
+    table = table_of(difference)
+    words = {*re.findall(r"\w+", (difference.models or "").partition(" REFERENCES ")[0])}
+    return table in new.tables or any(f"{table}.{each}" in new.columns for each in words)
+
+
+def _of_column(difference: Difference) -> str:
+    """What a column demands that it did not before."""
+    models, database = difference.models or "", difference.database or ""
+    if _NOT_NULL in difference.text:
+        return f"give {difference.name} {REQUIRED}"
+    if " DEFAULT " in database and " DEFAULT " not in models and "GENERATED" not in models:
+        return f"give {difference.name} a value of its own"
+    if _is_narrower(database, models):
+        return f"write nothing longer into {difference.name}"
+    return ""
+
+
+def _is_narrower(before: str, after: str) -> bool:
+    """Whether a text takes fewer characters than before."""
+    old, new = _LENGTH.match(before), _LENGTH.match(after)
+    if new is None or new[1] is None or not (old or before.startswith("text")):
+        return False
+    return old is None or old[1] is None or int(new[1]) < int(old[1])
+
+
+def in_steps(difference: Difference, undo: str, table: tuple[str, str | None]) -> list[Proposed]:
+    """A new column that is required: free to be NULL first, and required after the deploy."""
+    whole = proposed(difference, undo)
+    name, schema = table
+    column = difference.name.rpartition(".")[2]
+    where = f", schema={schema!r}" if schema else ""
+    code = f"op.alter_column({name!r}, {column!r}, nullable={{}}{where})"
+    free = difference.operation.replace(_REQUIRED, "nullable=True")
+    return [
+        replace(whole, title=f"{whole.title}: NULL allowed for now", code=free),
+        Proposed(
+            f"change column {difference.name}: NOT NULL",
+            "it is NOT NULL in the models",
+            code.format(False),
+            code.format(True),
+            waits=f"give {difference.name} {REQUIRED}",
+            step=Step.LAST,
+        ),
+    ]
+
+
+def is_required(difference: Difference) -> bool:
+    """Whether it is a new column that running code would have to give a value."""
+    code = difference.operation
+    known = difference.kind == "missing-column" and code.count(_REQUIRED) == 1
+    return known and not _FILLS_ITSELF.search(f"{difference.models} {code}")
+
+
+def deploy(changes: Iterable[Proposed]) -> dict[Step, list[str]]:
+    """What the code has to do that is deployed before each step, each thing once."""
+    found: dict[Step, list[str]] = {}
+    for each in changes:
+        if each.waits and each.waits not in found.setdefault(each.step, []):
+            found[each.step].append(each.waits)
+    return found

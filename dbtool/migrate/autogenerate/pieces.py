@@ -1,0 +1,98 @@
+"""What goes into `upgrade` and into `downgrade`, for one of env.py's contexts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from alembic.runtime.migration import MigrationContext
+
+from dbtool.migrate.autogenerate import chain
+from dbtool.migrate.autogenerate.backfill import backfill
+from dbtool.migrate.autogenerate.compared import One
+from dbtool.migrate.autogenerate.proposed import Piece, Proposed, Step, proposed
+from dbtool.migrate.autogenerate.undo import Undone, place, table_of, undone
+from dbtool.migrate.difference import Difference
+
+_NO_WAY_BACK = "raise NotImplementedError({!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The differences of a context as changes, in one revision or in a chain of them."""
+
+    one: One
+    wanted: Sequence[Difference]
+    chained: bool
+
+    def both_ways(self, context: MigrationContext) -> tuple[list[Proposed], list[Piece]]:
+        """The changes, and what takes them back."""
+        back = undone(context, self.one.built, self.one.live.catalog, self.wanted)
+        new = chain.new_of(self.wanted)
+        steps = [self._steps(each, back, new) for each in self.wanted]
+        up = [each for step in steps for each in step]
+        up += [*self._fills(steps, context)] if self.chained else []
+        down = [Piece("", each.undo, step=Step.LAST) for step in steps for each in step[1:]]
+        return up, [*down, *self._back(back, new)]
+
+    def _steps(self, each: Difference, back: Undone, new: chain.New) -> list[Proposed]:
+        """A difference as the change that ends it; in a chain perhaps as two."""
+        undo = back.code(each)
+        if self.chained and chain.is_required(each):
+            schema, table = self._table(each)
+            return chain.in_steps(each, undo, (table, schema))
+        waits = chain.waits_for(each, new)
+        return [replace(proposed(each, undo), waits=waits, step=_step(bool(waits)))]
+
+    def _back(self, back: Undone, new: chain.New) -> Iterator[Piece]:
+        """The way back, each piece in the revision of the change that it takes back."""
+        late = {place(each) for each in self.wanted if chain.waits_for(each, new)}
+        gone = {each.name for each in self.wanted if each.kind == "extra-table"}
+        for each in back.pieces:
+            if each.operation:
+                step = _step(place(each, back=True) in late or table_of(each) in gone)
+                yield Piece("", each.operation, each.imports, step)
+
+    def _fills(
+        self, steps: Sequence[Sequence[Proposed]], context: MigrationContext
+    ) -> Iterator[Proposed]:
+        """What gives rows from before the value that the models know for a column."""
+        for each, step in zip(self.wanted, steps, strict=True):
+            for waits in (change.waits for change in step if chain.REQUIRED in change.waits):
+                schema, table = self._table(each)
+                found = self.one.built.catalog.table(table, schema or self.one.default)
+                code = backfill(context, found, each.name.rpartition(".")[2], schema)
+                if code:
+                    said = f"fill column {each.name} where it is NULL"
+                    why = "the models have a default for it"
+                    yield Proposed(said, why, code, "pass", "no", waits=waits, step=Step.ROWS)
+
+    def _table(self, difference: Difference) -> tuple[str | None, str]:
+        """Schema and table of a column; no schema where it is the default."""
+        schema, table = self.one.sides.key(difference.name.rpartition(".")[0])
+        return (schema if schema != self.one.default else None), table
+
+
+def ways_back(up: Sequence[Proposed], down: Sequence[Piece], *, chained: bool) -> Iterator[Piece]:
+    """The way back of each revision, or why there is none."""
+    for step in Step if chained else (None,):
+        mine = [each for each in up if step in (None, each.step)]
+        if lost := [each.title for each in mine if not each.undo]:
+            said = f"cannot be undone: {'; '.join(lost)}"
+            yield Piece("", _NO_WAY_BACK.format(said), step=step or Step.FIRST)
+        else:
+            yield from (each for each in down if step in (None, each.step))
+
+
+def is_kept(difference: Difference, one: One) -> bool:
+    """What nothing needs to go: unless it is this change that leaves it without a use."""
+    if not difference.minor:
+        return False
+    if difference.kind == "extra-sequence":
+        return True
+    schema, name = one.sides.key(difference.name)
+    used = {name, f"{schema}.{name}", f'"{name}"'}
+    columns = (each for table in one.live.catalog.tables for each in table.columns)
+    return not any(each.type.removesuffix("[]") in used for each in columns)
+
+
+def _step(waits: bool) -> Step:
+    return Step.LAST if waits else Step.FIRST

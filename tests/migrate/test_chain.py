@@ -1,0 +1,148 @@
+"""A change as several revisions: what has to wait for a deploy, and what it waits for."""
+
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.migrate.autogenerate.chain import New, is_required, waits_for
+from dbtool.migrate.difference import Difference
+from tests.conftest import Dbtool
+from tests.migrate.conftest import plain
+from tests.migrate.test_autogenerate import ENV, project, versions
+
+BEFORE = """
+op.create_table("users", sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("email", sa.String(100)), sa.Column("age", sa.Integer))
+"""
+AFTER = """
+Table("users", metadata, Column("id", Integer, primary_key=True),
+    Column("email", String(100), nullable=False, default="it's: 100%", index=True),
+    Column("level", Integer, nullable=False, default=3))
+"""
+ROWS = """INSERT INTO users (email, age)
+    SELECT CASE WHEN i % 3 = 0 THEN i::text END, i FROM generate_series(1, 2500) i"""
+HELD = "SELECT count(*) FILTER (WHERE email = 'it''s: 100%'), count(level), sum(level) FROM users"
+RUN = ("revision", "--autogenerate", "-q", "--rev-id", "n1", "-m", "change", "--chain")
+SHOWN = """\
+before the deploy: n1_change.py
+change                                meanwhile          work             undone
+add column users.level: NULL allowed  all wait a moment  none             yes
+for now
+create index ix_users_email on users  nobody waits       builds an index  yes
+
+then deploy, and let nothing older run; the code has to
+give users.level a value in each row
+give users.email a value in each row
+no longer use column users.age
+
+after it: n1_rows_change_fill_rows.py, n1_last_change_after_the_deploy.py
+change                   meanwhile          work                    undone
+fill column users.level  nobody waits       fills rows, in batches  no
+where it is NULL
+fill column users.email  nobody waits       fills rows, in batches  no
+where it is NULL
+change column            all wait a moment  reads every row         yes
+users.level: NOT NULL
+change column            all wait a moment  reads every row         yes
+users.email: NOT NULL
+drop column users.age    all wait a moment  none                    not its data
+"""
+
+
+def test_a_change_in_three_revisions(dbtool: Dbtool, database: Target, tmp_path: Path) -> None:
+    """What runs meanwhile goes on; rows from before get the default, and then it is required."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    named = ("--url", plain(database))
+    assert dbtool("upgrade", "-q", "--yes", *named, cwd=made.root).code == 0
+    with SyncConnection(database) as connection:
+        connection.execute(ROWS)
+    allow = ("--allow", "drop-column:users.age")
+    ran = dbtool(*RUN, *allow, cwd=made.root, env={"COLUMNS": "80"})
+    assert ran.code == 0, ran
+    told = "\n".join(line.rstrip() for line in ran.out.splitlines())
+    assert SHOWN in told, ran.out
+    assert "dbtool upgrade n1_last  # after the deploy" in ran.out
+    names = ["n1_change.py", "n1_last_change_after_the_deploy.py", "n1_rows_change_fill_rows.py"]
+    assert versions(made)[1:] == names
+    texts = [(made.root / "migrations/versions" / each).read_text() for each in names]
+    assert "# Deploy after this" in texts[0]
+    assert "nullable=True" in texts[0]
+    assert "value in each row; no longer use column users.age." in " ".join(texts[1].split())
+    assert "down_revision = 'n1_rows'" in texts[1]
+    assert "down_revision = 'n1'" in texts[2]
+    ran = dbtool("upgrade", "-q", "--yes", *named, cwd=made.root)
+    assert ran.code == 0, ran
+    with SyncConnection(database) as connection:
+        assert tuple(connection.fetch(HELD)[0]) == (1667, 2500, 7500)
+    ran = dbtool("check", "-q", *named, cwd=made.root)
+    assert ran.code == 0, ran
+
+
+def test_one_step_is_one_revision(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Where nothing has to wait, or all of it, there is one file; without --chain it is offered."""
+    goes = 'Table("users", metadata, Column("id", Integer, primary_key=True),\n'
+    made = project(
+        tmp_path, ENV.format(options=""), BEFORE, f'{goes} Column("email", String(100)))'
+    )
+    allow = ("--allow", "drop-column:users.age", "--no-proof")
+    ran = dbtool(*RUN, *allow, "--dry-run", cwd=made.root)
+    assert (ran.code, ran.out.count("def upgrade")) == (0, 1), ran
+    more = f'{goes} Column("email", String(100), index=True))'
+    made.write("app/models.py", f"from sqlalchemy import *\nmetadata = MetaData()\n{more}")
+    ran = dbtool(*RUN[:-1], *allow, "--dry-run", cwd=made.root)
+    assert ran.out.count("def upgrade") == 1, ran
+    assert "--chain writes two revisions" in " ".join(ran.out.split()), ran
+
+
+NEW = New(frozenset({"t"}), frozenset({"users.team"}))
+NULLS = "column users.a: it may be NULL in the database, is NOT NULL in the models"
+WAITING = [
+    (("extra-column", "users.a", "", None, "text"), "no longer use column users.a"),
+    (("extra-table", "users", "", None, None), "no longer use table users"),
+    (("extra-label", "mood.sad", "", None, None), "no longer use value mood.sad"),
+    (("extra-index", "i", "", None, "CREATE INDEX i ON t"), "no longer need index i"),
+    (("extra-index", "i", "", None, "CREATE UNIQUE INDEX i ON t"), ""),
+    (("missing-check", "c", "check c on users is in", "CHECK (a > 0)", None), "keep to c"),
+    (("missing-check", "c", "check c on t is in", "CHECK (a > 0)", None), ""),
+    (("missing-foreignkey", "f", "f on users is in", "FOREIGN KEY (team)", None), ""),
+    (("missing-foreignkey", "f", "f on users is in", "FOREIGN KEY (a)", None), "keep to f"),
+    (("missing-unique", "u", "u on users is in", "UNIQUE (a)", None), ""),
+    (("extra-check", "c", "check c on users is in", None, "CHECK (a > 0)"), ""),
+    (("different-column", "users.a", NULLS, "text NOT NULL", "text"),
+     "give users.a a value in each row"),
+    (("different-column", "users.a", "", "text", "text DEFAULT 'x'"),
+     "give users.a a value of its own"),
+    (("different-column", "users.a", "", "character varying(5)", "character varying(9)"),
+     "write nothing longer into users.a"),
+    (("different-column", "users.a", "", "character varying(5)", "text"),
+     "write nothing longer into users.a"),
+    (("different-column", "users.a", "", "character varying(9)", "character varying(5)"), ""),
+    (("different-column", "users.a", "", "bigint", "integer"), ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "expected"), WAITING)
+def test_what_waits_for_a_deploy(
+    said: tuple[str, str, str, str | None, str | None], expected: str
+) -> None:
+    """What running code does not survive waits; what new code needs does not."""
+    kind, name, text, models, database = said
+    found = waits_for(Difference(kind, name, text, "", False, models, database), NEW)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("sa.Integer(), nullable=False", True),
+        ("sa.Integer(), nullable=True", False),
+        ("sa.Integer(), server_default='1', nullable=False", False),
+        ("sa.Integer(), sa.Identity(always=True), nullable=False", False),
+    ],
+)
+def test_what_is_required(column: str, expected: bool) -> None:
+    """A new column that nothing but the code fills."""
+    code = f"op.add_column('users', sa.Column('a', {column}))"
+    assert is_required(Difference("missing-column", "users.a", "", code)) is expected
