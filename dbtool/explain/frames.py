@@ -1,12 +1,23 @@
 """Take off what psql, a log or a copy from a window puts around a plan."""
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 _FRAME = re.compile(
     r"[\s|│║]*(?:QUERY PLAN|[-+=]{3,}|[-+─┌┐└┘├┤┬┴┼═╔╗╚╝╟╢╠╣]{3,}|-\[ RECORD \d+ \][-+]*"
-    r"|\(\d+ rows?\)|Time: [\d.,]+ ms.*|EXPLAIN)[\s|│║+]*"
+    r"|\(\d+ \w+\)|Time: [\d.,]+ ms.*|EXPLAIN)[\s|│║+]*"
 )
 _TITLE = re.compile(r"^[\s|│║]*QUERY PLAN\b", re.M)
+_HEAD = re.compile(r"^[ \t|│║]*QUERY PLAN[ \t|│║]*\r?$", re.M)
+_FOOT = re.compile(r"^\(\d+ \w+\)\s*$", re.M)
+_CELL = re.compile(r'\s*QUERY PLAN\n"((?:[^"]|"")*)"\s*')
+"""A plan of several lines as the one cell of CSV."""
+
+_BROKEN = re.compile(r"[.…][|│║]?\s*$")
+_RESUMED = re.compile(r"^[|│║]?[.…]")
+"""The marks of psql's wrapped format, where a line is broken and where it goes on."""
+
 _RECORD = re.compile(r"^QUERY PLAN\s*\| ?")
 _RIGHT = re.compile(r"\s*(?:[+↵]\s*)?[|│║]?\s*$")
 _LEFT = re.compile(r"^\s*[|│║] ?")
@@ -15,10 +26,19 @@ _LOGGED = re.compile(r"^(?P<before>.*?)duration: (?P<ms>[\d.]+) ms  plan:[ ]*(?P
 _GOES_ON = re.compile(r"^(?:\t|    )|^\s*$")
 
 
+def framed(text: str) -> tuple[str, ...]:
+    """Each plan under a title of its own, without what stands around them."""
+    starts = [found.start() for found in _HEAD.finditer(text)]
+    frames = (text[start:end] for start, end in pairwise([*starts, len(text)]))
+    return tuple(_FOOT.split(frame, 1)[0] for frame in frames)
+
+
 def unframed(text: str) -> str:
     """The text without borders, line marks, titles and counts of rows."""
     text = text.replace("\r\n", "\n")
-    lines = text.split("\n")
+    if cell := _CELL.fullmatch(text):
+        return cell[1].replace('""', '"')
+    lines = list(_whole(text.split("\n")))
     full = [line for line in lines if line.strip()]
     if full and all(line.strip().startswith('"') and line.strip().endswith('"') for line in full):
         return "\n".join(line.strip()[1:-1].replace('""', '"') for line in full)
@@ -26,6 +46,20 @@ def unframed(text: str) -> str:
         return text
     kept = (line for line in lines if not _FRAME.fullmatch(line))
     return "\n".join(_LEFT.sub("", _RIGHT.sub("", _RECORD.sub("", line))) for line in kept)
+
+
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """Lines that psql broke to fit a window, put together again."""
+    waiting: str | None = None
+    for line in lines:
+        if waiting is not None and _BROKEN.search(waiting) and _RESUMED.match(line):
+            waiting = _BROKEN.sub("", waiting) + _RESUMED.sub("", line)
+            continue
+        if waiting is not None:
+            yield waiting
+        waiting = line
+    if waiting is not None:
+        yield waiting
 
 
 def logged(text: str) -> tuple[str, ...]:

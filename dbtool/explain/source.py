@@ -9,7 +9,7 @@ from dbtool.errors import UsageError
 from dbtool.explain import textplan
 from dbtool.explain.build import Tree, build
 from dbtool.explain.deepjson import loads
-from dbtool.explain.frames import logged, unframed
+from dbtool.explain.frames import framed, logged, unframed
 from dbtool.explain.plan import Plan
 
 _HINT = "Save what EXPLAIN (ANALYZE, VERBOSE, BUFFERS, FORMAT JSON) prints and give that file."
@@ -30,8 +30,8 @@ def read(text: str, name: str) -> tuple[Plan, ...]:
 
 
 def _chunks(text: str) -> tuple[str, ...]:
-    """The plans that a server logged, else the whole text."""
-    return logged(text) or (text,)
+    """The plans that a server logged or psql drew frames around, else the whole text."""
+    return logged(text) or framed(text) or (text,)
 
 
 def _read(text: str) -> Iterator[Tree]:

@@ -80,7 +80,11 @@ def test_what_ran_is_attributed(parallel: SyncConnection, form: str, query: str)
     conserves(found, measure(found))
 
 
-PSQL = ("", "\\pset border 2", "\\a", "\\x on", "\\pset linestyle unicode \\pset border 2")
+PSQL = (
+    *("", "\\pset border 2", "\\a", "\\x on", "\\pset linestyle unicode \\pset border 2"),
+    *("\\pset format csv", "\\pset format wrapped \\pset columns 40"),
+    "\\pset format wrapped \\pset columns 40 \\pset linestyle unicode \\pset border 2",
+)
 
 
 @pytest.mark.parametrize("form", ["TEXT", "JSON"])

@@ -64,6 +64,12 @@ def test_several_plans_in_one_text() -> None:
     assert all(each.times for each in found.statements)
 
 
+def test_what_psql_says_before_and_between_plans() -> None:
+    """Each title begins a plan; answers to commands around them are none."""
+    found = read(f"Output format is wrapped.\n{framed()}Time: 1,5 ms\nSET\n{framed()}", "stdin")
+    assert [[each.kind for each in plan.nodes] for plan in found] == [["Limit", "Seq Scan"]] * 2
+
+
 def test_a_plan_that_was_not_run_has_no_times() -> None:
     """Nothing is judged that was not measured."""
     tree = {"Node Type": "Seq Scan", "Total Cost": 10.0, "Plan Rows": 5}
