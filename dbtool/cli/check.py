@@ -137,6 +137,8 @@ def check(
     def one(project: "Project", progress: "Progress") -> "Report":
         found = compares(project, progress)
         report = view.drift(found, call.command)
+        if project.only is not None:  # autogenerate writes for one database
+            report = replace(report, next=())
         several_heads = any(len(each.heads) > 1 for each in found.standings)
         return _with_heads(call, report) if several_heads else report
 

@@ -60,7 +60,7 @@ def _grant(kind: str, name: str, statement: str) -> str:
     verb = statement.partition(" ")[0].upper()
     if kind == "schema":
         rights = "USAGE, CREATE" if verb in ("CREATE", "ALTER") else "USAGE"
-        what = f"SCHEMA {_written(name)}"
+        what = f"SCHEMA {written(name)}"
     elif kind == "sequence":
         rights, what = "USAGE", f"SEQUENCE {_qualified(name, statement)}"
     elif verb in _WORKS_ON_ROWS:
@@ -76,10 +76,11 @@ def _grant(kind: str, name: str, statement: str) -> str:
 def _qualified(name: str, statement: str) -> str:
     """A table as the statement names it: the server's message leaves its schema out."""
     schema = re.search(rf'("[^"]+"|\w+)\."?{re.escape(name)}\b', statement)
-    return f"{schema[1]}.{_written(name)}" if schema else _written(name)
+    return f"{schema[1]}.{written(name)}" if schema else written(name)
 
 
-def _written(name: str) -> str:
+def written(name: str) -> str:
+    """An identifier as people write it in a GRANT."""
     return name if _PLAIN.fullmatch(name) else identifier(name)
 
 

@@ -4,8 +4,9 @@ import re
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from dbtool.migrate import rights
 from dbtool.migrate.lock import NOTICE_LOST_CLIENT, while_working
-from dbtool.migrate.record import Step
+from dbtool.migrate.record import Step, Table
 from dbtool.migrate.statements import answer
 
 _NAME = "dbtool revision"
@@ -21,14 +22,16 @@ _INTRODUCTION = f"""
 """
 
 
-def introduce(connection: DBAPIConnection, version_table: str) -> int:
+def introduce(connection: DBAPIConnection, table: Table) -> tuple[int, object]:
     """Have the server notice a client that was killed, and others see whose session it is.
 
-    Returns the session's process number. Through the driver, since SQLAlchemy would begin a
-    transaction that autocommit_block() then finds open.
+    Returns the session's process number, and what keeps it from recording revisions. Through
+    the driver, since SQLAlchemy would begin a transaction that autocommit_block() then finds
+    open.
     """
-    said = answer(connection, f"{_INTRODUCTION}, {while_working(version_table)}")
-    return int(said[0])
+    asked = f"{_INTRODUCTION}, {rights.question(table)}, {while_working(table.shown)}"
+    said = answer(connection, asked)
+    return int(said[0]), said[-2]
 
 
 def naming(step: Step) -> str:

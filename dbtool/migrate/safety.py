@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import DbtoolError, LockNotObtained
-from dbtool.migrate import lock, reach, state
+from dbtool.migrate import lock, reach, rights, state
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.introduction import introduce, naming
 from dbtool.migrate.journal import Journal
@@ -109,7 +109,11 @@ class Safety:
             recorded = None if heads is None else _recorded(self._watch, table)
             if recorded not in (None, tuple(sorted(heads or ()))):
                 raise StalePlan("another run has just ended")
-        self.vigil.reach.works_on(connection, introduce(connection, table.shown))
+        backend, in_the_way = introduce(connection, table)
+        self.vigil.reach.works_on(connection, backend)
+        assert self._watch.holder is not None
+        if refused := rights.refusal(in_the_way, table, self._watch.holder.target.shown):
+            raise refused
 
     def records_by(self, table: Table, name: str) -> None:
         """How Alembic names the version table in the statements that record a revision."""

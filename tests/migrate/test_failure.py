@@ -291,6 +291,34 @@ def test_role_that_may_not_read_the_version_table(
     assert ran.err.rstrip().endswith(grant), ran.err
 
 
+def test_role_that_cannot_record_runs_no_revision(
+    dbtool: Dbtool, project: Small, database: Target, reader: Target
+) -> None:
+    """What a revision commits by itself would stay, and nobody could say that it ran."""
+    project.revision(
+        "aaaa00000001",
+        None,
+        """
+        with op.get_context().autocommit_block():
+            op.execute("CREATE TABLE made (id int)")
+        """,
+    )
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);"
+            "GRANT SELECT ON alembic_version TO PUBLIC; GRANT ALL ON SCHEMA public TO PUBLIC"
+        )
+    ran = dbtool("upgrade", "--url", plain(reader), "--yes", cwd=project.root)
+    assert ran.code == 4
+    assert f'the role "{reader.user}" may not record revisions: it has no INSERT' in ran.err
+    assert f"INSERT, UPDATE, DELETE ON public.alembic_version TO {reader.user}." in ran.err
+    with SyncConnection(database) as connection:
+        assert connection.fetchval("SELECT to_regclass('made')") is None
+        connection.execute(f"GRANT INSERT ON alembic_version TO {reader.user}")
+    ran = dbtool("upgrade", "aaaa00000001", "--url", plain(reader), "--yes", cwd=project.root)
+    assert ran.code == 0, ran
+
+
 def test_the_grant_names_what_was_denied() -> None:
     """Schema and quotes are those of the statement, the right is the one it lacked."""
     for message, statement, grant in (
@@ -316,8 +344,8 @@ def test_session_that_is_read_only(run: Run, database: Target) -> None:
         )
     ran = run("upgrade")
     assert ran.code == 4
-    assert "cannot execute CREATE TABLE in a read-only transaction" in ran.err
-    assert "The session is read-only" in ran.err
+    assert f"{database.shown} cannot be changed in this session: it is read-only" in ran.err
+    assert "No revision has run." in ran.err
 
 
 def test_driver_that_is_missing(run: Run, project: Small, tables: Tables) -> None:
