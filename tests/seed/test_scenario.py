@@ -1,0 +1,195 @@
+"""Scenarios: what they say is what is loaded, and what is wrong in them is named by its place."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import UsageError
+from dbtool.metadata import Models
+from dbtool.seed.files import Seeds
+from dbtool.seed.plan import Request
+from dbtool.seed.run import seed
+from dbtool.seed.scenario import Scenario, load
+from tests.seed.conftest import planned, texts
+
+Write = Callable[..., Scenario]
+
+SHOP = """
+extends: base
+seed: 7
+tables:
+  users:
+    rows: 40
+    columns:
+      status: {weights: {active: 3, suspended: 1}}
+      country: [NO, DE]
+      last_seen_at: {null: 1}
+      created_at: {range: [2025-01-01, 2025-12-31]}
+  posts:
+    per: author_id
+    count: [2, 3]
+    columns:
+      slug: {pattern: "post-{n:04}-##??"}
+      view_count: {range: [10, 12]}
+  comments: {rows: 300}
+  profiles: 10
+  orders: {per: users, count: {zipf: [0, 50]}}
+rows:
+  users:
+    demo: {email: demo@example.com, name: Demo, country: FR}
+    other: {email: other@example.com}
+  posts:
+    hello: {author: demo, title: Hello world}
+    again: {author: other, title: Once more}
+    third: {author: other, title: A third}
+    fourth: {author: other, title: A fourth}
+    fifth: {author: other, title: A fifth}
+  comments:
+    first: {author: other, post: hello, body: Welcome}
+"""
+BASE = """
+default_rows: 12
+tables:
+  users: {rows: 3, columns: {preferences: {constant: {theme: dark}}}}
+  comments: {count: 1}
+rows:
+  tags: [{name: News, slug: news}, {name: Ärger, slug: aerger, color: "#ff0000"}]
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path, example: Models) -> Write:
+    """Write scenarios and load the last one."""
+
+    def written(text: str, **others: str) -> Scenario:
+        (tmp_path / "seeds/scenarios").mkdir(parents=True, exist_ok=True)
+        for name, each in {**others, "shop": text}.items():
+            path = tmp_path / f"seeds/scenarios/{name}.yaml"
+            path.write_text(textwrap.dedent(each), encoding="utf-8")
+        return load(Seeds(tmp_path, tmp_path / "seeds"), "shop", example)
+
+    return written
+
+
+def request_of(scenario: Scenario) -> Request:
+    """What a scenario asks for."""
+    return Request(rows=scenario.default_rows or 20, rules=scenario.rules)
+
+
+def test_what_is_said_is_loaded(migrated: Target, example: Models, write: Write) -> None:
+    """Counts, values, shares and named rows are as the scenario says, and the server takes them."""
+    request = request_of(write(SHOP, base=BASE))
+    made = planned(migrated, example, request)
+    found = texts(made)
+    assert len(found["users.id"]) == 40
+    assert set(found["users.status"]) == {"active", "suspended"}
+    assert Counter(found["users.country"])["FR"] == 1
+    assert set(found["users.country"]) == {"NO", "DE", "FR"}
+    assert set(found["users.last_seen_at"]) == {r"\N"}
+    assert set(found["users.preferences"]) == {'{"theme": "dark"}'}
+    assert {text[:4] for text in found["users.created_at"]} == {"2025"}
+    assert found["posts.view_count"]
+    assert set(found["posts.view_count"]) <= {"10", "11", "12"}
+    assert found["posts.slug"][0][:10] == "post-0001-"
+    per_author = Counter(found["posts.author_id"])
+    assert set(per_author.values()) == {2, 3, 4}
+    assert [per_author["1"], per_author["2"]][1] == 4
+    assert len(found["comments.id"]) == 300
+    assert len(found["profiles.user_id"]) == 10
+    assert max(Counter(found["orders.customer_id"]).values()) <= 50
+    assert found["tags.name"][:2] == ["News", "Ärger"]
+    assert found["users.email"][:2] == ["demo@example.com", "other@example.com"]
+    titles = dict(zip(found["posts.title"], found["posts.author_id"], strict=True))
+    assert (titles["Hello world"], titles["Once more"], titles["A fifth"]) == ("1", "2", "2")
+    seed(migrated, example, request)
+    with SyncConnection(migrated) as connection:
+        (row,) = connection.fetch(
+            "SELECT u.email, p.title FROM comments c JOIN users u ON u.id = c.author_id "
+            "JOIN posts p ON p.id = c.post_id WHERE c.body = 'Welcome'"
+        )
+    assert tuple(row) == ("other@example.com", "Hello world")
+    users = next(table for table in made.plan.tables if table.name == "users")
+    shown = {each.name: (each.source, each.detail) for each in users.columns}
+    assert shown["status"] == ("override", "active 75%, suspended 25%")
+    assert shown["created_at"] == ("override", "2025-01-01 to 2025-12-31")
+    assert shown["preferences"] == ("override", 'always {"theme": "dark"}')
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("tables: {usr: 3}", "1:10: no table \"usr\" in the models", ""),
+        (
+            "tables:\n  users:\n    columns: {emial: x}",
+            '3:15: no column "emial" in users',
+            "Did you mean email?",
+        ),
+        ("table: {}", '1:1: unknown key "table"', "Did you mean tables?"),
+        ("tables: {users: {rows: -1}}", "1:24: this must be at least 0", ""),
+        ("tables: {users: {rows: 1.5}}", "1:24: this must be a whole number", ""),
+        ("tables: {posts: {count: [3, 1]}}", "1:25: 3 is more than 1", ""),
+        ("tables: {posts: {rows: 3, count: 1}}", "1:34: rows says how many in all, count", ""),
+        ("tables: {posts: {per: tags}}", "1:23: posts does not refer to tags", ""),
+        (
+            "tables: {user_roles: {per: users}}",
+            "1:28: user_roles refers to users more than once",
+            "Name the foreign key: per: granted_by_id or user_id.",
+        ),
+        (
+            "tables: {users: {columns: {status: actve}}}",
+            '1:36: "actve" is no value of users.status',
+            "Did you mean active?",
+        ),
+        ("rows: {posts: {x: {author: nobody}}}", "1:28: no row of users has this name", ""),
+        ("users: {\n", "while parsing", ""),
+        ("seed: 1\nseed: 2", '2:1: "seed" stands here twice, first on line 1', ""),
+        ("extends: bse", '1:10: no scenario "bse"', "Did you mean base?"),
+        ("extends: shop", "1:10: scenarios extend each other: shop -> shop", ""),
+        ("tables: {users: {columns: {name: {null: 2}}}}", "1:41: a share of NULL is", ""),
+        ("- 1", "1:1: a scenario is a mapping", ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_its_place(
+    write: Write, text: str, message: str, hint: str
+) -> None:
+    """No server is needed to tell, and near names are given."""
+    with pytest.raises(UsageError) as raised:
+        write(text, base="seed: 1")
+    error = raised.value
+    assert error.message.startswith("seeds/scenarios/shop.yaml:")
+    assert message in f"{error.message}\n{error.detail}"
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tables: {users: 5, profiles: {count: 2}}", "profiles cannot have 2 to each"),
+        ("tables: {users: 5, profiles: 6}", "profiles cannot have 6 rows"),
+        (
+            "tables: {users: 5, roles: 2, user_roles: {count: 3}}",
+            "user_roles cannot have 3 to each",
+        ),
+        ("tables: {tags: {rows: 9, columns: {name: [a, b]}}}", "2 values for 9 rows"),
+        ("tables: {users: {columns: {name: {null: 0.5}}}}", "name takes no NULL"),
+        ("tables: {users: {columns: {name: {range: [1, 2]}}}}", "which has no ranges"),
+        ("tables: {posts: {columns: {view_count: {range: [a, b]}}}}", "a to b is no range of int"),
+        ("tables: {order_lines: {columns: {total: 3}}}", "total is computed by the server"),
+        ("rows: {users: [{id: 7}]}", "id of users is numbered, from 1 on"),
+        ("tables: {users: 1}\nrows: {users: [{name: a}, {name: b}]}", "fewer than are named"),
+    ],
+)
+def test_the_impossible_is_refused_before_anything_is_touched(
+    migrated: Target, example: Models, write: Write, text: str, message: str
+) -> None:
+    """What the constraints cannot hold is said with the place that asks for it."""
+    request = request_of(write(text))
+    with pytest.raises(UsageError) as raised:
+        planned(migrated, example, request)
+    assert message in raised.value.message
+    assert raised.value.message.startswith("seeds/scenarios/shop.yaml:")
