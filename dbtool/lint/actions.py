@@ -353,11 +353,15 @@ class CreateTrigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateFunction:
-    """CREATE FUNCTION and CREATE PROCEDURE."""
+    """CREATE FUNCTION and CREATE PROCEDURE.
+
+    `inlined` is the value that the server computes in the place of a call.
+    """
 
     function: Name
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
     replace: bool = False
+    inlined: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,6 +370,7 @@ class AlterFunction:
 
     function: Name
     volatility: Literal["volatile", "stable", "immutable"] | None = None
+    stays_inlined: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,7 +431,8 @@ class Write:
     """INSERT, UPDATE, DELETE, MERGE, COPY FROM.
 
     `filtered` says that a condition stands in it, `values` that its rows are written out.
-    `columns` are the columns it sets, as far as they are named.
+    `columns` are the columns it sets, as far as they are named. `batch` says that it changes a
+    few rows at a time, whichever they are.
     """
 
     kind: Writes
@@ -435,6 +441,7 @@ class Write:
     filtered: bool = False
     values: bool = False
     where: Expression | None = None
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,6 +155,13 @@ class Expression:
         """The functions it calls, as written; special ones by name, as `current_timestamp`."""
         return frozenset(node.word for node in self.walk() if node.form is Form.FUNCTION)
 
+    @property
+    def conditions(self) -> tuple["Expression", ...]:
+        """What has to be true for it to be true, each by itself."""
+        if self.form is not Form.AND:
+            return (self,)
+        return tuple(each for part in self.parts for each in part.conditions)
+
     def renamed(self, old: str, new: str) -> "Expression":
         """The expression after a column got another name."""
         parts = tuple(part.renamed(old, new) for part in self.parts)

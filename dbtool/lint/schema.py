@@ -176,10 +176,14 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A function of the user: all its overloads share what is known."""
+    """A function of the user: all its overloads share what is known.
+
+    `inlined` is the value that the server computes in the place of a call.
+    """
 
     name: Name
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
+    inlined: Expression | None = None
 
 
 V = TypeVar("V")

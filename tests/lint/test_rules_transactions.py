@@ -1,7 +1,12 @@
 """Rules about what a transaction goes on to do, and about rows changed all at once."""
 
+import ast
+
 import pytest
 
+from dbtool.lint.code.types import backfill
+from dbtool.lint.run import lint
+from dbtool.lint.schema import Name
 from dbtool.statement import Migration, Statement
 from tests.lint.judging import findings, judge, script, titles
 
@@ -29,6 +34,15 @@ _ADD = "ALTER TABLE orders ADD COLUMN a integer"
         ("rows-changed-unbatched", "UPDATE tag_uses SET uses = 1 WHERE name = 'new'"),
         ("rows-changed-unbatched", "CREATE TABLE n (id int); DELETE FROM n"),
         ("rows-changed-unbatched", "INSERT INTO tags SELECT id, note FROM orders"),
+        ("rows-changed-unbatched",
+         "UPDATE orders SET code = 'b' WHERE note <> '' AND id IN (SELECT id FROM users LIMIT 9)"),
+        ("rows-changed-unbatched",
+         "DELETE FROM orders WHERE ctid = ANY(ARRAY(SELECT ctid FROM orders LIMIT 9))"),
+        ("rows-changed-unbatched",
+         "WITH few AS (SELECT id FROM orders LIMIT 9) "
+         "UPDATE orders SET code = 'b' FROM few WHERE few.id = orders.total"),
+        ("rows-changed-unbatched",
+         "DELETE FROM orders USING (SELECT total FROM orders LIMIT 9) few WHERE few.total = code"),
         ("transaction-command", "SAVEPOINT a; ROLLBACK TO a"),
         ("lock-timeout-disabled", "SET LOCAL lock_timeout = '5s'"),
         ("lock-timeout-disabled", "SET lock_timeout = 1000"),
@@ -50,6 +64,12 @@ def test_silent(rule: str, sql: str) -> None:
         ("several-tables-locked", f"{_ADD}; ALTER TABLE users ADD a int",
          "note: 2 tables are locked in one transaction: orders, users"),
         ("rows-changed-unbatched", "UPDATE orders SET note = 'x' WHERE code = 'a' AND total > 1",
+         "note: orders: rows are changed in one transaction, those that meet the condition"),
+        ("rows-changed-unbatched", "DELETE FROM items WHERE sku NOT IN (SELECT a FROM b LIMIT 9)",
+         "warning: items: rows are changed in one transaction, those that meet the condition"),
+        ("rows-changed-unbatched", "DELETE FROM items WHERE sku > (SELECT a FROM b LIMIT 1)",
+         "warning: items: rows are changed in one transaction, those that meet the condition"),
+        ("rows-changed-unbatched", "DELETE FROM orders WHERE total BETWEEN 1 AND 9",
          "note: orders: rows are changed in one transaction, those that meet the condition"),
         ("rows-changed-unbatched", "DELETE FROM items WHERE sku IN ('a', 'b')",
          "note: items: rows are changed in one transaction, those that meet the condition"),
@@ -116,3 +136,18 @@ def test_a_key_that_nobody_knows(known: bool) -> None:
         [found] = judge(rule, script(sql, transaction=True), known=known).findings
         assert found.fix is not None
         assert ("; id stands for the key" in found.fix.label) is not known
+
+
+@pytest.mark.parametrize(("commit", "expected"), [("COMMIT;", 0), ("", 1)])
+def test_the_batches_of_a_block(commit: str, expected: int) -> None:
+    """The loop that lint itself proposes is silent; one that never commits is no better."""
+    proposed = backfill(Name("", "orders"), "total", "1")
+    (said,) = [
+        each.args[0].value
+        for each in ast.walk(ast.parse(proposed))
+        if isinstance(each, ast.Call) and each.args and isinstance(each.args[0], ast.Constant)
+    ]
+    block = str(said).replace("COMMIT;", commit)
+    linted = lint([Migration(name="1", up=(Statement(block),))])
+    rules = [each.rule for each in linted.findings]
+    assert rules == ["rows-changed-unbatched"] * expected

@@ -1,8 +1,10 @@
 """Migrations in order: what is replayed, what is judged, and what one statement leaves the next."""
 
+import pytest
+
 from dbtool.finding import Certainty, Severity
 from dbtool.lint.actions import CreateIndex
-from dbtool.lint.effect import Cause, Lock
+from dbtool.lint.effect import Cause, Lock, Work
 from dbtool.lint.run import Linted, lint
 from dbtool.lint.schema import Name, Schema
 from dbtool.lint.subject import Step
@@ -205,3 +207,31 @@ def test_an_error_behind_a_part_that_cannot_be_read() -> None:
     )
     assert "fails-on-known-schema" not in {each.rule for each in linted.findings}
     assert "fails-on-known-schema" in {each.rule for each in linted.unknowns}
+
+
+@pytest.mark.parametrize(
+    "change", ["SET LOGGED", "SET TABLESPACE pg_default", "SET ACCESS METHOD heap"]
+)
+def test_what_may_be_so_already(change: str) -> None:
+    """Of a table nobody has shown it is not said that it is copied into what it may be already."""
+    linted = lint([migration(f"ALTER TABLE orders {change}")])
+    assert not linted.findings
+    (unknown,) = linted.unknowns
+    assert unknown.rule == "table-rewritten-by-command"
+    assert "whether the table is so already" in unknown.reason
+
+
+def test_foreign_keys_are_proven_again() -> None:
+    """A new type of a key is compared with all rows that refer to it; one that keeps rows not."""
+    history = migration(
+        "CREATE TABLE users (id integer PRIMARY KEY, name varchar(9) UNIQUE)",
+        "CREATE TABLE notes (a integer REFERENCES users, b text REFERENCES users (name))",
+        name="1",
+        judged=False,
+    )
+    for column, type_, expected in (("id", "bigint", ["notes"]), ("name", "varchar(10)", [])):
+        change = migration(f"ALTER TABLE users ALTER COLUMN {column} TYPE {type_}")
+        linted = lint([history, change], schema=Schema(complete=True))
+        (step,) = linted.outcomes[0].verdicts[0].steps
+        read = [each.relation.name for each in step.effect.tasks if each.work is Work.SCAN]
+        assert read == expected

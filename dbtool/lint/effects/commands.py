@@ -57,7 +57,7 @@ def write(action: act.Write, state: State) -> Effect:
     table = state.table(action.table)
     made = Making().lock(Lock.ROW_EXCLUSIVE, table)
     if action.kind in (act.Writes.UPDATE, act.Writes.DELETE, act.Writes.MERGE):
-        if not _by_key(action, table):
+        if not action.batch and not _by_key(action, table):
             made.task(Work.SCAN, table, Cause.ROWS_CHANGED, action.kind.value)
     elif not action.values:
         made.task(Work.SCAN, table, Cause.ROWS_CHANGED, action.kind.value)

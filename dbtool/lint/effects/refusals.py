@@ -152,7 +152,8 @@ def _add_constraint(action: act.AddConstraint, state: State) -> Iterator[Task]:
     index = table.indexes.get(constraint.index)
     if index and any("DESC" in each or "NULLS FIRST" in each for each in index.options):
         yield fail("42809", table.name, f"index {index.name} has an order of its own")
-    yield from _partition_key(table, constraint)
+    for each in (table,) if action.only else state.schema.family(table):
+        yield from _partition_key(each, constraint)
     yield from _keys(table.name, table.columns, (constraint,), state)
 
 
@@ -172,8 +173,9 @@ def _lacking(table: Table, columns: tuple[str, ...], what: str) -> Iterator[Task
 def _create_index(action: act.CreateIndex, state: State) -> Iterator[Task]:
     yield from existing.create_index(action, state)
     table = state.table(action.table)
-    if action.index.unique and table.partition_by and not action.concurrently:
-        yield from _lacking(table, action.index.columns, "unique index")
+    if action.index.unique and not action.concurrently:
+        for each in (table,) if action.only else state.schema.family(table):
+            yield from _lacking(each, action.index.columns, "unique index")
 
 
 def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:

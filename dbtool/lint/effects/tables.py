@@ -236,7 +236,10 @@ def alter(action: act.AlterTable, state: State) -> Effect:
     if action.change in _REWRITING and not whole.partition_by:
         settled = {"set logged": "permanent", "set unlogged": "unlogged"}.get(action.change)
         usual = action.subject in ("pg_default", "heap")
-        if not whole.complete or (settled != whole.persistence and not usual):
+        if not whole.complete and (usual or settled == "permanent"):
+            fact = f"whether the table is so already: then {action.change.upper()} does nothing"
+            made.lacks(Cause.REWRITE_COMMAND, whole, fact)
+        elif not whole.complete or (settled != whole.persistence and not usual):
             made.task(Work.REWRITE, whole, Cause.REWRITE_COMMAND, action.change)
     if action.change == "set unlogged":
         for other in state.schema.referring(whole):

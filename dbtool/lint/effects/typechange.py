@@ -7,7 +7,7 @@ from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.casts import Coerced, castable, coerced, operators
 from dbtool.lint.effects.making import Making, State
 from dbtool.lint.expression import Expression, Form
-from dbtool.lint.schema import Column, Holds, Index, Table, Type
+from dbtool.lint.schema import Column, Constraint, Holds, Index, Table, Type
 
 
 class Way(Enum):
@@ -38,7 +38,7 @@ def change(action: act.AlterColumnType, state: State) -> Effect:
     way = _way(column.type, action, state)
     for each in (each for each in family if not each.partition_by):
         _work(made, each, action, column, way, state)
-    _lock_relatives(made, table, action.column, state)
+    _lock_relatives(made, table, action.column, way, state)
     return made.done()
 
 
@@ -140,9 +140,10 @@ def _refuse(
     if table.bound is not None:
         why = f"{table.name.name} is a partition: the type is that of the whole table"
         made.fail("42P16", table.name, Cause.PARTITIONED, why)
-    if action.column in table.partition_keys:
-        why = "the table is partitioned by it"
-        made.fail("42P16", table.name, Cause.TYPE_USED, why)
+    for part in state.schema.family(table):
+        if action.column in part.partition_keys:
+            why = f"{part.name.name} is partitioned by it"
+            made.fail("42P16", table.name, Cause.TYPE_USED, why)
     _refuse_cast(made, table, action, column, state)
 
 
@@ -158,12 +159,20 @@ def _refuse_cast(
             made.fail("42804", table.name, Cause.TYPE_UNCASTABLE, why)
 
 
-def _lock_relatives(made: Making, table: Table, column: str, state: State) -> None:
-    """Foreign keys on either side of the column are made anew."""
+def _lock_relatives(made: Making, table: Table, column: str, way: Way, state: State) -> None:
+    """Foreign keys on either side of the column are made anew, and proven where rows changed."""
     for key in table.foreign_keys:
         if column in key.columns and key.references is not None:
-            made.lock(Lock.ACCESS_EXCLUSIVE, state.table(key.references))
+            _make_anew(made, key, table, state.table(key.references), way)
     for other in state.schema.referring(table):
-        keys = (each for each in other.foreign_keys if each.references == table.name)
-        if any(column in (each.referenced or table.primary_key) for each in keys):
-            made.lock(Lock.ACCESS_EXCLUSIVE, other)
+        for key in other.foreign_keys:
+            columns = key.referenced or table.primary_key
+            if key.references == table.name and column in columns:
+                _make_anew(made, key, table, other, way)
+
+
+def _make_anew(made: Making, key: Constraint, table: Table, other: Table, way: Way) -> None:
+    made.lock(Lock.ACCESS_EXCLUSIVE, other)
+    proven = way is Way.REWRITTEN and key.valid and key.enforced
+    if proven and other.name != table.name and not other.partition_by:
+        made.task(Work.SCAN, other, Cause.TYPE_CHANGE, key.name)

@@ -40,17 +40,22 @@ SETTLED = frozenset(_SAME_EACH_TIME.split())
 def volatile(expression: Expression, state: State) -> bool | str:
     """Whether it differs from row to row; the name of a function nobody knows where that decides.
 
-    SQL's own `CURRENT_TIMESTAMP` and the like stay the same within a statement.
+    SQL's own `CURRENT_TIMESTAMP` and the like stay the same within a statement. A function whose
+    body takes the place of its call is as volatile as that body, whatever it is declared.
     """
     unknown = elsewhere = ""
-    for node in expression.walk():
+    nodes, seen = [*expression.walk()], set[Name]()
+    for node in nodes:
         if node.form is not Form.FUNCTION:
             continue
         schema, _, name = node.word.rpartition(".")
         found = state.schema.function(Name(schema, name))
         if found is not None:
-            if found.volatility == "volatile":
+            if found.volatility == "volatile" and found.inlined is None:
                 return True
+            if found.volatility == "volatile" and found.inlined and found.name not in seen:
+                seen.add(found.name)
+                nodes.extend(found.inlined.walk())
         elif name in VOLATILE:
             return True
         elif schema:

@@ -3,13 +3,14 @@
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import postgast
 from google.protobuf.message import DecodeError
 
 from dbtool.lint import actions as act
-from dbtool.lint.read import blocks, commands, tables, types
+from dbtool.lint.read import blocks, commands, functions, rows, tables, types
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.names import Node
 from dbtool.lint.read.turns import Read as Read
@@ -94,12 +95,19 @@ def _block(node: Node) -> Iterator[list[act.Action]]:
     maybe: set[int] = set()
     for within in made.statements:
         first = sum(map(len, sequences))
-        inner = read(within.sql)
-        sequences.append([*inner])
+        inner = [_in_block(each, made.commits) for each in read(within.sql)]
+        sequences.append(inner)
         maybe.update(range(first, first + len(inner)) if within.maybe else ())
     text = option(node.args, "as") or ""
     yield [act.DoBlock(text=text, maybe=frozenset(maybe), hidden=made.hidden)]
     yield from sequences
+
+
+def _in_block(action: act.Action, commits: bool) -> act.Action:
+    """What a block does; rows that are changed a few at a time are not where it never commits."""
+    if isinstance(action, act.Write) and action.batch and not commits:
+        return replace(action, batch=False)
+    return action
 
 
 def _statement(node: Node, kind: str | None) -> Iterator[act.Action]:
@@ -137,8 +145,8 @@ _READERS: dict[str, Callable[[Node], Iterator[act.Action]]] = {
     "view_stmt": commands.create_view,
     "refresh_mat_view_stmt": commands.refresh,
     "create_trig_stmt": commands.create_trigger,
-    "create_function_stmt": commands.create_function,
-    "alter_function_stmt": commands.alter_function,
+    "create_function_stmt": functions.create_function,
+    "alter_function_stmt": functions.alter_function,
     "create_seq_stmt": commands.create_sequence,
     "create_policy_stmt": partial(commands.policy, change="create"),
     "alter_policy_stmt": partial(commands.policy, change="alter"),
@@ -148,11 +156,11 @@ _READERS: dict[str, Callable[[Node], Iterator[act.Action]]] = {
     "cluster_stmt": commands.cluster,
     "truncate_stmt": commands.truncate,
     "lock_stmt": commands.lock,
-    "insert_stmt": commands.insert,
-    "update_stmt": commands.update,
-    "delete_stmt": commands.delete,
-    "merge_stmt": commands.merge,
-    "copy_stmt": commands.copy,
+    "insert_stmt": rows.insert,
+    "update_stmt": rows.update,
+    "delete_stmt": rows.delete,
+    "merge_stmt": rows.merge,
+    "copy_stmt": rows.copy,
     "select_stmt": commands.select,
     "variable_set_stmt": commands.set_variable,
     "transaction_stmt": commands.transaction,

@@ -26,10 +26,14 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a block does: what is written out, and why the rest of it is not known."""
+    """What a block does: what is written out, and why the rest of it is not known.
+
+    `commits` says that it ends transactions on its way.
+    """
 
     statements: tuple[Within, ...] = ()
     hidden: str = ""
+    commits: bool = False
 
 
 def block(node: Node) -> Block:
@@ -43,10 +47,11 @@ def block(node: Node) -> Block:
         found = postgast.parse_plpgsql(f"DO {tag}{text}{tag}")
     except (postgast.PgQueryError, UnicodeEncodeError, ValueError):
         return Block(hidden="what the block does: it could not be read")
+    commits = "PLpgSQL_stmt_commit" in str(found)
     told = [*_walk(found[0]["PLpgSQL_function"], maybe=False)] if found else []
     dynamic = any(each is None for each in told)
     hidden = "what EXECUTE runs: the block puts it together when it runs" if dynamic else ""
-    return Block(tuple(each for each in told if each is not None), hidden)
+    return Block(tuple(each for each in told if each is not None), hidden, commits)
 
 
 def _walk(node: object, *, maybe: bool) -> Iterator[Within | None]:

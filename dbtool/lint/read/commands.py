@@ -8,7 +8,7 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint import actions as act
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.expressions import expression, optional
-from dbtool.lint.read.names import Node, name_of, qualified, words
+from dbtool.lint.read.names import Node, name_of, words
 from dbtool.lint.read.query import reads
 from dbtool.lint.schema import Expression, Name
 
@@ -105,30 +105,6 @@ def create_trigger(node: Node) -> Iterator[act.Action]:
     )
 
 
-_VOLATILITY: dict[str, Literal["volatile", "stable", "immutable"]] = {
-    "volatile": "volatile",
-    "stable": "stable",
-    "immutable": "immutable",
-}
-
-
-def create_function(node: Node) -> Iterator[act.Action]:
-    """CREATE FUNCTION."""
-    yield act.CreateFunction(
-        function=qualified(node.funcname),
-        volatility=_VOLATILITY[option(node.options, "volatility") or "volatile"],
-        replace=node.replace,
-    )
-
-
-def alter_function(node: Node) -> Iterator[act.Action]:
-    """ALTER FUNCTION."""
-    yield act.AlterFunction(
-        function=qualified(node.func.objname),
-        volatility=_VOLATILITY.get(option(node.actions, "volatility") or ""),
-    )
-
-
 def create_sequence(node: Node) -> Iterator[act.Action]:
     """CREATE SEQUENCE."""
     yield act.CreateSequence(sequence=name_of(node.sequence), if_not_exists=node.if_not_exists)
@@ -191,52 +167,6 @@ def lock(node: Node) -> Iterator[act.Action]:
     """LOCK TABLE."""
     for each in node.relations:
         yield act.LockTable(table=name_of(each.range_var), mode=node.mode)
-
-
-def insert(node: Node) -> Iterator[act.Action]:
-    """INSERT."""
-    source = node.select_stmt.select_stmt
-    yield act.Write(
-        kind=act.Writes.INSERT,
-        table=name_of(node.relation),
-        columns=tuple(each.res_target.name for each in node.cols),
-        filtered=source.HasField("where_clause") or source.HasField("limit_count"),
-        values=len(source.values_lists) > 0 or not node.HasField("select_stmt"),
-    )
-
-
-def update(node: Node) -> Iterator[act.Action]:
-    """UPDATE."""
-    yield act.Write(
-        kind=act.Writes.UPDATE,
-        table=name_of(node.relation),
-        columns=tuple(each.res_target.name for each in node.target_list),
-        filtered=node.HasField("where_clause"),
-        where=optional(node, "where_clause"),
-    )
-
-
-def delete(node: Node) -> Iterator[act.Action]:
-    """DELETE."""
-    yield act.Write(
-        kind=act.Writes.DELETE,
-        table=name_of(node.relation),
-        filtered=node.HasField("where_clause"),
-        where=optional(node, "where_clause"),
-    )
-
-
-def merge(node: Node) -> Iterator[act.Action]:
-    """MERGE."""
-    yield act.Write(kind=act.Writes.MERGE, table=name_of(node.relation), filtered=True)
-
-
-def copy(node: Node) -> Iterator[act.Action]:
-    """COPY."""
-    if node.is_from:
-        yield act.Write(kind=act.Writes.COPY, table=name_of(node.relation), values=True)
-    else:
-        yield act.Select()
 
 
 def select(node: Node) -> Iterator[act.Action]:

@@ -1,6 +1,7 @@
 """The names the server gives to constraints and indexes that nobody named."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.schema import Constraint, Holds, Index
@@ -24,6 +25,17 @@ def constraint_name(table: str, constraint: Constraint, taken: Collection[str]) 
     ):
         columns = ()
     return _free(table, "_".join(columns), _SUFFIXES[constraint.kind], taken)
+
+
+def domain_checks(
+    domain: str, checks: Iterable[Constraint], taken: Collection[str] = ()
+) -> tuple[Constraint, ...]:
+    """The checks of a domain, each with its name."""
+    named: dict[str, Constraint] = {}
+    for each in checks:
+        name = each.name or _free(domain, "", _SUFFIXES[Holds.CHECK], (*taken, *named))
+        named[name] = replace(each, name=name)
+    return tuple(named.values())
 
 
 def index_name(table: str, index: Index, taken: Collection[str]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from dbtool.lint import actions as act
 from dbtool.lint.replay import columns, parts, tables
 from dbtool.lint.replay.moving import rename_schema
+from dbtool.lint.replay.naming import domain_checks
 from dbtool.lint.schema import Function, Holds, Name, Schema, UserType, View
 
 
@@ -21,7 +22,7 @@ def create_type(schema: Schema, action: act.CreateType) -> None:
             kind=action.kind,
             labels=action.labels,
             base=action.base,
-            checks=(*(over.checks if over else ()), *checks),
+            checks=(*(over.checks if over else ()), *domain_checks(name.name, checks)),
             not_null=any(each.kind is Holds.NOT_NULL for each in action.constraints)
             or bool(over and over.not_null),
             default=action.default or (over.default if over else None),
@@ -47,10 +48,13 @@ def alter_domain(schema: Schema, action: act.AlterDomain) -> None:
             if action.constraint.kind is Holds.NOT_NULL:
                 found = replace(found, not_null=True)
             else:
-                found = replace(found, checks=(*found.checks, action.constraint))
+                taken = [each.name for each in found.checks]
+                added = domain_checks(found.name.name, (action.constraint,), taken)
+                found = replace(found, checks=(*found.checks, *added))
         case "drop constraint":
             left = tuple(each for each in found.checks if each.name != action.subject)
-            found = replace(found, checks=left)
+            required = found.not_null and action.subject != f"{found.name.name}_not_null"
+            found = replace(found, checks=left, not_null=required)
         case "set not null" | "drop not null":
             found = replace(found, not_null=action.change == "set not null")
     schema.put(schema.types, found.name, found)
@@ -229,17 +233,21 @@ def create_function(schema: Schema, action: act.CreateFunction) -> None:
     """CREATE FUNCTION; among overloads the most volatile counts."""
     name = schema.full(action.function)
     before = schema.function(action.function)
-    volatility = action.volatility
+    made = Function(name=name, volatility=action.volatility, inlined=action.inlined)
     if before is not None and not action.replace and before.volatility == "volatile":
-        volatility = "volatile"
-    schema.put(schema.functions, name, Function(name=name, volatility=volatility))
+        made = before if before.inlined is None else replace(made, volatility="volatile")
+    schema.put(schema.functions, name, made)
 
 
 def alter_function(schema: Schema, action: act.AlterFunction) -> None:
     """ALTER FUNCTION … VOLATILE, STABLE or IMMUTABLE."""
     found = schema.function(action.function)
-    if found is not None and action.volatility is not None:
-        changed = replace(found, volatility=action.volatility)
+    if found is not None:
+        changed = Function(
+            name=found.name,
+            volatility=action.volatility or found.volatility,
+            inlined=found.inlined if action.stays_inlined else None,
+        )
         schema.put(schema.functions, found.name, changed)
 
 

@@ -6,7 +6,9 @@ up to twice as large; replicas fall behind, and an error near the end throws eve
 
 When: the table existed before, and the condition does not pick rows by the primary or a unique
 key. How many rows a condition leaves is not known here; where it picks them by a value that the
-statement leaves alone, which are mostly few, it is only a note. All versions.
+statement leaves alone or between two, which are mostly few, it is only a note. Rows that are
+picked by a query with a LIMIT, or by a stretch of `ctid`, are changed a few at a time: in a DO
+block as long as it commits on its way. All versions.
 
 Bad:
 ```sql
@@ -74,8 +76,17 @@ def _picks(action: Write) -> bool:
     where = action.where
     if where is None:
         return False
-    conditions = where.parts if where.form is Form.AND else (where,)
-    return any(_is_value(each) and not each.columns & {*action.columns} for each in conditions)
+    known = [each for each in where.conditions if not each.columns & {*action.columns}]
+    return any(map(_is_value, known)) or any(_is_between(each, known) for each in known)
+
+
+def _is_between(lower: Expression, among: list[Expression]) -> bool:
+    """Whether values have to be between two that are written there."""
+    return lower.word[:1] == ">" and any(
+        each.word[:1] == "<" and each.parts[0] == lower.parts[0]
+        for each in among
+        if len(each.parts) == len(lower.parts) == 2 and lower.parts[0].form is Form.COLUMN
+    )
 
 
 def _is_value(condition: Expression) -> bool:

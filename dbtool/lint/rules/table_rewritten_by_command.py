@@ -20,11 +20,11 @@ VACUUM orders;
 
 from collections.abc import Iterator
 
-from dbtool.finding import Finding, Fix, Severity, rule_name
+from dbtool.finding import Finding, Fix, Severity, Unknown, rule_name
 from dbtool.lint.actions import AlterTable, Maintain
 from dbtool.lint.code import autocommit, execute, sql_name
 from dbtool.lint.effect import Cause
-from dbtool.lint.saying import certainty
+from dbtool.lint.saying import certainty, undecided
 from dbtool.lint.schema import Name
 from dbtool.lint.subject import Step, Subject
 from dbtool.report import counted
@@ -33,8 +33,10 @@ NAME = rule_name(__name__)
 ACTIONS = (Maintain, AlterTable)
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: Subject) -> Iterator[Finding | Unknown]:
     """Report commands that copy a table."""
+    for _, missing in subject.undecided(Cause.REWRITE_COMMAND):
+        yield undecided(NAME, subject.shown(missing.relation), missing)
     for step in subject.steps:
         tables = [*dict.fromkeys(task.relation for task in step.effect.of(Cause.REWRITE_COMMAND))]
         if not tables:

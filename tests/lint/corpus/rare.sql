@@ -163,3 +163,20 @@ ALTER TABLE events DROP COLUMN day;
 REFRESH MATERIALIZED VIEW CONCURRENTLY bare;
 ALTER TABLE users ADD CONSTRAINT amounts UNIQUE (amount_free, id) WITH (fillfactor = 70) USING INDEX TABLESPACE pg_default;
 ALTER TABLE users ADD CONSTRAINT amounts UNIQUE NULLS NOT DISTINCT (amount_free, id) WITH (deduplicate_items = off) DEFERRABLE;
+
+-- What a function in SQL computes in the place of its call, and what keeps it from that.
+ALTER TABLE users ADD COLUMN k integer DEFAULT one();
+ALTER TABLE users ADD COLUMN k integer DEFAULT one_more();
+ALTER TABLE users ADD COLUMN k date DEFAULT one_today();
+ALTER TABLE users ADD COLUMN k float DEFAULT one_of_many();
+ALTER TABLE users ADD COLUMN k integer DEFAULT one_as_owner();
+ALTER TABLE users ADD COLUMN k integer DEFAULT one_set();
+ALTER TABLE users ADD COLUMN k integer DEFAULT one_read();
+ALTER TABLE users ADD COLUMN k integer DEFAULT one_after();
+--+ ALTER FUNCTION one() SECURITY DEFINER
+ALTER TABLE users ADD COLUMN k integer DEFAULT one();
+-- The checks of a domain that nobody named.
+--+ CREATE DOMAIN even AS integer CHECK (VALUE > 0) CHECK (VALUE < 9); ALTER DOMAIN even DROP CONSTRAINT even_check; ALTER DOMAIN even DROP CONSTRAINT even_check1
+ALTER TABLE users ADD COLUMN k even;
+--+ ALTER DOMAIN loose ADD CHECK (VALUE < 9); ALTER DOMAIN loose DROP CONSTRAINT loose_positive
+ALTER TABLE users ADD COLUMN k loose;

@@ -1,0 +1,85 @@
+"""Functions in the parser's tree, and the bodies that take the place of their calls."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import postgast
+from google.protobuf.message import DecodeError
+
+from dbtool.lint import actions as act
+from dbtool.lint.expression import Expression
+from dbtool.lint.read.columns import option
+from dbtool.lint.read.expressions import expression
+from dbtool.lint.read.names import Node, qualified
+
+_VOLATILITY: dict[str, Literal["volatile", "stable", "immutable"]] = {
+    "volatile": "volatile",
+    "stable": "stable",
+    "immutable": "immutable",
+}
+_PLAIN = {"target_list", "limit_option", "op"}
+"""The parts of a query that computes one value and reads nothing."""
+
+
+def create_function(node: Node) -> Iterator[act.Action]:
+    """CREATE FUNCTION."""
+    yield act.CreateFunction(
+        function=qualified(node.funcname),
+        volatility=_VOLATILITY[option(node.options, "volatility") or "volatile"],
+        replace=node.replace,
+        inlined=_inlined(node),
+    )
+
+
+def alter_function(node: Node) -> Iterator[act.Action]:
+    """ALTER FUNCTION."""
+    yield act.AlterFunction(
+        function=qualified(node.func.objname),
+        volatility=_VOLATILITY.get(option(node.actions, "volatility") or ""),
+        stays_inlined=not _is_kept_apart(node.actions),
+    )
+
+
+def _is_kept_apart(options: Node) -> bool:
+    """Whether an option keeps the server from putting the body in the place of a call."""
+    names = {each.def_elem.defname for each in options}
+    given = (option(options, each) == "true" for each in ("strict", "security"))
+    return "set" in names or any(given)
+
+
+def _inlined(node: Node) -> Expression | None:
+    """The value of a function in SQL, where the server computes it in the place of a call."""
+    language = option(node.options, "language") or ("sql" if node.HasField("sql_body") else "")
+    if language.lower() != "sql" or node.is_procedure or node.return_type.setof:
+        return None
+    if _is_kept_apart(node.options):
+        return None
+    value = _returned(node.sql_body) if node.HasField("sql_body") else _written(node)
+    if value is None or any(each.word == "sub_link" for each in value.walk()):
+        return None
+    return value
+
+
+def _returned(body: Node) -> Expression | None:
+    if body.WhichOneof("node") == "return_stmt":
+        return expression(body.return_stmt.returnval)
+    return _selected([each for block in body.list.items for each in block.list.items])
+
+
+def _written(node: Node) -> Expression | None:
+    texts = (each.def_elem.arg.list.items for each in node.options if each.def_elem.defname == "as")
+    text = "".join(each.string.sval for items in texts for each in items)
+    try:
+        return _selected([each.stmt for each in postgast.parse(text).stmts])
+    except (DecodeError, UnicodeEncodeError, postgast.PgQueryError):
+        return None
+
+
+def _selected(body: Sequence[Node]) -> Expression | None:
+    if len(body) != 1 or body[0].WhichOneof("node") != "select_stmt":
+        return None
+    query = body[0].select_stmt
+    plain = {field.name for field, _ in query.ListFields()} <= _PLAIN
+    if not plain or len(query.target_list) != 1:
+        return None
+    return expression(query.target_list[0].res_target.val)

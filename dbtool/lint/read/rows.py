@@ -1,0 +1,97 @@
+"""Changes of rows in the parser's tree, and whether only a few are changed at a time."""
+
+from collections.abc import Iterator
+
+from postgast import pg_query_pb2 as pb
+
+from dbtool.lint import actions as act
+from dbtool.lint.expression import Expression, Form
+from dbtool.lint.read.expressions import optional
+from dbtool.lint.read.names import Node, name_of
+
+_PICKING = (pb.ANY_SUBLINK, pb.ARRAY_SUBLINK)
+
+
+def insert(node: Node) -> Iterator[act.Action]:
+    """INSERT."""
+    source = node.select_stmt.select_stmt
+    yield act.Write(
+        kind=act.Writes.INSERT,
+        table=name_of(node.relation),
+        columns=tuple(each.res_target.name for each in node.cols),
+        filtered=source.HasField("where_clause") or source.HasField("limit_count"),
+        values=len(source.values_lists) > 0 or not node.HasField("select_stmt"),
+    )
+
+
+def update(node: Node) -> Iterator[act.Action]:
+    """UPDATE."""
+    yield act.Write(
+        kind=act.Writes.UPDATE,
+        table=name_of(node.relation),
+        columns=tuple(each.res_target.name for each in node.target_list),
+        filtered=node.HasField("where_clause"),
+        where=(where := optional(node, "where_clause")),
+        batch=_is_stretch(where) or _is_limited(node),
+    )
+
+
+def delete(node: Node) -> Iterator[act.Action]:
+    """DELETE."""
+    yield act.Write(
+        kind=act.Writes.DELETE,
+        table=name_of(node.relation),
+        filtered=node.HasField("where_clause"),
+        where=(where := optional(node, "where_clause")),
+        batch=_is_stretch(where) or _is_limited(node),
+    )
+
+
+def merge(node: Node) -> Iterator[act.Action]:
+    """MERGE."""
+    yield act.Write(kind=act.Writes.MERGE, table=name_of(node.relation), filtered=True)
+
+
+def copy(node: Node) -> Iterator[act.Action]:
+    """COPY."""
+    if node.is_from:
+        yield act.Write(kind=act.Writes.COPY, table=name_of(node.relation), values=True)
+    else:
+        yield act.Select()
+
+
+def _is_stretch(where: Expression | None) -> bool:
+    """Whether the condition keeps to a part of the table's file, by bounds of `ctid`."""
+    known = where.conditions if where is not None else ()
+    return {each.word[:1] for each in known if _of_place(each)} >= {"<", ">"}
+
+
+def _of_place(condition: Expression) -> bool:
+    parts = condition.parts
+    return bool(parts) and parts[0].form is Form.COLUMN and parts[0].word == "ctid"
+
+
+def _is_limited(node: Node) -> bool:
+    """Whether a LIMIT says how many rows may be changed, in whatever the rows are picked by."""
+    if node.HasField("where_clause") and any(map(_limits, _sublinks(node.where_clause))):
+        return True
+    made = (each.common_table_expr.ctequery for each in node.with_clause.ctes)
+    beside = node.from_clause if isinstance(node, pb.UpdateStmt) else node.using_clause
+    joined = (each.range_subselect.subquery for each in beside)
+    return any(map(_limits, (*made, *joined)))
+
+
+def _sublinks(node: Node) -> Iterator[Node]:
+    """The queries whose rows a condition asks for."""
+    match node.WhichOneof("node"):
+        case "bool_expr" if node.bool_expr.boolop == pb.AND_EXPR:
+            for each in node.bool_expr.args:
+                yield from _sublinks(each)
+        case "sub_link" if node.sub_link.sub_link_type in _PICKING:
+            yield node.sub_link.subselect
+        case "a_expr" if node.a_expr.kind == pb.AEXPR_OP_ANY:
+            yield from _sublinks(node.a_expr.rexpr)
+
+
+def _limits(query: Node) -> bool:
+    return bool(query.select_stmt.HasField("limit_count"))
