@@ -27,6 +27,7 @@ from dbtool.migrate.rules import (
     mutable_default,
     naive_datetime,
     naming_convention_missing,
+    pool_left_at_defaults,
     primary_key_indexed_again,
     relationship_not_paired,
     server_default_quoted,
@@ -59,6 +60,7 @@ RULES: tuple[Rule[Declared], ...] = (
     version_column_unused,
     soft_delete_not_in_indexes,
     mappers_not_configured,
+    pool_left_at_defaults,
 )
 """What is judged of the models alone."""
 

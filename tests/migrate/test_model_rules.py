@@ -162,3 +162,43 @@ def test_rules_can_be_left_out(package: Path) -> None:
         judge(models, (), ["naive-datetimes"])
     assert raised.value.message == '--ignore: no rule over models is called "naive-datetimes"'
     assert raised.value.hint == "Did you mean naive-datetime?"
+
+
+ENGINES = """
+from sqlalchemy import create_engine as make
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+a = lambda url: sa.create_engine(
+    url,
+    pool_pre_ping=True,
+)
+b = lambda url, more: create_async_engine(url, **more)
+c = lambda url: create_async_engine(url, poolclass=NullPool)
+d = lambda: sa.create_engine("sqlite://")
+"""
+MENDED = """\
+sa.create_engine(
+    url,
+    pool_pre_ping=True, pool_size=5, max_overflow=0, pool_timeout=5)"""
+
+
+def test_engines_of_the_package(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the package makes one, but for its tests; what may be sized is not reported."""
+    for name in ("shop/__init__.py", "shop/models/__init__.py", "shop/tests/engine.py"):
+        (package / name).parent.mkdir(exist_ok=True)
+        (package / name).write_text(ENGINES if "engine" in name else "")
+    (package / "shop/engine.py").write_text(ENGINES)
+    text = "from sqlalchemy import Column, Integer, MetaData, Table\n"
+    text += "metadata = MetaData(naming_convention={'pk': 'p'})\n"
+    text += "Table('t', metadata, Column('id', Integer, primary_key=True))\n"
+    (package / "shop/models/__init__.py").write_text(text)
+    found = judge(load(("shop.models:metadata",), package))
+    for name in ("shop", "shop.models"):
+        monkeypatch.delitem(sys.modules, name)
+    assert [(each.rule, each.location and each.location.line) for each in found] == [
+        ("pool-left-at-defaults", 7)
+    ]
+    assert found[0].fix is not None
+    assert found[0].fix.code == MENDED
