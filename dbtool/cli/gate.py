@@ -72,7 +72,7 @@ def _parts(
         yield "release", lambda: _released(call, released)
     yield "history", lambda: _history(call, server)
     if call.settings.has_target():
-        yield "database", lambda: _database(call)
+        yield "database", lambda: _database(call, server)
     yield "round trip", lambda: _round_trip(call, server)
 
 
@@ -138,18 +138,22 @@ def _history(call: Call, server: "Server") -> Report:
     return view.drift(found, call.command)
 
 
-def _database(call: Call) -> Report:
-    """A database that is behind is to be upgraded, and cannot be judged before."""
+def _database(call: Call, server: "Server") -> Report:
+    """A database that is behind cannot be what the models want: it is to be what it records."""
     from dbtool.migrate import view
+    from dbtool.migrate.behind import behind
     from dbtool.migrate.drift import check
 
-    found = check(opened(call), call.progress)
+    project = opened(call)
+    found = check(project, call.progress)
     report = view.drift(found, call.command)
     if not found.pending:
         return report
+    if len(found.standings) == 1:
+        return view.behind(behind(project, call.progress, found, server), call.command)
     unknown = Unknown(
         rule="check",
-        reason=f"{report.headline}",
+        reason=f"{report.headline}: env.py goes through several version tables",
         decide="dbtool upgrade, and then dbtool check",
     )
     return replace(report, findings=(), unknowns=(unknown,))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from dbtool.lint.linted import Linted, Verdict
     from dbtool.lint.sizes import Sizes
     from dbtool.migrate.autogenerate.run import Proposal
-    from dbtool.migrate.diff.catalogs import Change
     from dbtool.migrate.trip import Trip
 
 _MOST = 10
@@ -180,7 +179,9 @@ def _sections(found: Reviewed, said: Sequence[Operation], *, written: bool) -> I
         lines = [*_undone(found.trip)] or [found.trip.outcome.value]
         yield Text("\n".join(lines), "what the downgrade does not restore")
     if found.proposal.drift:
-        drift = [*map(_drifted, found.proposal.drift)]
+        from dbtool.migrate.rules.changed_outside_revisions import said as drifted
+
+        drift = [*map(drifted, found.proposal.drift)]
         more = [f"and {len(drift) - _MOST} more"] if len(drift) > _MOST else []
         yield Text("\n".join([*drift[:_MOST], *more]), "not this change: the database drifted")
     if not written:
@@ -197,15 +198,6 @@ def _undone(trip: "Trip") -> Iterator[str]:
     if trip.failure is not None:
         yield trip.failure.said
     yield from described(trip.undone)
-
-
-def _drifted(change: "Change") -> str:
-    what = f"{change.kind} {change.name}"
-    if change.how == "gone":
-        return f"{what} is not in the database, and the history makes it"
-    if change.how == "added":
-        return f"{what} is in the database, and no revision makes it"
-    return f"{what} is {change.after} in the database, {change.before} by the history"
 
 
 def _tables(found: Reviewed, said: Sequence[Operation]) -> Iterator[Section]:

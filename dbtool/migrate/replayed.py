@@ -23,19 +23,19 @@ def check_history(project: Project, progress: Progress, server: Server | None = 
     progress.step("running the revisions in a throwaway PostgreSQL")
     with nullcontext(server) if server else throwaway() as server:
         target = replace(server.create_database(_NAME), source="--history")
-        scratch = replace(project, target=target)
+        scratch = replace(project, target=target, scratch=True)
         replay(project, target, progress)
         found = check(scratch, progress, server=server)
     return replace(found, database="the history", named_by="--history")
 
 
-def replay(project: Project, target: Target, progress: Progress) -> None:
-    """Run every revision on an empty database that goes away again."""
-    scratch = replace(project, target=target)
+def replay(project: Project, target: Target, progress: Progress, to: str = "heads") -> None:
+    """Run every revision, or those up to one, on a database that goes away again."""
+    scratch = replace(project, target=target, scratch=True)
     allowed = Permission(Consent(yes=True, confirm_database=target.database))
     try:
         with quiet_alembic(), _Replay(scratch, progress) as session:
-            session.carry_out(upgrading("heads", None), Action.UPGRADE, allowed, lambda *_: ())
+            session.carry_out(upgrading(to, None), Action.UPGRADE, allowed, lambda *_: ())
     except DbtoolError as error:
         without_the_server(error, target.database)
         raise

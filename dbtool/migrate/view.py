@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING
 from dbtool.finding import judge
 from dbtool.migrate.view_current import at, ids, judged, named_by
 from dbtool.migrate.waits import Waited
-from dbtool.report import Code, Column, Node, Report, Section, Table, Tree, counted, duration
+from dbtool.report import (
+    Code,
+    Column,
+    Node,
+    Report,
+    Section,
+    Table,
+    Tree,
+    counted,
+    duration,
+    listed,
+)
 
 if TYPE_CHECKING:
+    from dbtool.migrate.behind import Behind
     from dbtool.migrate.downgrade import Downgraded
     from dbtool.migrate.drift import Drift
     from dbtool.migrate.history import Revision
@@ -203,6 +215,24 @@ def drift(result: "Drift", command: str) -> Report:
         unknowns=unknowns,
         notes=(*named_by(result), *([hint] if hint else [])),
         next=_end_of(result),
+        judged=True,
+    )
+
+
+def behind(result: "Behind", command: str) -> Report:
+    """What of a database its own revisions do not explain, before others run."""
+    from dbtool.migrate.rules import changed_outside_revisions as rule
+
+    findings, unknowns = judge((rule,), result)
+    pending = f"{counted(len(result.pending), 'revision')} pending ({listed(result.pending, 3)})"
+    differ = f"differs in {counted(len(findings), 'place')}" if findings else "is what they make"
+    recorded = ", ".join(result.recorded) or "none"
+    return Report(
+        command=command,
+        data=result,
+        headline=f"{pending}; what {recorded} made {differ}",
+        findings=findings,
+        unknowns=unknowns,
         judged=True,
     )
 

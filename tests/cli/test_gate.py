@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from tests.conftest import Dbtool
 from tests.migrate.conftest import plain
@@ -31,6 +32,13 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     boss: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 """
+BEHIND = """
+CREATE TABLE users (id serial PRIMARY KEY, name text DEFAULT 'x');
+CREATE INDEX by_hand ON users (id);
+CREATE TABLE somebody_elses (id int);
+CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('first');
+"""
 PARTS = ["heads", "models", "lint", "history", "database", "round trip"]
 
 
@@ -40,14 +48,21 @@ def project(root: Path) -> Small:
     made.write("app.py", MODELS)
     made.write("dbtool.toml", 'models = "app:Base"\n')
     made.revision(
-        "first", None, "op.create_table('users', sa.Column('id', sa.Integer, primary_key=True))"
+        "first",
+        None,
+        "op.create_table('users', sa.Column('id', sa.Integer, primary_key=True),\n"
+        "    sa.Column('name', sa.Text))",
     )
     return made
 
 
 def test_the_gate_runs_every_part(dbtool: Dbtool, tmp_path: Path, database: Target) -> None:
-    """One exit code for all of them; a database that is behind is unknown, not wrong."""
-    ran = dbtool("check", "--all", "--json", "--url", plain(database), cwd=project(tmp_path).root)
+    """One exit code for all of them; a database that is behind is to be what it records."""
+    made = project(tmp_path)
+    made.revision("second", "first", "op.create_index('by_boss', 'users', ['id'])")
+    with SyncConnection(database) as connection:
+        connection.execute(BEHIND)
+    ran = dbtool("check", "--all", "--json", "--url", plain(database), cwd=made.root)
     said = json.loads(ran.out)
     assert ran.code == 1
     assert [each["name"] for each in said["data"]["parts"]] == PARTS
@@ -56,9 +71,17 @@ def test_the_gate_runs_every_part(dbtool: Dbtool, tmp_path: Path, database: Targ
         ("foreign-key-unindexed", "note"),
         ("downgrade-does-nothing", "warning"),
     }
-    assert [each["reason"].partition(", so")[0] for each in said["unknown"]] == [
-        f"{database.shown} has 1 revision pending"
+    by_hand = [e for e in said["findings"] if e["rule"] == "changed-outside-revisions"]
+    assert [(each["severity"], each["title"]) for each in by_hand] == [
+        (
+            "error",
+            "column users.name is default 'x'::text in the database, default none by the history",
+        ),
+        ("warning", "index users.by_hand is in the database, and no revision makes it"),
     ]
+    part = next(each for each in said["data"]["parts"] if each["name"] == "database")
+    assert part["headline"] == "1 revision pending (second); what first made differs in 2 places"
+    assert said["unknown"] == []
 
 
 def test_one_of_them_at_a_time(dbtool: Dbtool, tmp_path: Path) -> None:
