@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
         cls=RunByDefault,
         help="Fill a migrated database with rows made from your models.\n\n"
         "Without a command: dbtool seed run. The same options give the same rows on every "
-        "machine; all of them are loaded in one transaction, or none.",
+        "machine; without --jobs all of them are loaded in one transaction, or none.",
         rich_markup_mode=None,
     )
     command(group, GROUP_PANEL, DATABASE)(run)
@@ -76,6 +76,20 @@ def run(
             show_default=False,
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            min=1,
+            max=64,
+            help="Load with N connections, constraints in place; committed part by part.",
+        ),
+    ] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Load the rest of an interrupted run with --jobs.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Load a sample in a real transaction and roll it back."),
@@ -86,8 +100,8 @@ def run(
     """Load rows into every table of the models, parents first.
 
     Runs on empty tables of a development database, asks where there are rows already, and
-    refuses any database that is not known to be for development. Everything is one
-    transaction: an interrupt or error leaves the database as it was.
+    refuses any database that is not known to be for development. Without --jobs everything is
+    one transaction: an interrupt or error leaves the database as it was.
     """
     from dbtool.seed import view
     from dbtool.seed.load import Mode
@@ -98,7 +112,9 @@ def run(
     request = request_of(rows, scale, random_seed, tables, as_of)
     allowed = call.permission(yes, confirm_database)
     mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
-    done = seed(target, models, request, allowed, call.progress, Loading(mode, truncate, dry_run))
+    state = call.settings.root / ".dbtool"
+    loading = Loading(mode, truncate, dry_run, jobs, resume, state)
+    done = seed(target, models, request, allowed, call.progress, loading)
     return view.seeded(done, call.command)
 
 

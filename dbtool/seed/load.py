@@ -69,10 +69,10 @@ async def load(
         done = await _fill(connection, planned, progress, way)
         if way.keep:
             await set_sequences(connection, planned.loads)
-            await _commit(transaction, outcome)
+            await commit(transaction, outcome)
     finally:
         if not outcome.committed:
-            await _roll_back(transaction)
+            await roll_back(transaction)
     return done
 
 
@@ -110,7 +110,7 @@ async def refuse_company(connection: Connection, planned: Planned) -> None:
         )
 
 
-async def _commit(transaction: Transaction, outcome: Outcome) -> None:
+async def commit(transaction: Transaction, outcome: Outcome) -> None:
     """Commit; an interrupt waits for the server's answer, which nobody could guess."""
     committing = asyncio.ensure_future(transaction.commit())
     try:
@@ -122,7 +122,8 @@ async def _commit(transaction: Transaction, outcome: Outcome) -> None:
         outcome.committed = committing.done() and not committing.exception()
 
 
-async def _roll_back(transaction: Transaction) -> None:
+async def roll_back(transaction: Transaction) -> None:
+    """Roll back, where there is still a session to do it in."""
     # A session that an interrupt closed has been rolled back by the server.
     with suppress(InterfaceError, PostgresError, OSError):
         await transaction.rollback()
@@ -131,10 +132,10 @@ async def _roll_back(transaction: Transaction) -> None:
 class Advance:
     """Tells how far a load is, how fast it goes and how long it will still take."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int, done: int = 0) -> None:
         self._progress = progress
         self._total = total
-        self._done = 0
+        self._before = self._done = done
         self._began = time.monotonic()
 
     def __call__(self, rows: int) -> None:
@@ -142,9 +143,10 @@ class Advance:
         self._done += rows
         elapsed = time.monotonic() - self._began
         told = "rows"
-        if elapsed > 1 and self._done:
-            left = elapsed * max(self._total - self._done, 0) / self._done
-            told = f"rows, {self._done / elapsed:,.0f}/s, {duration(round(left))} left"
+        if elapsed > 1:
+            rate = (self._done - self._before) / elapsed
+            left = duration(round(max(self._total - self._done, 0) / rate))
+            told = f"rows, {rate:,.0f}/s, {left} left"
         self._progress.advance(self._done, self._total, told)
 
 

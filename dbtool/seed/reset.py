@@ -13,7 +13,7 @@ from dbtool.seed.load import Outcome
 from dbtool.seed.plan import Request
 from dbtool.seed.run import interruptible, opened
 from dbtool.seed.survey import survey
-from dbtool.seed.truncate import Doomed, doomed, losses
+from dbtool.seed.truncate import NOTHING_LOST, Doomed, doomed, losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def reset(
 ) -> Emptied:
     """Empty the tables asked for and all that refer to them, in one transaction."""
     outcome = Outcome()
-    with interruptible(outcome, "no row is lost"), opened(target) as session:
+    with interruptible(outcome, NOTHING_LOST), opened(target) as session:
 
         async def look(connection: Connection) -> tuple[Doomed, ...]:
             found = await survey(connection, models, request, writing=False)

@@ -80,6 +80,10 @@ class Population:
         self._recent: dict[int, Rows] = {}
         self._windows: dict[int, Window] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        """What another process needs; it makes its own blocks."""
+        return {**vars(self), "_recent": {}, "_windows": {}}
+
     @property
     def start(self) -> int:
         """The index of the first row."""

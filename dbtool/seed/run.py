@@ -5,21 +5,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 from dbtool.catalog import SETTINGS
 from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import Interrupted, OperationError
+from dbtool.errors import Interrupted, OperationError, UsageError
 from dbtool.guard import Action, Classified, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
 from dbtool.seed.allow import allow
 from dbtool.seed.build import Found, build
+from dbtool.seed.inparts import InParts
 from dbtool.seed.load import Loaded, Mode, Outcome, Way, analyze, load
 from dbtool.seed.mode import Chosen, choose
 from dbtool.seed.plan import Planned, Request, SeedPlan, Skipped
 from dbtool.seed.survey import survey
+from dbtool.seed.trouble import NOTHING
 from dbtool.seed.truncate import Doomed, doomed, losses
 
 NAME = "dbtool seed"
@@ -28,11 +31,42 @@ _SAMPLE = 300
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How rows are loaded: in which mode, into tables emptied before, or only tried out."""
+    """How rows are loaded: in which mode, into tables emptied before, or only tried out.
+
+    With more than one job, or to resume such a run, parts are committed one by one; `state` is
+    the directory that remembers which.
+    """
 
     mode: Mode | None = None
     truncate: bool = False
     dry_run: bool = False
+    jobs: int = 1
+    resume: bool = False
+    state: Path | None = None
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the load is more than one transaction."""
+        return not self.dry_run and (self.jobs > 1 or self.resume)
+
+    @property
+    def left(self) -> str:
+        """What an interrupt leaves behind."""
+        if self.in_parts:
+            return "What had been committed stays. --resume loads the rest."
+        return NOTHING
+
+    def check(self) -> None:
+        """Raise where parts cannot be committed one by one."""
+        if self.in_parts and (self.truncate or self.mode is Mode.BULK):
+            other = "--truncate" if self.truncate else "--bulk"
+            raise UsageError(
+                f"{other} needs one transaction, and a run in parts has many",
+                detail="--jobs and --resume commit part by part, with all constraints in place.",
+                hint="Empty the tables with dbtool seed reset first, or leave --jobs out."
+                if self.truncate
+                else "Leave --jobs out: one connection without indexes is faster than two with.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +122,17 @@ def seed(
     """
     wanted, allowed, how = request or Request(), permission or Permission(), loading or Loading()
     shown, outcome = progress or Silent(), Outcome()
-    with interruptible(outcome), opened(target) as session:
+    how.check()
+    with interruptible(outcome, how.left), opened(target) as session:
         found = session.run(lambda connection: survey(connection, models, wanted))
         lost = _doomed(session, found) if how.truncate else ()
         found = _without(found, lost) if how.truncate else found
+        parts = InParts.of(session, how.state, resume=how.resume) if how.in_parts else None
+        if parts and how.resume:
+            found = parts.resumed(session, found)
         planned = build(found, wanted)
         refuse_nothing(planned, wanted)
-        if not how.dry_run:
+        if not (how.dry_run or how.resume):
             _warn_of_rows(found, shown)
         action = _action(found, lost, how)
         classified = allow(session, target, action, allowed, shown, losses(lost))
@@ -103,9 +141,13 @@ def seed(
         if how.dry_run:
             sample, way = build(found, _sample(wanted)), Way(chosen.mode, keep=False)
             tables = session.run(lambda it: load(it, sample, shown, Outcome(), way))
+        elif parts:
+            tables = parts.load(session, target, planned, shown, how.jobs)
         else:
             way = Way(chosen.mode, lost)
             tables = session.run(lambda it: load(it, planned, shown, outcome, way))
+        if not how.dry_run:
+            outcome.committed = True
             session.run(lambda connection: analyze(connection, planned, shown))
         done = Done(chosen, lost, tables, time.perf_counter() - began)
         return _seeded(target, planned, done, dry_run=how.dry_run)
@@ -132,14 +174,13 @@ def opened(target: Target, *, read_only: bool = False) -> SyncConnection:
 
 
 @contextmanager
-def interruptible(outcome: Outcome, undone: str = "no row was loaded") -> Iterator[None]:
+def interruptible(outcome: Outcome, left: str) -> Iterator[None]:
     """Tell an interrupt as what it leaves behind; the session has ended the load by then."""
     try:
         yield
     except KeyboardInterrupt:
-        left = f"The transaction is rolled back: {undone}."
         if outcome.committed:
-            left = "It was done already; statistics may not be up to date."
+            left = "It was done already; only the statistics are not up to date."
         raise Interrupted("interrupted", detail=left) from None
 
 
@@ -167,6 +208,8 @@ def _action(found: Found, lost: Sequence[Doomed], how: Loading) -> Action:
         return Action.GENERATE_SAMPLE
     if losses(lost):
         return Action.TRUNCATE
+    if how.resume:
+        return Action.GENERATE_EMPTY
     return Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
 
 
@@ -174,10 +217,11 @@ def _choose(
     session: SyncConnection, found: Found, planned: Planned, how: Loading, classified: Classified
 ) -> Chosen:
     full = [table.shown for table in found.tables if table.name in found.first_blocks]
+    mode = Mode.ONLINE if how.in_parts else how.mode
 
     async def ask(connection: Connection) -> Chosen:
         async with connection.limits():
-            return await choose(connection, planned, how.mode, full, classified.standing)
+            return await choose(connection, planned, mode, full, classified.standing)
 
     return session.run(ask)
 

@@ -14,7 +14,7 @@ from dbtool.database.connection import Connection
 from dbtool.errors import LockNotObtained, OperationError
 from dbtool.report import counted
 
-_NOTHING_LOST = "The transaction is rolled back: no row is lost."
+NOTHING_LOST = "The transaction is rolled back: no row is lost."
 
 _REACHED = """
 WITH RECURSIVE reached AS (
@@ -91,14 +91,14 @@ async def empty(connection: Connection, found: Sequence[Doomed]) -> None:
     except (LockNotAvailableError, QueryCanceledError) as error:
         raise LockNotObtained(
             "the tables to empty are in use by another session",
-            detail=f"{error}. {_NOTHING_LOST}",
+            detail=f"{error}. {NOTHING_LOST}",
             hint="dbtool pool shows who sits in a transaction; run this again when it ended.",
         ) from error
     except InsufficientPrivilegeError as error:
         raise OperationError("no right to empty the tables", detail=f"{error}.") from error
     except PostgresError as error:
         raise OperationError(
-            "cannot empty the tables", detail=f"{error}. {_NOTHING_LOST}"
+            "cannot empty the tables", detail=f"{error}. {NOTHING_LOST}"
         ) from error
 
 
@@ -108,6 +108,6 @@ def _refuse_news(found: Sequence[Doomed], now: Sequence[Doomed]) -> None:
     if new:
         raise OperationError(
             f"rows that were not named would be lost: {', '.join(new)}",
-            detail=f"They appeared since the rows were counted. {_NOTHING_LOST}",
+            detail=f"They appeared since the rows were counted. {NOTHING_LOST}",
             hint="Run it again; it counts anew.",
         )

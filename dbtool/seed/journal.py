@@ -1,0 +1,111 @@
+"""What an interrupted run in parts had committed: noted before each commit, judged by the server.
+
+A part is noted with its transaction before that commits. Whether it did is the server's to say,
+so that no crash on either side leaves a part that nobody knows about.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dbtool.database.connection import Connection
+from dbtool.errors import OperationError, UsageError
+
+_RESET = "dbtool seed reset empties the tables; then run it anew."
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some blocks of one table, loaded in one transaction."""
+
+    table: str
+    first: int
+    stop: int
+    rows: int
+
+
+@dataclass(slots=True)
+class Journal:
+    """The file of one run; its first line is what the run was to do."""
+
+    path: Path
+    header: Mapping[str, Any] = field(default_factory=dict)
+    noted: dict[Portion, str] = field(default_factory=dict)
+
+    def begin(self, header: Mapping[str, Any]) -> None:
+        """Start anew."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        ignore = self.path.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        self.header, self.noted = header, {}
+        self.path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+
+    def read(self) -> None:
+        """Read what an interrupted run left; raises UsageError where there was none."""
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+            self.header = json.loads(lines[0])
+        except (OSError, ValueError, IndexError) as error:
+            raise UsageError(
+                "no interrupted run to resume",
+                detail="Only a run with --jobs commits in parts; any other one is loaded whole or"
+                " not at all. Its state is kept in .dbtool of the project.",
+                hint="Run it without --resume.",
+            ) from error
+        for line in lines[1:]:
+            # The last line is cut short where the disk was full.
+            if line.endswith("]"):
+                table, first, stop, rows, xid = json.loads(line)
+                self.noted[Portion(table, first, stop, rows)] = xid
+
+    def note(self, portion: Portion, xid: str) -> None:
+        """Note a part that is about to be committed; on disk when this returns."""
+        line = [portion.table, portion.first, portion.stop, portion.rows, xid]
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.noted[portion] = xid
+
+    def end(self) -> None:
+        """The run is complete."""
+        self.path.unlink(missing_ok=True)
+
+    async def committed(self, connection: Connection) -> frozenset[Portion]:
+        """The parts that are there, as the server says."""
+        found: set[Portion] = set()
+        xids = list(self.noted.values())
+        rows = await connection.fetch(
+            "SELECT xid::text AS xid, pg_xact_status(xid) AS status"
+            " FROM unnest($1::text[]::xid8[]) AS xid",
+            xids,
+        )
+        states = {row["xid"]: row["status"] for row in rows}
+        for portion, xid in self.noted.items():
+            state = states[xid]
+            if state == "in progress":
+                raise OperationError(
+                    "a part of the interrupted run is still at work on the server",
+                    hint="Wait until it has ended; dbtool now shows it.",
+                )
+            if state is None:
+                raise OperationError(
+                    "the interrupted run is too old: the server no longer knows what it committed",
+                    hint=_RESET,
+                )
+            if state == "committed":
+                found.add(portion)
+        return frozenset(found)
+
+
+async def journal(connection: Connection, directory: Path) -> Journal:
+    """The journal of runs into this database."""
+    identity = await connection.fetchval(
+        "SELECT system_identifier::text || '-' || (SELECT oid FROM pg_database"
+        " WHERE datname = current_database())::text FROM pg_control_system()"
+    )
+    return Journal(directory / f"seed-{identity}.jsonl")

@@ -1,0 +1,87 @@
+"""A process that loads one part after the other, each in a transaction of its own."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+
+from asyncpg.exceptions import InterfaceError, PostgresError
+
+from dbtool.database.connection import Connection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import DbtoolError, OperationError
+from dbtool.seed import turn
+from dbtool.seed.copying import copy
+from dbtool.seed.journal import Portion
+from dbtool.seed.plan import Load
+from dbtool.seed.trouble import told
+
+Said = tuple[str, int | float | str | DbtoolError]
+"""What a worker says: rows that went out, a transaction about to commit, the end of a part."""
+
+
+def serve(pipe: Pipe, target: Target, loads: Sequence[Load], name: str) -> None:
+    """Load parts until the leader closes the pipe; a leader that died closes it too.
+
+    The terminal's Ctrl-C goes to the leader alone, which ends this process: what it has not
+    committed the server rolls back.
+    """
+    os.setsid()
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    by_name = {each.table.name: each for each in loads}
+    with suppress(EOFError, OSError):
+        try:
+            with SyncConnection(target, application_name=name) as session:
+                while (portion := pipe.recv()) is not None:
+                    began = time.perf_counter()
+                    part = _Part(by_name[portion.table], portion, pipe)
+                    session.run(part.load)
+                    pipe.send(("done", time.perf_counter() - began))
+        except DbtoolError as error:
+            pipe.send(("failed", error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    table: Load
+    portion: Portion
+    pipe: Pipe
+
+    async def load(self, connection: Connection) -> None:
+        """Copy the rows, let the leader note the transaction, commit."""
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute(
+                "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0"
+            )
+            await _prove(connection)
+            numbers = range(self.portion.first, self.portion.stop)
+            await copy(connection, self.table, numbers, self._advance, "")
+            xid = await connection.fetchval("SELECT pg_current_xact_id()::text")
+            self.pipe.send(("commit", xid))
+            self.pipe.recv()
+            await transaction.commit()
+        except PostgresError as error:
+            raise told(error, self.table.table.shown, "") from error
+        except BaseException:
+            with suppress(InterfaceError, PostgresError, OSError):
+                await transaction.rollback()
+            raise
+
+    def _advance(self, rows: int) -> None:
+        self.pipe.send(("rows", rows))
+
+
+async def _prove(connection: Connection) -> None:
+    """The leader's lock is seen from the database it was taken in, and from no other."""
+    if not await turn.is_taken(connection):
+        raise OperationError(
+            "a connection of the run led to another database, or the run has ended",
+            detail="The lock that the run holds is not seen there.",
+        )

@@ -1,0 +1,131 @@
+"""A load in parts by several processes: the same rows, and the rest of them after an interrupt."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import DbtoolError, Interrupted, LockNotObtained, OperationError, UsageError
+from dbtool.guard import Consent, Permission
+from dbtool.metadata import Models
+from dbtool.ports import Silent
+from dbtool.seed import jobs
+from dbtool.seed.load import Mode
+from dbtool.seed.plan import Request
+from dbtool.seed.reset import reset
+from dbtool.seed.run import Loading, seed
+
+WANTED = Request(rows=4500, tables=("users", "posts", "categories", "comments"))
+AGREED = Permission(Consent(yes=True))
+DIGEST = """
+SELECT (SELECT md5(string_agg(posts::text, ',' ORDER BY id)) FROM posts)
+    || (SELECT md5(string_agg(comments::text, ',' ORDER BY id)) FROM comments)
+    || (SELECT md5(string_agg(users::text, ',' ORDER BY id)) FROM users)
+"""
+
+
+@pytest.fixture
+def session(migrated: Target) -> Iterator[SyncConnection]:
+    """Somebody else who looks at the database."""
+    with SyncConnection(migrated) as other:
+        yield other
+
+
+class After(Silent):
+    """Calls a function once so many rows have gone out."""
+
+    def __init__(self, rows: int, error: BaseException | None, sql: str = "") -> None:
+        self._rows = rows
+        self._error = error
+        self._sql = sql
+        self.session: SyncConnection | None = None
+
+    def advance(self, done: float, total: float | None = None, unit: str = "") -> None:  # noqa: ARG002
+        """Count."""
+        if done >= self._rows:
+            self._rows = 10**12
+            if self.session is not None:
+                self.session.execute(self._sql)
+            if self._error is not None:
+                raise self._error
+
+
+def refused(target: Target, models: Models, request: Request, loading: Loading) -> DbtoolError:
+    """The error a load ends with."""
+    with pytest.raises(DbtoolError) as caught:
+        seed(target, models, request, AGREED, loading=loading)
+    return caught.value
+
+
+def test_interrupted_and_resumed_it_is_the_run_that_was_not(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is committed is named; the rest is loaded, and all of it equals one transaction's."""
+    monkeypatch.setattr(jobs, "BLOCKS", 1)
+    in_parts = Loading(jobs=2, state=tmp_path)
+    stop = After(9000, KeyboardInterrupt())
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, WANTED, progress=stop, loading=in_parts)
+    committed = session.fetchval(
+        "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM categories)"
+        " + (SELECT count(*) FROM posts) + (SELECT count(*) FROM comments)"
+    )
+    assert committed >= 4500
+    assert caught.value.detail.startswith(f"{committed:,} of ")
+    again = Loading(jobs=2, resume=True, state=tmp_path)
+    other = refused(migrated, example, Request(rows=10, tables=WANTED.tables), again)
+    assert other.message == "the run to resume was another one"
+    done = seed(migrated, example, WANTED, loading=again)
+    in_two = session.fetchval(DIGEST)
+    assert done.rows > committed
+    assert refused(migrated, example, WANTED, again).message == "no interrupted run to resume"
+    whole = Loading(Mode.BULK, truncate=True)
+    seed(migrated, example, WANTED, AGREED, loading=whole)
+    assert session.fetchval(DIGEST) == in_two
+    assert [each.name for each in tmp_path.iterdir()] == [".gitignore"]
+
+
+def test_a_connection_that_is_lost_names_the_state(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One worker's session ends: the run stops, and rows that were taken away are not missed."""
+    monkeypatch.setattr(jobs, "BLOCKS", 1)
+    lose = After(
+        6000,
+        None,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE state = 'active'"
+        " AND query LIKE 'COPY%' AND datname = current_database()",
+    )
+    lose.session = session
+    with pytest.raises(OperationError) as caught:
+        seed(migrated, example, WANTED, progress=lose, loading=Loading(jobs=2, state=tmp_path))
+    assert "the connection was lost while" in caught.value.message
+    assert "are committed and stay. The same command with --resume" in caught.value.detail
+    reset(migrated, example, Request(), AGREED, Silent())
+    error = refused(migrated, example, WANTED, Loading(resume=True, state=tmp_path))
+    assert "that the interrupted run had committed are gone" in error.message
+
+
+def test_a_run_in_parts_is_alone(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """Another run is told of it, and what needs one transaction is refused before anything."""
+    small, in_parts = Request(rows=10), Loading(jobs=2, state=tmp_path)
+    session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({int.from_bytes(b'db seed')})")
+    with pytest.raises(LockNotObtained):
+        seed(migrated, example, small, loading=in_parts)
+    session.execute("ROLLBACK")
+    for wrong in (Loading(jobs=2, truncate=True), Loading(Mode.BULK, jobs=2)):
+        with pytest.raises(UsageError, match="needs one transaction"):
+            seed(migrated, example, small, loading=wrong)
+    assert session.fetchval("SELECT count(*) FROM users") == 0
