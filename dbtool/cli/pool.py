@@ -12,6 +12,7 @@ from dbtool.cli.options import DATABASE, DATABASE_PANEL, JUDGED
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
+    from dbtool.engine import LoadedEngine
     from dbtool.engine.pooling import Pooling
     from dbtool.report import Report
 
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(cls=HelpGroup, help=inspect.getdoc(pool), rich_markup_mode=None)
     alone(group, DATABASE, JUDGED)(pool)
     command(group, GROUP_PANEL, DATABASE, JUDGED)(budget)
+    command(group, GROUP_PANEL, DATABASE, JUDGED)(probe)
     command(group, GROUP_PANEL, JUDGED)(attach)
     app.add_typer(group, name="pool", rich_help_panel=PANEL)
 
@@ -192,17 +194,84 @@ def budget(
 
 
 def _engine(call: Call, named: str | None) -> "Pooling | None":
+    """What the application's engine is, where one is named."""
+    from dbtool.engine.pooling import pooling
+
+    loaded = _loaded(call, named)
+    return pooling(loaded) if loaded else None
+
+
+def _loaded(call: Call, named: str | None) -> "LoadedEngine | None":
     """The application's engine, which no other command of this family imports."""
     spec = named or call.settings.engine
     if spec is None:
         return None
     from dbtool.cli.output import reserved
     from dbtool.engine import load
-    from dbtool.engine.pooling import pooling
     from dbtool.metadata import search_path
 
     with reserved():
-        return pooling(load(spec, (Path.cwd(), *search_path(call.settings.project.root))))
+        return load(spec, (Path.cwd(), *search_path(call.settings.project.root)))
+
+
+def probe(
+    call: Call,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            metavar="MODULE:NAME",
+            help="The application's engine, where the setting does not name it.",
+        ),
+    ] = None,
+    saturate: Annotated[
+        bool,
+        typer.Option(
+            "--saturate",
+            help="Also fill the pool and ask for one more; only with --env of an environment that "
+            "is marked development = true.",
+        ),
+    ] = False,
+) -> "Report":
+    """Try the application's engine: what each step costs, and whether a pooler mixes up rows.
+
+    Opens at most five connections, a quarter of the free slots, and none where slots are short.
+    Each has to prove that it leads to the database that is named. Runs SELECT 1 and two prepared
+    statements that it drops again; an engine whose statements would stay in a pooler is not used.
+    """
+    from functools import partial
+
+    from dbtool.cli.output import reserved
+    from dbtool.engine.pooling import pooling
+    from dbtool.engine.timing import measure
+    from dbtool.health.probing import read
+    from dbtool.health.view_probe import probe_report
+
+    if saturate:
+        _refuse_to_saturate(call)
+    loaded = _loaded(call, engine)
+    if loaded is None:
+        raise UsageError(
+            "no engine is named",
+            hint='Give --engine app.db:engine, or engine = "app.db:engine" in the settings.',
+        )
+    leads = loaded.target()
+    named = bool(call.options.env) or call.settings.has_target()
+    target = call.target if named else leads
+    times = partial(measure, loaded)
+    with reserved():
+        return probe_report(read(target, leads, pooling(loaded), times, saturate=saturate))
+
+
+def _refuse_to_saturate(call: Call) -> None:
+    """A full pool keeps the application waiting: only where the settings say that nobody works."""
+    chosen = call.settings.chosen
+    if not (call.options.env and chosen and chosen.development and not chosen.production):
+        raise UsageError(
+            "--saturate needs --env with an environment for development",
+            detail="It takes every connection that the pool may open.",
+            hint="Mark it in the settings: development = true, and name it with --env.",
+        )
 
 
 def attach(

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from sqlalchemy import AsyncAdaptedQueuePool, Connection, Dialect, Engine, QueuePool, event
 
+from dbtool.database.proof import question
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, OperationError, UsageError
@@ -115,10 +116,10 @@ class Sandbox:
         """Prove a connection before anybody uses it."""
         self._seen.append(connection)
         self._hold(type(connection))
-        backend = _ask(connection, _QUESTION, self._key)
+        backend = ask(connection, question(self._key))
         holder = self._holder.fetchval("SELECT pg_catalog.pg_backend_pid()")
         if backend != holder:
-            self._refuse(_elsewhere(self._target))
+            self._refuse(elsewhere(self._target))
 
     def _hold(self, driver: Any) -> None:
         """Let no commit pass that the application calls on the driver's connection."""
@@ -208,18 +209,11 @@ def _key(connection: Any) -> int:
     return id(getattr(connection, "dbapi_connection", None) or connection)
 
 
-_QUESTION = """
-SELECT l.pid FROM pg_catalog.pg_locks l
-JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-  AND l.classid::pg_catalog.int8 = {high} AND l.objid::pg_catalog.int8 = {low}
-"""
-
-
-def _ask(connection: Any, question: str, key: int) -> int | None:
+def ask(connection: Any, sql: str) -> int | None:
+    """The first value that a connection of a driver answers."""
     cursor = connection.cursor()
     try:
-        cursor.execute(question.format(high=key >> 32, low=key & 0xFFFFFFFF))
+        cursor.execute(sql)
         row = cursor.fetchone()
     finally:
         cursor.close()
@@ -256,7 +250,8 @@ def _second() -> UsageError:
     )
 
 
-def _elsewhere(target: Target) -> OperationError:
+def elsewhere(target: Target) -> OperationError:
+    """The engine is connected to something else than what the user named."""
     return OperationError(
         "the application's engine leads to another database than the one that is named",
         detail=f"{target.source} names {target.shown}. Nothing was run where the engine leads.",

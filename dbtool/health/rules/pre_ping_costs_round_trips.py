@@ -26,16 +26,27 @@ engine = create_async_engine(url, pool_recycle=300)
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
-from dbtool.health.budget import Budget
+
+if TYPE_CHECKING:
+    from dbtool.engine.pooling import Pooling
 
 NAME = rule_name(__name__)
 
 
-def check(budget: Budget) -> Iterator[Finding]:
+class Configured(Protocol):
+    """Something that was read of, or tried with, the application's engine."""
+
+    @property
+    def engine(self) -> "Pooling | None":
+        """The engine's own arguments."""
+
+
+def check(subject: Configured) -> Iterator[Finding]:
     """Look at the engine's own setting."""
-    engine = budget.engine
+    engine = subject.engine
     if engine and engine.pre_ping and engine.driver == "asyncpg":
         yield Finding(
             rule=NAME,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from dbtool.engine.pooling import Pooling
 
 NAME = rule_name(__name__)
+_NEVER_PREPARES = frozenset({"psycopg2", "psycopg2cffi"})
 _SAFE = {
     "asyncpg": ("create_async_engine", '{"statement_cache_size": 0}'),
     "psycopg_async": ("create_async_engine", '{"prepare_threshold": None}'),
@@ -74,6 +75,15 @@ def _kept(budget: Budget, engine: "Pooling") -> bool | None:
     return budget.pooler.keeps_statements(engine.database)
 
 
+def keeping(engine: "Pooling") -> tuple[str, ...] | None:
+    """Why the engine's statements have names that last; None where that cannot be known."""
+    if engine.driver in _NEVER_PREPARES:
+        return ()
+    if engine.driver not in _SAFE or engine.statements is None:
+        return None
+    return tuple(_wrong(engine))
+
+
 def _wrong(engine: "Pooling") -> Iterator[str]:
     arguments = engine.statements
     assert arguments is not None
@@ -90,16 +100,22 @@ def _wrong(engine: "Pooling") -> Iterator[str]:
 
 
 def _too_old(installed: str) -> bool:
+    """Whether this asyncpg fails through a pooler with whatever arguments."""
     return tuple(int(part) for part in installed.split(".")[:2]) < SAFE_SINCE
 
 
-def _finding(engine: "Pooling", wrong: tuple[str, ...], *, seen: bool) -> Finding:
+def safe_arguments(engine: "Pooling") -> Fix:
+    """The arguments that were measured to be safe with this driver."""
     function, arguments = _SAFE[engine.driver]
     label = "Pass this"
     if engine.driver == "asyncpg":
         label += ", and no prepared_statement_name_func"
         if _too_old(engine.driver_version):
             label += "; upgrade asyncpg to 0.31 or newer first"
+    return Fix("python", f"engine = {function}(url, connect_args={arguments})", label=label)
+
+
+def _finding(engine: "Pooling", wrong: tuple[str, ...], *, seen: bool) -> Finding:
     return Finding(
         rule=NAME,
         severity=Severity.ERROR if seen else Severity.WARNING,
@@ -113,5 +129,5 @@ def _finding(engine: "Pooling", wrong: tuple[str, ...], *, seen: bool) -> Findin
             else "session mode, or PgBouncer 1.21+ with max_prepared_statements > 0, is safe",
         ),
         location=Location(name=engine.spec),
-        fix=Fix("python", f"engine = {function}(url, connect_args={arguments})", label=label),
+        fix=safe_arguments(engine),
     )
