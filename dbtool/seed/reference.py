@@ -247,17 +247,24 @@ def _is_null(node: Node) -> bool:
 
 
 def _of_record(table: Table, header: Sequence[str], record: Iterable[Scalar]) -> Fields:
-    """A record of a CSV file; an empty field is NULL, or empty text where there is no NULL."""
+    """A record of a CSV file.
+
+    An empty field is NULL; where the column takes none it is left to the default, and is
+    empty text where there is no default.
+    """
     fields: dict[str, Node] = {}
     names: dict[str, Place] = {}
     place = Place("")
     for name, field in zip(header, record, strict=True):
+        place = field.place
         column = next((each for each in table.columns if each.name == name), None)
-        empty = column is not None and not column.nullable and not field.text
-        text = field.text if field.text or empty else "null"
-        is_null = not field.text and not empty
-        fields[name] = Scalar(field.place, text, plain=is_null)
-        names[name] = place = field.place
+        names[name], fields[name] = place, Scalar(place, field.text, plain=False)
+        if field.text:
+            continue
+        if column is None or column.nullable:
+            fields[name] = Scalar(place, "null", plain=True)
+        elif column.server_default is not None or column.default is not None:
+            del fields[name]
     return Fields(place, fields, names)
 
 
