@@ -1,5 +1,7 @@
 """`dbtool explain --advise`, `--set` and `--index`: what would make a statement cheaper."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -134,6 +136,30 @@ def workload(call: "Call", wishes: Wishes) -> "Report":
     advice = run.advise(place, found.asked)
     report = view.report(Workload(found.costly, found.left_out, advice))
     return _with_revision(call, report, advice, wishes)
+
+
+def words(sources: "Mapping[str, object]", values: Sequence[str]) -> tuple[str, ...]:
+    """What names a statement and its values again; nothing for what was read from stdin."""
+    for option, value in sources.items():
+        if value is not None and str(value) != "-":
+            last = ("--", str(value)) if str(value).startswith("-") else (str(value),)
+            return (*values, *(last if option == "a statement" else (option, str(value))))
+    return ()
+
+
+def offered(call: "Call", report: "Report", named: Sequence[str], *, planned: bool) -> "Report":
+    """The report whose next step has a planner try the index that a rule proposes.
+
+    What was piped in, or came through a URL that may hold a password, is not spelled again.
+    """
+    options = call.options
+    if not report.next or not named or options.url or options.configs or options.x:
+        return report
+    place = [*(("--env", options.env) if options.env else ())]
+    place += ["-n", options.name] if options.name else []
+    run = ["--no-analyze"] if planned else []
+    command = shlex.join(["dbtool", "explain", "--advise", *run, *place, *named])
+    return replace(report, next=(command,))
 
 
 def added(

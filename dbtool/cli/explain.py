@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,9 +11,11 @@ from dbtool.cli.command import Call, command
 from dbtool.cli.inputs import STDIN, name_of, read
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
-from dbtool.errors import UsageError
+from dbtool.errors import DbtoolError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dbtool.explain.examined import Explained
     from dbtool.explain.run import How
     from dbtool.guard import Permission
@@ -191,25 +193,37 @@ def explain(
     permission = call.permission(yes, confirm_database)
     if check:
         return keeping.check_directory(call, sql, how, permission, accept=accept)
-    if python is not None:
-        text, how = _compiled(call, python, how)
-    elif queryid is not None or activity is not None:
-        text = _recorded(call, queryid, activity)
-    elif sql is not None and sql != "-":
-        text = sql
-    else:
-        text, name = _script(file or STDIN)
-        how = replace(how, file=name)
-    explained, report = _on_server(call, text, how, permission)
+    text, how = _statements(call, sources, how)
+    given = keeping.Given(file, params, loose=bool(param) or bool(how.bound))
+    values = [word for each in param or () for word in ("--param", each)]
+    values += ["--params", str(params)] if params else []
+    words = advising.words(sources, [*values, *(["--sample"] if sample else [])])
+
+    def asked(report: "Report", explained: "Explained") -> "Report":
+        if not (advise or wishes.tries):
+            report = advising.offered(call, report, words, planned=no_analyze or allow_writes)
+        report = advising.added(call, report, explained, wishes.with_values(how), again)
+        report = keeping.with_comparison(report, explained, compare)
+        return keeping.keep(report, explained, save, text, given)
 
     def again(settings: advising.Settings) -> "Explained":
         changed = replace(how, settings=settings)
         return run.explain(call.target, text, how=changed, permission=permission)
 
-    report = advising.added(call, report, explained, wishes.with_values(how), again)
-    given = keeping.Given(file, params, loose=bool(param) or bool(how.bound))
-    report = keeping.with_comparison(report, explained, compare)
-    return keeping.keep(report, explained, save, text, given)
+    return asked(*_on_server(call, text, how, permission, advises=advise))
+
+
+def _statements(call: Call, sources: "Mapping[str, Any]", how: "How") -> "tuple[str, How]":
+    """The SQL to explain, wherever it is from, and what is known of its values and its file."""
+    sql, queryid, activity = (sources[each] for each in ("a statement", "--queryid", "--activity"))
+    if sources["--python"] is not None:
+        return _compiled(call, sources["--python"], how)
+    if queryid is not None or activity is not None:
+        return _recorded(call, queryid, activity), how
+    if sql is not None and sql != "-":
+        return sql, how
+    text, name = _script(sources["-f"] or STDIN)
+    return text, replace(how, file=name)
 
 
 def _values(path: Path | None) -> tuple[str, ...]:
@@ -257,20 +271,37 @@ def _offline(path: Path, before: Path | None) -> "Report":
 
 
 def _on_server(
-    call: Call, sql: str, how: "How", permission: "Permission"
-) -> "tuple[Explained, Report]":
+    call: Call, sql: str, how: "How", permission: "Permission", *, advises: bool
+) -> "tuple[Report, Explained]":
+    """What was found out; for advice a plan will do where a statement ran out of time."""
     from dbtool.explain import run, view
 
     explained = run.explain(
-        call.target, sql, how=how, permission=permission, progress=call.progress
+        call.target,
+        sql,
+        how=replace(how, outline=True),
+        permission=permission,
+        progress=call.progress,
     )
     report = view.report(explained)
     if (refusal := view.refusal(explained)) is not None:
-        call.progress.close()
-        if call.options.wanted is Format.JSON:
-            # One envelope for a command: whoever parses it gets the refusal and nothing before.
-            refusal.hint = "--yes runs it; --no-analyze shows the plan."
-        else:
-            call.emit(report)
-        raise refusal
-    return explained, report
+        hint = "The plan above is what it would do. --yes runs it; --no-analyze only plans."
+        raise _shown(call, report, refusal, hint)
+    if (stopped := view.stopped(explained)) is not None:
+        if not advises:
+            hint = f"The plan above is what the planner expected. {stopped.hint}"
+            raise _shown(call, report, stopped, hint)
+        report = replace(report, notes=(*report.notes, stopped.message))
+    return report, explained
+
+
+def _shown(call: Call, report: "Report", error: DbtoolError, hint: str) -> DbtoolError:
+    """The error that ends the command once the plan of what was not run is written.
+
+    JSON is one envelope for a command: whoever parses it gets the error and nothing before.
+    """
+    call.progress.close()
+    if call.options.wanted is not Format.JSON:
+        call.emit(report)
+        error.hint = hint
+    return error

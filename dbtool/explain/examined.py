@@ -20,7 +20,8 @@ class Examined:
 
     `values` are those it was given, where dbtool chose them; `generic` is the plan for any values.
     `runs` are the times of all its executions, `remains` what a rollback of it left behind.
-    `refused` says why it was not run although that was asked for.
+    `refused` says why it was not run although that was asked for, `stopped` after how many seconds
+    it was cancelled.
 
     Reports carry the findings beside the data, each with its line, so JSON leaves them out here.
     """
@@ -36,6 +37,7 @@ class Examined:
     generic: Plan | None = None
     runs: Runs | None = None
     remains: tuple[str, ...] = ()
+    stopped: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ async def tell(error: PostgresError, sent: Sent, connection: "Connection") -> Db
         case "42501":
             hint = "Explaining takes the rights the statement itself takes."
             return OperationError(message, detail=_detail(error, sent), hint=hint)
-        case "57014" if "statement timeout" in message:
-            return _timed_out(sent.seconds)
+        case "57014" if ran_out(error):
+            return timed_out(sent.seconds)
         case "55P03":
             return LockNotObtained(
                 "a table of the statement is locked by another session",
@@ -81,12 +81,18 @@ def misfit(error: PostgresError, values: Sequence[str | None]) -> UsageError | N
     return None
 
 
-def _timed_out(seconds: float) -> OperationError:
+def ran_out(error: PostgresError) -> bool:
+    """Whether a statement was cancelled for taking longer than it may."""
+    return _said(error, "sqlstate") == "57014" and "statement timeout" in _said(error, "message")
+
+
+def timed_out(seconds: float) -> OperationError:
+    """The error for a statement that ran out of time."""
     return OperationError(
         f"the statement did not finish within {seconds:g} s",
         detail="It was cancelled and rolled back. PostgreSQL shows no plan of half a run.",
-        hint=f"--no-analyze shows the plan without running it; --timeout {2 * seconds:g} gives it"
-        " longer.",
+        hint=f"--timeout {2 * seconds:g} gives it longer; --no-analyze only plans it, and with"
+        " --advise looks for an index.",
     )
 
 

@@ -15,7 +15,7 @@ from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
 from dbtool.explain import facts, parameters, reach, safety, sample, writing
 from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.examined import Examined, Explained
-from dbtool.explain.failures import misfit, tell
+from dbtool.explain.failures import misfit, ran_out, tell
 from dbtool.explain.limits import LIMITS, LONGEST, Place
 from dbtool.explain.lockwatch import LockWatch
 from dbtool.explain.plan import Plan
@@ -39,7 +39,8 @@ class How:
     `bound` are values as a driver binds them. `generic` asks for the plan for any values too,
     `sample` for values from the statistics. `file` is where the statements were read from.
     `runs` is how often each is run; `writes` lets those run that write, to be rolled back.
-    `settings` hold for the statements alone.
+    `settings` hold for the statements alone. `outline` wants the plan of a statement that was
+    stopped by its time limit, in place of an error.
     """
 
     analyze: bool = True
@@ -52,6 +53,7 @@ class How:
     runs: int = 1
     writes: bool = False
     settings: tuple[tuple[str, str], ...] = ()
+    outline: bool = False
 
     @property
     def given(self) -> Given:
@@ -234,9 +236,14 @@ class _Runner:
         line = statement.line
         runs = None
         if self._how.analyze:
-            runs = await repeat(
-                lambda timing: session.run(planned.text, line, timing=timing), self._how.runs
-            )
+            try:
+                runs = await repeat(
+                    lambda timing: session.run(planned.text, line, timing=timing), self._how.runs
+                )
+            except RefusedByServerError as refused:
+                if not (self._how.outline and ran_out(refused.error)):
+                    raise
+                return Examined(planned.text, line, planned.plan, stopped=session.seconds)
         generic = None
         if self._how.generic and statement.values:
             generic = await session.generic(statement.text, line, len(statement.values))

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
 
-from dbtool.errors import UsageError
+from dbtool.errors import OperationError, UsageError
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.plan import Plan
 from dbtool.explain.rows import estimate_table, plan_table
@@ -53,7 +53,8 @@ def _verdict(examined: Examined) -> str:
     plan, times = examined.plan, examined.times
     if times is None:
         rows, cost = _rows(plan.root.plan_rows), count(plan.root.total_cost)
-        return f"not run: the planner expects {rows} at a cost of {cost}"
+        was = f"stopped after {examined.stopped:g} s" if examined.stopped else "not run"
+        return f"{was}: the planner expects {rows} at a cost of {cost}"
     if not plan.timed:
         return f"{count(plan.root.rows)} rows; the plan carries no times"
     whole = plan.execution_ms if plan.execution_ms is not None else times.total_ms
@@ -235,8 +236,16 @@ def refusal(explained: Explained) -> UsageError | None:
     return UsageError(
         f"refused to run the statement{place}",
         detail=refused[0].refused,
-        hint="The plan above is what it would do. --yes runs it; --no-analyze only plans.",
+        hint="--yes runs it; --no-analyze shows the plan.",
     )
+
+
+def stopped(explained: Explained) -> OperationError | None:
+    """What ran out of time, though it was planned."""
+    from dbtool.explain.failures import timed_out
+
+    seconds = max((each.stopped for each in explained.statements), default=0.0)
+    return timed_out(seconds) if seconds else None
 
 
 def _remarks(examined: Examined) -> Iterator[str]:
