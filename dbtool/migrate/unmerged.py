@@ -120,6 +120,14 @@ class Git:
         return "this is no git repository"
 
 
+def base_of(git: Git) -> str | None:
+    """Where this branch left the main one; the last commit where there is no other."""
+    branch = _first(git, _MAIN)
+    found = git.ask("merge-base", "HEAD", branch) if branch is not None else None
+    found = found or git.ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
+    return found.decode().strip() if found else None
+
+
 def _branch(git: Git) -> str | None:
     """The branch this one leaves from and goes back to."""
     target = next((os.environ[each] for each in _TARGETS if os.environ.get(each)), None)

@@ -1,11 +1,15 @@
 """What is taken for renamed, from two catalogues alone."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from dbtool import catalog
 from dbtool.catalog import Catalog
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import UsageError
+from dbtool.migrate.autogenerate.evidence import renamed_in_git
 from dbtool.migrate.autogenerate.proposed import title
 from dbtool.migrate.autogenerate.renames import Sides, candidates, named
 from dbtool.migrate.difference import Difference
@@ -56,6 +60,47 @@ def test_what_looks_renamed(sides: Sides) -> None:
     assert list(found) == ["users.name:full_name", "users.note:remark", "people:persons"]
     assert found["people:persons"] == "3 of 4 columns are the same"
     assert found["users.note:remark"].startswith("text, in the same place")
+
+
+BEFORE = """
+class Event(Base):
+    __tablename__ = "gone"
+    id: Mapped[int]
+    born: Mapped[date] = mapped_column(index=True)
+    note: Mapped[str | None]
+    kept = Column("name", Text)
+"""
+AFTER = """
+class Event(Base):
+    __tablename__ = "other"
+    id: Mapped[int]
+    birthday: Mapped[date] = mapped_column(index=True)
+    about: Mapped[str | None] = mapped_column(Text)
+    kept = Column("remark", Text)
+"""
+
+
+def test_what_git_has_seen(tmp_path: Path, sides: Sides) -> None:
+    """A line that changed its name speaks for a rename, though nothing else looks alike."""
+    models = tmp_path / "app" / "models.py"
+    models.parent.mkdir()
+    models.write_text(BEFORE)
+    who = ("-c", "user.name=x", "-c", "user.email=x@y.z")
+    for words in (("init", "-q", "-b", "main"), ("add", "."), (*who, "commit", "-qm", "x")):
+        subprocess.run(("git", "-C", tmp_path, *words), check=True)
+    assert renamed_in_git(tmp_path) == {}
+    models.write_text(AFTER)
+    found = renamed_in_git(tmp_path)
+    assert found == {
+        ("gone", "other"): "app/models.py:3",
+        ("born", "birthday"): "app/models.py:5",
+        ("note", "about"): "app/models.py:6",
+        ("name", "remark"): "app/models.py:7",
+    }
+    said = {each.flag: each.because for each in candidates(sides, DIFFERENCES, found)}
+    assert list(said)[:3] == ["users.name:remark", "gone:other", "people:persons"]
+    assert said["users.name:remark"] == "text, in another; renamed at app/models.py:7"
+    assert renamed_in_git(tmp_path.parent) == {}
 
 
 def test_what_somebody_says(sides: Sides) -> None:

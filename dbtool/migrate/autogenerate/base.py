@@ -90,7 +90,7 @@ def base(project: Project, progress: Progress, live: Live | None) -> Iterator[Ba
     major = _major(live)
     with throwaway(major) as server:
         target = replace(server.create_database(NAME), source="--autogenerate")
-        scratch = replace(project, target=target)
+        scratch = replace(project, target=target, scratch=True)
         progress.step("running the revisions in a throwaway PostgreSQL")
         try:
             replay(scratch)

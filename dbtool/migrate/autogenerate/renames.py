@@ -1,13 +1,14 @@
 """What was renamed, where the comparison sees one thing gone and another new."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import product
 
 from dbtool import catalog as cat
 from dbtool.catalog import Catalog
 from dbtool.errors import UsageError
+from dbtool.migrate.autogenerate.evidence import Renamed
 from dbtool.migrate.autogenerate.proposed import Piece, Proposed
 from dbtool.migrate.difference import Difference
 from dbtool.sql.names import identifier
@@ -21,7 +22,8 @@ Key = tuple[str, str]
 class Candidate:
     """A table or column that is gone and one that is new: perhaps the same.
 
-    `likely` is between 0 and 1, `because` what speaks for it.
+    `likely` is between 0 and 1, and above where the team's files say it; `because` is what
+    speaks for it.
     """
 
     kind: str
@@ -62,10 +64,18 @@ class Sides:
         return (schema, table) if dot else (self.default, name)
 
 
-def candidates(sides: Sides, differences: Iterable[Difference]) -> tuple[Candidate, ...]:
-    """Every pair that may be the same, the likeliest first; each side of it once."""
+def candidates(
+    sides: Sides, differences: Iterable[Difference], evidence: Renamed | None = None
+) -> tuple[Candidate, ...]:
+    """Every pair that may be the same, the likeliest first; each side of it once.
+
+    `evidence` are the names that the team's own files exchanged for others.
+    """
     found = tuple(differences)
-    pairs = sorted((*_tables(sides, found), *_columns(sides, found)), key=lambda e: -e.likely)
+    known = (
+        _attested(e, evidence or {}) for e in (*_tables(sides, found), *_columns(sides, found))
+    )
+    pairs = sorted(known, key=lambda each: -each.likely)
     taken: set[tuple[str, str]] = set()
     chosen = []
     for each in pairs:
@@ -74,6 +84,14 @@ def candidates(sides: Sides, differences: Iterable[Difference]) -> tuple[Candida
             taken |= names
             chosen.append(each)
     return tuple(chosen)
+
+
+def _attested(each: Candidate, evidence: Renamed) -> Candidate:
+    """A pair with what speaks for it in the team's own changes."""
+    place = evidence.get((each.old_name, each.new_name))
+    if place is None:
+        return each
+    return replace(each, likely=1 + each.likely, because=f"{each.because}; renamed at {place}")
 
 
 def named(

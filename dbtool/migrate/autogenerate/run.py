@@ -17,6 +17,7 @@ from dbtool.migrate.autogenerate.base import Base, base, look_at, replay
 from dbtool.migrate.autogenerate.compared import Compared, One, by_alembic, compared
 from dbtool.migrate.autogenerate.directives import Directives
 from dbtool.migrate.autogenerate.draft import Draft, drafted, placed
+from dbtool.migrate.autogenerate.evidence import Renamed, renamed_in_git
 from dbtool.migrate.autogenerate.pieces import Changes, is_kept, ways_back
 from dbtool.migrate.autogenerate.proposed import Piece, Proposed, title
 from dbtool.migrate.autogenerate.renames import Candidate
@@ -96,6 +97,7 @@ class Autogenerate:
     renamed: list[Candidate] = field(default_factory=list)
     refused: set[Candidate] = field(default_factory=set)
     _directives: Directives | None = None
+    _evidence: Renamed | None = None
 
     def __post_init__(self) -> None:
         self.scratch = self.base.project
@@ -106,10 +108,13 @@ class Autogenerate:
 
     def candidates(self) -> tuple[Candidate, ...]:
         """What looks renamed, and nobody has said anything of yet."""
-        found = (
-            each for one in self.compared.contexts
-            for each in renames.candidates(one.sides, one.differences)
-        )  # fmt: skip
+        if self._evidence is None:
+            self._evidence = renamed_in_git(self.scratch.root.absolute())
+        found = [
+            each
+            for one in self.compared.contexts
+            for each in renames.candidates(one.sides, one.differences, self._evidence)
+        ]
         return tuple(each for each in dict.fromkeys(found) if each not in self.refused)
 
     def rename_as_told(self, flags: Sequence[str]) -> None:
