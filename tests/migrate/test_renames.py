@@ -99,7 +99,7 @@ def test_what_git_has_seen(tmp_path: Path, sides: Sides) -> None:
     }
     said = {each.flag: each.because for each in candidates(sides, DIFFERENCES, found)}
     assert list(said)[:3] == ["users.name:remark", "gone:other", "people:persons"]
-    assert said["users.name:remark"] == "text, in another; renamed at app/models.py:7"
+    assert said["users.name:remark"].endswith("and constraints; renamed at app/models.py:7")
     assert renamed_in_git(tmp_path.parent) == {}
 
 
