@@ -87,7 +87,7 @@ def run(
             help="Load with N connections, constraints in place; committed part by part.",
         ),
     ] = 1,
-    resume: Annotated[
+    go_on: Annotated[
         bool, typer.Option("--resume", help="Load the rest of an interrupted run with --jobs.")
     ] = False,
     dry_run: Annotated[
@@ -113,7 +113,7 @@ def run(
     allowed = call.permission(yes, confirm_database)
     mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
     state = call.settings.root / ".dbtool"
-    loading = Loading(mode, truncate, dry_run, jobs, resume, state)
+    loading = Loading(mode, truncate, dry_run, jobs, go_on, state)
     done = seed(target, models, request, allowed, call.progress, loading)
     return view.seeded(done, call.command)
 
