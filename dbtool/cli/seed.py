@@ -8,17 +8,20 @@ import typer
 from dbtool.cli.command import Call, command
 from dbtool.cli.help import HelpGroup
 from dbtool.cli.options import DATABASE
+from dbtool.cli.seed_files import reference, schema
 from dbtool.cli.seed_options import (
     AsOf,
     ConfirmDatabase,
     RandomSeed,
     Rows,
     Scale,
+    Scenario,
     Tables,
     Yes,
+    given,
     models_of,
     names_of,
-    request_of,
+    scenes_of,
 )
 
 if TYPE_CHECKING:
@@ -48,16 +51,19 @@ def register(app: typer.Typer) -> None:
     )
     command(group, GROUP_PANEL, DATABASE)(run)
     command(group, GROUP_PANEL, DATABASE)(plan)
+    command(group, GROUP_PANEL, DATABASE)(reference)
     command(group, GROUP_PANEL, DATABASE)(export)
     command(group, GROUP_PANEL, DATABASE)(reset)
+    command(group, GROUP_PANEL)(schema)
     app.add_typer(group, name="seed", rich_help_panel=PANEL)
 
 
 def run(
     call: Call,
-    rows: Rows = 1000,
+    scenario: Scenario = None,
+    rows: Rows = None,
     scale: Scale = 1.0,
-    random_seed: RandomSeed = 1,
+    random_seed: RandomSeed = None,
     tables: Tables = None,
     as_of: AsOf = None,
     truncate: Annotated[
@@ -108,9 +114,12 @@ def run(
     from dbtool.seed.run import Loading, seed
 
     call.runs_long()
-    target, models = call.target, models_of(call)
-    request = request_of(rows, scale, random_seed, tables, as_of)
+    target, models, scenes = call.target, models_of(call), scenes_of(call)
+    asked = given(rows, scale, random_seed, tables, as_of)
+    request = scenes.request(scenario, asked)
     allowed = call.permission(yes, confirm_database)
+    kept = scenes.kept(target, allowed, call.progress, dry_run=dry_run)
+    request = scenes.request(scenario, asked, kept)
     mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
     state = call.settings.root / ".dbtool"
     loading = Loading(mode, truncate, dry_run, jobs, go_on, state)
@@ -120,9 +129,10 @@ def run(
 
 def plan(
     call: Call,
-    rows: Rows = 1000,
+    scenario: Scenario = None,
+    rows: Rows = None,
     scale: Scale = 1.0,
-    random_seed: RandomSeed = 1,
+    random_seed: RandomSeed = None,
     tables: Tables = None,
     as_of: AsOf = None,
 ) -> "Report":
@@ -134,7 +144,7 @@ def plan(
     from dbtool.seed import run as family
     from dbtool.seed import view
 
-    request = request_of(rows, scale, random_seed, tables, as_of)
+    request = scenes_of(call).planned(scenario, given(rows, scale, random_seed, tables, as_of))
     made = family.plan(call.target, models_of(call), request)
     return view.plan(made, call.command)
 
@@ -168,9 +178,10 @@ def export(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="New, empty, or with an earlier export in it.")
     ],
-    rows: Rows = 1000,
+    scenario: Scenario = None,
+    rows: Rows = None,
     scale: Scale = 1.0,
-    random_seed: RandomSeed = 1,
+    random_seed: RandomSeed = None,
     tables: Tables = None,
     as_of: AsOf = None,
 ) -> "Report":
@@ -183,6 +194,7 @@ def export(
     from dbtool.seed.export import export as write
 
     call.runs_long()
-    request = request_of(rows, scale, random_seed, tables, as_of)
+    asked = given(rows, scale, random_seed, tables, as_of)
+    request = scenes_of(call).planned(scenario, asked)
     done = write(call.target, models_of(call), request, directory, call.progress)
     return view.exported(done, call.command)

@@ -6,21 +6,31 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtool.cli.command import Call
-from dbtool.cli.tables import complete_tables
+from dbtool.cli.tables import complete_scenarios, complete_tables
 
 if TYPE_CHECKING:
     from dbtool.metadata import Models
-    from dbtool.seed.plan import Request
+    from dbtool.seed.scenes import Given, Scenes
 
 ROWS_PANEL = "Rows"
 
+Scenario = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SCENARIO",
+        autocompletion=complete_scenarios,
+        help="A file of seeds/scenarios, by its name.  [default: default, where there is one]",
+        show_default=False,
+    ),
+]
 Rows = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--rows",
         metavar="N",
         min=1,
         help="Rows of each table that depends on no other; the rest follow from their parents.",
+        show_default="1000",
         rich_help_panel=ROWS_PANEL,
     ),
 ]
@@ -31,11 +41,12 @@ Scale = Annotated[
     ),
 ]
 RandomSeed = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--random-seed",
         metavar="S",
         help="Another number, other rows; the same number, the same rows.",
+        show_default="1",
         rich_help_panel=ROWS_PANEL,
     ),
 ]
@@ -80,19 +91,27 @@ def models_of(call: Call) -> "Models":
     return load(settings.models, settings.root, settings.alembic_config)
 
 
-def request_of(
-    rows: int, scale: float, random_seed: int, tables: list[str] | None, as_of: datetime | None
-) -> "Request":
-    """What the options ask for."""
-    from dbtool.seed.plan import AS_OF, Request
+def scenes_of(call: Call) -> "Scenes":
+    """The seed files of the project."""
+    from dbtool.seed.files import Seeds
+    from dbtool.seed.scenes import Scenes
 
-    return Request(
-        rows=rows,
-        scale=scale,
-        random_seed=random_seed,
-        tables=names_of(tables),
-        as_of=as_of.date() if as_of else AS_OF,
-    )
+    settings = call.settings
+    return Scenes(Seeds(settings.root, settings.seeds), models_of(call))
+
+
+def given(
+    rows: int | None,
+    scale: float,
+    random_seed: int | None,
+    tables: list[str] | None,
+    as_of: datetime | None,
+) -> "Given":
+    """What the options ask for."""
+    from dbtool.seed.scenes import Given
+
+    day = as_of.date() if as_of else None
+    return Given(rows, scale, random_seed, day, names_of(tables))
 
 
 def names_of(tables: list[str] | None) -> tuple[str, ...]:

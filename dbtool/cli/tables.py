@@ -1,4 +1,4 @@
-"""The tables of the project's models, for the shell."""
+"""The tables of the project's models, and its scenarios, for the shell."""
 
 import io
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,3 +15,13 @@ def complete_tables(incomplete: str) -> list[str]:
     before, comma, last = incomplete.rpartition(",")
     names = (table.fullname for table in models.tables)
     return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
+
+
+def complete_scenarios(incomplete: str) -> list[str]:
+    """The scenarios whose names begin so."""
+    from dbtool.seed.files import Seeds
+    from dbtool.settings.values import load
+
+    settings = load(None, None, None)
+    names = Seeds(settings.root, settings.seeds).scenarios()
+    return [name for name in names if name.startswith(incomplete)]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from dbtool.report import plain
@@ -33,8 +33,11 @@ class Request:
     kept: tuple[str, ...] = ()
 
     def rule(self, table: str) -> TableRule:
-        """What a scenario says of a table, by its quoted name."""
-        return next((rule for name, rule in self.rules if name == table), UNRULED)
+        """What a scenario says of a table, by its quoted name, at the scale asked for."""
+        rule = next((rule for name, rule in self.rules if name == table), UNRULED)
+        if not rule.rows or self.scale == 1.0:
+            return rule
+        return replace(rule, rows=max(round(rule.rows * self.scale), len(rule.pins), 1))
 
     @property
     def base_rows(self) -> int:

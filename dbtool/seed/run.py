@@ -200,7 +200,10 @@ def _without(found: Found, lost: Sequence[Doomed]) -> Found:
 
 
 def _sample(request: Request) -> Request:
-    return replace(request, rows=min(request.base_rows, _SAMPLE), scale=1.0)
+    largest = max(
+        [request.base_rows, *((rule.rows or 0) * request.scale for _, rule in request.rules)]
+    )
+    return replace(request, scale=request.scale * min(1.0, _SAMPLE / largest))
 
 
 def _action(found: Found, lost: Sequence[Doomed], how: Loading) -> Action:
