@@ -34,8 +34,30 @@ SELECT (SELECT coalesce(json_agg(sized), '[]') FROM sized)::text AS sizes,
   (SELECT coalesce(json_object_agg(name, setting), '{}') FROM pg_settings
    WHERE category LIKE 'Query Tuning%' OR name IN ('work_mem', 'hash_mem_multiplier', 'search_path',
      'max_parallel_workers_per_gather', 'effective_io_concurrency', 'DateStyle', 'TimeZone'))::text
-   AS settings
+   AS settings,
+  EXISTS (SELECT FROM pg_statistic_ext JOIN wanted w ON w.oid = stxrelid) AS has_extended,
+  has_table_privilege('pg_statistic_ext_data', 'select') AS sees_common
 """
+_EXTENDED = """
+SELECT coalesce(json_agg(json_build_object(
+  'schema', v.statistics_schemaname, 'name', v.statistics_name, 'inherited', v.inherited,
+  'distinct', encode(v.n_distinct::bytea, 'hex'),
+  'dependencies', encode(v.dependencies::bytea, 'hex'), 'common', {common})), '[]')::text
+FROM unnest($1::text[], $2::text[]) AS w(schema, name)
+JOIN pg_stats_ext v ON (v.schemaname, v.tablename) = (w.schema, w.name)
+"""
+_COMMON = """(
+  SELECT encode(d.stxdmcv::bytea, 'hex') FROM pg_statistic_ext e
+  JOIN pg_namespace n ON n.oid = e.stxnamespace JOIN pg_statistic_ext_data d ON d.stxoid = e.oid
+  WHERE (n.nspname, e.stxname, d.stxdinherit)
+      = (v.statistics_schemaname, v.statistics_name, v.inherited)
+    AND e.stxexprs IS NULL AND NOT EXISTS (
+      SELECT FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+      WHERE a.attrelid = e.stxrelid AND a.attnum = ANY (e.stxkeys)
+        AND y.typnamespace <> 'pg_catalog'::regnamespace))"""
+"""Lists of common values: only superusers read them as they are, and types of one's own have
+other numbers elsewhere."""
+
 _RELATIONS = """
 SELECT pg_restore_relation_stats('schemaname', schema, 'relname', relation,
   'relpages', blocks::int, 'reltuples', tuples, 'relallvisible', visible)
@@ -55,6 +77,21 @@ FROM json_to_recordset($1::text::json)
        element_shares real[], element_counts real[])
 WHERE to_regclass(format('%I.%I', schema, relation)) IS NOT NULL
 """
+_CASTS = """
+CREATE CAST (bytea AS pg_ndistinct) WITHOUT FUNCTION;
+CREATE CAST (bytea AS pg_dependencies) WITHOUT FUNCTION;
+CREATE CAST (bytea AS pg_mcv_list) WITHOUT FUNCTION
+"""
+_PUT_EXTENDED = """
+INSERT INTO pg_statistic_ext_data (stxoid, stxdinherit, stxdndistinct, stxddependencies, stxdmcv)
+SELECT e.oid, inherited, decode("distinct", 'hex')::pg_ndistinct,
+  decode(dependencies, 'hex')::pg_dependencies, decode(common, 'hex')::pg_mcv_list
+FROM json_to_recordset($1::text::json)
+  AS s(schema text, name text, inherited bool, "distinct" text, dependencies text, common text)
+JOIN pg_namespace n ON n.nspname = schema
+JOIN pg_statistic_ext e ON e.stxnamespace = n.oid AND e.stxname = name
+"""
+_NONE = "[]"
 _SETTINGS = """
 SELECT set_config(key, value, false) FROM json_each_text($1::text::json)
 JOIN pg_settings s ON s.name = key AND s.context IN ('user', 'superuser')
@@ -69,6 +106,9 @@ COPY (
 ) TO PROGRAM {program}
 """
 _SEGMENT = 131_072
+SAME_FORM = 18
+"""The last version that stores statistics of several columns as those before it did."""
+
 _PROGRAM = """
 grow() { dd if=/dev/null of="$1" bs=8192 seek="$2" count=0 2>/dev/null; }
 while read -r file blocks; do
@@ -89,20 +129,30 @@ class Carried:
     sizes: str
     statistics: str
     settings: str
+    extended: str = _NONE
 
 
 async def read(connection: "Connection", tables: Iterable[tuple[str, str]]) -> Carried:
     """Read what the planner knows of some tables; values of rows are among its statistics."""
     ordered = sorted(set(tables))
-    row = await connection.fetchrow(
-        _READ, [schema for schema, _ in ordered], [name for _, name in ordered]
+    places = [schema for schema, _ in ordered], [name for _, name in ordered]
+    row = await connection.fetchrow(_READ, *places)
+    common = _COMMON if row["sees_common"] else "NULL::text"
+    extended = (
+        await connection.fetchval(_EXTENDED.replace("{common}", common), *places)
+        if row["has_extended"]
+        else _NONE
     )
-    return Carried(row["sizes"], row["statistics"], row["settings"])
+    return Carried(row["sizes"], row["statistics"], row["settings"], extended)
 
 
 async def put(connection: "Connection", carried: Carried) -> None:
     """Give a throwaway server of 18 or later the statistics and settings."""
     await connection.execute(_ATTRIBUTES, carried.statistics)
+    # The form in which the server stores them is that of every version up to this one.
+    if carried.extended != _NONE and connection.get_server_version().major == SAME_FORM:
+        await connection.execute(_CASTS)
+        await connection.execute(_PUT_EXTENDED, carried.extended)
     await connection.execute(_SETTINGS, carried.settings)
 
 

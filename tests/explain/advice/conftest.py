@@ -39,6 +39,10 @@ SELECT g AS id, g % 8000 + 1 AS customer_id, repeat('x', 40) AS said
 FROM generate_series(1, 12000) g;
 ALTER TABLE customer ADD PRIMARY KEY USING INDEX pk_customer;
 ALTER TABLE invoice ADD FOREIGN KEY (customer_id) REFERENCES customer;
+CREATE TABLE place AS
+SELECT g AS id, g % 40 AS city, g % 40 / 2 AS region, 'x' AS said FROM generate_series(1, 4000) g;
+CREATE STATISTICS st_place (ndistinct, dependencies, mcv) ON city, region FROM place;
+CREATE STATISTICS st_place_dependencies (dependencies) ON city, said FROM place;
 CREATE TABLE tiny AS SELECT g AS id FROM generate_series(1, 500) g;
 ANALYZE
 """

@@ -48,6 +48,8 @@ CASES = {
     ],
     "SELECT total, count(*) FROM orders GROUP BY total": [],
     "SELECT * FROM tiny WHERE id = 7": [],
+    "SELECT city, region, count(*) FROM place WHERE id > 0 GROUP BY 1, 2": [],
+    "SELECT * FROM place WHERE city = 7 AND region = 3": [],
     "SELECT * FROM orders WHERE customer_id + 0 = 7": [],
     "SELECT * FROM orders WHERE total = 3 AND id = 10": [],
     "DELETE FROM customer WHERE id = 7": ["invoice (customer_id)"],
@@ -150,6 +152,16 @@ def test_beside_what_exists(
     assert table is not None
     assert any(covers(each, candidate) for each in table.indexes) is covered
     assert outgrown(table, candidate) == replaces
+
+
+@pytest.mark.parametrize("statement", [each for each in CASES if "place WHERE" in each])
+def test_statistics_of_several_columns_are_carried(bench: Bench, statement: str) -> None:
+    """The planner expects the rows that the server expects, as for one column."""
+    (here,) = bench.look(Asked(statement)).plans
+    (there,) = bench.choose(statement).before
+    expected = [node.plan_rows for node in here.nodes]
+    assert [node.plan_rows for node in there.plan.nodes] == expected
+    assert expected[0] in (40, 100)
 
 
 def test_the_planner_decides_as_the_server_would(bench: Bench, advised: Target) -> None:
