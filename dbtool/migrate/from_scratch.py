@@ -86,7 +86,7 @@ def _capture(
 ) -> Captured:
     with _server(progress) as server:
         target = replace(server.create_database(_RUN), source="--from-scratch")
-        scratch = replace(project, target=target)
+        scratch = replace(project, target=target, scratch=True)
         if start != "base":
             progress.step(f"running the revisions up to {start}, where the SQL begins")
             _run(scratch, upgrading(start, None), Action.UPGRADE, progress)
@@ -124,6 +124,7 @@ def _run(project: Project, command: Command, action: Action, progress: Progress)
     try:
         with run.capture, _Recorded(project, progress) as session:
             session.capture, session.verb = run.capture, command.words[0]
+            session.watch.sets_aside = False  # a script is for one database
             run.record = session.carry_out(command, action, allowed, lambda _, __: ())
     except DbtoolError as error:
         without_the_server(error, _RUN)

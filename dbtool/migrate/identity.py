@@ -8,6 +8,7 @@ every engine of the process is listened to, and the rule is:
 * A run asks for one destination. The first one SQLAlchemy is asked to connect to is that one;
   a second, different one is refused, whichever of them is the named one. Otherwise what was
   meant for a second database could end up in the first.
+  On a throwaway server it gets an empty database of its own, unless Alembic is to work there.
 * If that destination is the named database, the connection opens as env.py wrote it.
 * If it is another, the connection is led to the named database instead, and a note says what
   env.py had asked for.
@@ -16,7 +17,8 @@ every engine of the process is listened to, and the rule is:
   a database it is env.py's own business, and meant only if nothing else is asked for.
 * A database of another kind, and any connection in offline mode, is refused.
 * Where the arguments do not say where they lead (`creator=`, `async_creator=`, services,
-  lists of hosts), the connection is opened as it is.
+  lists of hosts), the connection is opened as it is; in a run on a throwaway server a
+  function of the team's own is not called, and its engine is led there (see `creators`).
 * In every case the connection then proves itself, before it runs a statement of anybody else:
   dbtool holds an advisory lock under a random number on its own connection to the named
   database, and the new connection must see that very lock for its own current database.
@@ -30,6 +32,7 @@ A driver's connection that env.py or a revision opens without SQLAlchemy is not 
 the version table says after the run is the last word (see `state`).
 """
 
+import secrets
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, exc
@@ -38,22 +41,29 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from dbtool.database.target import Target
 from dbtool.database.waiting import wait_for_server
-from dbtool.errors import DbtoolError, OperationError, UsageError
-from dbtool.migrate import pooler
+from dbtool.errors import DbtoolError
+from dbtool.migrate import misled, pooler
 from dbtool.migrate.destination import (
     Destination,
     arguments_for,
-    one_by_one,
     read_arguments,
     target_of,
     unprepared,
     with_search_path,
 )
 from dbtool.migrate.holder import Holder
-from dbtool.migrate.listener import Events, Listener, make_read_only, other_kind, set_for_session
+from dbtool.migrate.listener import (
+    Events,
+    Listener,
+    Stop,
+    make_read_only,
+    other_kind,
+    set_for_session,
+)
 from dbtool.ports import Progress
 
 _PROVEN = "dbtool proved this connection against the lock"
+_ASIDE = "dbtool led this connection to an empty database beside the named one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,11 @@ class Seen:
     holder: int | None
     same_database: bool
     name: str
+
+    @property
+    def database(self) -> str:
+        """The database alone."""
+        return self.name.rpartition("/")[2]
 
 
 class Watch(Listener):
@@ -81,13 +96,15 @@ class Watch(Listener):
         super().__init__()
         self._search_path = search_path
         self._reading, self._direct = reading, direct
-        self.wait_db = 0.0
+        self.wait_db, self.sets_aside = 0.0, False
         self.backends: list[int] = []
         self._progress = progress
         self.holder = None if target is None else self._made(target)
         self._asked: Destination | None = None
         self._provisional: Target | None = None
         self._maintenance: set[str] = set()
+        self._aside: dict[str, Destination] = {}
+        self._creator: object = None
         self._token = object()
 
     def close(self) -> None:
@@ -139,6 +156,8 @@ class Watch(Listener):
         if place.is_maintenance and place.database != target.database:
             target = target.with_database(place.database)
             self._maintenance.add(place.database)
+        elif self.sets_aside and self._asked not in (None, place):
+            target = target.with_database(self._beside(place))
         else:
             self._count(place)
         kept = dict(named)
@@ -154,6 +173,31 @@ class Watch(Listener):
         ours, ours_named = arguments_for(target, dialect, kept)
         return dialect.connect(*ours, **ours_named)
 
+    def lead(self, dialect: Dialect, creator: object) -> DBAPIConnection:
+        """Open a connection to the named database in place of a function of the team's own."""
+        self.begun = True
+        if self._is_closed:
+            raise Stop
+        if dialect.name != "postgresql":
+            self.refuse(other_kind(dialect))
+        target = self._held.target
+        if self._creator is not None and self._creator is not creator:
+            self.refuse(misled.second_function(target))
+        if self._creator is None:
+            self._progress.note(misled.led_instead(target))
+        self._creator = creator
+        arguments, named = arguments_for(target, dialect, {})
+        return dialect.connect(*arguments, **named)
+
+    def _beside(self, place: Destination) -> str:
+        """An empty database on the throwaway server, for another one that env.py asks for."""
+        name = next((each for each, other in self._aside.items() if other == place), None)
+        if name is None:
+            name = f"aside_{secrets.token_hex(4)}"
+            self._held.connection.execute(f"CREATE DATABASE {name}")
+            self._aside[name] = place
+        return name
+
     def _refuse_settings(self, target: Target) -> None:
         """A SET of ours would stay on a server process that others use next."""
         if target.database != self._held.target.database or self._search_path is not None:
@@ -168,20 +212,22 @@ class Watch(Listener):
         """One destination is redirected, and that is said once; a second is refused."""
         target = self._held.target
         if self._asked is not None and self._asked != place:
-            self.refuse(_second(self._asked, place, target))
+            self.refuse(misled.second(self._asked, place, target))
         if self._asked is None and not place.reaches(target):
-            self._progress.note(_redirected(place, target))
+            self._progress.note(misled.redirected(place, target))
         self._asked = place
 
     def opened(self, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         """Prove a new connection."""
         if self.holder is None:
             if self._provisional is None:
-                self.refuse(_unreadable())
+                self.refuse(misled.unreadable())
         else:
             seen = self._prove(connection)
             connection.rollback()
-            if not seen.same_database:
+            if seen.database in self._aside:
+                record.info[_ASIDE] = self._aside[seen.database]
+            elif not seen.same_database:
                 make_read_only(connection)
             elif self._search_path is not None:
                 set_for_session(connection, f"SET search_path TO {self._search_path}")
@@ -193,9 +239,11 @@ class Watch(Listener):
             return
         if self.holder is None:
             if self._provisional is None:
-                self.refuse(_unreadable())
+                self.refuse(misled.unreadable())
             self._hold(self._provisional)
         elif connection.info.get(_PROVEN) is self._token:
+            if (place := connection.info.get(_ASIDE)) and self._asked is not None:
+                self.refuse(misled.second(self._asked, place, self._held.target))
             return
         driver = connection.connection.dbapi_connection
         assert driver is not None
@@ -220,39 +268,11 @@ class Watch(Listener):
         if seen.holder == seen.backend:
             seen_here = pooler.Evidence("env.py's session shares ours on the server")
             self.refuse(pooler.refusal(holder.target, seen_here))
-        maintenance = seen.name.rpartition("/")[2] in self._maintenance
-        if seen.holder != holder.backend or not (seen.same_database or maintenance):
-            self.refuse(_elsewhere(seen, holder.target))
+        beside = seen.database in self._maintenance or seen.database in self._aside
+        if seen.holder != holder.backend or not (seen.same_database or beside):
+            self.refuse(misled.elsewhere(seen.name, holder.target))
         self.backends.append(seen.backend)
         return seen
-
-
-def _redirected(place: Destination, target: Target) -> str:
-    return (
-        f"env.py asks for {place.shown}; its connections go to {target.shown} instead,"
-        f" as {target.source} says"
-    )
-
-
-def _second(asked: Destination, place: Destination, target: Target) -> DbtoolError:
-    return OperationError(
-        "the project connects to two databases, and one is named",
-        detail=f"It asked for {asked.shown}, then for {place.shown};"
-        f" {target.source} names {target.shown}."
-        " The second connection was refused.",
-        hint=one_by_one(),
-    )
-
-
-def _elsewhere(seen: Seen, target: Target) -> DbtoolError:
-    return OperationError(
-        "env.py connects to another database than the one that is named",
-        detail=f"{target.source} names {target.shown}; this connection leads to"
-        f" {seen.name}. A function of env.py opened it (creator=), so it could not be led"
-        " elsewhere. Nothing was run there.",
-        hint="Let env.py build its engine from config's sqlalchemy.url, or name the"
-        " database it connects to.",
-    )
 
 
 def _ask(connection: DBAPIConnection, question: str) -> Seen:
@@ -264,11 +284,3 @@ def _ask(connection: DBAPIConnection, question: str) -> Seen:
         cursor.close()
     assert row is not None
     return Seen(*row)
-
-
-def _unreadable() -> DbtoolError:
-    return UsageError(
-        "no database is named, and env.py does not say where it connects",
-        detail="A function of its own opens the connection (creator=).",
-        hint="Name the database with --url or DATABASE_URL.",
-    )

@@ -23,7 +23,8 @@ class Project:
     `schema` is the tenant's, where tenants share a database: the version table must prove to
     be there. `search_path` is given to env.py's connections. `drafts` are directories of
     revisions that are read as if they lay among the others. `only` is one of the databases that
-    an env.py of several shall go through (see `several`).
+    an env.py of several shall go through (see `several`). `scratch` says that the target is a
+    throwaway database.
     """
 
     place: Place
@@ -40,6 +41,7 @@ class Project:
     search_path: str | None = None
     drafts: tuple[Path, ...] = ()
     only: str | None = None
+    scratch: bool = False
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
 
 

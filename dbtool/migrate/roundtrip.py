@@ -106,7 +106,7 @@ def _run(project: Project, trips: Trips, progress: Progress, server: Server) -> 
         name = f"{_NAME}{number}"
         server.drop_database(name)
         target = replace(server.create_database(name), source="--roundtrip")
-        scratch = replace(project, target=target)
+        scratch = replace(project, target=target, scratch=True)
         trips.unfinished = False
         try:
             with quiet_alembic(), _Trips(scratch, progress) as run:

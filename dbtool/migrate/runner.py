@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import chdir, suppress
+from contextlib import chdir, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +22,7 @@ from dbtool.errors import (
     UsageError,
 )
 from dbtool.migrate import reach, state
+from dbtool.migrate.creators import led_by
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, cancelled, explain, state_of
 from dbtool.migrate.glance import as_array
@@ -70,7 +71,7 @@ class Runner:
             reading=reading,
             direct=project.direct,
         )
-        self.watch.wait_db = project.wait_db
+        self.watch.wait_db, self.watch.sets_aside = project.wait_db, project.scratch
         self.interruption = Interruption()
         self.log = RunLog(progress, logs=self.logs)
         self.safety = Safety(self.watch, project.limits, self.log, self._sleep)
@@ -126,7 +127,8 @@ class Runner:
 
         failure: BaseException | None = None
         heard = Statements(lambda: record.executing, self.tally)
-        with cancelling(self._cancel) as self.interruption, heard, as_text():
+        scratch = led_by(self.watch.lead) if self.project.scratch else nullcontext()
+        with cancelling(self._cancel) as self.interruption, heard, as_text(), scratch:
             try:
                 run(loaded, guarded, self.watch, **options(loaded))
             except BaseException as error:

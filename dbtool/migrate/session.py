@@ -113,7 +113,8 @@ class Session(Runner):
         self, command: Command, action: Action, permission: Permission, plan: Plan
     ) -> Record:
         held_back: list[bool] = []
-        rehearsed = command.purge or builds_several_engines(self.project)
+        several = not self.project.scratch and builds_several_engines(self.project)
+        rehearsed = command.purge or several
 
         def may_run() -> bool:
             allowed = not rehearsed and self._is_allowed(action, permission)
