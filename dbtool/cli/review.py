@@ -254,7 +254,13 @@ def _table(said: Sequence[Operation], title: str = "") -> Table:
 def _worth_knowing(findings: Iterable[Finding]) -> Iterator[tuple[str, str]]:
     from dbtool.lint.view import worst_first
 
+    told: set[tuple[str, tuple[str, ...]]] = set()
     for each in worst_first(tuple(findings)):
+        # Transactions that take the same tables, in whatever order, are one thing to know.
+        words = each.rule, tuple(sorted(each.title.replace(",", "").split()))
+        if words in told:
+            continue
+        told.add(words)
         yield each.severity.word, f"{each.title} ({each.rule})"
 
 

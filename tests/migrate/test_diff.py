@@ -186,6 +186,12 @@ def test_all_differences_belong_to_a_case(ways: dict[str, Result]) -> None:
         assert stray == []
 
 
+def test_the_default_schema_is_not_named(ways: dict[str, Result]) -> None:
+    """A key that says `public` would lead every tenant's table to one tenant's."""
+    for result in ways.values():
+        assert [each for each in result.first if "REFERENCES public" in each.operation] == []
+
+
 def test_nothing_alembic_finds_is_missed(ways: dict[str, Result]) -> None:
     """Wherever Alembic would write an operation, a difference is told."""
     for result in ways.values():

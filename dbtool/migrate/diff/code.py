@@ -107,9 +107,11 @@ class Code:
         said = [self._f(name), repr(table.name)]
         return self._call("drop_constraint", table, *said, *([f"type_={kind!r}"] if kind else []))
 
-    def add_constraint(self, constraint: Constraint) -> str:
-        """A constraint of the models."""
-        return self.render(ops.AddConstraintOp.from_constraint(constraint))
+    def add_constraint(self, constraint: Constraint, name: str | None) -> str:
+        """A constraint of the models; one without a name gets the one the server gave it."""
+        made: Any = ops.AddConstraintOp.from_constraint(constraint)
+        made.constraint_name = made.constraint_name or name
+        return self.render(made)
 
     def create_check(self, table: Table, name: str, condition: str) -> str:
         """A CHECK; the text is what the server prints."""

@@ -154,13 +154,14 @@ def _created(
     constraint: cat.Constraint,
 ) -> str:
     """In Alembic's terms where these say all of it, else as the server prints it."""
-    item, definition = items.get(constraint.name), constraint.definition
+    item = items.get(constraint.name) or _unnamed(pair.table, constraint)
+    definition = _unqualified(constraint, code.default)
     done = ""
     if not any(each in definition for each in _BEYOND):
         if isinstance(item, UniqueConstraint | ForeignKeyConstraint):
             # What was reflected does not always say that it can be deferred.
             if bool(item.deferrable) == (" DEFERRABLE" in definition):
-                done = code.add_constraint(item)
+                done = code.add_constraint(item, constraint.name)
         elif isinstance(item, CheckConstraint) or constraint.kind == "check":
             condition = definition.removeprefix("CHECK (").removesuffix(")")
             done = code.create_check(pair.table, constraint.name, condition)
@@ -170,6 +171,32 @@ def _created(
         on = f"CONSTRAINT {identifier(constraint.name)} ON {code.name(*pair.key)}"
         done += "\n" + code.execute(f"COMMENT ON {on} IS {_text(constraint.comment)}")
     return done
+
+
+def _unnamed(table: Table, constraint: cat.Constraint) -> Constraint | None:
+    """The constraint of the models that the server gave a name."""
+    kind = {"foreign key": ForeignKeyConstraint, "unique": UniqueConstraint}.get(constraint.kind)
+    found = [
+        each
+        for each in table.constraints
+        if isinstance(each, ForeignKeyConstraint | UniqueConstraint)
+        and type(each) is kind
+        and each.name is None
+        and tuple(column.name for column in each.columns) == constraint.columns
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _unqualified(constraint: cat.Constraint, default: str) -> str:
+    """The definition, with a table of the default schema by its bare name, as in each tenant."""
+    other = constraint.references
+    if other is None or other.schema != default:
+        return constraint.definition
+    before = f" REFERENCES {identifier(default)}."
+    plain = f" REFERENCES {default}."
+    return constraint.definition.replace(before, " REFERENCES ", 1).replace(
+        plain, " REFERENCES ", 1
+    )
 
 
 def _about(pair: Pair, constraint: cat.Constraint) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def _missing_key(said: Comparison, key: ForeignKeyConstraint) -> None:
     code, on = said.code(), said.scope.shown(said.scope.key(key.table))
     text = f"foreign key constraint {name} on {on} is in the models, not in the database"
     sides = (found.definition if found else None, None)
-    done = code.add_constraint(key)
+    done = code.add_constraint(key, found.name if found else None)
     said.tell(Step.REFER, ("missing-foreignkey", name), text, (code, done), sides)
 
 
