@@ -8,6 +8,7 @@ _FRAME = re.compile(
     r"[\s|│║]*(?:QUERY PLAN|[-+=]{3,}|[-+─┌┐└┘├┤┬┴┼═╔╗╚╝╟╢╠╣]{3,}|-\[ RECORD \d+ \][-+]*"
     r"|\(\d+ \w+\)|Time: [\d.,]+ ms.*|EXPLAIN)[\s|│║+]*"
 )
+_HEADING = "QUERY PLAN"
 _TITLE = re.compile(r"^[\s|│║]*QUERY PLAN\b", re.M)
 _HEAD = re.compile(r"^[ \t|│║]*QUERY PLAN[ \t|│║]*\r?$", re.M)
 _FOOT = re.compile(r"^\(\d+ \w+\)\s*$", re.M)
@@ -28,6 +29,8 @@ _GOES_ON = re.compile(r"^(?:\t|    )|^\s*$")
 
 def framed(text: str) -> tuple[str, ...]:
     """Each plan under a title of its own, without what stands around them."""
+    if _HEADING not in text:
+        return ()
     starts = [found.start() for found in _HEAD.finditer(text)]
     frames = (text[start:end] for start, end in pairwise([*starts, len(text)]))
     return tuple(_FOOT.split(frame, 1)[0] for frame in frames)
