@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbtool.cli import output
 from dbtool.cli.command import Call
 from dbtool.cli.seed_options import ConfirmDatabase, Yes, models_of, scenes_of
 
@@ -47,13 +48,18 @@ def reference(
     return maintained(done, call.command)
 
 
-def schema(call: Call) -> "Report":
+def schema(call: Call) -> "Report | None":
     """Print the JSON Schema of scenarios, made from your models, for an editor.
 
-    Name it in the first line of a scenario and the editor completes tables, columns and
-    their values:  # yaml-language-server: $schema=../schema.json
+    dbtool seed schema -o seeds/schema.json, and in the first line of a scenario the comment
+    "yaml-language-server: $schema=../schema.json": editors then complete tables, columns and
+    their values. No database is asked.
     """
-    from dbtool.seed.schema import schema_of
-    from dbtool.seed.view_reference import schemed
+    from dbtool.report import Report
+    from dbtool.seed.schema import schema_of, written
 
-    return schemed(schema_of(models_of(call)), call.command)
+    made = schema_of(models_of(call))
+    if call.options.wanted is output.Format.TERMINAL:
+        output.write(written(made), call.options.output)
+        return None
+    return Report(command=call.command, data=made)

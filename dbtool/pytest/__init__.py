@@ -1,6 +1,6 @@
 """A pytest plugin that gives each test a migrated database of its own: `-p dbtool.pytest`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import pytest
 
 from dbtool.errors import DbtoolError, UsageError
 from dbtool.pytest import sessions
-from dbtool.pytest.databases import Databases, Host, named_server
+from dbtool.pytest.databases import Databases, Host, Rows, named_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from dbtool.database.target import Target
-    from dbtool.seed.plan import Request
     from dbtool.seed.run import Seeded
 
 SERVER = "dbtool_server"
@@ -38,7 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line(
         "markers",
-        f"{MARK}(rows={_ROWS}, random_seed=1, tables=()): the test's database holds generated rows",
+        f"{MARK}(scenario=None, rows={_ROWS}, random_seed=1, tables=()): the test's database"
+        " holds the rows of a scenario, or generated ones",
     )
 
 
@@ -91,9 +91,9 @@ def dbtool_database(
         def test_orders(dbtool_database):
             run(["shop", "import"], env={"DATABASE_URL": dbtool_database.sqlalchemy_url()})
 
-    With the mark `dbtool_seeded` it holds generated rows too:
+    With `seeded` it holds the rows of a scenario, or generated ones, too:
 
-        @pytest.mark.dbtool_seeded(rows=100)
+        @seeded("shop")
         def test_report(dbtool_session): ...
     """
     with _told():
@@ -105,26 +105,52 @@ def dbtool_database(
         copied.__exit__(None, None, None)
 
 
-def _wanted(request: pytest.FixtureRequest) -> "Request | None":
+def seeded(
+    scenario: str | None = None,
+    *,
+    rows: int | None = None,
+    random_seed: int | None = None,
+    tables: Sequence[str] = (),
+) -> pytest.MarkDecorator:
+    """Mark a test, a class or a module's `pytestmark`: its database holds these rows.
+
+        @seeded("shop")
+        def test_report(dbtool_session): ...
+
+    The rows are those of seeds/reference and of the scenario, as `dbtool seed run shop` loads
+    them. They are made once for all tests that ask for the same; each test gets a copy.
+    """
+    given = {"rows": rows, "random_seed": random_seed, "tables": tables}
+    mark: pytest.MarkDecorator = getattr(pytest.mark, MARK)
+    return mark(scenario, **{name: each for name, each in given.items() if each})
+
+
+def _wanted(request: pytest.FixtureRequest) -> Rows | None:
     mark = request.node.get_closest_marker(MARK)
     if mark is None:
         return None
-    if mark.args:
-        raise UsageError(f"{MARK} takes names only", hint=f"@pytest.mark.{MARK}(rows=100)")
-    return _request(**mark.kwargs)
+    if len(mark.args) > 1:
+        raise UsageError(
+            f"{MARK} takes one scenario, and else names only",
+            hint=f'@pytest.mark.{MARK}("shop", rows=100)',
+        )
+    return _rows(*mark.args, **mark.kwargs)
 
 
-def _request(
-    rows: int = _ROWS, random_seed: int = 1, tables: tuple[str, ...] = (), **other: object
-) -> "Request":
-    from dbtool.seed.plan import Request
-
+def _rows(
+    scenario: str | None = None,
+    rows: int | None = None,
+    random_seed: int | None = None,
+    tables: Sequence[str] = (),
+    **other: object,
+) -> Rows:
     if other:
         raise UsageError(
-            f"{MARK} does not know {', '.join(other)}", hint="It takes rows, random_seed, tables."
+            f"{MARK} does not know {', '.join(other)}",
+            hint="It takes scenario, rows, random_seed, tables.",
         )
     named = (tables,) if isinstance(tables, str) else tuple(tables)
-    return Request(rows=rows, random_seed=random_seed, tables=named)
+    return Rows(scenario, rows, random_seed, named)
 
 
 @pytest.fixture
@@ -145,15 +171,21 @@ def dbtool_url(dbtool_database: "Target") -> Callable[..., str]:
 
 @pytest.fixture
 def dbtool_seed(dbtool_databases: Databases, dbtool_database: "Target") -> "Callable[..., Seeded]":
-    """Put generated rows into the test's database, as `dbtool seed` does.
+    """Put rows into the test's database, as `dbtool seed` does: of a scenario, or generated.
 
     def test_report(dbtool_seed, dbtool_session):
-        dbtool_seed(rows=100, tables=["users"])
+        dbtool_seed("shop", rows=100, tables=["users"])
     """
 
-    def seed(rows: int = _ROWS, random_seed: int = 1, tables: tuple[str, ...] = ()) -> "Seeded":
+    def seed(
+        scenario: str | None = None,
+        rows: int | None = None,
+        random_seed: int | None = None,
+        tables: Sequence[str] = (),
+    ) -> "Seeded":
         with _told():
-            return dbtool_databases.seed(dbtool_database, _request(rows, random_seed, tables))
+            wanted = _rows(scenario, rows, random_seed, tables)
+            return dbtool_databases.seed(dbtool_database, wanted)
 
     return seed
 

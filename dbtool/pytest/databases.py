@@ -12,15 +12,25 @@ from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.database.target import Target
-    from dbtool.seed.plan import Request
     from dbtool.seed.run import Seeded
     from dbtool.settings.values import Settings
 
 _FLAG = "--dbtool-server"
+_ROWS = 20
 _END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows a test asks for: of a scenario, generated, or both."""
+
+    scenario: str | None = None
+    rows: int | None = None
+    random_seed: int | None = None
+    tables: tuple[str, ...] = ()
 
 
 class Host(Protocol):
@@ -39,11 +49,11 @@ class Databases:
 
     host: Host
     root: Path
-    _templates: "dict[Request | None, str]" = field(default_factory=dict)
-    _shared: "dict[Request | None, Target]" = field(default_factory=dict)
+    _templates: dict[Rows | None, str] = field(default_factory=dict)
+    _shared: "dict[Rows | None, Target]" = field(default_factory=dict)
 
     @contextmanager
-    def copy(self, wanted: "Request | None") -> "Iterator[Target]":
+    def copy(self, wanted: Rows | None) -> "Iterator[Target]":
         """A database of a test's own, with the rows wanted."""
         made = self._create(self.template(wanted))
         try:
@@ -51,13 +61,13 @@ class Databases:
         finally:
             self.host.drop_database(made.database)
 
-    def shared(self, wanted: "Request | None") -> "Target":
+    def shared(self, wanted: Rows | None) -> "Target":
         """The database of all tests that take back what they do."""
         if wanted not in self._shared:
             self._shared[wanted] = self._create(self.template(wanted))
         return self._shared[wanted]
 
-    def template(self, wanted: "Request | None" = None) -> str:
+    def template(self, wanted: Rows | None = None) -> str:
         """The name of a database nobody connects to; made when it is asked for first."""
         if wanted not in self._templates:
             made = self._create(self.template() if wanted else None)
@@ -73,16 +83,28 @@ class Databases:
             self._templates[wanted] = made.database
         return self._templates[wanted]
 
-    def seed(self, target: "Target", wanted: "Request") -> "Seeded":
-        """Put generated rows into a database of ours."""
+    def seed(self, target: "Target", wanted: Rows) -> "Seeded":
+        """Put rows into a database of ours: those of the files, and generated ones."""
         from dbtool.guard import Consent, Permission
         from dbtool.metadata import load
+        from dbtool.ports import Silent
+        from dbtool.seed.files import Seeds
         from dbtool.seed.run import seed
+        from dbtool.seed.scenes import Given, Scenes
 
         settings = settings_of(self.root)
         models = load(settings.models, settings.root, settings.alembic_config)
+        scenes = Scenes(Seeds(settings.root, settings.seeds), models)
+        given = Given(
+            rows=wanted.rows,
+            random_seed=wanted.random_seed,
+            tables=wanted.tables,
+            default_rows=_ROWS,
+        )
+        scenes.request(wanted.scenario, given)
         allowed = Permission(Consent(yes=True, confirm_database=target.database))
-        return seed(target, models, wanted, allowed)
+        kept = scenes.kept(target, allowed, Silent(), dry_run=False)
+        return seed(target, models, scenes.request(wanted.scenario, given, kept), allowed)
 
     def _create(self, template: str | None) -> "Target":
         from dbtool.scratch.clone import new_name

@@ -25,6 +25,7 @@ class Given:
     random_seed: int | None = None
     as_of: date | None = None
     tables: tuple[str, ...] = ()
+    default_rows: int = Request().rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Scenes:
         plain = Request()
         return replace(
             plain,
-            rows=_first(given.rows, said.default_rows, plain.rows),
+            rows=_first(given.rows, said.default_rows, given.default_rows),
             scale=given.scale,
             random_seed=_first(given.random_seed, said.seed, plain.random_seed),
             tables=given.tables,

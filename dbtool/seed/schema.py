@@ -1,5 +1,6 @@
 """The JSON Schema of scenarios, made from the models, for the completion of editors."""
 
+import json
 from typing import Any
 
 from sqlalchemy import Column, Enum, Table, TypeDecorator
@@ -40,6 +41,11 @@ def schema_of(models: Models) -> dict[str, Any]:
         },
         "$defs": {"count": _count(), "value": _VALUE},
     }
+
+
+def written(schema: dict[str, Any]) -> str:
+    """The schema as the text of a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _says(description: str, what: dict[str, Any]) -> dict[str, Any]:

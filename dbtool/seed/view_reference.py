@@ -1,10 +1,8 @@
 """Turns what became of reference rows into a report."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
-from dbtool.report import Cell, Code, Column, Diff, Report, Section, Table, counted
+from dbtool.report import Cell, Column, Diff, Report, Section, Table, counted
 from dbtool.seed.maintain import Maintained
 from dbtool.seed.upsert import Change, Kept
 
@@ -88,9 +86,3 @@ def _notes(done: Maintained) -> Iterator[str]:
     if others:
         listed = ", ".join(f"{each.table} {each.other:,}" for each in others)
         yield f"rows that are in no file stay: {listed} (--prune deletes them)"
-
-
-def schemed(schema: dict[str, Any], command: str) -> Report:
-    """A JSON Schema, to be written to a file."""
-    text = json.dumps(schema, indent=2, ensure_ascii=False)
-    return Report(command=command, data=schema, sections=(Code("json", text),))

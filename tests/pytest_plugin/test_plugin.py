@@ -78,6 +78,7 @@ def pytest_pyfunc_call(pyfuncitem):
 TESTS = """
 import logging, pytest
 from sqlalchemy import func, select, text
+from dbtool.pytest import seeded
 from models import User
 
 COUNT = select(func.count()).select_from(User)
@@ -116,6 +117,23 @@ class TestSeeds:
     def test_shared_by_mark(self, dbtool_rollback_session):
         assert dbtool_rollback_session.scalar(COUNT) == 7
 
+@seeded("team")
+def test_scenario(dbtool_session):
+    assert dbtool_session.scalars(select(User.email).order_by(User.id)).all() == [
+        "ann@example.com", "u2@example.com", "u3@example.com"
+    ]
+
+@seeded("team", rows=2)
+async def test_scenario_again(dbtool_async_session):
+    assert await dbtool_async_session.scalar(COUNT) == 3
+
+@seeded("teem")
+def test_no_such_scenario(dbtool_session): ...
+
+def test_scenario_on_demand(dbtool_seed, dbtool_session):
+    assert dbtool_seed("team").rows == 3
+    assert dbtool_session.scalar(COUNT) == 3
+
 def test_seed(dbtool_seed, dbtool_engine):
     assert dbtool_seed(rows=3, tables="users").rows == 3
     with dbtool_engine.connect() as connection:
@@ -138,6 +156,10 @@ def test_logging_is_not_silenced(dbtool_database, caplog):
     assert caplog.messages == ["heard"]
 """
 
+SCENARIO = """
+tables: {users: {rows: 3, columns: {email: {pattern: "u{n}@example.com"}}}}
+rows: {users: {ann: {email: ann@example.com}}}
+"""
 OF_SQLMODEL = """
 def test_exec(dbtool_session):
     assert dbtool_session.exec(select(User.email)).all() == []
@@ -156,6 +178,7 @@ def project(root: Path, models: str = PLAIN, env: str = ENV, settings: str = "")
         "migrations/env.py": env,
         "migrations/versions/a1_users.py": REVISION,
         "models.py": models,
+        "seeds/scenarios/team.yaml": SCENARIO,
         "conftest.py": 'pytest_plugins = ["dbtool.pytest"]\n' + RUNNER,
         "test_shop.py": TESTS,
     }
@@ -185,8 +208,9 @@ def tables(target: Target) -> int:
 def test_on_a_server_of_its_own(tmp_path: Path, database: Target) -> None:
     """Each test meets the migrated, empty database; the one that env.py names stays untouched."""
     ran = run(project(tmp_path), database)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "13 passed" in ran.stdout
+    assert "16 passed" in ran.stdout, ran.stdout + ran.stderr
+    assert "1 error" in ran.stdout
+    assert "error: no scenario \"teem\"\nhint: Did you mean team?" in ran.stdout
     assert tables(database) == 0
 
 
@@ -200,8 +224,8 @@ def test_two_workers_on_a_named_server(tmp_path: Path, database: Target, server:
         names = "select array_agg(datname order by 1) from pg_database"
         before = connection.fetchval(names)
         ran = run(root, database, "-n", "2")
-        assert "14 passed" in ran.stdout, ran.stdout + ran.stderr
-        assert "1 error" in ran.stdout
+        assert "17 passed" in ran.stdout, ran.stdout + ran.stderr
+        assert "2 errors" in ran.stdout
         assert "\nerror: dbtool_seeded does not know row\nhint: " in ran.stdout
         assert connection.fetchval(names) == before
     assert tables(database) == 0
