@@ -6,6 +6,7 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import DATABASE
+from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,5 +53,7 @@ def kill(
 
     signal: Signal | None = "cancel" if cancel else "terminate" if terminate else None
     wish = Wish(pid, signal, force, dry_run)
-    killed = end(call.target, wish, call.permission(yes), call.progress, victim_lines)
-    return kill_report(killed)
+    permission = call.permission(yes)
+    return kill_report(
+        asked(call, lambda target: end(target, wish, permission, call.progress, victim_lines))
+    )

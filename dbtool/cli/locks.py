@@ -6,6 +6,7 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.rescue import asked
 
 if TYPE_CHECKING:
     from dbtool.report import Report
@@ -25,4 +26,4 @@ def locks(call: Call) -> "Report":
     from dbtool.health.locks import read
     from dbtool.health.view_locks import locks_report
 
-    return locks_report(read(call.target))
+    return locks_report(asked(call, read))

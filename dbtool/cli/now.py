@@ -10,6 +10,7 @@ from dbtool.cli.command import Call, command
 from dbtool.cli.durations import seconds
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
+from dbtool.cli.rescue import asked
 from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def now(
         _watch(call, watch, progress=progress)
         return None
     if progress:
-        return progress_report(family.progress(call.target))
-    return now_report(family.read(call.target))
+        return progress_report(asked(call, family.progress))
+    return now_report(asked(call, family.read))
 
 
 def _watch(call: Call, pause: float, *, progress: bool) -> None:
@@ -75,7 +76,7 @@ def _look(call: Call, pause: float, *, progress: bool) -> None:
     from dbtool.health.now import Watch, Working
     from dbtool.health.view_now import now_report, progress_report
 
-    with Watch(call.target) as watch:
+    with asked(call, Watch) as watch:
         while True:
             seen = watch.look()
             if progress:

@@ -9,6 +9,7 @@ import typer
 from dbtool.cli.command import Call, alone, command
 from dbtool.cli.help import HelpGroup
 from dbtool.cli.options import DATABASE, DATABASE_PANEL, JUDGED
+from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def pool(call: Call, pgbouncer: PgBouncer = None) -> "Report":
 
     if pgbouncer is not None:
         return _with_pooler(call, pgbouncer)
-    return pool_report(read(call.target))
+    return pool_report(asked(call, read))
 
 
 def _with_pooler(call: Call, url: str) -> "Report":

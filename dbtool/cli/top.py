@@ -7,6 +7,7 @@ import typer
 from dbtool.cli.command import Call, command
 from dbtool.cli.durations import seconds
 from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,4 +57,5 @@ def top(
         raise UsageError(f"--limit takes 1 to {MOST_SHOWN}")
     if not ash:
         call.progress.step(f"watching for {window:g} s")
-    return top_report(read(call.target, Wish(window, by, limit, profile=ash)))
+    wish = Wish(window, by, limit, profile=ash)
+    return top_report(asked(call, lambda target: read(target, wish)))

@@ -65,5 +65,6 @@ def _ordinary(number: int, session: Session, advisory: bool) -> Remedy:
     if session.idle_in_transaction:
         return Remedy("terminate", "a cancel does nothing to a session that runs nothing", kill)
     if session.state == "idle":
-        return Remedy("terminate", "it is idle and keeps a lock of the session", kill)
+        why = "it is idle and keeps a lock of the session"
+        return Remedy("terminate", why if advisory else "it is idle: nothing to cancel", kill)
     return Remedy("terminate", f"it is in state {session.state}", kill)

@@ -33,10 +33,19 @@ class Environment:
     source: str = ""
     may_be: str = ""
     own_file: bool = False
+    rescue_url: str | None = field(default=None, repr=False, metadata={"json": False})
+
+    def rescue(self, variables: Mapping[str, str]) -> Target | None:
+        """Another login of it for when it is full."""
+        if self.rescue_url is None:
+            return None
+        return self._parsed(*resolve(self.rescue_url, f"rescue_url of {self.source}", variables))
 
     def target(self, variables: Mapping[str, str]) -> Target:
         """The database; no PG* variable moves it elsewhere."""
-        text, source = resolve(self.named_url(), self.source, variables)
+        return self._parsed(*resolve(self.named_url(), self.source, variables))
+
+    def _parsed(self, text: str, source: str) -> Target:
         libpq = {key: value for key, value in os.environ.items() if key not in _PLACE}
         return parse(text, source, libpq)
 
@@ -89,7 +98,14 @@ def named(tables: Mapping[str, "EnvironmentKeys"], table: str) -> Iterator[Envir
         source = section(table, name)
         if keys.production and keys.development:
             raise UsageError(f"{source} is marked both production and development")
-        yield Environment(name, keys.url, keys.production, keys.development, source)
+        yield Environment(
+            name,
+            keys.url,
+            keys.production,
+            keys.development,
+            source,
+            rescue_url=keys.rescue_url,
+        )
 
 
 def section(table: str, name: str) -> str:

@@ -28,6 +28,7 @@ class EnvironmentKeys:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     url: str | None = field(default=None, repr=False, metadata={"json": False})
+    rescue_url: str | None = field(default=None, repr=False, metadata={"json": False})
     production: bool = field(default=False, metadata=_STRICT)
     development: bool = field(default=False, metadata=_STRICT)
 
@@ -43,6 +44,17 @@ class Keys:
             "The database, in any form SQLAlchemy or libpq accepts; env:NAME reads a variable.",
             "DBTOOL_URL",
             "DATABASE_URL",
+        )
+        | {"json": False},
+    )
+    rescue_url: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_says(
+            "Another login of the same database, a superuser's or one of "
+            "pg_use_reserved_connections: now, locks, pool, top and kill take it where no slot is "
+            "free for the other one.",
+            "DBTOOL_RESCUE_URL",
         )
         | {"json": False},
     )
@@ -151,7 +163,7 @@ class Keys:
         default=None,
         metadata=_says(
             "Databases by name, for --env: a table each, with url and production = true or "
-            "development = true."
+            "development = true, and rescue_url where there is one."
         ),
     )
 

@@ -105,6 +105,18 @@ class Settings:
         place, *_ = self.set_by["url"]
         return self._limited(parse(*resolve(self.keys.url, place, self.variables)))
 
+    def rescue(self) -> Target | None:
+        """Another login for when the database has no slot left; it may be of another database."""
+        if self.chosen is not None:
+            found = self.chosen.rescue(self.variables)
+        elif self.keys.rescue_url is not None:
+            place, *_ = self.set_by["rescue_url"]
+            source = place if "RESCUE" in place else f"rescue_url of {place}"
+            found = parse(*resolve(self.keys.rescue_url, source, self.variables))
+        else:
+            return None
+        return found and self._limited(found)
+
     def _limited(self, target: Target) -> Target:
         if not self.set_by["connect_timeout"] or target.parameter("connect_timeout"):
             return target
@@ -144,6 +156,9 @@ class Settings:
         value = getattr(self.keys, key)
         if key == "url":
             value = self.target().shown if self.has_target() else None
+        if key == "rescue_url":
+            rescue = self.rescue()
+            value = rescue and rescue.shown
         plain = "" if value is None else _written(value)
         text = ", ".join(value) if isinstance(value, tuple) else plain
         first, *rest = self.set_by[key] or ("default" if text else "",)

@@ -29,6 +29,7 @@ standing      unknown: no setting marks it; development if its server proves to 
 
 setting          value                     from
 url              ann@db.example:5432/shop  .env DATABASE_URL, over alembic.ini sqlalchemy.url
+rescue_url       not set
 models           shop.models:Base          pyproject.toml [tool.dbtool]
 models_ignore    not set
 engine           not set
@@ -63,6 +64,7 @@ project root  {root} (found by .git)
 
 setting          value    from
 url              not set
+rescue_url       not set
 models           not set
 models_ignore    not set
 engine           not set

@@ -236,3 +236,42 @@ def test_options_of_pool_alone_are_not_lost_before_its_commands(dbtool: Dbtool) 
         'error: before "budget" --pgbouncer would be for "dbtool pool" alone\n'
         "hint: Write it behind the command, if that takes it: dbtool pool budget --help\n",
     )
+
+
+def test_a_full_server_is_asked_through_the_login_kept_for_that(
+    dbtool: Dbtool, small: Server, tmp_path: Path
+) -> None:
+    """It is taken only where no slot is free, and only for the same database."""
+    target, project = small.target(), tmp_path / "dbtool.toml"
+    rescue, late = url(target), url(replace(target, user="late"))
+    project.write_text(
+        f'url = "{late}"\nrescue_url = "env:RESCUE"\n'
+        f'[env.live]\nurl = "{late}"\nrescue_url = "{rescue}"\nproduction = true\n'
+        f'[env.astray]\nurl = "{late}"\nrescue_url = "{url(target.with_database("other"))}"\n'
+        f'[env.alone]\nurl = "{late}"\n',
+        encoding="utf-8",
+    )
+    with alone(target) as admin, crowd(target) as people:
+        admin.execute("CREATE ROLE late LOGIN")
+        quiet = dbtool("pool", cwd=tmp_path, env={"RESCUE": "postgresql://nowhere.invalid/x"})
+        people.idle(USABLE - 1, "api")
+        ran = {
+            name: dbtool(*words, "--env", name, cwd=tmp_path)
+            for name, words in {
+                "live": ("now", "--format", "nagios"),
+                "astray": ("pool",),
+                "alone": ("locks",),
+            }.items()
+        }
+        unset = dbtool("pool", cwd=tmp_path)
+        asked = dbtool("pool", cwd=tmp_path, env={"RESCUE": rescue})
+        admin.execute("DROP ROLE late")
+    assert (quiet.code, "asking as" in quiet.err) == (0, False)
+    assert (asked.code, "few-free-slots" in asked.out) == (1, True)
+    assert asked.err.endswith(f"; asking as {target.user}\n")
+    assert (ran["live"].code, ran["live"].out.startswith("DBTOOL NOW CRITICAL")) == (2, True)
+    assert (ran["astray"].code, "so it was not tried" in ran["astray"].err) == (3, True)
+    assert (ran["alone"].code, "as rescue_url in the settings" in ran["alone"].err) == (3, True)
+    assert (unset.code, "the variable RESCUE is not set" in unset.err) == (3, True)
+    shown = dbtool("config", "--json", cwd=tmp_path, env={"RESCUE": "postgresql://a:s3cret@h/x"})
+    assert (shown.code, "s3cret" in shown.out) == (0, False)

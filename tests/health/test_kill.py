@@ -256,3 +256,6 @@ def test_an_advisory_lock_takes_a_terminate(shop: Target, clerks: Crowd) -> None
     with waiting(shop, "SELECT pg_advisory_lock(7)"):
         killed = ended(shop, pid)
     assert (killed.signal, killed.freed) == ("terminate", 1)
+    assert "lock" in killed.why
+    resting = clerks.session("api").fetchval("SELECT pg_backend_pid()")
+    assert ended(shop, resting).why == "it is idle: nothing to cancel"

@@ -42,7 +42,8 @@ TEXTS = st.sampled_from(WORDS + DIGITS) | st.text(st.characters(exclude_categori
 NUMBERS = st.integers(-1, 20) | st.floats(0, 20) | st.decimals(0, 20, places=3).map(str)
 SCALARS = TEXTS | NUMBERS | st.integers() | st.floats() | st.booleans() | st.just(date(2026, 1, 1))
 LISTS = st.lists(TEXTS, max_size=3)
-KNOWN = {"url": TEXTS, "production": st.booleans(), "development": st.booleans()}
+FLAGS = dict.fromkeys(("production", "development"), st.booleans())
+KNOWN = {"url": TEXTS, "rescue_url": TEXTS, **FLAGS}
 TABLES = st.fixed_dictionaries({}, optional=KNOWN)
 ENVIRONMENTS = st.dictionaries(TEXTS, TABLES, max_size=2)
 WRONG_TABLES = st.dictionaries(st.sampled_from([*KNOWN, "prod"]), SCALARS, max_size=2) | SCALARS
@@ -91,6 +92,7 @@ def test_what_is_plain_is_what_pydantic_reads(places: tuple[Place, ...]) -> None
 
 ORDINARY = {
     "url": "postgresql+asyncpg://ann:pässword@db.example:5432/shop?ssl=require",
+    "rescue_url": "env:RESCUE",
     "models": ["shop.models:Base", "shop.more:Base"],
     "models_ignore": ["naive-datetime"],
     "engine": "shop.db:engine",

@@ -111,6 +111,7 @@ def test_every_setting_and_where_it_came_from(
     assert settings.target().parameter("connect_timeout") == "7"
     assert {each.key: (each.value, each.source) for each in settings.values()} == {
         "url": ("ann@h:5432/shop", "dbtool.toml"),
+        "rescue_url": (None, ""),
         "models": ("shop.models:Base, shop.more", "dbtool.toml"),
         "models_ignore": (None, ""),
         "engine": ("shop.db:engine", "dbtool.toml"),
@@ -376,8 +377,8 @@ def test_an_unknown_key_has_near_names(project: Write) -> None:
     with pytest.raises(UsageError) as raised:
         read(root)
     assert raised.value.hint == (
-        "Known keys: url, models, models_ignore, engine, alembic_config, fail_on, seeds,"
-        " connect_timeout, lock_timeout, wait_lock, max_blocking, env, lint."
+        "Known keys: url, rescue_url, models, models_ignore, engine, alembic_config, fail_on,"
+        " seeds, connect_timeout, lock_timeout, wait_lock, max_blocking, env, lint."
     )
 
 
@@ -424,7 +425,7 @@ def test_the_name_of_a_key_is_no_variable(project: Write, monkeypatch: pytest.Mo
     for name in ("url", "URL", "models", "engine", "env", "ENV", "database_url", "dbtool_url"):
         monkeypatch.setenv(name, "staging")
     sources = [each.source for each in read(project()).values()]
-    assert sources == [*[""] * 5, *["default"] * 6, *[""] * 4, "default"]
+    assert sources == [*[""] * 6, *["default"] * 6, *[""] * 4, "default"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ SELECT pg_advisory_xact_lock(4711);
 from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, rule_name
+from dbtool.health.forest import Node
 from dbtool.health.tree import Blocking, named, trees, waits
 from dbtool.report import counted, duration
 
@@ -51,5 +52,10 @@ def check(subject: Blocking) -> Iterator[Finding]:
             f" {counted(len(tree.waiters), 'session')} behind it, up to {duration(tree.longest)}",
             certainty=Certainty.MEASURED,
             evidence=(f"last ran: {session.query or '(nothing)'}", *waits(tree)),
-            fix=Fix("shell", f"dbtool kill {session.pid}", label="terminates exactly this session"),
+            fix=Fix("shell", _kill(tree.root), label="terminates exactly this session"),
         )
+
+
+def _kill(root: Node) -> str:
+    """As `locks` has it, with --force where that is needed."""
+    return root.remedy.command if root.remedy else f"dbtool kill {root.id}"

@@ -34,7 +34,7 @@ def test_an_idle_holder(database: Target, people: Crowd, key: str, shown: str) -
     assert f" and keeps ExclusiveLock on advisory lock {shown}: 1 session" in found.title
     assert found.evidence[0] == "last ran: SELECT pg_backend_pid()"
     assert found.fix is not None
-    assert found.fix.code == f"dbtool kill {pid}"
+    assert found.fix.code == f"dbtool kill {pid} --force"
     assert [each.severity for each in judged(pool, 30.0)] == [Severity.ERROR]
     assert judged(pool, 0.9) == []
     assert list(lock_queue.check(waited(pool))) == []
