@@ -1,13 +1,14 @@
 """What one statement does, in the words of a database team; one dataclass per kind of change."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Literal
 
 from dbtool.lint.schema import Bound, Column, Constraint, Expression, Index, Name, Type
+from dbtool.lint.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Like:
     """LIKE of another table, with the words behind INCLUDING in lower case."""
 
@@ -15,7 +16,7 @@ class Like:
     including: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateTable:
     """CREATE TABLE; `likes` are the tables it takes columns from, and what else of them."""
 
@@ -33,7 +34,7 @@ class CreateTable:
     likes: tuple[Like, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateTableAs:
     """CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW."""
 
@@ -45,7 +46,7 @@ class CreateTableAs:
     reads: frozenset[tuple[Name, str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Drop:
     """DROP of anything that is no index; `kind` is PostgreSQL's word, as `table`, `view`.
 
@@ -59,7 +60,7 @@ class Drop:
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AddColumn:
     """ALTER TABLE … ADD COLUMN with everything that stands in its definition."""
 
@@ -70,7 +71,7 @@ class AddColumn:
     only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DropColumn:
     """ALTER TABLE … DROP COLUMN."""
 
@@ -80,7 +81,7 @@ class DropColumn:
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AlterColumnType:
     """ALTER TABLE … ALTER COLUMN … TYPE."""
 
@@ -91,7 +92,7 @@ class AlterColumnType:
     collation: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SetDefault:
     """SET DEFAULT; None drops it."""
 
@@ -101,7 +102,7 @@ class SetDefault:
     only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SetNotNull:
     """ALTER COLUMN … SET NOT NULL."""
 
@@ -109,7 +110,7 @@ class SetNotNull:
     column: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DropNotNull:
     """ALTER COLUMN … DROP NOT NULL."""
 
@@ -117,7 +118,7 @@ class DropNotNull:
     column: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SetExpression:
     """SET EXPRESSION of a generated column; None drops the expression."""
 
@@ -126,7 +127,7 @@ class SetExpression:
     expression: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ChangeIdentity:
     """ADD GENERATED … AS IDENTITY, its change, and DROP IDENTITY."""
 
@@ -135,7 +136,7 @@ class ChangeIdentity:
     change: Literal["add", "set", "drop"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AddConstraint:
     """ALTER TABLE … ADD CONSTRAINT; also ADD … USING INDEX.
 
@@ -147,7 +148,7 @@ class AddConstraint:
     only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ValidateConstraint:
     """ALTER TABLE … VALIDATE CONSTRAINT."""
 
@@ -155,7 +156,7 @@ class ValidateConstraint:
     constraint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AlterConstraint:
     """ALTER TABLE … ALTER CONSTRAINT; `enforced` is None where that stays as it is."""
 
@@ -164,7 +165,7 @@ class AlterConstraint:
     enforced: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DropConstraint:
     """ALTER TABLE … DROP CONSTRAINT."""
 
@@ -174,7 +175,7 @@ class DropConstraint:
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AlterTable:
     """Every other ALTER TABLE command; `change` is in PostgreSQL's words, as `set logged`."""
 
@@ -183,7 +184,7 @@ class AlterTable:
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateIndex:
     """CREATE INDEX; `only` says that the partitions are left alone."""
 
@@ -198,7 +199,7 @@ class CreateIndex:
         return self.index.table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DropIndex:
     """DROP INDEX."""
 
@@ -208,7 +209,7 @@ class DropIndex:
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Reindex:
     """REINDEX; `kind` is `index`, `table`, `schema`, `database` or `system`."""
 
@@ -217,7 +218,7 @@ class Reindex:
     concurrently: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Rename:
     """RENAME; `kind` is PostgreSQL's word for what gets the name `to`.
 
@@ -231,7 +232,7 @@ class Rename:
     part: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SetSchema:
     """ALTER … SET SCHEMA."""
 
@@ -240,7 +241,7 @@ class SetSchema:
     schema: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateType:
     """CREATE TYPE and CREATE DOMAIN."""
 
@@ -252,7 +253,7 @@ class CreateType:
     default: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AddEnumValue:
     """ALTER TYPE … ADD VALUE."""
 
@@ -261,7 +262,7 @@ class AddEnumValue:
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AlterDomain:
     """ALTER DOMAIN: `change` is one of the words below."""
 
@@ -278,7 +279,7 @@ class AlterDomain:
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AlterType:
     """ALTER TYPE of a composite type: one of its attributes added, dropped or altered."""
 
@@ -286,7 +287,7 @@ class AlterType:
     change: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Inherit:
     """ALTER TABLE … INHERIT and NO INHERIT."""
 
@@ -295,7 +296,7 @@ class Inherit:
     drop: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AttachPartition:
     """ALTER TABLE … ATTACH PARTITION."""
 
@@ -304,7 +305,7 @@ class AttachPartition:
     bound: Bound
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AttachIndex:
     """ALTER INDEX … ATTACH PARTITION."""
 
@@ -312,7 +313,7 @@ class AttachIndex:
     partition: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DetachPartition:
     """ALTER TABLE … DETACH PARTITION."""
 
@@ -322,7 +323,7 @@ class DetachPartition:
     finalize: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateView:
     """CREATE [OR REPLACE] VIEW."""
 
@@ -331,7 +332,7 @@ class CreateView:
     replace: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class RefreshView:
     """REFRESH MATERIALIZED VIEW."""
 
@@ -340,7 +341,7 @@ class RefreshView:
     with_data: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateTrigger:
     """CREATE TRIGGER."""
 
@@ -351,7 +352,7 @@ class CreateTrigger:
     references: Name | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateFunction:
     """CREATE FUNCTION and CREATE PROCEDURE.
 
@@ -364,7 +365,7 @@ class CreateFunction:
     inlined: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class AlterFunction:
     """ALTER FUNCTION; `volatility` is None where it stays."""
 
@@ -373,7 +374,7 @@ class AlterFunction:
     stays_inlined: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateSequence:
     """CREATE SEQUENCE."""
 
@@ -381,7 +382,7 @@ class CreateSequence:
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Policy:
     """CREATE POLICY, ALTER POLICY; `columns` are those its conditions use."""
 
@@ -391,7 +392,7 @@ class Policy:
     columns: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class CreateRule:
     """CREATE RULE."""
 
@@ -399,7 +400,7 @@ class CreateRule:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Maintain:
     """VACUUM, ANALYZE, CLUSTER; `table` is None where it is about the whole database."""
 
@@ -407,7 +408,7 @@ class Maintain:
     table: Name | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Truncate:
     """TRUNCATE of one table."""
 
@@ -426,7 +427,7 @@ class Writes(StrEnum):
     COPY = "copy"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Write:
     """INSERT, UPDATE, DELETE, MERGE, COPY FROM.
 
@@ -444,7 +445,7 @@ class Write:
     batch: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Select:
     """A query; `locking` says that it has FOR UPDATE or the like."""
 
@@ -453,7 +454,7 @@ class Select:
     locking: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class LockTable:
     """LOCK TABLE of one table; `mode` counts from 1, ACCESS SHARE, to 8, ACCESS EXCLUSIVE."""
 
@@ -461,7 +462,7 @@ class LockTable:
     mode: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SetVariable:
     """SET and RESET; `value` is empty for the default."""
 
@@ -470,14 +471,14 @@ class SetVariable:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Transaction:
     """BEGIN, COMMIT, ROLLBACK, SAVEPOINT …, in lower case."""
 
     command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class DoBlock:
     """DO; the actions of the statements written out in it follow.
 
@@ -490,7 +491,7 @@ class DoBlock:
     hidden: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Grant:
     """GRANT and REVOKE on tables."""
 
@@ -498,28 +499,28 @@ class Grant:
     revoke: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Comment:
     """COMMENT ON; `table` where it is about one or a part of one."""
 
     table: Name | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Other:
     """A statement with nothing to judge; `kind` is the parser's word for it."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class TooDeep:
     """A statement nested deeper than the parser hands over."""
 
     command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Unparsable:
     """Text that is not SQL; `offset` counts characters of the statement."""
 

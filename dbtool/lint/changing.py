@@ -1,7 +1,6 @@
 """What the rules about a column's type have in common: the change, and the way around it."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from dbtool.finding import Fix
 from dbtool.lint.actions import AlterColumnType
@@ -13,6 +12,7 @@ from dbtool.lint.code.types import Change, type_chain
 from dbtool.lint.effects.casts import base
 from dbtool.lint.schema import Name, UserType
 from dbtool.lint.subject import Subject
+from dbtool.lint.values import replace
 
 _BESIDE = "fill a new column beside it, then swap the two"
 

@@ -1,10 +1,10 @@
 """What a change does to a live server: the locks it takes and the work it does under them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from dbtool.lint.schema import Name
+from dbtool.lint.values import value
 
 
 class Lock(IntEnum):
@@ -97,7 +97,7 @@ class Cause(StrEnum):
     OPAQUE = "code that only the server can read"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Held:
     """A lock on a relation that others may be using."""
 
@@ -105,7 +105,7 @@ class Held:
     lock: Lock
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Task:
     """A piece of work: on which relation, for which cause, and why in words.
 
@@ -120,7 +120,7 @@ class Task:
     if_rows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Missing:
     """A fact the verdict hangs on and nobody gave: the question, and what would answer it."""
 
@@ -130,7 +130,7 @@ class Missing:
     decide: str = "lint it with the history, or give the schema with --schema"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Effect:
     """What one action does to relations that others may be using.
 

@@ -1,10 +1,10 @@
 """An SQL expression in neutral form: enough of it to compare, to prove and to name its parts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from dbtool.lint.values import value
 from dbtool.sql.text import quoted
 
 
@@ -18,7 +18,7 @@ class Name(NamedTuple):
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Type:
     """A type as it was written; built-in ones have PostgreSQL's internal name and no schema.
 
@@ -124,7 +124,7 @@ class Form(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Expression:
     """A node: its form, its own word, what it stands on.
 

@@ -1,7 +1,7 @@
 """Replay migrations in order and put every statement to be judged before the rules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
@@ -29,6 +29,7 @@ from dbtool.lint.subject import (
     Whole,
     WholeRule,
 )
+from dbtool.lint.values import replace
 from dbtool.statement import Migration, Statement
 
 if TYPE_CHECKING:

@@ -1,16 +1,17 @@
 """The catalog as replayed from history: what is known of tables, types and the rest."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from enum import StrEnum
 from typing import Literal, TypeVar
 
 from dbtool.lint.expression import Expression as Expression
 from dbtool.lint.expression import Name as Name
 from dbtool.lint.expression import Type as Type
+from dbtool.lint.values import replace, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Column:
     """A column; `type` is None where only its name is known."""
 
@@ -35,7 +36,7 @@ class Holds(StrEnum):
     EXCLUDE = "exclude"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Constraint:
     """A constraint of a table or domain.
 
@@ -56,7 +57,7 @@ class Constraint:
     no_inherit: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Index:
     """An index; `columns` has an empty string where an expression stands.
 
@@ -86,7 +87,7 @@ class Index:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Bound:
     """Which rows a partition takes: those of a list, those of a range, or all others.
 
@@ -100,7 +101,7 @@ class Bound:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Table:
     """A table, partitioned table, materialized view or foreign table.
 
@@ -142,7 +143,7 @@ class Table:
         return tuple(self.having(Holds.FOREIGN_KEY))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class UserType:
     """A type of the user; `base` is what a domain stands on."""
 
@@ -161,7 +162,7 @@ class UserType:
         return self.not_null or bool(self.checks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class View:
     """A view and the columns of tables it reads; a column `*` stands for any."""
 
@@ -174,7 +175,7 @@ class View:
         return frozenset(name for name, _ in self.reads)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Function:
     """A function of the user: all its overloads share what is known.
 
@@ -225,7 +226,9 @@ class Schema:
         if name.schema or not among:
             return among.get(name)
         for schema in self.search_path:
-            if (found := among.get(Name(schema, name.name))) is not None:
+            # A tuple is found as the name that it is equal to, and is made in half the time.
+            found: V | None = among.get((schema, name.name))  # type: ignore[call-overload]
+            if found is not None:
                 return found
         return None
 

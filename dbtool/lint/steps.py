@@ -1,13 +1,12 @@
 """What each action of a statement does, with those of the same statement before it done."""
 
-from dataclasses import replace
-
 from dbtool.lint.actions import Action, DoBlock, SetVariable, Transaction
 from dbtool.lint.effect import Effect, Work
 from dbtool.lint.effects import State, effect_of
 from dbtool.lint.read import Read
 from dbtool.lint.replay import apply
 from dbtool.lint.subject import Done, Session, Step
+from dbtool.lint.values import replace
 from dbtool.statement import Statement
 
 

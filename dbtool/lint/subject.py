@@ -1,7 +1,7 @@
 """What a rule is given: a statement, what it does, and all that is known before it runs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
 from dbtool.finding import Finding, Location, Unknown
@@ -10,12 +10,13 @@ from dbtool.lint.allow import Comment
 from dbtool.lint.course import Course
 from dbtool.lint.effect import Cause, Effect, Lock, Missing, Task
 from dbtool.lint.schema import Name, Schema, Table
+from dbtool.lint.values import replace, value
 from dbtool.statement import Migration, Statement
 
 A = TypeVar("A")
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Step:
     """One action of a statement and what it does; ALTER TABLE may have several."""
 
@@ -23,7 +24,7 @@ class Step:
     effect: Effect
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Done:
     """A statement that ran before in the same transaction."""
 
@@ -62,8 +63,8 @@ class Session:
         self.held = {}
         self.exclusive = {}
         self.new_labels = {}
-        for name, value in self.local.items():
-            self._put(name, value)
+        for name, before in self.local.items():
+            self._put(name, before)
         self.local = {}
 
     def trial(self) -> "Session":
@@ -114,7 +115,7 @@ class Session:
                     self.exclusive[held.relation] = statement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Subject:
     """One statement before a rule. Everything in it is as of before the statement.
 
@@ -186,7 +187,7 @@ class Subject:
         return self.schema.is_new(name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Judged:
     """One statement after the replay, for rules that look at a whole migration."""
 
@@ -195,7 +196,7 @@ class Judged:
     way: Literal["up", "down"] = "up"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Whole:
     """A whole migration before a rule; `schema` is the one after its way up.
 

@@ -1,7 +1,6 @@
 """The pieces of Alembic code: names and text as literals, calls, blocks, deploy boundaries."""
 
 import re
-from textwrap import indent
 
 from dbtool.lint.schema import Name
 from dbtool.sql.text import quoted
@@ -9,6 +8,11 @@ from dbtool.sql.text import quoted
 WIDTH = 88
 NEXT = "# next revision"
 _PARAMETER = re.compile(r"(?<![:\w\x5c]):(\w+)(?!:)")
+
+
+def indent(text: str) -> str:
+    """Each line that is not empty, one level further in."""
+    return "\n".join([f"    {line}" if line.strip() else line for line in text.split("\n")])
 
 
 def string(text: str) -> str:
@@ -47,7 +51,7 @@ def execute(sql: str) -> str:
     if "\n" not in sql and len(sql) <= WIDTH - 14:
         return f"op.execute({string(sql)})"
     escaped = sql.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'op.execute(\n    """\n{indent(escaped, "    ")}\n    """\n)'
+    return f'op.execute(\n    """\n{indent(escaped)}\n    """\n)'
 
 
 def literally(sql: str) -> str:
@@ -57,7 +61,7 @@ def literally(sql: str) -> str:
 
 def autocommit(*code: str) -> str:
     """Code outside of the revision's transaction, where each statement commits by itself."""
-    body = indent("\n".join(code), "    ")
+    body = indent("\n".join(code))
     return f"with op.get_context().autocommit_block():\n{body}"
 
 

@@ -1,9 +1,8 @@
 """Alembic code that changes the rows of a large table a few at a time."""
 
 import re
-from textwrap import indent
 
-from dbtool.lint.code.calls import autocommit, literally, sql_name, string
+from dbtool.lint.code.calls import autocommit, indent, literally, sql_name, string
 from dbtool.lint.schema import Name
 
 _TOKEN = re.compile(
@@ -45,7 +44,7 @@ def _loop(batch: str, first: str) -> str:
         "while start is not None:\n"
         '    start = op.get_bind().scalar(batch, {"start": start})'
     )
-    return f'batch = sa.text(\n    """\n{indent(batch, "    ")}\n    """\n)\n{autocommit(loop)}'
+    return f'batch = sa.text(\n    """\n{indent(batch)}\n    """\n)\n{autocommit(loop)}'
 
 
 def _in_text(sql: str) -> str:

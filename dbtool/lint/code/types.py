@@ -1,6 +1,6 @@
 """A column's type changed while everybody goes on working: a new column, filled and swapped in."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dbtool.lint.code.calls import autocommit, call, chain, execute, sql_name, string
 from dbtool.lint.code.columns import not_null_steps, within
@@ -8,6 +8,7 @@ from dbtool.lint.code.indexes import create_index
 from dbtool.lint.code.rows import in_batches
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.schema import Column, Index, Name, Table, Type
+from dbtool.lint.values import replace
 
 _BLOCKS = 1000
 

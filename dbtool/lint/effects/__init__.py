@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from dbtool.lint import actions as act
@@ -21,6 +20,7 @@ from dbtool.lint.effects import (
 from dbtool.lint.effects.making import State as State
 from dbtool.lint.effects.refusals import refusals
 from dbtool.lint.schema import Constraint, Name
+from dbtool.lint.values import replace
 
 
 def effect_of(action: act.Action, state: State) -> Effect:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from dbtool.lint.effect import Cause, Effect, Held, Lock, Missing, Task, Work
 from dbtool.lint.schema import Name, Schema, Table
 from dbtool.lint.subject import Session
+from dbtool.lint.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class State:
     """All an effect may depend on; `sql` is the text of the statement."""
 

@@ -1,13 +1,13 @@
 """Proposals for scripts of SQL, said in SQL."""
 
-from dataclasses import replace
-
 from dbtool.finding import Finding, Fix
 from dbtool.lint.fixing.mechanical import steps
 from dbtool.lint.fixing.place import NotMechanical
 from dbtool.lint.fixing.sql import as_sql
 from dbtool.lint.linted import Linted, Outcome
+from dbtool.lint.values import replace
 
+_ASKS = "op.get_bind()"
 _OUTSIDE = "-- outside of any transaction"
 
 
@@ -27,7 +27,7 @@ def _in_sql(outcome: Outcome) -> Outcome:
 
 def _said(finding: Finding) -> Finding:
     fix = finding.fix
-    if fix is None or fix.language != "python":
+    if fix is None or fix.language != "python" or _ASKS in fix.code:
         return finding
     try:
         lines = [line for step in steps(fix.code) for line in _lines(step)]

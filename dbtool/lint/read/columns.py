@@ -1,7 +1,7 @@
 """Columns, constraints and indexes in the parser's tree."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from postgast import pg_query_pb2 as pb
@@ -10,6 +10,7 @@ from dbtool.lint.expression import Expression, Form
 from dbtool.lint.read.expressions import expression, optional
 from dbtool.lint.read.names import Node, name_of, qualified, type_of, words
 from dbtool.lint.schema import Bound, Column, Constraint, Holds, Index, Type
+from dbtool.lint.values import replace
 from dbtool.sql.names import identifier
 
 _SERIAL = {

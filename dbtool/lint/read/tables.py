@@ -1,7 +1,6 @@
 """CREATE TABLE and ALTER TABLE in the parser's tree."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Literal
 
 from postgast import pg_query_pb2 as pb
@@ -12,6 +11,7 @@ from dbtool.lint.read.expressions import optional
 from dbtool.lint.read.names import Node, name_of, type_of
 from dbtool.lint.read.query import reads
 from dbtool.lint.schema import Column, Constraint, Name
+from dbtool.lint.values import replace
 
 _PERSISTENCE: dict[str, Literal["permanent", "unlogged", "temporary"]] = {
     "u": "unlogged",

@@ -1,12 +1,12 @@
 """What statements about columns and constraints change in the replayed catalog."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from dbtool.lint import actions as act
 from dbtool.lint.replay import parts
 from dbtool.lint.replay.tables import add_constraint, drop_index, known, store
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, with_columns
+from dbtool.lint.values import replace
 
 
 def _change(

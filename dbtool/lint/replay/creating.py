@@ -1,11 +1,10 @@
 """What a new table has from the start: of its own, of tables above it, of those it is like."""
 
-from dataclasses import replace
-
 from dbtool.lint import actions as act
 from dbtool.lint.replay import parts
 from dbtool.lint.replay.tables import add_constraint, add_index, known, resolved, store
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, View
+from dbtool.lint.values import replace
 
 _INDEXED = (Holds.PRIMARY_KEY, Holds.UNIQUE, Holds.EXCLUDE)
 

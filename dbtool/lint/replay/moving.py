@@ -1,11 +1,12 @@
 """Move all that stands in a schema when the schema gets another name."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
 from dbtool.lint.schema import Name, Schema
+from dbtool.lint.values import replace
 
 
 def rename_schema(schema: Schema, old: str, new: str) -> None:

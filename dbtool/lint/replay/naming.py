@@ -1,10 +1,10 @@
 """The names the server gives to constraints and indexes that nobody named."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.schema import Constraint, Holds, Index
+from dbtool.lint.values import replace
 
 _LONGEST = 63
 _SUFFIXES = {

@@ -1,12 +1,11 @@
 """What statements about anything but tables change in the replayed catalog."""
 
-from dataclasses import replace
-
 from dbtool.lint import actions as act
 from dbtool.lint.replay import columns, parts, tables
 from dbtool.lint.replay.moving import rename_schema
 from dbtool.lint.replay.naming import domain_checks
 from dbtool.lint.schema import Function, Holds, Name, Schema, UserType, View
+from dbtool.lint.values import replace
 
 
 def create_type(schema: Schema, action: act.CreateType) -> None:

@@ -1,10 +1,10 @@
 """The shares that partitions have in the indexes and keys of the whole table."""
 
 import re
-from dataclasses import replace
 
 from dbtool.lint.replay.tables import add_constraint, add_index, known, store
 from dbtool.lint.schema import Constraint, Holds, Index, Name, Schema, Table
+from dbtool.lint.values import replace
 
 _ORDER = re.compile(r"\b(?:ASC|DESC|NULLS (?:FIRST|LAST))\b", re.I)
 _INDEXED = (Holds.PRIMARY_KEY, Holds.UNIQUE, Holds.EXCLUDE)

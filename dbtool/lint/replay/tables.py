@@ -1,10 +1,10 @@
 """What statements about whole tables change in the replayed catalog."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from dbtool.lint.replay.naming import constraint_name, index_name
 from dbtool.lint.schema import Column, Constraint, Holds, Index, Name, Schema, Table
+from dbtool.lint.values import replace
 
 _INDEXED = (Holds.PRIMARY_KEY, Holds.UNIQUE, Holds.EXCLUDE)
 
