@@ -1,6 +1,7 @@
 """Undo revisions: plan, ask, run, check where the database stands."""
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -62,15 +63,18 @@ def wish(revision: str, tag: str | None, permission: Permission, progress: Progr
     return Wish(command, Action.DOWNGRADE, permission, partial(_lines, foresight))
 
 
-def _lines(foresight: Foresight, session: Session, record: Record) -> list[str]:
-    """The plan above the question: what each step would lose stands below it."""
+def _lines(foresight: Foresight, session: Session, record: Record) -> Iterator[str]:
+    """The plan above the question: what each step would lose stands below it.
+
+    Where nobody is asked nobody takes a line, and the losses are not told here.
+    """
     foresight.told = True
     head, *steps = plan_lines(session, record, verb="undo")
-    lines = [head]
+    yield head
     for line, step in zip(steps, record.planned, strict=True):
+        yield line
         undone = foresight.of(step.revision, step.version_table)
-        lines += [line, *(f"    {each}" for each in (undone.lines if undone else ()))]
-    return lines
+        yield from (f"    {each}" for each in (undone.lines if undone else ()))
 
 
 def plan(

@@ -25,6 +25,7 @@ from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.imports import source_directory
 from dbtool.migrate.destination import synchronous_driver
 from dbtool.migrate.drafts import with_drafts
+from dbtool.migrate.given import remember
 from dbtool.migrate.listener import Listener, Stop
 from dbtool.migrate.location import script_directory
 from dbtool.migrate.project import Project, open_project
@@ -192,7 +193,10 @@ def _unstarted(error: BaseException, loaded: Loaded) -> DbtoolError:
 
 
 def _hear_of_connection(environment: EnvironmentContext, listener: Listener) -> None:
-    """env.py may hand Alembic a connection that was opened before we listened."""
+    """env.py may hand Alembic a connection that was opened before we listened.
+
+    What it gives to the revisions is kept too.
+    """
     configure = environment.configure
 
     def heard(connection: Connection | None = None, **options: Any) -> None:
@@ -201,6 +205,13 @@ def _hear_of_connection(environment: EnvironmentContext, listener: Listener) -> 
         configure(connection=connection, **options)
 
     environment.configure = heard  # type: ignore[method-assign, assignment]
+    migrate = environment.run_migrations
+
+    def migrated(**given: Any) -> None:
+        remember(environment.get_context(), given)
+        migrate(**given)
+
+    environment.run_migrations = migrated  # type: ignore[method-assign]
 
 
 def builds_several_engines(project: Project) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from dbtool.migrate.failure import refused_by_author
+from dbtool.migrate.given import given_to
 from dbtool.migrate.location import relative_name
 from dbtool.migrate.losses import Losses, Undone, numbers
 from dbtool.migrate.preview import Preview, can_run, preview
@@ -43,7 +44,8 @@ class Foresight:
         key = {(table.shown, each.revision.revision) for each in steps}
         if key <= self._seen:
             return
-        readings = [(step, read(Path(step.revision.path))) for step in steps]
+        given = given_to(context)
+        readings = [(step, read(Path(step.revision.path), given)) for step in steps]
         _refuse(readings, context, connection)
         others = [each for each in self.found if each.version_table != table.shown]
         try:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import SQLAlchemyError
 
+from dbtool.migrate.given import given_to
 from dbtool.migrate.listener import Stop
 from dbtool.migrate.perform import perform
 from dbtool.migrate.recorder import Recorder, Transactions, Unknown
@@ -42,7 +43,7 @@ def preview(step: RevisionStep, context: MigrationContext, read: Undoing) -> Pre
     with redirect_stdout(io.StringIO()), _operations(context, recorder) as operations:
         if not read.code:
             with recorder.revision(script.revision, script.path, script.path):
-                _perform(script, recorder)
+                _perform(script, given_to(context), recorder)
         statements = [each.sql for each in recorder.statements]
         if not read.code and not recorder.gaps:
             return Preview(tuple(statements))
@@ -61,9 +62,9 @@ def can_run(call: Literal, context: MigrationContext) -> bool:
         return _call(operations, call)
 
 
-def _perform(script: Script, recorder: Recorder) -> None:
+def _perform(script: Script, given: dict[str, Any], recorder: Recorder) -> None:
     try:
-        if not perform(script, "downgrade", {}, recorder) and not recorder.gaps:
+        if not perform(script, "downgrade", given, recorder) and not recorder.gaps:
             recorder.gaps.append(Gap(0, "it raises an exception"))
     except Stop:
         recorder.gaps.append(Gap(0, "it opens a connection of its own"))

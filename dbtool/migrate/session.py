@@ -113,7 +113,8 @@ class Session(Runner):
         self, command: Command, action: Action, permission: Permission, plan: Plan
     ) -> Record:
         held_back: list[bool] = []
-        several = not self.project.scratch and builds_several_engines(self.project)
+        looked_at = self.project.scratch or self.project.only is not None
+        several = not looked_at and builds_several_engines(self.project)
         rehearsed = command.purge or several
 
         def may_run() -> bool:

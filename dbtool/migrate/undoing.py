@@ -1,7 +1,7 @@
 """Read the downgrade() of a revision file without running it: what it refuses, forgets or does."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,15 +50,18 @@ class Undoing:
     created: tuple[Literal, ...] = field(default=(), repr=False)
 
 
-def read(path: Path) -> Undoing:
-    """Read a revision file; what has no source is not known."""
+def read(path: Path, given: Mapping[str, object] | None = None) -> Undoing:
+    """Read a revision file; what has no source is not known.
+
+    `given` is what env.py gives to upgrade() and downgrade().
+    """
     try:
         text = path.read_bytes()
         tree = ast.parse(text)
     except (OSError, SyntaxError, ValueError):
         return Undoing(code="a file without source")
     functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
-    down, up = functions.get("downgrade"), functions.get("upgrade")
+    down, up = (_meant(functions, each, given or {}) for each in ("downgrade", "upgrade"))
     if down is None:
         return Undoing(code="a downgrade() that is defined elsewhere")
     source = text.decode("utf-8", "replace")
@@ -71,6 +74,34 @@ def read(path: Path) -> Undoing:
         unnamed=tuple(each for each in calls if each.name == "drop_constraint" and _no_name(each)),
         created=tuple(each for each in (_calls(up, source) if up else ()) if _no_name(each)),
     )
+
+
+def _meant(
+    functions: Mapping[str, ast.FunctionDef], name: str, given: Mapping[str, object]
+) -> ast.FunctionDef | None:
+    """The function of that name, or the one for a database to which it only leads.
+
+    Alembic's multidb template does that: `globals()["upgrade_%s" % engine_name]()`.
+    """
+    function = functions.get(name)
+    match function.body if function is not None else []:
+        case [ast.Expr(ast.Call(ast.Subscript(ast.Call(ast.Name("globals")), key), [], []))]:
+            return functions.get(_filled(key, given), function)
+    return function
+
+
+def _filled(key: ast.expr, given: Mapping[str, object]) -> str:
+    """A text with the one name it depends on put in; empty where it is another expression."""
+    match key:
+        case ast.BinOp(ast.Constant(str(text)), ast.Mod(), ast.Name(name)) if name in given:
+            return text.replace("%s", str(given[name]))
+        case ast.JoinedStr(parts):
+            return "".join(_filled(each, given) for each in parts)
+        case ast.FormattedValue(ast.Name(name)) if name in given:
+            return str(given[name])
+        case ast.Constant(str(text)):
+            return text
+    return ""
 
 
 def _is_empty(function: ast.FunctionDef) -> bool:

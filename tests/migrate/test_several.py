@@ -8,6 +8,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.migrate.undoing import Refusal, read
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
 from tests.migrate.conftest import plain
@@ -98,6 +99,25 @@ def test_each_database_is_a_run_of_its_own(
     assert "nothing is pending" in dbtool("status", cwd=root).out
     down = dbtool("downgrade", "-1", "--yes", cwd=root)
     assert down.out.count(f"downgraded from {SECOND} to {FIRST}") == 2, down
+    assert f"engine1: {SECOND} loses table one (0 rows)" in down.err
+    planned = dbtool("downgrade", "base", "--plan", cwd=root)
+    assert "loses table ledger (0 rows)" in planned.out
+    assert "loses table search (0 rows)" in planned.out
+
+
+def test_the_function_of_one_database_is_read(tmp_path: Path) -> None:
+    """However the name of the database is put into that of the function."""
+    for call in ('globals()["down_%s" % engine]()', 'globals()[f"down_{engine}"]()'):
+        file = tmp_path / "revision.py"
+        file.write_text(
+            f"def downgrade(engine):\n    {call}\n"
+            "def down_one():\n    raise NotImplementedError('for good')\n"
+            "def down_two():\n    op.drop_table('two')\n"
+        )
+        one, two = (read(file, {"engine": each}) for each in ("one", "two"))
+        assert (one.refusal, two.refusal) == (Refusal(4, "for good"), None)
+        assert [each.arguments for each in two.calls] == [("two",)]
+        assert read(file, {"engine": "three"}).code == call.replace('"', "'")
 
 
 def test_nothing_is_changed_before_all_is_known(
