@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dbtool.cli.command import Call, command
+from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.rescue import asked
 
@@ -17,13 +18,15 @@ def register(app: typer.Typer) -> None:
     command(app, "Health", DATABASE, JUDGED)(locks)
 
 
-def locks(call: Call) -> "Report":
+def locks(call: Call, show_literals: ShowLiterals = False) -> "Report":
     """Show who waits for a lock, behind whom, and what ending that one would release.
 
     Knows queues behind a waiting statement, prepared transactions, advisory locks of idle
     sessions and parallel workers. Reads only, within two seconds, and takes no lock on any table.
     """
+    from functools import partial
+
     from dbtool.health.locks import read
     from dbtool.health.view_locks import locks_report
 
-    return locks_report(asked(call, read))
+    return locks_report(asked(call, partial(read, literals=show_literals)))

@@ -8,6 +8,7 @@ import typer
 from dbtool.cli import output
 from dbtool.cli.command import Call, command
 from dbtool.cli.durations import seconds
+from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
 from dbtool.cli.rescue import asked
@@ -39,6 +40,7 @@ def now(
         bool,
         typer.Option("--progress", help="Show only what long operations are doing, and how fast."),
     ] = False,
+    show_literals: ShowLiterals = False,
 ) -> "Report | None":
     """Say what is wrong at this moment: a verdict, at most three causes, the vital signs.
 
@@ -46,25 +48,27 @@ def now(
     that fails it asks piece by piece, and says what could not be told. With --json --watch each
     look is one line.
     """
+    from functools import partial
+
     from dbtool.health import now as family
     from dbtool.health.view_now import now_report, progress_report
 
     if watch is not None:
         if watch < LEAST:
             raise UsageError(f"--watch needs at least {LEAST:g}s")
-        _watch(call, watch, progress=progress)
+        _watch(call, watch, progress=progress, literals=show_literals)
         return None
     if progress:
         return progress_report(asked(call, family.progress))
-    return now_report(asked(call, family.read))
+    return now_report(asked(call, partial(family.read, literals=show_literals)))
 
 
-def _watch(call: Call, pause: float, *, progress: bool) -> None:
+def _watch(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
     """Look again and again; a server that goes away is waited for, on a new connection."""
     call.runs_long()
     while True:
         try:
-            _look(call, pause, progress=progress)
+            _look(call, pause, progress=progress, literals=literals)
         except (ConnectError, LockNotObtained, OperationError) as error:
             if not call.emitted:
                 raise
@@ -72,11 +76,13 @@ def _watch(call: Call, pause: float, *, progress: bool) -> None:
             time.sleep(pause)
 
 
-def _look(call: Call, pause: float, *, progress: bool) -> None:
+def _look(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
+    from functools import partial
+
     from dbtool.health.now import Watch, Working
     from dbtool.health.view_now import now_report, progress_report
 
-    with asked(call, Watch) as watch:
+    with asked(call, partial(Watch, literals=literals)) as watch:
         while True:
             seen = watch.look()
             if progress:

@@ -8,6 +8,7 @@ import typer
 
 from dbtool.cli.command import Call, alone, command
 from dbtool.cli.help import HelpGroup
+from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, DATABASE_PANEL, JUDGED
 from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
@@ -45,28 +46,31 @@ PgBouncer = Annotated[
 ]
 
 
-def pool(call: Call, pgbouncer: PgBouncer = None) -> "Report":
+def pool(call: Call, pgbouncer: PgBouncer = None, show_literals: ShowLiterals = False) -> "Report":
     """Show how many connections are left, who holds them and what they do.
 
     Asks the server once, read-only, within two seconds, and takes no lock on any table.
     A plain role sees the slots; the states of other roles' connections take pg_monitor.
     """
+    from functools import partial
+
     from dbtool.health.pool import read
     from dbtool.health.view import pool_report
 
     if pgbouncer is not None:
-        return _with_pooler(call, pgbouncer)
-    return pool_report(asked(call, read))
+        return _with_pooler(call, pgbouncer, literals=show_literals)
+    return pool_report(asked(call, partial(read, literals=show_literals)))
 
 
-def _with_pooler(call: Call, url: str) -> "Report":
+def _with_pooler(call: Call, url: str, *, literals: bool) -> "Report":
     """The pooler and the server behind it; without a server the pooler alone."""
     from dbtool.database.url import parse
     from dbtool.health.layers import read
     from dbtool.health.view_pooler import layers_report
 
     named = bool(call.options.env) or call.settings.has_target()
-    return layers_report(read(parse(url, "--pgbouncer"), call.target if named else None))
+    target = call.target if named else None
+    return layers_report(read(parse(url, "--pgbouncer"), target, literals=literals))
 
 
 BUDGET_PANEL = "Budget"

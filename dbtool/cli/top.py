@@ -6,6 +6,7 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.durations import seconds
+from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
@@ -41,6 +42,7 @@ def top(
         bool,
         typer.Option("--ash", help="Only what sessions are at work on: ten looks, half a second."),
     ] = False,
+    show_literals: ShowLiterals = False,
 ) -> "Report":
     """Show which statements and waits cost the most within a few seconds.
 
@@ -57,5 +59,5 @@ def top(
         raise UsageError(f"--limit takes 1 to {MOST_SHOWN}")
     if not ash:
         call.progress.step(f"watching for {window:g} s")
-    wish = Wish(window, by, limit, profile=ash)
+    wish = Wish(window, by, limit, profile=ash, literals=show_literals)
     return top_report(asked(call, lambda target: read(target, wish)))

@@ -14,6 +14,7 @@ from dbtool.health.participant import session as participant
 from dbtool.health.parts import Part, together
 from dbtool.health.pgbouncer import Pooler, PoolerPool, ServerConnection
 from dbtool.health.pool import PARTS, Pool, pool_of
+from dbtool.health.session import Session as Asking
 from dbtool.health.session import session
 
 IDLE_SECONDS = 1.0
@@ -116,22 +117,22 @@ class Layers:
     statements_kept: bool | None = None
 
 
-def read(console_of: Target, target: Target | None) -> Layers:
+def read(console_of: Target, target: Target | None, *, literals: bool = False) -> Layers:
     """Ask the pooler, then the server about the processes the pooler named."""
     console.require()
-    return asyncio.run(ask(console_of, target))
+    return asyncio.run(ask(console_of, target, literals=literals))
 
 
-async def ask(console_of: Target, target: Target | None) -> Layers:
+async def ask(console_of: Target, target: Target | None, *, literals: bool = False) -> Layers:
     """The same for a caller with an event loop; a server that fails leaves the pooler's part."""
     pooler = await console.ask(console_of)
     if target is None:
         return _joined(pooler, None, ())
     try:
-        async with session(target) as asking:
+        async with session(target, literals=literals) as asking:
             pids = sorted({each.remote_pid for each in pooler.connections})
             found = await asking.read(together((*PARTS, _behind(pids))))
-            joined = _joined(pooler, pool_of(asking, found), _backends(found["behind"]))
+            joined = _joined(pooler, pool_of(asking, found), _backends(found["behind"], asking))
             through = target.address == pooler.address
             kept = pooler.keeps_statements(target.database) if through else None
             return replace(joined, statements_kept=kept)
@@ -156,8 +157,11 @@ def _behind(pids: list[int]) -> Part:
     )
 
 
-def _backends(rows: list[dict[str, Any]]) -> tuple[Backend, ...]:
-    return tuple(Backend(row["port"], row["waits"], participant(row["session"])) for row in rows)
+def _backends(rows: list[dict[str, Any]], asking: Asking) -> tuple[Backend, ...]:
+    return tuple(
+        Backend(row["port"], row["waits"], participant(row["session"], asking.shown))
+        for row in rows
+    )
 
 
 def _joined(

@@ -38,16 +38,16 @@ class Locks:
         return Sight(len(states), hidden, states.count("disabled"))
 
 
-async def ask(target: Target) -> Locks:
+async def ask(target: Target, *, literals: bool = False) -> Locks:
     """Ask the server once and return what it said."""
-    async with session(target) as asking:
+    async with session(target, literals=literals) as asking:
         found = (await answers(asking, PARTS)).found
         return _locks(asking, found)
 
 
-def read(target: Target) -> Locks:
+def read(target: Target, *, literals: bool = False) -> Locks:
     """The same for a caller without an event loop."""
-    return asyncio.run(ask(target))
+    return asyncio.run(ask(target, literals=literals))
 
 
 def _locks(asking: Session, found: dict[str, Any]) -> Locks:
@@ -56,5 +56,5 @@ def _locks(asking: Session, found: dict[str, Any]) -> Locks:
         endpoint=asking.endpoint(identity.backend_pid),
         server=identity.server,
         rights=identity.rights,
-        forest=forest(lock_table(found["locks"])),
+        forest=forest(lock_table(found["locks"], asking.shown)),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbtool.health.participant import SESSION_COLUMNS, Prepared, Session, session
+from dbtool.health.redact import Shown, redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ class LockTable:
     prepared: dict[int, Prepared]
 
 
-def lock_table(answer: dict[str, Any]) -> LockTable:
+def lock_table(answer: dict[str, Any], shown: Shown = redact) -> LockTable:
     """What the server answered to LOCKS."""
-    sessions = {row["pid"]: session(row) for row in answer["sessions"]}
+    sessions = {row["pid"]: session(row, shown) for row in answer["sessions"]}
     prepared = {
         -number: Prepared(**{key: row[key] for key in ("name", "owner", "database", "seconds")})
         for number, row in enumerate(answer["prepared"], 1)

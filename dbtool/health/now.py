@@ -47,15 +47,15 @@ class Working:
     work: tuple[Work, ...]
 
 
-async def ask(target: Target) -> Now:
+async def ask(target: Target, *, literals: bool = False) -> Now:
     """Ask the server once and return what it said."""
-    async with session(target) as asking:
+    async with session(target, literals=literals) as asking:
         return await _now(asking)
 
 
-def read(target: Target) -> Now:
+def read(target: Target, *, literals: bool = False) -> Now:
     """The same for a caller without an event loop."""
-    return asyncio.run(ask(target))
+    return asyncio.run(ask(target, literals=literals))
 
 
 async def _now(asking: Session) -> Now:
@@ -66,7 +66,7 @@ async def _now(asking: Session) -> Now:
         server=identity.server,
         rights=identity.rights,
         pool=pool_of(asking, said.found) if "pool" in said.found else None,
-        vitals=vitals(said.found),
+        vitals=vitals(said.found, asking.shown),
         gaps=said.gaps,
     )
 
@@ -74,8 +74,9 @@ async def _now(asking: Session) -> Now:
 class Watch:
     """One connection that is asked again and again."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, literals: bool = False) -> None:
         self._target = target
+        self._literals = literals
         self._connection = SyncConnection(target, read_only=True, settings=LIMITS)
         self._before: tuple[float, tuple[Work, ...]] | None = None
 
@@ -90,7 +91,7 @@ class Watch:
         return replace(now, vitals=replace(now.vitals, work=work))
 
     async def _ask(self, raw: "Connection") -> Now:
-        return await _now(Session(self._target, raw))
+        return await _now(Session(self._target, raw, literals=self._literals))
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from dbtool.health.redact import redact
+from dbtool.health.redact import Shown, redact
 
 _REVISION = re.compile(r"dbtool revisions? (\S+)")
 PARALLEL_WORKER = "parallel worker"
@@ -20,7 +20,8 @@ class Session:
     """A process of the server; what a plain role may not see of it is None or empty.
 
     `superuser` is about its role. `revision` is the Alembic revision that dbtool runs there.
-    `query` has no literals. `wraparound` marks the vacuum that must not be ended.
+    `query` has no literals but where they were asked for. `wraparound` marks the vacuum that
+    must not be ended.
     """
 
     pid: int
@@ -69,13 +70,13 @@ class Prepared:
     seconds: float
 
 
-def session(row: dict[str, Any]) -> Session:
+def session(row: dict[str, Any], shown: Shown = redact) -> Session:
     """A row of SESSION_COLUMNS."""
     query = (row["query"] or "") if row["backend_type"] else ""
     revision = _REVISION.match(row["application"])
     vacuum = row["backend_type"] == AUTOVACUUM
     taken = {
-        "query": redact(query),
+        "query": shown(query),
         "revision": revision[1] if revision else None,
         "wraparound": vacuum and PREVENTS_WRAPAROUND in query,
     }

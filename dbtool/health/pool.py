@@ -11,7 +11,7 @@ from dbtool.health.identity import IDENTITY, Identity, Rights, Server
 from dbtool.health.locktable import LOCKS, lock_table
 from dbtool.health.participant import Session as Participant
 from dbtool.health.parts import Part, together
-from dbtool.health.redact import redact
+from dbtool.health.redact import Shown
 from dbtool.health.session import Endpoint, Session, session
 from dbtool.health.sight import Sight
 from dbtool.health.statement import POOL
@@ -131,29 +131,29 @@ class Pool:
 PARTS = (Part("identity", IDENTITY), Part("pool", POOL), Part("locks", LOCKS))
 
 
-async def ask(target: Target) -> Pool:
+async def ask(target: Target, *, literals: bool = False) -> Pool:
     """Ask the server once and return what it said."""
-    async with session(target) as asking:
+    async with session(target, literals=literals) as asking:
         return pool_of(asking, await asking.read(together(PARTS)))
 
 
-def read(target: Target) -> Pool:
+def read(target: Target, *, literals: bool = False) -> Pool:
     """The same for a caller without an event loop."""
-    return asyncio.run(ask(target))
+    return asyncio.run(ask(target, literals=literals))
 
 
 def pool_of(asking: Session, found: dict[str, Any]) -> Pool:
     """The pool out of what the server answered to PARTS."""
     answer, identity = found["pool"], Identity.of(found["identity"])
     oldest, ages = answer["oldest_transaction"], answer["ages"]
-    grown = forest(lock_table(found["locks"])) if "locks" in found else Forest()
+    grown = forest(lock_table(found["locks"], asking.shown)) if "locks" in found else Forest()
     return Pool(
         endpoint=asking.endpoint(identity.backend_pid),
         server=identity.server,
         rights=identity.rights,
         slots=Slots(**answer["slots"]),
         groups=tuple(Group(**each) for each in answer["groups"]),
-        idle_transactions=_with_blocked(answer["idle_transactions"], grown),
+        idle_transactions=_with_blocked(answer["idle_transactions"], grown, asking.shown),
         idle_transaction_count=answer["idle_transaction_count"],
         forest=grown,
         oldest_transaction=Transaction(**oldest) if oldest else None,
@@ -162,19 +162,21 @@ def pool_of(asking: Session, found: dict[str, Any]) -> Pool:
     )
 
 
-def _with_blocked(rows: list[dict[str, Any]], grown: Forest) -> tuple[IdleTransaction, ...]:
+def _with_blocked(
+    rows: list[dict[str, Any]], grown: Forest, shown: Shown
+) -> tuple[IdleTransaction, ...]:
     """The idle transactions, those first that others wait for."""
     nodes = {node.id: node for node in grown.nodes}
-    found = [_idle(row, nodes.get(row["pid"])) for row in rows]
+    found = [_idle(row, nodes.get(row["pid"]), shown) for row in rows]
     found += idle_holders(grown, {row["pid"] for row in rows})
     return tuple(sorted(found, key=lambda each: (-each.blocks, -each.idle_seconds)))
 
 
-def _idle(row: dict[str, Any], node: Node | None) -> IdleTransaction:
+def _idle(row: dict[str, Any], node: Node | None, shown: Shown) -> IdleTransaction:
     taken = {
         "blocks": node.blocks if node else 0,
         "blocked": node.blocked if node else (),
-        "query": redact(row["query"]),
+        "query": shown(row["query"]),
     }
     return IdleTransaction(**{**row, **taken})
 

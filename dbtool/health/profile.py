@@ -6,7 +6,7 @@ from typing import Any
 
 from dbtool.health.participant import QUERY_LENGTH
 from dbtool.health.parts import Part
-from dbtool.health.redact import redact
+from dbtool.health.redact import Shown, redact
 
 ON_CPU = "CPU"
 """A session that runs and waits for nothing that the server tells of."""
@@ -93,7 +93,9 @@ SELECT json_build_object(
     return Part("profile", sql)
 
 
-def profile(answers: Iterable[dict[str, Any]], looks: int, seconds: float) -> Profile:
+def profile(
+    answers: Iterable[dict[str, Any]], looks: int, seconds: float, shown: Shown = redact
+) -> Profile:
     """What the server answered to `glances`, once or several times, put together."""
     seen: dict[tuple[str, ...], int] = {}
     hidden = rest = 0
@@ -101,7 +103,7 @@ def profile(answers: Iterable[dict[str, Any]], looks: int, seconds: float) -> Pr
         hidden += answer["hidden"]
         rest += answer["seen"] - sum(row["seen"] for row in answer["work"])
         for row in answer["work"]:
-            query = redact(row["query"] or "")
+            query = shown(row["query"] or "")
             names = (row["wait"], row["event"], row["application"], row["role"], row["database"])
             seen[*names, query] = seen.get((*names, query), 0) + row["seen"]
     ordered = sorted(seen.items(), key=lambda entry: (-entry[1], entry[0]))

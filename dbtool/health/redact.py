@@ -5,7 +5,7 @@ backslashes in plain strings. Wherever two readings are possible the rest is mas
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 MASK = "?"
@@ -44,6 +44,16 @@ _TAG = (
 def _pattern(text: str) -> re.Pattern[str]:
     """Compiled at first use: most reports show no statement, and compiling takes longer."""
     return re.compile(text, re.VERBOSE | re.ASCII | re.DOTALL)
+
+
+Shown = Callable[[str], str]
+"""How a statement is shown: masked, but for whoever asks for its values."""
+
+
+def in_full(statement: str) -> str:
+    """The statement on one line as it is, but for what is no text."""
+    line = " ".join(statement.split())
+    return "".join(each if each.isprintable() else MASK for each in line)
 
 
 def redact(statement: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dbtool.database.connect import connect
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
+from dbtool.health.redact import Shown, in_full, redact
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -51,12 +52,19 @@ class Endpoint:
 class Session:
     """An open connection that answers statements which return one JSON text.
 
-    `seconds` is how long the server lets one statement run.
+    `seconds` is how long the server lets one statement run; `literals` says that statements of
+    others are to be shown with their values.
     """
 
     def __init__(
-        self, target: Target, connection: "Connection", seconds: int = STATEMENT_SECONDS
+        self,
+        target: Target,
+        connection: "Connection",
+        seconds: int = STATEMENT_SECONDS,
+        *,
+        literals: bool = False,
     ) -> None:
+        self.shown: Shown = in_full if literals else redact
         self._target = target
         self._connection = connection
         self._seconds = seconds
@@ -121,12 +129,14 @@ def _installed() -> Driver:
 
 
 @asynccontextmanager
-async def session(target: Target, seconds: int = STATEMENT_SECONDS) -> AsyncIterator[Session]:
+async def session(
+    target: Target, seconds: int = STATEMENT_SECONDS, *, literals: bool = False
+) -> AsyncIterator[Session]:
     """One connection for one question, read-only and with limits the server enforces."""
     limits = {**LIMITS, "statement_timeout": f"{seconds}s"}
     connection = await connect(target, read_only=True, settings=limits)
     try:
-        yield Session(target, connection, seconds)
+        yield Session(target, connection, seconds, literals=literals)
     finally:
         await _close(connection)
 

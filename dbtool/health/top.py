@@ -41,6 +41,7 @@ class Wish:
     by: By = "time"
     most: int = 10
     profile: bool = False
+    literals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def read(target: Target, wish: Wish) -> Top:
 
 
 async def _read(target: Target, wish: Wish) -> Top:
-    async with session(target) as asking:
+    async with session(target, literals=wish.literals) as asking:
         return await watch(asking, wish)
 
 
@@ -88,7 +89,7 @@ async def watch(asking: Session, wish: Wish) -> Top:
     said = (await answers(asking, (*PARTS, *glance))).found
     identity, access = Identity.of(said["identity"]), Access(**said["statements"])
     if wish.profile:
-        window, seen = None, profile([said["profile"]], GLANCES, time.monotonic() - begun)
+        window, seen = None, _profile(asking, [said["profile"]], GLANCES, begun)
     elif access.loaded and access.schema:
         window, seen = await _window(asking, access.schema, wish)
     else:
@@ -108,7 +109,11 @@ async def _glances(asking: Session, wish: Wish) -> tuple[Profile, frozenset[str]
         )
         left -= looks
     ours = frozenset(each["own"] for each in told if each["own"])
-    return profile(told, wanted, time.monotonic() - begun), ours
+    return _profile(asking, told, wanted, begun), ours
+
+
+def _profile(asking: Session, told: list[dict[str, Any]], looks: int, begun: float) -> Profile:
+    return profile(told, looks, time.monotonic() - begun, asking.shown)
 
 
 async def _window(asking: Session, schema: str, wish: Wish) -> tuple[Window, Profile]:

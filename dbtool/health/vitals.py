@@ -6,7 +6,7 @@ from typing import Any
 from dbtool.health.participant import QUERY_LENGTH
 from dbtool.health.parts import Part
 from dbtool.health.progress import PROGRESS, Work, works
-from dbtool.health.redact import redact
+from dbtool.health.redact import Shown, redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ class Vitals:
     work: tuple[Work, ...] | None
 
 
-def vitals(found: dict[str, Any]) -> Vitals:
+def vitals(found: dict[str, Any], shown: Shown = redact) -> Vitals:
     """What the server answered to PARTS."""
     return Vitals(
-        activity=_activity(found["activity"]) if "activity" in found else None,
+        activity=_activity(found["activity"], shown) if "activity" in found else None,
         replication=_replication(found["replication"]) if "replication" in found else None,
         slots=tuple(Slot(**row) for row in found["slots"]) if "slots" in found else None,
         ids=Ids(**found["ids"]) if "ids" in found else None,
@@ -116,10 +116,10 @@ def vitals(found: dict[str, Any]) -> Vitals:
     )
 
 
-def _activity(row: dict[str, Any]) -> Activity:
+def _activity(row: dict[str, Any], shown: Shown) -> Activity:
     longest = row["longest"]
     if longest is not None:
-        longest = Statement(**{**longest, "query": redact(longest["query"])})
+        longest = Statement(**{**longest, "query": shown(longest["query"])})
     return Activity(row["waits"], longest)
 
 

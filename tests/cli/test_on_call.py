@@ -68,6 +68,19 @@ def test_locks_in_every_format(dbtool: Dbtool, table: Target, people: Crowd) -> 
     assert "987654" not in plain.out + machine.out + page.out + alarm.out
 
 
+def test_values_are_shown_only_where_they_are_asked_for(
+    dbtool: Dbtool, table: Target, people: Crowd
+) -> None:
+    """Of each command that shows statements, and never with a control character."""
+    people.session("api", "BEGIN", "SELECT * FROM t WHERE a = 987654 AND '\x1b[2J' = ''")
+    with waiting(table, "ALTER TABLE t ADD b int -- 987654", "mig"):
+        for words in (("locks",), ("now", "--json"), ("pool", "--json"), ("top", "--ash")):
+            command = (*words, "--url", url(table))
+            masked, full = dbtool(*command), dbtool(*command, "--show-literals")
+            assert ("987654" in masked.out, "987654" in full.out) == (False, True), words
+            assert "\x1b" not in full.out
+
+
 def test_quiet_servers_exit_0(dbtool: Dbtool, database: Target) -> None:
     """Nobody waits and nothing is wrong: both say so."""
     locks = dbtool("locks", "--url", url(database))
