@@ -94,7 +94,23 @@ async def _fill(
         )
     await _check_deferred(connection)
     await bulk.put_back(connection, aside, progress)
+    await _afterwards(connection, planned)
     return done
+
+
+async def _afterwards(connection: Connection, planned: Planned) -> None:
+    """What the user's own hooks do to the rows of the tables that were loaded."""
+    loaded = {each.table.sql_name for each in planned.loads}
+    for each in planned.after:
+        if each.table not in loaded:
+            continue
+        try:
+            await connection.execute(each.sql)
+        except PostgresError as error:
+            raise OperationError(
+                f"the hook {each.name} failed",
+                detail=f"{type(error).__name__}: {error}\n{NOTHING}",
+            ) from error
 
 
 async def refuse_company(connection: Connection, planned: Planned) -> None:

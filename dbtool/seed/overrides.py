@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
+from typing import Protocol
 
 from dbtool.errors import UsageError
 from dbtool.seed.keys import EachParent, Serial
@@ -18,6 +19,13 @@ from dbtool.seed.values import Constant, Fixed, Listed, Pool, Sometimes, Whole, 
 _SLOTS = 4096
 _DECIMALS = ("numeric", "float4", "float8", "money")
 _MARKS = re.compile(r"\{n(?::0?[0-9]+)?\}|[#?]")
+
+
+class Made(Generator, Protocol):
+    """A generator of the user's own, that may begin with what would be made without it."""
+
+    def over(self, inner: Generator | None) -> Generator:
+        """With what would be made without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class ColumnRule:
     high: str = ""
     pattern: str = ""
     nulls: float | None = None
-    made: Generator | None = None
+    made: Made | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,8 @@ def ruled(rule: ColumnRule, column: LiveColumn, choice: Choice, labels: Sequence
     """The choice for a column as its rule has it; raises UsageError where it cannot be so."""
     if column.generated:
         raise UsageError(f"{rule.place}: {column.name} is computed by the server")
-    made = _made(rule, column, labels) or _inner(choice.generator)
+    inner = _inner(choice.generator)
+    made = rule.made.over(inner) if rule.made else _made(rule, column, labels) or inner
     if made is None:
         raise UsageError(
             f"{rule.place}: nothing says how {column.name} is made",
@@ -89,8 +98,6 @@ def _inner(generator: Generator | None) -> Generator | None:
 
 
 def _made(rule: ColumnRule, column: LiveColumn, labels: Sequence[str]) -> Generator | None:
-    if rule.made is not None:
-        return rule.made
     if rule.weights:
         for text, _ in rule.weights:
             _refuse_value(rule, column, text, labels)

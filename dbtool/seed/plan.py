@@ -17,6 +17,15 @@ AS_OF = date(2026, 11, 1)
 
 
 @dataclass(frozen=True, slots=True)
+class Afterwards:
+    """SQL of the user's own, run when the rows of a table are loaded; `name` says whose."""
+
+    table: str
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What the user asks for; `rows` is for tables of their own, others follow from them.
 
@@ -31,6 +40,7 @@ class Request:
     as_of: date = AS_OF
     rules: tuple[tuple[str, TableRule], ...] = ()
     kept: tuple[str, ...] = ()
+    after: tuple[Afterwards, ...] = ()
 
     def rule(self, table: str) -> TableRule:
         """What a scenario says of a table, by its quoted name, at the scale asked for."""
@@ -120,6 +130,7 @@ class Planned:
     loads: tuple[Load, ...] = ()
     deferred: bool = False
     absent: tuple[Edge, ...] = ()
+    after: tuple[Afterwards, ...] = ()
 
 
 def seed_plan(

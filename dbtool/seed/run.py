@@ -123,6 +123,7 @@ def seed(
     wanted, allowed, how = request or Request(), permission or Permission(), loading or Loading()
     shown, outcome = progress or Silent(), Outcome()
     how.check()
+    _refuse_hooks(wanted, how)
     with interruptible(outcome, how.left), opened(target) as session:
         found = session.run(lambda connection: survey(connection, models, wanted))
         lost = _doomed(session, found) if how.truncate else ()
@@ -130,7 +131,7 @@ def seed(
         parts = InParts.of(session, how.state, resume=how.resume) if how.in_parts else None
         if parts and how.resume:
             found = parts.resumed(session, found)
-        planned = build(found, wanted)
+        planned = replace(build(found, wanted), after=wanted.after)
         refuse_nothing(planned, wanted)
         if not (how.dry_run or how.resume):
             _warn_of_rows(found, shown)
@@ -199,6 +200,15 @@ def _without(found: Found, lost: Sequence[Doomed]) -> Found:
     return replace(found, first_blocks={}, existing=existing)
 
 
+def _refuse_hooks(request: Request, how: Loading) -> None:
+    if request.after and how.in_parts:
+        raise UsageError(
+            f"the hook {request.after[0].name} needs one transaction",
+            detail="With --jobs each part is committed by itself.",
+            hint="Leave --jobs out.",
+        )
+
+
 def _sample(request: Request) -> Request:
     largest = max(
         [request.base_rows, *((rule.rows or 0) * request.scale for _, rule in request.rules)]
@@ -220,7 +230,9 @@ def _choose(
     session: SyncConnection, found: Found, planned: Planned, how: Loading, classified: Classified
 ) -> Chosen:
     full = [table.shown for table in found.tables if table.name in found.first_blocks]
-    mode = Mode.ONLINE if how.in_parts else how.mode
+    tried_out = how.dry_run and how.mode is None and not planned.absent
+    # To try out a sample is no reason to shut others out of the tables.
+    mode = Mode.ONLINE if how.in_parts or tried_out else how.mode
 
     async def ask(connection: Connection) -> Chosen:
         async with connection.limits():

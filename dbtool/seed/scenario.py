@@ -273,18 +273,26 @@ def _ends(node: Node) -> tuple[int, int]:
 
 def _merged(below: Scenario, above: Scenario) -> Scenario:
     """Two scenarios, the second saying what differs."""
-    rules = dict(below.rules)
-    for name, rule in above.rules:
-        rules[name] = _merged_rule(rules[name], rule) if name in rules else rule
     return Scenario(
         name=above.name,
         files=(*below.files, *above.files),
-        rules=tuple(rules.items()),
+        rules=merged_rules(below.rules, above.rules),
         default_rows=below.default_rows if above.default_rows is None else above.default_rows,
         seed=below.seed if above.seed is None else above.seed,
         as_of=above.as_of or below.as_of,
         locale=above.locale or below.locale,
     )
+
+
+Rules = tuple[tuple[str, TableRule], ...]
+
+
+def merged_rules(below: Rules, above: Rules) -> Rules:
+    """What is said of each table, the second over the first."""
+    rules = dict(below)
+    for name, rule in above:
+        rules[name] = _merged_rule(rules[name], rule) if name in rules else rule
+    return tuple(rules.items())
 
 
 def _merged_rule(below: TableRule, above: TableRule) -> TableRule:

@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 from dbtool.database.target import Target
 from dbtool.guard import Action, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Progress
-from dbtool.seed import reference, scenario
+from dbtool.seed import factories, reference, scenario
 from dbtool.seed.allow import allow
 from dbtool.seed.files import DEFAULT, Seeds
 from dbtool.seed.maintain import Maintained, Wanted, maintain
 from dbtool.seed.meaning import sql_name
 from dbtool.seed.plan import Request
 from dbtool.seed.run import opened
+from dbtool.seed.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Given:
     default_rows: int = Request().rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scenes:
     """The seed files of a project, for its models."""
 
@@ -41,7 +43,7 @@ class Scenes:
         said = scenario.Scenario("", ())
         if chosen is not None:
             said = scenario.load(self.seeds, chosen, self.models)
-        plain = Request()
+        plain, own = Request(), self.own
         return replace(
             plain,
             rows=_first(given.rows, said.default_rows, given.default_rows),
@@ -49,9 +51,18 @@ class Scenes:
             random_seed=_first(given.random_seed, said.seed, plain.random_seed),
             tables=given.tables,
             as_of=given.as_of or said.as_of or plain.as_of,
-            rules=said.rules,
+            rules=scenario.merged_rules(own.rules, said.rules),
             kept=kept,
+            after=own.after,
         )
+
+    @cached_property
+    def own(self) -> factories.Own:
+        """What the project's own factories make."""
+        path = self.seeds.factories()
+        if path is None:
+            return factories.Own()
+        return factories.load(path, self.seeds.shown(path), Vocabulary(self.models))
 
     def planned(self, name: str | None, given: Given) -> Request:
         """What they ask for where nothing is written: tables with reference rows are left out."""
