@@ -25,6 +25,11 @@ _LEFT = re.compile(r"^\s*[|│║] ?")
 _MARK = " ms  plan:"
 _LOGGED = re.compile(r"^(?P<before>.*?)duration: (?P<ms>[\d.]+) ms  plan:[ ]*(?P<rest>.*)$")
 _GOES_ON = re.compile(r"^(?:\t|    )|^\s*$")
+_TOLD = re.compile(r"(?:psql:\S+ )?LOG:\s+")
+_MESSAGE = re.compile(r"(?:psql:\S+ )?(?:LOG|DEBUG|INFO|NOTICE|WARNING|ERROR):\s")
+"""What a client prints of a server's messages: nothing marks the lines that go on."""
+
+_LAST = ("}", "</explain>")
 
 
 def framed(text: str) -> tuple[str, ...]:
@@ -70,13 +75,14 @@ def logged(text: str) -> tuple[str, ...]:
     if _MARK not in text:
         return ()
     found: list[list[str]] = []
-    inside = False
+    inside, bare = False, False
     for line in text.replace("\r\n", "\n").split("\n"):
         if start := _LOGGED.match(line):
             found.append([start["rest"]] if start["rest"] else [])
-            inside = True
-        elif inside and _GOES_ON.match(line):
+            inside, bare = True, bool(_TOLD.fullmatch(start["before"]))
+        elif inside and (_GOES_ON.match(line) or (bare and not _MESSAGE.match(line))):
             found[-1].append(line.removeprefix("\t"))
+            inside = not bare or line not in _LAST
         else:
             inside = False
     return tuple("\n".join(each) for each in found)

@@ -23,6 +23,10 @@ def loads(text: str) -> object:
             stack.pop()
         if found["dash"]:
             column = _item(stack, column, found)
+        elif len(stack) == 1 and not root and not column:
+            # A server logs the one plan without a list around it.
+            root.append({})
+            stack.append((-1, root[0]))
         if found["key"]:
             _entry(stack, column, found, lines[place + 1 : place + 2])
     return root

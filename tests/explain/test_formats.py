@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -186,6 +187,32 @@ def test_what_auto_explain_logged() -> None:
     found = offline.examine(LOG.format(text=indented), "stdin").statements
     assert [each.sql for each in found] == ["SELECT *\n  FROM orders", "SELECT 2"]
     assert [len(each.plan.nodes) for each in found] == [5, 1]
+
+
+@pytest.mark.parametrize("form", ["TEXT", "JSON", "YAML", "XML"])
+def test_what_a_client_is_told_by_auto_explain(naps: SyncConnection, form: str) -> None:
+    """Nothing marks the lines that go on, and other messages stand between the plans."""
+    told: list[str] = []
+
+    def hear(_: object, message: Any) -> None:
+        told.append(f"LOG:  {message.message}\n")
+
+    driver = naps.connection
+    driver.add_log_listener(hear)
+    settings = f"log_format = {form}; SET auto_explain.log_analyze = on"
+    try:
+        naps.execute(
+            f"BEGIN; LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0;"
+            f" SET auto_explain.{settings}; SET client_min_messages = log"
+        )
+        naps.execute("SELECT id\nFROM few WHERE id > 3")
+    finally:
+        naps.execute("ROLLBACK")
+        driver.remove_log_listener(hear)
+    text = f"NOTICE:  hello\n{''.join(told)}NOTICE:  done\n"
+    found = offline.examine(text, "stdin").statements
+    assert found[-1].sql == "SELECT id\nFROM few WHERE id > 3"
+    assert found[-1].plan.nodes[0].rows == 2
 
 
 def test_several_plans_in_text() -> None:
