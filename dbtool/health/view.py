@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from dbtool.finding import Finding, judge, rule_name
+from dbtool.health.gauges import slots
 from dbtool.health.pool import Group, Pool
 from dbtool.health.rules import POOL, asyncpg_through_pooler
 from dbtool.health.wording import service
@@ -45,6 +46,7 @@ def pool_report(pool: Pool) -> Report:
         unknowns=unknowns,
         next=("dbtool pool --json",) if folded else (),
         judged=True,
+        metrics=tuple(slots(pool)),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dbtool.finding import Finding, Severity, Unknown, judge, rule_name
+from dbtool.health.gauges import connections
 from dbtool.health.now import Now, Working
 from dbtool.health.pool import Pool
 from dbtool.health.progress import Work
@@ -246,26 +247,12 @@ def _row(work: Work) -> tuple[str, ...]:
 
 def _metrics(now: Now) -> Iterator[Metric]:
     if now.pool is not None:
-        slots, forest = now.pool.slots, now.pool.forest
-        yield Metric("connections", slots.used, "Client connections.", most=slots.usable)
-        yield Metric("connections_usable", slots.usable, "Slots that ordinary roles can get.")
-        yield Metric("lock_waiters", forest.waiters, "Sessions that wait for a lock.")
-        longest = max((seconds(node) for node in forest.nodes), default=0.0)
-        yield Metric("lock_wait_longest_seconds", longest, "The longest of these waits.")
-        if now.pool.sight.complete:
-            yield from _state_metrics(now.pool, now.vitals)
+        yield from connections(now.pool)
+    if now.pool is not None and now.pool.sight.complete:
+        for name, count in (now.vitals.activity.waits if now.vitals.activity else {}).items():
+            labels = (("wait", name),)
+            yield Metric("active_sessions", count, "Sessions at work, by wait class.", labels)
     yield from _sign_metrics(now.vitals)
-
-
-def _state_metrics(pool: Pool, vitals: Vitals) -> Iterator[Metric]:
-    """What takes the right to see every session's state; a zero would be taken for the truth."""
-    idle = pool.idle_transaction_count
-    yield Metric("idle_transactions", idle, "Sessions idle in a transaction.")
-    age = pool.oldest_transaction.seconds if pool.oldest_transaction else 0.0
-    yield Metric("transaction_oldest_seconds", age, "The oldest open transaction.")
-    for name, count in (vitals.activity.waits if vitals.activity else {}).items():
-        labels = (("wait", name),)
-        yield Metric("active_sessions", count, "Sessions at work, by wait class.", labels)
 
 
 def _sign_metrics(vitals: Vitals) -> Iterator[Metric]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dbtool.finding import judge, rule_name
+from dbtool.health.gauges import poolers
 from dbtool.health.layers import Layers, Queue
 from dbtool.health.rules import POOLER, asyncpg_through_pooler
 from dbtool.health.view import pool_report
@@ -33,6 +34,7 @@ def layers_report(layers: Layers) -> Report:
         sections=(*_sections(layers), *base.sections),
         findings=tuple(ranked),
         unknowns=(*unknowns, *base.unknowns),
+        metrics=(*poolers(layers), *base.metrics),
     )
 
 

@@ -20,6 +20,7 @@ from dbtool.health.layers import Layers, read
 from dbtool.health.pgbouncer import Row, pooler_of
 from dbtool.health.rules import POOLER
 from dbtool.health.view_pooler import layers_report
+from dbtool.render.prometheus import render
 from tests.health.crowd import Crowd, crowd
 from tests.pgbouncer import Pooler, pgbouncer
 
@@ -192,6 +193,17 @@ def test_no_client_waits(database: Target, pooler: Pooler, clients: Crowd) -> No
     found = read(pooler.console, database)
     assert judged(found) == ((), ())
     (queue,) = found.queues
+    text = render(layers_report(found))
+    of_pool = f'{{database="{database.database}",user="{database.user}"}}'
+    for name, value in (("servers_active", 1), ("servers_most", 2), ("clients_waiting", 0)):
+        assert f"\ndbtool_pooler_{name}{of_pool} {value}\n" in text
+    assert "\ndbtool_slots_used " in text
+    assert (
+        '\ndbtool_application_connections{application="api",state="idle in transaction"} 1\n'
+        in text
+    )
+    samples = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(samples) == len(set(samples))
     assert (queue.pool.servers_active, queue.pool.size, queue.pool.mode) == (1, 2, "transaction")
     assert queue.held[0].application == "api"
 
