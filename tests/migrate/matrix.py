@@ -148,6 +148,10 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         S + ", CheckConstraint(\"s <> 'a:b'\", name=T + '_ck')",
         S + ", CheckConstraint(\"s <> 'a:c' AND s NOT LIKE '%x'\", name=T + '_ck')",
     ),
+    "type_under_generated": (
+        "Column('x', String(10)), Column('g', Text, Computed(\"x || 'a'\", persisted=True))",
+        "Column('x', String(20)), Column('g', Text, Computed(\"x || 'a'\", persisted=True))",
+    ),
     "foreign_key": (X, X + ", ForeignKeyConstraint(['x'], [T + '.id'], name=T + '_fk')"),
     "foreign_key_unnamed": (X, "Column('x', Integer, ForeignKey(T + '.id'))"),
     "foreign_key_on_delete": (

@@ -179,6 +179,19 @@ def test_difference_is_seen_and_ended(ways: dict[str, Result], case: str, way: s
     assert result.left(case) == []
 
 
+@pytest.mark.pg(">=18")
+def test_a_virtual_column_is_made_anew(server: Server) -> None:
+    """Beside a CHECK the server gives a virtual column no other expression."""
+    one, other = (
+        f"Column('x', Integer), Column('y', Integer, Computed('x + {number}', persisted=False)),"
+        " CheckConstraint('x > 0', name=T + '_ck')"
+        for number in (1, 2)
+    )
+    result = both(server, metadata({"virtual": one}), metadata({"virtual": other}))
+    assert [each.drops for each in result.of("virtual")] == [False]
+    assert result.left("virtual") == []
+
+
 def test_all_differences_belong_to_a_case(ways: dict[str, Result]) -> None:
     """Nothing is told of tables that do not differ."""
     for result in ways.values():

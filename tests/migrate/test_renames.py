@@ -123,6 +123,16 @@ def test_what_somebody_says(sides: Sides) -> None:
             "add value b to enum e",
         ),
         (
+            ("extra-label", "e.b", 'enum e has "b" in the database, not in the models; "c" in the'
+             " models, not in the database"),
+            "remove value b and add value c, of enum e",
+        ),
+        (
+            ("different-column", "t.c", "column t.c: it is generated as a (virtual) in the"
+             " database, generated as b (virtual) in the models"),
+            "change column t.c: generated as a (virtual) to generated as b (virtual)",
+        ),
+        (
             ("different-column", "t.c", "column t.c: its type is integer in the database, bigint in"
              " the models; it may be NULL in the database, is NOT NULL in the models"),
             "change column t.c: type integer to bigint, NOT NULL",

@@ -11,7 +11,9 @@ _VERBS = {"missing": "add", "extra": "drop"}
 _WHOLE = frozenset({"table", "index", "enum", "schema", "sequence", "domain"})
 _IS = re.compile(r": | (?:is|has|sorts|inherits) ")
 _PART = re.compile(r"its (\w+) is (.+) in the database, (.+) in the models")
+_IT_IS = re.compile(r"it is (.+) in the database, (.+) in the models")
 _LABEL = re.compile(r'enum (?P<enum>\S+) has (?P<labels>".+?") in the')
+_LABELS_TOO = re.compile(r'; (".+") in the models, not in the database')
 _NULL = {
     "it may be NULL in the database, is NOT NULL in the models": "NOT NULL",
     "it is NOT NULL in the database, may be NULL in the models": "NULL allowed",
@@ -98,7 +100,11 @@ def title(difference: Difference) -> str:
     phrase = _IS.split(difference.text, maxsplit=1)[0]
     if what == "label" and (found := _LABEL.match(difference.text)):
         verb, to = ("add", "to") if side == "missing" else ("remove", "from")
-        return f"{verb} value {found['labels'].replace(chr(34), '')} {to} enum {found['enum']}"
+        labels = found["labels"].replace('"', "")
+        if new := _LABELS_TOO.search(difference.text):
+            labels += f" and add value {new[1].replace(chr(34), '')},"
+            to = "of"
+        return f"{verb} value {labels} {to} enum {found['enum']}"
     if side == "renamed":
         before, _, on = phrase.partition(f" {difference.name} on ")
         return f"rename {before} {difference.database} on {on} to {difference.name}"
@@ -126,5 +132,7 @@ def _details(difference: Difference) -> str:
 def _detail(words: str) -> str:
     if words in _NULL:
         return _NULL[words]
+    if found := _IT_IS.fullmatch(words):
+        return f"{found[1]} to {found[2]}"
     found = _PART.fullmatch(words)
     return f"{found[1]} {found[2]} to {found[3]}" if found else words

@@ -1,6 +1,7 @@
 """The columns of one table on both sides."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Column
@@ -132,8 +133,10 @@ class _Column:
         models = self.models
         if models.generated != live.generated:
             return bool(models.generated)
-        old = self.said.database.catalog.version_number < _SET_EXPRESSION
-        return bool(models.generated) and models.default != live.default and old
+        # A virtual one cannot be given another expression where the table has a CHECK.
+        cannot = self.said.database.catalog.version_number < _SET_EXPRESSION
+        cannot |= models.generated == "virtual"
+        return bool(models.generated) and models.default != live.default and cannot
 
     def _generate_anew(self, live: cat.Column) -> None:
         drop = self.code.drop_column(self.pair.table, live.name)
@@ -171,9 +174,27 @@ class _Column:
             said = self.code.change_type(self.pair.table, self.item, using)
         by = f" USING {using}" if using else ""
         sql = f"{self.where} {self.at} TYPE {models.type}{collated}{by}"
+        stands_on_it = [*self._generated_from(live)]
+        self.words += [f"{each.name}, generated from it, is made anew" for each in stands_on_it]
+        self.done += [self.code.drop_column(self.pair.table, e.name) for e in stands_on_it]
         self.done.append(said or self.code.execute(sql))
+        self.done += [self.code.add_column(self.pair.table, each) for each in stands_on_it]
         if apart and live.default is not None and models.default == live.default:
             self._set_default()
+
+    def _generated_from(self, live: cat.Column) -> "Iterator[Column[Any]]":
+        """What is generated from the column, and has to go while its type changes.
+
+        With an index or constraint on it, it is left to people.
+        """
+        name = re.compile(rf"\b{re.escape(live.name)}\b")
+        table = self.pair.database
+        used = {column for each in table.indexes for column in each.reads}
+        used |= {c for each in table.constraints if each.kind != "not null" for c in each.columns}
+        items = {each.name: each for each in self.pair.table.columns}
+        for each in table.columns:
+            if each.generated and name.search(each.default or "") and each.name not in used:
+                yield from [items[each.name]] if each.name in items else []
 
     def _identity(self, live: cat.Column) -> None:
         models = self.models
