@@ -239,6 +239,11 @@ def _compiled(call: Call, spec: str, how: "How") -> tuple[str, "How"]:
     from dbtool import engine
     from dbtool.metadata import search_path
 
+    if how.parameters:
+        raise UsageError(
+            "--python takes no --param: a statement of the application has its values",
+            hint="Bind others in the code, as statement.params(name=…) does.",
+        )
     directories = search_path(call.settings.project.root)
     compiled = engine.load_statement(spec, (Path.cwd(), *directories))
     return compiled.text, replace(how, bound=compiled.values)

@@ -176,7 +176,9 @@ def _compiled(statement: ClauseElement, spec: str) -> Compiled:
         )
         given = compiled.construct_params() or {}
     except SQLAlchemyError as error:
-        raise UsageError(f'"{spec}" does not compile', detail=str(error)) from error
+        hint = "Give its values in the code, as statement.params(name=…) does."
+        hint = hint if "bind parameter" in str(error) else ""
+        raise UsageError(f'"{spec}" does not compile', detail=str(error), hint=hint) from error
     assert isinstance(compiled, SQLCompiler)
     processors = compiled._bind_processors
     names = compiled.positiontup or ()

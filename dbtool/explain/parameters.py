@@ -63,6 +63,7 @@ def number(text: str) -> Numbered:
 def _numbered(text: str, marks: tuple[_Mark, ...]) -> Numbered:
     encoded, parts, done = text.encode(), [], 0
     names: list[str] = []
+    doubles = any(encoded.startswith(b"%", mark.start) for mark in marks)
     for mark in marks:
         if mark.name in ("?", "%s") or mark.name not in names:
             names.append(mark.name)
@@ -72,6 +73,9 @@ def _numbered(text: str, marks: tuple[_Mark, ...]) -> Numbered:
         parts += [encoded[done : mark.start], b"$%d" % place]
         done = mark.end
     parts.append(encoded[done:])
+    if doubles:
+        # Beside %s the driver takes %% for one %, in literals as well.
+        parts = [part.replace(b"%%", b"%") for part in parts]
     return Numbered(b"".join(parts).decode(), tuple(names))
 
 

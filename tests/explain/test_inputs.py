@@ -204,6 +204,9 @@ async def later():
     return text("SELECT :day").bindparams(day=date(2026, 1, 2))
 
 
+unbound = text("SELECT :it")
+
+
 def broken():
     raise ValueError("no such thing")
 
@@ -244,6 +247,14 @@ def test_what_is_no_statement(module: Path, name: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_statement(f"explained_statements:{name}", (module,))
     assert caught.value.message == message
+
+
+def test_a_statement_without_its_values(module: Path) -> None:
+    """The code has them, or nobody does."""
+    with pytest.raises(UsageError) as caught:
+        load_statement("explained_statements:unbound", (module,))
+    assert caught.value.message == '"explained_statements:unbound" does not compile'
+    assert caught.value.hint == "Give its values in the code, as statement.params(name=…) does."
 
 
 def test_the_values_of_python_decide_the_plan(open_shop: Target, module: Path) -> None:
@@ -306,6 +317,9 @@ def test_inputs_of_the_command(open_shop: Target, module: Path, dbtool: Callable
     ran = dbtool("explain", "--url", url, "--python", "explained_statements:some", cwd=module)
     assert ran.code == 0, ran.err
     assert "orders_pkey" in ran.out
+    words = ("--python", "explained_statements:some", "-p", "7")
+    ran = dbtool("explain", "--url", url, *words, cwd=module)
+    assert ran.err.startswith("error: --python takes no --param: a statement of the application")
     ran = dbtool("explain", "SELECT 1", "--queryid", "7", cwd=module)
     assert (ran.code, ran.err.splitlines()[0]) == (
         2,

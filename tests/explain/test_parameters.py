@@ -25,6 +25,8 @@ from dbtool.explain.parameters import assign, bind, number
         ("a[1:n], a % s, 5 %s", "a[1:n], a % s, 5 $1", ("%s",)),
         ("':a', \":b\", $$:c$$ -- :d\n/* ? */", "':a', \":b\", $$:c$$ -- :d\n/* ? */", ()),
         ("x like '%s'", "x like '%s'", ()),
+        ("x like 'a%%' and y %% 2 = %s", "x like 'a%' and y % 2 = $1", ("%s",)),
+        ("x like 'a%%' and y = :y", "x like 'a%%' and y = $1", ("y",)),
         ("x::int, y::text", "x::int, y::text", ()),
         ("'open", "'open", ()),
     ],

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -273,6 +274,16 @@ def test_commits_are_counted(target: Target, project: Path) -> None:
     found = traced(project, target, "renames")
     assert (found.commits, found.kept, found.connections) == (2, False, 1)
     assert found.rollbacks >= 1
+
+
+@pytest.mark.parametrize(("function", "told"), [("renames", True), ("authors", False)])
+def test_what_connections_do_not_see_of_each_other(
+    target: Target, project: Path, function: str, told: bool
+) -> None:
+    """Said where something was committed that another connection might have read."""
+    found = traced(project, target, function)
+    notes = report(grouped(replace(found, connections=2))).notes
+    assert any("2 connections" in each and "--allow-writes" in each for each in notes) is told
 
 
 def test_commits_stay_where_that_is_wanted(

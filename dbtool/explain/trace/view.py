@@ -40,10 +40,11 @@ def _headline(trace: Trace) -> str:
 
 def _ended(trace: Trace) -> Iterator[str]:
     did = f"{counted(trace.commits, 'commit')} and {counted(trace.rollbacks, 'rollback')}"
-    if trace.traced.connections > 1 and not trace.kept:
+    if trace.traced.connections > 1 and trace.commits and not trace.kept:
         yield (
-            f"it used {trace.traced.connections} connections, each in a transaction of its own:"
-            " none saw what another had committed"
+            f"it used {trace.traced.connections} connections, each in a transaction of its own, and"
+            " none saw what another had committed: what follows from that may be missing here;"
+            " --allow-writes keeps commits, for a database that may be written to"
         )
     if trace.kept:
         yield "what it committed stays in the database"
