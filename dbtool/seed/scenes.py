@@ -5,6 +5,7 @@ from datetime import date
 from functools import cached_property
 
 from dbtool.database.target import Target
+from dbtool.errors import UsageError
 from dbtool.guard import Action, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Progress
@@ -84,13 +85,21 @@ class Scenes:
         if not tables:
             return ()
         if not dry_run:
-            # Where no rows may be made there is no reason to begin.
-            with opened(target) as session:
-                allow(session, target, Action.GENERATE_EMPTY, permission, progress)
+            _allow_making(target, permission, progress)
         done = maintain(target, self.models, Wanted(tables, dry_run=dry_run), permission, progress)
         _tell(done, progress)
         new = {each.table for each in done.compared.tables if dry_run and each.inserted}
         return tuple(sql_name(each.table) for each in tables if str(each.table.fullname) not in new)
+
+
+def _allow_making(target: Target, permission: Permission, progress: Progress) -> None:
+    """Where no rows may be made there is no reason to begin with those of the files."""
+    try:
+        with opened(target) as session:
+            allow(session, target, Action.GENERATE_EMPTY, permission, progress)
+    except UsageError as error:
+        hint = f"{error.hint}\nFor the reference rows alone: dbtool seed reference".strip()
+        raise UsageError(error.message, detail=error.detail, hint=hint) from None
 
 
 def _first(*values: int | None) -> int:
