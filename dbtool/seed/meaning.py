@@ -33,7 +33,7 @@ def _of_table(table: Table, mappers: tuple[Mapper[object], ...]) -> Meaning:
     types = {column.name: column.type for column in table.columns}
     labels = {name: found for name, kind in types.items() if (found := _labels(kind))}
     return Meaning(
-        sql_name=_sql_name(table),
+        sql_name=sql_name(table),
         columns=tuple(types),
         labels={**labels, **_discriminators(table, mapped)},
         opaque={name: said for name, kind in types.items() if (said := _opaque(kind))},
@@ -42,7 +42,8 @@ def _of_table(table: Table, mappers: tuple[Mapper[object], ...]) -> Meaning:
     )
 
 
-def _sql_name(table: Table) -> str:
+def sql_name(table: Table) -> str:
+    """A table's quoted name, as the search path finds it."""
     parts = (table.schema, table.name) if table.schema else (table.name,)
     return ".".join(quoted(str(part)) for part in parts)
 

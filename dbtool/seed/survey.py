@@ -45,6 +45,8 @@ async def _survey(connection: Connection, models: Models, request: Request, writ
     seen = await live.read(connection, [each.sql_name for each in said])
     _refuse_unmigrated(seen)
     chosen = _chosen(seen.tables, request.tables)
+    if not request.tables:
+        chosen = tuple(table for table in chosen if table.sql_name not in request.kept)
     if writing:
         _refuse_read_only(seen)
     _refuse_role(seen, chosen, writing)
