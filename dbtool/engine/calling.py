@@ -165,5 +165,12 @@ def _failed(error: BaseException, spec: str, terms: Terms, connections: int) -> 
     return OperationError(
         f'"{spec}" failed while it was traced',
         detail=f"{place}: {shown}\n{kept}" if place else f"{shown}\n{kept}",
-        hint=_APART if connections > 1 and not terms.commits else "",
+        hint=_hint(said, terms, connections),
     )
+
+
+def _hint(said: str, terms: Terms, connections: int) -> str:
+    if "statement timeout" in said:
+        longer = f"--timeout {2 * terms.seconds:g}"
+        return f"{longer} gives each statement longer than {terms.seconds:g} s."
+    return _APART if connections > 1 and not terms.commits else ""

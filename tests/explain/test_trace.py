@@ -132,6 +132,18 @@ async def commits_raw_async(session: AsyncSession):
     raw.dbapi_connection.commit()
 
 
+def inserts(session):
+    session.execute(text("INSERT INTO users VALUES (99, 'x')"))
+
+
+def sleeps(session):
+    session.execute(text("SELECT pg_sleep(9)"))
+
+
+async def sleeps_async(session):
+    await session.execute(text("SELECT pg_sleep(9)"))
+
+
 def elsewhere(session):
     with Session(other_engine) as another:
         another.get(User, 1)
@@ -192,11 +204,12 @@ def traced(
     engine: str = "sync_engine",
     *,
     commits: bool = False,
+    seconds: float = 10.0,
 ) -> Traced:
     """A call of one of its functions."""
     loaded = load(f"traced_app:{engine}", (project,))
     spec = f"traced_app:{function}"
-    terms = Terms(target, 10.0, commits, (project,))
+    terms = Terms(target, seconds, commits, (project,))
     return trace(loaded, load_callable(spec, (project,)), spec, terms)
 
 
@@ -346,6 +359,27 @@ def test_a_failure_is_placed_and_keeps_no_secret(
     assert "secret" not in caught.value.detail
     assert caught.value.detail.endswith("All of it was rolled back.")
     assert watcher.fetchval("SELECT count(*) FROM users") == 15
+
+
+@pytest.mark.parametrize(
+    ("function", "engine"), [("sleeps", "sync_engine"), ("sleeps_async", "engine")]
+)
+def test_a_statement_that_takes_too_long_says_what_gives_it_longer(
+    target: Target, project: Path, function: str, engine: str
+) -> None:
+    """Whatever the driver calls it."""
+    with pytest.raises(OperationError) as caught:
+        traced(project, target, function, engine, seconds=0.2)
+    assert caught.value.hint == "--timeout 0.4 gives each statement longer than 0.2 s."
+
+
+@pytest.mark.parametrize(("function", "told"), [("inserts", True), ("authors", False)])
+def test_what_no_rollback_takes_back(
+    target: Target, project: Path, function: str, told: bool
+) -> None:
+    """Sequences do not go back; where nothing took a number nothing is said."""
+    notes = report(grouped(traced(project, target, function))).notes
+    assert ("numbers that were taken from sequences stay taken" in notes) is told
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Turn a traced call into a report: what it sent, from where, and what is slow about it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from dbtool.finding import Finding, Location
 from dbtool.report import Cell, Column, Report, Section, Styled, Table, counted, percent
 
 _WIDTH = 70
+_NUMBERS = re.compile(r"\b(?:insert|merge|nextval|setval)\b", re.I)
 
 
 def report(trace: Trace) -> Report:
@@ -52,6 +54,8 @@ def _ended(trace: Trace) -> Iterator[str]:
         yield f"{did} became savepoints; all of it is rolled back"
     else:
         yield "all of it is rolled back"
+    if not trace.kept and any(_NUMBERS.search(group.text) for group in trace.groups):
+        yield "numbers that were taken from sequences stay taken"
 
 
 def _sections(trace: Trace) -> Iterator[Section]:
