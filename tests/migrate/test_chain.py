@@ -6,8 +6,12 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.errors import OperationError
+from dbtool.migrate.autogenerate.alone import alone, heads_of
 from dbtool.migrate.autogenerate.chain import New, is_required, waits_for
 from dbtool.migrate.difference import Difference
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
 from tests.conftest import Dbtool
 from tests.migrate.conftest import plain
 from tests.migrate.test_autogenerate import ENV, project, versions
@@ -146,3 +150,16 @@ def test_what_is_required(column: str, expected: bool) -> None:
     """A new column that nothing but the code fills."""
     code = f"op.add_column('users', sa.Column('a', {column}))"
     assert is_required(Difference("missing-column", "users.a", "", code)) is expected
+
+
+def test_somebody_else_has_written(tmp_path: Path) -> None:
+    """A revision that came since the comparison is not left beside another head."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    opened = Project(find(None, None, made.root), root=made.root)
+    heads = heads_of(opened)
+    with alone(opened, heads):
+        pass
+    made.revision("bbbb00000002", "aaaa00000001", "pass")
+    with pytest.raises(OperationError, match="has changed since") as raised, alone(opened, heads):
+        raise AssertionError
+    assert "bbbb00000002" in raised.value.detail

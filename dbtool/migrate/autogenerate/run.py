@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import UsageError
 from dbtool.migrate.autogenerate import chain, foreign, renames
+from dbtool.migrate.autogenerate.alone import alone
 from dbtool.migrate.autogenerate.base import Base, base, look_at, replay
 from dbtool.migrate.autogenerate.compared import Compared, One, by_alembic, compared
 from dbtool.migrate.autogenerate.directives import Directives
@@ -61,11 +62,11 @@ def begin(
 
     With `against` the database it names is looked at too, and nothing is changed there.
     """
-    _check_head(project, wish)
+    heads = _check_head(project, wish)
     live = look_at(against, progress, _words(wish)) if against is not None else None
     with ExitStack() as stack:
         found = stack.enter_context(base(project, progress, live))
-        yield Autogenerate(wish, progress, found, stack)
+        yield Autogenerate(wish, progress, found, stack, heads)
 
 
 def _words(wish: Wish) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ def _words(wish: Wish) -> tuple[str, ...]:
     return ("revision", "--autogenerate", *wish.words())
 
 
-def _check_head(project: Project, wish: Wish) -> None:
+def _check_head(project: Project, wish: Wish) -> frozenset[str]:
     """A revision follows one head; which of several, somebody has to say."""
     script = read_history(project)
     heads = resolve(script, script.get_heads)
@@ -81,6 +82,7 @@ def _check_head(project: Project, wish: Wish) -> None:
         error = several_heads(all_scripts(script), tuple(heads), "head")
         hint = "Say which it follows: --head ID; or join them first: dbtool merge heads."
         raise UsageError(error.message, detail=error.detail, hint=hint)
+    return frozenset(heads)
 
 
 @dataclass(slots=True)
@@ -91,6 +93,7 @@ class Autogenerate:
     progress: Progress
     base: Base
     stack: ExitStack = field(repr=False)
+    heads: frozenset[str]
     chained: bool = False
     scratch: Project = field(init=False)
     compared: Compared = field(init=False)
@@ -261,7 +264,8 @@ class Autogenerate:
         assert directives is not None
 
         script, comparison = directives.comparison.script_directory, directives.comparison
-        created = written(script, self.scratch, lambda: [*placed(script, comparison, draft)])
+        with alone(self.scratch, self.heads):
+            created = written(script, self.scratch, lambda: [*placed(script, comparison, draft)])
         return replace(created, imported=draft.imported)
 
 
