@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PANEL = "Indexes and settings to try"
 LONGEST_NAME = 40
+_SHELL = frozenset('"$`\\!')
+"""What double quotes do not keep from a shell."""
+
 QUICK = 1000.0
 """Milliseconds up to which statements are run again, so that both sides find warm caches."""
 
@@ -158,8 +161,13 @@ def offered(call: "Call", report: "Report", named: Sequence[str], *, planned: bo
     place = [*(("--env", options.env) if options.env else ())]
     place += ["-n", options.name] if options.name else []
     run = ["--no-analyze"] if planned else []
-    command = shlex.join(["dbtool", "explain", "--advise", *run, *place, *named])
-    return replace(report, next=(command,))
+    command = ["dbtool", "explain", "--advise", *run, *place, *named]
+    return replace(report, next=(" ".join(map(_quoted, command)),))
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell; SQL is full of the marks that single quotes would have to leave out."""
+    return shlex.quote(word) if _SHELL.intersection(word) or "'" not in word else f'"{word}"'
 
 
 def added(

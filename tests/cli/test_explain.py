@@ -193,6 +193,9 @@ def test_the_next_step_has_a_planner_try_the_index(dbtool: Dbtool, url: str) -> 
     sql = "SELECT * FROM orders WHERE customer_id = :it"
     ran = dbtool("explain", sql, "-p", "it=42", env=named)
     assert ran.out.splitlines()[-3] == f"next: dbtool explain --advise --param it=42 '{sql}'"
+    sql = "SELECT * FROM orders WHERE customer_id = '42'"
+    ran = dbtool("explain", sql, env=named)
+    assert ran.out.splitlines()[-3] == f'next: dbtool explain --advise "{sql}"'
     piped = dbtool("explain", stdin=SLOW, env=named)
     assert "next: dbtool revision --autogenerate" in piped.out
 
