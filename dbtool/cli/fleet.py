@@ -1,4 +1,4 @@
-"""`dbtool upgrade` over many databases or schemas: its options, questions and output."""
+"""`dbtool upgrade` and `downgrade` over many databases or schemas: options, questions, output."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.cli.fleet_plan import FleetPlan
-    from dbtool.migrate.fleet.outcome import Fleet, Outcome
+    from dbtool.migrate.fleet.outcome import Fleet, Outcome, Verb
     from dbtool.migrate.fleet.run import Told
     from dbtool.migrate.fleet.targets import Item
     from dbtool.migrate.project import Project
@@ -24,20 +24,20 @@ PANEL = "Fleet"
 TARGETS = typer.Option(
     "--targets",
     metavar="FILE",
-    help="Upgrade every database the file names, one URL a line; - reads stdin.",
+    help="Every database the file names, one URL a line; - reads stdin.",
     rich_help_panel=PANEL,
 )
 QUERY = typer.Option(
     "--query",
     metavar="SQL",
-    help="Upgrade every row of a query on the database named; its column is called url, "
+    help="Every row of a query on the database named; its column is called url, "
     "database or schema.",
     rich_help_panel=PANEL,
 )
 SCHEMAS = typer.Option(
     "--schemas",
     metavar="PATTERN",
-    help="Upgrade every schema of the database named that matches, as tenant_*; -x "
+    help="Every schema of the database named that matches, as tenant_*; -x "
     "tenant={schema} or --search-path says how a schema reaches env.py.",
     rich_help_panel=PANEL,
 )
@@ -97,6 +97,8 @@ class Order:
     plan_only: bool
     show_sql: bool
     yes: bool
+    verb: "Verb" = "upgrade"
+    confirm_database: str | None = None
 
 
 def upgrade_fleet(call: Call, project: "Project", wish: Wish, order: Order) -> "Report":
@@ -104,13 +106,13 @@ def upgrade_fleet(call: Call, project: "Project", wish: Wish, order: Order) -> "
     from dbtool.cli import pending
     from dbtool.migrate.fleet import view, way
 
-    items = _items(call, wish)
+    items = items_of(call, wish)
     way.check(project, items, wish.search_path)
     call.runs_long()
     every = Every(call, project, wish, order)
     if order.plan_only:
         return every.planned(every.look(items, every.told))
-    if pending.has_limit(call) or (not order.yes and not _are_development(call, items)):
+    if pending.has_limit(call) or (not order.yes and not are_development(call, items)):
         return every.upgrade_agreed(items)
     fleet = every.upgrade(items)
     return every.ended(fleet, view.summary(fleet, call.command))
@@ -143,23 +145,28 @@ class Every:
     def upgrade_agreed(self, items: "tuple[Item, ...]") -> "Report":
         """Look at all targets first: somebody has to agree, or findings may stop the upgrade."""
         from dbtool.cli import fleet_plan, pending
-        from dbtool.migrate.fleet import view
 
         call, looked = self.call, self.look(items, lambda _: None)
         plan = fleet_plan.judged(call, looked)
         told = fleet_plan.report(call, plan)
         stopped = pending.stopping(call, told) if pending.has_limit(call) else None
         if stopped or not looked.changed or (looked.failed and not self.wish.keep_going):
-            self._tell_all(looked.outcomes)
+            self.tell_all(looked.outcomes)
             return self.ended(looked, stopped or told)
-        if not self.order.yes and not _are_development(call, items):
+        if not self.order.yes and not are_development(call, items):
             _ask(call, plan)
-        self._tell_all(looked.failed)
+        return self.agreed(items, looked)
+
+    def agreed(self, items: "tuple[Item, ...]", looked: "Fleet") -> "Report":
+        """Do it where looking did not fail."""
+        from dbtool.migrate.fleet import view
+
+        self.tell_all(looked.failed)
         failed = {(each.target, each.schema) for each in looked.failed}
         left = (each for each in items if (each.target.shown, each.schema) not in failed)
         fleet = self.upgrade(tuple(left))
         fleet = replace(fleet, outcomes=(*looked.failed, *fleet.outcomes))
-        return self.ended(fleet, view.summary(fleet, call.command))
+        return self.ended(fleet, view.summary(fleet, self.call.command))
 
     def ended(self, fleet: "Fleet", report: "Report") -> "Report":
         """The report, shown before the error where a target failed."""
@@ -178,7 +185,8 @@ class Every:
         if self.call.options.wanted is Format.JSON:
             self.call.emit(view.one(outcome, self.call.command))
 
-    def _tell_all(self, outcomes: "tuple[Outcome, ...]") -> None:
+    def tell_all(self, outcomes: "tuple[Outcome, ...]") -> None:
+        """The lines of targets that were only looked at."""
         for each in outcomes:
             self.told(each)
 
@@ -188,7 +196,14 @@ class Every:
 
         order, wish = self.order, self.wish
         return run(
-            Job(_portable(self.project), order.revision, order.tag, wish.search_path, plan_only),
+            Job(
+                _portable(self.project),
+                order.revision,
+                order.tag,
+                wish.search_path,
+                plan_only,
+                order.verb,
+            ),
             items,
             parallel=wish.parallel,
             keep_going=wish.keep_going,
@@ -197,7 +212,8 @@ class Every:
         )
 
 
-def _items(call: Call, wish: Wish) -> "tuple[Item, ...]":
+def items_of(call: Call, wish: Wish) -> "tuple[Item, ...]":
+    """The targets a wish names."""
     from dbtool.database.url import parse
     from dbtool.migrate.fleet import targets
 
@@ -218,7 +234,8 @@ def _lines(path: Path) -> list[str]:
         raise UsageError(f'cannot read "{path}"', detail=f"{reason}.") from error
 
 
-def _are_development(call: Call, items: "tuple[Item, ...]") -> bool:
+def are_development(call: Call, items: "tuple[Item, ...]") -> bool:
+    """Whether every target is known to be for development."""
     from dbtool import guard
 
     def is_development(item: "Item") -> bool:

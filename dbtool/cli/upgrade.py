@@ -33,6 +33,7 @@ from dbtool.cli.migrate import (
 )
 from dbtool.cli.options import ALEMBIC, DATABASE, DIRECT, JUDGED, LOCKING, RESUMING, WAITING
 from dbtool.cli.script import Range, print_sql, refuse_from_scratch, written
+from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.cli.pending import Way
@@ -94,6 +95,7 @@ def upgrade(
     refuse_afterwards(analyze, dump_schema, "a fleet" if wish.named else reads)
     pending.refuse(call, show_sql, "--sql" if sql else "", plan=plan)
     if wish.named:
+        _refuse_sql(sql)
         order = Order(checked(revision), tag, plan_only=plan, show_sql=show_sql, yes=yes)
         return upgrade_fleet(call, opened(call, offline=targets is not None), wish, order)
     refuse_from_scratch(sql, from_scratch)
@@ -132,19 +134,42 @@ def downgrade(
     tag: Annotated[str | None, TAG] = None,
     yes: Annotated[bool, YES] = False,
     confirm_database: Annotated[str | None, NAME] = None,
+    targets: Annotated[Path | None, TARGETS] = None,
+    query: Annotated[str | None, QUERY] = None,
+    schemas: Annotated[str | None, SCHEMAS] = None,
+    search_path: Annotated[str | None, SEARCH_PATH] = None,
+    parallel: Annotated[int, PARALLEL] = 1,
+    keep_going: Annotated[bool, KEEP_GOING] = False,
 ) -> "Report | None":
     """Undo revisions, back to the one given, or -1 for the last one.
 
     Says first what each step would lose, with rows counted, or estimated where a table is
     large, and which revisions refuse. Then it asks; where the database is not known to be for
     development, its name has to be typed. With --sql a range a:b is needed.
+    With --targets, --query or --schemas it takes many databases or schemas back to a revision.
     """
+    wish = Wish(targets, query, schemas, search_path, parallel, keep_going)
+    if wish.named:
+        from dbtool.cli.fleet_back import downgrade_fleet
+
+        _refuse_sql(sql)
+        order = Order(checked(revision), tag, plan, False, yes, "downgrade", confirm_database)
+        return downgrade_fleet(call, opened(call, offline=targets is not None), wish, order)
     refuse_from_scratch(sql, from_scratch)
     if sql:
         what = Range("downgrade", checked(revision), tag, from_scratch)
         return print_sql(call, written(call, opened(call, offline=True), what))
     allowed = call.permission(yes, confirm_database)
     return _downgraded(call, checked(revision), tag, allowed, plan=plan)
+
+
+def _refuse_sql(sql: bool) -> None:
+    """A script is for one database; run instead of printed it would be a bad surprise."""
+    if sql:
+        raise UsageError(
+            "--sql is for one database",
+            hint="Leave out --targets, --query and --schemas.",
+        )
 
 
 def _idle(

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.cli.fleet_back import confirm
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.errors import UsageError
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool, Ran
 from tests.migrate.conftest import plain
@@ -418,3 +420,44 @@ def test_a_thousand_schemas(run: Run, database: Target) -> None:
     assert run(*fleet).out.splitlines()[0] == "1,000 targets: 1,000 upgraded"
     assert set(recorded(database).values()) == {HEAD}
     assert run(*fleet).out.splitlines()[0].endswith("1,000 had nothing pending")
+
+
+def test_a_fleet_goes_back(
+    run: Run, project: Small, database: Target, tenants: tuple[str, ...]
+) -> None:
+    """All are seen and agreed to first, and what each loses is said; steps are refused."""
+    fleet = ("--schemas", "tenant_*", "-x", "tenant={schema}")
+    assert run("upgrade", *fleet, "-y").code == 0
+    back = ("downgrade", *fleet)
+    steps = run(*back, "-1", "-y")
+    assert (steps.code, "-1 is no place for a fleet to go back to" in steps.err) == (2, True)
+    planned = run(*back, "aaaa00000001", "--plan")
+    assert planned.out.splitlines()[0] == "6 targets: 6 would be downgraded"
+    assert f"at {HEAD}, 1 revision to undo" in planned.out
+    assert planned.out.count(f"{HEAD} loses table tenant_") == 6
+    live = f'[env.live]\nurl = "{plain(database)}"\nproduction = true\n'
+    project.write("dbtool.toml", live)
+    asked = run(*back, "aaaa00000001", "--yes")
+    assert asked.code == 2
+    assert f'Downgrade 6 targets? Type "{database.database}"' in asked.err
+    assert recorded(database) == dict.fromkeys(tenants, HEAD)
+    done = run(*back, "aaaa00000001", "--confirm-database", database.database)
+    assert (done.code, done.out.splitlines()[0]) == (0, "6 targets: 6 downgraded"), done
+    assert recorded(database) == dict.fromkeys(tenants, "aaaa00000001")
+
+
+def test_every_database_of_a_fleet_is_confirmed() -> None:
+    """One that is left out is not changed either."""
+    confirm("shop, crm", ("shop", "crm"))
+    with pytest.raises(UsageError, match="--confirm-database leaves out crm"):
+        confirm("shop", ("shop", "crm"))
+
+
+@pytest.mark.parametrize("words", [("upgrade",), ("downgrade", "base")])
+def test_no_script_of_a_fleet(
+    run: Run, database: Target, tenants: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Who asks for SQL gets none, and no run."""
+    ran = run(*words, "--sql", "--schemas", "tenant_*", "-x", "tenant={schema}", "-y")
+    assert (ran.code, recorded(database)) == (2, {})
+    assert "--sql is for one database" in ran.err

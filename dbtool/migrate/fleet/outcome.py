@@ -1,8 +1,11 @@
 """What became of one target, and of the fleet."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dbtool.errors import DbtoolError
+
+Verb = Literal["upgrade", "downgrade"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One target: where it stood, where it stands, and what went wrong."""
+    """One target: where it stood, where it stands, and what went wrong.
+
+    `losses` is what a downgrade takes away, revision by revision.
+    """
 
     target: str
     schema: str | None
@@ -25,6 +31,7 @@ class Outcome:
     after: tuple[str, ...] = ()
     revisions: tuple[str, ...] = ()
     seconds: float = 0.0
+    losses: tuple[str, ...] = ()
     error: Failure | None = None
 
 
@@ -35,6 +42,7 @@ class Fleet:
     outcomes: tuple[Outcome, ...]
     not_started: tuple[str, ...]
     planned: bool
+    verb: Verb = "upgrade"
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -43,7 +51,7 @@ class Fleet:
 
     @property
     def changed(self) -> tuple[Outcome, ...]:
-        """The targets that were upgraded, or would be."""
+        """The targets that were upgraded or downgraded, or would be."""
         return tuple(each for each in self.outcomes if each.error is None and each.revisions)
 
 

@@ -34,8 +34,8 @@ class Worker:
         self._interrupted = False
         self._starting = threading.Lock()
 
-    def upgrade(self, item: Item, tell: Callable[[str], None]) -> Outcome:
-        """Have one target upgraded."""
+    def do(self, item: Item, tell: Callable[[str], None]) -> Outcome:
+        """Have the job done to one target."""
         with self._starting:
             pipe = self._started()
             if self._interrupted:
@@ -96,7 +96,7 @@ class Worker:
         how = f"signal {-code}" if code < 0 else f"exit {code}"
         self.close()
         error = OperationError(
-            f"the process that upgraded it ended before its time ({how})",
+            f"the process that worked on it ended before its time ({how})",
             detail="What its transaction had done is rolled back by the server.",
             hint="Run the same command again: what is recorded is not run twice.",
         )
@@ -117,7 +117,7 @@ class Lead:
         """One worker's share; None is said when it is over."""
         try:
             while (item := self._next()) is not None:
-                outcome = worker.upgrade(item, self._telling(item))
+                outcome = worker.do(item, self._telling(item))
                 if outcome.error is not None and not self._keep_going:
                     self.stop()
                 self.said.put(outcome)
@@ -169,7 +169,7 @@ def run(
         collected.until_all_ended()
         raise _interrupted(collected.outcomes, len(lead.not_started)) from None
     waiting = tuple(each.shown for each in lead.not_started)
-    return Fleet(tuple(collected.outcomes), waiting, job.plan_only)
+    return Fleet(tuple(collected.outcomes), waiting, job.plan_only, job.verb)
 
 
 class Collected:

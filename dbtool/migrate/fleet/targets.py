@@ -94,5 +94,5 @@ def _checked(items: Sequence[Item], nothing: str) -> tuple[Item, ...]:
     """A database that two lines name is one target, named by the first."""
     unique = {(replace(each.target, source=""), each.schema): each for each in reversed(items)}
     if not unique:
-        raise UsageError(nothing, detail="There is nothing to upgrade.")
+        raise UsageError(nothing, detail="There is nothing to do.")
     return tuple(reversed(unique.values()))

@@ -2,30 +2,36 @@
 
 from dbtool.errors import OperationError
 from dbtool.migrate.fleet.outcome import Fleet, Outcome
-from dbtool.report import Column, Report, Table, counted, duration
+from dbtool.report import Column, Node, Report, Section, Table, Tree, counted, duration
 
 _SHOWN = 30
+_WAITING = {"upgrade": "pending", "downgrade": "to undo"}
 
 
 def one(outcome: Outcome, command: str) -> Report:
     """One target, as soon as it ended."""
-    return Report(command=command, data=outcome, headline=line(outcome))
+    return Report(command=command, data=outcome, headline=line(outcome, command))
 
 
-def line(outcome: Outcome) -> str:
+def line(outcome: Outcome, verb: str = "upgrade") -> str:
     """A target, and what became of it."""
-    where = outcome.target + (f" schema {outcome.schema}" if outcome.schema is not None else "")
-    return f"{where}: {_became(outcome)}"
+    return f"{where(outcome)}: {_became(outcome, verb)}"
 
 
-def _became(outcome: Outcome) -> str:
+def where(outcome: Outcome) -> str:
+    """A target as it is printed."""
+    return outcome.target + (f" schema {outcome.schema}" if outcome.schema is not None else "")
+
+
+def _became(outcome: Outcome, verb: str) -> str:
     if outcome.error is not None:
         return outcome.error.message
     if not outcome.revisions:
-        return f"at {_ids(outcome.after)}, nothing pending"
+        return f"at {_ids(outcome.after)}, nothing {_WAITING[verb]}"
     if outcome.after == outcome.before:
         many = counted(len(outcome.revisions), "revision")
-        return f"at {_ids(outcome.before)}, {many} pending, up to {outcome.revisions[-1]}"
+        end = f", up to {outcome.revisions[-1]}" if verb == "upgrade" else ""
+        return f"at {_ids(outcome.before)}, {many} {_WAITING[verb]}{end}"
     return f"{_ids(outcome.before)} → {_ids(outcome.after)}"
 
 
@@ -35,7 +41,19 @@ def _ids(revisions: tuple[str, ...]) -> str:
 
 def summary(fleet: Fleet, command: str) -> Report:
     """All targets; of a large fleet, the failed ones and the slowest."""
-    return Report(command=command, data=fleet, headline=_headline(fleet), sections=_tables(fleet))
+    sections: tuple[Section, ...] = (*_tables(fleet), *_losses(fleet))
+    return Report(command=command, data=fleet, headline=_headline(fleet), sections=sections)
+
+
+def _losses(fleet: Fleet) -> tuple[Tree, ...]:
+    """What the targets lose, those of a large fleet that lose most first."""
+    losing = sorted(fleet.changed, key=lambda each: -len(each.losses))[:_SHOWN]
+    nodes = (
+        Node(where(each), tuple(Node(text) for text in each.losses))
+        for each in losing
+        if each.losses
+    )
+    return (Tree(found, title="losses"),) if (found := tuple(nodes)) else ()
 
 
 def _headline(fleet: Fleet) -> str:
@@ -43,8 +61,8 @@ def _headline(fleet: Fleet) -> str:
     idle = len(fleet.outcomes) - changed - failed
     total = len(fleet.outcomes) + len(fleet.not_started)
     parts = [
-        f"{changed:,} would be upgraded" if fleet.planned else f"{changed:,} upgraded",
-        f"{idle:,} had nothing pending" if idle else "",
+        f"{changed:,} {'would be ' if fleet.planned else ''}{fleet.verb}d",
+        f"{idle:,} had nothing {_WAITING[fleet.verb]}" if idle else "",
         f"{failed:,} failed" if failed else "",
         f"{len(fleet.not_started):,} not started" if fleet.not_started else "",
     ]
@@ -63,12 +81,14 @@ def _tables(fleet: Fleet) -> tuple[Table, ...]:
     columns = [Column("target", shrink=True)]
     columns += [Column("schema")] if has_schemas else []
     columns += [Column("result", shrink=True), Column("took", align="right")]
-    return (Table(tuple(columns), tuple(_row(each, has_schemas) for each in shown), title),)
+    return (
+        Table(tuple(columns), tuple(_row(each, fleet.verb, has_schemas) for each in shown), title),
+    )
 
 
-def _row(outcome: Outcome, has_schemas: bool) -> tuple[str, ...]:
+def _row(outcome: Outcome, verb: str, has_schemas: bool) -> tuple[str, ...]:
     schema = (outcome.schema or "",) if has_schemas else ()
-    result = _became(outcome)
+    result = _became(outcome, verb)
     if outcome.error is not None:
         result = f"failed: {result}"
     return (outcome.target, *schema, result, duration(outcome.seconds))
@@ -82,7 +102,7 @@ def failed(fleet: Fleet) -> OperationError:
     left = f"{counted(number, 'target')} had not begun." if number else ""
     return OperationError(
         f"{len(fleet.failed)} of {counted(len(fleet.outcomes), 'target')} failed",
-        detail="\n".join(filter(None, (line(first), first.error.detail, left))),
+        detail="\n".join(filter(None, (line(first, fleet.verb), first.error.detail, left))),
         hint=first.error.hint
-        or "Run the same command again when it is mended: a target at head is left alone.",
+        or "Run the same command again when it is mended: a target that is there is left alone.",
     )

@@ -1,4 +1,4 @@
-"""A process that upgrades one target after the other; Alembic and the models load once."""
+"""A process that works on one target after the other; Alembic and the models load once."""
 
 import os
 import signal
@@ -10,8 +10,10 @@ from multiprocessing.connection import Connection
 
 from dbtool.errors import BUG_EXIT, DbtoolError, Interrupted
 from dbtool.guard import Consent, Permission
+from dbtool.migrate import downgrade as undoing
 from dbtool.migrate import upgrade as family
-from dbtool.migrate.fleet.outcome import Failure, Outcome, failure
+from dbtool.migrate.downgrade import Downgraded
+from dbtool.migrate.fleet.outcome import Failure, Outcome, Verb, failure
 from dbtool.migrate.fleet.targets import Item
 from dbtool.migrate.fleet.way import project_for
 from dbtool.migrate.project import Project
@@ -31,6 +33,7 @@ class Job:
     tag: str | None
     search_path: str | None
     plan_only: bool
+    verb: Verb = "upgrade"
 
 
 class Relayed:
@@ -87,19 +90,26 @@ def _one(item: Item, job: Job, tell: Callable[[str], None]) -> Outcome:
         told = Failure(f"{type(error).__name__}: {error}", "", "", BUG_EXIT)
         return _failed(item, begun, told)
     revisions = tuple(each.revision for each in done.revisions)
-    after = done.after if isinstance(done, Upgraded) else done.before
+    after = done.before if isinstance(done, Plan) else done.after
     took = time.monotonic() - begun
-    return Outcome(item.target.shown, item.schema, done.before, after, revisions, took)
+    name, lost = item.target.shown, _lost(done)
+    return Outcome(name, item.schema, done.before, after, revisions, took, lost)
 
 
-def _run(item: Item, job: Job, tell: Callable[[str], None]) -> Plan | Upgraded:
-    project = project_for(job.project, item, job.search_path)
+def _run(item: Item, job: Job, tell: Callable[[str], None]) -> Plan | Upgraded | Downgraded:
+    project, progress = project_for(job.project, item, job.search_path), Relayed(tell)
     if job.plan_only:
-        return family.plan(project, job.revision, progress=Relayed(tell), tag=job.tag)
-    allowed = Permission(Consent(yes=True))
-    return family.upgrade(
-        project, job.revision, permission=allowed, progress=Relayed(tell), tag=job.tag
-    )
+        plan = family.plan if job.verb == "upgrade" else undoing.plan
+        return plan(project, job.revision, progress=progress, tag=job.tag)
+    run = family.upgrade if job.verb == "upgrade" else undoing.downgrade
+    allowed = Permission(Consent(yes=True, confirm_database=item.target.database))
+    return run(project, job.revision, permission=allowed, progress=progress, tag=job.tag)
+
+
+def _lost(done: Plan | Upgraded | Downgraded) -> tuple[str, ...]:
+    """What a downgrade takes away."""
+    undone = () if isinstance(done, Upgraded) else done.losses
+    return tuple(f"{each.revision} {line}" for each in undone for line in each.lines)
 
 
 def _failed(item: Item, begun: float, error: Failure) -> Outcome:
