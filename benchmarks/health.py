@@ -1,8 +1,11 @@
 """What health questions cost a busy server and a distant user: `python -m benchmarks.health`.
 
-With BACKENDS WAITERS as arguments: server time of each question beside what others ask, on an
-empty server, with idle connections, and with a queue on one row and one behind an ALTER TABLE;
-whole commands in units of `python -c pass`; and their round trips behind 0 and 80 ms.
+With BACKENDS WAITERS DIRECTORY as arguments: server time of each question beside what others ask,
+on an empty server, with idle connections, and with a queue on one row and one behind an ALTER
+TABLE; whole commands in units of `python -c pass`; and their round trips behind 0 and 80 ms. Each
+folder in the directory is another program, whose *.sql files are asked one after the other: the
+queries of pg_activity, say, with its placeholders filled in. What fails there is named and left
+out.
 """
 
 import asyncio
@@ -14,6 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from asyncpg.exceptions import PostgresError
+
 from dbtool.database.connect import connect
 from dbtool.database.connection import Connection
 from dbtool.database.target import Target
@@ -24,6 +29,9 @@ from tests.proxy import proxy
 
 DBTOOL = str(Path(sys.executable).parent / "dbtool")
 RUNS = 9
+SLOW = 3_000
+"""Milliseconds from which on one run is enough."""
+
 COMMANDS = ("now", "locks", "pool")
 UNSET = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "DATABASE_URL")
 STATEMENTS = {
@@ -53,32 +61,55 @@ async def open_many(target: Target, count: int) -> list[Connection]:
     return opened
 
 
-async def measure(target: Target, label: str) -> None:
-    """Print the median milliseconds of each statement."""
+def questions(directory: Path | None) -> dict[str, tuple[str, ...]]:
+    """The statements of each program, ours and those of the directory."""
+    asked: dict[str, tuple[str, ...]] = {
+        name: (statement,) for name, statement in STATEMENTS.items()
+    }
+    for folder in sorted(directory.iterdir()) if directory else ():
+        files = sorted(folder.glob("*.sql"))
+        asked[folder.name] = tuple(each.read_text(encoding="utf-8") for each in files)
+    return asked
+
+
+async def measure(target: Target, label: str, asked: dict[str, tuple[str, ...]]) -> None:
+    """Print the median milliseconds of all statements of each program."""
     connection = await connect(target, timeout=30)
     medians = []
-    for statement in STATEMENTS.values():
+    for name, statements in asked.items():
         taken = []
         for _ in range(RUNS):
             begin = time.perf_counter()
-            await connection.fetch(statement)
+            for statement in statements:
+                await _fetch(connection, statement, name)
             taken.append((time.perf_counter() - begin) * 1000)
+            if taken[-1] > SLOW:
+                break
         medians.append(f"{statistics.median(taken):8.1f}")
     await connection.close()
     print(f"{label:26}", *(f"{each:>16}" for each in medians))
 
 
-async def server_time(target: Target, backends: int, waiters: int) -> None:
+async def _fetch(connection: Connection, statement: str, name: str) -> None:
+    try:
+        await connection.fetch(statement)
+    except PostgresError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+
+
+async def server_time(
+    target: Target, backends: int, waiters: int, asked: dict[str, tuple[str, ...]]
+) -> None:
     """An empty server, idle connections, then a queue on a row and one behind an ALTER."""
-    print(f"{'ms, median of ' + str(RUNS):26}", *(f"{name:>16}" for name in STATEMENTS))
-    await measure(target, "empty server")
+    print(f"{'ms, median of ' + str(RUNS):26}", *(f"{name:>16}" for name in asked))
+    await measure(target, "empty server", asked)
     idle = await open_many(target, backends // 3)
-    await measure(target, f"{backends // 3} idle")
+    await measure(target, f"{backends // 3} idle", asked)
     idle += await open_many(target, backends - len(idle))
-    await measure(target, f"{backends} idle")
+    await measure(target, f"{backends} idle", asked)
     for few in (waiters // 4, waiters):
         busy, queue = await _queue(target, few)
-        await measure(target, f"and {few} waiting")
+        await measure(target, f"and {few} waiting", asked)
         commands(target, f"{backends} backends, {few} waiting")
         for each in busy:
             each.terminate()
@@ -159,12 +190,13 @@ def distance(target: Target) -> None:
 
 def main() -> None:
     """Run everything on a throwaway server."""
-    backends, waiters = (int(each) for each in (sys.argv[1:] or ("1000", "200")))
+    backends, waiters = (int(each) for each in (sys.argv[1:3] or ("1000", "200")))
+    asked = questions(Path(sys.argv[3]) if sys.argv[3:] else None)
     settings = {"max_connections": str(backends + waiters + 50)}
     with throwaway(settings=settings) as server:
         commands(server.target(), "quiet server")
         distance(server.target())
-        asyncio.run(server_time(server.target(), backends, waiters))
+        asyncio.run(server_time(server.target(), backends, waiters, asked))
 
 
 if __name__ == "__main__":

@@ -276,6 +276,37 @@ def test_a_locked_table_does_not_hold_it_up(sick: Target) -> None:
     assert examined.indexes
 
 
+@pytest.mark.parametrize(
+    ("mode", "named"),
+    [("SHARE UPDATE EXCLUSIVE", True), ("ACCESS EXCLUSIVE", True), ("ROW EXCLUSIVE", False)],
+)
+def test_what_locks_autovacuum_out(sick: Target, mode: str, named: bool) -> None:
+    """Its holder is the cause, and a writer or a lock on another table is not."""
+    with (
+        SyncConnection(sick, application_name="nightly@h:1") as holder,
+        SyncConnection(sick, application_name="innocent") as innocent,
+    ):
+        holder.execute(f"BEGIN; LOCK loaded IN {mode} MODE")
+        innocent.execute("BEGIN; LOCK child IN SHARE MODE")
+        pid = holder.fetchval("SELECT pg_backend_pid()")
+        examined = read(sick)
+    assert examined.tables is not None
+    full = tuple(
+        replace(each, dead=50_000, dead_limit=100.0)
+        for each in examined.tables
+        if each.name == "public.loaded"
+    )
+    (finding,) = found(replace(examined, tables=full), "dead-rows-pile-up")
+    told = [line for line in finding.evidence if "gives way" in line]
+    assert finding.fix is not None
+    assert finding.fix.code == (
+        f"dbtool kill {pid}" if named else "VACUUM (ANALYZE) public.loaded;"
+    )
+    assert [line.partition(", which")[0] for line in told] == (
+        [f"autovacuum gives way to pid {pid} (nightly)"] if named else []
+    )
+
+
 def test_many_of_a_kind_are_one_finding(seen: Examined) -> None:
     """With each object in a line, and all of their fixes; JSON has every one."""
     report = doctor_report(seen, choose(["index-twice"], []), baseline.Known(), narrowed=True)

@@ -20,6 +20,7 @@ from dbtool.health.doctor.instance import (
     counts,
     roles,
 )
+from dbtool.health.doctor.lockers import LOCKERS, Locker
 from dbtool.health.doctor.relations import Check, ForeignKey, Index, Table, View
 from dbtool.health.identity import IDENTITY, Identity, Rights, Server
 from dbtool.health.parts import Gap, Part, answers
@@ -55,6 +56,7 @@ class Examined:
     views: tuple[View, ...] | None
     keys: tuple[Key, ...] | None
     horizon: tuple[Pin, ...] | None
+    lockers: tuple[Locker, ...] | None
     counts: Counts | None
     settings: dict[str, str] | None
     roles: Roles | None
@@ -81,7 +83,7 @@ async def _read(target: Target) -> Examined:
 def _parts(major: int, *, superuser: bool) -> tuple[Part, ...]:
     asked = (
         *(relations.TABLES, relations.INDEXES, relations.FOREIGN_KEYS, relations.CHECKS),
-        *(relations.VIEWS, KEYS, HORIZON, counts(major), SETTINGS, ROLES, BLOAT),
+        *(relations.VIEWS, KEYS, HORIZON, LOCKERS, counts(major), SETTINGS, ROLES, BLOAT),
     )
     return (*asked, PASSWORDS) if superuser else asked
 
@@ -107,6 +109,7 @@ def _examined(
         views=each("views", View),
         keys=each("keys", Key),
         horizon=each("horizon", Pin),
+        lockers=each("lockers", Locker),
         counts=Counts(**found["counts"]) if "counts" in found else None,
         settings=found.get("settings"),
         roles=roles(found["roles"], found.get("passwords")) if "roles" in found else None,

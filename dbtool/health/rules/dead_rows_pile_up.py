@@ -2,14 +2,16 @@
 
 What it means: queries read past them, indexes grow, and the space is not used again. Either
 autovacuum is off for the table, cannot keep up, is locked out, or something old keeps the rows
-from being removed: horizon-pinned names it then.
+from being removed, which horizon-pinned names. Who locks it out is named here: autovacuum gives
+way to any lock stronger than a writer's, without waiting and without a word in the log.
 
-Reads: the counters of each table; any role may.
+Reads: the counters of each table, pg_locks and pg_stat_activity; any role may.
 
 Thresholds: twice what the table's own autovacuum settings allow, and at least 10,000 rows; an
 error from ten times that on, where they outnumber the live ones.
 
-Now: VACUUM with the statement given, after what pins the horizon is gone; it holds nobody up.
+Now: end what locks it out or pins the horizon, where that is named; then VACUUM with the
+statement given, which holds nobody up.
 
 For good: a lower autovacuum_vacuum_scale_factor for the table, more workers or a lower
 autovacuum_vacuum_cost_delay for the server.
@@ -29,7 +31,10 @@ from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
 from dbtool.health.doctor.examined import Examined
+from dbtool.health.doctor.lockers import Locker
 from dbtool.health.doctor.relations import Table
+from dbtool.health.rules import horizon_pinned
+from dbtool.health.wording import service
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
@@ -48,13 +53,37 @@ def check(examined: Examined) -> Iterator[Finding]:
             severity=Severity.ERROR if error else Severity.WARNING,
             title=f"{table.name} keeps {table.dead:,} dead rows beside {table.live:,} live ones",
             certainty=Certainty.MEASURED,
-            evidence=tuple(_why(table)),
+            evidence=tuple(_why(table, examined)),
             location=Location(name=table.name),
-            fix=Fix("sql", f"VACUUM (ANALYZE) {table.name};"),
+            fix=_fix(table, examined),
         )
 
 
-def _why(table: Table) -> Iterator[str]:
+def _fix(table: Table, examined: Examined) -> Fix:
+    vacuum = f"VACUUM (ANALYZE) {table.name};"
+    for locker in _lockers(table, examined):
+        if locker.pid is not None:
+            return Fix("shell", f"dbtool kill {locker.pid}", label=f"then {vacuum}")
+    return Fix("sql", vacuum)
+
+
+def _lockers(table: Table, examined: Examined) -> tuple[Locker, ...]:
+    return tuple(each for each in examined.lockers or () if each.relation == table.oid)
+
+
+def _who(locker: Locker) -> str:
+    if locker.pid is None:
+        return "a prepared transaction"
+    return f"pid {locker.pid} ({service(locker.application)})"
+
+
+def _why(table: Table, examined: Examined) -> Iterator[str]:
+    for locker in _lockers(table, examined):
+        since = f", open for {duration(locker.seconds)}" if locker.seconds is not None else ""
+        yield f"autovacuum gives way to {_who(locker)}, which holds {locker.mode}{since}"
+    for pinned in horizon_pinned.check(examined):
+        if isinstance(pinned, Finding):
+            yield f"they cannot be removed yet: {pinned.title}"
     yield f"autovacuum is due from {table.dead_limit:,.0f} on"
     if not table.autovacuum:
         yield "autovacuum is off for this table"
