@@ -152,14 +152,16 @@ def test_what_is_required(column: str, expected: bool) -> None:
     assert is_required(Difference("missing-column", "users.a", "", code)) is expected
 
 
-def test_somebody_else_has_written(tmp_path: Path) -> None:
+def test_somebody_else_has_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A revision that came since the comparison is not left beside another head."""
     made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    monkeypatch.chdir(made.root)
     opened = Project(find(None, None, made.root), root=made.root)
     heads = heads_of(opened)
     with alone(opened, heads):
         pass
     made.revision("bbbb00000002", "aaaa00000001", "pass")
-    with pytest.raises(OperationError, match="has changed since") as raised, alone(opened, heads):
-        raise AssertionError
+    with pytest.raises(OperationError, match="has changed since") as raised:  # noqa: SIM117
+        with alone(opened, heads):
+            pytest.fail("it was let in")
     assert "bbbb00000002" in raised.value.detail
