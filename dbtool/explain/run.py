@@ -15,7 +15,7 @@ from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
 from dbtool.explain import facts, parameters, reach, safety, sample, writing
 from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.examined import Examined, Explained
-from dbtool.explain.failures import misfit, ran_out, tell
+from dbtool.explain.failures import Sent, misfit, ran_out, tell
 from dbtool.explain.limits import LIMITS, LONGEST, Place
 from dbtool.explain.lockwatch import LockWatch
 from dbtool.explain.plan import Plan
@@ -228,7 +228,11 @@ class _Runner:
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
         uses = reach.mentioned(plan, statement.traits.functions)
-        known = await facts.read(session.connection, _tables(plan), uses)
+        try:
+            known = await facts.read(session.connection, _tables(plan), uses)
+        except PostgresError as error:
+            # Our own questions have no more time than the statement.
+            raise RefusedByServerError(error, Sent("", line, 0, session.seconds)) from error
         safety.check_functions(known, writes=statement.writes)
         return _Planned(text, plan, known, tuple(self._doubts(known, plan, classified)))
 
