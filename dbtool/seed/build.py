@@ -1,14 +1,20 @@
 """Turn tables as they stand, and what the models say, into a plan with rows behind it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from dbtool.seed import order
-from dbtool.seed.columns import ordered_choices, read_checks
-from dbtool.seed.keys import Serial
+from dbtool.seed import exclusions, order, remedy
+from dbtool.seed.columns import (
+    combinations,
+    inside,
+    ordered_choices,
+    read_checks,
+    shared_columns,
+)
+from dbtool.seed.keys import EachParent, Limit, Serial, identities
 from dbtool.seed.live import LiveConstraint, LiveTable
-from dbtool.seed.meaning import Meaning
-from dbtool.seed.parents import Links, Way, plan_links
+from dbtool.seed.meaning import Kin, Meaning
+from dbtool.seed.parents import Link, Links, Traits, Way, plan_links
 from dbtool.seed.plan import (
     ColumnPlan,
     Load,
@@ -19,6 +25,7 @@ from dbtool.seed.plan import (
     TablePlan,
     seed_plan,
 )
+from dbtool.seed.remedy import Remedy
 from dbtool.seed.rows import Population
 from dbtool.seed.ruling import Rulebook
 from dbtool.seed.subject import INTEGERS, TIMES, Choice, Subject, Unfit
@@ -39,18 +46,42 @@ class Found:
     meanings: Mapping[str, Meaning]
     lookups: frozenset[str] = frozenset()
     first_blocks: Mapping[str, int] = field(default_factory=dict)
+    remedies: Mapping[str, tuple[Remedy, ...]] = field(default_factory=dict)
+    missing: tuple[Skipped, ...] = ()
     existing: Mapping[str, Population] = field(default_factory=dict)
 
 
 def build(found: Found, request: Request) -> Planned:
-    """Plan every table, parents first; what cannot be filled is left out by name."""
-    return _Builder(found, request).build()
+    """Plan every table, parents first; what cannot be filled is left out by name.
+
+    Rows that need one in a table which is left out are not made either.
+    """
+    dropped: frozenset[tuple[str, str]] = frozenset()
+    while True:
+        builder = _Builder(found, request, dropped)
+        planned = builder.build()
+        incomplete = _incomplete(found, planned)
+        if incomplete <= dropped:
+            return planned
+        dropped |= incomplete
+
+
+def _incomplete(found: Found, planned: Planned) -> frozenset[tuple[str, str]]:
+    """The kinds of rows, by the root of their tables, that would lack the row of one table."""
+    filled = {load.table.name for load in planned.loads}
+    return frozenset(
+        (meaning.kin.root, identity)
+        for name, meaning in found.meanings.items()
+        if meaning.kin and name not in filled
+        for identity in meaning.kin.identities
+    )
 
 
 class _Builder:
-    def __init__(self, found: Found, request: Request) -> None:
+    def __init__(self, found: Found, request: Request, dropped: frozenset[tuple[str, str]]) -> None:
         self.found = found
         self.request = request
+        self.dropped = dropped
         self.calendar = Calendar(request.as_of)
         self.tables = {table.name: table for table in found.tables}
         self.order = order.sort(sorted(self.tables), _edges(found.tables))
@@ -73,7 +104,7 @@ class _Builder:
         plan = seed_plan(
             self.request,
             tuple(table for table, _ in done),
-            tuple(self.skipped.values()),
+            (*self.skipped.values(), *self.found.missing),
             (*self.rulebook.notes, *_drift(self.found)),
         )
         return Planned(
@@ -89,18 +120,25 @@ class _Builder:
             return None
 
     def _filled(self, table: LiveTable) -> tuple[TablePlan, Load]:
-        meaning = self.found.meanings.get(table.name, Meaning(table.sql_name))
-        _refuse(table, meaning)
+        meaning = self._meaning(table)
+        _refuse(table)
         rule = self.request.rule(table.sql_name)
+        facts, unread = read_checks(table)
+        subject = Subject(
+            table, meaning, (*facts, *meaning.facts), frozenset(), exclusions.slots(table)
+        )
+        few = {name: len(values) for name, values in subject.few.items()}
+        traits = Traits(few, meaning.kin is not None, frozenset(subject.slots))
         cut, deferred = self.order.cut, self.order.deferred
-        links = plan_links(table, self.found.lookups, cut, deferred, rule.per)
+        links = plan_links(table, self.found.lookups, cut, deferred, rule.per, traits)
         self._refuse_orphans(table, links)
         population = self.populations[table.name]
-        per = self._count(table, population, links)
-        facts, unread = read_checks(table)
-        subject = Subject(table, meaning, facts, links.unique)
+        per = self._count(table, population, links, subject)
+        subject = replace(subject, unique=links.unique)
+        self._limit(population, links, few)
         choices = ordered_choices(subject, population, links, self.populations, self.calendar)
         choices = self.rulebook.apply(rule, subject, links, population, choices)
+        choices = remedy.apply(self.found.remedies.get(table.name, ()), choices)
         population.generators = {
             name: choice.generator for name, choice in choices.items() if choice.generator
         }
@@ -108,9 +146,22 @@ class _Builder:
         shown = _table_plan(table, population, per, choices, unread)
         return shown, Load(table, population, _sequences(table, population))
 
+    def _meaning(self, table: LiveTable) -> Meaning:
+        """What the models say, without kinds of rows that could not be complete."""
+        meaning = self.found.meanings.get(table.name, Meaning(table.sql_name))
+        gone = {identity for root, identity in self.dropped if root == meaning.sql_name}
+        if not gone:
+            return meaning
+        labels = dict(meaning.labels)
+        for name, known in meaning.discriminators.items():
+            labels[name] = tuple(each for each in known if each not in gone)
+            if not labels[name]:
+                raise Unfit(f"{name}: none of its kinds of rows can be made whole")
+        return replace(meaning, labels=labels)
+
     def _refuse_orphans(self, table: LiveTable, links: Links) -> None:
         for link in links.links:
-            needed = link.way in (Way.WALK, Way.OTHER, Way.ANY) and not link.nullable
+            needed = link.way in _NEEDED and not link.nullable
             if not needed or f"{table.name}.{link.key.name}" in self.order.deferred:
                 continue
             parent = self.populations.get(link.parent)
@@ -119,14 +170,21 @@ class _Builder:
                 shown = link.parent.removeprefix("public.")
                 raise Unfit(f"it needs rows of {shown}, which {why}")
 
-    def _count(self, table: LiveTable, population: Population, links: Links) -> str:
+    def _count(
+        self, table: LiveTable, population: Population, links: Links, subject: Subject
+    ) -> str:
         """How many rows the table gets: dealt to a parent, or so many of its own."""
         rule = self.request.rule(table.sql_name)
         if links.walk is None:
             population.count = self._own_rows(table) if rule.rows is None else rule.rows
             return ""
         parent = self.populations[links.walk.parent]
-        walk = self.rulebook.walk(rule, links, population, self._limited(links))
+        counts = self._limited(links, subject)
+        if most := self._most(links, subject.meaning):
+            name = ",".join(links.walk.key.columns)
+            walk = EachParent(name, parent, table.name, counts, population.first_block, most)
+        else:
+            walk = self.rulebook.walk(rule, links, population, counts)
         population.walk, population.count = walk, walk.count
         if rule.rows is not None:
             return f"evenly per row of {parent.name.removeprefix('public.')}"
@@ -134,13 +192,60 @@ class _Builder:
         each = f"{low}" if low == high else f"{low} to {high}"
         return f"{each} per row of {parent.name.removeprefix('public.')}"
 
-    def _limited(self, links: Links) -> tuple[int, ...]:
+    def _limited(self, links: Links, subject: Subject) -> tuple[int, ...]:
         """No more rows per parent than there are different partners for them."""
+        few = {name: len(values) for name, values in subject.few.items()}
+        walked = links.walk.parent if links.walk else ""
         partners = [
-            self.populations[link.parent].count for link in links.links if link.way is Way.OTHER
+            # Where the walk leads to the same table, a row may have to keep apart from itself.
+            max(self.populations[link.parent].count - (link.parent == walked), 1)
+            for link in links.links
+            if link.way is Way.OTHER
+        ]
+        partners += [
+            combinations(links, each, few, self.populations)
+            for each in links.combined
+            if each.of_parent
         ]
         most = min(partners, default=max(links.counts))
         return tuple(min(count, most) for count in links.counts)
+
+    def _most(self, links: Links, meaning: Meaning) -> Limit | None:
+        """How many rows each parent can have, where that differs from one to the next."""
+        limits: list[Limit] = []
+        if meaning.kin is not None:
+            limits.append(self._of_kind(meaning.kin))
+        for link in links.links:
+            if link.way is Way.INSIDE and not link.nullable and links.walk is not None:
+                limits.append(self._with_room(link, links, links.walk))
+        if not limits:
+            return None
+        return lambda rows: [min(each) for each in zip(*(of(rows) for of in limits), strict=True)]
+
+    def _of_kind(self, kin: Kin) -> Limit:
+        names = (name for name, each in self.found.meanings.items() if each.sql_name == kin.root)
+        root = next(names, "")
+        if root not in self.populations or kin.column not in self.populations[root].generators:
+            raise Unfit(f"the rows it extends, of {kin.root}, are not made in the same run")
+        wanted = frozenset(kin.identities)
+        return lambda rows: [int(each in wanted) for each in identities(rows, root, kin.column)]
+
+    def _with_room(self, link: Link, links: Links, walk: Link) -> Limit:
+        reference = inside(link, links, self.populations)
+        along = dict(zip(walk.key.columns, walk.key.target_columns, strict=True))
+        shared = shared_columns(link, links)
+        if reference is None or not set(shared) <= along.keys():
+            raise Unfit(f"{link.key.name} shares columns with another: no parents can be chosen")
+        columns = [along[name] for name in shared]
+        if link.key.name in links.apart:
+            return lambda rows: reference.room(rows, columns)
+        return lambda rows: [2**31 if each else 0 for each in reference.room(rows, columns)]
+
+    def _limit(self, population: Population, links: Links, few: Mapping[str, int]) -> None:
+        """No more rows than there are combinations."""
+        for each in links.combined:
+            if not each.of_parent and not each.open_ended:
+                _cut_to(population, combinations(links, each, few, self.populations))
 
     def _own_rows(self, table: LiveTable) -> int:
         rows = self.request.base_rows
@@ -148,6 +253,10 @@ class _Builder:
 
     def _cap(self, table: LiveTable, population: Population) -> None:
         """No more rows than the key has numbers, and in a lookup table than there are names."""
+        for each in population.generators.values():
+            _cut_to(population, getattr(each, "limit", population.count))
+        if any(not unique.columns for unique in table.of_kind("unique")):
+            _cut_to(population, 1)
         if population.walk is not None:
             return
         for column in table.columns:
@@ -160,13 +269,23 @@ class _Builder:
                 population.count = min(population.count, len(made.values))
 
 
-def _refuse(table: LiveTable, meaning: Meaning) -> None:
+_NEEDED = (Way.WALK, Way.OTHER, Way.ANY, Way.NTH, Way.KIN, Way.INSIDE)
+"""The ways of foreign keys that need rows to refer to."""
+
+
+def _cut_to(population: Population, most: int) -> None:
+    """Keep the first so many rows."""
+    population.count = min(population.count, most)
+    if isinstance(population.walk, EachParent):
+        population.walk.count = population.count
+
+
+def _refuse(table: LiveTable) -> None:
     if not table.is_table:
         raise Unfit("it is not a table")
-    if meaning.inherits:
-        raise Unfit(f"it extends the rows of {meaning.inherits} (joined-table inheritance)")
-    if table.of_kind("exclusion"):
-        raise Unfit(f"{table.of_kind('exclusion')[0].name} is an EXCLUDE constraint")
+    for unique in table.of_kind("unique"):
+        if not unique.columns and unique.predicate is not None:
+            raise Unfit(f"{unique.name}: {unique.definition}")
 
 
 def _edges(tables: tuple[LiveTable, ...]) -> list[order.Edge]:

@@ -2,9 +2,11 @@
 
 import re
 
-from dbtool.seed import naming, numbers
+from dbtool.seed import naming, numbers, patterns
 from dbtool.seed.checks import Bounds, OneOf, Pattern
+from dbtool.seed.joint import Each
 from dbtool.seed.keys import Serial, UniqueUuid
+from dbtool.seed.kinds import counted
 from dbtool.seed.live import LiveColumn
 from dbtool.seed.rows import Generator
 from dbtool.seed.subject import INTEGERS, TEXTS, Choice, Subject, Unfit, left_out
@@ -28,25 +30,84 @@ _NULL_SHARE = 40
 
 def choose(column: LiveColumn, subject: Subject) -> Choice:
     """The generator of one column that is neither a foreign key nor a time."""
-    if choice := _certain(column, subject):
+    if made := subject.slots.get(column.name):
+        return Choice(made, "exclusion", "certain")
+    if choice := _certain(column, subject) or _by_pattern(column, subject):
+        return choice if column.name in subject.unique else _with_nulls(choice, column)
+    if choice := _as_stored(column, subject):
         return choice if column.name in subject.unique else _with_nulls(choice, column)
     if said := subject.meaning.opaque.get(column.name):
         return left_out(column, f"only {said} knows what it stores")
     choice = (
         naming.by_name(column, subject)
         or numbers.by_name(column, subject)
+        or _by_default(column, subject)
         or numbers.by_type(column, subject)
     )
-    if choice is None and column.base in TEXTS:
+    without = choice is None or choice.generator is None
+    if column.base in TEXTS and column.name in subject.unique and without:
+        choice = Choice(naming.different(column, subject), "unique", "certain")
+    elif choice is None and column.base in TEXTS:
         choice = naming.text_by_type(column, subject)
     if choice is None:
         return left_out(column, f"no generator for {column.type}")
     choice = _checked(choice, column, subject)
     if column.name not in subject.unique:
         return _with_nulls(choice, column)
-    if not isinstance(choice.generator, Numbered | Listed | Formatted):
-        raise Unfit(f"{column.name}: no unique values of {column.type} can be made")
-    return choice._replace(source="unique", confidence="certain")
+    return _unique(choice, column)
+
+
+def _unique(choice: Choice, column: LiveColumn) -> Choice:
+    made = choice.generator
+    if not isinstance(made, Numbered | Listed | Formatted):
+        made = counted(column)
+        if made is None or column.base in TEXTS:
+            raise Unfit(f"{column.name}: no unique values of {column.type} can be made")
+    return choice._replace(generator=made, source="unique", confidence="certain")
+
+
+def _as_stored(column: LiveColumn, subject: Subject) -> Choice | None:
+    """What the column's own type makes of objects it takes."""
+    texts = subject.meaning.stored.get(column.name, ())
+    if column.base in INTEGERS and not all(re.fullmatch(r"-?[0-9]+", text) for text in texts):
+        return None
+    high = subject.lengths(column)[1]
+    if high is not None and any(len(text) > high for text in texts):
+        return None
+    if not texts:
+        return None
+    made: Generator = Pool(column.name, texts, "made by the model's type")
+    if column.name in subject.unique:
+        made = Each(texts, "made by the model's type")
+    return Choice(made, "model", "certain")
+
+
+def _by_default(column: LiveColumn, subject: Subject) -> Choice | None:
+    """The constant the models give a text column: some state or kind, of which it is one."""
+    text = subject.meaning.defaults.get(column.name)
+    if not text or column.name in subject.unique or column.base not in TEXTS:
+        return None
+    return Choice(Constant(text), "model", "likely", "the models' default")
+
+
+def _by_pattern(column: LiveColumn, subject: Subject) -> Choice | None:
+    """Text a CHECK or the models describe by a regular expression."""
+    found = [f for f in subject.facts if isinstance(f, Pattern) and f.column == column.name]
+    if len(found) != 1 or column.base not in TEXTS:
+        return None
+    regex = found[0].regex
+    plain = naming.by_name(column, subject)
+    if plain is not None and plain.generator is not None:
+        sample = _sample(plain.generator)
+        if sample and all(_matches(regex, text) for text in sample):
+            return None
+    low, high = subject.lengths(column)
+    made = patterns.matching(column.name, regex, low, high)
+    if made is None or (column.name in subject.unique and made.different < 2):
+        return None
+    if column.name in subject.unique:
+        return Choice(made.unique(), "check", "certain", regex)
+    return Choice(made, "check", "certain", regex)
 
 
 def _certain(column: LiveColumn, subject: Subject) -> Choice | None:
@@ -56,6 +117,8 @@ def _certain(column: LiveColumn, subject: Subject) -> Choice | None:
         return Choice(Serial(), "identity", "certain")
     if column.name == subject.meaning.version and column.base in INTEGERS:
         return Choice(Constant("1"), "model", "certain", "optimistic lock")
+    if column.name in subject.unique and (few := subject.few.get(column.name)):
+        return Choice(Each(few), "unique", "certain", "no more rows than values")
     if column.base in INTEGERS and column.name in subject.unique:
         return Choice(Serial(), "unique", "certain")
     if column.base == "uuid":

@@ -1,7 +1,8 @@
 """Keys that can be worked out again from a row's index, and the ways to choose a parent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dbtool.seed.rows import NEVER, NULL, Dealt, Population, Reference, Rows, Window
 from dbtool.seed.stream import BLOCK, Stream, consistent_pick
@@ -49,6 +50,10 @@ class Given:
         return self.values[rows.start : rows.start + rows.size]
 
 
+Limit = Callable[[Rows], Sequence[int]]
+"""The most children each of some rows can have."""
+
+
 class EachParent:
     """Deals rows to parents in order: so many to each, as a small table of counts says.
 
@@ -56,19 +61,28 @@ class EachParent:
     """
 
     def __init__(
-        self, name: str, parent: Population, table: str, counts: Sequence[int], first_block: int
+        self,
+        name: str,
+        parent: Population,
+        table: str,
+        counts: Sequence[int],
+        first_block: int,
+        most: Limit | None = None,
     ) -> None:
         self.name = name
         self.parent = parent
         self.counts = tuple(counts)
+        self._most = most
         self._first_block = first_block
         self._stream = Stream(parent.seed, table, f"{name}/count")
         self._checkpoints: list[tuple[int, int]] = []
         self.count = self._survey()
 
     def _of_block(self, block: int) -> list[int]:
-        octets = self._stream.octets(block, self.parent.block(block).size)
-        return [self.counts[octet * len(self.counts) >> 8] for octet in octets]
+        rows = self.parent.block(block)
+        octets = self._stream.octets(block, rows.size)
+        counts = [self.counts[octet * len(self.counts) >> 8] for octet in octets]
+        return list(map(min, counts, self._most(rows))) if self._most else counts
 
     def _survey(self) -> int:
         """Count all rows, and note with which parent each block of them begins."""
@@ -163,6 +177,121 @@ class OtherParents:
 
 
 @dataclass(frozen=True, slots=True)
+class NthParent:
+    """Parents counted through: no two rows have the same one, or the same combination.
+
+    With a stride it is one digit of the row's number, or of its place among its siblings;
+    past the last one rows begin again, or have none where `once`.
+    """
+
+    name: str
+    parent: Population
+    stride: int = 1
+    of_parent: bool = False
+    once: bool = False
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """The row index of each row's parent."""
+        first, count = self.parent.start, self.parent.count
+        start = rows.population.start
+        numbers: Sequence[int] = [index - start for index in rows.indices]
+        if self.of_parent:
+            numbers = rows.dealt.ordinals
+        if self.once:
+            return [first + each if each < count else NEVER for each in numbers]
+        return [first + each // self.stride % count for each in numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class RowBefore:
+    """The row before: each row has one successor at most."""
+
+    name: str
+    nullable: bool = True
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """The row index of each row's parent."""
+        first = rows.population.start
+        alone = NEVER if self.nullable else first
+        return [index - 1 if index > first else alone for index in rows.indices]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What another reference chooses, moved on to the next row where a third chose the same.
+
+    Siblings that must differ are counted on from the row behind that of the third one.
+    """
+
+    name: str
+    inner: Reference
+    other: Reference
+    parent: Population
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """The row index of each row's parent."""
+        first, count = self.parent.start, self.parent.count
+        others = rows.parents(self.other)
+        if isinstance(self.inner, OtherParents):
+            steps = zip(others, rows.dealt.ordinals, strict=True)
+            return [first + (other - first + 1 + step) % count for other, step in steps]
+        return [
+            first + (each - first + 1) % count if each == other and each >= 0 else each
+            for each, other in zip(rows.parents(self.inner), others, strict=True)
+        ]
+
+
+class Partition:
+    """The rows of a table by the values of the columns others share with it."""
+
+    def __init__(self, population: Population, columns: tuple[str, ...]) -> None:
+        self.population = population
+        self.columns = columns
+
+    def values(self, rows: Rows, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """What some rows have in columns that correspond to the shared ones."""
+        return zip(*(rows.texts(name) for name in columns), strict=True)
+
+    @cached_property
+    def members(self) -> dict[tuple[str, ...], list[int]]:
+        """The indices of the rows of each part."""
+        found: dict[tuple[str, ...], list[int]] = {}
+        for number in self.population.blocks:
+            rows = self.population.block(number)
+            for index, value in zip(rows.indices, self.values(rows, self.columns), strict=True):
+                found.setdefault(value, []).append(index)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class InsideParents:
+    """A parent among those that share columns with the row; none where no row does.
+
+    Siblings get different ones where there are enough.
+    """
+
+    name: str
+    partition: Partition
+    columns: tuple[str, ...]
+    apart: bool = False
+
+    def indices(self, rows: Rows) -> Sequence[int]:
+        """The row index of each row's parent."""
+        members = self.partition.members
+        words: Sequence[int] = rows.words(self.name)
+        if self.apart:
+            words = rows.dealt.ordinals
+        values = self.partition.values(rows, self.columns)
+        found = ((members.get(value, ()), word) for value, word in zip(values, words, strict=True))
+        return [group[word % len(group)] if group else NEVER for group, word in found]
+
+    def room(self, rows: Rows, columns: Sequence[str]) -> Sequence[int]:
+        """How many different ones there are for what other rows have in some columns."""
+        members = self.partition.members
+        return [len(members.get(each, ())) for each in self.partition.values(rows, columns)]
+
+
+@dataclass(frozen=True, slots=True)
 class EarlierRow:
     """An earlier row of the same table; `grouped`: of those with the same parent."""
 
@@ -246,3 +375,19 @@ def _sometimes(chosen: list[int], rows: Rows, name: str, share: int) -> list[int
         return chosen
     octets = rows.octets(f"{name}/null")
     return [NEVER if octet < share else one for one, octet in zip(chosen, octets, strict=True)]
+
+
+def identities(rows: Rows, root: str, column: str) -> Sequence[str]:
+    """What rows, or those they extend, have in a column of the table at the root."""
+    population = rows.population
+    if population.name == root or population.walk is None:
+        return rows.texts(column)
+    parent = population.walk.parent
+    found: list[str] = []
+    number, values = NEVER, ()  # type: tuple[int, Sequence[str]]
+    for index in rows.dealt.parents:
+        if index // BLOCK != number:
+            number = index // BLOCK
+            values = identities(parent.block(number), root, column)
+        found.append(values[index % BLOCK])
+    return found

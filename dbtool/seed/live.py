@@ -16,7 +16,8 @@ KINDS = ("check", "exclusion", "foreign key", "primary key", "unique")
 class LiveColumn:
     """One column; `type` is as the server prints it, `base` looks through a domain.
 
-    `numeric` is precision and scale, `sequence` the one that numbers it.
+    `in_domain` is whether it has one to look through, `numeric` is precision and scale, and
+    `sequence` the one that numbers it.
     """
 
     name: str
@@ -31,11 +32,15 @@ class LiveColumn:
     default: str | None
     sequence: str | None
     labels: tuple[str, ...]
+    in_domain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LiveConstraint:
-    """One constraint, of the table or of a column's domain, or unique index."""
+    """One constraint, of the table or of a column's domain, or unique index.
+
+    `predicate` and `expressions` are those of an index that is not a constraint.
+    """
 
     name: str
     kind: str
@@ -45,6 +50,13 @@ class LiveConstraint:
     target_columns: tuple[str, ...] = ()
     deferrable: bool = False
     cascades: bool = False
+    predicate: str | None = None
+    expressions: tuple[str, ...] = ()
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether two NULLs count as equal."""
+        return "NULLS NOT DISTINCT" in self.definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,7 @@ class LiveTable:
     columns: tuple[LiveColumn, ...]
     constraints: tuple[LiveConstraint, ...]
     triggers: tuple[str, ...]
+    is_partitioned: bool = False
 
     def of_kind(self, *kinds: str) -> tuple[LiveConstraint, ...]:
         """The constraints of these kinds."""
@@ -138,6 +151,7 @@ class Adapter:
                 for each in found.triggers
                 if "insert" in each.events and each.enabled != "disabled"
             ),
+            is_partitioned=found.kind == "partitioned table",
         )
 
     def _column(self, table: Table | View, found: Column) -> LiveColumn:
@@ -160,6 +174,7 @@ class Adapter:
             default=found.default,
             sequence=identifier(sequence.schema, sequence.name) if sequence else None,
             labels=base.labels,
+            in_domain=found.domain is not None,
         )
 
     def _shown_type(self, column: Column) -> str:
@@ -200,7 +215,15 @@ def _unique(found: Index) -> LiveConstraint:
     plain = all(key.is_column for key in found.keys)
     own = {key.expression for key in found.keys}.union(found.include)
     columns = tuple(sorted(own)) if plain else found.reads
-    return LiveConstraint(found.name, "unique", columns, found.definition)
+    expressions = tuple(quoted(k.expression) if k.is_column else k.expression for k in found.keys)
+    return LiveConstraint(
+        found.name,
+        "unique",
+        columns,
+        found.definition,
+        predicate=found.predicate,
+        expressions=expressions,
+    )
 
 
 async def filled(connection: Connection, tables: Sequence[LiveTable]) -> frozenset[str]:

@@ -40,6 +40,11 @@ def text_by_type(column: LiveColumn, subject: Subject) -> Choice:
     return Choice(fitted(Pool(column.name, values), column, subject), "type", "guess")
 
 
+def different(column: LiveColumn, subject: Subject) -> Generator:
+    """Text that differs in each row, where nothing tells what the column holds."""
+    return fitted(Pool(column.name, words.TOPICS), column, subject)
+
+
 def _pool(values: Values, kind: str, draw: str = "") -> Maker:
     return lambda column, _: Pool(draw or column.name, values(), kind)
 

@@ -1,15 +1,14 @@
 """What name, type and CHECKs say about the number, truth value or address in a column."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from dbtool.seed import words
 from dbtool.seed.checks import Bounds, Order, number
+from dbtool.seed.kinds import samples
 from dbtool.seed.live import LiveColumn
 from dbtool.seed.rows import Generator
-from dbtool.seed.subject import INTEGERS, Choice, Subject
+from dbtool.seed.subject import INTEGERS, TEXTS, Choice, Subject
 from dbtool.seed.values import AtLeast, Fixed, Octets, Pool, Weighted, Whole
 
 _DECIMALS = ("numeric", "float4", "float8", "money")
@@ -26,13 +25,6 @@ _WHOLE: tuple[tuple[str, int, int, bool], ...] = (
 _MONEY = re.compile(r"price|amount|total|cost|fee|balance|salary|revenue")
 _SHARE = re.compile(r"discount|rate|ratio|share|tax|probability|fraction")
 _PLACE = re.compile(r"(?:^|_)(lat|lon|lng)(?:itude|gitude)?$")
-_SAMPLES: Mapping[str, tuple[str, ...]] = {
-    "inet": tuple(f"192.0.2.{host}" for host in range(1, 255)),
-    "cidr": tuple(f"198.51.100.{16 * net}/28" for net in range(16)),
-    "macaddr": tuple(f"00:00:5e:00:53:{last:02x}" for last in range(256)),
-    "interval": tuple(f"{minutes} minutes" for minutes in range(5, 600, 5)),
-    "tsvector": tuple(f"'{topic}':1" for topic in words.TOPICS),
-}
 
 
 def by_name(column: LiveColumn, subject: Subject) -> Choice | None:
@@ -89,9 +81,7 @@ def _allowed(made: Pool | Weighted, column: LiveColumn, subject: Subject) -> Gen
 def by_type(column: LiveColumn, subject: Subject) -> Choice | None:
     """Some value of the type, within the column's CHECKs."""
     made: Generator | None = None
-    if column.base in _SAMPLES:
-        made = Pool(column.name, _SAMPLES[column.base], "sample")
-    elif column.base in INTEGERS:
+    if column.base in INTEGERS:
         made = _whole(column, subject, Whole(column.name, 0, 1000, skewed=True))
     elif column.base in _DECIMALS:
         made = _decimal(column, subject)
@@ -100,6 +90,8 @@ def by_type(column: LiveColumn, subject: Subject) -> Choice | None:
     elif column.element in INTEGERS:
         lists = tuple("{" + ",".join(map(str, range(length))) + "}" for length in range(5))
         made = Pool(column.name, lists, "list")
+    elif column.base not in TEXTS and (texts := samples(column)):
+        made = Pool(column.name, texts, "sample")
     return Choice(made, "type", "guess") if made else None
 
 

@@ -1,11 +1,12 @@
 """Which foreign key a table's rows are dealt along, and how each other parent is chosen."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dbtool.seed.live import LiveConstraint, LiveTable
-from dbtool.seed.subject import TIMES, Unfit
+from dbtool.seed.subject import INTEGERS, TIMES, Unfit
 
 
 class Way(StrEnum):
@@ -18,6 +19,10 @@ class Way(StrEnum):
     CUT = "left NULL: it would close a cycle"
     NONE = "left NULL"
     SAME = "shares the columns of another foreign key"
+    INSIDE = "one with the same values in the shared columns"
+    NTH = "each one once"
+    BEFORE = "the row before"
+    KIN = "the row it extends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Combined:
+    """Foreign keys and columns of few values that make a row unique together.
+
+    `of_parent`: among the rows of one parent. `open_ended`: past the last combination the
+    foreign key stays NULL.
+    """
+
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    of_parent: bool
+    open_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """All foreign keys of a table, and how many rows go to each parent they are dealt to."""
 
@@ -43,6 +62,17 @@ class Links:
     counts: tuple[int, ...]
     ordinals: frozenset[str]
     unique: frozenset[str]
+    combined: tuple[Combined, ...] = ()
+    apart: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """Columns of few values and how many, and whether the rows extend those of another table."""
+
+    few: Mapping[str, int] = field(default_factory=dict)
+    extends: bool = False
+    slots: frozenset[str] = frozenset()
 
 
 _ONE_EACH = (1, 1, 1, 1, 0)
@@ -57,27 +87,58 @@ def plan_links(
     cut: Collection[str],
     deferred: Collection[str],
     along: Collection[str] = (),
+    traits: Traits | None = None,
 ) -> Links:
     """Choose the walk and the ways of the other foreign keys; raises Unfit where there is none.
 
     `along` are the columns of the foreign key a scenario deals the rows along.
     """
-    keys = table.of_kind("foreign key")
+    known = traits or Traits()
+    keys = _not_repeated(table.of_kind("foreign key"))
     asked = next((key for key in keys if along and set(key.columns) == set(along)), None)
+    asked = _kin(table, keys) if known.extends else asked
     walk = asked or _choose_walk(table, keys, lookups, {*cut, *deferred})
     walked = set(walk.columns) if walk else set()
     pairs = _pairs(table, walked, keys)
     links: list[Link] = []
     covered: set[str] = set()
-    for key in sorted(keys, key=lambda each: (each is not walk, len(each.columns))):
+    for key in sorted(keys, key=lambda each: (each is not walk, -len(each.columns))):
         own = set(key.columns) - covered
-        way = _way(key, table, walk, own, cut, pairs)
+        way = Way.KIN if known.extends and key is walk else _way(key, table, walk, own, cut, pairs)
         links.append(Link(key, way, any(table.column(name).nullable for name in own)))
         covered |= own
-    chosen = next((link for link in links if link.way is Way.WALK), None)
-    ordinals, unique, crowded = _uniques(table, walked, links)
-    counts = _counts(table, walk, crowded, bool(ordinals)) if walk else ()
-    return Links(tuple(links), chosen, counts, ordinals, unique)
+    found = _uniques(table, walked, links, known, pairs)
+    links = [_counted_through(link, found.combined) for link in links]
+    chosen = next((link for link in links if link.way in (Way.WALK, Way.KIN)), None)
+    counts = _counts(table, walk, found.crowded, bool(found.ordinals)) if walk else ()
+    return Links(
+        tuple(links),
+        chosen,
+        (1,) if known.extends else counts,
+        frozenset(found.ordinals),
+        frozenset(found.unique),
+        tuple(found.combined),
+        frozenset(link.key.name for link in links if link.key.name in pairs),
+    )
+
+
+def _not_repeated(keys: Sequence[LiveConstraint]) -> tuple[LiveConstraint, ...]:
+    """Foreign keys without those that say the same as another."""
+    return tuple({(key.columns, key.target, key.target_columns): key for key in keys}.values())
+
+
+def _kin(table: LiveTable, keys: Sequence[LiveConstraint]) -> LiveConstraint:
+    """The foreign key to the table whose rows these extend."""
+    for key in keys:
+        if set(key.columns) >= set(table.primary_key) and key.target != table.name:
+            return key
+    raise Unfit("it extends the rows of another table without a foreign key to them")
+
+
+def _counted_through(link: Link, combined: Sequence[Combined]) -> Link:
+    if any(link.key.name in each.keys for each in combined):
+        return replace(link, way=Way.BEFORE if link.way is Way.SELF else Way.NTH)
+    return link
 
 
 def _choose_walk(
@@ -94,12 +155,13 @@ def _choose_walk(
         fits = joins or key.target not in lookups or _is_unique(table, key.columns)
         return required and key.target != table.name and _edge(table, key) not in cut and fits
 
-    def weight(key: LiveConstraint) -> tuple[bool, bool, bool, int]:
+    def weight(key: LiveConstraint) -> tuple[bool, bool, bool, bool, int]:
         leads = set(key.columns) <= set(table.primary_key)
         place = min(map([c.name for c in table.columns].index, key.columns))
         settled = key.target not in lookups
         unique = _is_unique(table, key.columns)
-        return unique, settled and leads, settled and key.cascades, -place
+        spans = any(set(key.columns) > set(each.columns) for each in keys)
+        return unique, spans, settled and leads, settled and key.cascades, -place
 
     return max(filter(owns, keys), key=weight, default=None)
 
@@ -129,7 +191,9 @@ def _pairs(
         for key in keys
         if walked
         and set(unique.columns) > set(walked)
-        and set(key.columns) <= set(unique.columns) - set(walked)
+        and set(key.columns) - set(walked)
+        and set(key.columns) <= set(unique.columns)
+        and key.target
     )
 
 
@@ -141,7 +205,6 @@ def _way(
     cut: Collection[str],
     pairs: Collection[str],
 ) -> Way:
-    nullable = any(table.column(name).nullable for name in own)
     if key is walk:
         return Way.WALK
     if not own:
@@ -151,49 +214,111 @@ def _way(
     if key.target == table.name:
         shared = set(key.columns) - set(own)
         return Way.SELF if not shared or (walk and shared <= set(walk.columns)) else Way.NONE
-    if _is_unique(table, key.columns) or len(own) < len(key.columns):
-        if nullable:
-            return Way.NONE
-        what = "is unique" if _is_unique(table, key.columns) else "shares columns with another"
-        raise Unfit(f"{key.name} {what}: no parents can be chosen for it")
+    if len(own) < len(key.columns):
+        return Way.INSIDE
     return Way.OTHER if key.name in pairs else Way.ANY
 
 
+@dataclass(slots=True)
+class _Uniques:
+    """What makes the rows of a table differ as its constraints demand."""
+
+    ordinals: set[str] = field(default_factory=set)
+    unique: set[str] = field(default_factory=set)
+    combined: list[Combined] = field(default_factory=list)
+    crowded: bool = False
+
+
 def _uniques(
-    table: LiveTable, walked: Collection[str], links: Sequence[Link]
-) -> tuple[frozenset[str], frozenset[str], bool]:
-    """Columns numbered within the parent, columns unique alone, and whether one row each is all."""
+    table: LiveTable,
+    walked: Collection[str],
+    links: Sequence[Link],
+    traits: Traits,
+    pairs: Collection[str],
+) -> _Uniques:
+    """For each unique constraint the columns that see to it, unless one of them does already."""
+    found = _Uniques()
     referring = {name for link in links for name in link.key.columns}
-    paired = {name for link in links if link.way is Way.OTHER for name in link.key.columns}
-    ordinals: set[str] = set()
-    unique: set[str] = set()
-    crowded = False
-    for each in table.of_kind("primary key", "unique"):
+    paired = {name for link in links if _differs(link, pairs) for name in link.key.columns}
+    empty = {name for link in links if link.way in (Way.CUT, Way.NONE) for name in link.key.columns}
+    for each in sorted(table.of_kind("primary key", "unique"), key=lambda u: len(u.columns)):
         rest = [name for name in each.columns if name not in walked]
+        grouped = bool(walked) and set(walked) <= set(each.columns)
+        if _may_be_avoided(each, table, traits, referring):
+            continue
         if not rest:
-            crowded = True
-        elif not _settled(table, rest, paired, unique):
-            free = [name for name in rest if name not in referring]
-            whole = [n for n in free if table.column(n).base in ("int2", "int4", "int8")]
-            other = [n for n in free if table.column(n).base not in (*TIMES, "bool")]
-            if set(walked) < set(each.columns) and walked and whole:
-                ordinals.add(whole[0])
-            elif other:
-                unique.add(other[0])
-            elif set(walked) <= set(each.columns) and walked:
-                crowded = True
+            found.crowded = True
+        elif _settled(table, rest, {*paired, *traits.slots}, found) or (
+            empty & set(rest) and not each.is_strict
+        ):
+            continue
+        elif free := _free(table, rest, referring, traits):
+            whole = [name for name in free if table.column(name).base in INTEGERS]
+            if grouped and whole and set(walked) < set(each.columns):
+                found.ordinals.add(whole[0])
             else:
-                unique.update(free[:1])
-    return frozenset(ordinals), frozenset(unique), crowded
+                found.unique.add(free[0])
+        else:
+            found.combined.append(_combined(each, rest, links, grouped))
+    return found
+
+
+def _differs(link: Link, pairs: Collection[str]) -> bool:
+    """Whether siblings never have the same parent along a foreign key."""
+    return link.way is Way.OTHER or (link.way is Way.INSIDE and link.key.name in pairs)
+
+
+def _may_be_avoided(
+    unique: LiveConstraint, table: LiveTable, traits: Traits, referring: Collection[str]
+) -> bool:
+    """Whether rows can stay out of a partial index: what it is about is not whether one is NULL."""
+    if unique.predicate is None or re.fullmatch(r"[^=<>~]*IS (NOT )?NULL\)*", unique.predicate):
+        return False
+    return not _free(table, unique.columns, referring, traits)
+
+
+def _free(
+    table: LiveTable, names: Sequence[str], referring: Collection[str], traits: Traits
+) -> list[str]:
+    """The columns that can have as many values as there are rows, plain ones first."""
+    free = [name for name in names if name not in referring and name not in traits.few]
+
+    def last(name: str) -> tuple[bool, bool]:
+        column = table.column(name)
+        return column.base in (*TIMES, "json", "jsonb"), column.default is not None
+
+    return sorted(free, key=last)
+
+
+def _combined(
+    unique: LiveConstraint,
+    rest: Sequence[str],
+    links: Sequence[Link],
+    grouped: bool,
+) -> Combined:
+    """All combinations of parents and of columns with few values, one after the other."""
+    keys = [
+        link
+        for link in links
+        if set(link.key.columns) <= set(rest)
+        and link.way in (Way.ANY, Way.SELF, Way.OTHER)
+        and not (link.way is Way.SELF and len(rest) > 1)
+    ]
+    columns = [name for name in rest if not any(name in link.key.columns for link in links)]
+    if not keys and not columns:
+        raise Unfit(f"{unique.name}: no parents can be chosen that differ in each row")
+    alone = len(keys) == 1 and not columns and not grouped
+    open_ended = alone and keys[0].nullable and not unique.is_strict
+    return Combined(tuple(k.key.name for k in keys), tuple(columns), grouped, open_ended)
 
 
 def _settled(
-    table: LiveTable, rest: Sequence[str], paired: Collection[str], unique: Collection[str]
+    table: LiveTable, rest: Sequence[str], paired: Collection[str], found: _Uniques
 ) -> bool:
     """Whether one of the columns already makes each row different."""
     return any(
         name in paired
-        or name in unique
+        or name in found.unique
         or table.column(name).identity
         or table.column(name).sequence
         or table.column(name).base == "uuid"

@@ -1,13 +1,16 @@
 """A table whose columns are being planned, and what is decided about each of them."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from dbtool.seed.checks import Bounds, Fact, OneOf
 from dbtool.seed.live import LiveColumn, LiveTable
 from dbtool.seed.meaning import Meaning
 from dbtool.seed.rows import Generator
+from dbtool.seed.values import escaped
 
 INTEGERS = {"int2": 32_767, "int4": 2_147_483_647, "int8": 2**63 - 1}
 TEXTS = frozenset({"text", "varchar", "bpchar", "citext", "name"})
@@ -35,7 +38,7 @@ class Choice(NamedTuple):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """A table, what its CHECKs and the models say, and the columns that differ in each row."""
 
@@ -43,6 +46,20 @@ class Subject:
     meaning: Meaning
     facts: tuple[Fact, ...]
     unique: frozenset[str]
+    slots: Mapping[str, Generator] = field(default_factory=dict)
+
+    @cached_property
+    def few(self) -> dict[str, tuple[str, ...]]:
+        """The columns of few values, and those."""
+        found: dict[str, tuple[str, ...]] = {}
+        for column in self.live.columns:
+            if column.generated:
+                continue
+            if labels := self.labels(column):
+                found[column.name] = tuple(map(escaped, labels))
+            elif column.base == "bool":
+                found[column.name] = ("f", "t")
+        return found
 
     @property
     def bare_name(self) -> str:
@@ -63,12 +80,12 @@ class Subject:
     def labels(self, column: LiveColumn) -> tuple[str, ...]:
         """The values a column is limited to, where it is."""
         for fact in self.facts:
-            if isinstance(fact, OneOf) and fact.column == column.name:
+            if isinstance(fact, OneOf) and fact.column == column.name and column.element is None:
                 return fact.values
         if column.labels and column.element is None:
             meant = self.meaning.labels.get(column.name, ())
             return tuple(label for label in meant if label in column.labels) or column.labels
-        return self.meaning.labels.get(column.name, ())
+        return self.meaning.labels.get(column.name, ()) if column.element is None else ()
 
     def lengths(self, column: LiveColumn) -> tuple[int, int | None]:
         """The least and the most characters a column takes."""

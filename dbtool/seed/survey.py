@@ -13,9 +13,10 @@ from dbtool.seed.build import Found, lookups
 from dbtool.seed.keys import Given
 from dbtool.seed.live import Live, LiveTable
 from dbtool.seed.meaning import Meaning, meanings
-from dbtool.seed.plan import Request
+from dbtool.seed.plan import Request, Skipped
 from dbtool.seed.rows import Population
 from dbtool.seed.stream import BLOCK
+from dbtool.seed.trial import tried
 from dbtool.seed.values import escaped
 from dbtool.sql.text import quoted
 
@@ -56,13 +57,21 @@ async def _survey(connection: Connection, models: Models, request: Request, writ
         for table in chosen
         if table.name in full
     }
-    return Found(
+    found = Found(
         tables=chosen,
         meanings=_by_name(seen, said),
         lookups=lookups(seen.tables),
         first_blocks=first,
         existing=await _existing(connection, seen.tables, chosen, request.random_seed),
+        missing=() if request.tables else _missing(seen),
     )
+    return await tried(connection, found, request)
+
+
+def _missing(seen: Live) -> tuple[Skipped, ...]:
+    """The tables of the models that are not there, beside others that are."""
+    why = "it is not in the database; a revision that creates it is missing or pending"
+    return tuple(Skipped(name.replace('"', ""), why) for name in seen.missing)
 
 
 def _by_name(seen: Live, said: Sequence[Meaning]) -> dict[str, Meaning]:
@@ -71,10 +80,10 @@ def _by_name(seen: Live, said: Sequence[Meaning]) -> dict[str, Meaning]:
 
 
 def _refuse_unmigrated(seen: Live) -> None:
-    if seen.missing:
+    if seen.missing and not seen.tables:
         names = ", ".join(name.replace('"', "") for name in seen.missing)
         raise OperationError(
-            f"{'no table' if not seen.tables else 'not every table'} of the models is there",
+            "no table of the models is there",
             detail=f"Missing: {names}.",
             hint="Run dbtool upgrade first; seeding fills a migrated database.",
         )

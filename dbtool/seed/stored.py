@@ -1,0 +1,150 @@
+"""What a column stores when only its own type knows: put objects through the type and look."""
+
+import collections.abc
+import json
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Enum, LargeBinary, PickleType, String, TypeDecorator
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.types import JSON, Interval, TypeEngine
+
+from dbtool.seed.specimen import STYLES, Draw, NoSpecimenError, hints_of, specimen
+from dbtool.seed.values import escaped
+
+_VARIANTS = 8
+_GUESSES = (str, dict, list, bytes, int, float, bool)
+
+
+def is_opaque(kind: TypeEngine[Any]) -> bool:
+    """Whether the type turns values into something of its own on their way to the column."""
+    if not isinstance(kind, TypeDecorator) or isinstance(kind, Interval):
+        return False
+    if isinstance(kind, PickleType):
+        return True
+    own = type(kind)
+    converts = any(
+        getattr(own, name) is not getattr(TypeDecorator, name)
+        for name in ("process_bind_param", "process_result_value", "bind_processor")
+    )
+    return converts and not isinstance(innermost(kind), Enum)
+
+
+def is_shaped(kind: TypeEngine[Any]) -> bool:
+    """Whether what it stores is text, bytes or a document, of which anything may be demanded."""
+    return isinstance(innermost(kind), String | LargeBinary | JSON)
+
+
+def innermost(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The plain type below all decorators."""
+    while isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    return kind
+
+
+def texts(kind: TypeEngine[Any], annotation: Any = None, plain: Any = None) -> tuple[str, ...]:
+    """What the type stores for objects it takes and gives back, as COPY text; none if unknown.
+
+    `annotation` is that of the mapped attribute, `plain` a value the models give as default.
+    """
+    if not is_opaque(kind):
+        return _document(kind, annotation, plain)
+    for candidate in _candidates(kind, annotation, plain):
+        if found := _variants(kind, candidate, len(STYLES)):
+            return found
+    return ()
+
+
+def _variants(kind: TypeEngine[Any], candidate: Any, styles: int) -> tuple[str, ...]:
+    """Several different texts, in the first style of which the type takes the first."""
+    for style in range(styles):
+        if _text(kind, candidate, Draw(0, style)) is not None:
+            texts = (_text(kind, candidate, Draw(number, style)) for number in range(_VARIANTS))
+            return tuple(dict.fromkeys(text for text in texts if text is not None))
+    return ()
+
+
+def _document(kind: TypeEngine[Any], annotation: Any, plain: Any) -> tuple[str, ...]:
+    """Documents of the shape the annotation names, or the empty list the models begin with."""
+    shaped = annotation is not None and not _is_any_document(annotation)
+    if shaped and (found := _variants(kind, annotation, 1)):
+        return found
+    text = as_text(plain) if isinstance(plain, list) else None
+    return (text,) if text else ()
+
+
+def _is_any_document(annotation: Any) -> bool:
+    """Whether an annotation says no more than that it is some mapping."""
+    parts = [each for each in typing.get_args(annotation) if each is not type(None)]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return all(_is_any_document(each) for each in parts)
+    known = typing.get_origin(annotation) or annotation
+    if known is dict or known is collections.abc.Mapping:
+        return True
+    return known in (Any, object, str) or not (isinstance(known, type) or parts)
+
+
+def _candidates(kind: TypeEngine[Any], annotation: Any, plain: Any) -> Iterator[Any]:
+    """Types of objects the column may want, the best known first."""
+    own = type(kind)
+    if annotation is not None:
+        yield annotation
+    if isinstance(kind, TypeDecorator):
+        yield from _held(kind)
+        for base in getattr(own, "__orig_bases__", ()):
+            yield from typing.get_args(base)
+        for name, key in (("process_bind_param", "value"), ("process_result_value", "return")):
+            hint = hints_of(getattr(own, name)).get(key)
+            if hint is not None and hint is not Any:
+                yield hint
+    if plain is not None:
+        yield type(plain)
+    if isinstance(kind, PickleType):
+        yield dict
+    yield from _GUESSES
+
+
+def _held(kind: TypeEngine[Any]) -> Iterator[Any]:
+    """Classes the type was made with: the enum, the pydantic model, the adapter's type."""
+    for value in vars(kind).values():
+        if (isinstance(value, type) and not issubclass(value, TypeEngine)) or typing.get_origin(
+            value
+        ) is not None:
+            yield value
+        elif hasattr(value, "validate_python") and hasattr(value, "_type"):
+            yield value._type
+
+
+def _text(kind: TypeEngine[Any], wanted: Any, draw: Draw) -> str | None:
+    """One value as COPY text, if the type takes it and reads its own result."""
+    dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
+    try:
+        value = specimen(wanted, draw)
+        bind = kind.dialect_impl(dialect).bind_processor(dialect)
+        stored = bind(value) if bind else value
+        if stored is None or value is None:
+            return None
+        read = kind.dialect_impl(dialect).result_processor(dialect, None)
+        if read is not None and read(stored) is None:
+            return None
+    except NoSpecimenError:
+        return None
+    except Exception:
+        # Whatever the team's code raises: it does not take this.
+        return None
+    return as_text(stored)
+
+
+def as_text(stored: Any) -> str | None:
+    """A value as a driver is given it, as COPY text; None for what has no plain text."""
+    if isinstance(stored, bytes | bytearray | memoryview):
+        return f"\\\\x{bytes(stored).hex()}"
+    if isinstance(stored, bool):
+        return "t" if stored else "f"
+    if isinstance(stored, dict | list):
+        return escaped(json.dumps(stored, ensure_ascii=False, default=str))
+    if isinstance(stored, str):
+        return None if "\0" in stored else escaped(stored)
+    return escaped(str(stored))
