@@ -57,6 +57,7 @@ def change(
     permission: "Permission",
     wishing: "Callable[[Project], Wish]",
     one: Change,
+    revision: str = "",
 ) -> Report:
     """What a command changes in every database, once all of it is agreed to.
 
@@ -70,7 +71,7 @@ def change(
             return one(project, call.progress, permission)
         agreed = agree(several, lambda part: wishing(part.project), call.progress)
         stood = (stood for stood, _ in agreed)
-        ledger = Ledger(dict(zip((part.name for part in several), stood, strict=True)))
+        ledger = Ledger(dict(zip((each.name for each in several), stood, strict=True)), revision)
         reports = []
         for (name, part), (_, granted) in zip(several, agreed, strict=True):
             try:

@@ -210,7 +210,7 @@ def _upgraded(call: Call, way: "Way", allowed: "Permission", after: "Wanted") ->
         informed = pending.informed(call, replace(way, project=project), allowed)
         return family.wish(way.revision, way.tag, informed)
 
-    return several.change(call, way.project, allowed, wishing, run)
+    return several.change(call, way.project, allowed, wishing, run, way.revision)
 
 
 def _downgraded(
@@ -232,4 +232,4 @@ def _downgraded(
 
     if plan:
         return several.each(call, opened(call), planned)
-    return several.change(call, opened(call), allowed, wishing, run)
+    return several.change(call, opened(call), allowed, wishing, run, revision)

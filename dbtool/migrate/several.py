@@ -210,9 +210,13 @@ def _refuse_same(one: _Looked, other: _Looked) -> None:
 
 @dataclass(slots=True)
 class Ledger:
-    """What became of each database, in words, for the error that ends a run in the middle."""
+    """What became of each database, in words, for the error that ends a run in the middle.
+
+    `revision` is where all of them are to stand, as it was given.
+    """
 
     stood: dict[str, str]
+    revision: str = ""
     done: dict[str, str] = field(default_factory=dict)
 
     def ended(self, name: str, error: DbtoolError) -> DbtoolError:
@@ -221,4 +225,15 @@ class Ledger:
         lines = [f"{each}: {said}." for each, said in self.done.items()]
         lines += [f"{each}: not begun, at {self.stood[each]}." for each in left]
         detail = "\n".join((error.detail, *lines)).strip()
-        return type(error)(f"{name}: {error.message}", detail=detail, hint=error.hint)
+        hint = f"{error.hint}\n{self._again}".strip()
+        return type(error)(f"{name}: {error.message}", detail=detail, hint=hint)
+
+    @property
+    def _again(self) -> str:
+        """A number of steps leads further each time it is run."""
+        if not self.done or not re.search(r"[+-]\d+$", self.revision):
+            return ""
+        return (
+            f"Run again, {self.revision} would lead {listed(list(self.done))} further than the"
+            " others: name the revision at which all of them shall stand."
+        )

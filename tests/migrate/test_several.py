@@ -8,6 +8,8 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.errors import OperationError
+from dbtool.migrate.several import Ledger
 from dbtool.migrate.undoing import Refusal, read
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
@@ -118,6 +120,19 @@ def test_the_function_of_one_database_is_read(tmp_path: Path) -> None:
         assert (one.refusal, two.refusal) == (Refusal(4, "for good"), None)
         assert [each.arguments for each in two.calls] == [("two",)]
         assert read(file, {"engine": "three"}).code == call.replace('"', "'")
+
+
+def test_steps_are_not_taken_twice() -> None:
+    """After half of the databases went back one step, one more step is another for them."""
+    ledger = Ledger({"one": "b", "two": "b"}, "-1")
+    ledger.done["one"] = "one downgraded from b to a"
+    ended = ledger.ended("two", OperationError("failed", detail="Why."))
+    assert (ended.message, ended.detail) == (
+        "two: failed",
+        "Why.\none: one downgraded from b to a.",
+    )
+    assert ended.hint.startswith("Run again, -1 would lead one further than the others")
+    assert Ledger({}, "-1").ended("two", OperationError("failed")).hint == ""
 
 
 def test_nothing_is_changed_before_all_is_known(
