@@ -11,6 +11,7 @@ from dbtool.migrate.difference import Difference
 _GOES = frozenset({"table", "column", "enum", "domain", "sequence"})
 _REJECTS = frozenset({"check", "exclusion", "foreignkey"})
 _LENGTH = re.compile(r"character varying(?:\((\d+)\))?")
+_KEY = re.compile(r"FOREIGN KEY \(.*?\) REFERENCES .*?\(.*?\)")
 _REQUIRED = "nullable=False"
 _FILLS_ITSELF = re.compile(r" DEFAULT |GENERATED |server_default=|Identity\(|Computed\(")
 REQUIRED = "a value in each row"
@@ -48,7 +49,7 @@ def waits_for(difference: Difference, new: New) -> str:
     if side == "extra" and what == "index" and " UNIQUE " not in (difference.database or ""):
         return f"no longer need index {name}"
     if side != "extra" and what in _REJECTS and not _is_of(difference, new):
-        return f"keep to {name}"
+        return "" if _refers_alike(difference) else f"keep to {name}"
     return _of_column(difference) if difference.kind == "different-column" else ""
 
 
@@ -57,6 +58,13 @@ def _is_of(difference: Difference, new: New) -> bool:
     table = table_of(difference)
     words = {*re.findall(r"\w+", (difference.models or "").partition(" REFERENCES ")[0])}
     return table in new.tables or any(f"{table}.{each}" in new.columns for each in words)
+
+
+def _refers_alike(difference: Difference) -> bool:
+    """Whether a foreign key refers to what it did: only what it does then is another."""
+    sides = difference.models, difference.database
+    keys = [found and found[0] for each in sides for found in [_KEY.match(each or "")]]
+    return keys[0] is not None and keys[0] == keys[1]
 
 
 def _of_column(difference: Difference) -> str:

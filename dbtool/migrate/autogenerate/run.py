@@ -191,7 +191,8 @@ class Autogenerate:
     def _proposal(self, changes: Sequence[Proposed]) -> Proposal:
         assert self._directives is not None
         there = self._directives.kept()
-        found = dict.fromkeys(changes)
+        # Of several schemas, one may say `because` in the names of another.
+        found = {(each.title, each.code): each for each in changes}.values()
         one = [
             (each, is_kept(each, context))
             for context in self.compared.contexts
