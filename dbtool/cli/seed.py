@@ -73,6 +73,13 @@ def run(
             help="Empty the tables, and those that refer to them, first; names the rows lost.",
         ),
     ] = False,
+    top_up: Annotated[
+        bool,
+        typer.Option(
+            "--top-up",
+            help="Fill only what is missing: empty tables, and those with too few rows.",
+        ),
+    ] = False,
     bulk: Annotated[
         bool | None,
         typer.Option(
@@ -122,7 +129,7 @@ def run(
     request = scenes.request(scenario, asked, kept)
     mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
     state = call.settings.root / ".dbtool"
-    loading = Loading(mode, truncate, dry_run, jobs, go_on, state)
+    loading = Loading(mode, truncate, dry_run, jobs, go_on, state, top_up)
     done = seed(target, models, request, allowed, call.progress, loading)
     return view.seeded(done, call.command)
 

@@ -20,8 +20,10 @@ from dbtool.seed.build import Found, build
 from dbtool.seed.inparts import InParts
 from dbtool.seed.load import Loaded, Mode, Outcome, Way, analyze, load
 from dbtool.seed.mode import Chosen, choose
+from dbtool.seed.numbering import fresh
 from dbtool.seed.plan import Planned, Request, SeedPlan, Skipped
 from dbtool.seed.survey import survey
+from dbtool.seed.topup import shortfall
 from dbtool.seed.trouble import NOTHING
 from dbtool.seed.truncate import Doomed, doomed, losses
 
@@ -43,6 +45,7 @@ class Loading:
     jobs: int = 1
     resume: bool = False
     state: Path | None = None
+    top_up: bool = False
 
     @property
     def in_parts(self) -> bool:
@@ -57,15 +60,17 @@ class Loading:
         return NOTHING
 
     def check(self) -> None:
-        """Raise where parts cannot be committed one by one."""
-        if self.in_parts and (self.truncate or self.mode is Mode.BULK):
-            other = "--truncate" if self.truncate else "--bulk"
+        """Raise where one wish excludes another."""
+        if self.truncate and self.top_up:
+            raise UsageError("--top-up keeps the rows that --truncate deletes")
+        if self.in_parts and (self.truncate or self.top_up or self.mode is Mode.BULK):
+            other = "--truncate" if self.truncate else "--top-up" if self.top_up else "--bulk"
             raise UsageError(
                 f"{other} needs one transaction, and a run in parts has many",
                 detail="--jobs and --resume commit part by part, with all constraints in place.",
                 hint="Empty the tables with dbtool seed reset first, or leave --jobs out."
                 if self.truncate
-                else "Leave --jobs out: one connection without indexes is faster than two with.",
+                else "Leave --jobs out.",
             )
 
 
@@ -128,10 +133,21 @@ def seed(
         found = session.run(lambda connection: survey(connection, models, wanted))
         lost = _doomed(session, found) if how.truncate else ()
         found = _without(found, lost) if how.truncate else found
+        if how.top_up:
+            short = shortfall(session, found, wanted)
+            if short is None:
+                return _seeded(
+                    target, Planned(build(found, wanted).plan), Done(Chosen(), (), (), 0.0)
+                )
+            wanted = short
+            found = session.run(lambda connection: survey(connection, models, wanted))
         parts = InParts.of(session, how.state, resume=how.resume) if how.in_parts else None
         if parts and how.resume:
             found = parts.resumed(session, found)
-        planned = replace(build(found, wanted), after=wanted.after)
+            planned = build(found, wanted)
+        else:
+            found, planned = fresh(session, found, wanted)
+        planned = replace(planned, after=wanted.after)
         refuse_nothing(planned, wanted)
         if not (how.dry_run or how.resume):
             _warn_of_rows(found, shown)
@@ -259,7 +275,7 @@ def _warn_of_rows(found: Found, progress: Progress) -> None:
         progress.note(f"rows are there already and stay, new ones are added: {', '.join(full)}")
 
 
-def _seeded(target: Target, planned: Planned, done: Done, *, dry_run: bool) -> Seeded:
+def _seeded(target: Target, planned: Planned, done: Done, *, dry_run: bool = False) -> Seeded:
     plan = planned.plan
     wanted = {each.table.shown: each.population.count for each in planned.loads}
     share = [(each, wanted.get(each.name, 0) / each.rows) for each in done.tables if each.rows]

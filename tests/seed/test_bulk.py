@@ -189,3 +189,22 @@ def test_truncate_names_what_is_lost_and_loses_no_more(
     assert session.fetchval("SELECT count(*) FROM comments") == 0
     assert session.fetchval("SELECT min(id) FROM posts") == 1
     assert session.fetchval("SELECT count(*) FROM users") == 40
+
+
+def test_top_up_fills_what_is_missing(
+    migrated: Target, example: Models, session: SyncConnection
+) -> None:
+    """Full tables stay, short ones get the difference and its children, empty ones are filled."""
+    seed(migrated, example, SMALL)
+    session.execute("TRUNCATE profiles")
+    top_up = Loading(top_up=True)
+    first = seed(migrated, example, SMALL, AGREED, loading=top_up)
+    assert [each.name for each in first.tables] == ["profiles"]
+    assert first.rows > 0
+    more = seed(migrated, example, Request(rows=60), AGREED, loading=top_up)
+    counts = {each.name: each.rows for each in more.tables}
+    assert counts["users"] == 20
+    assert session.fetchval("SELECT count(*) FROM users") == 60
+    assert session.fetchval("SELECT max(author_id) FROM posts") > 4096
+    again = seed(migrated, example, Request(rows=60), AGREED, loading=top_up)
+    assert (again.rows, again.tables) == (0, ())

@@ -181,13 +181,14 @@ def test_statistics_are_fresh(migrated: Target, example: Models) -> None:
 
 
 def test_more_rows_on_top(migrated: Target, example: Models) -> None:
-    """A second run, once agreed to, adds rows and collides with none."""
+    """Further runs, once agreed to, add rows and collide with none, whatever the key is."""
     first = seed(migrated, example, SMALL)
     with pytest.raises(UsageError, match="needs a yes"):
         seed(migrated, example, SMALL)
     second = seed(migrated, example, SMALL, AGREED)
-    assert sum(rows_of(migrated, example).values()) == first.rows + second.rows
-    assert load_all(migrated, example)["User"] == 300
+    third = seed(migrated, example, SMALL, AGREED)
+    assert sum(rows_of(migrated, example).values()) == first.rows + second.rows + third.rows
+    assert load_all(migrated, example)["User"] == 450
 
 
 def test_one_table_with_parents_that_are_there(migrated: Target, example: Models) -> None:
