@@ -115,8 +115,8 @@ def finish(process: "subprocess.Popen[str]", typed: str = "") -> str:
     return out
 
 
-def eventually(condition: Callable[[], bool], limit: float = 5.0) -> bool:
-    """Whether a condition comes true in time."""
+def eventually(condition: Callable[[], bool], limit: float = 60.0) -> bool:
+    """Whether a condition comes true in time, on a machine with much else to do."""
     until = time.monotonic() + limit
     while not condition():
         if time.monotonic() > until:

@@ -35,6 +35,7 @@ _PREFIX = "dbtool-scratch-"
 _RUN = "run"
 _DATA = "run/data"
 _START_LIMIT = 30.0
+_ENDING = 2.0
 _FILE_COPY_SINCE = 15
 _CARELESS = {
     "fsync": "off",
@@ -130,7 +131,7 @@ def _start(
         configure(account, data / "postgresql.conf", wanted)
         process = _spawn(binaries, account, directory, lock)
     except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory)
         raise
     finally:
         os.close(lock)
@@ -141,6 +142,15 @@ def _start(
         server.stop()
         raise
     return server
+
+
+def _remove(directory: Path) -> None:
+    """Remove it, also where a process of an interrupted initdb still writes as it ends."""
+    until = time.monotonic() + _ENDING
+    shutil.rmtree(directory, ignore_errors=True)
+    while directory.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _password_file(directory: Path, account: Account, password: str | None) -> Path | None:

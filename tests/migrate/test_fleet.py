@@ -340,7 +340,7 @@ def test_an_interrupt_cancels_on_the_server(
 ) -> None:
     """Exit 130; no statement goes on, no target is half done, and the rest was not begun."""
     fleet = started(project, database)
-    assert eventually(lambda: len(sleeping(database)) == 3, 20)
+    assert eventually(lambda: len(sleeping(database)) == 3)
     os.killpg(fleet.pid, signal.SIGINT)
     _, err = fleet.communicate(timeout=60)
     assert fleet.returncode == 130
@@ -361,7 +361,7 @@ def test_an_interrupt_while_the_workers_start(
 ) -> None:
     """It is heard as soon as there is somebody to hear it, and nothing else is said."""
     fleet = started(project, database)
-    assert eventually(lambda: len(workers(fleet)) == 3, 20)
+    assert eventually(lambda: len(workers(fleet)) == 3)
     os.kill(fleet.pid, signal.SIGINT)
     _, err = fleet.communicate(timeout=60)
     assert fleet.returncode == 130
@@ -374,7 +374,7 @@ def test_a_worker_that_dies_fails_its_target_alone(
 ) -> None:
     """The others go on, and the death is told."""
     fleet = started(project, database, "--keep-going")
-    assert eventually(lambda: len(sleeping(database)) == 3, 20)
+    assert eventually(lambda: len(sleeping(database)) == 3)
     os.kill(workers(fleet)[0], signal.SIGKILL)
     project.revision(HEAD, "aaaa00000001", "pass")
     with SyncConnection(database) as connection:

@@ -75,7 +75,7 @@ def test_interrupted_revision(
         def sleeping() -> bool:
             return bool(connection.fetchval(SLEEPING, database.database))
 
-        assert eventually(sleeping, 20), process.communicate(timeout=5)
+        assert eventually(sleeping), process.communicate(timeout=5)
         begun = time.monotonic()
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
@@ -109,7 +109,7 @@ def test_nothing_is_left_behind(project: Small, database: Target) -> None:
     project.revision("aaaa00000003", "aaaa00000002", 'op.execute("SELECT pg_sleep(60)")')
     process = start(project.root, database)
     with SyncConnection(database.with_database("postgres")) as connection:
-        assert eventually(lambda: bool(connection.fetchval(SLEEPING, database.database)), 20)
+        assert eventually(lambda: bool(connection.fetchval(SLEEPING, database.database)))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         count = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1"

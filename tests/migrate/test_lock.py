@@ -77,7 +77,7 @@ def test_three_at_once(project: Small, start: Start, watch: SyncConnection, env:
         f'op.execute("CREATE TABLE t1 (id int)")\nop.execute({UNTIL_TOLD!r})',
     )
     runs = [start("--json") for _ in range(3)]
-    assert eventually(lambda: waiting(watch) == 2, 30)
+    assert eventually(lambda: waiting(watch) == 2)
     watch.execute("CREATE TABLE told ()")
     ended = [(each.communicate(), each.returncode) for each in runs]
     assert [code for _, code in ended] == [0, 0, 0]
@@ -96,7 +96,7 @@ def test_a_run_with_nothing_to_do_waits_for_nobody(
     assert run("upgrade", "-y").code == 0
     project.revision("aaaa00000003", HEAD, 'op.execute("SELECT pg_sleep(60)")')
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
+    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")))
     assert run("upgrade", HEAD, "--wait-lock", "0").code == 0
     assert run("current").code == 0
     assert run("stamp", "aaaa00000001", "-y", "--wait-lock", "0").code == 5
@@ -108,7 +108,7 @@ def test_giving_up(run: Run, project: Small, start: Start, watch: SyncConnection
     """Exit 5 names who is at work, when the time allowed is over."""
     project.revision(HEAD, "aaaa00000001", 'op.execute("SELECT pg_sleep(60)")')
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
+    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")))
     (leader,) = leads(watch)
     ran = run("upgrade", "-y", "--wait-lock", "300ms")
     assert (ran.code, ran.out) == (5, "")
@@ -131,7 +131,7 @@ def test_interrupted_while_waiting(project: Small, start: Start, watch: SyncConn
     """Ctrl-C ends the wait at once and leaves nothing behind."""
     project.revision(HEAD, "aaaa00000001", 'op.execute("SELECT pg_sleep(60)")')
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
+    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")))
     second = start()
     assert second.stderr is not None
     assert " upgrade event=waiting-for-lock pid=" in second.stderr.readline()
@@ -150,7 +150,7 @@ def test_lost_lock(
     project.env(env)
     project.revision("aaaa00000001", None, 'op.execute("SELECT pg_sleep(1.5)")')
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(1.5)")), 10)
+    assert eventually(lambda: bool(running(watch, "pg_sleep(1.5)")))
     (leader,) = leads(watch)
     watch.execute("SELECT pg_terminate_backend($1::int)", leader)
     out, err = first.communicate(timeout=20)
@@ -174,7 +174,7 @@ def test_lost_lock_in_an_autocommit_block(
         """,
     )
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(1.5)")), 10)
+    assert eventually(lambda: bool(running(watch, "pg_sleep(1.5)")))
     (leader,) = leads(watch)
     watch.execute("SELECT pg_terminate_backend($1::int)", leader)
     _, err = first.communicate(timeout=20)
@@ -214,7 +214,7 @@ def test_killed_in_a_revision(
     preset(watch, "client_connection_check_interval", "10min")
     preset(watch, "test.pause", "600")
     first = start()
-    assert eventually(lambda: bool(running(watch, "test.pause")), 10)
+    assert eventually(lambda: bool(running(watch, "test.pause")))
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     (orphan,) = running(watch, "test.pause")
@@ -248,7 +248,7 @@ def test_killed_in_a_concurrent_build(
         assert run("upgrade", "aaaa00000001", "-y").code == 0
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t1")
         first = start()
-        assert eventually(lambda: bool(running(watch, "CREATE INDEX CONCURRENTLY")), 10)
+        assert eventually(lambda: bool(running(watch, "CREATE INDEX CONCURRENTLY")))
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         second = start()
@@ -265,7 +265,7 @@ def test_projects_with_version_tables_of_their_own(
     """Two applications may migrate one database at the same time."""
     project.revision(HEAD, "aaaa00000001", 'op.execute("SELECT pg_sleep(60)")')
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")), 10)
+    assert eventually(lambda: bool(running(watch, "pg_sleep(60)")))
     own = 'configure(connection=connection, version_table="other")'
     project.env(FROM_CONFIG.replace("configure(connection=connection)", own))
     project.revision(HEAD, "aaaa00000001", 'op.execute("CREATE TABLE u2 (id int)")')

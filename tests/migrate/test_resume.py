@@ -243,7 +243,7 @@ def test_killed_in_a_concurrent_build(
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t1")
         reader.execute("COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class")
         first = start()
-        assert eventually(lambda: bool(running(watch, "CREATE UNIQUE INDEX CONCURRENTLY")), 10)
+        assert eventually(lambda: bool(running(watch, "CREATE UNIQUE INDEX CONCURRENTLY")))
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         (orphan,) = running(watch, "CREATE UNIQUE INDEX CONCURRENTLY")

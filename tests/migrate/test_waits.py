@@ -200,7 +200,7 @@ def test_the_waits_of_one_transaction_add_up(
             for n in range(4)
         ]
         upgrade = start(*LIMITS, "--json")
-        assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")), 20)
+        assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")))
         for blocker in blockers:
             time.sleep(LIMIT - 0.05)
             blocker.execute("COMMIT")
@@ -318,7 +318,7 @@ def test_the_culprit_is_at_the_end_of_the_queue(
                 daemon=True,
             )
             queued.start()
-            assert eventually(lambda: bool(running(watch, "LOCK TABLE busy")), 5)
+            assert eventually(lambda: bool(running(watch, "LOCK TABLE busy")))
             ran = run("upgrade", *LIMITS, "--wait-lock", "0")
             blocker.execute("COMMIT")
             queued.join(10)
@@ -437,7 +437,7 @@ def test_the_limit_holds_again_behind_concurrently(
             for n in range(4)
         ]
         upgrade = start(*LIMITS, "--json")
-        assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")), 20)
+        assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")))
         for blocker in blockers:
             time.sleep(LIMIT - 0.05)
             blocker.execute("COMMIT")
@@ -480,7 +480,7 @@ def test_an_env_with_a_role_of_its_own(
             ]
             ours = plain(replace(database, user=roles[0]))
             upgrade = start(*LIMITS, DATABASE_URL=ours)
-            assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")), 20)
+            assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")))
             for blocker in blockers:
                 time.sleep(LIMIT - 0.05)
                 blocker.execute("COMMIT")
