@@ -11,6 +11,7 @@ list each; with `each=True` it is called once per row. The file is imported as t
 own code, and only because the project has it.
 """
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -215,8 +216,8 @@ def _reseed(existing: Any, number: int) -> None:
     """Let the library's own chance follow ours."""
     if hasattr(existing, "seed_random"):
         existing.seed_random(number)
-    elif "factory.random" in sys.modules:
-        sys.modules["factory.random"].reseed_random(number)
+    elif "factory" in sys.modules:
+        importlib.import_module("factory.random").reseed_random(number)
 
 
 def _column(column: Any) -> "Column[Any]":
