@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dbtool.cli import output
+from dbtool.cli import output, several
 from dbtool.cli.command import Call
 from dbtool.cli.migrate import opened
 from dbtool.errors import ConnectError, DbtoolError, UsageError
@@ -14,6 +14,8 @@ from dbtool.report import Column, Report, Styled, Table, Tone, counted, duration
 from dbtool.severity import Severity
 
 if TYPE_CHECKING:
+    from dbtool.migrate.project import Project
+    from dbtool.ports import Progress
     from dbtool.scratch.server import Server
 
 _TONES: dict[Severity, Tone] = {
@@ -134,8 +136,11 @@ def _history(call: Call, server: "Server") -> Report:
     from dbtool.migrate import view
     from dbtool.migrate.replayed import check_history
 
-    found = check_history(opened(call, offline=True), call.progress, server)
-    return view.drift(found, call.command)
+    def one(project: "Project", progress: "Progress") -> Report:
+        report = view.drift(check_history(project, progress, server), call.command)
+        return report if project.only is None else replace(report, next=())
+
+    return several.together(call, opened(call, offline=True), one)
 
 
 def _database(call: Call, server: "Server") -> Report:
@@ -166,9 +171,12 @@ def _round_trip(call: Call, server: "Server") -> Report:
     from dbtool.seed.fill import fill
 
     wanted = Wanted(since=call.settings.keys.lint_since)
-    project = opened(call, offline=True)
-    found = round_trip(project, wanted, call.progress, server=server, fill=fill)
-    return view_roundtrip.roundtrip(found, call.command)
+
+    def one(project: "Project", progress: "Progress") -> Report:
+        found = round_trip(project, wanted, progress, server=server, fill=fill)
+        return view_roundtrip.roundtrip(found, call.command)
+
+    return several.together(call, opened(call, offline=True), one)
 
 
 def _part(name: str, report: Report, seconds: float) -> Part:

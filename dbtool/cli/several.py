@@ -1,6 +1,7 @@
 """Run a command once for each database of a project that has several, as one report."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from dbtool.cli import output
@@ -49,6 +50,21 @@ def each(call: Call, project: "Project", one: One) -> Report:
     if failed:
         raise failed[0]
     return joined(call.command, reports)
+
+
+def together(call: Call, project: "Project", one: One) -> Report:
+    """What is found in every database as a part of something larger; the first error ends it."""
+    from dbtool.migrate.several import Named, naming, parts
+
+    reports = []
+    for name, part in parts(project):
+        with naming(name):
+            reports.append((name, one(part, Named(call.progress, name))))
+    if not reports:
+        return one(project, call.progress)
+    report = joined(call.command, reports)
+    said = "; ".join(f"{name}: {found.headline}" for name, found in reports)
+    return replace(report, headline=said)
 
 
 def change(

@@ -22,6 +22,7 @@ def check_history(project: Project, progress: Progress, server: Server | None = 
     """Run every revision in a throwaway server, one that runs already or its own, and compare."""
     progress.step("running the revisions in a throwaway PostgreSQL")
     with nullcontext(server) if server else throwaway() as server:
+        server.drop_database(_NAME)
         target = replace(server.create_database(_NAME), source="--history")
         scratch = replace(project, target=target, scratch=True)
         replay(project, target, progress)

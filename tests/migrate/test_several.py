@@ -190,3 +190,12 @@ def test_models_of_each_database(
     assert f"models and {database.shown} do not differ" in ran.out
     assert f"models and {other.shown} differ in 1 place" in ran.out
     assert "column search.term is in the models, not in the database" in ran.out
+    assert "--autogenerate" not in ran.out
+    ran = dbtool("revision", "--autogenerate", "-m", "more", cwd=root)
+    assert (ran.code, "the project has several" in ran.err) == (2, True)
+    ran = dbtool("check", "--all", "--json", cwd=root)
+    found = {each["name"]: each["headline"] for each in json.loads(ran.out)["data"]["parts"]}
+    assert found["history"] == (
+        "engine1: models and the history do not differ;"
+        " engine2: models and the history differ in 1 place"
+    )
