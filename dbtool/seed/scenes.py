@@ -81,6 +81,9 @@ class Scenes:
         The names of their tables: no rows are made for those. Where nothing may be written
         they are those whose rows are there already.
         """
+        if self.own.slow:
+            names = ", ".join(self.own.slow)
+            progress.note(f"built row by row by other libraries, which is slow: {names}")
         tables = self.reference()
         if not tables:
             return ()
