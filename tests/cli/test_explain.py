@@ -200,6 +200,13 @@ def test_the_next_step_has_a_planner_try_the_index(dbtool: Dbtool, url: str) -> 
     assert "next: dbtool revision --autogenerate" in piped.out
 
 
+def test_no_advice_is_worked_out_for_a_revision_nobody_can_write(dbtool: Dbtool) -> None:
+    """The history is looked for before the server is."""
+    url = "postgresql://postgres@127.0.0.1:1/x"
+    ran = dbtool("explain", "--advise", "--revision", "SELECT 1", "--url", url)
+    assert (ran.code, ran.err.splitlines()[0]) == (2, "error: no Alembic configuration was found")
+
+
 def test_a_plan_that_is_none(dbtool: Dbtool) -> None:
     """What is piped in is told from a plan."""
     ran = dbtool("explain", "--from-plan", "-", stdin="Seq Scan on t, it said")
