@@ -87,7 +87,7 @@ named AS (
   LEFT JOIN pg_namespace vn ON vn.oid = v.pronamespace
   CROSS JOIN LATERAL (SELECT l.lanname NOT IN ('internal', 'c')
     AND p.prosrc ~* '\m(to|from)\s+program\M' AS program) x
-  WHERE p.provolatile = 'v' OR x.program
+  WHERE p.provolatile = 'v' OR x.program OR p.proname ~ '^(table|schema|database)_to_xml'
   GROUP BY n.nspname, p.proname, r.via IS NULL
 )
 """
@@ -95,4 +95,5 @@ named AS (
 
 What a body calls is told by its words, which may speak of more than is run. An operator, a cast
 or a domain's check shows in no plan as the function it is; nor do the parts of an aggregate.
+What reads whole tables into XML is STABLE, and runs the functions of any view among them.
 """

@@ -164,6 +164,13 @@ def test_what_reaches_out_of_a_transaction_is_asked(
     assert explain(target, sql, permission=agreed).statements[0].times is not None
 
 
+@pytest.mark.parametrize("call", ["table_to_xml('t', true, true, '')", "ts_stat('SELECT 1')"])
+def test_a_query_in_a_literal_is_not_run(target: Target, call: str) -> None:
+    """Nobody looked at what it calls."""
+    with pytest.raises(UsageError, match=rf"it calls {call.partition('(')[0]}\(\)"):
+        explain(target, f"SELECT {call}")
+
+
 def test_a_body_that_keeps_to_its_transaction_is_run(
     target: Target, watcher: SyncConnection
 ) -> None:
