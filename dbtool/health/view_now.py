@@ -178,9 +178,14 @@ def _replication(vitals: Vitals) -> str:
         parts.append(f"up to {duration(max(lags))} behind")
     if delay is not None:
         parts.append(f"this standby is {duration(delay)} behind")
+    if vitals.replication.streaming:
+        parts.append("this standby streams from its primary")
+    if vitals.replication.paused:
+        parts.append("replay is paused")
     if vitals.slots:
         kept = max(each.retained or 0 for each in vitals.slots) / (1 << 30)
-        parts.append(f"{counted(len(vitals.slots), 'slot')} keep up to {kept:.1f} GB of WAL")
+        verb = "keeps" if len(vitals.slots) == 1 else "keep"
+        parts.append(f"{counted(len(vitals.slots), 'slot')} {verb} up to {kept:.1f} GB of WAL")
     return ", ".join(parts)
 
 

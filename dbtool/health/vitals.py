@@ -44,11 +44,16 @@ class Replica:
 class Replication:
     """Whom this server feeds, and on a standby how long ago its data was true.
 
-    `delay_seconds` is None on a primary, and on a standby that has replayed everything.
+    `delay_seconds` is None on a primary, and on a standby that has replayed everything, or no
+    transaction since it started; `unreplayed` are the bytes it has received and not replayed,
+    None where it has received none by streaming. `streaming` is None on a primary.
     """
 
     replicas: tuple[Replica, ...]
     delay_seconds: float | None
+    unreplayed: int | None = None
+    paused: bool = False
+    streaming: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ def _activity(row: dict[str, Any], shown: Shown) -> Activity:
 
 
 def _replication(row: dict[str, Any]) -> Replication:
-    return Replication(tuple(Replica(**each) for each in row["replicas"]), row["delay_seconds"])
+    return Replication(**{**row, "replicas": tuple(Replica(**each) for each in row["replicas"])})
 
 
 _ACTIVITY = f"""
@@ -160,9 +165,13 @@ _REPLICATION = f"""
               FROM pg_catalog.pg_stat_replication
               ORDER BY replay_lag DESC NULLS LAST) AS r),
     'delay_seconds', CASE
-        WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM
-             pg_last_wal_replay_lsn()
-        THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END))
+        WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()
+        THEN extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END,
+    'unreplayed', CASE WHEN pg_is_in_recovery() THEN
+        pg_wal_lsn_diff(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())::bigint END,
+    'paused', CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END,
+    'streaming', CASE WHEN pg_is_in_recovery() THEN
+        EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver WHERE pid IS NOT NULL) END))
 """
 
 _SLOTS = f"""

@@ -138,6 +138,18 @@ def test_replicas(database: Target, seconds: float | None, expected: list[Severi
     for replication in (Replication((late,), None), Replication((), seconds)):
         found = list(replica_lags.check(with_signs(now, replication=replication)))
         assert severities(found) == expected
+    paused = Replication((), seconds, 1_234_567, True)
+    (found_paused,) = replica_lags.check(with_signs(now, replication=paused))
+    assert isinstance(found_paused, Finding)
+    assert found_paused.severity is max([Severity.WARNING, *expected])
+    assert found_paused.evidence[0].startswith("1,234,567 bytes")
+    fed, lost = Replication((), None, 0, False, True), Replication((), None, 0, False, False)
+    assert list(replica_lags.check(with_signs(now, replication=fed))) == []
+    (gone,) = replica_lags.check(with_signs(now, replication=lost))
+    (archive,) = replica_lags.check(
+        with_signs(now, replication=dataclasses.replace(lost, unreplayed=None))
+    )
+    assert (isinstance(gone, Finding), isinstance(archive, Unknown)) == (True, True)
     twins = Replication((late, dataclasses.replace(late, lag_seconds=seconds and 2.0)), None)
     named = [each.labels for each in now_report(with_signs(now, replication=twins)).metrics]
     assert named.count((("replica", "standby1"),)) == (seconds is not None)
