@@ -10,7 +10,7 @@ from dbtool.lint.code.constraints import add_check
 from dbtool.lint.code.statements import using
 from dbtool.lint.code.types import Change, type_chain
 from dbtool.lint.effects.casts import base
-from dbtool.lint.schema import Name, UserType
+from dbtool.lint.schema import UserType
 from dbtool.lint.subject import Subject
 from dbtool.lint.values import replace
 
@@ -19,23 +19,17 @@ _BESIDE = "fill a new column beside it, then swap the two"
 
 def change_of(subject: Subject, action: AlterColumnType, place: int) -> Change:
     """The change that the action at a place of the statement makes."""
+    known = subject.table(action.table)
     value = using(subject.statement.sql, place) if action.using is not None else None
     return Change(
         written=action.table,
         column=action.column,
         type=action.type,
         value=value or "",
-        known=subject.table(action.table),
+        known=known,
         referring=tuple(_referring(subject, action)),
-        parts=tuple(_parts(subject, action)),
+        below=subject.schema.family(known)[1:] if known else (),
     )
-
-
-def _parts(subject: Subject, action: AlterColumnType) -> Iterator[Name]:
-    table = subject.table(action.table)
-    for each in subject.schema.family(table)[1:] if table else ():
-        if not each.partition_by:
-            yield Name(action.table.schema and each.name.schema, each.name.name)
 
 
 def _referring(subject: Subject, action: AlterColumnType) -> Iterator[str]:

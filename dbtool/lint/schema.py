@@ -41,7 +41,8 @@ class Constraint:
     """A constraint of a table or domain.
 
     `index` is the existing index it was made from. `references` is the other table of a
-    foreign key, `referenced` its columns (none where the primary key is meant).
+    foreign key, `referenced` its columns (none where the primary key is meant). A `temporal` one
+    holds for stretches of time: no index or call can say so.
     """
 
     kind: Holds
@@ -55,6 +56,7 @@ class Constraint:
     index: str = ""
     include: tuple[str, ...] = ()
     no_inherit: bool = False
+    temporal: bool = False
 
 
 @value(kw_only=True)

@@ -21,6 +21,7 @@ from dbtool.lint.run import Rules, lint
 from dbtool.lint.schema import Name, Schema
 from dbtool.lint.subject import StatementRule, WholeRule
 from dbtool.observe import Observer
+from dbtool.statement import Migration, Statement
 from tests.conftest import MAJOR
 from tests.lint.pages import Example, examples, history, migration, statements
 
@@ -136,3 +137,51 @@ def test_batches_change_each_row_once(database: Target) -> None:
 def test_what_is_not_plain_is_not_cut_into_batches(sql: str) -> None:
     """A statement over several tables is left to its author."""
     assert in_batches(sql, Name("", "rows"), "id") is None
+
+
+_OF_PARTS = (
+    "CREATE TABLE kinds (id integer PRIMARY KEY)",
+    "CREATE TABLE events (id integer, day date, of integer, note text) PARTITION BY RANGE (day)",
+    "CREATE INDEX events_note ON events (note) INCLUDE (id)",
+    "CREATE TABLE first PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
+    "CREATE TABLE rest PARTITION OF events DEFAULT PARTITION BY LIST (of)",
+    "CREATE TABLE rest_1 PARTITION OF rest FOR VALUES IN (1)",
+    "CREATE TABLE rest_others PARTITION OF rest DEFAULT",
+)
+
+
+def test_indexes_of_partitions_below_partitions(database: Target) -> None:
+    """Whatever builds an index of a partitioned table reaches all that it is made of."""
+    made = {
+        "column-type-rewrite": "ALTER TABLE events ALTER COLUMN note TYPE varchar(9)",
+        "index-not-concurrent": "CREATE INDEX i ON events (of) INCLUDE (note)",
+        "concurrently-on-partitioned": "CREATE INDEX CONCURRENTLY ON events (id)",
+        "foreign-key-without-index": "ALTER TABLE events ADD FOREIGN KEY (of) REFERENCES kinds",
+    }
+    before = Migration(name="1", up=tuple(map(Statement, _OF_PARTS)), judged=False)
+    with SyncConnection(database) as connection:
+        for sql in _OF_PARTS:
+            connection.execute(sql)
+    for rule, sql in made.items():
+        change = Migration(name="2", up=(Statement(sql),))
+        linted = lint([before, change], schema=Schema(complete=True), server=18)
+        (fix,) = [each.fix for each in linted.findings if each.rule == rule]
+        assert fix is not None
+        for code in fix.code.split(NEXT):
+            deploy(database, code)
+    with SyncConnection(database) as connection:
+        whole = "SELECT count(*) FILTER (WHERE indisvalid), count(*) FROM pg_index"
+        [row] = connection.fetch(f"{whole} WHERE indrelid = 'events'::regclass")
+        assert tuple(row) == (4, 4)
+
+
+@pytest.mark.parametrize("key", ["UNIQUE", "PRIMARY KEY"])
+def test_nothing_stands_in_for_a_key_over_time(key: str) -> None:
+    """No index built before can become it, and one over the same columns would say less."""
+    sql = f"ALTER TABLE stays ADD CONSTRAINT once {key} (room, during WITHOUT OVERLAPS)"
+    made = "CREATE TABLE stays (room integer NOT NULL, during daterange NOT NULL)"
+    before = Migration(name="1", up=(Statement(made),), judged=False)
+    linted = lint([before, Migration(name="2", up=(Statement(sql),))], schema=Schema(complete=True))
+    (found,) = linted.findings
+    assert found.rule.endswith("built-under-lock")
+    assert found.fix is None

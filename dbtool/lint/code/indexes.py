@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dbtool.lint.code.calls import autocommit, call, execute, schema_of, sql_name, string
 from dbtool.lint.code.statements import with_argument
-from dbtool.lint.schema import Index, Name
+from dbtool.lint.schema import Index, Name, Table
 from dbtool.statement import Statement
 
 _CONCURRENTLY = "postgresql_concurrently=True"
@@ -90,20 +90,30 @@ def rebuild_index(index: Index) -> str:
     )
 
 
-def partitioned_index(index: Index, partitions: Sequence[Name]) -> str:
-    """Build an index of a partitioned table on each partition, and attach those."""
+def partitioned_index(index: Index, family: Sequence[Table]) -> str:
+    """Build an index of a partitioned table, the first of its family, on each partition.
+
+    Those of partitions are attached before that of what they are part of.
+    """
     method = "" if index.method == "btree" else f" USING {index.method}"
     unique = "UNIQUE " if index.unique else ""
     on = f"{method} ({', '.join(_sql_elements(index))})"
+    on += f" INCLUDE ({', '.join(map(sql_name, index.include))})" if index.include else ""
     on += f" WHERE {index.predicate}" if index.predicate is not None else ""
-    parent = sql_name(index.name)
-    whole = Name(index.table.schema, index.name)
+    whole, *below = family
+    names = {whole.name: Name(index.table.schema, index.name)}
+    only = f"CREATE {unique}INDEX {sql_name(index.name)} ON ONLY {sql_name(index.table)}{on}"
+    made = [execute(only)]
     built, attached = [], []
-    for table in partitions:
-        name = Name(index.table.schema and table.schema, f"{table.name}_{index.name}"[:63])
-        of = sql_name(Name(index.table.schema and table.schema, table.name))
-        concurrently = f"CREATE {unique}INDEX CONCURRENTLY {sql_name(name.name)} ON {of}{on}"
-        built.append(execute(concurrently))
-        attached.append(execute(f"ALTER INDEX {sql_name(whole)} ATTACH PARTITION {sql_name(name)}"))
-    only = execute(f"CREATE {unique}INDEX {parent} ON ONLY {sql_name(index.table)}{on}")
-    return "\n".join((only, autocommit(*built, *attached))) if built else only
+    for table in below:
+        schema = index.table.schema and table.name.schema
+        name = names[table.name] = Name(schema, f"{table.name.name}_{index.name}"[:63])
+        of = sql_name(Name(schema, table.name.name))
+        if table.partition_by:
+            made.append(execute(f"CREATE {unique}INDEX {sql_name(name.name)} ON ONLY {of}{on}"))
+        else:
+            concurrently = f"CREATE {unique}INDEX CONCURRENTLY {sql_name(name.name)} ON {of}{on}"
+            built.append(execute(concurrently))
+        above = sql_name(names[table.parent or whole.name])
+        attached.append(execute(f"ALTER INDEX {above} ATTACH PARTITION {sql_name(name)}"))
+    return "\n".join((*made, *([autocommit(*built, *reversed(attached))] if below else [])))

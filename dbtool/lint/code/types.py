@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dbtool.lint.code.calls import autocommit, call, chain, execute, sql_name, string
 from dbtool.lint.code.columns import not_null_steps, within
-from dbtool.lint.code.indexes import create_index
+from dbtool.lint.code.indexes import create_index, partitioned_index
 from dbtool.lint.code.rows import in_batches
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.schema import Column, Index, Name, Table, Type
@@ -37,7 +37,7 @@ class Change:
 
     `written` is the table's name as the statement has it; `known` what is known of the table;
     `referring` is what uses the column from outside: foreign keys and views;
-    `parts` are the tables that hold the rows of a partitioned one.
+    `below` are the partitions and children that it has.
     """
 
     written: Name
@@ -46,7 +46,16 @@ class Change:
     value: str = ""
     known: Table | None = None
     referring: tuple[str, ...] = ()
-    parts: tuple[Name, ...] = ()
+    below: tuple[Table, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Name, ...]:
+        """The other tables that hold rows, their names written as that of the table is."""
+        return tuple(
+            Name(self.written.schema and each.name.schema, each.name.name)
+            for each in self.below
+            if not each.partition_by
+        )
 
     @property
     def beside(self) -> str:
@@ -67,7 +76,7 @@ def type_chain(change: Change) -> str:
     return chain(
         "\n".join((_add(change), *_trigger(change))),
         _filled(change),
-        *(create_index(each) for each in _indexes(change)),
+        *(_index(change, each) for each in _indexes(change)),
         *proofs,
         "\n".join((*_notes(change), *_swap(change))),
         "\n".join(
@@ -245,6 +254,12 @@ def _indexes(change: Change) -> tuple[Index, ...]:
         for index in change.known.indexes.values()
         if index.uses(change.column) and not index.constraint and index.name
     )
+
+
+def _index(change: Change, index: Index) -> str:
+    if change.known is not None and change.known.partition_by:
+        return partitioned_index(index, (change.known, *change.below))
+    return create_index(index)
 
 
 def _notes(change: Change) -> tuple[str, ...]:

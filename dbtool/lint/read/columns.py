@@ -109,6 +109,7 @@ def constraint(node: Node, of: tuple[str, ...] = ()) -> Constraint | None:
         index=node.indexname,
         include=words(node.including),
         no_inherit=node.is_no_inherit,
+        temporal=node.without_overlaps or node.fk_with_period,
     )
 
 

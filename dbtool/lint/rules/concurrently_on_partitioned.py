@@ -21,11 +21,11 @@ ALTER INDEX visits_path_idx ATTACH PARTITION visits_2026_path_idx;
 
 from collections.abc import Iterator
 
-from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.lint.actions import CreateIndex, DetachPartition, DropIndex
-from dbtool.lint.code import partitioned_index
 from dbtool.lint.effect import Cause
-from dbtool.lint.subject import Step, Subject
+from dbtool.lint.indexing import while_writes_go_on
+from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
 ACTIONS = (CreateIndex, DropIndex, DetachPartition)
@@ -41,16 +41,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             certainty=Certainty.PROVEN,
             evidence=(f"SQLSTATE {task.code}",),
             location=subject.location,
-            fix=_fix(subject, step),
+            fix=while_writes_go_on(subject, step.action)
+            if isinstance(step.action, CreateIndex)
+            else None,
         )
-
-
-def _fix(subject: Subject, step: Step) -> Fix | None:
-    if not isinstance(step.action, CreateIndex):
-        return None
-    table = subject.table(step.action.table)
-    if table is None:
-        return None
-    leaves = [each.name for each in subject.schema.family(table) if not each.partition_by]
-    code = partitioned_index(step.action.index, leaves)
-    return Fix("python", code, "build it on each partition while writes go on")

@@ -20,11 +20,11 @@ CREATE INDEX payments_order_id_idx ON payments (order_id);
 ```
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, Unknown, rule_name
 from dbtool.lint.actions import AddColumn, AddConstraint, CreateTable
-from dbtool.lint.code import create_index, index_call
+from dbtool.lint.code import create_index, index_call, partitioned_index
 from dbtool.lint.saying import Seen, actions_of, place, shown
 from dbtool.lint.schema import Constraint, Holds, Index, Name, Table
 from dbtool.lint.subject import Whole
@@ -106,11 +106,12 @@ def _finding(
 ) -> Finding:
     columns = ", ".join(f"({', '.join(key.columns)})" for key in keys)
     others = ", ".join(dict.fromkeys(str(key.references) for key in keys))
-    make = index_call if table.new else create_index
+    family = whole.schema.family(table)
     indexes = [
         Index(name=f"ix_{table.name.name}_{'_'.join(k.columns)}", table=written, columns=k.columns)
         for k in keys
     ]
+    code = "\n".join(_made(each, family) for each in indexes)
     return Finding(
         rule=NAME,
         severity=Severity.NOTE,
@@ -118,5 +119,12 @@ def _finding(
         certainty=Certainty.PROVEN,
         evidence=(f"each row deleted from {others} reads the whole table",),
         location=place(seen.statement),
-        fix=Fix("python", "\n".join(map(make, indexes)), "find the referring rows by an index"),
+        fix=Fix("python", code, "find the referring rows by an index"),
     )
+
+
+def _made(index: Index, family: Sequence[Table]) -> str:
+    table = family[0]
+    if table.new:
+        return index_call(index)
+    return partitioned_index(index, family) if table.partition_by else create_index(index)

@@ -19,14 +19,12 @@ CREATE INDEX CONCURRENTLY orders_placed_at_idx ON orders (placed_at);
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from dbtool.finding import Finding, Fix, Unknown, rule_name
+from dbtool.finding import Finding, Unknown, rule_name
 from dbtool.lint.actions import CreateIndex
-from dbtool.lint.code import create_index, partitioned_index
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
-from dbtool.lint.replay.naming import index_name
+from dbtool.lint.indexing import while_writes_go_on
 from dbtool.lint.saying import undecided
 from dbtool.lint.subject import Subject
 
@@ -48,20 +46,5 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
                 *locked(subject, effect),
                 *worked(subject, tasks),
                 about=action.table,
-                fix=_fix(subject, action),
+                fix=while_writes_go_on(subject, action),
             )
-
-
-def _fix(subject: Subject, action: CreateIndex) -> Fix:
-    table = subject.table(action.table)
-    index = action.index
-    if not index.name:
-        taken = table.indexes if table is not None else ()
-        index = replace(index, name=index_name(index.table.name, index, taken))
-    if table is None or not table.partition_by:
-        code = create_index(index, subject.statement)
-        return Fix("python", code, "build it while writes go on")
-    family = subject.schema.family(table)
-    partitions = [each.name for each in family if not each.partition_by]
-    code = partitioned_index(index, partitions)
-    return Fix("python", code, "build it on each partition while writes go on")

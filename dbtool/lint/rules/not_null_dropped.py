@@ -34,7 +34,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Note columns that become nullable; one that is retired by a rename is left alone."""
     for place, step in enumerate(subject.steps):
         action = step.action
-        if not isinstance(action, DropNotNull) or not step.effect.locks:
+        if not isinstance(action, DropNotNull) or not step.effect.locks or step.effect.fails:
             continue
         table = subject.table(action.table)
         column = table.columns.get(action.column) if table else None

@@ -63,6 +63,8 @@ def _fix(subject: Subject, action: AddConstraint, place: int) -> Fix | None:
     index = table.indexes.get(action.constraint.index) if table else None
     if table is None or index is None:
         return None
+    if any(each.partition_by for each in subject.schema.family(table)[1:]):
+        return None
     constraint = replace(action.constraint, name=index.name, columns=index.columns)
     parts = [
         each

@@ -60,7 +60,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _fix(subject: Subject, action: AddConstraint, place: int, name: str) -> Fix | None:
     table = subject.table(action.table)
-    if table is not None and table.partition_by:
+    if action.constraint.temporal or (table is not None and table.partition_by):
         return None
     constraint = replace(action.constraint, name=name)
     code = index_chain(

@@ -54,11 +54,15 @@ def check(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _fix(subject: Subject, action: AddConstraint, place: int, name: str) -> Fix:
+def _fix(subject: Subject, action: AddConstraint, place: int, name: str) -> Fix | None:
     constraint = replace(action.constraint, name=name)
     table = subject.table(action.table)
+    if constraint.temporal:
+        return None
     if table is not None and table.partition_by:
-        family = [each for each in subject.schema.family(table) if not each.partition_by]
+        _, *family = subject.schema.family(table)
+        if any(each.partition_by for each in family):
+            return None
         code = partitioned_unique(action.table, constraint, family)
         return Fix("python", code, "make a unique index of those of the partitions")
     code = index_chain(action.table, constraint, keyed(subject.statement.sql, place))
