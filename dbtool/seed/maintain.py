@@ -16,7 +16,8 @@ from dbtool.seed.allow import allow
 from dbtool.seed.load import Outcome, commit, roll_back
 from dbtool.seed.reference import ReferenceTable
 from dbtool.seed.run import interruptible, opened
-from dbtool.seed.upsert import Compared, Upsert, sides
+from dbtool.seed.sides import Compared, sides
+from dbtool.seed.upsert import Upsert
 
 _LOCK = int.from_bytes(b"db rows")
 _SHOWN = 20

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dbtool.report import Cell, Column, Diff, Report, Section, Table, counted
 from dbtool.seed.maintain import Maintained
-from dbtool.seed.upsert import Change, Kept
+from dbtool.seed.sides import Change, Kept
 
 _SHOWN = 200
 

@@ -175,7 +175,7 @@ def test_pruning_takes_what_no_file_has(keep: Keep, migrated: Target) -> None:
             "categories.yaml",
             "- {slug: home, name: Home}\n- {slug: x, name: X, parent: hme}",
             '2:30: no row of categories with slug "hme"',
-            "",
+            "Did you mean home?",
         ),
         (
             "categories.yaml",
