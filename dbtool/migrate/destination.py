@@ -175,7 +175,8 @@ def with_search_path(
 def one_by_one() -> str:
     """How several databases are migrated: a lock, a plan and a proof are about one."""
     return (
-        "Run the databases one by one. What leads env.py to one alone may be an -x argument, a"
-        " setting, or a section of the .ini: [first] with script_location and databases = engine1,"
-        " then dbtool -n first upgrade."
+        "Name none where the .ini lists them (databases = engine1, engine2) and env.py goes"
+        " through that list: each is a run of its own then. Else run them one by one: what leads"
+        " env.py to one alone may be an -x argument, a setting, or a section of the .ini: [first]"
+        " with script_location and databases = engine1, then dbtool -n first upgrade."
     )

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.errors import DbtoolError, OperationError
 from dbtool.guard import Action, Consent, Permission
 from dbtool.migrate.location import script_directory
 from dbtool.migrate.project import Project
@@ -49,15 +49,17 @@ class Part(NamedTuple):
 
 
 def parts(project: Project) -> tuple[Part, ...]:
-    """The project for each of its databases; nothing where it has one, as most have."""
+    """The project for each of its databases; nothing where it has one, as most have.
+
+    Where one is named, or an -x argument picks one, it is a run of that one alone; the second
+    that env.py asks for all the same is refused.
+    """
     text = project.place.options.get(OPTION)
-    if project.only is not None or not isinstance(text, str):
+    if not isinstance(text, str) or project.only is not None or project.target is not None:
         return ()
     names = tuple(dict.fromkeys(filter(None, re.split(r"[\s,]+", text))))
-    if len(names) < 2 or not _asks_for_names(project):
+    if len(names) < 2 or _picks_one(project, names) or not _asks_for_names(project):
         return ()
-    if project.target is not None:
-        raise _one_is_named(names, project)
     return tuple(Part(name, replace(project, only=name)) for name in names)
 
 
@@ -73,17 +75,10 @@ def _asks_for_names(project: Project) -> bool:
     return any(isinstance(each, ast.Constant) and each.value == OPTION for each in ast.walk(tree))
 
 
-def _one_is_named(names: Sequence[str], project: Project) -> UsageError:
-    target = project.target
-    assert target is not None
-    return UsageError(
-        f"the project migrates {len(names)} databases, and one is named",
-        detail=f"{project.place.shown} lists {listed(names)}; {target.source} names"
-        f" {target.shown}. Nothing was connected to.",
-        hint="Name none: env.py says where each of them is. To run one alone, put it into a"
-        f" section of the .ini: [only] with script_location and {OPTION} = {names[0]}, then"
-        " dbtool -n only upgrade.",
-    )
+def _picks_one(project: Project, names: Sequence[str]) -> bool:
+    """Whether an -x argument names one of them, which is how some env.py are told."""
+    values = {word for each in project.x for word in (each, each.partition("=")[2])}
+    return not values.isdisjoint(names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,7 @@ def test_nothing_is_changed_before_all_is_known(
     ran = dbtool("upgrade", cwd=marked)
     assert (ran.code, tables_of(database), tables_of(other)) == (2, [], []), ran
     assert f'Upgrade "{other.database}"?' in ran.err
+    assert dbtool("current", "-x", "db=engine2", cwd=marked).code == 4
     ran = dbtool("stamp", "base", "--confirm-database", "x,y", cwd=marked)
     assert ran.code == 2, ran
     both = f"{database.database},{other.database}"
