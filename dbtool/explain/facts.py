@@ -49,7 +49,8 @@ class FunctionFacts:
     """A function that may have side effects; `trusted` tells whether its language is.
 
     `via` is the function whose body or aggregate calls it, empty where the plan itself does;
-    `program` that it copies to or from a program.
+    `program` that it copies to or from a program; `planned` that the one the plan calls is no
+    volatile one, which PostgreSQL may run to plan.
     """
 
     schema: str
@@ -57,6 +58,7 @@ class FunctionFacts:
     trusted: bool
     via: str = ""
     program: bool = False
+    planned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

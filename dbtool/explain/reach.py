@@ -78,7 +78,9 @@ named AS (
   WHERE p.pronamespace <> 'pg_catalog'::regnamespace
 ), functions AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
-    coalesce(min(vn.nspname || '.' || v.proname), '') AS via, bool_or(x.program) AS program
+    coalesce(min(vn.nspname || '.' || v.proname), '') AS via, bool_or(x.program) AS program,
+    bool_or(coalesce(v.provolatile, p.provolatile) <> 'v' AND coalesce(v.prokind, p.prokind) = 'f')
+      AS planned
   FROM reached r
   JOIN pg_proc p ON p.oid = r.oid
   JOIN pg_namespace n ON n.oid = p.pronamespace

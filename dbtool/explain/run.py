@@ -218,6 +218,11 @@ class _Runner:
         self, session: Session, statement: Prepared, classified: Classified
     ) -> _Planned:
         text, line = statement.text, statement.line
+        functions = statement.traits.functions
+        if (unfamiliar := safety.unfamiliar(functions)) and not self._permission.covers(Need.YES):
+            # Before anything is planned: planning runs functions that are not VOLATILE.
+            uses = reach.Mentioned(unfamiliar)
+            safety.check_planning(await self._facts(session, line, set(), uses))
         if statement.values:
             types = await session.parameter_types(text, line)
             text = parameters.bind(text, statement.values, types)
@@ -227,14 +232,19 @@ class _Runner:
             raise misfit(refused.error, statement.values) or refused from refused.error
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
-        uses = reach.mentioned(plan, statement.traits.functions)
+        uses = reach.mentioned(plan, functions)
+        known = await self._facts(session, line, _tables(plan), uses)
+        safety.check_functions(known, writes=statement.writes)
+        return _Planned(text, plan, known, tuple(self._doubts(known, plan, classified)))
+
+    async def _facts(
+        self, session: Session, line: int, tables: set[tuple[str, str]], uses: reach.Mentioned
+    ) -> facts.Facts:
         try:
-            known = await facts.read(session.connection, _tables(plan), uses)
+            return await facts.read(session.connection, tables, uses)
         except PostgresError as error:
             # Our own questions have no more time than the statement.
             raise RefusedByServerError(error, Sent("", line, 0, session.seconds)) from error
-        safety.check_functions(known, writes=statement.writes)
-        return _Planned(text, plan, known, tuple(self._doubts(known, plan, classified)))
 
     async def _examine(self, session: Session, planned: _Planned, statement: Prepared) -> Examined:
         line = statement.line

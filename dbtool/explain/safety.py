@@ -98,7 +98,7 @@ def doubtful(facts: Facts, standing: Standing) -> tuple[FunctionFacts, ...]:
     return tuple(
         each
         for each in facts.volatile
-        if each.program or (_reaches_out(each) if _known(each) else _unknown(each, standing))
+        if _reaches(each) or not (_known(each) or _held_back(each, standing))
     )
 
 
@@ -115,8 +115,8 @@ def _reaches_out(function: FunctionFacts) -> bool:
     return bool(function.via) and _outlives(function) and not _takes_a_number(function)
 
 
-def _unknown(function: FunctionFacts, standing: Standing) -> bool:
-    return not (function.trusted and standing is Standing.DEVELOPMENT)
+def _held_back(function: FunctionFacts, standing: Standing) -> bool:
+    return function.trusted and standing is Standing.DEVELOPMENT
 
 
 def _takes_a_number(function: FunctionFacts) -> bool:
@@ -137,6 +137,36 @@ def check_functions(facts: Facts, *, writes: bool = False) -> None:
             detail="What that does is not undone by a rollback, or cannot be told from here.",
             hint=NOT_RUN,
         )
+
+
+_PLAIN = re.compile(
+    r"count|sum|avg|min|max|(?:array|string|jsonb?)_agg|jsonb?_build_\w+|bool_(?:and|or)|row_number"
+    r"|(?:dense_)?rank|lag|lead|(?:first|last)_value|ntile|lower|upper|length|b?trim|substr(?:ing)?"
+    r"|replace|concat(?:_ws)?|round|floor|ceil|abs|now|date_trunc|date_part|extract|to_(?:char|date)"
+    r"|to_timestamp|age|generate_series|unnest|split_part|timezone|percentile_\w+|random|pg_sleep"
+)
+"""Functions of PostgreSQL that statements are full of, and of which nothing need be asked."""
+
+
+def unfamiliar(functions: Iterable[str]) -> frozenset[str]:
+    """Names of functions, without schemas, of which only the catalog tells what they do."""
+    bare = (name.rpartition(".")[2] for name in functions)
+    return frozenset(name for name in bare if not _PLAIN.fullmatch(name))
+
+
+def check_planning(facts: Facts) -> None:
+    """Refuse even to plan what calls functions that planning runs, and that reach out."""
+    if found := [each for each in facts.volatile if each.planned and _reaches(each)]:
+        raise UsageError(
+            f"refused to plan the statement: it calls {listed(found)}",
+            detail="PostgreSQL runs functions that are not marked VOLATILE while it plans, and what"
+            " that does may not be undone by a rollback.",
+            hint="--yes plans and runs it all the same.",
+        )
+
+
+def _reaches(function: FunctionFacts) -> bool:
+    return function.program or _reaches_out(function)
 
 
 def listed(functions: Iterable[FunctionFacts]) -> str:
