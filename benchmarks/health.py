@@ -32,6 +32,9 @@ RUNS = 9
 SLOW = 3_000
 """Milliseconds from which on one run is enough."""
 
+HANGS = "10s"
+"""A statement of another program that waits for the very lock it should explain is ended."""
+
 COMMANDS = ("now", "locks", "pool")
 UNSET = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "DATABASE_URL")
 STATEMENTS = {
@@ -74,7 +77,7 @@ def questions(directory: Path | None) -> dict[str, tuple[str, ...]]:
 
 async def measure(target: Target, label: str, asked: dict[str, tuple[str, ...]]) -> None:
     """Print the median milliseconds of all statements of each program."""
-    connection = await connect(target, timeout=30)
+    connection = await connect(target, timeout=30, settings={"statement_timeout": HANGS})
     medians = []
     for name, statements in asked.items():
         taken = []

@@ -80,7 +80,7 @@ def read(
     if probed.mixing and probed.mixing.pooler and not probed.mixing.moved:
         # In session mode each connection keeps one of the pooler's, which may have few.
         connections = 1
-    filled = _to_fill(wanted, pool) if saturate else 0
+    filled = _to_fill(engine, pool) if saturate else 0
     timings = measure(Proof(target, APPLICATION), connections, filled)
     return replace(probed, connections=connections, timings=timings)
 
@@ -129,10 +129,12 @@ def _configured(engine: "Pooling") -> int | None:
     return engine.size + engine.overflow
 
 
-def _to_fill(configured: int | None, pool: Pool) -> int:
-    if configured is None:
+def _to_fill(engine: "Pooling", pool: Pool) -> int:
+    configured = _configured(engine)
+    if configured is None or not engine.pool.endswith("QueuePool"):
         raise UsageError(
-            "the engine's pool has no limit that could be reached",
+            "the engine's pool has no queue that could be filled",
+            detail=f"It is a {engine.pool}, or one without a limit.",
             hint="Probe it without --saturate.",
         )
     room = pool.slots.free - LEAST_FREE

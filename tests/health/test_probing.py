@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, StaticPool, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from dbtool.database.sync import SyncConnection
@@ -177,7 +177,7 @@ def test_a_full_pool(database: Target) -> None:
     assert saturation is not None
     assert (saturation.connections, saturation.code) == (2, "3o7r")
     assert saturation.refused_seconds >= 0.2
-    for arguments in ({"max_overflow": 200}, {"max_overflow": -1}):
+    for arguments in ({"max_overflow": 200}, {"max_overflow": -1}, {"poolclass": StaticPool}):
         with pytest.raises(UsageError):
             probed(engine(database, **arguments), saturate=True)
 
