@@ -1,13 +1,14 @@
 """Copy the rows of one table to the server, block by block."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 from asyncpg.exceptions import ConnectionDoesNotExistError, PostgresError
 
 from dbtool.database.connection import Connection
 from dbtool.seed.plan import Load
+from dbtool.seed.rows import Population, Rows
 from dbtool.seed.trouble import NOTHING, told
 
 
@@ -57,14 +58,33 @@ async def _while_connected(connection: Connection, copying: Coroutine[Any, Any, 
 async def _chunks(
     connection: Connection, each: Load, numbers: Iterable[int], advance: Callable[[int], None]
 ) -> AsyncIterator[bytes]:
-    """The rows; between two blocks an interrupt gets through, and the loss of the connection.
+    """The rows; the next block is made while the one before is still on its way."""
+    waiting = iter(numbers)
+    making = _begun(each.population, waiting)
+    while making is not None:
+        data, size = await making
+        if connection.is_closed():
+            return
+        making = _begun(each.population, waiting)
+        yield data
+        advance(size)
+
+
+def _begun(
+    population: Population, numbers: Iterator[int]
+) -> "asyncio.Task[tuple[bytes, int]] | None":
+    number = next(numbers, None)
+    return None if number is None else asyncio.create_task(_made(population.block(number)))
+
+
+async def _made(rows: Rows) -> tuple[bytes, int]:
+    """A block as text; between two columns what is ready is sent, and an interrupt gets through.
 
     A copy to a socket that takes everything never waits for anything by itself.
     """
-    for number in numbers:
-        rows = each.population.block(number)
+    for name in rows.population.generators:
+        rows.texts(name)
         await asyncio.sleep(0)
-        if connection.is_closed():
-            return
-        yield rows.lines().encode()
-        advance(rows.size)
+    data = rows.lines().encode()
+    rows.forget()
+    return data, rows.size

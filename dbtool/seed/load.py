@@ -151,15 +151,19 @@ class Advance:
     def __init__(self, progress: Progress, total: int, done: int = 0) -> None:
         self._progress = progress
         self._total = total
-        self._before = self._done = done
-        self._began = time.monotonic()
+        self._done = done
+        self._before: int | None = None
+        self._began = 0.0
 
     def __call__(self, rows: int) -> None:
         """So many more rows went out."""
         self._done += rows
+        if self._before is None:
+            # The first rows tell how long the beginning took, and nothing of the rate.
+            self._before, self._began = self._done, time.monotonic()
         elapsed = time.monotonic() - self._began
         told = "rows"
-        if elapsed > 1:
+        if elapsed > 1 and self._done > self._before:
             rate = (self._done - self._before) / elapsed
             left = duration(round(max(self._total - self._done, 0) / rate))
             told = f"rows, {rate:,.0f}/s, {left} left"

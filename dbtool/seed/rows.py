@@ -232,6 +232,11 @@ class Rows:
             return self.population.walk.parent.births_of(self.dealt.parents)
         return [0] * self.size
 
+    def forget(self) -> None:
+        """Let the texts go: the rows have been written, and few columns are looked up again."""
+        self._texts.clear()
+        self._moments.clear()
+
     def lines(self) -> str:
         """The block as text for COPY."""
         columns = [self.texts(name) for name in self.population.generators]
