@@ -180,11 +180,8 @@ class _Builder:
             return ""
         parent = self.populations[links.walk.parent]
         counts = self._limited(links, subject)
-        if most := self._most(links, subject.meaning):
-            name = ",".join(links.walk.key.columns)
-            walk = EachParent(name, parent, table.name, counts, population.first_block, most)
-        else:
-            walk = self.rulebook.walk(rule, links, population, counts)
+        most = self._most(links, subject.meaning)
+        walk = self.rulebook.walk(rule, links, population, counts, most)
         population.walk, population.count = walk, walk.count
         if rule.rows is not None:
             return f"evenly per row of {parent.name.removeprefix('public.')}"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from dbtool.errors import UsageError
-from dbtool.seed.keys import EachParent, Serial
+from dbtool.seed.keys import EachParent, Limit, Serial
 from dbtool.seed.live import LiveColumn
 from dbtool.seed.rows import NULL, Generator, Population, Rows
 from dbtool.seed.stream import BLOCK
@@ -281,17 +281,24 @@ class Ruled(EachParent):
     """Deals rows out as a scenario says: so many in all, or so many to each; pins have theirs."""
 
     def __init__(
-        self, name: str, parent: Population, table: str, dealing: Dealing, first_block: int
+        self,
+        name: str,
+        parent: Population,
+        population: Population,
+        dealing: Dealing,
+        most: Limit | None = None,
     ) -> None:
         self._dealing = dealing
-        super().__init__(name, parent, table, dealing.counts, first_block)
+        first, counts = population.first_block, dealing.counts
+        super().__init__(name, parent, population.name, counts, first, most)
 
     def _of_block(self, block: int) -> list[int]:
         counts = super()._of_block(block) if self._dealing.total is None else self._even(block)
         for index, least in self._dealing.least.items():
             if index // BLOCK == block:
                 counts[index % BLOCK] = max(counts[index % BLOCK], least)
-        return counts
+        limits = self._most(self.parent.block(block)) if self._most else counts
+        return list(map(min, counts, limits))
 
     def _even(self, block: int) -> list[int]:
         total, parents = self._dealing.total or 0, self.parent.count

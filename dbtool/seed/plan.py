@@ -30,7 +30,8 @@ class Request:
     """What the user asks for; `rows` is for tables of their own, others follow from them.
 
     `rules` are a scenario's, by the quoted name of the table; the rows of tables in `kept` are
-    the user's own: they are referred to, and none is made.
+    the user's own: they are referred to, and none is made. With `sample` no table of its own
+    gets more rows than that.
     """
 
     rows: int = 1000
@@ -41,18 +42,24 @@ class Request:
     rules: tuple[tuple[str, TableRule], ...] = ()
     kept: tuple[str, ...] = ()
     after: tuple[Afterwards, ...] = ()
+    sample: int = 0
 
     def rule(self, table: str) -> TableRule:
         """What a scenario says of a table, by its quoted name, at the scale asked for."""
         rule = next((rule for name, rule in self.rules if name == table), UNRULED)
-        if not rule.rows or self.scale == 1.0:
+        if not rule.rows:
             return rule
-        return replace(rule, rows=max(round(rule.rows * self.scale), len(rule.pins), 1))
+        rows = max(1, round(rule.rows * self.scale))
+        if self.sample:
+            rows = min(rows, self.sample)
+        # Named rows are there at every scale.
+        return replace(rule, rows=max(rows, min(rule.rows, len(rule.pins))))
 
     @property
     def base_rows(self) -> int:
         """Rows of a table that depends on no other."""
-        return max(1, round(self.rows * self.scale))
+        rows = max(1, round(self.rows * self.scale))
+        return min(rows, self.sample) if self.sample else rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from dbtool.errors import UsageError
 from dbtool.report import counted
-from dbtool.seed.keys import EachParent, Serial
+from dbtool.seed.keys import EachParent, Limit, Serial
 from dbtool.seed.overrides import (
     Dealing,
     Elsewhere,
@@ -42,6 +42,7 @@ class Rulebook:
         links: Links,
         population: Population,
         counts: tuple[int, ...],
+        limit: Limit | None = None,
     ) -> EachParent:
         """The way the rows of a table are dealt to its parent."""
         link = links.walk
@@ -51,7 +52,8 @@ class Rulebook:
         name = ",".join(link.key.columns)
         pins = _pins(rule, population)
         if not (rule.counts or rule.rows is not None or pins):
-            return EachParent(name, parent, population.name, counts, population.first_block)
+            first = population.first_block
+            return EachParent(name, parent, population.name, counts, first, limit)
         most = self._most(links)
         if rule.counts and most is not None and max(rule.counts) > most:
             raise _impossible(rule, population, f"{max(rule.counts)} to each", most, parent)
@@ -61,7 +63,14 @@ class Rulebook:
         targets = (self._target(pin, link) for pin in pins)
         least = Counter(index for index in targets if index is not None)
         dealing = Dealing(rule.counts or counts, total, least)
-        return Ruled(name, parent, population.name, dealing, population.first_block)
+        walk = Ruled(name, parent, population, dealing, limit)
+        if total and parent.count and walk.count < total:
+            raise UsageError(
+                f"{rule.place}: {subject_of(population)} cannot have {counted(total, 'row')}",
+                detail=f"Its rows of {subject_of(parent)} have room for {walk.count:,}. "
+                "Nothing was loaded.",
+            )
+        return walk
 
     def _most(self, links: Links) -> int | None:
         """How many rows one parent can have, where the constraints limit that."""

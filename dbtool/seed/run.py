@@ -226,10 +226,7 @@ def _refuse_hooks(request: Request, how: Loading) -> None:
 
 
 def _sample(request: Request) -> Request:
-    largest = max(
-        [request.base_rows, *((rule.rows or 0) * request.scale for _, rule in request.rules)]
-    )
-    return replace(request, scale=request.scale * min(1.0, _SAMPLE / largest))
+    return replace(request, sample=_SAMPLE)
 
 
 def _action(found: Found, lost: Sequence[Doomed], how: Loading) -> Action:

@@ -3,6 +3,7 @@
 import textwrap
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,18 @@ def test_the_impossible_is_refused_before_anything_is_touched(
         planned(migrated, example, request)
     assert message in raised.value.message
     assert raised.value.message.startswith("seeds/scenarios/shop.yaml:")
+
+
+def test_a_sample_keeps_small_tables_whole(migrated: Target, example: Models, write: Write) -> None:
+    """What a scenario asks for is possible in a sample of it too, and at another scale."""
+    text = "tables: {users: 3000, profiles: 2900, roles: 3, user_roles: {count: [1, 3]}}"
+    request = request_of(write(text + "\nrows: {users: [{name: Ann}, {name: Bob}]}"))
+    for changed, users, roles in (
+        (replace(request, sample=40), 40, 3),
+        (replace(request, scale=0.0001), 2, 1),
+    ):
+        rules = tuple(each for each in changed.rules if "user_roles" not in each[0] or roles == 3)
+        found = planned(migrated, example, replace(changed, rules=rules))
+        counts = {table.name: table.rows for table in found.plan.tables}
+        assert (counts["users"], counts["roles"]) == (users, roles)
+        assert counts["profiles"] <= users
