@@ -102,12 +102,13 @@ def upgrade(
     if sql:
         what = Range("upgrade", checked(revision), tag, from_scratch)
         return print_sql(call, written(call, opened(call, offline=True), what))
-    project, after = opened(call), wanted(analyze, dump_schema)
+    project = opened(call)
     if dump_schema is not None and several.are_in(project):
         refuse_afterwards(False, dump_schema, "several databases")
     if not plan and (idle := _idle(call, project, revision, tag, dump_schema)):
         return idle
     call.runs_long()
+    after = wanted(analyze, dump_schema)
     way = pending.Way(project, checked(revision), tag)
 
     def planned(project: "Project", _: "Progress") -> "Report":

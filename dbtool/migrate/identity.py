@@ -95,7 +95,7 @@ class Watch(Listener):
     ) -> None:
         super().__init__()
         self._search_path = search_path
-        self._reading, self._direct = reading, direct
+        self.reading, self._direct = reading, direct
         self.wait_db, self.sets_aside = 0.0, False
         self.backends: list[int] = []
         self._progress = progress
@@ -144,7 +144,7 @@ class Watch(Listener):
         return self.holder
 
     def _made(self, target: Target) -> Holder:
-        holder = Holder(target, reading=self._reading, direct=self._direct)
+        holder = Holder(target, reading=self.reading, direct=self._direct)
         if holder.pooled:
             self._progress.note(pooler.note(target, holder.pooled))
         return holder

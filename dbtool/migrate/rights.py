@@ -4,9 +4,12 @@ A revision that cannot be recorded has run all the same, and what it did outside
 transaction stays.
 """
 
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
 from dbtool.errors import OperationError
 from dbtool.migrate.advice import written
 from dbtool.migrate.record import Table
+from dbtool.migrate.statements import answer
 from dbtool.sql.names import identifier
 
 _READ_ONLY = "read-only"
@@ -31,18 +34,25 @@ def question(table: Table) -> str:
                WHERE c.oid = pg_catalog.to_regclass('{name}')) END"""
 
 
-def refusal(answer: object, table: Table, database: str) -> OperationError | None:
+def note(connection: DBAPIConnection, table: Table, database: str) -> str:
+    """What would end a run before its first revision, for a plan; empty where nothing would."""
+    (answered,) = answer(connection, f"SELECT {question(table)}")
+    refused = refusal(answered, table, database)
+    return f"it would be refused here: {refused.message}" if refused else ""
+
+
+def refusal(answered: object, table: Table, database: str) -> OperationError | None:
     """The error for what was answered; None where nothing is in the way."""
-    if answer is None:
+    if answered is None:
         return None
-    if answer == _READ_ONLY:
+    if answered == _READ_ONLY:
         return OperationError(
             f"{database} cannot be changed in this session: it is read-only",
             detail="No revision has run. The server is a standby, or the role or the database is"
             " read-only by default.",
             hint="Name the primary, or a role that may write, with --url.",
         )
-    role, _, owner = str(answer).partition("\n")
+    role, _, owner = str(answered).partition("\n")
     verb = "UPDATE" if table.before else "INSERT"
     return OperationError(
         f'the role "{role}" may not record revisions: it has no {verb} on {table.shown}',

@@ -14,7 +14,7 @@ from dbtool import guard
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError, OperationError
 from dbtool.guard import Action, Permission
-from dbtool.migrate import journal, state
+from dbtool.migrate import journal, rights, state
 from dbtool.migrate.environment import Loaded, builds_several_engines
 from dbtool.migrate.journal import Journal
 from dbtool.migrate.listener import Stop
@@ -182,9 +182,7 @@ class Session(Runner):
                 with self.watch.closed():
                     command.prelude.look(self.connection, table, context, steps)
             if not (steps or command.always) or not may_run():
-                if command.resumes and not (steps or quietly) and self.safety.is_alone(table):
-                    found = journal.read(self.connection, table.schema or "public", table.name)
-                    self._refuse_half_done(command, found, table, loaded.script)
+                self._stays(command, table, context, loaded.script)
                 return ()
             if command.prelude is not None:
                 command.prelude.tell(self.progress, record)
@@ -284,6 +282,22 @@ class Session(Runner):
         for head in heads:
             if head not in known:
                 raise unknown_in_database(head, self.target.shown)
+
+    def _stays(
+        self, command: Command, table: Table, context: MigrationContext, script: ScriptDirectory
+    ) -> None:
+        """Nothing runs: a plan says what would keep this role from it, a run what was left.
+
+        Where nothing is pending an earlier run may still have left something half done.
+        """
+        if self.watch.reading and table.planned:
+            driver = driver_connection(context)
+            if told := rights.note(driver, table, self.target.shown):
+                self.progress.note(told)
+        reads = self.watch.reading or table.planned or not command.resumes
+        if not reads and self.safety.is_alone(table):
+            found = journal.read(self.connection, table.schema or "public", table.name)
+            self._refuse_half_done(command, found, table, script)
 
     def _refuse_half_done(
         self, command: Command, found: Journal | None, table: Table, script: ScriptDirectory

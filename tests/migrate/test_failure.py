@@ -312,6 +312,9 @@ def test_role_that_cannot_record_runs_no_revision(
     assert ran.code == 4
     assert f'the role "{reader.user}" may not record revisions: it has no INSERT' in ran.err
     assert f"INSERT, UPDATE, DELETE ON public.alembic_version TO {reader.user}." in ran.err
+    planned = dbtool("upgrade", "--plan", "--url", plain(reader), cwd=project.root)
+    assert planned.code == 0
+    assert f'it would be refused here: the role "{reader.user}" may not record' in planned.err
     with SyncConnection(database) as connection:
         assert connection.fetchval("SELECT to_regclass('made')") is None
         connection.execute(f"GRANT INSERT ON alembic_version TO {reader.user}")
