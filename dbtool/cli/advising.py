@@ -110,8 +110,8 @@ class Wishes:
         """The same for a statement whose values were given apart from it."""
         return replace(self, bound=bool(how.parameters or how.bound or how.sample))
 
-    def check(self, call: "Call", sources: "Mapping[str, object]", *, check: bool) -> None:
-        """Refuse what does not go together, before any work is done for nothing."""
+    def check(self, sources: "Mapping[str, object]", *, check: bool) -> None:
+        """Refuse what does not go together."""
         if self.tries and self.advise:
             raise UsageError("--advise finds indexes, --set and --index try one: give either")
         for name, used in (("--top", self.top), ("--revision", self.revision)):
@@ -124,11 +124,18 @@ class Wishes:
         if (self.advise or self.tries) and (sources["--from-plan"] or check):
             other = "--check" if check else "--from-plan"
             raise UsageError(f"{other} goes with no --advise, --set or --index")
-        if self.revision:
-            from dbtool.cli.migrate import opened
 
-            with reserved():
-                opened(call, offline=True)
+
+def check_all(
+    call: "Call", wishes: Wishes, sources: "Mapping[str, object]", *, check: bool
+) -> None:
+    """Refuse what cannot be done before any work is done for it."""
+    wishes.check(sources, check=check)
+    if wishes.revision:
+        from dbtool.cli.migrate import opened
+
+        with reserved():
+            opened(call, offline=True)
 
 
 def workload(call: "Call", wishes: Wishes) -> "Report":

@@ -172,7 +172,7 @@ def explain(
     wishes = advising.Wishes(
         advise, top, revision, measure, tuple(settings or ()), tuple(indexes or ())
     )
-    wishes.check(call, sources, check=check)
+    advising.check_all(call, wishes, sources, check=check)
     if from_plan is not None:
         return _offline(from_plan, compare)
     if advise and not any(sources.values()):
