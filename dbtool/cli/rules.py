@@ -17,7 +17,7 @@ from dbtool.errors import UsageError
 if TYPE_CHECKING:
     from dbtool.report import Report, Section
 
-FAMILIES = ("explain", "health", "lint", "migrate")
+FAMILIES = ("explain", "health", "lint", "migrate", "seed")
 """The families that judge; each keeps one file per rule in its `rules` package."""
 
 

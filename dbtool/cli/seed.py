@@ -7,7 +7,7 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.help import HelpGroup
-from dbtool.cli.options import DATABASE
+from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.seed_files import reference, schema
 from dbtool.cli.seed_options import (
     AsOf,
@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
     )
     command(group, GROUP_PANEL, DATABASE)(run)
     command(group, GROUP_PANEL, DATABASE)(plan)
+    command(group, GROUP_PANEL, DATABASE, JUDGED)(verify)
     command(group, GROUP_PANEL, DATABASE)(reference)
     command(group, GROUP_PANEL, DATABASE)(export)
     command(group, GROUP_PANEL, DATABASE)(reset)
@@ -154,6 +155,28 @@ def plan(
     request = scenes_of(call).planned(scenario, given(rows, scale, random_seed, tables, as_of))
     made = family.plan(call.target, models_of(call), request)
     return view.plan(made, call.command)
+
+
+def verify(
+    call: Call,
+    scenario: Scenario = None,
+    rows: Rows = None,
+    scale: Scale = 1.0,
+    random_seed: RandomSeed = None,
+    tables: Tables = None,
+    as_of: AsOf = None,
+) -> "Report":
+    """Check what is there: rows against the plan, every constraint again, every mapped class.
+
+    Counts rows that break a CHECK, a UNIQUE or a FOREIGN KEY constraint, and loads objects of
+    each class of the models through the ORM, as the application does. Writes nothing.
+    """
+    from dbtool.seed import verified
+    from dbtool.seed import verify as family
+
+    request = scenes_of(call).planned(scenario, given(rows, scale, random_seed, tables, as_of))
+    done = family.verify(call.target, models_of(call), request, call.progress)
+    return verified.verified(done, call.command)
 
 
 def reset(

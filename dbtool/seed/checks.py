@@ -98,6 +98,8 @@ def _facts(node: pb.Node) -> tuple[Fact, ...] | None:
             return _of_boolean(node.bool_expr)
         case "a_expr":
             return _of_operator(node.a_expr)
+        case "column_ref" if name := _column(node):
+            return (OneOf(name, ("true",)),)
         case "null_test" if node.null_test.nulltesttype == pb.IS_NOT_NULL:
             column = _column(node.null_test.arg)
             return (NotNull(column),) if column else None
@@ -110,6 +112,8 @@ def _of_boolean(expression: pb.BoolExpr) -> tuple[Fact, ...] | None:
         if any(part is None for part in parts):
             return None
         return tuple(fact for part in parts for fact in part or ())
+    if expression.boolop == pb.NOT_EXPR and (name := _column(expression.args[0])):
+        return (OneOf(name, ("false",)),)
     if expression.boolop == pb.OR_EXPR and len(expression.args) == 2:
         return _of_alternative(*expression.args)
     return None

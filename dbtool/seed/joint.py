@@ -36,11 +36,6 @@ class Digit:
     of_parent: bool
     kind: str = "each combination once"
 
-    @property
-    def limit(self) -> int:
-        """How many rows there can be."""
-        return 2**31 if self.of_parent else self.stride * len(self.values)
-
     def texts(self, rows: Rows) -> Sequence[str]:
         """The values."""
         numbers: Sequence[int] = rows.dealt.ordinals if self.of_parent else rows.indices

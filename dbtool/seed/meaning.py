@@ -3,13 +3,14 @@
 import enum
 import typing
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from sqlalchemy import ARRAY, Column, Enum, Table
-from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.orm import Mapper
+from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
+from sqlalchemy.orm import Mapper, configure_mappers
 from sqlalchemy.types import JSON, TypeEngine
 
 from dbtool.metadata import Models
@@ -53,6 +54,9 @@ class Meaning:
 
 def meanings(models: Models) -> tuple[Meaning, ...]:
     """One per table of the models, by name."""
+    with suppress(SQLAlchemyError):
+        # What is wrong with the mappers is for the application to say, when a class is used.
+        configure_mappers()
     return tuple(_of_table(table, models.mappers) for table in models.tables)
 
 
@@ -62,7 +66,10 @@ def _of_table(table: Table, mappers: tuple[Mapper[object], ...]) -> Meaning:
     wanted = [c for c in table.columns if c.name not in labels and _asks_the_type(c)]
     hints = _annotations(mapped)
     kinds = _discriminators(table, mapped)
-    made = {c.name: stored.texts(c.type, hints.get(c.name), _plain(c)) for c in wanted}
+    made = {
+        c.name: stored.texts(c.type, hints.get(c.name), _plain(c), _taker(mapped, c))
+        for c in wanted
+    }
     opaque = {
         c.name: type(c.type).__name__
         for c in wanted
@@ -114,6 +121,26 @@ def _annotations(mapped: list[Mapper[object]]) -> dict[str, Any]:
             if hint is not None and hint is not Any:
                 found[column.name] = hint
     return found
+
+
+def _taker(mapped: list[Mapper[object]], column: Column[Any]) -> stored.Takes:
+    """Whether an attribute that tracks changes takes an object; of others nothing is asked."""
+
+    def takes(value: object) -> bool:
+        for mapper in mapped:
+            if column not in mapper.columns.values():
+                continue
+            try:
+                made: Any = mapper.class_manager.new_instance()
+                setattr(made, mapper.get_property_by_column(column).key, value)
+            except ValueError as error:
+                return "does not accept objects of type" not in str(error)
+            except Exception:
+                # The team's own code on assignment; loading does not call it.
+                return True
+        return True
+
+    return takes
 
 
 def _plain(column: Column[Any]) -> Any:

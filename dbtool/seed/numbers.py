@@ -96,6 +96,9 @@ def by_type(column: LiveColumn, subject: Subject) -> Choice | None:
 
 
 def _truth(column: LiveColumn) -> Weighted:
+    if re.search(r"(^|_)encrypted$", column.name):
+        # What is made here is plain.
+        return Weighted(column.name, ("f",), "no")
     mostly = re.search(r"active|enabled|verified|visible|public|available|valid", column.name)
     rarely = re.search(r"delet|archiv|hidden|admin|superuser|staff|banned|locked|spam", column.name)
     values = ("t",) * 9 + ("f",) if mostly else ("f",) * 15 + ("t",) if rarely else ("t", "f")

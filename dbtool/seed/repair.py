@@ -1,7 +1,7 @@
 """Look for values that satisfy CHECKs: the server tries options, and whole rows, in one query."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from asyncpg.exceptions import PostgresError
@@ -20,6 +20,7 @@ _TRIED_ROWS = 30
 _COMBINATIONS = 1500
 _MOST = 16
 _STRING = re.compile(r"'((?:[^']|'')*)'")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER = re.compile(r"(?<![\w.'])-?\d+(?:\.\d+)?(?![\w.'])")
 _PALETTE: dict[str, tuple[str, ...]] = {
     "bool": ("t", "f"),
@@ -31,9 +32,16 @@ _PALETTE: dict[str, tuple[str, ...]] = {
 }
 
 
-async def repaired(connection: Connection, rows: Sample, broken: Sequence[Rule]) -> Remedy:
-    """A remedy for broken rules: options per column, else whole rows; else the reason."""
+async def repaired(
+    connection: Connection, rows: Sample, broken: Sequence[Rule], filled: Collection[str]
+) -> Remedy:
+    """A remedy for broken rules: options per column, else whole rows; else the reason.
+
+    The first step is to fill the columns that are NULL here and there: options decide then.
+    """
     group = group_of(broken, (column.name for column in rows.table.columns))
+    if empty := frozenset(name for name in group if _has_gaps(rows, name)) - set(filled):
+        return Remedy(filled=empty)
     related = [rule for rule in rows.rules if rule.columns & set(group)]
     asked = list({rule.name: rule for rule in (*related, *broken)}.values())
     name = ", ".join(rule.name for rule in broken)
@@ -48,6 +56,10 @@ async def repaired(connection: Connection, rows: Sample, broken: Sequence[Rule])
         if accepted := await _accepted(connection, rows, free, asked):
             return Remedy(group=name, rows=accepted)
     return Remedy(reason="no rows are known that satisfy " + "; ".join(r.shown for r in broken))
+
+
+def _has_gaps(rows: Sample, name: str) -> bool:
+    return name in rows.names and None in rows.arguments[rows.names.index(name)]
 
 
 async def _accepted(
@@ -69,7 +81,7 @@ async def _options(
     """Options that hold in every row of the sample, those that keep most columns first."""
     if not group:
         return {}
-    fixed = _keys(rows)
+    fixed = _keys(rows, group)
     each = max(2, int(_COMBINATIONS ** (1 / len(group))))
     texts = " ".join(rule.expression for rule in (*broken, *asked))
     offered = [
@@ -118,7 +130,7 @@ def _constants(rows: Sample, column: LiveColumn, texts: str) -> Sequence[str]:
         found = [str(near) for each in whole for near in (each, each + 1, each - 1)]
         found += ["0", "1", "2", "10", "100"]
     elif column.base in TIMES:
-        found = []
+        found = [each for each in strings if _DATE.match(each)]
     else:
         quoted_numbers = [each for each in strings if _NUMBER.fullmatch(each)]
         is_number = column.base in ("numeric", "float4", "float8", "money")
@@ -131,10 +143,23 @@ def _constants(rows: Sample, column: LiveColumn, texts: str) -> Sequence[str]:
     return [each for each in dict.fromkeys(found) if fits is None or len(each) <= fits]
 
 
-def _keys(rows: Sample) -> set[str]:
-    """Columns whose values must stay their own: keys, and what is unique."""
-    kinds = rows.table.of_kind("primary key", "unique", "foreign key", "exclusion")
-    return {name for each in kinds if not each.predicate for name in each.columns}
+def _keys(rows: Sample, group: Sequence[str]) -> set[str]:
+    """Columns whose values must stay their own: keys, and what alone makes rows unique."""
+    referring = rows.table.of_kind("foreign key", "exclusion")
+    found = {name for each in referring for name in each.columns}
+    for each in rows.table.of_kind("primary key", "unique"):
+        others = set(each.columns) - set(group)
+        if not each.predicate and not any(_differs(rows, name) for name in others):
+            found |= set(each.columns)
+    return found
+
+
+def _differs(rows: Sample, name: str) -> bool:
+    """Whether a column is another one in each row of the sample."""
+    if name not in rows.names:
+        return False
+    own = rows.arguments[rows.names.index(name)]
+    return None not in own and len(set(own)) == len(own)
 
 
 async def _tried(
@@ -196,7 +221,7 @@ async def _whole_rows(
     connection: Connection, rows: Sample, group: Sequence[str], asked: Sequence[Rule]
 ) -> dict[str, tuple[str, ...]]:
     """The columns of those rows of the sample that break no rule."""
-    if set(group) & _keys(rows) or not set(group) <= set(rows.names):
+    if set(group) & _keys(rows, group) or not set(group) <= set(rows.names):
         return {}
     demands = " AND ".join(f"coalesce(({rule.expression}), true)" for rule in asked)
     names = ", ".join(f"{quoted(name)}::text" for name in group)

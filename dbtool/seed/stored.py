@@ -4,7 +4,7 @@ import collections.abc
 import json
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import Enum, LargeBinary, PickleType, String, TypeDecorator
@@ -13,6 +13,14 @@ from sqlalchemy.types import JSON, Interval, TypeEngine
 
 from dbtool.seed.specimen import STYLES, Draw, NoSpecimenError, hints_of, specimen
 from dbtool.seed.values import escaped
+
+Takes = Callable[[Any], bool]
+"""Whether a mapped attribute takes an object."""
+
+
+def _anything(_: Any) -> bool:
+    return True
+
 
 _VARIANTS = 8
 _GUESSES = (str, dict, list, bytes, int, float, bool)
@@ -44,33 +52,39 @@ def innermost(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return kind
 
 
-def texts(kind: TypeEngine[Any], annotation: Any = None, plain: Any = None) -> tuple[str, ...]:
+def texts(
+    kind: TypeEngine[Any], annotation: Any = None, plain: Any = None, takes: Takes = _anything
+) -> tuple[str, ...]:
     """What the type stores for objects it takes and gives back, as COPY text; none if unknown.
 
-    `annotation` is that of the mapped attribute, `plain` a value the models give as default.
+    `annotation` is that of the mapped attribute, `plain` a value the models give as default,
+    and `takes` whether the attribute takes an object.
     """
     if not is_opaque(kind):
-        return _document(kind, annotation, plain)
+        return _document(kind, annotation, plain, takes)
     for candidate in _candidates(kind, annotation, plain):
-        if found := _variants(kind, candidate, len(STYLES)):
+        if found := _variants(kind, candidate, len(STYLES), takes):
             return found
     return ()
 
 
-def _variants(kind: TypeEngine[Any], candidate: Any, styles: int) -> tuple[str, ...]:
+def _variants(kind: TypeEngine[Any], candidate: Any, styles: int, takes: Takes) -> tuple[str, ...]:
     """Several different texts, in the first style of which the type takes the first."""
     for style in range(styles):
-        if _text(kind, candidate, Draw(0, style)) is not None:
-            texts = (_text(kind, candidate, Draw(number, style)) for number in range(_VARIANTS))
-            return tuple(dict.fromkeys(text for text in texts if text is not None))
+        if _text(kind, candidate, Draw(0, style), takes) is not None:
+            draws = (Draw(number, style) for number in range(_VARIANTS))
+            made = (_text(kind, candidate, draw, takes) for draw in draws)
+            return tuple(dict.fromkeys(text for text in made if text is not None))
     return ()
 
 
-def _document(kind: TypeEngine[Any], annotation: Any, plain: Any) -> tuple[str, ...]:
+def _document(kind: TypeEngine[Any], annotation: Any, plain: Any, takes: Takes) -> tuple[str, ...]:
     """Documents of the shape the annotation names, or the empty list the models begin with."""
     shaped = annotation is not None and not _is_any_document(annotation)
-    if shaped and (found := _variants(kind, annotation, 1)):
+    if shaped and (found := _variants(kind, annotation, 1, takes)):
         return found
+    if not takes({}) and takes([]):
+        return _variants(kind, list, 1, takes)
     text = as_text(plain) if isinstance(plain, list) else None
     return (text,) if text else ()
 
@@ -117,7 +131,7 @@ def _held(kind: TypeEngine[Any]) -> Iterator[Any]:
             yield value._type
 
 
-def _text(kind: TypeEngine[Any], wanted: Any, draw: Draw) -> str | None:
+def _text(kind: TypeEngine[Any], wanted: Any, draw: Draw, takes: Takes) -> str | None:
     """One value as COPY text, if the type takes it and reads its own result."""
     dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
     try:
@@ -127,7 +141,12 @@ def _text(kind: TypeEngine[Any], wanted: Any, draw: Draw) -> str | None:
         if stored is None or value is None:
             return None
         read = kind.dialect_impl(dialect).result_processor(dialect, None)
-        if read is not None and read(stored) is None:
+        raw = stored
+        if isinstance(stored, str) and isinstance(innermost(kind), JSON):
+            # asyncpg reads documents before the type sees them.
+            raw = json.loads(stored)
+        given = read(raw) if read is not None else raw
+        if given is None or not takes(given):
             return None
     except NoSpecimenError:
         return None

@@ -36,7 +36,7 @@ class Verdict:
 
 async def tried(connection: Connection, found: Found, request: Request) -> Found:
     """What was found, with a remedy for each table whose rows would be refused."""
-    small = replace(request, rows=min(request.base_rows, _ROWS), scale=1.0)
+    small = replace(request, sample=_ROWS)
     done: set[str] = set()
     for last in [False] * _ROUNDS + [True]:
         planned = build(found, small)
@@ -49,8 +49,9 @@ async def tried(connection: Connection, found: Found, request: Request) -> Found
         samples = [sample.of(load, await _partitions(connection, load.table)) for load in waiting]
         for rows, verdict in zip(samples, await _judged(connection, samples), strict=True):
             name = rows.table.name
-            if made := await _remedies(connection, rows, verdict, last=last):
-                remedies[name] = (*remedies.get(name, ()), *made)
+            before = remedies.get(name, ())
+            if made := await _remedies(connection, rows, verdict, before, last=last):
+                remedies[name] = (*before, *made)
             else:
                 done.add(name)
         if remedies == found.remedies:
@@ -60,7 +61,12 @@ async def tried(connection: Connection, found: Found, request: Request) -> Found
 
 
 async def _remedies(
-    connection: Connection, rows: Sample, verdict: Verdict, *, last: bool
+    connection: Connection,
+    rows: Sample,
+    verdict: Verdict,
+    before: tuple[Remedy, ...],
+    *,
+    last: bool,
 ) -> tuple[Remedy, ...]:
     if verdict.is_well:
         return ()
@@ -68,7 +74,8 @@ async def _remedies(
         return (Remedy(reason=verdict.said or _reason(verdict)),)
     if verdict.unread:
         return tuple(_without(rows.table, name, said) for name, said in verdict.unread)
-    return (await repair.repaired(connection, rows, verdict.broken),)
+    filled = frozenset[str]().union(*(each.filled for each in before))
+    return (await repair.repaired(connection, rows, verdict.broken, filled),)
 
 
 def _reason(verdict: Verdict) -> str:
@@ -118,7 +125,7 @@ def _answers(rows: Sample) -> str:
     """How many rows break each rule, and how often keys come up again."""
     answers = [f"count(*) FILTER (WHERE NOT ({rule.expression}))" for rule in rows.rules]
     answers += [_repeated(each, rows) for each in _uniques(rows)]
-    return ", ".join(answers or ["count(*) - count(*)"])
+    return ", ".join([*answers, "count(*)"])
 
 
 def _verdict(rows: Sample, found: Sequence[int]) -> Verdict:

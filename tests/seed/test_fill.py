@@ -29,7 +29,8 @@ def test_what_is_asked_for_and_what_it_refers_to(connection: SyncConnection) -> 
         (
             "public.never",
             False,
-            "never_expr_excl: no values are known that keep to EXCLUDE USING btree (((id % 2)) WITH =)",
+            "never_expr_excl: no values are known that keep to"
+            " EXCLUDE USING btree (((id % 2)) WITH =)",
         ),
     ]
     for statement in 2 * [each.sql for each in found if each.sql]:

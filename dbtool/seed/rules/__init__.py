@@ -1,0 +1,1 @@
+"""What `dbtool seed verify` finds wrong."""

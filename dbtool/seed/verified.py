@@ -1,0 +1,44 @@
+"""Turns what verification found into a report."""
+
+from collections.abc import Iterator
+
+from dbtool.report import Cell, Column, Report, Styled, Table, counted
+from dbtool.seed.rules import seed_not_verified
+from dbtool.seed.verify import Verified
+
+
+def verified(done: Verified, command: str) -> Report:
+    """What was looked at, and what is wrong."""
+    rows = sum(table.rows for table in done.tables)
+    looked = (
+        f"{counted(rows, 'row')} in {counted(len(done.tables), 'table')},"
+        f" {counted(done.constraints, 'constraint')} checked,"
+        f" {counted(done.objects, 'object')} of"
+        f" {done.classes} {'class' if done.classes == 1 else 'classes'} loaded"
+    )
+    verdict = "all is well" if not done.wrong else f"{len(done.wrong)} wrong"
+    return Report(
+        command=command,
+        data=done,
+        headline=f"{verdict}: {looked}",
+        sections=(_counts(done),),
+        findings=tuple(map(seed_not_verified.finding, done.wrong)),
+        notes=tuple(_notes(done)),
+        judged=True,
+    )
+
+
+def _counts(done: Verified) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for each in done.tables:
+        planned: Cell = Styled("none", "muted") if each.planned is None else f"{each.planned:,}"
+        rows.append((each.name, f"{each.rows:,}", planned))
+    columns = (Column("table", shrink=True), Column("rows", "right"), Column("planned", "right"))
+    return Table(columns, tuple(rows))
+
+
+def _notes(done: Verified) -> Iterator[str]:
+    for unread in done.unread:
+        yield f"{unread.name} could not be checked: {unread.said}"
+    for skipped in done.skipped:
+        yield f"{skipped.name} is not filled by dbtool seed: {skipped.reason}"

@@ -1,0 +1,216 @@
+"""Look at what is there: rows against the plan, every constraint again, every mapped class."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from asyncpg.exceptions import PostgresError
+from sqlalchemy import Connection as OrmConnection
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.pool import NullPool
+
+from dbtool.catalog import SETTINGS
+from dbtool.database.connection import Connection
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import OperationError
+from dbtool.metadata import Models
+from dbtool.ports import Progress, Silent
+from dbtool.seed.build import build
+from dbtool.seed.live import LiveConstraint, LiveTable
+from dbtool.seed.plan import Request, SeedPlan, Skipped
+from dbtool.seed.survey import survey
+from dbtool.sql.text import quoted
+
+_NAME = "dbtool seed verify"
+_LOADED = 1000
+"""How many objects of each class are loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The rows of a table, and how many the plan has for it."""
+
+    name: str
+    rows: int
+    planned: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Something that is not as it must be: a constraint rows break, a class that does not load."""
+
+    kind: str
+    name: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was looked at, and what is wrong."""
+
+    tables: tuple[Counted, ...]
+    constraints: int
+    classes: int
+    objects: int
+    wrong: tuple[Wrong, ...]
+    unread: tuple[Wrong, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+def verify(
+    target: Target,
+    models: Models,
+    request: Request | None = None,
+    progress: Progress | None = None,
+) -> Verified:
+    """Count, check every constraint again and load every mapped class; nothing is written."""
+    wanted, shown = request or Request(), progress or Silent()
+    connected = SyncConnection(target, application_name=_NAME, read_only=True, settings=SETTINGS)
+    with connected as session:
+        found = session.run(lambda c: survey(c, models, wanted, writing=False))
+        plan = build(replace(found, first_blocks={}), wanted).plan
+        shown.step(f"checking the constraints of {len(found.tables)} tables")
+        tables = session.run(lambda c: _counts(c, found.tables, plan))
+        checked, wrong, unread = session.run(lambda c: _constraints(c, found.tables))
+        shown.step("loading every mapped class")
+        names = {(table.schema, table.bare_name) for table in found.tables}
+        mappers = [each for each in models.mappers if not wanted.tables or _is_of(each, names)]
+        objects, failed = _classes(target, session, mappers)
+    return Verified(
+        tables=tables,
+        constraints=checked,
+        classes=len(mappers),
+        objects=objects,
+        wrong=(*wrong, *failed),
+        unread=unread,
+        skipped=plan.skipped,
+    )
+
+
+def _is_of(mapper: Mapper[object], names: set[tuple[str, str]]) -> bool:
+    known = {bare for _, bare in names}
+    return getattr(mapper.local_table, "name", "") in known
+
+
+async def _counts(
+    connection: Connection, tables: Sequence[LiveTable], plan: SeedPlan
+) -> tuple[Counted, ...]:
+    planned = {each.name: each.rows for each in plan.tables}
+    made: list[Counted] = []
+    async with connection.limits():
+        for table in tables:
+            rows = await connection.fetchval(f"SELECT count(*) FROM {table.name}")
+            made.append(Counted(table.shown, int(rows), planned.get(table.shown)))
+    return tuple(made)
+
+
+async def _constraints(
+    connection: Connection, tables: Sequence[LiveTable]
+) -> tuple[int, tuple[Wrong, ...], tuple[Wrong, ...]]:
+    """How many were asked about, those that rows break, and those that could not be asked."""
+    wrong: list[Wrong] = []
+    unread: list[Wrong] = []
+    checked = 0
+    for table in tables:
+        for each in table.of_kind("check", "foreign key", "unique", "primary key"):
+            question = _question(table, each)
+            if not question:
+                continue
+            name = f"{table.shown}.{each.name}"
+            try:
+                async with connection.limits():
+                    count = await connection.fetchval(question)
+            except PostgresError as error:
+                unread.append(Wrong(each.kind, name, str(error)))
+                continue
+            checked += 1
+            if count:
+                wrong.append(Wrong(each.kind, name, f"{count:,} rows break {each.definition}"))
+    return checked, tuple(wrong), tuple(unread)
+
+
+def _question(table: LiveTable, each: LiveConstraint) -> str:
+    """A statement that counts the rows that break a constraint."""
+    if each.kind == "check":
+        inside = each.definition.removeprefix("CHECK ")
+        for suffix in (" NOT VALID", " NO INHERIT", " NOT ENFORCED"):
+            inside = inside.removesuffix(suffix)
+        return f"SELECT count(*) FROM {table.name} WHERE NOT ({inside})"
+    if each.kind == "foreign key" and each.target:
+        pairs = zip(each.columns, each.target_columns, strict=True)
+        joined = " AND ".join(f"p.{quoted(there)} = c.{quoted(here)}" for here, there in pairs)
+        known = " AND ".join(f"c.{quoted(name)} IS NOT NULL" for name in each.columns)
+        return (
+            f"SELECT count(*) FROM {table.name} AS c WHERE {known}"
+            f" AND NOT EXISTS (SELECT FROM {each.target} AS p WHERE {joined})"
+        )
+    keys = [f"({key})" for key in each.expressions] or list(map(quoted, each.columns))
+    if not keys:
+        return ""
+    where = f"({each.predicate})" if each.predicate else "true"
+    if not each.is_strict:
+        where += f" AND num_nulls({', '.join(keys)}) = 0"
+    return (
+        f"SELECT coalesce(sum(n - 1), 0)::int8 FROM (SELECT count(*) AS n FROM {table.name}"
+        f" WHERE {where} GROUP BY {', '.join(keys)} HAVING count(*) > 1) AS repeated"
+    )
+
+
+def _classes(
+    target: Target, session: SyncConnection, mappers: Sequence[Mapper[object]]
+) -> tuple[int, tuple[Wrong, ...]]:
+    """Load objects of every class on a connection that proves to be on the same database."""
+    secret = secrets.randbits(62)
+    session.execute("SELECT pg_advisory_lock($1)", secret)
+
+    def load(connection: OrmConnection) -> tuple[int, tuple[Wrong, ...]]:
+        loaded, failed = 0, list[Wrong]()
+        for mapper in mappers:
+            transaction = connection.begin()
+            connection.execute(text("SET TRANSACTION READ ONLY"))
+            _refuse_elsewhere(connection, secret)
+            orm = Session(connection)
+            try:
+                loaded += len(orm.scalars(select(mapper.class_).limit(_LOADED)).unique().all())
+            except Exception as error:
+                # Whatever the team's classes raise is the answer.
+                said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                failed.append(Wrong("class", mapper.class_.__name__, said))
+            finally:
+                orm.close()
+                if transaction.is_active:
+                    transaction.rollback()
+        return loaded, tuple(failed)
+
+    async def work() -> tuple[int, tuple[Wrong, ...]]:
+        engine = create_async_engine(target.sqlalchemy_url(), poolclass=NullPool)
+        async with engine.connect() as connection:
+            return await connection.run_sync(load)
+
+    try:
+        return asyncio.run(work())
+    finally:
+        session.execute("SELECT pg_advisory_unlock($1)", secret)
+
+
+def _refuse_elsewhere(connection: OrmConnection, secret: int) -> None:
+    """Stop unless our other connection's lock can be seen from here."""
+    seen = connection.execute(
+        text(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
+            " AND granted AND (classid::bigint << 32 | objid::bigint) = :secret"
+            " AND database = (SELECT oid FROM pg_catalog.pg_database"
+            " WHERE datname = current_database()))"
+        ),
+        {"secret": secret},
+    ).scalar_one()
+    if not seen:
+        raise OperationError(
+            "the models' connection leads to another database",
+            detail="Code of the project redirects connections; nothing was loaded there.",
+            hint="Look for a do_connect listener in the modules of the models.",
+        )

@@ -1,0 +1,57 @@
+"""Whatever a schema demands is filled without configuration, or its table is skipped by name."""
+
+import pytest
+from sqlalchemy import MetaData
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.metadata import Models
+from dbtool.seed.plan import Request
+from dbtool.seed.run import seed
+from dbtool.seed.verify import verify
+from tests.seed.conftest import with_connection
+from tests.seed.torture import DDL, Base
+
+
+def models_of(database: Target) -> Models:
+    """The tables as a team without classes has them, and the classes."""
+    with SyncConnection(database) as session:
+        session.execute(DDL)
+    with_connection(database, Base.metadata.create_all)
+    reflected = MetaData()
+    with_connection(database, reflected.reflect)
+    for name in list(reflected.tables):
+        if name in Base.metadata.tables or name.startswith("events_"):
+            reflected.remove(reflected.tables[name])
+    return Models((reflected, Base.metadata), (Base.registry,), ())
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
+def test_torture(database: Target) -> None:
+    """Every table is filled and verified; what nothing satisfies is named."""
+    models = models_of(database)
+    done = seed(database, models, Request(rows=60))
+    assert [(each.name, each.reason) for each in done.skipped] == [
+        (
+            "impossible",
+            "no rows are known that satisfy impossible_id_check: CHECK (((id < 0) AND (id > 0)))",
+        )
+    ]
+    rows = {each.name: each.rows for each in done.tables}
+    assert {name for name, count in rows.items() if not count} == set()
+    assert (rows["settings"], rows["flags"], rows["sizes"]) == (1, 1, 4)
+    told = verify(database, models, Request(rows=60))
+    assert told.wrong == ()
+    assert (told.classes, told.unread) == (4, ())
+    with SyncConnection(database) as session:
+        kinds = session.fetch("SELECT kind, count(*) > 0 AS some FROM assets GROUP BY 1 ORDER BY 1")
+        assert [each["kind"] for each in kinds] == ["asset", "machine", "robot", "toy"]
+        incomplete = (
+            "SELECT count(*) FROM assets WHERE (kind IN ('machine', 'robot'))"
+            " <> (id IN (SELECT id FROM machines))"
+        )
+        assert session.fetchval(incomplete) == 0
+        session.execute("UPDATE assets SET kind = 'unheard of'")
+        session.execute("ALTER TABLE sales ADD CONSTRAINT late CHECK (price > 99.99) NOT VALID")
+    found = verify(database, models, Request(rows=60)).wrong
+    assert {each.name for each in found} == {"sales.late", "Asset", "Machine", "Robot"}
