@@ -1,5 +1,6 @@
 """Keys that can be worked out again from a row's index, and the ways to choose a parent."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,9 +32,10 @@ class UniqueUuid:
         stream = rows.stream(self.column)
         head = stream.octets(rows.block, 10 * rows.size).hex()
         mask = stream.beside("tail").word(0) & 0xFFFFFFFFFFFF
+        variant = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
         return [
             f"{head[at : at + 8]}-{head[at + 8 : at + 12]}-4{head[at + 12 : at + 15]}"
-            f"-{'89ab'[int(head[at + 15], 16) & 3]}{head[at + 16 : at + 19]}-{index ^ mask:012x}"
+            f"-{variant[head[at + 15]]}{head[at + 16 : at + 19]}-{index ^ mask:012x}"
             for at, index in zip(range(0, 20 * rows.size, 20), rows.indices, strict=True)
         ]
 
@@ -100,12 +102,14 @@ class EachParent:
         parent, taken = self._checkpoints[number]
         left = min(BLOCK, self.count - number * BLOCK)
         dealt = Dealt([], [], [])
+        parents, ordinals, siblings = dealt.parents, dealt.ordinals, dealt.siblings
         for index, count in self._from(parent):
-            take = min(count - taken, left)
-            dealt.parents.extend([index] * take)
-            dealt.ordinals.extend(range(taken, taken + take))
-            dealt.siblings.extend([count] * take)
-            left -= take
+            if count > taken:
+                take = count - taken if count - taken < left else left
+                parents += [index] * take
+                ordinals += range(taken, taken + take)
+                siblings += [count] * take
+                left -= take
             taken = 0
             if not left:
                 break
@@ -132,12 +136,10 @@ class AnyParent:
 
     def indices(self, rows: Rows) -> Sequence[int]:
         """The row index of each row's parent."""
-        window = _window(self, rows)
-        order, _ = window.by_birth
-        words = rows.words(self.name)
+        order, births = _window(self, rows).by_birth
         chosen = [
-            order[word % (window.born_by(moment) or 1)]
-            for word, moment in zip(words, rows.births, strict=True)
+            order[word % (bisect_right(births, moment) or 1)]
+            for word, moment in zip(rows.words(self.name), rows.births, strict=True)
         ]
         return _sometimes(chosen, rows, self.name, self.null_share)
 

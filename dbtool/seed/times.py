@@ -137,7 +137,9 @@ class Birth:
         return [
             word % DAY
             if index % BLOCK < _FOUNDERS or index % 16 == 0
-            else DAY + (max(word & 0xFFFF, word >> 16) * length >> 16) + (word >> 8) % 1024
+            else DAY
+            + ((low if (low := word & 0xFFFF) > (high := word >> 16) else high) * length >> 16)
+            + (word >> 8) % 1024
             for index, word in zip(rows.indices, words, strict=True)
         ]
 
@@ -166,12 +168,21 @@ class Stage:
         words = rows.words(self.column)
         end, reach = self.calendar.end, self.within_days * DAY
         reached = self._reached(rows)
-        least = self.least
-        return [
-            start + max(least, min(60 + word % reach, (end - start) * (word >> 16) >> 16))
-            if is_set
-            else NEVER
+        # Comparing in place takes half the time of min and max.
+        moments = [
+            NEVER
+            if not is_set
+            else start + soon
+            if (soon := 60 + word % reach) < (room := (end - start) * (word >> 16) >> 16)
+            else start + room
             for start, word, is_set in zip(latest, words, reached, strict=True)
+        ]
+        return self._at_least(moments, latest) if self.least else moments
+
+    def _at_least(self, moments: Sequence[int], latest: Sequence[int]) -> Sequence[int]:
+        return [
+            moment if moment == NEVER else max(moment, start + self.least)
+            for moment, start in zip(moments, latest, strict=True)
         ]
 
     def _reached(self, rows: Rows) -> Sequence[bool]:

@@ -124,7 +124,7 @@ class Whole:
         low, span = self.low, self.high - self.low + 1
         words = rows.words(self.column)
         if self.skewed:
-            return [str(low + ((word >> 16) ** 3 * span >> 48)) for word in words]
+            return [str(low + ((part := word >> 16) * part * part * span >> 48)) for word in words]
         return [str(low + (word * span >> 32)) for word in words]
 
 
