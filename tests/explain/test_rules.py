@@ -22,6 +22,7 @@ from dbtool.explain.rules import (
     full_page_images,
     hash_spill,
     heap_fetches,
+    init_plan_dominates,
     jit_overhead,
     lossy_bitmap,
     nested_loop_repeats,
@@ -441,6 +442,14 @@ def test_what_rules_say(
     (finding,) = found_by(rule, analyse(plan(root)))
     assert finding.title == title
     assert (finding.fix.code if finding.fix else None) == fix
+
+
+@pytest.mark.parametrize(("above", "told"), [("Result", 0), ("Aggregate", 1)])
+def test_a_statement_that_is_its_subqueries_is_told_nothing(above: str, told: int) -> None:
+    """Nobody can spare it them; `SELECT max(id)` has one that nobody wrote."""
+    inner = node("Aggregate", ms=90.0, at="InitPlan", Subplan_Name="InitPlan 1")
+    root = node(above, inner, ms=91.0, Output=["(InitPlan 1).col1"])
+    assert len(found_by(init_plan_dominates, analyse(plan(root)))) == told
 
 
 def test_compiling_that_dominates() -> None:
