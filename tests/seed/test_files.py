@@ -70,7 +70,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_as_a_user_runs_them(dbtool: Dbtool, migrated: Target, root: Path) -> None:
-    """Reference rows first, then the scenario; a second look finds nothing to write."""
+    """Reference rows first, then the scenario; the plan shows what one says instead."""
     url = ("--url", migrated.sqlalchemy_url())
     ran = dbtool("seed", "reference", "--dry-run", *url, cwd=root)
     assert (ran.code, ran.err) == (0, "")
@@ -88,10 +88,6 @@ def test_as_a_user_runs_them(dbtool: Dbtool, migrated: Target, root: Path) -> No
         counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM posts), "
         counts += "(SELECT count(*) FROM roles), (SELECT min(email) FROM users WHERE id = 1)"
         assert tuple(connection.fetch(counts)[0]) == (3, 6, 2, "demo@example.com")
-    ran = dbtool("seed", "reference", "--json", *url, cwd=root)
-    data = json.loads(ran.out)["data"]
-    assert data["compared"]["changes"] == []
-    assert [each["unchanged"] for each in data["compared"]["tables"]] == [2]
     ran = dbtool("seed", "plan", "big", "--json", *url, cwd=root)
     plan = json.loads(ran.out)["data"]
     users = next(table for table in plan["tables"] if table["name"] == "users")

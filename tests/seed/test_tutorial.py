@@ -44,4 +44,4 @@ def test_the_tutorial(dbtool: Dbtool, migrated: Target, tmp_path: Path) -> None:
             "u.last_seen_at = u.updated_at, p.title FROM users u "
             "JOIN posts p ON p.author_id = u.id AND p.title = 'Hello'"
         )
-    assert tuple(found[0]) == (200, 2, "Demo", "demo@example.com", True, "Hello")
+    assert tuple(found[0]) == (60, 2, "Demo", "demo@example.com", True, "Hello")
