@@ -8,9 +8,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import OperationError
 from dbtool.migrate.advice import written
+from dbtool.migrate.literals import quoted
 from dbtool.migrate.record import Table
 from dbtool.migrate.statements import answer
-from dbtool.sql.names import identifier
 
 _READ_ONLY = "read-only"
 
@@ -20,8 +20,9 @@ def question(table: Table) -> str:
 
     Whoever may become the owner may do so in env.py or in a revision.
     """
-    place = f"{identifier(table.schema)}." if table.schema else ""
-    name = f"{place}{identifier(table.name)}".replace("'", "''")
+    here = "pg_catalog.pg_table_is_visible(c.oid)"
+    if table.schema:  # to_regclass() fails in a schema that may not be used
+        here = f"n.nspname = {quoted(table.schema)}"
     verb = "UPDATE" if table.before else "INSERT"
     return f"""
         CASE WHEN pg_catalog.current_setting('transaction_read_only') = 'on' THEN '{_READ_ONLY}'
@@ -31,7 +32,8 @@ def question(table: Table) -> str:
                             || pg_catalog.pg_get_userbyid(c.relowner)
                      END
                 FROM pg_catalog.pg_class c
-               WHERE c.oid = pg_catalog.to_regclass('{name}')) END"""
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relname = {quoted(table.name)} AND {here}) END"""
 
 
 def note(connection: DBAPIConnection, table: Table, database: str) -> str:
