@@ -26,7 +26,7 @@ BEGIN ATOMIC SELECT resets(a); END;
 CREATE FUNCTION adds(s int, v int) RETURNS int LANGUAGE plpgsql
 AS 'BEGIN PERFORM resets(v); RETURN s + v; END';
 CREATE FUNCTION copies() RETURNS int LANGUAGE plpgsql
-AS $$ BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM ''true'''; RETURN 1; END $$;
+AS $$ BEGIN EXECUTE 'COPY (SELECT 1) TO PROGRAM ''cat >/dev/null'''; RETURN 1; END $$;
 CREATE FUNCTION counts() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
   -- once called pg_stat_reset()
   PERFORM set_config('a.b', 'c', true); RETURN random(); END $$;
