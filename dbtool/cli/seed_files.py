@@ -37,9 +37,10 @@ def reference(
     tables = scenes.reference()
     if not tables:
         place = scenes.seeds.shown(scenes.seeds.directory / "reference")
+        elsewhere = [f"{stray} is not read: it lies elsewhere." for stray in scenes.seeds.strays()]
         raise UsageError(
             "there are no reference rows",
-            detail=f"No file of {place} is .yaml, .json or .csv.",
+            detail="\n".join([f"No file of {place} is .yaml, .json or .csv.", *elsewhere]),
             hint=f"Name a file after its table: {place}/roles.yaml, with a list of rows.",
         )
     wanted = Wanted(tables, prune, dry_run)

@@ -9,6 +9,9 @@ from dbtool.seed.document import YAML, near
 DEFAULT = "default"
 """The scenario that runs where none is named."""
 
+SCHEMA = "schema.json"
+"""What editors complete scenarios by; the one data file beside the directories."""
+
 _SCENARIOS = (*YAML, ".json")
 _REFERENCE = (*_SCENARIOS, ".csv")
 
@@ -27,6 +30,11 @@ class Seeds:
     def reference(self) -> tuple[Path, ...]:
         """The files of reference rows, by name."""
         return _files(self.directory / "reference", _REFERENCE)
+
+    def strays(self) -> tuple[str, ...]:
+        """Files that look like rows or scenarios and lie where nothing reads them."""
+        found = _files(self.directory, _REFERENCE)
+        return tuple(self.shown(path) for path in found if path.name != SCHEMA)
 
     def factories(self) -> Path | None:
         """The file of the user's own generators."""

@@ -17,7 +17,7 @@ from dbtool.seed.overrides import ColumnRule, Pin, TableRule, slots
 from dbtool.seed.vocabulary import Tie, Vocabulary
 
 TOP_KEYS = (
-    "extends", "description", "seed", "as_of", "locale", "default_rows", "tables", "rows",
+    "extends", "description", "seed", "as_of", "default_rows", "tables", "rows",
 )  # fmt: skip
 TABLE_KEYS = ("rows", "per", "count", "columns")
 COLUMN_KEYS = ("constant", "choice", "weights", "range", "pattern", "null")
@@ -35,7 +35,6 @@ class Scenario:
     default_rows: int | None = None
     seed: int | None = None
     as_of: date | None = None
-    locale: str | None = None
 
 
 def load(seeds: Seeds, name: str, models: Models) -> Scenario:
@@ -79,7 +78,6 @@ class _Loader:
             default_rows=_number(fields["default_rows"], 1) if "default_rows" in fields else None,
             seed=_number(fields["seed"], None) if "seed" in fields else None,
             as_of=_day(fields["as_of"]) if "as_of" in fields else None,
-            locale=_text(fields["locale"], "a locale") if "locale" in fields else None,
         )
         return _merged(said, own)
 
@@ -280,7 +278,6 @@ def _merged(below: Scenario, above: Scenario) -> Scenario:
         default_rows=below.default_rows if above.default_rows is None else above.default_rows,
         seed=below.seed if above.seed is None else above.seed,
         as_of=above.as_of or below.as_of,
-        locale=above.locale or below.locale,
     )
 
 

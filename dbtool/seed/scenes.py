@@ -81,6 +81,8 @@ class Scenes:
         The names of their tables: no rows are made for those. Where nothing may be written
         they are those whose rows are there already.
         """
+        for stray in self.seeds.strays():
+            progress.note(f"{stray} is not read: files lie in reference/ or scenarios/")
         if self.own.slow:
             names = ", ".join(self.own.slow)
             progress.note(f"built row by row by other libraries, which is slow: {names}")

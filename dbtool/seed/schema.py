@@ -32,7 +32,6 @@ def schema_of(models: Models) -> dict[str, Any]:
             "description": {"type": "string"},
             "seed": _says("Another number, other rows.", {"type": "integer"}),
             "as_of": _says("The day the rows end at.", {"type": "string", "format": "date"}),
-            "locale": {"type": "string"},
             "default_rows": _says(
                 "Rows of each table that depends on no other.", {"type": "integer", "minimum": 1}
             ),

@@ -98,6 +98,19 @@ def test_as_a_user_runs_them(dbtool: Dbtool, migrated: Target, root: Path) -> No
     assert (ran.code, ran.err) == (2, 'error: no scenario "bgi"\nhint: Did you mean big?\n')
 
 
+def test_files_that_lie_elsewhere_are_named(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Rows beside the directories are not passed over in silence."""
+    root = write(tmp_path, roles_dot_yaml=ROLES, schema_dot_json="{}")
+    ran = dbtool("seed", "reference", "--url", "postgresql://x@127.0.0.1:1/x", cwd=root)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "error: there are no reference rows\n"
+        "detail: No file of seeds/reference is .yaml, .json or .csv.\n"
+        "        seeds/roles.yaml is not read: it lies elsewhere.\n"
+        "hint: Name a file after its table: seeds/reference/roles.yaml, with a list of rows.\n"
+    )
+
+
 def test_a_schema_for_editors(dbtool: Dbtool, root: Path, example: Models) -> None:
     """It is written without a database, and knows tables, columns, labels and parents."""
     ran = dbtool("seed", "schema", "-o", "seeds/schema.json", cwd=root)
