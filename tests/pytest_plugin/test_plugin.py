@@ -210,7 +210,7 @@ def test_on_a_server_of_its_own(tmp_path: Path, database: Target) -> None:
     ran = run(project(tmp_path), database)
     assert "16 passed" in ran.stdout, ran.stdout + ran.stderr
     assert "1 error" in ran.stdout
-    assert "error: no scenario \"teem\"\nhint: Did you mean team?" in ran.stdout
+    assert 'error: no scenario "teem"\nhint: Did you mean team?' in ran.stdout
     assert tables(database) == 0
 
 
