@@ -23,7 +23,10 @@ _ONLINE = "Load with the constraints in place: --online."
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A foreign key or index of a table; `stays` is why it cannot be put back as it was."""
+    """A foreign key or index of a table; `stays` is why it cannot be put back as it was.
+
+    `refers` is the table a foreign key refers to, `outside` whether that is not filled too.
+    """
 
     kind: str
     table: str
@@ -34,6 +37,7 @@ class Part:
     definition: str
     comment: str | None
     refers: str | None
+    outside: bool
     stays: str | None
 
     @property
@@ -66,12 +70,18 @@ class Aside:
 
     parts: tuple[Part, ...] = ()
     obstacle: str = ""
+    tables: tuple[str, ...] = ()
 
     @property
     def movable(self) -> tuple[Part, ...]:
         """What can be put back exactly; foreign keys go first, indexes under them after."""
         found = [part for part in self.parts if not part.stays]
         return tuple(sorted(found, key=lambda part: part.kind != "foreign key"))
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether a table that is not filled itself would be locked too."""
+        return any(part.outside for part in self.movable)
 
     @property
     def staying(self) -> tuple[str, ...]:
@@ -87,6 +97,7 @@ SELECT 'foreign key' AS kind, filled.name AS table, c.conrelid::regclass::text A
     pg_get_constraintdef(c.oid) AS definition,
     obj_description(c.oid, 'pg_constraint') AS comment,
     format('%I.%I', fn.nspname, f.relname) AS refers,
+    NOT EXISTS (SELECT FROM filled AS other WHERE other.oid = c.confrelid) AS outside,
     CASE
         WHEN r.relkind = 'p' OR f.relkind = 'p' OR c.conparentid <> 0 OR NOT c.conislocal
             THEN 'it belongs to a partitioned table'
@@ -104,7 +115,7 @@ JOIN pg_class f ON f.oid = c.confrelid JOIN pg_namespace fn ON fn.oid = f.relnam
 UNION ALL
 SELECT 'index', filled.name, i.indrelid::regclass::text, i.indexrelid::regclass::text,
     format('%I.%I', n.nspname, x.relname), x.relname,
-    pg_get_indexdef(i.indexrelid), obj_description(i.indexrelid, 'pg_class'), NULL,
+    pg_get_indexdef(i.indexrelid), obj_description(i.indexrelid, 'pg_class'), NULL, false,
     CASE
         WHEN r.relkind = 'p' OR x.relispartition THEN 'it belongs to a partitioned table'
         WHEN NOT (i.indisvalid AND i.indisready AND i.indislive) THEN 'it is invalid'
@@ -149,7 +160,7 @@ async def look(connection: Connection, tables: Sequence[str]) -> Aside:
     """What could be set aside for a load into these tables, and what speaks against it."""
     rows = await connection.fetch(_PARTS, tables)
     parts = tuple(Part(**dict(row)) for row in rows)
-    return Aside(parts, await _obstacle(connection, tables, parts))
+    return Aside(parts, await _obstacle(connection, tables, parts), tuple(tables))
 
 
 async def _obstacle(connection: Connection, tables: Sequence[str], parts: Sequence[Part]) -> str:
@@ -228,8 +239,7 @@ async def put_back(connection: Connection, aside: Aside, progress: Progress) -> 
                 detail=f"{type(error).__name__}: {error}\n{NOTHING}",
                 hint=_ONLINE,
             ) from error
-    tables = sorted({part.table for part in aside.parts})
-    again = [Part(**dict(row)) for row in await connection.fetch(_PARTS, tables)]
+    again = [Part(**dict(row)) for row in await connection.fetch(_PARTS, aside.tables)]
     if set(again) != set(aside.parts):
         changed = ", ".join(sorted({each.shown for each in set(again) ^ set(aside.parts)}))
         raise OperationError(

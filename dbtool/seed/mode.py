@@ -52,6 +52,6 @@ async def choose(
     aside = await bulk.look(connection, [each.table.name for each in planned.loads])
     if asked or planned.absent:
         bulk.refuse(aside, [edge.name for edge in planned.absent])
-    elif aside.obstacle:
+    elif aside.obstacle or aside.reaches_out:
         return Chosen()
     return Chosen(Mode.BULK, aside.staying)

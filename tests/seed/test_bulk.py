@@ -120,6 +120,10 @@ def test_others_who_use_the_tables(
     session.execute("ROLLBACK")
     seed_again = seed(migrated, example, SMALL, AGREED, loading=Loading(truncate=True))
     assert seed_again.mode is Mode.BULK
+    # A table that is only referred to has rows that somebody may want to read meanwhile.
+    only = Request(rows=10, tables=("profiles",))
+    alone = seed(migrated, example, only, AGREED, loading=Loading(truncate=True))
+    assert alone.mode is Mode.ONLINE
 
 
 def test_rows_and_foreign_owners_are_refused(
