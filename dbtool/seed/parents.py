@@ -316,14 +316,11 @@ def _settled(
     table: LiveTable, rest: Sequence[str], paired: Collection[str], found: _Uniques
 ) -> bool:
     """Whether one of the columns already makes each row different."""
-    return any(
-        name in paired
-        or name in found.unique
-        or table.column(name).identity
-        or table.column(name).sequence
-        or table.column(name).base == "uuid"
-        for name in rest
-    )
+    referring = {column for key in table.of_kind("foreign key") for column in key.columns}
+    if any(name in paired or name in found.unique for name in rest):
+        return True
+    made = [table.column(name) for name in rest if name not in referring]
+    return any(each.identity or each.sequence or each.base == "uuid" for each in made)
 
 
 def _counts(

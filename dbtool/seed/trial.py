@@ -139,12 +139,12 @@ def _verdict(rows: Sample, found: Sequence[int]) -> Verdict:
 
 
 def _uniques(rows: Sample) -> list[LiveConstraint]:
-    return [each for each in rows.table.of_kind("unique") if each.expressions and each.columns]
+    return [each for each in rows.table.of_kind("unique", "primary key") if each.columns]
 
 
 def _repeated(unique: LiveConstraint, rows: Sample) -> str:
     """How many keys of a unique index come up more than once."""
-    keys = ", ".join(f"({each})" for each in unique.expressions)
+    keys = ", ".join(f"({each})" for each in unique.expressions or map(quoted, unique.columns))
     where = f"({unique.predicate})" if unique.predicate else "true"
     if not unique.is_strict:
         where += f" AND num_nulls({keys}) = 0"
