@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, TypeVar
 from dbtool.cli import output
 from dbtool.cli.command import Call
 from dbtool.errors import DbtoolError, Interrupted
-from dbtool.report import Report, Text, counted
 
 if TYPE_CHECKING:
     from dbtool.guard import Permission
     from dbtool.migrate.project import Project
     from dbtool.migrate.several import Wish
     from dbtool.ports import Progress
+    from dbtool.report import Report, Text
 
 T = TypeVar("T")
-One = Callable[["Project", "Progress"], Report]
-Change = Callable[["Project", "Progress", "Permission"], Report]
+One = Callable[["Project", "Progress"], "Report"]
+Change = Callable[["Project", "Progress", "Permission"], "Report"]
 
 
 def are_in(project: "Project") -> bool:
@@ -27,7 +27,7 @@ def are_in(project: "Project") -> bool:
     return bool(parts(project))
 
 
-def each(call: Call, project: "Project", one: One) -> Report:
+def each(call: Call, project: "Project", one: One) -> "Report":
     """What a command finds in every database; where one fails the others are shown first."""
     from dbtool.migrate.several import Named, naming, parts
 
@@ -52,7 +52,7 @@ def each(call: Call, project: "Project", one: One) -> Report:
     return joined(call.command, reports)
 
 
-def together(call: Call, project: "Project", one: One) -> Report:
+def together(call: Call, project: "Project", one: One) -> "Report":
     """What is found in every database as a part of something larger; the first error ends it."""
     from dbtool.migrate.several import Named, naming, parts
 
@@ -74,7 +74,7 @@ def change(
     wishing: "Callable[[Project], Wish]",
     one: Change,
     revision: str = "",
-) -> Report:
+) -> "Report":
     """What a command changes in every database, once all of it is agreed to.
 
     They are changed one after the other; where one fails the error says where all of them are.
@@ -101,9 +101,10 @@ def change(
     return joined(call.command, reports)
 
 
-def joined(command: str, reports: list[tuple[str, Report]]) -> Report:
+def joined(command: str, reports: "list[tuple[str, Report]]") -> "Report":
     """One report of several databases, each below its name."""
     from dbtool.migrate.several import Database, Databases
+    from dbtool.report import Report, counted
 
     data = Databases(tuple(Database(name, report.data) for name, report in reports))
     told = [report for _, report in reports]
@@ -124,11 +125,13 @@ def joined(command: str, reports: list[tuple[str, Report]]) -> Report:
     )
 
 
-def _heading(name: str, report: Report) -> Text:
+def _heading(name: str, report: "Report") -> "Text":
+    from dbtool.report import Text
+
     return Text(report.headline, title=name) if report.headline else Text(name)
 
 
-def _notes(report: Report) -> Iterable[str]:
+def _notes(report: "Report") -> Iterable[str]:
     """All but the one that --url goes first: here it cannot, since it names one."""
     return (note for note in report.notes if not note.startswith("env.py named the database"))
 
