@@ -37,7 +37,7 @@ def test_psql_loads_the_same_rows_as_a_run(
     done = export(migrated, example, SMALL, tmp_path / "out", Silent())
     psql = client("psql", server.binaries.major)
     environment = migrated.libpq_environment(os.environ)
-    script = [psql, "-X", "-q", "-f", "load.sql"]
+    script = [str(psql), "-X", "-q", "-f", "load.sql"]
     ran = subprocess.run(
         script, cwd=tmp_path / "out", env=environment, capture_output=True, text=True, check=False
     )
