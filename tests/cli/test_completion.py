@@ -64,7 +64,8 @@ def test_commands_behind_an_option_with_a_value(dbtool: "Dbtool") -> None:
 def test_flags(dbtool: "Dbtool") -> None:
     """The flags of the command, shared ones among them."""
     assert offered(dbtool, "dbtool pool --") == [
-        *("--pgbouncer", "--url", "--env", "--fail-on", "--format", "--json", "--output", "--help")
+        *("--pgbouncer", "--show-literals", "--url", "--env", "--fail-on", "--format", "--json"),
+        *("--output", "--help"),
     ]
     assert offered(dbtool, "dbtool pool --f") == ["--fail-on", "--format"]
 
