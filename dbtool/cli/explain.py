@@ -2,20 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtool.cli import advising, keeping
+from dbtool.cli import advising, keeping, statements
 from dbtool.cli.command import Call, command
-from dbtool.cli.inputs import STDIN, name_of, read
+from dbtool.cli.inputs import name_of, read
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
 from dbtool.errors import DbtoolError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from dbtool.explain.examined import Explained
     from dbtool.explain.run import How
     from dbtool.guard import Permission
@@ -175,7 +173,7 @@ def explain(
     advising.check_all(call, wishes, sources, check=check)
     if from_plan is not None:
         return _offline(from_plan, compare)
-    if advise and not any(sources.values()):
+    if advise and all(each is None for each in sources.values()):
         return advising.workload(call, wishes)
     from dbtool.explain import run
     from dbtool.explain.run import How
@@ -184,7 +182,7 @@ def explain(
     how = How(
         analyze=not no_analyze,
         timeout=timeout,
-        parameters=(*_values(params), *(param or ())),
+        parameters=(*statements.values(params), *(param or ())),
         generic=generic or (recorded and not param and params is None),
         sample=sample,
         runs=runs,
@@ -193,7 +191,7 @@ def explain(
     permission = call.permission(yes, confirm_database)
     if check:
         return keeping.check_directory(call, sql, how, permission, accept=accept)
-    text, how = _statements(call, sources, how)
+    text, how = statements.chosen(call, sources, how)
     given = keeping.Given(file, params, loose=bool(param) or bool(how.bound))
     values = [word for each in param or () for word in ("--param", each)]
     values += ["--params", str(params)] if params else []
@@ -211,61 +209,6 @@ def explain(
         return run.explain(call.target, text, how=changed, permission=permission)
 
     return asked(*_on_server(call, text, how, permission, advises=advise))
-
-
-def _statements(call: Call, sources: "Mapping[str, Any]", how: "How") -> "tuple[str, How]":
-    """The SQL to explain, wherever it is from, and what is known of its values and its file."""
-    sql, queryid, activity = (sources[each] for each in ("a statement", "--queryid", "--activity"))
-    if sources["--python"] is not None:
-        return _compiled(call, sources["--python"], how)
-    if queryid is not None or activity is not None:
-        return _recorded(call, queryid, activity), how
-    if sql is not None and sql != "-":
-        return sql, how
-    text, name = _script(sources["-f"] or STDIN)
-    return text, replace(how, file=name)
-
-
-def _values(path: Path | None) -> tuple[str, ...]:
-    if path is None:
-        return ()
-    from dbtool.explain.given import values
-
-    return values(read(path), name_of(path))
-
-
-def _compiled(call: Call, spec: str, how: "How") -> tuple[str, "How"]:
-    """The SQL that the driver would send, with the values it would bind."""
-    from dbtool import engine
-    from dbtool.metadata import search_path
-
-    if how.parameters:
-        raise UsageError(
-            "--python takes no --param: a statement of the application has its values",
-            hint="Bind others in the code, as statement.params(name=…) does.",
-        )
-    directories = search_path(call.settings.project.root)
-    compiled = engine.load_statement(spec, (Path.cwd(), *directories))
-    return compiled.text, replace(how, bound=compiled.values)
-
-
-def _recorded(call: Call, queryid: int | None, pid: int | None) -> str:
-    from dbtool.explain import recorded
-
-    if queryid is not None:
-        return recorded.by_queryid(call.target, queryid)
-    return recorded.by_pid(call.target, pid or 0)
-
-
-def _script(path: Path) -> tuple[str, str | None]:
-    """The text of a file, or of the statement in it that is named behind a colon."""
-    before, _, wanted = str(path).rpartition(":")
-    if before and not path.exists():
-        from dbtool.sql.named import only
-
-        file = Path(before)
-        return only(read(file), wanted, name_of(file)), str(file)
-    return read(path), None if path == STDIN else str(path)
 
 
 def _offline(path: Path, before: Path | None) -> "Report":

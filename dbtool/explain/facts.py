@@ -49,15 +49,16 @@ class FunctionFacts:
     """A function that may have side effects; `trusted` tells whether its language is.
 
     `via` is the function whose body or aggregate calls it, empty where the plan itself does;
-    `program` that it copies to or from a program; `planned` that the one the plan calls is no
-    volatile one, which PostgreSQL may run to plan.
+    `extension` is what it came with; `copies` that it copies to a file or with a program;
+    `planned` that the one the plan calls is no volatile one, which PostgreSQL may run to plan.
     """
 
     schema: str
     name: str
     trusted: bool
     via: str = ""
-    program: bool = False
+    extension: str = ""
+    copies: bool = False
     planned: bool = False
 
 

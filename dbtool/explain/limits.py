@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dbtool.errors import UsageError
 from dbtool.guard import Classified, Standing
 
 
@@ -24,6 +25,15 @@ LIMITS = {
     Standing.UNKNOWN: Limits(10.0, 1_000_000),
     Standing.PRODUCTION: Limits(10.0, 1_000_000),
 }
+
+
+def check_timeout(seconds: float | None) -> None:
+    """Refuse a time limit that is none."""
+    if seconds is not None and not 0 < seconds <= LONGEST:
+        raise UsageError(
+            f"a statement cannot be given {seconds:g} s",
+            hint=f"--timeout takes up to {LONGEST:g} seconds.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ named AS (
   WHERE p.pronamespace <> 'pg_catalog'::regnamespace
 ), functions AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
-    coalesce(min(vn.nspname || '.' || v.proname), '') AS via, bool_or(x.program) AS program,
+    coalesce(min(vn.nspname || '.' || v.proname), '') AS via,
+    coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
     bool_or(coalesce(v.provolatile, p.provolatile) <> 'v' AND coalesce(v.prokind, p.prokind) = 'f')
       AS planned
   FROM reached r
@@ -87,10 +88,13 @@ named AS (
   JOIN pg_language l ON l.oid = p.prolang
   LEFT JOIN pg_proc v ON v.oid = r.via
   LEFT JOIN pg_namespace vn ON vn.oid = v.pronamespace
+  LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+  LEFT JOIN pg_extension e ON e.oid = d.refobjid
   CROSS JOIN LATERAL (SELECT l.lanname NOT IN ('internal', 'c')
-    AND p.prosrc ~* '\m(to|from)\s+program\M' AS program) x
-  WHERE p.provolatile = 'v' OR x.program OR p.proname ~ '^(table|schema|database)_to_xml'
-  GROUP BY n.nspname, p.proname, r.via IS NULL
+    AND regexp_replace(p.prosrc, '--[^\n]*', '', 'g')
+      ~* '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies) x
+  WHERE p.provolatile = 'v' OR x.copies OR p.proname ~ '^(table|schema|database)_to_xml'
+  GROUP BY n.nspname, p.proname, e.extname, r.via IS NULL
 )
 """
 """Common table expressions: each volatile function reached, `via` which one, where in a body.

@@ -1,7 +1,6 @@
 """Explain the statements of a text on a server: plan each, run it where that is safe, judge it."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,11 @@ from dbtool.database.ended import ended
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
-from dbtool.explain import facts, parameters, reach, safety, sample, writing
+from dbtool.explain import doubts, facts, parameters, reach, safety, sample, writing
 from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.failures import Sent, misfit, ran_out, tell
-from dbtool.explain.limits import LIMITS, LONGEST, Place
+from dbtool.explain.limits import Place, check_timeout
 from dbtool.explain.lockwatch import LockWatch
 from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Given, Prepared, Script, prepare
@@ -26,7 +25,6 @@ from dbtool.explain.session import RefusedByServerError, Session, guarded
 from dbtool.finding import Finding, Location, judge
 from dbtool.guard import Action, Classified, Need, Permission, classify, permit
 from dbtool.ports import Progress, Silent
-from dbtool.report import listed
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -81,15 +79,6 @@ def explain(
             "interrupted",
             detail="The statement was cancelled on the server and its transaction rolled back.",
         ) from None
-
-
-def check_timeout(seconds: float | None) -> None:
-    """Refuse a time limit that is none."""
-    if seconds is not None and not 0 < seconds <= LONGEST:
-        raise UsageError(
-            f"a statement cannot be given {seconds:g} s",
-            hint=f"--timeout takes up to {LONGEST:g} seconds.",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +155,7 @@ class _Runner:
                 connection, seconds, patience, runs=self._how.runs, settings=self._how.settings
             ) as unwatched:
                 session = replace(unwatched, watch=self._watch)
+                await self._check_planning(session, statement)
                 if statement.open:
                     plan = await session.generic(text, statement.line, len(statement.open))
                     return Examined(text, statement.line, plan, values="any values")
@@ -214,15 +204,17 @@ class _Runner:
             permit(action, place.classified, place.database, permission.consent, permission.ask)
         self._may_write = True
 
+    async def _check_planning(self, session: Session, statement: Prepared) -> None:
+        """Before anything is planned: planning runs functions that are not VOLATILE."""
+        unfamiliar = safety.unfamiliar(statement.traits.functions)
+        if unfamiliar and not self._permission.covers(Need.YES):
+            uses = reach.Mentioned(unfamiliar)
+            safety.check_planning(await self._facts(session, statement.line, set(), uses))
+
     async def _plan(
         self, session: Session, statement: Prepared, classified: Classified
     ) -> _Planned:
         text, line = statement.text, statement.line
-        functions = statement.traits.functions
-        if (unfamiliar := safety.unfamiliar(functions)) and not self._permission.covers(Need.YES):
-            # Before anything is planned: planning runs functions that are not VOLATILE.
-            uses = reach.Mentioned(unfamiliar)
-            safety.check_planning(await self._facts(session, line, set(), uses))
         if statement.values:
             types = await session.parameter_types(text, line)
             text = parameters.bind(text, statement.values, types)
@@ -232,10 +224,12 @@ class _Runner:
             raise misfit(refused.error, statement.values) or refused from refused.error
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
-        uses = reach.mentioned(plan, functions)
+        uses = reach.mentioned(plan, statement.traits.functions)
         known = await self._facts(session, line, _tables(plan), uses)
         safety.check_functions(known, writes=statement.writes)
-        return _Planned(text, plan, known, tuple(self._doubts(known, plan, classified)))
+        agreed = self._permission.covers(Need.YES)
+        reasons = () if agreed else tuple(doubts.reasons(known, plan, classified.standing))
+        return _Planned(text, plan, known, reasons)
 
     async def _facts(
         self, session: Session, line: int, tables: set[tuple[str, str]], uses: reach.Mentioned
@@ -282,36 +276,12 @@ class _Runner:
         node = finding.location.name if finding.location else None
         return replace(finding, location=Location(self._how.file, line, node))
 
-    def _doubts(self, known: facts.Facts, plan: Plan, classified: Classified) -> Iterator[str]:
-        """Why somebody has to agree: it may be heavy, or may do more than read."""
-        if self._permission.covers(Need.YES):
-            return
-        limit = LIMITS[classified.standing].cost
-        if (cost := _cost(plan)) > limit:
-            yield (
-                f"Its planner cost is {cost:,.0f}; without a yes dbtool runs"
-                f" up to {limit:,.0f} here."
-            )
-        if doubtful := safety.doubtful(known, classified.standing):
-            yield f"It calls {safety.listed(doubtful)}, which may do more than read."
-        if programs := safety.programs(plan):
-            yield f"Reading its foreign tables runs {listed(programs)} on the server."
-
     def _agreed(self, doubts: tuple[str, ...]) -> bool:
         """Whether somebody wants it run all the same; where nobody can be asked, nobody does."""
         try:
             return self._permission.ask.confirm(f"{' '.join(doubts)} Run it?")
         except UsageError:
             return False
-
-
-_PENALTY = 1e10
-
-
-def _cost(plan: Plan) -> float:
-    """What the planner expects to spend; before 18 a scan that is switched off adds a fine."""
-    fined = any(not node.children and node.startup_cost >= _PENALTY for node in plan.nodes)
-    return plan.root.total_cost % _PENALTY if fined else plan.root.total_cost
 
 
 def _tables(plan: Plan) -> set[tuple[str, str]]:

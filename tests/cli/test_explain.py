@@ -153,6 +153,7 @@ def test_a_plan_from_a_file_needs_no_server(dbtool: Dbtool, tmp_path: Path) -> N
         (("SELECT nope FROM orders",), 2, 'error: column "nope" does not exist'),
         (("SELECT $1::int",), 2, "error: the statement has 1 parameter, none given"),
         (("",), 2, "error: there is no statement to explain"),
+        (("", "--advise"), 2, "error: there is no statement to explain"),
         ((), 2, "error: there is no statement to explain"),
         (("DELETE FROM orders",), 2, "error: refused to run the statement: it is a DELETE"),
         (("CREATE TABLE n AS SELECT 1",), 2, "error: refused to run the statement: it is a CREATE"),

@@ -36,8 +36,35 @@ CREATE DOMAIN sly AS int CHECK (resets(value));
 CREATE TYPE pair AS (a int);
 CREATE FUNCTION paired(v int) RETURNS pair LANGUAGE plpgsql
 AS 'DECLARE p pair; BEGIN PERFORM resets(v); p.a := v; RETURN p; END';
-CREATE CAST (int AS pair) WITH FUNCTION paired(int)
+CREATE CAST (int AS pair) WITH FUNCTION paired(int);
+CREATE FUNCTION exports() RETURNS void LANGUAGE plpgsql
+AS $$ BEGIN EXECUTE format('COPY t TO %L', '/dev/null'); END $$;
+CREATE EXTENSION file_fdw;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE told (v text) SERVER files OPTIONS (program 'echo told');
+CREATE FOREIGN TABLE kept (v text) SERVER files OPTIONS (filename '/dev/null')
 """
+
+_EXTENSIONS = ["citext", "intagg", "pg_trgm", "pgcrypto", "tablefunc", "uuid-ossp"]
+
+_ORDINARY = """
+CREATE TABLE program (id int PRIMARY KEY, name text);
+INSERT INTO program VALUES (404, 'x');
+CREATE FUNCTION program_name(wanted int) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN
+  -- not a copy: what is said of it goes to 'name'
+  RETURN (SELECT name FROM program WHERE id = wanted); END $$;
+CREATE FUNCTION http_status(code int) RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RAISE DEBUG 'copy % to %', code, code; RETURN program_name(code); END $$;
+CREATE FUNCTION password_reset(who text) RETURNS text LANGUAGE sql AS $$ SELECT upper(who) $$;
+CREATE FUNCTION is_advisory(name text) RETURNS bool LANGUAGE sql AS $$ SELECT name LIKE 'a%' $$;
+CREATE FUNCTION current_tenant() RETURNS int LANGUAGE sql STABLE
+AS $$ SELECT coalesce(nullif(current_setting('app.tenant', true), '')::int, 404) $$;
+CREATE FUNCTION new_key(n int) RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RETURN n || gen_random_uuid()::text || clock_timestamp(); END $$
+"""
+
+
+_AVAILABLE = "SELECT name FROM pg_available_extensions WHERE name = ANY ($1)"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +72,9 @@ def target(server: Server) -> Iterator[Target]:
     """A database with a table and functions nobody knows."""
     created = server.create_database("guarded")
     with SyncConnection(created) as connection:
-        connection.execute(_SETUP)
+        connection.execute(f"{_SETUP}; {_ORDINARY}")
+        for each in connection.fetch(_AVAILABLE, _EXTENSIONS):
+            connection.execute(f'CREATE EXTENSION "{each[0]}"')
     yield created
     server.drop_database("guarded")
 
@@ -148,7 +177,8 @@ def test_what_nothing_holds_back_is_asked(
         ("SELECT odd_sum(id) FROM t", "pg_stat_reset() in public.odd_sum()"),
         ("SELECT id::sly FROM t", "pg_stat_reset() in public.resets()"),
         ("SELECT id::pair FROM t", "pg_stat_reset() in public.paired()"),
-        ("SELECT copies()", "COPY … PROGRAM in public.copies()"),
+        ("SELECT copies()", "COPY with a file or program in public.copies()"),
+        ("SELECT exports()", "COPY with a file or program in public.exports()"),
     ],
 )
 def test_what_reaches_out_of_a_transaction_is_asked(
@@ -161,6 +191,55 @@ def test_what_reaches_out_of_a_transaction_is_asked(
     assert refused.times is None
     agreed = Permission(Consent(yes=True), looking)
     assert explain(target, sql, permission=agreed).statements[0].times is not None
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT v FROM told", "SELECT id FROM t, told JOIN kept USING (v)"]
+)
+def test_a_program_behind_a_table_is_asked(
+    target: Target, watcher: SyncConnection, sql: str
+) -> None:
+    """Reading it starts a process on the server; --yes does."""
+    looking = Looking(watcher, agrees=False)
+    (refused,) = explain(target, sql, permission=asking(looking)).statements
+    assert refused.refused == "Reading its foreign tables runs echo told on the server."
+    assert refused.times is None
+    agreed = Permission(Consent(yes=True), looking)
+    assert explain(target, sql, permission=agreed).statements[0].times is not None
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT v FROM kept",
+        "SELECT program_name(id), http_status(id) FROM program WHERE id = current_tenant()",
+        "SELECT password_reset(name) FROM program WHERE is_advisory(name)",
+        "SELECT gen_random_uuid(), new_key(id), set_limit(0.3) FROM program",
+        "SELECT int_array_aggregate(id) FROM program WHERE name::citext = 'X' OR name % 'xyz'",
+        "SELECT * FROM normal_rand(3, 1, 2), similarity('a', 'b')",
+    ],
+)
+def test_ordinary_functions_are_run(target: Target, watcher: SyncConnection, sql: str) -> None:
+    """Neither a team's own nor those of known extensions are asked of where they only read."""
+    looking = Looking(watcher, agrees=False)
+    assert explain(target, sql, permission=asking(looking)).statements[0].times is not None
+    assert not looking.questions
+
+
+@pytest.mark.pg("<18")
+def test_what_is_random_by_design_is_run(target: Target, watcher: SyncConnection) -> None:
+    """Functions in C that are volatile because they make keys and salts."""
+    looking = Looking(watcher, agrees=False)
+    sql = "SELECT pgp_sym_encrypt('a', 'b'), gen_salt('bf'), uuid_generate_v4()"
+    assert explain(target, sql, permission=asking(looking)).statements[0].times is not None
+    assert not looking.questions
+
+
+@pytest.mark.parametrize("how", [How(generic=True), How(sample=True)])
+def test_a_plan_for_any_values_runs_nothing_either(target: Target, how: How) -> None:
+    """It is planned like any other."""
+    with pytest.raises(UsageError, match="refused to plan the statement: it calls pg_stat_reset"):
+        explain(target, "SELECT * FROM t WHERE wraps(7) AND id = $1", how=how)
 
 
 @pytest.mark.parametrize("analyze", [True, False])

@@ -6,11 +6,11 @@ from dataclasses import replace
 from dbtool.database.connect import connect
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, DbtoolError, Interrupted
-from dbtool.explain.limits import Place
+from dbtool.explain.limits import Place, check_timeout
 from dbtool.explain.parameters import number
 from dbtool.explain.prepare import Given, prepare
 from dbtool.explain.rules import column_load_repeated, lazy_load_repeated, statement_repeated
-from dbtool.explain.run import How, check_timeout, explain
+from dbtool.explain.run import How, explain
 from dbtool.explain.trace.groups import Group, Trace
 from dbtool.finding import Finding, Rule, judge
 from dbtool.guard import Action, Permission, classify, permit
