@@ -1,6 +1,6 @@
 """Turn tables as they stand, and what the models say, into a plan with rows behind it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dbtool.seed import exclusions, order, remedy
@@ -11,10 +11,13 @@ from dbtool.seed.columns import (
     read_checks,
     shared_columns,
 )
-from dbtool.seed.keys import EachParent, Limit, Serial, identities
+from dbtool.seed.dealing import EachParent, Limit, identities
+from dbtool.seed.drift import drift
+from dbtool.seed.keys import Serial
+from dbtool.seed.links import Link, Links, Traits, Way
 from dbtool.seed.live import LiveConstraint, LiveTable
 from dbtool.seed.meaning import Kin, Meaning
-from dbtool.seed.parents import Link, Links, Traits, Way, plan_links
+from dbtool.seed.parents import plan_links
 from dbtool.seed.plan import (
     ColumnPlan,
     Load,
@@ -105,7 +108,7 @@ class _Builder:
             self.request,
             tuple(table for table, _ in done),
             (*self.skipped.values(), *self.found.missing),
-            (*self.rulebook.notes, *_drift(self.found)),
+            (*self.rulebook.notes, *drift(self.found.tables, self.found.meanings)),
         )
         return Planned(
             plan, tuple(load for _, load in done), bool(self.order.deferred), self.order.absent
@@ -342,32 +345,3 @@ def _sequences(table: LiveTable, population: Population) -> tuple[Sequence, ...]
         for column in table.columns
         if column.sequence and isinstance(population.generators.get(column.name), Serial)
     )
-
-
-def _drift(found: Found) -> list[str]:
-    """Columns that only one side knows."""
-    said: list[str] = []
-    for table in found.tables:
-        known = found.meanings[table.name].columns if table.name in found.meanings else ()
-        live = [column.name for column in table.columns]
-        if known:
-            only_models = [f"{table.shown}.{name} is in the models only" for name in known]
-            only_live = [f"{table.shown}.{name} is in the database only" for name in live]
-            said += [
-                text for name, text in zip(known, only_models, strict=True) if name not in live
-            ]
-            said += [text for name, text in zip(live, only_live, strict=True) if name not in known]
-            said += _missing_labels(table, found.meanings[table.name])
-    return said
-
-
-def _missing_labels(table: LiveTable, meaning: Meaning) -> Iterator[str]:
-    """Labels of enum types that the models have and the database has not."""
-    for column in table.columns:
-        meant = meaning.labels.get(column.name, ()) if column.labels else ()
-        if missing := [label for label in meant if label not in column.labels]:
-            listed = ", ".join(f'"{label}"' for label in missing)
-            yield (
-                f"{table.shown}.{column.name}: the enum of the database lacks {listed};"
-                f" a revision has to ALTER TYPE {column.element or column.type} ADD VALUE"
-            )

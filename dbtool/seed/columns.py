@@ -4,25 +4,24 @@ from collections.abc import Mapping
 
 from dbtool.seed import checks
 from dbtool.seed.checks import Different
+from dbtool.seed.dealing import EachParent
 from dbtool.seed.infer import choose
+from dbtool.seed.inside import InsideParents, Partition
 from dbtool.seed.joint import Digit, Each
 from dbtool.seed.keys import (
     AnyParent,
     Apart,
-    EachParent,
     EarlierRow,
-    InsideParents,
     KeyOf,
     NthParent,
     OlderRow,
     Ordinal,
     OtherParents,
-    Partition,
     RowBefore,
 )
 from dbtool.seed.lifecycle import Lifecycle
+from dbtool.seed.links import Combined, Link, Links, Way
 from dbtool.seed.live import LiveColumn, LiveTable
-from dbtool.seed.parents import Combined, Link, Links, Way
 from dbtool.seed.rows import Population, Reference
 from dbtool.seed.subject import TIMES, Choice, Subject
 from dbtool.seed.times import Calendar

@@ -1,12 +1,11 @@
 """Keys that can be worked out again from a row's index, and the ways to choose a parent."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
-from dbtool.seed.rows import NEVER, NULL, Dealt, Population, Reference, Rows, Window
-from dbtool.seed.stream import BLOCK, Stream, consistent_pick
+from dbtool.seed.rows import NEVER, NULL, Population, Reference, Rows, Window
+from dbtool.seed.stream import BLOCK, consistent_pick
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,80 +49,6 @@ class Given:
     def texts(self, rows: Rows) -> Sequence[str]:
         """The values."""
         return self.values[rows.start : rows.start + rows.size]
-
-
-Limit = Callable[[Rows], Sequence[int]]
-"""The most children each of some rows can have."""
-
-
-class EachParent:
-    """Deals rows to parents in order: so many to each, as a small table of counts says.
-
-    Children in their parents' order are what makes foreign-key checks cheap.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        parent: Population,
-        table: str,
-        counts: Sequence[int],
-        first_block: int,
-        most: Limit | None = None,
-    ) -> None:
-        self.name = name
-        self.parent = parent
-        self.counts = tuple(counts)
-        self._most = most
-        self._first_block = first_block
-        self._stream = Stream(parent.seed, table, f"{name}/count")
-        self._checkpoints: list[tuple[int, int]] = []
-        self.count = self._survey()
-
-    def _of_block(self, block: int) -> list[int]:
-        rows = self.parent.block(block)
-        octets = self._stream.octets(block, rows.size)
-        counts = [self.counts[octet * len(self.counts) >> 8] for octet in octets]
-        return list(map(min, counts, self._most(rows))) if self._most else counts
-
-    def _survey(self) -> int:
-        """Count all rows, and note with which parent each block of them begins."""
-        total = 0
-        for block in self.parent.blocks:
-            for index, count in enumerate(self._of_block(block), block * BLOCK):
-                while total + count > len(self._checkpoints) * BLOCK:
-                    self._checkpoints.append((index, len(self._checkpoints) * BLOCK - total))
-                total += count
-        return total
-
-    def deal(self, block: int) -> Dealt:
-        """The parents of one block's rows."""
-        number = block - self._first_block
-        parent, taken = self._checkpoints[number]
-        left = min(BLOCK, self.count - number * BLOCK)
-        dealt = Dealt([], [], [])
-        parents, ordinals, siblings = dealt.parents, dealt.ordinals, dealt.siblings
-        for index, count in self._from(parent):
-            if count > taken:
-                take = count - taken if count - taken < left else left
-                parents += [index] * take
-                ordinals += range(taken, taken + take)
-                siblings += [count] * take
-                left -= take
-            taken = 0
-            if not left:
-                break
-        return dealt
-
-    def _from(self, parent: int) -> Iterator[tuple[int, int]]:
-        while True:
-            block = parent // BLOCK
-            yield from enumerate(self._of_block(block)[parent % BLOCK :], parent)
-            parent = (block + 1) * BLOCK
-
-    def indices(self, rows: Rows) -> Sequence[int]:
-        """As a reference: the parent each row was dealt to."""
-        return rows.dealt.parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,56 +168,6 @@ class Apart:
         ]
 
 
-class Partition:
-    """The rows of a table by the values of the columns others share with it."""
-
-    def __init__(self, population: Population, columns: tuple[str, ...]) -> None:
-        self.population = population
-        self.columns = columns
-
-    def values(self, rows: Rows, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-        """What some rows have in columns that correspond to the shared ones."""
-        return zip(*(rows.texts(name) for name in columns), strict=True)
-
-    @cached_property
-    def members(self) -> dict[tuple[str, ...], list[int]]:
-        """The indices of the rows of each part."""
-        found: dict[tuple[str, ...], list[int]] = {}
-        for number in self.population.blocks:
-            rows = self.population.block(number)
-            for index, value in zip(rows.indices, self.values(rows, self.columns), strict=True):
-                found.setdefault(value, []).append(index)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class InsideParents:
-    """A parent among those that share columns with the row; none where no row does.
-
-    Siblings get different ones where there are enough.
-    """
-
-    name: str
-    partition: Partition
-    columns: tuple[str, ...]
-    apart: bool = False
-
-    def indices(self, rows: Rows) -> Sequence[int]:
-        """The row index of each row's parent."""
-        members = self.partition.members
-        words: Sequence[int] = rows.words(self.name)
-        if self.apart:
-            words = rows.dealt.ordinals
-        values = self.partition.values(rows, self.columns)
-        found = ((members.get(value, ()), word) for value, word in zip(values, words, strict=True))
-        return [group[word % len(group)] if group else NEVER for group, word in found]
-
-    def room(self, rows: Rows, columns: Sequence[str]) -> Sequence[int]:
-        """How many different ones there are for what other rows have in some columns."""
-        members = self.partition.members
-        return [len(members.get(each, ())) for each in self.partition.values(rows, columns)]
-
-
 @dataclass(frozen=True, slots=True)
 class EarlierRow:
     """An earlier row of the same table; `grouped`: of those with the same parent."""
@@ -377,19 +252,3 @@ def _sometimes(chosen: list[int], rows: Rows, name: str, share: int) -> list[int
         return chosen
     octets = rows.octets(f"{name}/null")
     return [NEVER if octet < share else one for one, octet in zip(chosen, octets, strict=True)]
-
-
-def identities(rows: Rows, root: str, column: str) -> Sequence[str]:
-    """What rows, or those they extend, have in a column of the table at the root."""
-    population = rows.population
-    if population.name == root or population.walk is None:
-        return rows.texts(column)
-    parent = population.walk.parent
-    found: list[str] = []
-    number, values = NEVER, ()  # type: tuple[int, Sequence[str]]
-    for index in rows.dealt.parents:
-        if index // BLOCK != number:
-            number = index // BLOCK
-            values = identities(parent.block(number), root, column)
-        found.append(values[index % BLOCK])
-    return found

@@ -86,9 +86,9 @@ def _named(subject: Subject) -> Pool | Listed:
 def _slug(_: LiveColumn, subject: Subject) -> Generator:
     titles = re.compile(r"(^|_)(title|headline|subject)$")
     if any(titles.search(column.name) for column in subject.live.columns):
-        return Pool("title", tuple(map(pools.slug, pools.headlines())), "slug")
+        return Pool("title", pools.slugs(pools.headlines()), "slug")
     named = _named(subject)
-    values = tuple(map(pools.slug, named.values))
+    values = pools.slugs(named.values)
     if isinstance(named, Listed):
         return Listed(values, "-", "slug")
     return Pool(named.draw, values, "slug")
@@ -187,7 +187,8 @@ def fitted(made: Generator, column: LiveColumn, subject: Subject) -> Generator:
         room = None if high is None else high - 10
         return Numbered(made.draw, _cut(made.values, room), separator, kind=made.kind)
     values = _cut(made.values, high)
-    return Pool(made.draw, tuple(v for v in values if len(v) >= low) or values, made.kind)
+    long_enough = tuple(v for v in values if len(v) >= low) if low else values
+    return Pool(made.draw, long_enough or values, made.kind)
 
 
 def _cut(values: tuple[str, ...], room: int | None) -> tuple[str, ...]:

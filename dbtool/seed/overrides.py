@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import Protocol
 
 from dbtool.errors import UsageError
-from dbtool.seed.keys import EachParent, Limit, Serial
+from dbtool.seed.dealing import EachParent, Limit
+from dbtool.seed.keys import Serial
 from dbtool.seed.live import LiveColumn
 from dbtool.seed.rows import NULL, Generator, Population, Rows
 from dbtool.seed.stream import BLOCK

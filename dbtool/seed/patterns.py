@@ -57,12 +57,16 @@ class Matching:
         return [self.text(number) for number in numbers]
 
     def text(self, number: int) -> str:
+        """One text for each number, as COPY reads it."""
+        return escaped(self.plain(number))
+
+    def plain(self, number: int) -> str:
         """One text for each number, in mixed radix from the last place on."""
         made: list[str] = []
         for pieces in reversed(self.places):
             number, place = divmod(number, len(pieces))
             made.append(pieces[place])
-        return escaped("".join(reversed(made)))
+        return "".join(reversed(made))
 
 
 def matching(column: str, regex: str, low: int = 0, high: int | None = None) -> Matching | None:
@@ -76,7 +80,7 @@ def matching(column: str, regex: str, low: int = 0, high: int | None = None) -> 
     except (re.error, _BeyondError, RecursionError, OverflowError):
         return None
     made = Matching(column, tuple(places))
-    samples = [made.text(number * 7919) for number in range(16)]
+    samples = [made.plain(number * 7919) for number in range(16)]
     fits = all(len(each) >= low and (high is None or len(each) <= high) for each in samples)
     return made if fits and all(re.search(python, each) for each in samples) else None
 

@@ -1,7 +1,8 @@
-"""Prepared values, built from the vocabulary once per plan; the order is part of the version."""
+"""Prepared values, built when first asked for; their order is part of the generators' version."""
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from itertools import product
 
 from dbtool.seed import words
@@ -15,49 +16,64 @@ def slug(text: str) -> str:
     return text.lower().translate(_ACCENTS)
 
 
+@cache
+def slugs(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Texts as they stand in addresses."""
+    return tuple(map(slug, texts))
+
+
+@cache
 def first_names() -> tuple[str, ...]:
     """First names, placed like those of `full_names`."""
     return tuple(first for first, _ in product(words.FIRST_NAMES, words.LAST_NAMES))
 
 
+@cache
 def last_names() -> tuple[str, ...]:
     """Last names, placed like those of `full_names`."""
     return tuple(last for _, last in product(words.FIRST_NAMES, words.LAST_NAMES))
 
 
+@cache
 def full_names() -> tuple[str, ...]:
     """Each first name with each last name."""
     return tuple(f"{first} {last}" for first, last in product(words.FIRST_NAMES, words.LAST_NAMES))
 
 
+@cache
 def logins() -> tuple[str, ...]:
     """What e-mail addresses and user names begin with, placed like `full_names`."""
     return tuple(slug(name).replace("-", ".") for name in full_names())
 
 
+@cache
 def goods() -> tuple[str, ...]:
     """Names of products."""
     made = product(words.GOODS, words.MATERIALS, words.ADJECTIVES)
     return tuple(f"{adjective} {material} {good}" for good, material, adjective in made)
 
 
+@cache
 def companies() -> tuple[str, ...]:
     """Names of organisations."""
     made = product(words.LAST_NAMES, words.COMPANY_ENDINGS)
     return tuple(f"{name} {ending}" for name, ending in made)
 
 
+@cache
 def headlines() -> tuple[str, ...]:
     """Titles of texts."""
     return tuple(f"{start} {topic}" for start, topic in product(words.HEADLINES, words.TOPICS))
 
 
+@cache
 def sentences() -> tuple[str, ...]:
     """Single sentences."""
     made = product(words.SUBJECTS, words.VERBS, words.OBJECTS)
     return tuple(f"{subject} {verb} {thing}." for subject, verb, thing in made)
 
 
+@cache
 def paragraphs(count: int = 3) -> tuple[str, ...]:
     """Several sentences each."""
     one = sentences()
@@ -69,6 +85,7 @@ def paragraphs(count: int = 3) -> tuple[str, ...]:
     )
 
 
+@cache
 def place(field: int) -> tuple[str, ...]:
     """Country code, city, currency, time zone or country of each place."""
     return tuple(each[field] for each in words.PLACES)
@@ -79,6 +96,7 @@ def documents(values: Sequence[dict[str, object]]) -> tuple[str, ...]:
     return tuple(escaped(json.dumps(each, ensure_ascii=False)) for each in values)
 
 
+@cache
 def preferences() -> tuple[str, ...]:
     """What users set."""
     made = product(("dark", "light", "system"), words.LOCALES, (True, False))
@@ -87,6 +105,7 @@ def preferences() -> tuple[str, ...]:
     )
 
 
+@cache
 def attributes() -> tuple[str, ...]:
     """What products are like."""
     made = product(words.COLORS, words.MATERIALS, (0.4, 1.2, 3.5, 8.0))
@@ -95,6 +114,7 @@ def attributes() -> tuple[str, ...]:
     )
 
 
+@cache
 def addresses() -> tuple[str, ...]:
     """Postal addresses, placed like the places."""
     return documents(
@@ -110,6 +130,7 @@ def addresses() -> tuple[str, ...]:
     )
 
 
+@cache
 def settings() -> tuple[str, ...]:
     """Documents nothing is known about but that they are documents."""
     made = product(("import", "web", "api"), (1, 2, 3), (True, False))

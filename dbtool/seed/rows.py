@@ -1,5 +1,6 @@
 """The rows of a table as functions: any block of any column on demand, nothing kept."""
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from dbtool.seed.stream import BLOCK, Stream
 
 NULL = r"\N"
 NEVER = -1
+_WINDOWS = 64
+"""How many windows stay at hand, of 64 KB each: each is chosen from again and again."""
 
 
 class Generator(Protocol):
@@ -135,7 +138,7 @@ class Population:
     def window(self, number: int) -> "Window":
         """One of the windows; the last one also covers the rows of an unfinished block."""
         if number not in self._windows:
-            if len(self._windows) >= 4:
+            if len(self._windows) >= _WINDOWS:
                 self._windows.pop(next(iter(self._windows)))
             self._windows[number] = Window(self, number)
         return self._windows[number]
@@ -152,13 +155,13 @@ class Window:
         self.size = end - self.start
 
     @cached_property
-    def by_birth(self) -> tuple[list[int], list[int]]:
+    def by_birth(self) -> tuple[Sequence[int], Sequence[int]]:
         """The row indices from the oldest on, and their births."""
         first = self.start // BLOCK
         blocks = range(first, first - (-self.size // BLOCK))
         births = list(chain.from_iterable(self.population.block(each).births for each in blocks))
         order = sorted(range(len(births)), key=births.__getitem__)
-        return [self.start + each for each in order], [births[each] for each in order]
+        return array("q", (self.start + each for each in order)), array("q", sorted(births))
 
     def born_by(self, moment: int) -> int:
         """How many of them existed at that moment."""

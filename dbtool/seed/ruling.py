@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from dbtool.errors import UsageError
 from dbtool.report import counted
-from dbtool.seed.keys import EachParent, Limit, Serial
+from dbtool.seed.dealing import EachParent, Limit
+from dbtool.seed.keys import Serial
+from dbtool.seed.links import Link, Links, Way
 from dbtool.seed.overrides import (
     Dealing,
     Elsewhere,
@@ -18,7 +20,6 @@ from dbtool.seed.overrides import (
     ruled,
     without,
 )
-from dbtool.seed.parents import Link, Links, Way
 from dbtool.seed.rows import Moments, Population, Rows
 from dbtool.seed.subject import Choice, Subject
 from dbtool.seed.times import WINDOW_DAYS, Born, Calendar, Written

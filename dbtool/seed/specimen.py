@@ -1,78 +1,23 @@
 """Objects of the team's own types, built from annotations alone: what their columns hold."""
 
 import collections.abc
+import contextlib
 import dataclasses
-import datetime as dt
-import decimal
 import enum
-import pathlib
+import inspect
 import types
 import typing
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-_DEPTH = 6
-STYLES = (
-    "value {n}",
-    "value-{n}",
-    "value_{n}",
-    "https://www.example.com/{n}",
-    "user{n}@example.com",
-    "2026-01-01T00:00:00Z",
-    "#33669{n}",
-    "{n}",
-    "{n}.0.0",
-    "00000000-0000-4000-8000-00000000000{n}",
-    "0 {n} * * *",
-    "UTC",
-    "{{}}",
-    "[]",
-)
-"""How text may have to look: plain, a name, an address, a time, a color, a number ..."""
+from dbtool.seed.limits import stated, within
+from dbtool.seed.plain import MOVING, PLAIN, STYLES, Draw
 
-_PLAIN: Mapping[type, Callable[[int], object]] = {
-    bool: lambda n: n % 2 == 0,
-    int: lambda n: n + 1,
-    float: lambda n: n + 0.5,
-    str: lambda n: f"value {n + 1}",
-    bytes: lambda n: b"value %d" % (n + 1),
-    decimal.Decimal: lambda n: decimal.Decimal(n + 1),
-    dt.datetime: lambda n: dt.datetime(2026, 1, 1 + n % 28, tzinfo=dt.UTC),
-    dt.date: lambda n: dt.date(2026, 1, 1 + n % 28),
-    dt.time: lambda n: dt.time(n % 24),
-    dt.timedelta: lambda n: dt.timedelta(minutes=n + 1),
-    uuid.UUID: lambda n: uuid.UUID(int=(n + 1) | 4 << 76 | 8 << 60),
-    pathlib.Path: lambda n: pathlib.Path(f"file-{n + 1}"),
-    type(None): lambda _: None,
-    dict: lambda n: {"number": n + 1},
-    list: lambda n: [f"value {n + 1}"],
-    set: lambda n: {f"value {n + 1}"},
-    tuple: lambda n: (f"value {n + 1}",),
-}
+_QUALIFIERS = (typing.Required, typing.NotRequired, typing.Final, typing.ClassVar)
 
 
 class NoSpecimenError(Exception):
     """Nothing of this type can be built from what is known of it."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Draw:
-    """Which of the objects of a type is wanted: its number, and how text in it looks."""
-
-    number: int = 0
-    style: int = 0
-    depth: int = _DEPTH
-
-    @property
-    def inner(self) -> "Draw":
-        """The same for what an object holds."""
-        return dataclasses.replace(self, depth=self.depth - 1)
-
-    @property
-    def text(self) -> str:
-        """Text in the style."""
-        return STYLES[self.style % len(STYLES)].format(n=self.number + 1)
 
 
 def specimen(kind: Any, draw: Draw) -> Any:
@@ -81,64 +26,65 @@ def specimen(kind: Any, draw: Draw) -> Any:
         raise NoSpecimenError
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
-        return _annotated(arguments, draw)
+        return _limited(arguments[0], arguments[1:], draw)
+    if origin in _QUALIFIERS:
+        return specimen(arguments[0], draw)
     if origin is typing.Literal:
         return arguments[draw.number % len(arguments)]
     if origin in (typing.Union, types.UnionType):
         return _first_of(arguments, draw)
     if origin is not None:
         return _generic(origin, arguments, draw)
-    if isinstance(kind, typing.TypeVar | typing.ForwardRef | str) or kind is Any:
+    if isinstance(kind, typing.TypeVar | typing.ForwardRef | str) or kind in (Any, object):
         return draw.text
+    for alias in ("__supertype__", "__value__"):
+        if not isinstance(kind, type) and hasattr(kind, alias):
+            return specimen(getattr(kind, alias), draw)
     return _of_class(kind, draw)
 
 
-def _annotated(arguments: tuple[Any, ...], draw: Draw) -> Any:
-    """The plain type's object, or the least one its limits allow."""
-    made = specimen(arguments[0], draw)
-    return within(made, arguments[1:])
-
-
-def within(made: Any, limits: typing.Iterable[Any]) -> Any:
-    """A number or text moved into limits as pydantic's annotations state them."""
-    for limit in limits:
-        if isinstance(made, int | float | decimal.Decimal) and not isinstance(made, bool):
-            for name, step in (("ge", 0), ("gt", 1)):
-                if (bound := getattr(limit, name, None)) is not None and made < bound + step:
-                    made = type(made)(bound + step)
-            for name, step in (("le", 0), ("lt", 1)):
-                bound = getattr(limit, name, None)
-                if bound is not None and made > bound - (step if isinstance(made, int) else 0):
-                    made = type(made)(bound - (step if isinstance(made, int) else 0))
-        elif isinstance(made, str):
-            if (least := getattr(limit, "min_length", None)) is not None:
-                made = made.ljust(least, "x")
-            if (most := getattr(limit, "max_length", None)) is not None:
-                made = made[:most]
-    return made
+def _limited(kind: Any, limits: typing.Iterable[Any], draw: Draw) -> Any:
+    """The plain type's object, moved into its limits; a list as long as they demand."""
+    made, known = specimen(kind, draw), stated(limits)
+    if isinstance(made, list) and len(made) < (least := known.get("min_length", 0)):
+        draws = (dataclasses.replace(draw, number=draw.number + step) for step in range(least))
+        return [member for each in draws for member in specimen(kind, each)]
+    return within(made, known, draw.number)
 
 
 def _first_of(arguments: tuple[Any, ...], draw: Draw) -> Any:
-    """The first alternative that can be built; None is the last resort."""
-    for argument in sorted(arguments, key=lambda each: each is type(None)):
+    """The first alternative that can be built, another one in each style; None if nothing can."""
+    known = [each for each in arguments if each is not type(None)]
+    first = draw.style % len(known)
+    for argument in (*known[first:], *known[:first]):
         try:
             return specimen(argument, draw.inner)
         except NoSpecimenError:
             continue
+    if len(known) < len(arguments):
+        return None
     raise NoSpecimenError
 
 
 def _generic(origin: Any, arguments: tuple[Any, ...], draw: Draw) -> Any:
     if isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
-        key = specimen(arguments[0], draw.inner)
-        return {key: specimen(arguments[1], draw.inner)}
+        keys, values = _members(arguments[:1], draw), _members(arguments[1:], draw)
+        return dict(zip(keys, values, strict=False))
     if origin is tuple:
         members = [each for each in arguments if each is not Ellipsis]
         return tuple(specimen(each, draw.inner) for each in members)
     if isinstance(origin, type) and issubclass(origin, collections.abc.Iterable):
-        made = [specimen(arguments[0], draw.inner)]
+        made = _members(arguments[:1], draw)
         return origin(made) if origin in (set, frozenset, list) else made
     return specimen(origin, draw.inner)
+
+
+def _members(kinds: tuple[Any, ...], draw: Draw) -> list[Any]:
+    """One object; none of a type that holds itself without end, or that nothing is known of."""
+    try:
+        return [specimen(each, draw.inner) for each in kinds]
+    except NoSpecimenError:
+        return []
 
 
 def _of_class(kind: Any, draw: Draw) -> Any:
@@ -151,41 +97,81 @@ def _of_class(kind: Any, draw: Draw) -> Any:
         return members[draw.number % len(members)]
     if kind is str:
         return draw.text
-    if kind in _PLAIN:
-        return _PLAIN[kind](draw.number)
-    for maker in (_of_pydantic, _of_dataclass, _of_fields):
+    if kind in PLAIN:
+        return PLAIN[kind](draw.number)
+    for maker in (_of_pydantic, _of_dataclass, _of_fields, _of_base):
         made = maker(kind, draw)
         if made is not None:
             return made
+    return _of_constructor(kind, draw)
+
+
+def _of_base(kind: type, draw: Draw) -> Any:
+    """A class of the team's own below a plain one; times are taken as they come."""
     for plain in (str, int, float, dict, list):
         if issubclass(kind, plain):
-            return _called(kind, (draw.text if plain is str else _PLAIN[plain](draw.number),), {})
-    raise NoSpecimenError
+            return _called(kind, (draw.text if plain is str else PLAIN[plain](draw.number),), {})
+    found = (PLAIN[each](draw.number) for each in MOVING if issubclass(kind, each))
+    return next(found, None)
 
 
 def _of_pydantic(kind: type, draw: Draw) -> Any:
-    """A model with its required fields; a field that is refused gets text of another style."""
+    """A model with its required fields; a field that is refused gets text of another style.
+
+    Fields whose default is another one each time get a value too: no run may differ.
+    """
     fields = getattr(kind, "model_fields", None)
     if not isinstance(fields, Mapping):
         return None
-    styles: dict[str, int] = {}
+    keys = {_key(name, field): field for name, field in fields.items()}
+    moving = {key for key, field in keys.items() if _moves(field.default_factory)}
+    styles = dict.fromkeys((key for key, field in keys.items() if field.is_required()), 0)
     for _ in STYLES:
-        values = {}
-        for name, field in fields.items():
-            if field.is_required():
-                key = getattr(field, "alias", None) or name
-                style = draw.style + styles.get(key, 0)
-                made = specimen(field.annotation, dataclasses.replace(draw.inner, style=style))
-                values[key] = within(made, field.metadata)
+        values = _made_of(keys, styles, draw.inner) | _possible(keys, moving, draw.inner)
         try:
             return kind(**values)
         except Exception as error:
             # The team's own validation refuses what the annotations allow.
-            refused = _refused(error) & values.keys()
-            if not refused:
+            refused = _refused(error) or values.keys() & {"root"} or moving
+            if not refused & values.keys():
                 raise NoSpecimenError from error
-            styles |= {name: styles.get(name, 0) + 1 for name in refused}
+            moving = moving - refused
+            styles = {name: style + (name in refused) for name, style in styles.items()}
     raise NoSpecimenError
+
+
+def _made_of(keys: Mapping[str, Any], styles: Mapping[str, int], draw: Draw) -> dict[str, Any]:
+    """A value for each of some fields, each in a style of its own."""
+    draws = {key: dataclasses.replace(draw, style=draw.style + styles[key]) for key in styles}
+    return {key: _limited(keys[key].annotation, keys[key].metadata, draws[key]) for key in draws}
+
+
+def _possible(keys: Mapping[str, Any], wanted: set[str], draw: Draw) -> dict[str, Any]:
+    """Values for those of some fields that any can be made for."""
+    found: dict[str, Any] = {}
+    for key in sorted(wanted):
+        with contextlib.suppress(NoSpecimenError):
+            found |= _made_of(keys, {key: 0}, draw)
+    return found
+
+
+def _key(name: str, field: Any) -> str:
+    """The name a model is given a field by."""
+    alias = getattr(field, "validation_alias", None) or getattr(field, "alias", None)
+    alias = next(iter(getattr(alias, "choices", ())), alias)
+    return alias if isinstance(alias, str) else name
+
+
+def _moves(factory: Any) -> bool:
+    """Whether a default is another one each time: the time of day, chance, or a counter."""
+    if factory is None or factory in (dict, list, set, tuple, frozenset):
+        return False
+    try:
+        first = factory()
+        return isinstance(first, MOVING) or bool(first != factory())
+    except Exception:
+        # It wants more than it can be given here.
+        return False
 
 
 def _refused(error: Exception) -> set[str]:
@@ -203,15 +189,37 @@ def _of_dataclass(kind: type, draw: Draw) -> Any:
     values = {
         field.name: specimen(hints.get(field.name, str), draw.inner)
         for field in dataclasses.fields(kind)
-        if field.init and field.default is missing and field.default_factory is missing
+        if field.init and field.default is missing
+        if field.default_factory is missing or _moves(field.default_factory)
     }
     return _called(kind, (), values)
 
 
+def _of_constructor(kind: type, draw: Draw) -> Any:
+    """An object of any other class, by what its constructor asks for."""
+    try:
+        parameters = inspect.signature(kind).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise NoSpecimenError from error
+    wanted = [each for each in parameters if each.default is each.empty]
+    hints = hints_of(kind.__init__)  # type: ignore[misc]
+    arguments: list[Any] = []
+    values: dict[str, Any] = {}
+    for each in wanted:
+        if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+            continue
+        made = specimen(hints.get(each.name, str), draw.inner)
+        if each.kind is each.POSITIONAL_ONLY:
+            arguments.append(made)
+        else:
+            values[each.name] = made
+    return _called(kind, tuple(arguments), values)
+
+
 def _of_fields(kind: type, draw: Draw) -> Any:
     """TypedDict and NamedTuple: nothing but their hints."""
-    if typing.is_typeddict(kind):
-        required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
+    required = getattr(kind, "__required_keys__", None)
+    if required is not None:
         hints = hints_of(kind)
         return {name: specimen(hints[name], draw.inner) for name in sorted(required)}
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):

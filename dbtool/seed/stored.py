@@ -1,9 +1,15 @@
 """What a column stores when only its own type knows: put objects through the type and look."""
 
 import collections.abc
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import ipaddress
 import json
 import types
 import typing
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +17,8 @@ from sqlalchemy import Enum, LargeBinary, PickleType, String, TypeDecorator
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.types import JSON, Interval, TypeEngine
 
-from dbtool.seed.specimen import STYLES, Draw, NoSpecimenError, hints_of, specimen
+from dbtool.seed.plain import STYLES, Draw
+from dbtool.seed.specimen import NoSpecimenError, hints_of, specimen
 from dbtool.seed.values import escaped
 
 Takes = Callable[[Any], bool]
@@ -23,6 +30,11 @@ def _anything(_: Any) -> bool:
 
 
 _VARIANTS = 8
+_SENT = (
+    *(str, bytes, bytearray, memoryview, bool, int, float, dict, list, decimal.Decimal),
+    *(dt.date, dt.time, dt.timedelta, uuid.UUID, ipaddress.IPv4Address, ipaddress.IPv6Address),
+)
+"""What drivers are given; of other objects only a name would be stored."""
 _GUESSES = (str, dict, list, bytes, int, float, bool)
 
 
@@ -62,7 +74,11 @@ def texts(
     """
     if not is_opaque(kind):
         return _document(kind, annotation, plain, takes)
+    tried: list[Any] = []
     for candidate in _candidates(kind, annotation, plain):
+        if candidate in tried:
+            continue
+        tried.append(candidate)
         if found := _variants(kind, candidate, len(STYLES), takes):
             return found
     return ()
@@ -133,12 +149,12 @@ def _held(kind: TypeEngine[Any]) -> Iterator[Any]:
 
 def _text(kind: TypeEngine[Any], wanted: Any, draw: Draw, takes: Takes) -> str | None:
     """One value as COPY text, if the type takes it and reads its own result."""
-    dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
+    dialect = asyncpg_dialect(json_serializer=_document_text)  # type: ignore[no-untyped-call]
     try:
         value = specimen(wanted, draw)
         bind = kind.dialect_impl(dialect).bind_processor(dialect)
         stored = bind(value) if bind else value
-        if stored is None or value is None:
+        if value is None or not isinstance(stored, _SENT):
             return None
         read = kind.dialect_impl(dialect).result_processor(dialect, None)
         raw = stored
@@ -156,6 +172,24 @@ def _text(kind: TypeEngine[Any], wanted: Any, draw: Draw, takes: Takes) -> str |
     return as_text(stored)
 
 
+def _document_text(document: Any) -> str:
+    """A document as engines of applications write it: most of them know more than `json` does."""
+    return json.dumps(document, ensure_ascii=False, default=_in_document)
+
+
+def _in_document(value: Any) -> Any:
+    """What stands in a document for an object."""
+    if callable(dump := getattr(value, "model_dump", None)):
+        return dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
+
+
 def as_text(stored: Any) -> str | None:
     """A value as a driver is given it, as COPY text; None for what has no plain text."""
     if isinstance(stored, bytes | bytearray | memoryview):
@@ -163,7 +197,7 @@ def as_text(stored: Any) -> str | None:
     if isinstance(stored, bool):
         return "t" if stored else "f"
     if isinstance(stored, dict | list):
-        return escaped(json.dumps(stored, ensure_ascii=False, default=str))
+        return escaped(_document_text(stored))
     if isinstance(stored, str):
         return None if "\0" in stored else escaped(stored)
     return escaped(str(stored))

@@ -1,7 +1,8 @@
 """Whatever a schema demands is filled without configuration, or its table is skipped by name."""
 
 import pytest
-from sqlalchemy import MetaData
+from sqlalchemy import Column, MetaData, Table
+from sqlalchemy.dialects.postgresql import INT4RANGE
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -55,3 +56,23 @@ def test_torture(database: Target) -> None:
         session.execute("ALTER TABLE sales ADD CONSTRAINT late CHECK (price > 99.99) NOT VALID")
     found = verify(database, models, Request(rows=60)).wrong
     assert {each.name for each in found} == {"sales.late", "Asset", "Machine", "Robot"}
+
+
+@pytest.mark.pg(">=18")
+def test_keys_over_time_are_no_orphans(database: Target) -> None:
+    """A child that several rows cover together breaks nothing; what is not enforced neither."""
+    with SyncConnection(database) as session:
+        session.execute("""
+            CREATE TABLE rooms (id int4range, open daterange,
+                PRIMARY KEY (id, open WITHOUT OVERLAPS));
+            CREATE TABLE stays (id int4range, during daterange, nights int,
+                FOREIGN KEY (id, PERIOD during) REFERENCES rooms (id, PERIOD open),
+                CHECK (nights > 0) NOT ENFORCED);
+            INSERT INTO rooms VALUES ('[1,2)', '[2026-01-01,2026-01-05)'),
+                ('[1,2)', '[2026-01-05,2026-01-09)');
+            INSERT INTO stays VALUES ('[1,2)', '[2026-01-03,2026-01-07)', 0);
+        """)
+    models = MetaData()
+    for name in ("rooms", "stays"):
+        Table(name, models, Column("id", INT4RANGE))
+    assert verify(database, Models((models,), (), ()), Request(rows=5)).wrong == ()
