@@ -69,11 +69,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Everybody who waits for a lock or is waited for, parents before children."""
+    """Everybody who waits for a lock or is waited for, parents before children.
+
+    It is not `known` where the lock table could not be read.
+    """
 
     nodes: tuple[Node, ...] = ()
     waiters: int = 0
     cycles: tuple[tuple[int, ...], ...] = ()
+    known: bool = True
 
     @property
     def roots(self) -> tuple[Node, ...]:
@@ -91,6 +95,9 @@ class Forest:
     def node(self, number: int) -> Node | None:
         """The node of one participant."""
         return next((node for node in self.nodes if node.id == number), None)
+
+
+UNKNOWN = Forest(known=False)
 
 
 def forest(table: LockTable) -> Forest:

@@ -11,16 +11,17 @@ from dbtool.report import Metric
 
 
 def connections(pool: Pool) -> Iterator[Metric]:
-    """Slots and locks; what takes the right to see every session's state only where it is there.
+    """Slots and locks; what was not read, or for want of rights not in full, is left out.
 
     A zero would be taken for the truth.
     """
     slots, forest = pool.slots, pool.forest
     yield Metric("connections", slots.used, "Client connections.", most=slots.usable)
     yield Metric("connections_usable", slots.usable, "Slots that ordinary roles can get.")
-    yield Metric("lock_waiters", forest.waiters, "Sessions that wait for a lock.")
-    longest = max((seconds(node) for node in forest.nodes), default=0.0)
-    yield Metric("lock_wait_longest_seconds", longest, "The longest of these waits.")
+    if forest.known:
+        yield Metric("lock_waiters", forest.waiters, "Sessions that wait for a lock.")
+        longest = max((seconds(node) for node in forest.nodes), default=0.0)
+        yield Metric("lock_wait_longest_seconds", longest, "The longest of these waits.")
     if pool.sight.complete:
         idle = pool.idle_transaction_count
         yield Metric("idle_transactions", idle, "Sessions idle in a transaction.")

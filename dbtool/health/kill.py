@@ -97,9 +97,9 @@ class _Server:
         self._target = target
         self._pid = pid
         self._parts = (
-            Part("identity", IDENTITY),
-            Part("victim", VICTIM.format(pid=pid)),
-            Part("locks", LOCKS),
+            Part("identity", IDENTITY, needed=True),
+            Part("victim", VICTIM.format(pid=pid), needed=True),
+            Part("locks", LOCKS, needed=True),
         )
 
     def look(self) -> tuple[Identity, Victim | None, Forest]:

@@ -13,7 +13,7 @@ from dbtool.health.pool import IdleTransaction, idle_holders
 from dbtool.health.session import Endpoint, Session, session
 from dbtool.health.sight import Sight
 
-PARTS = (Part("identity", IDENTITY), Part("locks", LOCKS))
+PARTS = (Part("identity", IDENTITY, needed=True), Part("locks", LOCKS, needed=True))
 
 
 @dataclass(frozen=True, slots=True)

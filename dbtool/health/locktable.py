@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbtool.health.participant import SESSION_COLUMNS, Prepared, Session, session
+from dbtool.health.parts import SESSIONS
 from dbtool.health.redact import Shown, redact
 
 
@@ -112,7 +113,7 @@ LOCKS = f"""
 (WITH every AS MATERIALIZED (
     SELECT * FROM pg_catalog.pg_locks
     WHERE mode <> 'SIReadLock' AND pid IS DISTINCT FROM pg_backend_pid()
-      AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+      AND EXISTS (SELECT FROM {SESSIONS}
                   WHERE wait_event_type = 'Lock' OR backend_type IS NULL)
 ),
 wanted AS MATERIALIZED (
@@ -132,13 +133,8 @@ locks AS MATERIALIZED (
 here AS MATERIALIZED (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()
 ),
-activity AS MATERIALIZED (
-    SELECT {SESSION_COLUMNS}
-    FROM pg_catalog.pg_stat_activity AS a
-    WHERE EXISTS (SELECT FROM wanted)
-),
 involved AS MATERIALIZED (
-    SELECT * FROM activity WHERE pid IN (SELECT pid FROM locks)
+    SELECT * FROM {SESSIONS} WHERE pid IN (SELECT pid FROM locks)
 )
 SELECT json_build_object(
     'locks', (
@@ -160,11 +156,12 @@ SELECT json_build_object(
               WHERE relation IS NOT NULL AND database IN (0, (SELECT oid FROM here))) AS r),
     'sessions', (
         SELECT coalesce(json_agg(s), '[]')
-        FROM (SELECT * FROM involved
-              UNION ALL
-              SELECT * FROM activity
-              WHERE pid IN (SELECT leader FROM involved)
-                AND pid NOT IN (SELECT pid FROM involved)) AS s),
+        FROM (SELECT {SESSION_COLUMNS}
+              FROM (SELECT * FROM involved
+                    UNION ALL
+                    SELECT * FROM {SESSIONS}
+                    WHERE pid IN (SELECT leader_pid FROM involved)
+                      AND pid NOT IN (SELECT pid FROM involved)) AS a) AS s),
     'prepared', (
         SELECT coalesce(json_agg(p), '[]')
         FROM (SELECT l.virtualtransaction AS virtual, gid AS name, owner, x.database,

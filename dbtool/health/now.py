@@ -111,7 +111,8 @@ def progress(target: Target, pause: float = PROGRESS_PAUSE) -> Working:
 
 
 async def _progress(target: Target, pause: float) -> Working:
-    parts = [part for part in PARTS if part.name in ("identity", "progress")]
+    wanted = ("identity", "progress")
+    parts = [replace(part, needed=True) for part in PARTS if part.name in wanted]
     async with session(target) as asking:
         first, begun = await _work(asking, parts), time.monotonic()
         if first[1]:

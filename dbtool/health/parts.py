@@ -11,14 +11,21 @@ from dbtool.health.session import Session
 PIECEMEAL_SECONDS = 3.0
 """How long parts are begun one by one after the whole has failed."""
 
+SESSIONS = "sessions"
+"""What parts read in place of pg_stat_activity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One question: an expression in SQL that is JSON, from a major version on."""
+    """One question: an expression in SQL that is JSON, from a major version on.
+
+    Without an answer to a `needed` one the others say nothing.
+    """
 
     name: str
     sql: str
     since: int = 0
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ async def answers(
 ) -> Answers:
     """One statement; where it fails, each part by itself: one cannot take the rest along.
 
-    Parts are begun one by one for `patience` seconds.
+    Parts are begun one by one for `patience` seconds. A needed one that fails is the error.
     """
     parts = tuple(parts)
     asked = [part for part in parts if part.since <= asking.version]
@@ -66,11 +73,15 @@ async def _one_by_one(
     until = time.monotonic() + patience
     for part in parts:
         if time.monotonic() > until or not asking.alive:
+            if part.needed:
+                raise first
             gaps.append(_unknown(part, "no time was left to ask", first))
             continue
         try:
             found |= await asking.read(together([part]))
         except DbtoolError as error:
+            if part.needed:
+                raise
             gaps.append(_unknown(part, error.message, error))
     if not found:
         raise first
@@ -87,6 +98,12 @@ def _unknown(part: Part, reason: str, error: DbtoolError) -> Gap:
 
 
 def together(parts: Iterable[Part]) -> str:
-    """One statement for all of them."""
+    """One statement for all of them.
+
+    They share one look at pg_stat_activity, which costs the more the more connections there are;
+    where none of them reads SESSIONS it is not taken.
+    """
     members = ",\n".join(f"'{part.name}', {part.sql}" for part in parts)
-    return f"SELECT json_build_object({members})::text"
+    return f"""
+WITH {SESSIONS} AS MATERIALIZED (SELECT * FROM pg_catalog.pg_stat_activity)
+SELECT json_build_object({members})::text"""

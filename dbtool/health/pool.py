@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbtool.database.target import Target
-from dbtool.health.forest import Forest, Node, forest
+from dbtool.health.forest import UNKNOWN, Forest, Node, forest
 from dbtool.health.identity import IDENTITY, Identity, Rights, Server
 from dbtool.health.locktable import LOCKS, lock_table
 from dbtool.health.participant import Session as Participant
@@ -128,7 +128,7 @@ class Pool:
         return Sight(self.slots.used, self.slots.hidden, untracked)
 
 
-PARTS = (Part("identity", IDENTITY), Part("pool", POOL), Part("locks", LOCKS))
+PARTS = (Part("identity", IDENTITY, needed=True), Part("pool", POOL), Part("locks", LOCKS))
 
 
 async def ask(target: Target, *, literals: bool = False) -> Pool:
@@ -146,7 +146,7 @@ def pool_of(asking: Session, found: dict[str, Any]) -> Pool:
     """The pool out of what the server answered to PARTS."""
     answer, identity = found["pool"], Identity.of(found["identity"])
     oldest, ages = answer["oldest_transaction"], answer["ages"]
-    grown = forest(lock_table(found["locks"], asking.shown)) if "locks" in found else Forest()
+    grown = forest(lock_table(found["locks"], asking.shown)) if "locks" in found else UNKNOWN
     return Pool(
         endpoint=asking.endpoint(identity.backend_pid),
         server=identity.server,

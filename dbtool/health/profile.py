@@ -90,7 +90,7 @@ SELECT json_build_object(
              FROM (SELECT * FROM busy ORDER BY seen DESC LIMIT {GROUPS}) AS b),
     'seen', (SELECT coalesce(sum(seen), 0) FROM busy)))
 """
-    return Part("profile", sql)
+    return Part("profile", sql, needed=True)
 
 
 def profile(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dbtool.health.parts import SESSIONS
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -51,7 +53,7 @@ def _estimated(before: Work | None, now: Work, seconds: float) -> Work:
     return replace(now, rate=rate, remaining=left)
 
 
-PROGRESS = """
+PROGRESS = f"""
 (WITH work AS (
     SELECT pid, datname, relid, 'VACUUM' AS command, phase,
            heap_blks_scanned AS done, heap_blks_total AS total, 'blocks' AS unit,
@@ -91,7 +93,7 @@ FROM (SELECT pid, command, phase, done, total, unit, locker,
                   WHEN work.datname = current_database() THEN relid::regclass::text
                   ELSE 'relation ' || relid || ' of ' || work.datname END AS relation,
              extract(epoch FROM clock_timestamp() - a.query_start) AS seconds
-      FROM work LEFT JOIN pg_catalog.pg_stat_activity AS a USING (pid)
+      FROM work LEFT JOIN {SESSIONS} AS a USING (pid)
       WHERE work.command IS NOT NULL) AS w)
 """
 """A plain role sees that others work, and neither at what nor how far: those are left out."""

@@ -1,6 +1,7 @@
 """The question a server is asked about its connections."""
 
 from dbtool.health.participant import QUERY_LENGTH
+from dbtool.health.parts import SESSIONS
 
 LISTED = 100
 """How many idle transactions are read one by one; a count tells of the rest."""
@@ -9,22 +10,16 @@ POOL = f"""
 (WITH moment AS MATERIALIZED (
     SELECT pg_catalog.clock_timestamp() AS now
 ),
-everyone AS MATERIALIZED (
-    SELECT a.*,
-           a.backend_type IS NULL AS hidden,
-           extract(epoch FROM now - a.backend_start) AS age,
-           extract(epoch FROM now - a.xact_start) AS transaction_age,
-           extract(epoch FROM now - a.state_change) AS state_age
-    FROM pg_catalog.pg_stat_activity AS a CROSS JOIN moment
-),
 clients AS MATERIALIZED (
-    SELECT pid, backend_start, hidden, state, age, state_age, transaction_age, backend_xmin,
-           query_id, query,
+    SELECT pid, backend_start, hidden, state, backend_xmin, query_id, query,
+           date_part('epoch', now - backend_start) AS age,
+           date_part('epoch', now - xact_start) AS transaction_age,
+           date_part('epoch', now - state_change) AS state_age,
            coalesce(application_name, '') AS application,
            coalesce(usename, '') AS role,
            coalesce(datname, '') AS database,
            CASE WHEN NOT hidden THEN coalesce(host(client_addr), 'local') END AS client
-    FROM everyone
+    FROM (SELECT *, backend_type IS NULL AS hidden FROM {SESSIONS}) AS a CROSS JOIN moment
     WHERE pid <> pg_backend_pid()
       AND (backend_type = 'client backend'
            OR hidden AND datid IS NOT NULL AND usesysid IS NOT NULL)
@@ -95,4 +90,4 @@ SELECT json_build_object(
               LIMIT {LISTED}) AS l)
 ))
 """
-"""It takes no lock on any relation of the user."""
+"""It takes no lock on any relation of the user; epochs of all sessions as numeric would be slow."""

@@ -84,6 +84,7 @@ ACCESS = Part(
     'planning', coalesce(current_setting('pg_stat_statements.track_planning', true), 'off') = 'on',
     'block_size', current_setting('block_size')::int))
 """,
+    needed=True,
 )
 
 

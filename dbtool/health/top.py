@@ -22,7 +22,7 @@ from dbtool.health.statements import (
     texts_sql,
 )
 
-PARTS = (Part("identity", IDENTITY), ACCESS)
+PARTS = (Part("identity", IDENTITY, needed=True), ACCESS)
 GLANCE_SECONDS = 0.05
 """Between two glances where the profile is all that is asked for."""
 

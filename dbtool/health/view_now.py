@@ -100,6 +100,7 @@ def _calm(now: Now) -> str:
         return "the connections could not be counted"
     slots, waiters = now.pool.slots, now.pool.forest.waiters
     waits = f"{counted(waiters, 'session')} waiting" if waiters else "nobody waits"
+    waits = waits if now.pool.forest.known else "who waits is not known"
     return f"{slots.used:,} of {slots.usable:,} slots in use, {waits}"
 
 
@@ -120,7 +121,7 @@ def _of_pool(pool: Pool) -> Iterator[tuple[str, str]]:
         verb = "waits" if forest.waiters == 1 else "wait"
         yield "locks", f"{counted(forest.waiters, 'session')} {verb}, up to {duration(longest)}"
     else:
-        yield "locks", "nobody waits"
+        yield "locks", "nobody waits" if forest.known else "not known"
     if oldest:
         seen = "oldest" if pool.sight.complete else "oldest that is seen"
         yield (

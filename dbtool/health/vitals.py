@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbtool.health.participant import QUERY_LENGTH
-from dbtool.health.parts import Part
+from dbtool.health.parts import SESSIONS, Part
 from dbtool.health.progress import PROGRESS, Work, works
 from dbtool.health.redact import Shown, redact
 
@@ -135,7 +135,7 @@ def _replication(row: dict[str, Any]) -> Replication:
 _ACTIVITY = f"""
 (WITH running AS (
     SELECT *, extract(epoch FROM clock_timestamp() - query_start) AS seconds
-    FROM pg_catalog.pg_stat_activity
+    FROM {SESSIONS}
     WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 )
 SELECT json_build_object(
@@ -163,6 +163,8 @@ _REPLICATION = f"""
                      extract(epoch FROM replay_lag) AS lag_seconds,
                      pg_wal_lsn_diff({_HERE}, replay_lsn)::bigint AS lag_bytes
               FROM pg_catalog.pg_stat_replication
+              WHERE EXISTS (SELECT FROM {SESSIONS}
+                            WHERE coalesce(backend_type, 'walsender') = 'walsender')
               ORDER BY replay_lag DESC NULLS LAST) AS r),
     'delay_seconds', CASE
         WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()

@@ -8,7 +8,10 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.health.now import Now, Watch, progress, read
+from dbtool.errors import OperationError
+from dbtool.health import locks
+from dbtool.health.now import PARTS, Now, Watch, progress, read
+from dbtool.health.parts import Part
 from dbtool.health.view_now import now_report
 from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
@@ -75,6 +78,25 @@ def test_a_part_that_fails_leaves_the_rest(database: Target) -> None:
     (unknown,) = now_report(now).unknowns
     assert unknown.rule == "now.archiving"
     assert unknown.reason == "archiving: a system catalogue is locked"
+
+
+def test_locks_that_cannot_be_read_are_not_called_none(
+    database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The view says that they are unknown, and who asks for nothing else gets the error."""
+    broken = Part("locks", "(SELECT to_json(1 / 0))", needed=True)
+    monkeypatch.setattr(locks, "PARTS", (PARTS[0], broken))
+    with pytest.raises(OperationError, match="refused the question"):
+        locks.read(database)
+    left = [each for each in PARTS if each.name != "locks"]
+    monkeypatch.setattr(
+        "dbtool.health.now.PARTS", (*left, dataclasses.replace(broken, needed=False))
+    )
+    now = read(database)
+    assert [gap.part for gap in now.gaps] == ["locks"]
+    report = now_report(now)
+    assert report.headline.endswith("who waits is not known")
+    assert not [each for each in report.metrics if each.name.startswith("lock_")]
 
 
 def test_an_access_exclusive_lock_on_every_user_table_does_not_hold_it_up(

@@ -29,6 +29,7 @@ from dbtool.health.sight import Sight
 
 STATEMENT_SECONDS = 5
 PIECEMEAL_SECONDS = 20.0
+_IDENTITY = Part("identity", IDENTITY, needed=True)
 _SIGHT = Part(
     "sight",
     """
@@ -37,8 +38,11 @@ _SIGHT = Part(
  FROM pg_catalog.pg_stat_activity
  WHERE pid <> pg_backend_pid() AND datid IS NOT NULL AND usesysid IS NOT NULL)
 """,
+    needed=True,
 )
-_SUPERUSER = Part("superuser", "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)")
+_SUPERUSER = Part(
+    "superuser", "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)", needed=True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def read(target: Target) -> Examined:
 
 async def _read(target: Target) -> Examined:
     async with session(target, seconds=STATEMENT_SECONDS) as asking:
-        first = (await answers(asking, (Part("identity", IDENTITY), _SIGHT, _SUPERUSER))).found
+        first = (await answers(asking, (_IDENTITY, _SIGHT, _SUPERUSER))).found
         parts = _parts(asking.version, superuser=bool(first["superuser"]))
         said = await answers(asking, parts, PIECEMEAL_SECONDS)
         identity = Identity.of(first["identity"])
