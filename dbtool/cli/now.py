@@ -11,7 +11,7 @@ from dbtool.cli.durations import seconds
 from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
-from dbtool.cli.rescue import asked
+from dbtool.cli.rescue import asked, remember
 from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def now(
         return None
     if progress:
         return progress_report(asked(call, family.progress))
-    return now_report(asked(call, partial(family.read, literals=show_literals)))
+    seen = asked(call, partial(family.read, literals=show_literals))
+    remember(call, seen.pool)
+    return now_report(seen)
 
 
 def _watch(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
@@ -85,6 +87,7 @@ def _look(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
     with asked(call, partial(Watch, literals=literals)) as watch:
         while True:
             seen = watch.look()
+            remember(call, seen.pool)
             if progress:
                 work = seen.vitals.work or ()
                 _show(call, progress_report(Working(seen.endpoint, seen.server, seen.rights, work)))

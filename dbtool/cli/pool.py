@@ -10,7 +10,7 @@ from dbtool.cli.command import Call, alone, command
 from dbtool.cli.help import HelpGroup
 from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, DATABASE_PANEL, JUDGED
-from dbtool.cli.rescue import asked
+from dbtool.cli.rescue import asked, remember
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def pool(call: Call, pgbouncer: PgBouncer = None, show_literals: ShowLiterals = 
 
     if pgbouncer is not None:
         return _with_pooler(call, pgbouncer, literals=show_literals)
-    return pool_report(asked(call, partial(read, literals=show_literals)))
+    seen = asked(call, partial(read, literals=show_literals))
+    remember(call, seen)
+    return pool_report(seen)
 
 
 def _with_pooler(call: Call, url: str, *, literals: bool) -> "Report":

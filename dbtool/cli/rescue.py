@@ -1,4 +1,4 @@
-"""Asks a server that is full through the login that the settings keep for that."""
+"""Asks a server that is full through the login kept for that, else tells what it last said."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -8,6 +8,8 @@ from dbtool.errors import ConnectError, UsageError
 
 if TYPE_CHECKING:
     from dbtool.database.target import Target
+    from dbtool.health.pool import Pool
+    from dbtool.health.remembered import Memory
 
 Answer = TypeVar("Answer")
 
@@ -19,12 +21,36 @@ def asked(call: Call, ask: Callable[["Target"], Answer]) -> Answer:
     except ConnectError as error:
         from dbtool.health.rescue import is_full
 
-        if not is_full(error):
+        if not is_full(error, call.target):
             raise
-        return _rescued(call, ask, error)
+        try:
+            return _rescued(call, ask, error)
+        except ConnectError as refused:
+            if (memory := _memory(call)) and (told := memory.told()):
+                refused.detail += f"\n{told}"
+            raise
+
+
+def remember(call: Call, pool: "Pool | None") -> None:
+    """Keep the numbers of this moment in the project, for when nobody gets in."""
+    if pool is not None and (memory := _memory(call)):
+        memory.keep(pool)
+
+
+def _memory(call: Call) -> "Memory | None":
+    """None outside of a project that has settings: a repository alone has asked for nothing."""
+    settings = call.settings
+    if not settings.project.has_settings:
+        return None
+    from dbtool.health.remembered import Memory
+
+    environment = settings.chosen.name if settings.chosen else ""
+    return Memory.of(settings.root, call.target, environment)
 
 
 def _rescued(call: Call, ask: Callable[["Target"], Answer], error: ConnectError) -> Answer:
+    from dbtool.health.rescue import was_tried_twice
+
     try:
         rescue = call.settings.rescue()
     except UsageError as wrong:
@@ -36,6 +62,9 @@ def _rescued(call: Call, ask: Callable[["Target"], Answer], error: ConnectError)
         raise error from error.__cause__
     if not rescue.same_database(call.target):
         error.detail += f"\n{rescue.source} names {rescue.shown}, so it was not tried."
+        raise error from error.__cause__
+    if was_tried_twice(error):
+        error.detail += f"\nThat was with TLS and without, so {rescue.source} was not tried."
         raise error from error.__cause__
     call.progress.note(f"{error.message}; asking as {rescue.user}")
     try:

@@ -26,6 +26,11 @@ class Project:
     alembic_table: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=_SECRET)
 
     @property
+    def has_settings(self) -> bool:
+        """Whether something at the root is said to dbtool or Alembic."""
+        return self.found_by not in ("", PYPROJECT, ".git")
+
+    @property
     def has_own_file(self) -> bool:
         """Whether the settings stand in dbtool.toml, where no other file may add to them."""
         return self.table_source == OWN_FILE

@@ -273,5 +273,8 @@ def test_a_full_server_is_asked_through_the_login_kept_for_that(
     assert (ran["astray"].code, "so it was not tried" in ran["astray"].err) == (3, True)
     assert (ran["alone"].code, "as rescue_url in the settings" in ran["alone"].err) == (3, True)
     assert (unset.code, "the variable RESCUE is not set" in unset.err) == (3, True)
+    assert "As dbtool last saw it, " in unset.err
+    assert f"of {USABLE} usable slots were taken" in unset.err
+    assert "last saw" not in ran["alone"].err
     shown = dbtool("config", "--json", cwd=tmp_path, env={"RESCUE": "postgresql://a:s3cret@h/x"})
     assert (shown.code, "s3cret" in shown.out) == (0, False)

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def strict() -> Iterator[Strict]:
         find_binaries(15)
     except DbtoolError as error:
         absent("PostgreSQL 15", error.hint)
-    with throwaway(15, port=0) as running:
+    with throwaway(15, port=0, settings={"max_connections": "20"}) as running:
         tcp = replace(running.target(), sslmode=None, source="test")
         with SyncConnection(tcp) as admin:
             data = Path(admin.fetchval("SHOW data_directory"))
@@ -148,6 +149,25 @@ def test_an_engine_checks_the_certificate_too(strict: Strict) -> None:
     assert asyncio.run(run(good)) == 1
     with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
         asyncio.run(run(replace(good, host="127.0.0.1")))
+
+
+def test_a_server_without_any_slot_is_asked_twice_at_most(
+    strict: Strict, dbtool: Dbtool, tmp_path: Path
+) -> None:
+    """The driver tries with TLS and without; the login kept for a full server is not a third."""
+    with ExitStack() as opened, proxy(strict.tcp) as between:
+        admin = opened.enter_context(SyncConnection(strict.socket))
+        for _ in range(1, int(admin.fetchval("SHOW max_connections"))):
+            opened.enter_context(SyncConnection(strict.socket))
+        url, rescue = (
+            replace(strict.over_tcp(user), port=between.target.port).sqlalchemy_url()
+            for user in ("reader", "trusted")
+        )
+        (tmp_path / "dbtool.toml").write_text(f'url = "{url}"\nrescue_url = "{rescue}"\n')
+        ran = dbtool("pool", cwd=tmp_path)
+        tried = len(between.connections)
+    assert (ran.code, tried) == (3, 2)
+    assert "That was with TLS and without, so rescue_url of dbtool.toml was not tried." in ran.err
 
 
 def test_tls_required(strict: Strict) -> None:

@@ -64,7 +64,7 @@ def check(pool: Pool) -> Iterator[Finding]:
         severity=severity,
         title=_title(slots, held),
         certainty=Certainty.HEURISTIC if slots.hidden else Certainty.MEASURED,
-        evidence=tuple(_evidence(pool)),
+        evidence=tuple(arithmetic(pool)),
         location=Location(name=pool.endpoint.database),
         fix=terminate((each.pid for each in held), pool.server.taken_at)
         if held
@@ -94,7 +94,8 @@ def _title(slots: Slots, held: tuple[IdleTransaction, ...]) -> str:
     return title
 
 
-def _evidence(pool: Pool) -> Iterator[str]:
+def arithmetic(pool: Pool) -> Iterator[str]:
+    """How many slots there are, and who has most of them."""
     slots = pool.slots
     reserved = f"{slots.superuser_reserved} for superusers"
     if slots.role_reserved:
