@@ -8,7 +8,8 @@ way to any lock stronger than a writer's, without waiting and without a word in 
 Reads: the counters of each table, pg_locks and pg_stat_activity; any role may.
 
 Thresholds: twice what the table's own autovacuum settings allow, and at least 10,000 rows; an
-error from ten times that on, where they outnumber the live ones.
+error from ten times that on, where they outnumber the live ones. A lock is named once its
+transaction is a minute old; that it be ended is proposed where it sits idle in it.
 
 Now: end what locks it out or pins the horizon, where that is named; then VACUUM with the
 statement given, which holds nobody up.
@@ -39,6 +40,9 @@ from dbtool.report import duration
 
 NAME = rule_name(__name__)
 FACTOR, WORSE, LEAST = 2, 20, 10_000
+NAP_SECONDS = 60
+"""How often autovacuum looks at a database; a younger lock has kept it off at most once."""
+
 MANY = "{} tables keep many dead rows"
 
 
@@ -62,13 +66,18 @@ def check(examined: Examined) -> Iterator[Finding]:
 def _fix(table: Table, examined: Examined) -> Fix:
     vacuum = f"VACUUM (ANALYZE) {table.name};"
     for locker in _lockers(table, examined):
-        if locker.pid is not None:
+        if locker.pid is not None and locker.idle:
             return Fix("shell", f"dbtool kill {locker.pid}", label=f"then {vacuum}")
     return Fix("sql", vacuum)
 
 
 def _lockers(table: Table, examined: Examined) -> tuple[Locker, ...]:
-    return tuple(each for each in examined.lockers or () if each.relation == table.oid)
+    """Those that have been there for long enough."""
+    return tuple(
+        each
+        for each in examined.lockers or ()
+        if each.relation == table.oid and (each.seconds is None or each.seconds >= NAP_SECONDS)
+    )
 
 
 def _who(locker: Locker) -> str:
