@@ -27,6 +27,9 @@ ROUNDS = 10
 TURN_SECONDS = 1.0
 """How long one client may wait for its turn; a pooler of one connection never gives two."""
 
+MOST_SECONDS = 10.0
+"""How long all of it may take: a network that has gone silent is given up."""
+
 FAREWELL_SECONDS = 0.3
 Verdict = Literal["mixed", "kept", "unmoved", "undecided"]
 
@@ -128,9 +131,10 @@ async def _connection(target: Target) -> "AsyncIterator[Connection]":
 async def _watched(clients: list[_Client], name: str) -> Mixing:
     total = Mixing(False, 0, 0, 0, 0)
     try:
-        total = await _prepared(clients, name)
-        for _ in range(ROUNDS):
-            total = await _round(random.sample(clients, len(clients)), total)
+        async with asyncio.timeout(MOST_SECONDS):
+            total = await _prepared(clients, name)
+            for _ in range(ROUNDS):
+                total = await _round(random.sample(clients, len(clients)), total)
     except TimeoutError:
         # Nobody gives two connections at once; what was seen until then stands.
         if not total.transactions:
@@ -212,8 +216,16 @@ async def _begin(client: _Client) -> None:
 
 
 async def _end(client: _Client) -> None:
-    if not client.connection.is_closed() and client.connection.is_in_transaction():
-        await client.connection.execute("ROLLBACK")
+    """Leave the transaction; who does not answer that either is left without a farewell."""
+    connection = client.connection
+    if connection.is_closed() or not connection.is_in_transaction():
+        return
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            await connection.execute("ROLLBACK")
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 async def _leave_nothing(clients: list[_Client], name: str) -> None:

@@ -1,5 +1,6 @@
 """The application's engine on real servers and behind a real PgBouncer: costs, and wrong rows."""
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
 from tests.health.crowd import crowd
 from tests.pgbouncer import pgbouncer
+from tests.proxy import proxy
 
 SAFE = {"connect_args": {"statement_cache_size": 0}}
 
@@ -105,6 +107,25 @@ def test_a_pooler_of_one_connection_is_not_kept_waiting(database: Target) -> Non
         pytest.raises(OperationError, match="could not prove in time"),
     ):
         probed(engine(pooler.target, **SAFE))
+
+
+def test_a_network_that_goes_silent_is_given_up(
+    database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a transaction; what was seen until then proves nothing."""
+    monkeypatch.setattr(mixing, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(mixing, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(mixing, "FAREWELL_SECONDS", 0.1)
+    with proxy(database) as through:
+
+        async def silent(*_: Any) -> Any:
+            through.go_silent()
+            return await ask(*_)
+
+        ask = mixing._Client.ask
+        monkeypatch.setattr(mixing._Client, "ask", silent)
+        found = asyncio.run(mixing.mixing(through.target))
+    assert (found.verdict, found.transactions) == ("undecided", 2)
 
 
 def test_each_step_has_its_time(database: Target) -> None:
