@@ -106,6 +106,7 @@ def upgrade_fleet(call: Call, project: "Project", wish: Wish, order: Order) -> "
     from dbtool.cli import pending
     from dbtool.migrate.fleet import view, way
 
+    refuse_steps(order)
     items = items_of(call, wish)
     way.check(project, items, wish.search_path)
     call.runs_long()
@@ -209,6 +210,19 @@ class Every:
             keep_going=wish.keep_going,
             progress=self.call.progress,
             told=told,
+        )
+
+
+def refuse_steps(order: Order) -> None:
+    """Run again after a failure they would lead those further that are done."""
+    from dbtool.migrate.ranges import in_steps
+
+    if in_steps(order.revision):
+        way = "back to" if order.verb == "downgrade" else "to"
+        raise UsageError(
+            f"{order.revision} is no place for a fleet to go {way}",
+            detail="Run again after one target failed, it would lead those further that are done.",
+            hint="Name the revision at which all of them shall stand.",
         )
 
 

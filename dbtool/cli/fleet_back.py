@@ -1,10 +1,9 @@
 """`dbtool downgrade` over many databases or schemas: what is lost, and who agrees to it."""
 
-import re
 from typing import TYPE_CHECKING
 
 from dbtool.cli.command import Call
-from dbtool.cli.fleet import Every, Order, Wish, are_development, items_of
+from dbtool.cli.fleet import Every, Order, Wish, are_development, items_of, refuse_steps
 from dbtool.errors import UsageError
 from dbtool.report import counted, listed
 
@@ -21,7 +20,7 @@ def downgrade_fleet(call: Call, project: "Project", wish: Wish, order: Order) ->
     """Take every target back; all are looked at before the first is changed."""
     from dbtool.migrate.fleet import view, way
 
-    _refuse_steps(order.revision)
+    refuse_steps(order)
     items = items_of(call, wish)
     way.check(project, items, wish.search_path)
     call.runs_long()
@@ -34,17 +33,6 @@ def downgrade_fleet(call: Call, project: "Project", wish: Wish, order: Order) ->
         return every.ended(looked, view.summary(looked, call.command))
     _agree(call, order, items, looked)
     return every.agreed(items, looked)
-
-
-def _refuse_steps(revision: str) -> None:
-    """Run again after a failure it would take those further back that are done."""
-    if re.search(r"(?:^|@)-\d+$", revision):
-        raise UsageError(
-            f"{revision} is no place for a fleet to go back to",
-            detail="Run again after one target failed, it would undo one more revision in those"
-            " that are done.",
-            hint="Name the revision at which all of them shall stand, or base.",
-        )
 
 
 def _agree(call: Call, order: Order, items: "tuple[Item, ...]", looked: "Fleet") -> None:

@@ -1,4 +1,6 @@
-"""From one revision to another, as `from:to`."""
+"""From one revision to another, as `from:to` or in steps."""
+
+import re
 
 from dbtool.errors import UsageError
 
@@ -15,3 +17,8 @@ def split_range(revision: str, *, needed: bool = False) -> tuple[str, str]:
             hint=f"Give both ends, for example dbtool downgrade head:{revision} --sql.",
         )
     return start, end
+
+
+def in_steps(revision: str) -> bool:
+    """Whether it is so many steps from where a database stands: once more, it leads further."""
+    return re.search(r"(?:^|@)[+-]\d+$", revision) is not None

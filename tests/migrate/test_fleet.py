@@ -285,6 +285,7 @@ def test_databases_of_a_query(run: Run, project: Small, databases: tuple[Target,
         (("--parallel", "4"), "--search-path, --parallel and --keep-going are for a fleet"),
         (("--targets", "/nowhere/x"), 'cannot read "/nowhere/x"'),
         (("--targets", "/dev/null"), "/dev/null names no database"),
+        (("+1", "--schemas", "*"), "+1 is no place for a fleet to go to"),
     ],
 )
 def test_what_is_no_fleet(

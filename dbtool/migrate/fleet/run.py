@@ -208,5 +208,5 @@ def _interrupted(outcomes: Sequence[Outcome], not_started: int) -> Interrupted:
         "interrupted",
         detail=f"{counted(done, 'target')} ended well, {len(outcomes) - done} were cancelled or"
         f" had failed, {not_started} had not begun.",
-        hint="Run the same command again: a target at head is left alone.",
+        hint="Run the same command again: a target that is there is left alone.",
     )
