@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dbtool.migrate.project import Project
     from dbtool.migrate.record import Step
     from dbtool.migrate.upgrade import Plan
+    from dbtool.ports import Progress
 
 _MOST_LINES = 10
 
@@ -111,13 +112,13 @@ def refuse(call: Call, show_sql: bool, instead: str, *, plan: bool) -> None:
         )
 
 
-def plan(call: Call, way: Way, *, show_sql: bool = False) -> Report:
+def plan(call: Call, way: Way, progress: "Progress", *, show_sql: bool = False) -> Report:
     """What would run, and what each revision would do."""
     from dbtool.lint.view import how, verdict, worst_first
     from dbtool.migrate import upgrade as family
     from dbtool.migrate import view
 
-    found = family.plan(way.project, way.revision, progress=call.progress, tag=way.tag)
+    found = family.plan(way.project, way.revision, progress=progress, tag=way.tag)
     told = view.plan(found, call.command)
     pending = judged(call, _names(found.revisions), found.server, way.project)
     linted = pending.linted

@@ -62,7 +62,8 @@ def history(
             found = history_at(project, base, head, progress, flags)
             return view_history.history(found, call.command, verbose=verbose)
 
-        return several.each(call, opened(call), one)
+        report = several.each(call, opened(call), one)
+        return report if verbose else view_history.on_one_graph(report)
     with output.reserved():
         project = opened(call, offline=True)
         found = family.walk(project, base, head) if base or head else family.history(project)

@@ -48,8 +48,16 @@ def each(call: Call, project: "Project", one: One) -> "Report":
         call.progress.close()
         call.emit(joined(call.command, reports))
     if failed:
-        raise failed[0]
+        raise _all_of(failed)
     return joined(call.command, reports)
+
+
+def _all_of(failed: list[DbtoolError]) -> DbtoolError:
+    """The first error, which also tells of the others."""
+    first, *others = failed
+    told = (f"{each.message}. {each.detail}".rstrip() for each in others)
+    first.detail = "\n".join(filter(None, (first.detail, *told)))
+    return first
 
 
 def together(call: Call, project: "Project", one: One) -> "Report":
@@ -86,10 +94,9 @@ def change(
         if not several:
             return one(project, call.progress, permission)
         agreed = agree(several, lambda part: wishing(part.project), call.progress)
-        stood = (stood for stood, _ in agreed)
-        ledger = Ledger(dict(zip((each.name for each in several), stood, strict=True)), revision)
+        ledger = Ledger({each.name: each.stood for each in agreed}, revision)
         reports = []
-        for (name, part), (_, granted) in zip(several, agreed, strict=True):
+        for name, part, _, granted in agreed:
             try:
                 report = one(part, Named(call.progress, name), granted)
             except DbtoolError as error:
@@ -116,7 +123,11 @@ def joined(command: str, reports: "list[tuple[str, Report]]") -> "Report":
         data=data,
         headline=counted(len(reports), "database"),
         sections=tuple(sections),
-        findings=tuple(found for report in told for found in report.findings),
+        findings=tuple(
+            replace(found, title=f"{name}: {found.title}")
+            for name, report in reports
+            for found in report.findings
+        ),
         unknowns=_once(found for report in told for found in report.unknowns),
         notes=_once(f"{name}: {note}" for name, report in reports for note in _notes(report)),
         next=_once(step for report in told for step in report.next),

@@ -111,8 +111,8 @@ def upgrade(
     after = wanted(analyze, dump_schema)
     way = pending.Way(project, checked(revision), tag)
 
-    def planned(project: "Project", _: "Progress") -> "Report":
-        return pending.plan(call, replace(way, project=project), show_sql=show_sql)
+    def planned(project: "Project", progress: "Progress") -> "Report":
+        return pending.plan(call, replace(way, project=project), progress, show_sql=show_sql)
 
     if plan:
         return several.each(call, project, planned)

@@ -175,8 +175,10 @@ def with_search_path(
 def one_by_one() -> str:
     """How several databases are migrated: a lock, a plan and a proof are about one."""
     return (
-        "Name none where the .ini lists them (databases = engine1, engine2) and env.py goes"
-        " through that list: each is a run of its own then. Else run them one by one: what leads"
-        " env.py to one alone may be an -x argument, a setting, or a section of the .ini: [first]"
-        " with script_location and databases = engine1, then dbtool -n first upgrade."
+        "Name none where the .ini lists them (databases = engine1, engine2 below [alembic]) and"
+        ' env.py connects to what config.get_main_option("databases") says: each is a run of its'
+        " own then. Else run them one by one: what leads env.py to one alone may be an -x"
+        " argument, a setting, or a section of the .ini: [first] with script_location and"
+        " databases = engine1, then dbtool -n first upgrade. No setting opens a database that"
+        " env.py writes to and does not migrate."
     )

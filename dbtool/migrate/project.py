@@ -12,6 +12,7 @@ from dbtool.migrate.location import Place, find
 from dbtool.migrate.waits import How, Limits
 
 if TYPE_CHECKING:
+    from dbtool.migrate.record import Record
     from dbtool.settings.environments import Environment
     from dbtool.settings.values import Settings
 
@@ -23,8 +24,8 @@ class Project:
     `schema` is the tenant's, where tenants share a database: the version table must prove to
     be there. `search_path` is given to env.py's connections. `drafts` are directories of
     revisions that are read as if they lay among the others. `only` is one of the databases that
-    an env.py of several shall go through (see `several`). `scratch` says that the target is a
-    throwaway database.
+    an env.py of several shall go through (see `several`), and `agreed` what somebody has agreed
+    to for it: no more than that may run. `scratch` says that the target is a throwaway database.
     """
 
     place: Place
@@ -41,6 +42,7 @@ class Project:
     search_path: str | None = None
     drafts: tuple[Path, ...] = ()
     only: str | None = None
+    agreed: "Record | None" = field(default=None, repr=False)
     scratch: bool = False
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
 

@@ -122,7 +122,10 @@ class Session(Runner):
             held_back.append(not allowed)
             return allowed
 
-        record = self._persist(lambda: self._attempt(command, may_run, quietly=rehearsed))
+        agreed = self.project.agreed
+        record = self._persist(
+            lambda: self._attempt(command, may_run, quietly=rehearsed, agreed=agreed)
+        )
         if any(held_back):
             agreed = record
             self.permit(action, permission, plan(self, agreed))

@@ -7,8 +7,8 @@ option, so that each database is proven, locked and recorded like any other.
 
 import ast
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +16,7 @@ from dbtool.errors import DbtoolError, OperationError
 from dbtool.guard import Action, Consent, Permission
 from dbtool.migrate.location import script_directory
 from dbtool.migrate.project import Project
+from dbtool.migrate.ranges import in_steps
 from dbtool.ports import Progress, Value
 from dbtool.report import listed
 
@@ -65,14 +66,30 @@ def parts(project: Project) -> tuple[Part, ...]:
 
 def _asks_for_names(project: Project) -> bool:
     """Whether the source of env.py reads the option, so that one name leads it to one database."""
+    return any(
+        isinstance(each, ast.Constant) and each.value == OPTION for each in _source_of(project)
+    )
+
+
+def _commits_in_two_phases(project: Project) -> bool:
+    """Whether env.py prepares all databases before it commits any, as the template may."""
+    for each in _source_of(project):
+        match each:
+            case ast.Assign([ast.Name("USE_TWOPHASE")], ast.Constant(True)):
+                return True
+    return False
+
+
+def _source_of(project: Project) -> Iterator[ast.AST]:
+    """Every node of the source of env.py; none where it cannot be read."""
     directory = script_directory(project.place)
     if directory is None:
-        return False
+        return
     try:
         tree = ast.parse((directory / "env.py").read_bytes())
     except (OSError, SyntaxError, ValueError):
-        return False
-    return any(isinstance(each, ast.Constant) and each.value == OPTION for each in ast.walk(tree))
+        return
+    yield from ast.walk(tree)
 
 
 def _picks_one(project: Project, names: Sequence[str]) -> bool:
@@ -118,17 +135,28 @@ class Wish:
 Wishing = Callable[[Part], Wish]
 
 
-def agree(
-    parts: Sequence[Part], wishing: Wishing, progress: Progress
-) -> tuple[tuple[str, Permission], ...]:
-    """Where each stands, and the permission for each, before the first of them is changed.
+class Agreed(NamedTuple):
+    """One of the databases as it was seen, and how it may be changed."""
 
-    Every database is looked at, and whoever has to be asked is asked about all of them. Two
-    names for one version table are refused.
+    name: str
+    project: Project
+    stood: str
+    permission: Permission
+
+
+def agree(parts: Sequence[Part], wishing: Wishing, progress: Progress) -> tuple[Agreed, ...]:
+    """Look at every database, and ask whoever has to be asked, before the first is changed.
+
+    Two names for one version table are refused.
     """
     from dbtool.migrate.session import Session
-    from dbtool.migrate.state import shown
 
+    if _commits_in_two_phases(parts[0].project):
+        progress.note(
+            "env.py commits in two phases (USE_TWOPHASE), for which each server needs"
+            " max_prepared_transactions; each database is a run of its own here, so one that"
+            " fails takes nothing back in those before it"
+        )
     with ExitStack() as stack:
         looked: list[_Looked] = []
         for part in parts:
@@ -142,7 +170,7 @@ def agree(
         for each in looked:
             if each.record.planned or each.wish.command.always:
                 each.ask()
-        return tuple((shown(each.record.before), each.granted) for each in looked)
+        return tuple(each.agreed for each in looked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,26 +191,27 @@ class _Looked:
     def _consent(self) -> Consent:
         """Several names may be confirmed at once; each database asks for its own."""
         given, name = self.wish.permission.consent, self.session.target.database
-        confirmed = (given.confirm_database or "").split(",")
+        confirmed = [each.strip() for each in (given.confirm_database or "").split(",")]
         return replace(given, confirm_database=name) if name in confirmed else given
 
     @property
-    def granted(self) -> Permission:
+    def agreed(self) -> Agreed:
         """What was agreed to, for the run that follows."""
-        return Permission(Consent(yes=True, confirm_database=self.session.target.database))
+        from dbtool.migrate.state import shown
+
+        project = replace(self.session.project, agreed=self.record)
+        consent = Consent(yes=True, confirm_database=self.session.target.database)
+        return Agreed(self.name, project, shown(self.record.before), Permission(consent))
 
 
-class naming:  # noqa: N801
-    """Lets an error say which database it is about."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
-        if isinstance(error, DbtoolError):
-            error.message = f"{self._name}: {error.message}"
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Let an error say which database it is about."""
+    try:
+        yield
+    except DbtoolError as error:
+        error.message = f"{name}: {error.message}"
+        raise
 
 
 def _refuse_same(one: _Looked, other: _Looked) -> None:
@@ -226,7 +255,7 @@ class Ledger:
     @property
     def _again(self) -> str:
         """A number of steps leads further each time it is run."""
-        if not self.done or not re.search(r"[+-]\d+$", self.revision):
+        if not self.done or not in_steps(self.revision):
             return ""
         return (
             f"Run again, {self.revision} would lead {listed(list(self.done))} further than the"

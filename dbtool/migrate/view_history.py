@@ -1,6 +1,7 @@
 """Reports of the revisions themselves: history, heads, branches, one revision."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbtool.migrate.graph import draw
@@ -21,6 +22,8 @@ from dbtool.report import (
 if TYPE_CHECKING:
     from dbtool.migrate.heads import Heads
 
+Standing = Callable[[Revision], list[str]]
+
 _COLUMNS = (Column("revision"), Column("created", optional=1), Column("message", shrink=True))
 
 
@@ -30,7 +33,7 @@ def history(found: History, command: str, *, verbose: bool = False) -> Report:
         command=command,
         data=found,
         headline=_summary(found),
-        sections=details(found.revisions) if verbose else _table(found),
+        sections=details(found.revisions) if verbose else _table(found, _standing),
         next=() if found.revisions else ("dbtool revision -m MESSAGE",),
     )
 
@@ -42,15 +45,52 @@ def _summary(found: History) -> str:
     text = counted(count, "revision")
     if len(found.heads) > 1:
         text += f", {counted(len(found.heads), 'head')}"
-    if found.database is not None:
-        at = [each.revision for each in found.revisions if each.current]
-        text += f"; {found.database} is at {', '.join(at) or 'none of them'}"
-        if pending := sum(each.applied is False for each in found.revisions):
-            text += f", {pending:,} pending"
-    return text
+    return text if found.database is None else f"{text}; {_where(found)}"
 
 
-def _table(found: History) -> tuple[Section, ...]:
+def _where(found: History) -> str:
+    """Where a database stands in it."""
+    at = [each.revision for each in found.revisions if each.current]
+    pending = sum(each.applied is False for each in found.revisions)
+    waiting = f", {pending:,} pending" if pending else ""
+    return f"{found.database} is at {', '.join(at) or 'none of them'}{waiting}"
+
+
+def on_one_graph(report: Report) -> Report:
+    """A report of several databases, its graph drawn once where all of it is theirs."""
+    from dbtool.migrate.several import Databases
+
+    if not isinstance(report.data, Databases):
+        return report
+    found = {e.name: e.result for e in report.data.databases if isinstance(e.result, History)}
+    whole = next(iter(found.values()))
+    if any(_names(each) != _names(whole) for each in found.values()):
+        return report
+    marks: dict[str, dict[str, list[str]]] = {each: {} for each in _names(whole)}
+    for name, history in found.items():
+        for revision in history.revisions:
+            for mark in _standing(revision):
+                marks[revision.revision].setdefault(mark, []).append(name)
+
+    def standing(revision: Revision) -> list[str]:
+        held = marks[revision.revision].items()
+        return [_held(mark, names, len(found)) for mark, names in held]
+
+    where = facts((name, _where(each)) for name, each in found.items())
+    headline = f"{counted(len(whole.revisions), 'revision')}; {report.headline}"
+    return replace(report, headline=headline, sections=(where, *_table(whole, standing)))
+
+
+def _names(found: History) -> tuple[str, ...]:
+    return tuple(each.revision for each in found.revisions)
+
+
+def _held(mark: str, names: list[str], most: int) -> str:
+    """A mark, and of which databases it is true where that is not all of them."""
+    return mark if len(names) == most else f"{mark} in {', '.join(names)}"
+
+
+def _table(found: History, standing: Standing) -> tuple[Section, ...]:
     if not found.revisions:
         return ()
     lanes = draw(found.revisions)
@@ -59,7 +99,7 @@ def _table(found: History) -> tuple[Section, ...]:
     columns += _COLUMNS
     rows = tuple(
         ((lane,) if branched else ())
-        + (_id(each), (each.created or "")[:10], _message(each, len(found.heads)))
+        + (_id(each), (each.created or "")[:10], _message(each, standing(each), len(found.heads)))
         for lane, each in zip(lanes, found.revisions, strict=True)
     )
     return (_without_empty(Table(tuple(columns), rows)),)
@@ -80,16 +120,20 @@ def _id(revision: Revision) -> str | Styled:
     return Styled(revision.revision, "strong") if revision.head else revision.revision
 
 
-def _message(revision: Revision, heads: int) -> str:
-    marks = _marks(revision, heads)
+def _standing(revision: Revision) -> list[str]:
+    """Where one database stands."""
+    marks = ["current"] if revision.current else []
+    return [*marks, "pending"] if revision.applied is False else marks
+
+
+def _message(revision: Revision, standing: list[str], heads: int) -> str:
+    marks = [*standing, *_marks(revision, heads)]
     return f"({', '.join(marks)}) {revision.message}" if marks else revision.message
 
 
 def _marks(revision: Revision, heads: int) -> list[str]:
     """What is particular about a revision; labels only where they tell branches apart."""
-    marks = ["current"] if revision.current else []
-    marks += ["pending"] if revision.applied is False else []
-    marks += ["head"] if revision.head else []
+    marks = ["head"] if revision.head else []
     marks += list(revision.branch_labels) if revision.head and heads > 1 else []
     marks += ["base"] if not revision.down_revisions else []
     if revision.depends_on:

@@ -213,11 +213,16 @@ def test_other_database_of_the_same_server(
 
 
 def test_second_database_is_refused(stage: Stage) -> None:
-    """A second engine that leads to another database never reaches it."""
+    """A second engine never reaches its database, nothing is changed, and the way is named."""
     scene = stage("two_databases")
-    ran = scene.dbtool("upgrade", "head")
-    assert snapshot(scene.decoy) == EMPTY
-    assert ran.code in (0, 4), ran
+    reports = plain_url(scene.decoy.with_database("reports"))
+    environment = {**scene.project.environment, "REPORTS_DATABASE_URL": reports}
+    named = ("--url", plain_url(scene.database))
+    ran = scene.runner("dbtool", "upgrade", *named, cwd=scene.project.directory, env=environment)
+    said = " ".join(ran.err.split())
+    assert (ran.code, snapshot(scene.database), snapshot(scene.decoy)) == (4, EMPTY, EMPTY), ran
+    assert "the project connects to two databases, and one is named" in said
+    assert "(databases = engine1, engine2 below [alembic])" in said
 
 
 def test_two_databases_of_the_template_are_not_merged_into_one(stage: Stage, decoy: Target) -> None:

@@ -1,6 +1,7 @@
 """A project whose env.py migrates several databases: each is a run of its own."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,13 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError
-from dbtool.migrate.several import Ledger
+from dbtool.guard import Consent, Permission
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
+from dbtool.migrate.several import Ledger, agree, parts
 from dbtool.migrate.undoing import Refusal, read
+from dbtool.migrate.upgrade import upgrade, wish
+from dbtool.ports import Silent
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
 from tests.migrate.conftest import plain
@@ -90,6 +96,12 @@ def test_each_database_is_a_run_of_its_own(
     assert f"error: engine2: revision {SECOND} (second) failed" in said
     assert f"{two} stands at {FIRST}, as before." in said
     assert f"engine1: {one} upgraded from {FIRST} to {SECOND}: 1 revision in" in said
+    graph = dbtool("history", "-i", cwd=root).out.splitlines()
+    assert graph[0] == "2 revisions; 2 databases"
+    assert f"engine2  {two} is at {FIRST}, 1 pending" in graph
+    assert [each.split(None, 1)[0] for each in graph[-2:]] == [SECOND, FIRST]
+    assert graph[-2].endswith(" (current in engine1, pending in engine2, head) second")
+    assert graph[-1].endswith(" (current in engine2, base) ledger and search")
     stands = dbtool("current", cwd=root)
     assert f"{one} is at {SECOND} (head)" in stands.out
     assert f"{two} is at {FIRST}; 1 revision pending, up to {SECOND}" in stands.out
@@ -133,6 +145,9 @@ def test_steps_are_not_taken_twice() -> None:
     )
     assert ended.hint.startswith("Run again, -1 would lead one further than the others")
     assert Ledger({}, "-1").ended("two", OperationError("failed")).hint == ""
+    for place in ("head-1", "ae10+2", "2026-11"):
+        same = Ledger({"one": "b"}, place, {"one": "one downgraded"})
+        assert same.ended("two", OperationError("failed")).hint == ""
 
 
 def test_nothing_is_changed_before_all_is_known(
@@ -146,6 +161,14 @@ def test_nothing_is_changed_before_all_is_known(
     ran = dbtool("status", cwd=root)
     assert ran.code == 3
     assert f"{database.shown} records no revision" in ran.out
+
+    nowhere = multidb(tmp_path / "nowhere", database.with_database("gone"), other)
+    ini = nowhere / "alembic.ini"
+    ini.write_text(ini.read_text().replace(other.database, "missing"))
+    ran = dbtool("current", cwd=nowhere)
+    assert (ran.code, ran.out) == (3, "")
+    assert 'engine1: there is no database "gone"' in ran.err
+    assert 'engine2: there is no database "missing"' in ran.err
 
     same = multidb(tmp_path / "same", database, database)
     ran = dbtool("upgrade", cwd=same)
@@ -166,6 +189,41 @@ def test_nothing_is_changed_before_all_is_known(
     both = f"{database.database},{other.database}"
     ran = dbtool("stamp", "head", "--confirm-database", both, cwd=marked)
     assert ran.code == 0, ran
+
+
+def test_no_more_runs_than_was_agreed_to(
+    dbtool: Dbtool,
+    tmp_path: Path,
+    database: Target,
+    other: Target,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What becomes pending after a database was looked at is for another run."""
+    root = multidb(tmp_path / "shop", database, other)
+    assert dbtool("upgrade", cwd=root).code == 0
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    env = root / "migrations/env.py"
+    env.write_text(env.read_text().replace("fileConfig(config.config_file_name)", "pass"))
+    project = Project(find(None, None, root), root=root)
+    yes = Permission(Consent(yes=True))
+    agreed = agree(parts(project), lambda _: wish("head", None, yes), Silent())
+    assert [(each.name, each.stood) for each in agreed] == [("engine1", FIRST), ("engine2", FIRST)]
+    add(root, "CREATE TABLE one ()", "CREATE TABLE two ()")
+    with pytest.raises(OperationError, match=r"the plan for .* changed while"):
+        upgrade(agreed[1].project, permission=agreed[1].permission)
+    assert tables_of(other) == ["alembic_version", "search"]
+
+
+def test_two_phases_are_said_to_hold_for_one(
+    dbtool: Dbtool, tmp_path: Path, database: Target, other: Target
+) -> None:
+    """Where env.py commits in two phases it is said that they do not span the databases."""
+    root = multidb(tmp_path / "shop", database, other)
+    env = root / "migrations/env.py"
+    env.write_text(env.read_text().replace("USE_TWOPHASE = False", "USE_TWOPHASE = True"))
+    ran = dbtool("upgrade", cwd=root)
+    assert "env.py commits in two phases (USE_TWOPHASE)" in " ".join(ran.err.split())
 
 
 def test_models_of_each_database(
@@ -190,7 +248,7 @@ def test_models_of_each_database(
     assert ran.code == 1, ran
     assert f"models and {database.shown} do not differ" in ran.out
     assert f"models and {other.shown} differ in 1 place" in ran.out
-    assert "column search.term is in the models, not in the database" in ran.out
+    assert "engine2: column search.term is in the models, not in the database" in ran.out
     assert "--autogenerate" not in ran.out
     ran = dbtool("revision", "--autogenerate", "-m", "more", cwd=root)
     assert (ran.code, "the project has several" in ran.err) == (2, True)
