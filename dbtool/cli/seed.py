@@ -115,7 +115,8 @@ def run(
 
     Runs on empty tables of a development database, asks where there are rows already, and
     refuses any database that is not known to be for development. Without --jobs everything is
-    one transaction: an interrupt or error leaves the database as it was.
+    one transaction: an interrupt or error leaves the database as it was, but for the rows of
+    seeds/reference, which are brought in before, in a transaction of their own.
     """
     from dbtool.seed import view
     from dbtool.seed.load import Mode
@@ -126,11 +127,12 @@ def run(
     asked = given(rows, scale, random_seed, tables, as_of)
     request = scenes.request(scenario, asked)
     allowed = call.permission(yes, confirm_database)
-    kept = scenes.kept(target, allowed, call.progress, dry_run=dry_run)
-    request = scenes.request(scenario, asked, kept)
     mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
     state = call.settings.root / ".dbtool"
     loading = Loading(mode, truncate, dry_run, jobs, go_on, state, top_up)
+    loading.check(request)
+    kept = scenes.kept(target, allowed, call.progress, dry_run=dry_run)
+    request = scenes.request(scenario, asked, kept)
     done = seed(target, models, request, allowed, call.progress, loading)
     return view.seeded(done, call.command)
 

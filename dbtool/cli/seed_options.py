@@ -1,12 +1,14 @@
 """The options the commands of `dbtool seed` share, and what they say together."""
 
 from datetime import datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbtool.cli.command import Call
 from dbtool.cli.tables import complete_scenarios, complete_tables
+from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.metadata import Models
@@ -56,7 +58,7 @@ Tables = Annotated[
         "--tables",
         metavar="NAMES",
         autocompletion=complete_tables,
-        help="Fill these tables only (commas between them); may be repeated.",
+        help="These tables only (commas between them); those they refer to stay as they are.",
         rich_help_panel=ROWS_PANEL,
     ),
 ]
@@ -110,11 +112,23 @@ def given(
     """What the options ask for."""
     from dbtool.seed.scenes import Given
 
+    if not isfinite(scale):
+        raise UsageError("--scale is a number to multiply by")
     day = as_of.date() if as_of else None
     return Given(rows, scale, random_seed, day, names_of(tables))
 
 
 def names_of(tables: list[str] | None) -> tuple[str, ...]:
-    """The names in what was given once or more, with commas between them."""
-    names = [name.strip() for each in tables or () for name in each.split(",")]
-    return tuple(name for name in names if name)
+    """The names in what was given once or more, with commas between them.
+
+    An empty text, as an unset variable leaves it, is no wish for all tables.
+    """
+    found = [name.strip() for each in tables or () for name in each.split(",")]
+    names = tuple(name for name in found if name)
+    if tables and not names:
+        raise UsageError(
+            "--tables names no table",
+            detail="Nothing was done.",
+            hint="Without --tables all tables are meant.",
+        )
+    return names

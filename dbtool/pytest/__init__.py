@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from dbtool.database.target import Target
-    from dbtool.seed.run import Seeded
+    from dbtool.seed.seeded import Seeded
 
 SERVER = "dbtool_server"
 MARK = "dbtool_seeded"

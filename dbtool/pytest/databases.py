@@ -12,7 +12,7 @@ from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.database.target import Target
-    from dbtool.seed.run import Seeded
+    from dbtool.seed.seeded import Seeded
     from dbtool.settings.values import Settings
 
 _FLAG = "--dbtool-server"

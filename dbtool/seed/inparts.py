@@ -1,7 +1,7 @@
 """A run that commits in parts: what it may be combined with, how it begins and is resumed."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,9 +38,25 @@ class InParts:
 
     def resumed(self, session: SyncConnection, found: Found) -> Found:
         """What there was when the run began; raises where what it committed is gone."""
-        session.run(lambda connection: _refuse_loss(connection, self.done))
+        session.run(self._refuse_loss)
         first: Mapping[str, int] = self.journal.header["first_blocks"]
         return replace(found, first_blocks=first)
+
+    async def _refuse_loss(self, connection: Connection) -> None:
+        """Raise where a table has fewer rows than were committed, or only rows of others."""
+        for table in sorted({each.table for each in self.done}):
+            ours = [each for each in self.done if each.table == table]
+            there = await connection.fetchval(
+                "SELECT CASE WHEN bool_or(xmin = ANY ($1::text[]::xid8[]::xid[]))"
+                f" THEN count(*) ELSE 0 END FROM {table}",
+                [self.journal.noted[each] for each in ours],
+            )
+            if there < sum(each.rows for each in ours):
+                raise OperationError(
+                    f"rows of {table} that the interrupted run had committed are gone",
+                    detail="What else it loaded refers to them. Nothing was loaded.",
+                    hint="dbtool seed reset empties the tables; then run it anew.",
+                )
 
     def load(
         self,
@@ -65,16 +81,21 @@ class InParts:
                 if each.population.first_block
             },
         }
-        if not self.journal.header:
-            self.journal.begin(header)
-        elif self.journal.header["plan"] != header["plan"]:
+        if self.journal.header and self.journal.header["plan"] != header["plan"]:
             raise UsageError(
                 "the run to resume was another one",
                 detail="The options, the models, the tables, the rows they refer to or the version"
                 " of dbtool differ from those it began with. Nothing was loaded.",
                 hint="Give it the options it had, or empty the tables with dbtool seed reset.",
             )
-        return Jobs(target, planned, self.journal, progress).run(session, jobs, self.done)
+        run = Jobs(target, planned, self.journal, progress)
+        session.run(run.hold)
+        # The journal of a run that still goes on is its own until the lock is ours.
+        if self.journal.header:
+            self.journal.refuse_others()
+        else:
+            self.journal.begin(header)
+        return run.run(session, jobs, self.done)
 
 
 def _identity(planned: Planned) -> str:
@@ -95,14 +116,3 @@ def _parents(population: Population) -> list[Population]:
         if isinstance(parent, Population):
             found[parent.name] = parent
     return [found[name] for name in sorted(found)]
-
-
-async def _refuse_loss(connection: Connection, done: Collection[Portion]) -> None:
-    for table in sorted({each.table for each in done}):
-        least = sum(each.rows for each in done if each.table == table)
-        if await connection.fetchval(f"SELECT count(*) FROM {table}") < least:
-            raise OperationError(
-                f"rows of {table} that the interrupted run had committed are gone",
-                detail="What else it loaded refers to them. Nothing was loaded.",
-                hint="dbtool seed reset empties the tables; then run it anew.",
-            )

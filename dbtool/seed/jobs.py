@@ -87,7 +87,7 @@ class _Worker:
 
 
 class Jobs:
-    """Leads the processes; its own connection holds the lock that lets one run at a time."""
+    """Leads the processes; the session that holds the lock lets one run at a time."""
 
     def __init__(
         self, target: Target, planned: Planned, journal: Journal, progress: Progress
@@ -106,7 +106,6 @@ class Jobs:
         rows = sum(each.population.count for each in self._planned.loads)
         self._progress.step(f"loading {parts.rows:,} rows with {counted(count, 'connection')}")
         advance = Advance(self._progress, rows, rows - parts.rows)
-        session.run(self._hold)
         with self._workers(count, parts) as workers:
             try:
                 while parts:
@@ -127,7 +126,7 @@ class Jobs:
             if (name := each.table)
         )
 
-    async def _hold(self, connection: Connection) -> None:
+    async def hold(self, connection: Connection) -> None:
         """Hold the lock in a transaction that sees and writes nothing, so that vacuum goes on."""
         if not self._journal.noted:
             async with connection.transaction():

@@ -6,7 +6,8 @@ so that no crash on either side leaves a part that nobody knows about.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,13 @@ class Journal:
 
     def begin(self, header: Mapping[str, Any]) -> None:
         """Start anew."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        ignore = self.path.parent / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        with self._written():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            ignore = self.path.parent / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+            self.path.write_text(json.dumps(header) + "\n", encoding="utf-8")
         self.header, self.noted = header, {}
-        self.path.write_text(json.dumps(header) + "\n", encoding="utf-8")
 
     def read(self) -> None:
         """Read what an interrupted run left; raises UsageError where there was none."""
@@ -57,7 +59,7 @@ class Journal:
                 hint="Run it without --resume.",
             ) from error
         for line in lines[1:]:
-            # The last line is cut short where the disk was full.
+            # A line is cut short where the disk was full.
             if line.endswith("]"):
                 table, first, stop, rows, xid = json.loads(line)
                 self.noted[Portion(table, first, stop, rows)] = xid
@@ -65,11 +67,34 @@ class Journal:
     def note(self, portion: Portion, xid: str) -> None:
         """Note a part that is about to be committed; on disk when this returns."""
         line = [portion.table, portion.first, portion.stop, portion.rows, xid]
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with self._written(), self.path.open("a", encoding="utf-8") as file:
+            # A line that a full disk cut short is no part of this one.
+            file.write(f"\n{json.dumps(line)}\n")
             file.flush()
             os.fsync(file.fileno())
         self.noted[portion] = xid
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OperationError(
+                f'cannot note in "{self.path.parent}" what a run in parts commits',
+                detail=f"{error.strerror or error}.",
+                hint="Without --jobs nothing has to be noted: one transaction loads all or none.",
+            ) from error
+
+    def refuse_others(self) -> None:
+        """Raise where another run has gone on since this was read."""
+        now = Journal(self.path)
+        now.read()
+        if (now.header, now.noted) != (self.header, self.noted):
+            raise OperationError(
+                "another run loaded rows while this one was prepared",
+                detail="Nothing was loaded.",
+                hint="Run it again with --resume, if it was interrupted too.",
+            )
 
     def end(self) -> None:
         """The run is complete."""

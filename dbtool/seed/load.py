@@ -66,6 +66,9 @@ async def load(
         # A lock somebody else holds must not make the tables wait behind us.
         await connection.execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0")
         await turn.take(connection)
+        if way.keep:
+            # Numbers that the application draws meanwhile are behind the keys made here.
+            await set_sequences(connection, [e for e in planned.loads if e.population.first_block])
         done = await _fill(connection, planned, progress, way)
         if way.keep:
             await set_sequences(connection, planned.loads)

@@ -63,10 +63,13 @@ def maintain(
         action = Action.TRUNCATE if lost else Action.REFERENCE
         allow(session, target, action, permission, progress, lost)
         progress.step(f"writing {counted(len(compared.changes), 'row')}")
-        return Maintained(target.shown, _written(session, models, wanted, outcome))
+        done = _written(session, models, wanted, outcome, compared)
+        return Maintained(target.shown, done)
 
 
-def _written(session: SyncConnection, models: Models, wanted: Wanted, outcome: Outcome) -> Compared:
+def _written(
+    session: SyncConnection, models: Models, wanted: Wanted, outcome: Outcome, named: Compared
+) -> Compared:
     async def write(connection: Connection) -> Compared:
         transaction = connection.transaction()
         await transaction.start()
@@ -76,6 +79,7 @@ def _written(session: SyncConnection, models: Models, wanted: Wanted, outcome: O
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             found = await sides(connection, wanted.tables, prune=wanted.prune)
             done = await Upsert(connection, models, found, writes=True).run(prune=wanted.prune)
+            _refuse_news(named, done)
             await commit(transaction, outcome)
             return done
         finally:
@@ -114,11 +118,27 @@ async def _compare(connection: Connection, models: Models, wanted: Wanted) -> Co
         await roll_back(transaction)
 
 
+def _deleted(compared: Compared) -> list[str]:
+    gone = [each for each in compared.changes if each.kind == "delete"]
+    return [f"{each.table} {each.key}" for each in gone]
+
+
+def _refuse_news(named: Compared, done: Compared) -> None:
+    """Delete no row but those that were named when the guard was asked."""
+    known = set(_deleted(named))
+    if new := [each for each in _deleted(done) if each not in known]:
+        raise OperationError(
+            f"rows that were not named would be deleted: {'; '.join(new[:_SHOWN])}",
+            detail="They appeared since the rows were compared. Nothing was written.",
+            hint="Run it again; it compares anew.",
+        )
+
+
 def _losses(compared: Compared) -> str:
     """The rows that will be deleted, by name."""
-    gone = [each for each in compared.changes if each.kind == "delete"]
+    gone = _deleted(compared)
     if not gone:
         return ""
-    names = [f"{each.table} {each.key}" for each in gone[:_SHOWN]]
+    names = gone[:_SHOWN]
     more = f" and {len(gone) - _SHOWN:,} more" if len(gone) > _SHOWN else ""
     return f"{counted(len(gone), 'row')} will be deleted: {'; '.join(names)}{more}"

@@ -46,8 +46,10 @@ class Pruner(Asking):
             side.other = int(await self.connection.fetchval(sql, *arrays))
             return
         shown = " || ', ' || ".join(f"coalesce(t.{quoted(name)}::text, 'NULL')" for name in key)
+        # While they are held no other session can make a row that refers to one of them.
+        held = " FOR UPDATE" if self.writes else ""
         names = await self.connection.fetch(
-            f"SELECT {shown} AS name FROM {table} t WHERE {missing} ORDER BY 1", *arrays
+            f"SELECT {shown} AS name FROM {table} t WHERE {missing} ORDER BY 1{held}", *arrays
         )
         if names and not side.wanted.rows:
             refuse(

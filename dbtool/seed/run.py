@@ -1,10 +1,9 @@
 """Seed a migrated database from the models: look, plan, ask, load."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 from dbtool.catalog import SETTINGS
@@ -21,11 +20,12 @@ from dbtool.seed.inparts import InParts
 from dbtool.seed.load import Loaded, Mode, Outcome, Way, analyze, load
 from dbtool.seed.mode import Chosen, choose
 from dbtool.seed.numbering import fresh
-from dbtool.seed.plan import Planned, Request, SeedPlan, Skipped
+from dbtool.seed.plan import Planned, Request, SeedPlan
+from dbtool.seed.seeded import Done, Seeded, seeded
 from dbtool.seed.survey import survey
 from dbtool.seed.topup import shortfall
 from dbtool.seed.trouble import NOTHING
-from dbtool.seed.truncate import Doomed, doomed, losses
+from dbtool.seed.truncate import Doomed, doomed, keep_reference, losses
 
 NAME = "dbtool seed"
 _SAMPLE = 300
@@ -59,7 +59,7 @@ class Loading:
             return "What had been committed stays. --resume loads the rest."
         return NOTHING
 
-    def check(self) -> None:
+    def check(self, request: Request) -> None:
         """Raise where one wish excludes another."""
         if self.truncate and self.top_up:
             raise UsageError("--top-up keeps the rows that --truncate deletes")
@@ -72,45 +72,12 @@ class Loading:
                 if self.truncate
                 else "Leave --jobs out.",
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Seeded:
-    """What was loaded; in a dry run what a sample showed, and how much it stands for."""
-
-    database: str
-    tables: tuple[Loaded, ...]
-    rows: int
-    seconds: float
-    random_seed: int
-    generator_version: int
-    as_of: date
-    fingerprint: str
-    mode: Mode = Mode.ONLINE
-    kept_in_place: tuple[str, ...] = ()
-    lost: tuple[Doomed, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    triggers: tuple[str, ...] = ()
-    drift: tuple[str, ...] = ()
-    dry_run: bool = False
-    would_load: int = 0
-    would_take_seconds: float = 0.0
-    would_take_bytes: int = 0
-
-    @property
-    def rows_per_second(self) -> float:
-        """The rate of the whole load."""
-        return self.rows / self.seconds if self.seconds else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A load that ended: how it went, what it loaded and how long it took."""
-
-    chosen: Chosen
-    lost: tuple[Doomed, ...]
-    tables: tuple[Loaded, ...]
-    seconds: float
+        if self.in_parts and request.after:
+            raise UsageError(
+                f"the hook {request.after[0].name} needs one transaction",
+                detail="With --jobs each part is committed by itself.",
+                hint="Leave --jobs out.",
+            )
 
 
 def seed(
@@ -127,47 +94,90 @@ def seed(
     """
     wanted, allowed, how = request or Request(), permission or Permission(), loading or Loading()
     shown, outcome = progress or Silent(), Outcome()
-    how.check()
-    _refuse_hooks(wanted, how)
+    how.check(wanted)
     with interruptible(outcome, how.left), opened(target) as session:
-        found = session.run(lambda connection: survey(connection, models, wanted))
-        lost = _doomed(session, found) if how.truncate else ()
-        found = _without(found, lost) if how.truncate else found
-        if how.top_up:
-            short = shortfall(session, found, wanted)
-            if short is None:
-                return _seeded(
-                    target, Planned(build(found, wanted).plan), Done(Chosen(), (), (), 0.0)
-                )
-            wanted = short
-            found = session.run(lambda connection: survey(connection, models, wanted))
-        parts = InParts.of(session, how.state, resume=how.resume) if how.in_parts else None
-        if parts and how.resume:
-            found = parts.resumed(session, found)
-            planned = build(found, wanted)
-        else:
-            found, planned = fresh(session, found, wanted)
-        planned = replace(planned, after=wanted.after)
-        refuse_nothing(planned, wanted)
+        ready = _prepare(session, models, wanted, how)
+        if how.top_up and not ready.planned.loads:
+            return seeded(target, ready.planned, Done(Chosen(), (), (), 0.0))
         if not (how.dry_run or how.resume):
-            _warn_of_rows(found, shown)
-        action = _action(found, lost, how)
-        classified = allow(session, target, action, allowed, shown, losses(lost))
-        chosen = _choose(session, found, planned, how, classified)
+            _warn_of_rows(ready.found, shown)
+        action, lost = _action(ready, how), losses(ready.lost)
+        classified = allow(session, target, action, allowed, shown, lost)
+        chosen = _choose(session, ready, how, classified)
         began = time.perf_counter()
         if how.dry_run:
-            sample, way = build(found, _sample(wanted)), Way(chosen.mode, keep=False)
-            tables = session.run(lambda it: load(it, sample, shown, Outcome(), way))
-        elif parts:
-            tables = parts.load(session, target, planned, shown, how.jobs)
+            tables = _try_out(session, ready, chosen, shown)
+        elif ready.parts:
+            tables = ready.parts.load(session, target, ready.planned, shown, how.jobs)
         else:
-            way = Way(chosen.mode, lost)
-            tables = session.run(lambda it: load(it, planned, shown, outcome, way))
+            way = Way(chosen.mode, ready.lost)
+            tables = session.run(lambda it: load(it, ready.planned, shown, outcome, way))
         if not how.dry_run:
             outcome.committed = True
-            session.run(lambda connection: analyze(connection, planned, shown))
-        done = Done(chosen, lost, tables, time.perf_counter() - began)
-        return _seeded(target, planned, done, dry_run=how.dry_run)
+            session.run(lambda connection: analyze(connection, ready.planned, shown))
+        done = Done(chosen, ready.lost, tables, time.perf_counter() - began)
+        return seeded(target, ready.planned, done, dry_run=how.dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What a load begins with: `there` is what was found before any table is emptied."""
+
+    request: Request
+    there: Found
+    found: Found
+    planned: Planned
+    lost: tuple[Doomed, ...] = ()
+    parts: InParts | None = None
+
+
+def _prepare(session: SyncConnection, models: Models, request: Request, how: Loading) -> _Ready:
+    """Look and plan; nothing is written. Where nothing is missing, nothing is planned."""
+
+    def look(wanted: Request) -> Found:
+        return session.run(lambda connection: survey(connection, models, wanted))
+
+    there = look(request)
+    if how.top_up:
+        short = shortfall(session, there, request)
+        if short is None:
+            return _Ready(request, there, there, Planned(build(there, request).plan))
+        request, there = short, look(short)
+    lost, found = _emptied(session, there, request) if how.truncate else ((), there)
+    parts = InParts.of(session, how.state, resume=how.resume) if how.in_parts else None
+    if parts and how.resume:
+        found = parts.resumed(session, found)
+        planned = build(found, request)
+    else:
+        found, planned = fresh(session, found, request)
+    refuse_nothing(planned, request)
+    return _Ready(request, there, found, replace(planned, after=request.after), lost, parts)
+
+
+def _emptied(
+    session: SyncConnection, there: Found, request: Request
+) -> tuple[tuple[Doomed, ...], Found]:
+    """The rows that go with those of these tables, and what there is once they are gone."""
+
+    async def ask(connection: Connection) -> tuple[Doomed, ...]:
+        async with connection.limits():
+            return await doomed(connection, [table.name for table in there.tables])
+
+    lost = session.run(ask)
+    keep_reference(lost, {table.name for table in there.tables}, request.kept)
+    names = {name for each in lost for name in (each.name, each.shown)}
+    existing = {name: each for name, each in there.existing.items() if name not in names}
+    return lost, replace(there, first_blocks={}, existing=existing)
+
+
+def _try_out(
+    session: SyncConnection, ready: _Ready, chosen: Chosen, shown: Progress
+) -> tuple[Loaded, ...]:
+    """Load a sample and roll it back; tables that a run would empty are left as they are."""
+    request = replace(ready.request, sample=_SAMPLE)
+    _, sample = fresh(session, ready.there if ready.lost else ready.found, request)
+    way = Way(chosen.mode, keep=False)
+    return session.run(lambda it: load(it, sample, shown, Outcome(), way))
 
 
 def plan(target: Target, models: Models, request: Request | None = None) -> SeedPlan:
@@ -201,47 +211,18 @@ def interruptible(outcome: Outcome, left: str) -> Iterator[None]:
         raise Interrupted("interrupted", detail=left) from None
 
 
-def _doomed(session: SyncConnection, found: Found) -> tuple[Doomed, ...]:
-    async def ask(connection: Connection) -> tuple[Doomed, ...]:
-        async with connection.limits():
-            return await doomed(connection, [table.name for table in found.tables])
-
-    return session.run(ask)
-
-
-def _without(found: Found, lost: Sequence[Doomed]) -> Found:
-    """What there will be once the tables are empty."""
-    names = {name for each in lost for name in (each.name, each.shown)}
-    existing = {name: each for name, each in found.existing.items() if name not in names}
-    return replace(found, first_blocks={}, existing=existing)
-
-
-def _refuse_hooks(request: Request, how: Loading) -> None:
-    if request.after and how.in_parts:
-        raise UsageError(
-            f"the hook {request.after[0].name} needs one transaction",
-            detail="With --jobs each part is committed by itself.",
-            hint="Leave --jobs out.",
-        )
-
-
-def _sample(request: Request) -> Request:
-    return replace(request, sample=_SAMPLE)
-
-
-def _action(found: Found, lost: Sequence[Doomed], how: Loading) -> Action:
+def _action(ready: _Ready, how: Loading) -> Action:
     if how.dry_run:
         return Action.GENERATE_SAMPLE
-    if losses(lost):
+    if losses(ready.lost):
         return Action.TRUNCATE
     if how.resume:
         return Action.GENERATE_EMPTY
-    return Action.GENERATE if found.first_blocks else Action.GENERATE_EMPTY
+    return Action.GENERATE if ready.found.first_blocks else Action.GENERATE_EMPTY
 
 
-def _choose(
-    session: SyncConnection, found: Found, planned: Planned, how: Loading, classified: Classified
-) -> Chosen:
+def _choose(session: SyncConnection, ready: _Ready, how: Loading, classified: Classified) -> Chosen:
+    found, planned = ready.found, ready.planned
     full = [table.shown for table in found.tables if table.name in found.first_blocks]
     tried_out = how.dry_run and how.mode is None and not planned.absent
     # To try out a sample is no reason to shut others out of the tables.
@@ -270,29 +251,3 @@ def _warn_of_rows(found: Found, progress: Progress) -> None:
     full = [table.shown for table in found.tables if table.name in found.first_blocks]
     if full:
         progress.note(f"rows are there already and stay, new ones are added: {', '.join(full)}")
-
-
-def _seeded(target: Target, planned: Planned, done: Done, *, dry_run: bool = False) -> Seeded:
-    plan = planned.plan
-    wanted = {each.table.shown: each.population.count for each in planned.loads}
-    share = [(each, wanted.get(each.name, 0) / each.rows) for each in done.tables if each.rows]
-    return Seeded(
-        database=target.shown,
-        tables=done.tables,
-        rows=sum(each.rows for each in done.tables),
-        seconds=done.seconds,
-        random_seed=plan.random_seed,
-        generator_version=plan.generator_version,
-        as_of=plan.as_of,
-        fingerprint=plan.fingerprint,
-        mode=done.chosen.mode,
-        kept_in_place=done.chosen.staying,
-        lost=tuple(each for each in done.lost if each.rows),
-        skipped=plan.skipped,
-        triggers=tuple(f"{table.name}.{name}" for table in plan.tables for name in table.triggers),
-        drift=plan.drift,
-        dry_run=dry_run,
-        would_load=plan.rows if dry_run else 0,
-        would_take_seconds=sum(each.seconds * part for each, part in share) if dry_run else 0.0,
-        would_take_bytes=int(sum(each.bytes * part for each, part in share)) if dry_run else 0,
-    )

@@ -172,8 +172,9 @@ def _refers(tie: Tie, key: str, node: Node, named: dict[str, set[str]], table: T
         return False
     refuse(
         node.place,
-        f"no row of {tie.parent.fullname} has this name",
-        near(node.text if isinstance(node, Scalar) else "", known),
+        f"no row of {tie.parent.fullname} has this name in this scenario",
+        near(node.text if isinstance(node, Scalar) else "", known)
+        or f"A row that is there already is given by its key: {', '.join(tie.columns)}.",
     )
 
 

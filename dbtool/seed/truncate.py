@@ -1,6 +1,6 @@
 """Empty tables, and name the rows that are lost before anybody agrees to it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from asyncpg.exceptions import (
@@ -11,7 +11,7 @@ from asyncpg.exceptions import (
 )
 
 from dbtool.database.connection import Connection
-from dbtool.errors import LockNotObtained, OperationError
+from dbtool.errors import LockNotObtained, OperationError, UsageError
 from dbtool.report import counted
 
 NOTHING_LOST = "The transaction is rolled back: no row is lost."
@@ -73,6 +73,20 @@ def losses(found: Sequence[Doomed]) -> str:
     """The rows that will be lost, in words; empty where none are."""
     full = [f"{each.shown} {counted(each.rows, 'row')}" for each in found if each.rows]
     return f"These rows will be lost: {', '.join(full)}." if full else ""
+
+
+def keep_reference(
+    found: Sequence[Doomed], named: Collection[str], reference: Collection[str]
+) -> None:
+    """Raise where reference rows would go with the rows of the tables that were named."""
+    beside = [each for each in found if each.rows and each.name not in named]
+    kept = [each.shown for each in beside if {each.name, each.shown} & set(reference)]
+    if kept:
+        raise UsageError(
+            f"--truncate would empty {', '.join(kept)} too, which has reference rows",
+            detail="They refer to rows of tables that are emptied. Nothing was loaded.",
+            hint="Name the tables to empty and to fill with --tables, or leave --truncate out.",
+        )
 
 
 async def empty(connection: Connection, found: Sequence[Doomed]) -> None:

@@ -79,6 +79,7 @@ class Upsert(Asking):
             if not group:
                 return
         columns = [name for name in everything if name not in marked]
+        key = set(side.wanted.key)
         records = await self.asked(
             _comparison(side, columns),
             [[values[name] for _, values in group] for name in columns],
@@ -96,7 +97,7 @@ class Upsert(Asking):
             if not record["found"]:
                 new.append((row, values))
                 self._note(side, "insert", row, dict.fromkeys(after), after)
-            elif any(before.get(name) != after[name] for name in after):
+            elif any(before.get(name) != after[name] for name in after.keys() - key):
                 changed.append((row, values))
                 self._note(side, "update", row, before, after)
             else:

@@ -8,7 +8,7 @@ from dbtool.seed.export import Exported
 from dbtool.seed.load import Mode
 from dbtool.seed.plan import ColumnPlan, SeedPlan, TablePlan
 from dbtool.seed.reset import Emptied
-from dbtool.seed.run import Seeded
+from dbtool.seed.seeded import Seeded
 
 _TONES: dict[str, Tone] = {"certain": "plain", "likely": "plain", "guess": "warning"}
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.cli.seed_options import names_of
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.errors import UsageError
 from dbtool.seed.plan import AS_OF
 from tests.conftest import Dbtool, Ran
 
@@ -238,6 +240,15 @@ def test_command_line_errors(
     """A wrong word is a usage error, with or without `run`."""
     ran = dbtool("seed", *words, cwd=project)
     assert (ran.code, ran.err.splitlines()[0]) == (2, said)
+
+
+@pytest.mark.parametrize("given", [[""], [" , ", ""]])
+def test_an_empty_list_of_tables_is_not_all_of_them(given: list[str]) -> None:
+    """What an unset variable leaves behind empties no database."""
+    with pytest.raises(UsageError, match="--tables names no table"):
+        names_of(given)
+    assert names_of(["users, posts", "tags"]) == ("users", "posts", "tags")
+    assert names_of(None) == names_of([]) == ()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -7,13 +7,15 @@ from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import DbtoolError, OperationError
+from dbtool.errors import DbtoolError, OperationError, UsageError
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
+from dbtool.ports import Silent
 from dbtool.seed import mode
 from dbtool.seed.load import Mode
 from dbtool.seed.plan import Request
-from dbtool.seed.run import Loading, Seeded, seed
+from dbtool.seed.run import Loading, seed
+from dbtool.seed.seeded import Seeded
 from tests.seed.conftest import with_connection
 
 BULK = Loading(Mode.BULK)
@@ -50,6 +52,18 @@ def session(migrated: Target) -> Iterator[SyncConnection]:
     """Somebody else who looks at the database."""
     with SyncConnection(migrated) as other:
         yield other
+
+
+class Drawn(Silent):
+    """The number that an application draws while rows are added."""
+
+    def __init__(self, session: SyncConnection) -> None:
+        self._session = session
+        self.number = 0
+
+    def advance(self, done: float, total: float | None = None, unit: str = "") -> None:  # noqa: ARG002
+        """Draw one."""
+        self.number = self._session.fetchval("SELECT nextval('users_id_seq')")
 
 
 def refused(target: Target, models: Models, loading: Loading = BULK) -> DbtoolError:
@@ -188,6 +202,12 @@ def test_truncate_names_what_is_lost_and_loses_no_more(
         seed(migrated, example, only, AGREED, loading=Loading(truncate=True))
     assert session.fetchval("SELECT count(*) FROM comments") == before
     session.execute("DROP TRIGGER no ON posts")
+    tried = seed(migrated, example, only, loading=Loading(truncate=True, dry_run=True))
+    assert {each.shown: each.rows for each in tried.lost}["comments"] == before
+    kept = Request(rows=10, tables=("posts",), kept=("comments",))
+    with pytest.raises(UsageError, match="--truncate would empty comments too"):
+        seed(migrated, example, kept, AGREED, loading=Loading(truncate=True))
+    assert session.fetchval("SELECT count(*) FROM comments") == before
     done = seed(migrated, example, only, AGREED, loading=Loading(truncate=True))
     assert {each.shown: each.rows for each in done.lost}["comments"] == before
     assert session.fetchval("SELECT count(*) FROM comments") == 0
@@ -205,7 +225,9 @@ def test_top_up_fills_what_is_missing(
     first = seed(migrated, example, SMALL, AGREED, loading=top_up)
     assert [each.name for each in first.tables] == ["profiles"]
     assert first.rows > 0
-    more = seed(migrated, example, Request(rows=60), AGREED, loading=top_up)
+    drawn = Drawn(session)
+    more = seed(migrated, example, Request(rows=60), AGREED, drawn, top_up)
+    assert drawn.number > session.fetchval("SELECT max(id) FROM users")
     counts = {each.name: each.rows for each in more.tables}
     assert counts["users"] == 20
     assert session.fetchval("SELECT count(*) FROM users") == 60

@@ -12,6 +12,7 @@ from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
 from dbtool.seed import jobs
+from dbtool.seed.journal import Journal, Portion
 from dbtool.seed.load import Mode
 from dbtool.seed.plan import Request
 from dbtool.seed.reset import reset
@@ -114,6 +115,34 @@ def test_a_connection_that_is_lost_names_the_state(
     reset(migrated, example, Request(), AGREED, Silent())
     error = refused(migrated, example, WANTED, Loading(resume=True, state=tmp_path))
     assert "that the interrupted run had committed are gone" in error.message
+    session.execute(
+        "INSERT INTO categories (name, slug) SELECT n, n FROM generate_series(1, 5000) AS n;"
+        "INSERT INTO users (email, name, country)"
+        " SELECT n || '@example.com', n, 'DE' FROM generate_series(1, 5000) AS n"
+    )
+    error = refused(migrated, example, WANTED, Loading(resume=True, state=tmp_path))
+    assert "that the interrupted run had committed are gone" in error.message
+
+
+def test_a_journal_is_kept_through_trouble(tmp_path: Path) -> None:
+    """A line cut short costs no other one, another run's is told, and so is no place for it."""
+    first, second = Portion("public.users", 0, 1, 10), Portion("public.users", 1, 2, 10)
+    kept, again = Journal(tmp_path / "run"), Journal(tmp_path / "run")
+    kept.begin({"plan": "x"})
+    kept.note(first, "7")
+    with kept.path.open("a", encoding="utf-8") as file:
+        file.write('["public.users", 1, 2')
+    again.read()
+    again.refuse_others()
+    kept.note(second, "8")
+    with pytest.raises(OperationError, match="another run loaded rows"):
+        again.refuse_others()
+    again = Journal(tmp_path / "run")
+    again.read()
+    assert again.noted == {first: "7", second: "8"}
+    with pytest.raises(OperationError, match="what a run in parts commits") as caught:
+        Journal(tmp_path / "run/below/kept").begin({})
+    assert caught.value.detail == "Not a directory."
 
 
 def test_a_run_in_parts_is_alone(
@@ -125,6 +154,7 @@ def test_a_run_in_parts_is_alone(
     with pytest.raises(LockNotObtained):
         seed(migrated, example, small, loading=in_parts)
     session.execute("ROLLBACK")
+    assert list(tmp_path.iterdir()) == [], "the journal is the other run's"
     for wrong in (Loading(jobs=2, truncate=True), Loading(Mode.BULK, jobs=2)):
         with pytest.raises(UsageError, match="needs one transaction"):
             seed(migrated, example, small, loading=wrong)

@@ -161,6 +161,44 @@ def test_pruning_takes_what_no_file_has(keep: Keep, migrated: Target) -> None:
     assert rows_of(migrated, "SELECT count(*) FROM roles") == [(2,)]
 
 
+class Late:
+    """Says yes, and meanwhile somebody else inserts a row."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def confirm(self, question: str) -> bool:
+        """Insert it."""
+        assert "1 row will be deleted: tags old" in question
+        rows_of(self._target, "INSERT INTO tags (slug, name) VALUES ('late', 'Late') RETURNING 1")
+        return True
+
+    def type_name(self, question: str, name: str) -> bool:
+        """Nothing asks for it."""
+        raise AssertionError(question + name)
+
+
+def test_pruning_takes_no_row_that_was_not_named(
+    keep: Keep, migrated: Target, example: Models, tmp_path: Path
+) -> None:
+    """A row that came after the question stays, and with it all the others."""
+    keep(FILES)
+    (tmp_path / "seeds/reference/tags.csv").write_text("slug,name\nnews,News\n", encoding="utf-8")
+    wanted = Wanted(load(Seeds(tmp_path, tmp_path / "seeds"), example), prune=True)
+    with pytest.raises(OperationError, match=r"not named would be deleted: tags late$"):
+        maintain(migrated, example, wanted, Permission(ask=Late(migrated)), Silent())
+    found = rows_of(migrated, "SELECT slug, name FROM tags ORDER BY 1")
+    assert found == [("late", "Late"), ("news", "News, all"), ("old", "Old")]
+
+
+def test_two_spellings_of_one_key_do_not_differ(keep: Keep, migrated: Target) -> None:
+    """Where the server takes them for one, a key in the file finds the row and stays as it is."""
+    rows_of(migrated, "ALTER TABLE roles ALTER name TYPE numeric USING name::numeric")
+    keep({"roles.yaml": '- {name: "1.0"}'})
+    again = keep({"roles.yaml": '- {name: "1.00"}'})
+    assert counts(again) == (0, 0, 0, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message", "more"),
     [
