@@ -76,17 +76,18 @@ named AS (
       AND (q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace)
   ) inner_one(oid)
   WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+), called AS MATERIALIZED (
+  SELECT r.via, p.* FROM reached r JOIN pg_proc p ON p.oid = r.oid
 ), functions AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(vn.nspname || '.' || v.proname), '') AS via,
     coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
     bool_or(coalesce(v.provolatile, p.provolatile) <> 'v' AND coalesce(v.prokind, p.prokind) = 'f')
       AS planned
-  FROM reached r
-  JOIN pg_proc p ON p.oid = r.oid
+  FROM called p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_language l ON l.oid = p.prolang
-  LEFT JOIN pg_proc v ON v.oid = r.via
+  LEFT JOIN pg_proc v ON v.oid = p.via
   LEFT JOIN pg_namespace vn ON vn.oid = v.pronamespace
   LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
   LEFT JOIN pg_extension e ON e.oid = d.refobjid
@@ -94,12 +95,13 @@ named AS (
     AND regexp_replace(p.prosrc, '--[^\n]*', '', 'g')
       ~* '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies) x
   WHERE p.provolatile = 'v' OR x.copies OR p.proname ~ '^(table|schema|database)_to_xml'
-  GROUP BY n.nspname, p.proname, e.extname, r.via IS NULL
+  GROUP BY n.nspname, p.proname, e.extname, p.via IS NULL
 )
 """
 """Common table expressions: each volatile function reached, `via` which one, where in a body.
 
 What a body calls is told by its words, which may speak of more than is run. An operator, a cast
 or a domain's check shows in no plan as the function it is; nor do the parts of an aggregate.
+Bodies are read of what is called alone, whatever a planner expects: a database may have thousands.
 What reads whole tables into XML is STABLE, and runs the functions of any view among them.
 """

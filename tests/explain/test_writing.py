@@ -30,7 +30,7 @@ CREATE TABLE told (id int);
 CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql
   AS $$ BEGIN PERFORM pg_notify('heard', 'written'); RETURN NULL; END $$;
 CREATE TRIGGER tell AFTER INSERT ON told FOR EACH ROW EXECUTE FUNCTION tell();
-CREATE FUNCTION dblink_exec(text) RETURNS text LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION dblink_exec(text) RETURNS text LANGUAGE internal VOLATILE AS 'lower';
 CREATE TABLE watched (id int);
 CREATE FUNCTION call_out() RETURNS trigger LANGUAGE plpgsql
   AS $$ BEGIN PERFORM dblink_exec('INSERT'); RETURN NULL; END $$;
