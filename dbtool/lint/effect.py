@@ -23,7 +23,7 @@ class Lock(IntEnum):
     @property
     def title(self) -> str:
         """The mode as PostgreSQL writes it."""
-        return self.name.replace("_", " ")
+        return _TITLES[self]
 
     @property
     def blocks_writes(self) -> bool:
@@ -34,6 +34,9 @@ class Lock(IntEnum):
     def blocks_reads(self) -> bool:
         """Whether SELECT has to wait for it."""
         return self is Lock.ACCESS_EXCLUSIVE
+
+
+_TITLES = {each: each.name.replace("_", " ") for each in Lock}
 
 
 class Work(StrEnum):
@@ -135,12 +138,14 @@ class Effect:
     """What one action does to relations that others may be using.
 
     Relations that what is judged has created itself are left out: nobody waits for them.
-    `missing` is empty where every fact the verdict needs is known.
+    `missing` is empty where every fact the verdict needs is known. An `idle` one creates nothing,
+    since what it names is there and IF NOT EXISTS stands beside it.
     """
 
     locks: tuple[Held, ...] = ()
     tasks: tuple[Task, ...] = ()
     missing: tuple[Missing, ...] = ()
+    idle: bool = False
 
     @property
     def lock(self) -> Lock:

@@ -1,6 +1,7 @@
 """SQL as people read it: names in quotes where they need them, excerpts, layout, shape."""
 
 import re
+from functools import lru_cache
 
 import postgast
 from postgast import pg_query_pb2 as pb
@@ -27,6 +28,7 @@ class SqlSyntaxError(UsageError):
         )
 
 
+@lru_cache(maxsize=1024)
 def quoted(name: str) -> str:
     """An identifier, in quotes where PostgreSQL needs them."""
     if _PLAIN.fullmatch(name):

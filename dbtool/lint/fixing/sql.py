@@ -60,7 +60,8 @@ def _table(given: Given) -> str:
 
 
 def _execute(given: Given) -> str:
-    return dedent(_text(given, "sql").strip("\n")).strip()
+    written = _text(given, "sql").strip("\n")
+    return (dedent(written) if "\n" in written else written).strip()
 
 
 def _create_index(given: Given) -> str:
@@ -141,6 +142,10 @@ def _drop_column(given: Given) -> str:
     return f"{_table(given)} DROP COLUMN {sql_name(_text(given, 'column'))}"
 
 
+def _drop_table(given: Given) -> str:
+    return f"DROP TABLE {_within(given, 'table')}"
+
+
 def _drop_constraint(given: Given) -> str:
     return f"{_table(given)} DROP CONSTRAINT {sql_name(_text(given, 'name'))}"
 
@@ -152,6 +157,7 @@ _CALLS: dict[str, tuple[tuple[str, ...], Callable[[Given], str]]] = {
     "op.create_check_constraint": (("name", "table", "condition"), _check),
     "op.add_column": (("table", "column"), _add_column),
     "op.alter_column": (("table", "column"), _alter_column),
+    "op.drop_table": (("table",), _drop_table),
     "op.drop_column": (("table", "column"), _drop_column),
     "op.drop_constraint": (("name", "table", "type_"), _drop_constraint),
 }
