@@ -15,6 +15,9 @@ from dbtool.cli.fleet_back import confirm
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import UsageError
+from dbtool.migrate.fleet import view
+from dbtool.migrate.fleet.outcome import Fleet, Outcome
+from dbtool.report import Tree
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool, Ran
 from tests.migrate.conftest import plain
@@ -445,6 +448,20 @@ def test_a_fleet_goes_back(
     done = run(*back, "aaaa00000001", "--confirm-database", database.database)
     assert (done.code, done.out.splitlines()[0]) == (0, "6 targets: 6 downgraded"), done
     assert recorded(database) == dict.fromkeys(tenants, "aaaa00000001")
+
+
+def test_losses_that_are_not_listed_are_counted() -> None:
+    """Of a large fleet only some losses are listed, which nobody may take for all."""
+    losing = tuple(
+        Outcome(f"db{each}", None, ("b",), ("b",), ("b",), losses=("b loses table t",))
+        for each in range(31)
+    )
+    *_, listed = view.summary(Fleet(losing, (), planned=True, verb="downgrade"), "x").sections
+    assert isinstance(listed, Tree)
+    assert (len(listed.roots), listed.title) == (
+        30,
+        "losses of the 30 of 31 targets that lose most",
+    )
 
 
 def test_every_database_of_a_fleet_is_confirmed() -> None:

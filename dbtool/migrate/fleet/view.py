@@ -47,13 +47,15 @@ def summary(fleet: Fleet, command: str) -> Report:
 
 def _losses(fleet: Fleet) -> tuple[Tree, ...]:
     """What the targets lose, those of a large fleet that lose most first."""
-    losing = sorted(fleet.changed, key=lambda each: -len(each.losses))[:_SHOWN]
-    nodes = (
-        Node(where(each), tuple(Node(text) for text in each.losses))
-        for each in losing
-        if each.losses
-    )
-    return (Tree(found, title="losses"),) if (found := tuple(nodes)) else ()
+    losing = [each for each in fleet.changed if each.losses]
+    if not losing:
+        return ()
+    title = "losses"
+    if len(losing) > _SHOWN:
+        title += f" of the {_SHOWN} of {len(losing):,} targets that lose most"
+    worst = sorted(losing, key=lambda each: -len(each.losses))[:_SHOWN]
+    nodes = (Node(where(each), tuple(map(Node, each.losses))) for each in worst)
+    return (Tree(tuple(nodes), title=title),)
 
 
 def _headline(fleet: Fleet) -> str:
