@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dbtool.finding import Finding, Severity, rule_name
-from dbtool.lint.effect import Task, Work
-from dbtool.lint.estimate import Estimate, estimate, graded, in_words
+from dbtool.lint.actions import Write, Writes
+from dbtool.lint.code.rows import reads_nothing_else
+from dbtool.lint.effect import Cause, Task, Work
+from dbtool.lint.estimate import Estimate, changing, estimate, graded, in_words
 from dbtool.lint.linted import Linted, Outcome, Verdict
 from dbtool.lint.rules import RULES
 from dbtool.lint.schema import Name
@@ -46,7 +48,7 @@ def _outcome(outcome: Outcome, sizes: Sizes) -> Outcome:
 def _verdict(verdict: Verdict, sizes: Sizes) -> Verdict:
     took = blocked(verdict, sizes)
     if took is None:
-        return verdict
+        return _rows_changed(verdict, sizes)
     lines = tuple(_line(name, sizes) for name in _tasks(verdict))
     kinds = {type(step.action) for step in verdict.steps if step.effect.blocks}
     said = f"blocks for {in_words(took)} ({'; '.join(lines)}; {sizes.taken})"
@@ -54,6 +56,31 @@ def _verdict(verdict: Verdict, sizes: Sizes) -> Verdict:
         _finding(each, took, said) if kinds.intersection(_ACTIONS.get(each.rule, ())) else each
         for each in verdict.findings
     )
+    return replace(verdict, findings=tuple(findings))
+
+
+def _rows_changed(verdict: Verdict, sizes: Sizes) -> Verdict:
+    """The verdict on an UPDATE, with how long it takes where no other table decides that.
+
+    What a condition leaves of the rows is not known, only that it is no more than all of them.
+    """
+    match [step.action for step in verdict.steps]:
+        case [Write(kind=Writes.UPDATE) as action]:
+            pass
+        case _:
+            return verdict
+    tasks = verdict.steps[0].effect.tasks
+    size = sizes.of(tasks[0].relation.schema, tasks[0].relation.name) if len(tasks) == 1 else None
+    took = changing(size) if size is not None and tasks[0].cause is Cause.ROWS_CHANGED else None
+    if took is None or not reads_nothing_else(verdict.statement.sql):
+        return verdict
+    rows = "all rows at most" if action.filtered else "all rows"
+    said = f"changes {rows}, in {in_words(took)} ({_line(tasks[0].relation, sizes)}; {sizes.taken})"
+    findings = []
+    for each in verdict.findings:
+        now = _finding(each, took, said) if Write in _ACTIONS.get(each.rule, ()) else each
+        most = each.severity if action.filtered else Severity.ERROR
+        findings.append(replace(now, severity=min(now.severity, most)))
     return replace(verdict, findings=tuple(findings))
 
 

@@ -42,6 +42,9 @@ _ADD = "ALTER TABLE orders ADD COLUMN a integer"
          "WITH few AS (SELECT id FROM orders LIMIT 9) "
          "UPDATE orders SET code = 'b' FROM few WHERE few.id = orders.total"),
         ("rows-changed-unbatched",
+         "WITH few AS (SELECT id FROM orders LIMIT 9) "
+         "DELETE FROM orders WHERE id IN (SELECT id FROM few)"),
+        ("rows-changed-unbatched",
          "DELETE FROM orders USING (SELECT total FROM orders LIMIT 9) few WHERE few.total = code"),
         ("transaction-command", "SAVEPOINT a; ROLLBACK TO a"),
         ("lock-timeout-disabled", "SET LOCAL lock_timeout = '5s'"),
@@ -67,6 +70,12 @@ def test_silent(rule: str, sql: str) -> None:
          "note: orders: rows are changed in one transaction, those that meet the condition"),
         ("rows-changed-unbatched", "DELETE FROM items WHERE sku NOT IN (SELECT a FROM b LIMIT 9)",
          "warning: items: rows are changed in one transaction, those that meet the condition"),
+        ("rows-changed-unbatched", "WITH one AS (SELECT id FROM users LIMIT 1)"
+         " UPDATE orders SET total = one.id FROM one",
+         "warning: orders: rows are changed in one transaction, all of them"),
+        ("rows-changed-unbatched", "WITH one AS (SELECT id FROM users LIMIT 1)"
+         " UPDATE orders SET total = one.id FROM one WHERE note IS NULL AND code <> 'b'",
+         "warning: orders: rows are changed in one transaction, those that meet the condition"),
         ("rows-changed-unbatched", "DELETE FROM items WHERE sku > (SELECT a FROM b LIMIT 1)",
          "warning: items: rows are changed in one transaction, those that meet the condition"),
         ("rows-changed-unbatched", "DELETE FROM orders WHERE total BETWEEN 1 AND 9",

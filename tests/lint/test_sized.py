@@ -2,9 +2,14 @@
 
 import pytest
 
-from dbtool.finding import Severity
+from dbtool.finding import Finding, Severity
 from dbtool.lint.estimate import Estimate
-from dbtool.lint.rules import column_dropped, not_null_without_proof
+from dbtool.lint.rules import (
+    backfill_in_ddl_transaction,
+    column_dropped,
+    not_null_without_proof,
+    rows_changed_unbatched,
+)
 from dbtool.lint.run import Linted, Rules, lint
 from dbtool.lint.schema import Schema
 from dbtool.lint.sized import blocked, sized
@@ -33,12 +38,21 @@ SIZES = Sizes(
         )
     ),
 )
-RULES = Rules(statement=(not_null_without_proof, column_dropped), whole=(), comment=())
+RULES = Rules(
+    statement=(
+        backfill_in_ddl_transaction,
+        column_dropped,
+        not_null_without_proof,
+        rows_changed_unbatched,
+    ),
+    whole=(),
+    comment=(),
+)
 
 
-def linted(*sql: str) -> Linted:
+def linted(*sql: str, transaction: int | None = None) -> Linted:
     """What is said of statements, the sizes unknown."""
-    judged = Migration(name="r2", up=tuple(Statement(each) for each in sql))
+    judged = Migration(name="r2", up=tuple(Statement(s, transaction=transaction) for s in sql))
     return lint([HISTORY, judged], schema=Schema(complete=True), rules=RULES)
 
 
@@ -75,6 +89,40 @@ def test_a_table_nobody_has_counted(table: str) -> None:
     """The finding stays what it was."""
     before = linted(f"ALTER TABLE {table} ALTER n SET NOT NULL")
     assert sized(before, SIZES) == before
+
+
+@pytest.mark.parametrize(
+    ("sql", "before", "after", "said"),
+    [
+        ("UPDATE tiny SET n = 1", Severity.WARNING, Severity.NOTE, "all rows, in less than 1 s"),
+        ("UPDATE tiny SET n = m WHERE n IS NULL", Severity.WARNING, Severity.NOTE, "all rows at"),
+        ("UPDATE huge SET n = 1", Severity.WARNING, Severity.ERROR, "all rows, in about"),
+        ("UPDATE huge SET n = 1 WHERE m > 2", Severity.WARNING, Severity.WARNING, "all rows at"),
+        ("UPDATE tiny SET n = huge.n FROM huge", Severity.WARNING, Severity.WARNING, ""),
+        ("UPDATE tiny SET n = (SELECT max(n) FROM huge)", Severity.WARNING, Severity.WARNING, ""),
+        ("UPDATE unknown SET n = 1", Severity.WARNING, Severity.WARNING, ""),
+        ("DELETE FROM tiny", Severity.WARNING, Severity.WARNING, ""),
+    ],
+)
+def test_rows_that_are_changed(sql: str, before: Severity, after: Severity, said: str) -> None:
+    """The size decides where the rows of the table are all that an UPDATE looks at."""
+    found = linted(sql)
+    (now,) = sized(found, SIZES).findings
+    assert [each.severity for each in found.findings] == [before]
+    assert now.severity is after
+    assert (said in now.evidence[-1]) if said else (now == found.findings[0])
+
+
+def test_rows_changed_behind_a_lock() -> None:
+    """Of a tiny table nobody waits long for the lock that is held meanwhile."""
+    change = ("ALTER TABLE tiny DROP COLUMN m", "UPDATE tiny SET n = 1")
+    (finding,) = _of("backfill-in-ddl-transaction", linted(*change, transaction=1))
+    (after,) = _of(finding.rule, sized(linted(*change, transaction=1), SIZES))
+    assert (finding.severity, after.severity) == (Severity.ERROR, Severity.NOTE)
+
+
+def _of(rule: str, found: Linted) -> list[Finding]:
+    return [each for each in found.findings if each.rule == rule]
 
 
 def test_what_is_lost_does_not_depend_on_size() -> None:

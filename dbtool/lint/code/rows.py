@@ -6,10 +6,16 @@ from dbtool.lint.code.calls import autocommit, indent, literally, sql_name, stri
 from dbtool.lint.schema import Name
 
 _TOKEN = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/|[()]|\w+|.", re.S
+    r"""
+    '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$ | --[^\n]* | /\*.*?\*/
+  | [()] | \b(?:FROM|USING|RETURNING|WHERE)\b
+    """,
+    re.S | re.I | re.X,
 )
+"""What the condition is found by: words in quotes and comments are none, nor those in brackets."""
 _PLAIN_UPDATE = re.compile(r"UPDATE\s+(?:ONLY\s+)?\S+\s+SET\s", re.I)
 _PLAIN_DELETE = re.compile(r"DELETE\s+FROM\s+(?:ONLY\s+)?\S+(?:\s+WHERE\s|\s*\Z)", re.I)
+_QUERY = re.compile(r"\bselect\b", re.I)
 
 
 def in_batches(sql: str, table: Name, key: str, size: int = 1000) -> str | None:
@@ -36,6 +42,12 @@ def in_batches(sql: str, table: Name, key: str, size: int = 1000) -> str | None:
         f"ORDER BY {by} LIMIT 1",
         f"SELECT {by} FROM {of} ORDER BY {by} LIMIT 1",
     )
+
+
+def reads_nothing_else(sql: str) -> bool:
+    """Whether an UPDATE takes what it writes from the rows it changes alone."""
+    plain = _PLAIN_UPDATE.match(sql) and not _QUERY.search(sql)
+    return bool(plain) and _condition(sql) is not None
 
 
 def _loop(batch: str, first: str) -> str:

@@ -32,7 +32,7 @@ def update(node: Node) -> Iterator[act.Action]:
         columns=tuple(each.res_target.name for each in node.target_list),
         filtered=node.HasField("where_clause"),
         where=(where := optional(node, "where_clause")),
-        batch=_is_stretch(where) or _is_limited(node),
+        batch=_is_stretch(where) or _is_limited(node, where),
     )
 
 
@@ -43,7 +43,7 @@ def delete(node: Node) -> Iterator[act.Action]:
         table=name_of(node.relation),
         filtered=node.HasField("where_clause"),
         where=(where := optional(node, "where_clause")),
-        batch=_is_stretch(where) or _is_limited(node),
+        batch=_is_stretch(where) or _is_limited(node, where),
     )
 
 
@@ -71,10 +71,14 @@ def _of_place(condition: Expression) -> bool:
     return bool(parts) and parts[0].form is Form.COLUMN and parts[0].word == "ctid"
 
 
-def _is_limited(node: Node) -> bool:
+def _is_limited(node: Node, where: Expression | None) -> bool:
     """Whether a LIMIT says how many rows may be changed, in whatever the rows are picked by."""
-    if node.HasField("where_clause") and any(map(_limits, _sublinks(node.where_clause))):
+    if where is None:
+        return False
+    if any(map(_limits, _sublinks(node.where_clause))):
         return True
+    if not any(map(_links, where.conditions)):
+        return False
     made = (each.common_table_expr.ctequery for each in node.with_clause.ctes)
     beside = node.from_clause if isinstance(node, pb.UpdateStmt) else node.using_clause
     joined = (each.range_subselect.subquery for each in beside)
@@ -91,6 +95,12 @@ def _sublinks(node: Node) -> Iterator[Node]:
             yield node.sub_link.subselect
         case "a_expr" if node.a_expr.kind == pb.AEXPR_OP_ANY:
             yield from _sublinks(node.a_expr.rexpr)
+
+
+def _links(condition: Expression) -> bool:
+    """Whether it ties the rows to those of a query: by columns on both sides, or by a subquery."""
+    tied = condition.word == "=" and all(each.form is not Form.CONSTANT for each in condition.parts)
+    return tied or any(each.word == "sub_link" for each in condition.walk())
 
 
 def _limits(query: Node) -> bool:
