@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dbtool.lint.actions import AddColumn, AddConstraint, AlterColumnType, CreateTable
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Table, Type
-from dbtool.lint.subject import Subject
+from dbtool.lint.subject import Step, Subject
 
 DEFINING = (CreateTable, AddColumn, AlterColumnType)
 CONSTRAINING = (CreateTable, AddColumn, AddConstraint)
@@ -22,7 +22,7 @@ class Defined:
 
 def columns(subject: Subject) -> Iterator[Defined]:
     """Every column that is created, or that gets another kind of type."""
-    for step in subject.steps:
+    for step in _busy(subject):
         match step.action:
             case CreateTable(table=table, columns=made, constraints=constraints):
                 for column in made:
@@ -32,6 +32,11 @@ def columns(subject: Subject) -> Iterator[Defined]:
             case AlterColumnType(table=table, column=name, type=type_):
                 if not _of_that_kind(subject.table(table), name, type_):
                     yield Defined(table, Column(name=name, type=type_))
+
+
+def _busy(subject: Subject) -> Iterator[Step]:
+    """The steps that do something."""
+    return (step for step in subject.steps if not step.effect.idle)
 
 
 def _of_that_kind(table: Table | None, column: str, type_: Type) -> bool:
@@ -51,7 +56,7 @@ def _is_key(column: Column, constraints: tuple[Constraint, ...]) -> bool:
 
 def constraints(subject: Subject) -> Iterator[tuple[Name, Constraint]]:
     """Every constraint that is created, with its table."""
-    for step in subject.steps:
+    for step in _busy(subject):
         match step.action:
             case (
                 CreateTable(table=table, constraints=made)

@@ -25,12 +25,12 @@ class Seen(Generic[A]):
 
 
 def actions_of(whole: Whole, kind: type[A], way: str = "up") -> Iterator[Seen[A]]:
-    """The actions of one kind on one way of a migration."""
+    """The actions of one kind on one way of a migration, of those that do something."""
     if kind not in whole.kinds:
         return
     for judged in ways(whole, way):
         for step in judged.steps:
-            if isinstance(step.action, kind):
+            if isinstance(step.action, kind) and not step.effect.idle:
                 yield Seen(judged.statement, step.action, step.effect)
 
 

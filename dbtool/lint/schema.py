@@ -1,193 +1,21 @@
 """The catalog as replayed from history: what is known of tables, types and the rest."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
-from enum import StrEnum
-from typing import Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from dbtool.lint.expression import Expression as Expression
 from dbtool.lint.expression import Name as Name
 from dbtool.lint.expression import Type as Type
-from dbtool.lint.values import replace, value
-
-
-@value(kw_only=True)
-class Column:
-    """A column; `type` is None where only its name is known."""
-
-    name: str
-    type: Type | None = None
-    not_null: bool | None = False
-    default: Expression | None = None
-    generated: Literal["", "stored", "virtual"] = ""
-    identity: bool = False
-    serial: bool = False
-    collation: str = ""
-
-
-class Holds(StrEnum):
-    """The kinds of constraint."""
-
-    CHECK = "check"
-    NOT_NULL = "not null"
-    PRIMARY_KEY = "primary key"
-    UNIQUE = "unique"
-    FOREIGN_KEY = "foreign key"
-    EXCLUDE = "exclude"
-
-
-@value(kw_only=True)
-class Constraint:
-    """A constraint of a table or domain.
-
-    `index` is the existing index it was made from. `references` is the other table of a
-    foreign key, `referenced` its columns (none where the primary key is meant). A `temporal` one
-    holds for stretches of time: no index or call can say so.
-    """
-
-    kind: Holds
-    name: str = ""
-    columns: tuple[str, ...] = ()
-    expression: Expression | None = None
-    valid: bool = True
-    enforced: bool = True
-    references: Name | None = None
-    referenced: tuple[str, ...] = ()
-    index: str = ""
-    include: tuple[str, ...] = ()
-    no_inherit: bool = False
-    temporal: bool = False
-
-
-@value(kw_only=True)
-class Index:
-    """An index; `columns` has an empty string where an expression stands.
-
-    `options` has for each element what stands behind it, as `DESC` or an operator class.
-    """
-
-    name: str
-    table: Name
-    columns: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-    expressions: tuple[Expression, ...] = ()
-    predicate: Expression | None = None
-    include: tuple[str, ...] = ()
-    unique: bool = False
-    method: str = "btree"
-    valid: bool = True
-    constraint: str = ""
-    part_of: str = ""
-
-    def uses(self, column: str) -> bool:
-        """Whether the column is anywhere in it."""
-        within = (*self.expressions, *((self.predicate,) if self.predicate else ()))
-        return (
-            column in self.columns
-            or column in self.include
-            or any(column in each.columns for each in within)
-        )
-
-
-@value()
-class Bound:
-    """Which rows a partition takes: those of a list, those of a range, or all others.
-
-    A bound of hash partitioning is only a text.
-    """
-
-    default: bool = False
-    values: tuple[Expression, ...] = ()
-    lower: tuple[Expression, ...] = ()
-    upper: tuple[Expression, ...] = ()
-    text: str = ""
-
-
-@value(kw_only=True)
-class Table:
-    """A table, partitioned table, materialized view or foreign table.
-
-    `complete` says that its CREATE was seen, so that a column not listed does not exist.
-    `new` says that no deployed program uses it: it was created by what is being judged.
-    `partition_by` is empty, or the partitioning as `range (day)`. `triggers` have the columns
-    of their UPDATE OF, `policies` those of their conditions.
-    """
-
-    name: Name
-    kind: Literal["table", "materialized view", "foreign table"] = "table"
-    columns: Mapping[str, Column] = field(default_factory=dict)
-    constraints: Mapping[str, Constraint] = field(default_factory=dict)
-    indexes: Mapping[str, Index] = field(default_factory=dict)
-    complete: bool = True
-    new: bool = False
-    created_by: str = ""
-    persistence: Literal["permanent", "unlogged", "temporary"] = "permanent"
-    partition_by: str = ""
-    partition_keys: tuple[str, ...] = ()
-    parent: Name | None = None
-    bound: Bound | None = None
-    children: tuple[Name, ...] = ()
-    triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    policies: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-    def having(self, kind: Holds) -> Iterator[Constraint]:
-        """Its constraints of one kind."""
-        return (each for each in self.constraints.values() if each.kind is kind)
-
-    @property
-    def primary_key(self) -> tuple[str, ...]:
-        """The columns of its primary key."""
-        return next((each.columns for each in self.having(Holds.PRIMARY_KEY)), ())
-
-    @property
-    def foreign_keys(self) -> tuple[Constraint, ...]:
-        """Its references to other tables."""
-        return tuple(self.having(Holds.FOREIGN_KEY))
-
-
-@value(kw_only=True)
-class UserType:
-    """A type of the user; `base` is what a domain stands on."""
-
-    name: Name
-    kind: Literal["enum", "domain", "composite", "range", "other"]
-    labels: tuple[str, ...] = ()
-    base: Type | None = None
-    checks: tuple[Constraint, ...] = ()
-    not_null: bool = False
-    default: Expression | None = None
-    new: bool = False
-
-    @property
-    def constrained(self) -> bool:
-        """Whether a domain has to look at each value."""
-        return self.not_null or bool(self.checks)
-
-
-@value(kw_only=True)
-class View:
-    """A view and the columns of tables it reads; a column `*` stands for any."""
-
-    name: Name
-    reads: frozenset[tuple[Name, str]] = frozenset()
-
-    @property
-    def relations(self) -> frozenset[Name]:
-        """The tables and views it reads."""
-        return frozenset(name for name, _ in self.reads)
-
-
-@value(kw_only=True)
-class Function:
-    """A function of the user: all its overloads share what is known.
-
-    `inlined` is the value that the server computes in the place of a call.
-    """
-
-    name: Name
-    volatility: Literal["volatile", "stable", "immutable"] = "volatile"
-    inlined: Expression | None = None
-
+from dbtool.lint.objects import Bound as Bound
+from dbtool.lint.objects import Column as Column
+from dbtool.lint.objects import Constraint as Constraint
+from dbtool.lint.objects import Function as Function
+from dbtool.lint.objects import Holds as Holds
+from dbtool.lint.objects import Index as Index
+from dbtool.lint.objects import Table as Table
+from dbtool.lint.objects import UserType as UserType
+from dbtool.lint.objects import View as View
+from dbtool.lint.objects import with_columns as with_columns
 
 V = TypeVar("V")
 _Undo = tuple[dict[Name, object], Name, object]
@@ -267,6 +95,8 @@ class Schema:
 
     def family(self, table: Table) -> tuple[Table, ...]:
         """A table and the partitions and children below it."""
+        if not table.children:
+            return (table,)
         found = [table]
         for each in found:
             found.extend(self.tables[name] for name in each.children if name in self.tables)
@@ -338,8 +168,3 @@ class Schema:
                 among.pop(name, None)
             else:
                 among[name] = before
-
-
-def with_columns(table: Table, columns: Iterable[Column]) -> Table:
-    """The table with columns added or replaced."""
-    return replace(table, columns={**table.columns, **{each.name: each for each in columns}})

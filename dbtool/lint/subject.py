@@ -101,7 +101,7 @@ class Session:
             return
         self.before.append(done)
         for step in done.steps:
-            if isinstance(step.action, AddEnumValue):
+            if isinstance(step.action, AddEnumValue) and not step.effect.idle:
                 self.new_labels[step.action.label] = step.action.type
             self.hold(step, done.statement)
 
@@ -149,9 +149,9 @@ class Subject:
                     yield step, missing
 
     def actions(self, kind: type[A]) -> Iterator[tuple[A, Effect]]:
-        """The actions of one kind with their effects."""
+        """The actions of one kind that do something, with their effects."""
         for step in self.steps:
-            if isinstance(step.action, kind):
+            if isinstance(step.action, kind) and not step.effect.idle:
                 yield step.action, step.effect
 
     @property

@@ -51,6 +51,26 @@ def test_silent(rule: str, sql: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "sql", "code"),
+    [
+        ("table-dropped", "DROP TABLE bookings", 'op.drop_table("bookings")'),
+        ("table-dropped", "DROP TABLE orders CASCADE", 'op.execute("DROP TABLE orders CASCADE")'),
+        ("table-dropped", "DROP TABLE IF EXISTS public.orders CASCADE",
+         'op.execute("DROP TABLE IF EXISTS public.orders CASCADE")'),
+        ("column-dropped", "ALTER TABLE users DROP COLUMN email CASCADE",
+         'op.execute("ALTER TABLE users DROP COLUMN email CASCADE")'),
+        ("column-dropped", "ALTER TABLE users DROP COLUMN IF EXISTS email CASCADE",
+         'op.execute("ALTER TABLE users DROP COLUMN IF EXISTS email CASCADE")'),
+    ],
+)  # fmt: skip
+def test_a_drop_is_proposed_as_it_was_meant(rule: str, sql: str, code: str) -> None:
+    """Without its CASCADE what is proposed would fail."""
+    (finding,) = judge(rule, script(sql)).findings
+    assert finding.fix is not None
+    assert finding.fix.code.splitlines()[-1] == code
+
+
+@pytest.mark.parametrize(
     ("rule", "sql", "expected"),
     [
         ("table-renamed", "ALTER TABLE users SET SCHEMA archive",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dbtool.lint import actions as act
+from dbtool.lint.already import passed_over
 from dbtool.lint.effect import NOTHING, Cause, Effect, Task, Work
 from dbtool.lint.effects import (
     adding,
@@ -31,8 +32,13 @@ def effect_of(action: act.Action, state: State) -> Effect:
         return NOTHING
     judge = _EFFECTS.get(type(action))
     effect = judge(action, state) if judge is not None else NOTHING
-    if refused := refusals(action, state):
+    idle = passed_over(action, state.schema)
+    # An index is looked at as it would be made before its name is.
+    refused = () if idle and not isinstance(action, act.CreateIndex) else refusals(action, state)
+    if refused:
         effect = replace(effect, tasks=(*refused, *effect.tasks))
+    if idle:
+        return replace(effect, idle=effect.fails is None)
     if state.session.new_labels and not isinstance(action, act.AddEnumValue):
         return _with_label_used(effect, action, state)
     return effect

@@ -12,11 +12,12 @@ def add(action: act.AddColumn, state: State) -> Effect:
     """ADD COLUMN with whatever stands in its definition."""
     table = state.table(action.table)
     made = Making()
-    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    there = action.column.name in table.columns
+    made.lock(Lock.ACCESS_EXCLUSIVE, *((table,) if there else state.schema.family(table)))
     if table.bound is not None:
         why = f"{table.name.name} is a partition: the column is added to the whole table"
         made.fail("42809", table.name, Cause.PARTITIONED, why)
-    if action.column.name in table.columns:
+    if there:
         if not action.if_not_exists:
             why = f"column {action.column.name} of {table.name.name} exists"
             made.fail("42701", table.name, Cause.EXISTS, why)

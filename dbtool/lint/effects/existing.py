@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from dbtool.lint import actions as act
+from dbtool.lint.already import taken
 from dbtool.lint.effect import Cause, Task, Work
 from dbtool.lint.effects.making import State
 from dbtool.lint.schema import Name, Schema, Table
@@ -11,12 +12,6 @@ from dbtool.lint.schema import Name, Schema, Table
 def fail(code: str, name: Name, why: str, cause: Cause = Cause.REFUSED) -> Task:
     """The end of a statement in an error."""
     return Task(Work.FAIL, name, cause, why, code)
-
-
-def taken(schema: Schema, name: Name) -> bool:
-    """Whether a table, view, index or sequence has the name; they share one space of names."""
-    spaces = (schema.tables, schema.views, schema.index_owners, schema.sequences)
-    return any(name in space for space in spaces)
 
 
 def _exists(code: str, name: Name) -> Task:
@@ -42,7 +37,7 @@ def create_view(action: act.CreateView, state: State) -> Iterator[Task]:
 def create_sequence(action: act.CreateSequence, state: State) -> Iterator[Task]:
     """CREATE SEQUENCE."""
     name = state.schema.full(action.sequence)
-    if taken(state.schema, name) and not action.if_not_exists:
+    if taken(state.schema, name):
         yield _exists("42P07", name)
 
 
@@ -64,7 +59,7 @@ def create_trigger(action: act.CreateTrigger, state: State) -> Iterator[Task]:
 def add_label(action: act.AddEnumValue, state: State) -> Iterator[Task]:
     """ALTER TYPE … ADD VALUE."""
     found = state.schema.type(action.type)
-    if found is not None and action.label in found.labels and not action.if_not_exists:
+    if found is not None and action.label in found.labels:
         why = f"{found.name} has the label '{action.label}' already"
         yield fail("42710", found.name, why, Cause.EXISTS)
 

@@ -1,6 +1,7 @@
 """What creating, dropping and rebuilding indexes does."""
 
 from dbtool.lint import actions as act
+from dbtool.lint.already import passed_over
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.making import Making, State
 from dbtool.lint.replay.parts import share_of
@@ -18,11 +19,12 @@ def create(action: act.CreateIndex, state: State) -> Effect:
     elif action.concurrently and table.partition_by:
         why = f"cannot create index on partitioned table {table.name.name} concurrently"
         made.fail("0A000", table.name, Cause.PARTITIONED, why)
+    elif passed_over(action, state.schema):
+        made.lock(Lock.SHARE_UPDATE_EXCLUSIVE if action.concurrently else Lock.SHARE, table)
     elif action.index.name and action.index.name in table.indexes:
+        why = f"relation {action.index.name} exists"
         made.lock(Lock.SHARE, table)
-        if not action.if_not_exists:
-            why = f"relation {action.index.name} exists"
-            made.fail("42P07", table.name, Cause.EXISTS, why)
+        made.fail("42P07", table.name, Cause.EXISTS, why)
     elif action.concurrently:
         made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, table)
         made.task(Work.BUILD, table, Cause.INDEX_CONCURRENTLY)

@@ -1,28 +1,20 @@
 """Errors that the server ends a change with because of how tables are defined."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dbtool.lint import actions as act
+from dbtool.lint.already import taken
 from dbtool.lint.effect import Cause, Task
 from dbtool.lint.effects import existing
 from dbtool.lint.effects.bounds import overlapping
 from dbtool.lint.effects.casts import base
 from dbtool.lint.effects.existing import fail
+from dbtool.lint.effects.keys import INTEGERS, keys
 from dbtool.lint.effects.making import State
 from dbtool.lint.expression import Form
-from dbtool.lint.schema import Bound, Column, Constraint, Holds, Name, Schema, Table, Type
+from dbtool.lint.schema import Bound, Column, Constraint, Holds, Name, Table
 
-_INTEGERS = ("int2", "int4", "int8")
-_WIDER = ("int2", "int4", "int8", "numeric", "float4", "float8")
-_KINDS = {
-    **dict.fromkeys(_WIDER, "number"),
-    **dict.fromkeys(("text", "varchar", "bpchar"), "string"),
-    **dict.fromkeys(("date", "timestamp", "timestamptz"), "day"),
-    "uuid": "uuid",
-    "bool": "truth",
-    "bytea": "bytes",
-}
 _KEYS = (Holds.PRIMARY_KEY, Holds.UNIQUE)
 
 
@@ -39,7 +31,7 @@ def _add_column(action: act.AddColumn, state: State) -> Iterator[Task]:
         yield fail("42P16", table.name, why)
     yield from _label(table.name, action.column, state)
     columns = {action.column.name: action.column}
-    yield from _keys(table.name, columns, action.constraints, state)
+    yield from keys(table.name, columns, action.constraints, state)
 
 
 def _label(table: Name, column: Column, state: State) -> Iterator[Task]:
@@ -97,7 +89,7 @@ def _set_type(action: act.AlterColumnType, state: State) -> Iterator[Task]:
     column = table.columns.get(action.column)
     if column is None:
         return
-    if column.identity and base(action.type, state.schema)[0].name not in _INTEGERS:
+    if column.identity and base(action.type, state.schema)[0].name not in INTEGERS:
         yield fail("22023", table.name, f"{column.name} is an identity column: integers only")
     if above := _inherited(table, action.column, state):
         yield fail("42P16", table.name, f"{column.name} is inherited from {above.name.name}")
@@ -107,7 +99,7 @@ def _set_type(action: act.AlterColumnType, state: State) -> Iterator[Task]:
             yield fail("0A000", table.name, why, Cause.TYPE_USED)
     changed = {**table.columns, column.name: Column(name=column.name, type=action.type)}
     mine = [key for key in table.foreign_keys if action.column in key.columns]
-    yield from _keys(table.name, changed, mine, state)
+    yield from keys(table.name, changed, mine, state)
 
 
 def _rename(action: act.Rename, state: State) -> Iterator[Task]:
@@ -133,7 +125,7 @@ def _identity(action: act.ChangeIdentity, state: State) -> Iterator[Task]:
     column = table.columns.get(action.column)
     if action.change != "add" or column is None or column.type is None:
         return
-    if column.type.array or base(column.type, state.schema)[0].name not in _INTEGERS:
+    if column.type.array or base(column.type, state.schema)[0].name not in INTEGERS:
         yield fail("22023", table.name, f"{column.name} is {column.type}: integers only")
     elif column.identity or column.default is not None:
         what = "an identity" if column.identity else "a default"
@@ -154,7 +146,7 @@ def _add_constraint(action: act.AddConstraint, state: State) -> Iterator[Task]:
         yield fail("42809", table.name, f"index {index.name} has an order of its own")
     for each in (table,) if action.only else state.schema.family(table):
         yield from _partition_key(each, constraint)
-    yield from _keys(table.name, table.columns, (constraint,), state)
+    yield from keys(table.name, table.columns, (constraint,), state)
 
 
 def _partition_key(table: Table, constraint: Constraint) -> Iterator[Task]:
@@ -182,7 +174,7 @@ def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:
     name = state.schema.full(action.table)
     if name in state.schema.tables:
         return
-    if existing.taken(state.schema, name) and not action.if_not_exists:
+    if taken(state.schema, name):
         yield fail("42P07", name, f"{name} exists", Cause.EXISTS)
     made = Table(name=name, partition_by=action.partition_by, partition_keys=action.partition_keys)
     columns = {each.name: each for each in action.columns}
@@ -191,7 +183,7 @@ def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:
     for constraint in action.constraints:
         yield from _partition_key(made, constraint)
     if not action.likes and not action.inherits and not action.partition_of:
-        yield from _keys(name, columns, action.constraints, state)
+        yield from keys(name, columns, action.constraints, state)
     if action.partition_of is not None and action.bound is not None:
         yield from _overlap(state.table(action.partition_of), action.bound, state)
 
@@ -226,59 +218,6 @@ def _overlap(whole: Table, bound: Bound, state: State) -> Iterator[Task]:
         if other is not None and other.bound is not None and overlapping(bound, other.bound):
             yield fail("42P17", whole.name, f"its rows would belong to {name.name} as well")
             return
-
-
-def _keys(
-    table: Name, columns: Mapping[str, Column], keys: Iterable[Constraint], state: State
-) -> Iterator[Task]:
-    """Foreign keys that cannot be compared with what they refer to, or refer to no key."""
-    for key in keys:
-        if key.kind is not Holds.FOREIGN_KEY or key.references is None:
-            continue
-        name = key.references
-        other = None if state.schema.full(name) == table else state.schema.table(name)
-        if other is None or not other.complete:
-            continue
-        referenced = key.referenced or other.primary_key
-        if any(column not in other.columns for column in referenced):
-            yield fail("42703", table, f"{other.name.name} has no such column", Cause.MISSING)
-            continue
-        if not _unique(other, referenced):
-            why = f"nothing makes ({', '.join(referenced)}) of {other.name.name} unique"
-            yield fail("42830" if referenced else "42704", table, why, Cause.MISSING)
-            continue
-        for own, theirs in zip(key.columns, referenced, strict=False):
-            mine, yours = _type(columns.get(own)), _type(other.columns.get(theirs))
-            if mine and yours and not _comparable(mine, yours, state.schema):
-                why = f"{own} is {mine}, {theirs} of {other.name.name} is {yours}"
-                yield fail("42804", table, why)
-
-
-def _unique(table: Table, columns: tuple[str, ...]) -> bool:
-    return any(
-        index.unique
-        and set(index.columns) == set(columns)
-        and index.predicate is None
-        and not index.expressions
-        for index in table.indexes.values()
-    )
-
-
-def _type(column: Column | None) -> Type | None:
-    return column.type if column is not None else None
-
-
-def _comparable(own: Type, other: Type, schema: Schema) -> bool:
-    """Whether a value can be compared with the key; of types nobody knows nothing is said."""
-    mine, yours = base(own, schema)[0], base(other, schema)[0]
-    kinds = {_KINDS.get(mine.name, ""), _KINDS.get(yours.name, "")}
-    if mine.array or yours.array or "" in kinds:
-        return True
-    if kinds != {"number"}:
-        return len(kinds) == 1
-    integers = mine.name in _INTEGERS and yours.name in _INTEGERS
-    floats = mine.name.startswith("float") and yours.name.startswith("float")
-    return integers or floats or _WIDER.index(mine.name) <= _WIDER.index(yours.name)
 
 
 def _attribute(action: act.AlterType, state: State) -> Iterator[Task]:

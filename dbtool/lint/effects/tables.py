@@ -1,6 +1,7 @@
 """What statements about whole tables do."""
 
 from dbtool.lint import actions as act
+from dbtool.lint.already import passed_over
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.bounds import outside
 from dbtool.lint.effects.existing import takers
@@ -11,11 +12,11 @@ from dbtool.lint.schema import Bound, Name, Table
 def create(action: act.CreateTable, state: State) -> Effect:
     """CREATE TABLE touches the tables it refers to and the one it becomes a partition of."""
     made = Making()
+    if passed_over(action, state.schema):
+        return made.done()
     there = state.schema.table(action.table)
     if there is not None and there.name == state.schema.full(action.table):
-        if not action.if_not_exists:
-            why = f"relation {action.table} exists"
-            made.fail("42P07", there.name, Cause.EXISTS, why)
+        made.fail("42P07", there.name, Cause.EXISTS, f"relation {action.table} exists")
         return made.done()
     others = (each.references for each in action.constraints if each.references is not None)
     for other in others:

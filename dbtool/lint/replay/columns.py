@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dbtool.lint import actions as act
+from dbtool.lint.already import passed_over
 from dbtool.lint.replay import parts
 from dbtool.lint.replay.tables import add_constraint, drop_index, known, store
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, with_columns
@@ -26,7 +27,7 @@ def _change(
 def add(schema: Schema, action: act.AddColumn) -> None:
     """ADD COLUMN."""
     table = known(schema, action.table)
-    if action.if_not_exists and action.column.name in table.columns:
+    if passed_over(action, schema):
         return
     for each in schema.family(table):
         store(schema, with_columns(each, [action.column]))

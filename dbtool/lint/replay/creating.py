@@ -1,6 +1,7 @@
 """What a new table has from the start: of its own, of tables above it, of those it is like."""
 
 from dbtool.lint import actions as act
+from dbtool.lint.already import passed_over
 from dbtool.lint.replay import parts
 from dbtool.lint.replay.tables import add_constraint, add_index, known, resolved, store
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, View
@@ -11,7 +12,7 @@ _INDEXED = (Holds.PRIMARY_KEY, Holds.UNIQUE, Holds.EXCLUDE)
 
 def create(schema: Schema, action: act.CreateTable) -> None:
     """CREATE TABLE."""
-    if action.if_not_exists and schema.table(action.table) is not None:
+    if passed_over(action, schema):
         return
     name = schema.full(action.table)
     parent = known(schema, action.partition_of) if action.partition_of else None
@@ -91,7 +92,7 @@ def _copy_parts(schema: Schema, name: Name, source: Table, like: act.Like) -> No
 
 def create_as(schema: Schema, action: act.CreateTableAs) -> None:
     """CREATE TABLE AS and CREATE MATERIALIZED VIEW."""
-    if action.if_not_exists and schema.table(action.table) is not None:
+    if passed_over(action, schema):
         return
     name = schema.full(action.table)
     store(

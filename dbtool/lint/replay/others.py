@@ -1,6 +1,7 @@
 """What statements about anything but tables change in the replayed catalog."""
 
 from dbtool.lint import actions as act
+from dbtool.lint.already import passed_over
 from dbtool.lint.replay import columns, parts, tables
 from dbtool.lint.replay.moving import rename_schema
 from dbtool.lint.replay.naming import domain_checks
@@ -118,7 +119,7 @@ def drop_index(schema: Schema, action: act.DropIndex) -> None:
 def create_index(schema: Schema, action: act.CreateIndex) -> None:
     """CREATE INDEX."""
     table = tables.known(schema, action.table)
-    if action.if_not_exists and action.index.name in table.indexes:
+    if passed_over(action, schema):
         return
     index = action.index
     if action.only and table.partition_by:
@@ -260,6 +261,8 @@ def run_block(schema: Schema, action: act.DoBlock) -> None:
 
 def create_sequence(schema: Schema, action: act.CreateSequence) -> None:
     """CREATE SEQUENCE."""
+    if passed_over(action, schema):
+        return
     schema.put(schema.sequences, schema.full(action.sequence), schema.judging)
 
 

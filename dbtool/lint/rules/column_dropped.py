@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import DropColumn
-from dbtool.lint.code import call, chain, string, within
+from dbtool.lint.code import call, chain, execute, sql_name, string, within
 from dbtool.lint.saying import certainty
 from dbtool.lint.schema import Column
 from dbtool.lint.subject import Subject
@@ -76,4 +76,15 @@ def _code(action: DropColumn, column: Column | None) -> str:
     first = "# take the column out of the models and deploy that"
     if column is not None and _is_needed(column):
         first = f"{call('alter_column', where, name, 'nullable=True', *place)}\n{first}"
-    return chain(first, call("drop_column", where, name, *place))
+    return chain(first, _drop(action))
+
+
+def _drop(action: DropColumn) -> str:
+    """The drop as it was meant; Alembic's own call knows neither CASCADE nor IF EXISTS."""
+    if not action.cascade and not action.if_exists:
+        where, name = string(action.table.name), string(action.column)
+        return call("drop_column", where, name, *within(action.table))
+    there = "IF EXISTS " if action.if_exists else ""
+    behind = " CASCADE" if action.cascade else ""
+    of, column = sql_name(action.table), sql_name(action.column)
+    return execute(f"ALTER TABLE {of} DROP COLUMN {there}{column}{behind}")

@@ -65,8 +65,9 @@ def check(whole: Whole) -> Iterator[Finding]:
     if module is None or function(module, "upgrade") is None:
         return
     down = function(module, "downgrade")
-    steps = [step.action for judged in ways(whole, "up") for step in judged.steps]
-    changed = [each for each in steps if isinstance(each, UNDONE)]
+    steps = (step for judged in ways(whole, "up") for step in judged.steps)
+    done = [step.action for step in steps if not step.effect.idle]
+    changed = [each for each in done if isinstance(each, UNDONE)]
     if changed and (down is None or is_empty(down.body)):
         what = "is missing" if down is None else "is empty"
         yield Finding(

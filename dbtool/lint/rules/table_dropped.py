@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Drop, Rename
-from dbtool.lint.code import call, chain, string, within
+from dbtool.lint.code import call, chain, execute, sql_name, string, within
 from dbtool.lint.saying import actions_of, in_use, place, shown, sure
 from dbtool.lint.schema import Name
 from dbtool.lint.subject import Whole
@@ -38,10 +38,7 @@ def check(whole: Whole) -> Iterator[Finding]:
         used = seen.action.kind in KINDS and in_use(seen.effect, name)
         if not used or seen.effect.fails or _is_replaced(whole, name, renamed):
             continue
-        code = chain(
-            "# take the table out of the models and deploy that",
-            call("drop_table", string(name.name), *within(name)),
-        )
+        code = chain("# take the table out of the models and deploy that", _drop(seen.action))
         yield Finding(
             rule=NAME,
             severity=Severity.WARNING,
@@ -52,6 +49,15 @@ def check(whole: Whole) -> Iterator[Finding]:
             location=place(seen.statement),
             fix=Fix("python", code, "drop it after the programs that know it"),
         )
+
+
+def _drop(action: Drop) -> str:
+    """The drop as it was meant; Alembic's own call knows neither CASCADE nor foreign tables."""
+    if action.kind == "table" and not action.cascade and not action.if_exists:
+        return call("drop_table", string(action.name.name), *within(action.name))
+    there = "IF EXISTS " if action.if_exists else ""
+    behind = " CASCADE" if action.cascade else ""
+    return execute(f"DROP {action.kind.upper()} {there}{sql_name(action.name)}{behind}")
 
 
 def _is_replaced(whole: Whole, name: Name, renamed: set[str]) -> bool:

@@ -180,3 +180,16 @@ ALTER TABLE users ADD COLUMN k integer DEFAULT one();
 ALTER TABLE users ADD COLUMN k even;
 --+ ALTER DOMAIN loose ADD CHECK (VALUE < 9); ALTER DOMAIN loose DROP CONSTRAINT loose_positive
 ALTER TABLE users ADD COLUMN k loose;
+
+-- What is there, so that IF NOT EXISTS passes over it whatever else stands in the statement.
+ALTER TABLE users ADD COLUMN IF NOT EXISTS name text REFERENCES teams (nowhere);
+ALTER TABLE users ADD COLUMN IF NOT EXISTS number mood DEFAULT 'none';
+ALTER TABLE users ADD COLUMN IF NOT EXISTS big bigint UNIQUE CHECK (big > 0) DEFAULT random();
+ALTER TABLE events ADD COLUMN IF NOT EXISTS kind text;
+CREATE INDEX IF NOT EXISTS users_code_idx ON teams (name);
+CREATE INDEX IF NOT EXISTS counter ON users (number);
+CREATE INDEX IF NOT EXISTS users_code_idx ON users (nowhere);
+CREATE TABLE IF NOT EXISTS counter (id integer REFERENCES teams);
+CREATE SEQUENCE IF NOT EXISTS teams;
+--alone
+CREATE INDEX CONCURRENTLY IF NOT EXISTS users_code_idx ON users (code);
