@@ -207,17 +207,17 @@ async def set_aside(
         await connection.execute("SET LOCAL lock_timeout = '2s'")
         names = ", ".join(_locked(tables, aside.parts))
         await connection.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+        # What was looked at before the lock may have changed until it was granted.
+        aside = await look(connection, tables)
+        refuse(aside, absent)
+        for part in aside.movable:
+            await connection.execute(part.drop())
     except LockNotAvailableError as error:
         raise LockNotObtained(
             "other sessions use the tables",
             detail=f"{error}. {NOTHING}",
             hint=f"{_ONLINE} Or run it again when they have ended.",
         ) from error
-    # What was looked at before the lock may have changed until it was granted.
-    aside = await look(connection, tables)
-    refuse(aside, absent)
-    for part in aside.movable:
-        await connection.execute(part.drop())
     return aside
 
 

@@ -46,9 +46,7 @@ def reset(
 
         async def empty(connection: Connection) -> None:
             async with connection.transaction():
-                await connection.execute(
-                    "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = 0"
-                )
+                await connection.execute("SET LOCAL statement_timeout = 0")
                 await turn.take(connection)
                 await truncate.empty(connection, lost)
             outcome.committed = True

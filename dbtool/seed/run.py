@@ -72,6 +72,11 @@ class Loading:
                 if self.truncate
                 else "Leave --jobs out.",
             )
+        if self.dry_run and self.resume:
+            raise UsageError(
+                "--dry-run tries a run out from its beginning, and --resume ends one",
+                hint="Leave one of them out.",
+            )
         if self.in_parts and request.after:
             raise UsageError(
                 f"the hook {request.after[0].name} needs one transaction",

@@ -98,6 +98,8 @@ async def empty(connection: Connection, found: Sequence[Doomed]) -> None:
         return
     names = ", ".join(each.name for each in found)
     try:
+        # Whoever comes in the meantime waits behind this lock, so it gives up soon.
+        await connection.execute("SET LOCAL lock_timeout = '2s'")
         await connection.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
         now = await doomed(connection, [each.name for each in found])
         _refuse_news(found, now)

@@ -7,7 +7,7 @@ from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
@@ -202,6 +202,10 @@ def test_truncate_names_what_is_lost_and_loses_no_more(
         seed(migrated, example, only, AGREED, loading=Loading(truncate=True))
     assert session.fetchval("SELECT count(*) FROM comments") == before
     session.execute("DROP TRIGGER no ON posts")
+    session.execute("BEGIN; LOCK TABLE comments IN ROW EXCLUSIVE MODE")
+    with pytest.raises(LockNotObtained, match="the tables to empty are in use"):
+        seed(migrated, example, only, AGREED, loading=Loading(truncate=True))
+    session.execute("ROLLBACK")
     tried = seed(migrated, example, only, loading=Loading(truncate=True, dry_run=True))
     assert {each.shown: each.rows for each in tried.lost}["comments"] == before
     kept = Request(rows=10, tables=("posts",), kept=("comments",))

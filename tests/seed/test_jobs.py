@@ -158,4 +158,6 @@ def test_a_run_in_parts_is_alone(
     for wrong in (Loading(jobs=2, truncate=True), Loading(Mode.BULK, jobs=2)):
         with pytest.raises(UsageError, match="needs one transaction"):
             seed(migrated, example, small, loading=wrong)
+    error = refused(migrated, example, small, Loading(resume=True, dry_run=True))
+    assert error.message.startswith("--dry-run tries a run out")
     assert session.fetchval("SELECT count(*) FROM users") == 0
