@@ -13,7 +13,7 @@ from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageErr
 from dbtool.imports import failing_line, import_error, without_passwords
 from dbtool.migrate.advice import advice, missing_import
 from dbtool.migrate.record import Record, Step, Table
-from dbtool.migrate.servererror import ServerError, chain, server_error
+from dbtool.migrate.servererror import ServerError, chain, handled, server_error
 from dbtool.migrate.state import shown
 from dbtool.migrate.verify import NotVerified
 
@@ -231,8 +231,9 @@ def _env_failed(error: BaseException, server: ServerError | None, scene: Scene) 
     stands = state_of(scene) if scene.table else ""
     if server is not None:
         place = failing_line(error, [Path.cwd()])
-        parts = [_statement(server), _server_detail(server), place and f"at {place}", stands]
-        detail = "\n".join(part for part in parts if part)
+        first = handled(error)
+        before = f"It came while this was handled: {first.message}." if first else ""
+        detail = "\n".join(filter(None, (*_evidence(server, place), before, stands)))
         return _kind(server)(
             f"{_what_failed(server)}: {server.message}", detail=detail, hint=_hint(server, scene)
         )

@@ -37,6 +37,12 @@ def sqlstate_of(error: BaseException) -> str | None:
     return server.sqlstate if server else None
 
 
+def handled(error: BaseException) -> ServerError | None:
+    """The error that was being handled when this one of the server came, if there was any."""
+    found = [each for each in chain(error) if isinstance(each, DBAPIError)]
+    return server_error(found[1]) if len(found) > 1 else None
+
+
 def chain(error: BaseException | None) -> Iterator[BaseException]:
     """An error, what caused it, and what that was raised in."""
     seen: set[int] = set()
