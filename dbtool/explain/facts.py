@@ -90,7 +90,7 @@ WITH RECURSIVE wanted AS (
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
 ), {reached}
 SELECT json_build_object(
-  'work_mem', (SELECT setting::int FROM pg_settings WHERE name = 'work_mem'),
+  'work_mem', pg_size_bytes(current_setting('work_mem')) / 1024,
   'hash_mem_multiplier', current_setting('hash_mem_multiplier')::float8,
   'volatile', (SELECT coalesce(json_agg(f ORDER BY via, schema, name), '[]') FROM functions f),
   'tables', (SELECT coalesce(json_agg(json_build_object(
