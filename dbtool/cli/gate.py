@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dbtool.cli import output, several
 from dbtool.cli.command import Call
 from dbtool.cli.migrate import opened
-from dbtool.errors import ConnectError, DbtoolError, UsageError
+from dbtool.errors import ConnectError, DbtoolError, Interrupted, UsageError
 from dbtool.finding import Unknown
 from dbtool.report import Column, Report, Styled, Table, Tone, counted, duration
 from dbtool.severity import Severity
@@ -51,17 +51,26 @@ class Gate:
 
 
 def gate(call: Call, released: str | None = None) -> Report:
-    """Run every part; what cannot be judged is unknown, and the others go on."""
+    """Run every part; what cannot be judged is unknown, and the others go on.
+
+    A server that is away is nobody's finding: it ends the command once the others are reported.
+    """
     from dbtool.scratch.server import throwaway
 
     call.runs_long()
     done: list[tuple[Part, Report]] = []
+    away: list[ConnectError] = []
     with throwaway(settings={"jit": "off", "max_locks_per_transaction": "512"}) as server:
         for name, run in _parts(call, server, released):
             begun = time.perf_counter()
-            report = _ran(name, run)
+            report = _ran(name, run, away)
             done.append((_part(name, report, time.perf_counter() - begun), report))
-    return _report(call.command, done)
+    report = _report(call.command, done)
+    if away:
+        call.progress.close()
+        call.emit(report)
+        raise away[0]
+    return report
 
 
 def _parts(
@@ -78,14 +87,16 @@ def _parts(
     yield "round trip", lambda: _round_trip(call, server)
 
 
-def _ran(name: str, run: Callable[[], Report]) -> Report:
-    """One part; settings that are wrong and a server that is away are nobody's finding."""
+def _ran(name: str, run: Callable[[], Report], away: list[ConnectError]) -> Report:
+    """One part; settings that are wrong are nobody's finding, and an interrupt ends all of it."""
     try:
         with output.reserved():
             return run()
-    except (UsageError, ConnectError):
+    except (UsageError, Interrupted):
         raise
     except DbtoolError as error:
+        if isinstance(error, ConnectError):
+            away.append(error)
         decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
         unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
         return Report(command="", data=None, headline=error.message, unknowns=(unknown,))

@@ -9,6 +9,7 @@ from dbtool.catalog import Catalog
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError
 from dbtool.migrate.diff.catalogs import Change, How, changes
+from dbtool.migrate.diff.run import read_now
 from dbtool.migrate.drift import Drift
 from dbtool.migrate.project import Project
 from dbtool.migrate.replayed import replay
@@ -41,7 +42,7 @@ def behind(project: Project, progress: Progress, found: Drift, server: Server) -
     (standing,) = found.standings
     with Session(project, progress, reading=True) as session:
         session.look(("check",), lambda *_: None)
-        live = session.connection.run(catalog.read)
+        live = read_now(session.connection).catalog
     major = live.version_number // 10000
     with nullcontext(server) if server.binaries.major == major else _of(major, server) as chosen:
         target = replace(chosen.create_database(_NAME), source="--all")

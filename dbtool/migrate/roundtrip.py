@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from dbtool.errors import DbtoolError
+from dbtool.errors import DbtoolError, Interrupted
 from dbtool.migrate.environment import Loaded
 from dbtool.migrate.failure import told as told_of
 from dbtool.migrate.from_scratch import without_the_server
@@ -144,6 +144,8 @@ class _Trips(Runner):
 
         try:
             self.run(("upgrade", "heads"), work, record, lambda _: {"dont_mutate": True})
+        except Interrupted:
+            raise
         except DbtoolError as error:
             self.failed = _failed(error, record, trips)
             if self.failed is None:

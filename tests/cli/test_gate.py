@@ -3,8 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from dbtool.cli.gate import _ran
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.errors import Interrupted
+from dbtool.report import Report
 from tests.conftest import Dbtool
 from tests.migrate.conftest import plain
 from tests.migrate.projects import Small, small
@@ -88,3 +93,23 @@ def test_one_of_them_at_a_time(dbtool: Dbtool, tmp_path: Path) -> None:
     """What --all does includes the others."""
     ran = dbtool("check", "--all", "--history", cwd=tmp_path)
     assert (ran.code, ran.out) == (2, "")
+
+
+def test_a_server_that_is_away_hides_nothing(dbtool: Dbtool, tmp_path: Path) -> None:
+    """What the other parts found is reported, and then why the command ends as it does."""
+    made = project(tmp_path)
+    ran = dbtool("check", "--all", "--url", f"postgresql://x@{tmp_path}/x", cwd=made.root)
+    assert ran.code == 3, ran
+    assert "downgrade-does-nothing" in ran.out
+    assert "database: " in ran.out.partition("unknown")[2], ran.out
+    assert ran.err.count("error: ") == 1, ran.err
+
+
+def test_an_interrupt_ends_the_gate() -> None:
+    """No part that somebody stopped is unknown, with the next one to follow."""
+
+    def stopped() -> Report:
+        raise Interrupted("interrupted")
+
+    with pytest.raises(Interrupted):
+        _ran("history", stopped, [])

@@ -261,9 +261,11 @@ def test_a_locked_table_is_not_waited_for(
     compared(models, "CREATE TABLE t (id int DEFAULT 1)", code=0)
     watch.execute("BEGIN; LOCK TABLE t")
     said = json.loads(run("check", "--json").out)["unknown"]
+    ran = run("revision", "--autogenerate", "-m", "x")
     watch.execute("ROLLBACK")
     locked = "not compared: the database: public.t is locked by another session"
     assert [each["reason"] for each in said] == [locked]
+    assert (ran.code, f"error: {locked}" in ran.err) == (4, True), ran
 
 
 def test_a_filter_of_env_py_holds(compared: Callable[..., list[str]]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.errors import Interrupted
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from dbtool.migrate.roundtrip import RoundTrip, round_trip
@@ -193,6 +194,14 @@ def test_an_asynchronous_env_that_commits_each_revision(server: Server, tmp_path
     found = tried(project, server)
     assert [(each.revision, each.is_proven) for each in found.revisions] == [("aaaa00000002", True)]
     assert found.chosen.startswith("the last revision (")
+
+
+def test_an_interrupt_is_no_failure_of_the_revision(server: Server, tmp_path: Path) -> None:
+    """Whoever stops the command during an upgrade does not have it blamed on that."""
+    project = small(tmp_path / "project")
+    project.revision("stopped", "aaaa00000002", "raise KeyboardInterrupt")
+    with pytest.raises(Interrupted):
+        tried(project, server)
 
 
 def test_revisions_are_for_the_round_trip(dbtool: Dbtool, tmp_path: Path) -> None:

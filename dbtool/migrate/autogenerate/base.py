@@ -11,9 +11,10 @@ from dbtool import catalog
 from dbtool.catalog import Catalog
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import DbtoolError, OperationError
+from dbtool.errors import DbtoolError, Interrupted, OperationError
 from dbtool.guard import Action, Consent, Permission
 from dbtool.migrate.diff.catalogs import Change, changes
+from dbtool.migrate.diff.run import read_now
 from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
@@ -80,7 +81,7 @@ def look_at(project: Project, progress: Progress, words: tuple[str, ...]) -> Liv
         pending = [each for standing in standings for each in standing.pending]
         if pending:
             raise _behind(session.target.shown, pending)
-        found = session.connection.run(catalog.read)
+        found = read_now(session.connection).catalog
         return Live(session.target, found, record.tables[0].name)
 
 
@@ -94,6 +95,8 @@ def base(project: Project, progress: Progress, live: Live | None) -> Iterator[Ba
         progress.step("running the revisions in a throwaway PostgreSQL")
         try:
             replay(scratch)
+        except Interrupted:
+            raise
         except DbtoolError as error:
             if live is None:
                 raise _unbuildable(error) from error

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from dbtool import catalog
 from dbtool.catalog import Catalog
 from dbtool.database.sync import SyncConnection
-from dbtool.errors import DbtoolError
+from dbtool.errors import DbtoolError, OperationError
 from dbtool.migrate.diff.build import Built, around, build
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare, partitions
@@ -89,6 +89,14 @@ def read(connection: SyncConnection) -> Live | Uncompared:
         f"the database: {locked} is locked by another session",
         "a second run, once that session has ended",
     )
+
+
+def read_now(connection: SyncConnection) -> Live:
+    """The same, where nothing can be done without it."""
+    found = read(connection)
+    if isinstance(found, Uncompared):
+        raise OperationError(f"not compared: {found.what}", hint=f"Needed: {found.decide}.")
+    return found
 
 
 def diff(
