@@ -301,4 +301,4 @@ def _beside(proposal: "Proposal") -> Iterator[str]:
     for each in proposal.kept:
         yield f"left alone: {each.text}"
     for left in proposal.uncompared:
-        yield f"not compared: {left.what}"
+        yield f"not compared: {left.what}; needed: {left.decide}"

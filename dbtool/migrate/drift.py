@@ -14,14 +14,13 @@ from dbtool.metadata import load as load_models
 from dbtool.migrate.compare import (
     NO_MODELS,
     arguments,
-    compare,
     differences,
     is_at_heads,
     options_for,
     prepared,
 )
 from dbtool.migrate.diff.cache import Cache
-from dbtool.migrate.diff.foreign import compares_more, only, without_enums
+from dbtool.migrate.diff.foreign import compare_all, compares_more, only, without_enums
 from dbtool.migrate.diff.run import Compared, Live, diff, read
 from dbtool.migrate.diff.scope import metadatas_of, settle_schema
 from dbtool.migrate.difference import Difference, Uncompared
@@ -127,13 +126,14 @@ class _Comparison:
             return self._without_server(error), live
         if found.suspect or compares_more():
             narrow = partial(only, tables=found.suspect)
-            found.differences += self._alembic(narrow, without_enums)
+            found.differences += self._alembic(narrow, without_enums, found.uncompared)
         return found, live
 
     def _alembic(
         self,
         narrow: Callable[[MigrationContext], None],
-        leave: Callable[[RevisionContext], None] = lambda _: None,
+        leave: Callable[[RevisionContext], None],
+        uncompared: list[Uncompared],
     ) -> list[Difference]:
         """Alembic's own comparison, of what a context is narrowed to, but for what is left out."""
         comparisons: list[RevisionContext] = []
@@ -143,7 +143,9 @@ class _Comparison:
             settle_schema(context)
             narrow(context)
             contexts.append(context)
-            compare(comparisons[0], at, context)
+            untried = compare_all(comparisons[0], at, context)
+            if untried is not None and untried not in uncompared:
+                uncompared.append(untried)
 
         self.session.look(_WORDS, note, partial(_options, comparisons))
         leave(comparisons[0])
@@ -151,7 +153,8 @@ class _Comparison:
 
     def _without_server(self, error: DbtoolError) -> Compared:
         """Less is seen without a server to build the models in, and that is said."""
-        said = Compared(differences=self._alembic(lambda _: None))
+        said = Compared()
+        said.differences += self._alembic(lambda _: None, lambda _: None, said.uncompared)
         with quiet_alembic():
             beyond = look_beyond(self.contexts, self.session.connection.run(catalog.read))
         said.differences += beyond.differences

@@ -357,3 +357,40 @@ def test_history_that_does_not_build(
     assert ran.code == 0, ran
     text = (made.root / "migrations/versions/n1_change_users.py").read_text()
     assert "op.alter_column('users', 'id', type_=sa.BigInteger())" in text
+
+
+LIBRARY = """
+from alembic.autogenerate import comparators
+from sqlalchemy import text
+
+@comparators.dispatch_for("schema")
+def try_out(context, operations, schemas):
+    before = context.connection.begin_nested()
+    try:
+        context.connection.execute(text("CREATE VIEW adults AS SELECT id FROM people"))
+    finally:
+        before.rollback()
+"""
+PEOPLE = 'Table("people", metadata, Column("id", Integer, primary_key=True))'
+
+
+def test_what_a_library_cannot_try_out_yet(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A view on a table that only the draft creates keeps nothing else from being compared."""
+    made = project(tmp_path, f"import alembic_utils\n{ENV.format(options='')}", "pass", PEOPLE)
+    made.write("alembic_utils.py", LIBRARY)
+    left = (
+        'what alembic_utils keeps, which it tries out first: relation "people" does not exist'
+        " (CREATE VIEW adults AS SELECT id FROM people)"
+    )
+    ran = dbtool("check", "--history", "--json", cwd=made.root)
+    said = json.loads(ran.out)
+    assert [each["title"] for each in said["findings"]] == [
+        "table people is in the models, not in the database"
+    ]
+    assert [each["reason"] for each in said["unknown"]] == [f"not compared: {left}"]
+    ran = dbtool(*RUN, "--no-proof", cwd=made.root)
+    assert (ran.code, versions(made)) == (0, ["aaaa00000001.py", "n1_change_users.py"]), ran
+    assert f"not compared: {left}" in ran.out
+    ran = dbtool("revision", "--autogenerate", "-q", "--no-proof", cwd=made.root)
+    assert ran.out.startswith("no file written: models and the history do not differ\n"), ran
+    assert "not compared" not in ran.out

@@ -8,16 +8,16 @@ from alembic.autogenerate import RevisionContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from dbtool.errors import OperationError, UsageError
+from dbtool.errors import UsageError
 from dbtool.metadata import load as load_models
 from dbtool.migrate.autogenerate.base import Base
 from dbtool.migrate.autogenerate.renames import Sides
-from dbtool.migrate.compare import NO_MODELS, arguments, compare, options_for, prepared
+from dbtool.migrate.compare import NO_MODELS, arguments, options_for, prepared
 from dbtool.migrate.diff.build import Built
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare as compare_sides
-from dbtool.migrate.diff.foreign import compares_more, only, without_enums
-from dbtool.migrate.diff.run import Builder, Live, read, unbuilt
+from dbtool.migrate.diff.foreign import compare_all, compares_more, only, without_enums
+from dbtool.migrate.diff.run import Builder, Live, read_now, unbuilt
 from dbtool.migrate.diff.scope import metadatas_of, settle_schema
 from dbtool.migrate.difference import Difference, Uncompared
 from dbtool.migrate.environment import Loaded
@@ -74,9 +74,7 @@ def compared(project: Project, base: Base, progress: Progress, words: tuple[str,
 
     with Session(project, progress, reading=True) as session:
         session.look(words, note, partial(_options, []))
-        live = read(session.connection)
-    if isinstance(live, Uncompared):
-        raise OperationError(f"not compared: {live.what}", hint=f"Needed: {live.decide}.")
+        live = read_now(session.connection)
     tables = sum(len(each.tables) for context in contexts for each in metadatas_of(context))
     if not tables:
         raise _no_tables(live, contexts)
@@ -107,20 +105,23 @@ def _each(
 
 def by_alembic(
     one: One, loaded: Loaded, at: tuple[str, ...], context: MigrationContext
-) -> RevisionContext | None:
-    """Alembic's own comparison, of what could not be built and of what plugins compare."""
+) -> tuple[RevisionContext | None, Uncompared | None]:
+    """Alembic's own comparison, of what could not be built and of what plugins compare.
+
+    What a plugin could not compare comes with it.
+    """
     if not one.suspect and not compares_more():
-        return None
+        return None, None
     comparison = prepared(loaded, arguments())
     given = {**context.opts}
     only(context, one.suspect)
     context.opts["process_revision_directives"] = None
     try:
-        compare(comparison, at, context)
+        untried = compare_all(comparison, at, context)
     finally:
         context.opts.update(given)
     without_enums(comparison)
-    return comparison
+    return comparison, untried
 
 
 def _options(comparisons: list[RevisionContext], loaded: Loaded) -> dict[str, object]:

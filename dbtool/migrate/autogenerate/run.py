@@ -101,6 +101,7 @@ class Autogenerate:
     refused: set[Candidate] = field(default_factory=set)
     _directives: Directives | None = None
     _evidence: Renamed | None = None
+    _untried: list[Uncompared] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.scratch = self.base.project
@@ -181,7 +182,8 @@ class Autogenerate:
         renamed = renames.pieces(self.renamed, one.default)
         up, down = Changes(one, wanted, self.chained).both_ways(context)
         up = [*(change for change, _ in renamed), *up]
-        alembic = by_alembic(one, loaded, at, context)
+        alembic, untried = by_alembic(one, loaded, at, context)
+        self._untried += [untried] if untried is not None else []
         more = [*foreign.changes(alembic, context)] if alembic is not None else []
         up += [each for each in more if each.code]
         down = [*(Piece("", e.undo, e.imports) for e in reversed(more) if e.undo), *down]
@@ -205,7 +207,7 @@ class Autogenerate:
             left=tuple(each for each, kept in one if not each.operation and not kept),
             kept=tuple(dict.fromkeys(each for each, kept in one if kept)),
             omitted=tuple(each.title for each in found if each.title not in there),
-            uncompared=self.compared.uncompared,
+            uncompared=tuple(dict.fromkeys((*self.compared.uncompared, *self._untried))),
             drift=self.base.drift(),
         )
 
