@@ -1,13 +1,20 @@
 """A change as several revisions: what has to wait for a deploy, and what it waits for."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Text
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import Dialect
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.migrate.autogenerate.alone import alone, heads_of
+from dbtool.migrate.autogenerate.backfill import _literal
 from dbtool.migrate.autogenerate.chain import New, is_required, waits_for
 from dbtool.migrate.difference import Difference
 from dbtool.migrate.location import find
@@ -154,6 +161,13 @@ def test_what_is_required(column: str, expected: bool) -> None:
     """A new column that nothing but the code fills."""
     code = f"op.add_column('users', sa.Column('a', {column}))"
     assert is_required(Difference("missing-column", "users.a", "", code)) is expected
+
+
+@pytest.mark.parametrize("dialect", [PGDialect_psycopg, PGDialect_asyncpg])
+def test_a_default_is_filled_in_as_it_is(dialect: Callable[[], Dialect]) -> None:
+    """Also one with percent signs, which some drivers want doubled."""
+    context = MigrationContext.configure(dialect=dialect(), opts={"as_sql": True})
+    assert _literal(context, Column("a", Text, default="100%% of 5%")) == "'100%% of 5%'"
 
 
 def test_somebody_else_has_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,9 @@ class Event(Base):
     born: Mapped[date] = mapped_column(index=True)
     note: Mapped[str | None]
     kept = Column("name", Text)
+    first: Mapped[str]
+    last: Mapped[str]
+    gone: Mapped[str]
 """
 AFTER = """
 class Event(Base):
@@ -77,11 +80,16 @@ class Event(Base):
     birthday: Mapped[date] = mapped_column(index=True)
     about: Mapped[str | None] = mapped_column(Text)
     kept = Column("remark", Text)
+    given: Mapped[str]
+    family: Mapped[str]
 """
 
 
 def test_what_git_has_seen(tmp_path: Path, sides: Sides) -> None:
-    """A line that changed its name speaks for a rename, though nothing else looks alike."""
+    """A line that changed its name speaks for a rename, though nothing else looks alike.
+
+    Of several that read alike the one in the same place was renamed.
+    """
     models = tmp_path / "app" / "models.py"
     models.parent.mkdir()
     models.write_text(BEFORE)
@@ -96,6 +104,8 @@ def test_what_git_has_seen(tmp_path: Path, sides: Sides) -> None:
         ("born", "birthday"): "app/models.py:5",
         ("note", "about"): "app/models.py:6",
         ("name", "remark"): "app/models.py:7",
+        ("first", "given"): "app/models.py:8",
+        ("last", "family"): "app/models.py:9",
     }
     said = {each.flag: each.because for each in candidates(sides, DIFFERENCES, found)}
     assert list(said)[:3] == ["users.name:remark", "gone:other", "people:persons"]

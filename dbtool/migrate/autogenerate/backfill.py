@@ -55,11 +55,12 @@ def _literal(context: MigrationContext, column: "Column[Any]") -> str:
         said = value.compile(dialect=context.dialect, compile_kwargs={"literal_binds": True})
     except (SQLAlchemyError, NotImplementedError):
         return ""
-    return str(said)
+    doubled = context.dialect.identifier_preparer._double_percents
+    return str(said).replace("%%", "%") if doubled else str(said)
 
 
 def _loop(table: str, column: str, value: str, key: str) -> str:
-    return "\n".join(_lines(table, column, value.replace("%%", "%"), key))
+    return "\n".join(_lines(table, column, value, key))
 
 
 def _lines(table: str, column: str, value: str, key: str) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """What the team's own changes of its files say was renamed: the diff that git has of them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -24,6 +25,15 @@ class _Hunk:
     line: int
     old: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that names something: where it stands, the name, and what else it says."""
+
+    number: int
+    name: str
+    rest: str
 
 
 def renamed_in_git(directory: Path) -> Renamed:
@@ -60,24 +70,33 @@ def _hunks(text: str) -> Iterator[_Hunk]:
 
 
 def _pairs(hunk: _Hunk) -> Iterator[tuple[tuple[str, str], str]]:
-    """Lines that differ in a name and in little else."""
-    for number, new in enumerate(hunk.new):
-        for place, old in enumerate(hunk.old):
-            for names in _names(old, new, same_place=place == number):
-                yield names, f"{hunk.file}:{hunk.line + number}"
-
-
-def _names(old: str, new: str, *, same_place: bool) -> Iterator[tuple[str, str]]:
+    """Names that one line exchanged for another, and where."""
     for pattern in (_TABLE, _NAMED, _ATTRIBUTE):
-        one, two = pattern.search(old), pattern.search(new)
-        if one is None or two is None or one["name"] == two["name"]:
-            continue
-        before, after = (
-            each.string[: each.start("name")] + each.string[each.end("name") :].strip()
-            for each in (one, two)
-        )
-        if before == after or (same_place and _alike(before, after)):
-            yield one["name"], two["name"]
+        old, new = _lines(pattern, hunk.old), _lines(pattern, hunk.new)
+        kept = {each.name for each in old} & {each.name for each in new}
+        old, new = ([each for each in side if each.name not in kept] for side in (old, new))
+        for one, two in _same(old, new):
+            yield (one.name, two.name), f"{hunk.file}:{hunk.line + two.number}"
+
+
+def _lines(pattern: re.Pattern[str], lines: Sequence[str]) -> list[_Line]:
+    found = ((number, line, pattern.search(line)) for number, line in enumerate(lines))
+    return [
+        _Line(number, said["name"], line[: said.start("name")] + line[said.end("name") :].strip())
+        for number, line, said in found
+        if said is not None
+    ]
+
+
+def _same(old: Sequence[_Line], new: Sequence[_Line]) -> Iterator[tuple[_Line, _Line]]:
+    """Lines that differ in the name alone; where others read like them, those in one place."""
+    counts = [Counter(each.rest for each in side) for side in (old, new)]
+    alone = {each.rest: each for each in old if all(count[each.rest] == 1 for count in counts)}
+    beside = {each.number: each for each in old if each.rest not in alone}
+    for each in new:
+        there = alone.get(each.rest) or beside.get(each.number)
+        if there is not None and _alike(there.rest, each.rest):
+            yield there, each
 
 
 def _alike(before: str, after: str) -> bool:
