@@ -1,0 +1,32 @@
+"""Whether another login may still get in, told from what the first one was refused with."""
+
+from dataclasses import replace
+
+import pytest
+
+from dbtool.errors import ConnectError
+from dbtool.health.pool import read
+from dbtool.health.rescue import is_full, was_tried_twice
+from dbtool.scratch.server import Server
+from tests.conftest import MAJOR
+from tests.health.crowd import alone, crowd
+from tests.pgbouncer import pgbouncer
+
+USABLE = 15 if MAJOR >= 16 else 17
+
+
+def test_a_pooler_passes_on_that_its_server_is_full(small: Server) -> None:
+    """In an error of its own; a database that is not there is another matter."""
+    target = small.target()
+    late = replace(target, user="late_pooled")
+    with alone(target) as admin, crowd(target) as people, pgbouncer(late) as pooler:
+        admin.execute("CREATE ROLE late_pooled LOGIN")
+        people.idle(USABLE, "api")
+        with pytest.raises(ConnectError) as full:
+            read(pooler.target)
+        with pytest.raises(ConnectError) as missing:
+            read(target.with_database("nowhere"))
+        admin.execute("DROP ROLE late_pooled")
+    assert is_full(full.value, pooler.target)
+    assert not was_tried_twice(full.value)
+    assert not is_full(missing.value, target)
