@@ -59,7 +59,7 @@ def choose(column: LiveColumn, subject: Subject) -> Choice:
 
 def _unique(choice: Choice, column: LiveColumn) -> Choice:
     made = choice.generator
-    if not isinstance(made, Numbered | Listed | Formatted):
+    if not isinstance(made, Numbered | Listed | Formatted | patterns.Matching):
         made = counted(column)
         if made is None or column.base in TEXTS:
             raise Unfit(f"{column.name}: no unique values of {column.type} can be made")

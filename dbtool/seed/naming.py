@@ -5,9 +5,13 @@ from collections.abc import Callable
 
 from dbtool.seed import pools, words
 from dbtool.seed.live import LiveColumn
+from dbtool.seed.patterns import matching
 from dbtool.seed.rows import Generator
 from dbtool.seed.subject import TEXTS, Choice, Subject, left_out
 from dbtool.seed.values import Constant, Formatted, Listed, Numbered, Pool
+
+_WORD = 20
+"""A least length below which words with a number behind them are left to the trial."""
 
 Values = Callable[[], tuple[str, ...]]
 Maker = Callable[[LiveColumn, Subject], Generator]
@@ -172,6 +176,9 @@ def _list(column: LiveColumn) -> Choice:
 def fitted(made: Generator, column: LiveColumn, subject: Subject) -> Generator:
     """Short enough for the column, long enough for its CHECKs, unique where it must be."""
     low, high = subject.lengths(column)
+    digits = matching(column.name, f"[0-9a-f]{{{low}}}", low, high) if low else None
+    if digits is not None and not _is_long(made, low, unique=column.name in subject.unique):
+        return digits.unique() if column.name in subject.unique else digits
     if isinstance(made, Numbered):
         room = None if high is None else high - 10 - max(map(len, made.endings))
         return Numbered(made.draw, _cut(made.values, room), made.separator, made.endings, made.kind)
@@ -189,6 +196,20 @@ def fitted(made: Generator, column: LiveColumn, subject: Subject) -> Generator:
     values = _cut(made.values, high)
     long_enough = tuple(v for v in values if len(v) >= low) if low else values
     return Pool(made.draw, long_enough or values, made.kind)
+
+
+def _is_long(made: Generator, low: int, *, unique: bool) -> bool:
+    """Whether enough of the values have so many characters, as no word has those of a hash."""
+    match made:
+        case Pool() if not unique:
+            return any(len(value) >= low for value in made.values)
+        case Pool() | Numbered() | Listed():
+            return all(len(value) >= low for value in made.values) or low < _WORD
+        case Formatted():
+            return len(made.template.format(1)) >= low
+        case Constant():
+            return len(made.text) >= low
+    return True
 
 
 def _cut(values: tuple[str, ...], room: int | None) -> tuple[str, ...]:

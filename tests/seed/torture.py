@@ -39,6 +39,8 @@ CREATE DOMAIN share AS numeric(5, 4) CHECK (VALUE >= 0 AND VALUE <= 1);
 CREATE TABLE sizes (size size NOT NULL, warm bool NOT NULL, UNIQUE (size, warm));
 CREATE TABLE coded (id int PRIMARY KEY, code code NOT NULL UNIQUE, share share NOT NULL,
     hex char(6) NOT NULL CHECK (hex ~ '^[[:xdigit:]]{6}$'));
+CREATE TABLE files (id int PRIMARY KEY, digest varchar(64) NOT NULL UNIQUE CHECK
+    (length(digest) = 64), content_hash text NOT NULL CHECK (char_length(content_hash) = 64));
 CREATE TABLE bookings (id int PRIMARY KEY, room int NOT NULL, during tstzrange NOT NULL,
     starts_at timestamptz NOT NULL, ends_at timestamptz NOT NULL CHECK (ends_at > starts_at),
     EXCLUDE USING gist (during WITH &&),
