@@ -39,16 +39,17 @@ class Proof:
     def __init__(self, target: Target, application_name: str) -> None:
         self.target = target
         self._application_name = application_name
-        key = secrets.randbits(63)
-        self._key = key
-        self.question = question(key)
+        self.question = ""
 
     def __enter__(self) -> Self:
+        # A new number each time: behind a pooler the last holder may not have ended yet.
+        key = secrets.randbits(63)
+        self.question = question(key)
         self._connection = SyncConnection(self.target, application_name=self._application_name)
         self._connection.execute(
             f"BEGIN READ ONLY; SET LOCAL idle_in_transaction_session_timeout = '{HELD_SECONDS}s'"
         )
-        self._connection.fetchval("SELECT pg_catalog.pg_try_advisory_xact_lock($1)", self._key)
+        self._connection.fetchval("SELECT pg_catalog.pg_try_advisory_xact_lock($1)", key)
         self._holder = self._connection.fetchval("SELECT pg_catalog.pg_backend_pid()")
         return self
 
