@@ -59,7 +59,6 @@ _EXTENSIONS = frozenset(
         "pgcrypto",
         "pgrowlocks",
         "pgstattuple",
-        "postgis",
         "sslinfo",
         "tablefunc",
         "uuid-ossp",

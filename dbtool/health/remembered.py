@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+from dbtool import kept
 from dbtool.database.target import Target
 from dbtool.health.pool import Pool
 from dbtool.health.rules.few_free_slots import arithmetic
@@ -62,15 +63,10 @@ class Memory:
 
     def _make(self) -> None:
         """The directory, in a project of one's own: root leaves nothing in somebody else's."""
-        kept, root = self.path.parent.parent, self.path.parent.parent.parent
+        root = self.path.parent.parent.parent
         if root.stat().st_uid != os.geteuid():
             raise PermissionError(root)
-        kept.mkdir(exist_ok=True)
-        ignore = kept / ".gitignore"
-        if not ignore.exists():
-            # The local server's account must pass through, whatever the umask.
-            kept.chmod(0o755)
-            ignore.write_text("*\n", encoding="utf-8")
+        kept.make(self.path.parent.parent)
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
 
 

@@ -15,6 +15,7 @@ from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from hashlib import sha256
 from pathlib import Path
 
+from dbtool import kept
 from dbtool.errors import LockNotObtained, UsageError
 from dbtool.ports import Progress, Silent
 from dbtool.scratch import leftovers
@@ -203,12 +204,7 @@ class Workspace:
 
     def _make(self) -> None:
         try:
-            self.directory.mkdir(exist_ok=True)
-            ignore = self.directory / ".gitignore"
-            if not ignore.exists():
-                # The server's account must pass through, whatever the umask.
-                self.directory.chmod(0o755)
-                ignore.write_text("*\n", encoding="utf-8")
+            kept.make(self.directory)
         except OSError as error:
             raise UsageError(
                 f"cannot keep a server in {self.directory}",

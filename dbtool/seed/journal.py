@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dbtool import kept
 from dbtool.database.connection import Connection
 from dbtool.errors import OperationError, UsageError
 
@@ -39,10 +40,7 @@ class Journal:
     def begin(self, header: Mapping[str, Any]) -> None:
         """Start anew."""
         with self._written():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            ignore = self.path.parent / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
+            kept.make(self.path.parent)
             self.path.write_text(json.dumps(header) + "\n", encoding="utf-8")
         self.header, self.noted = header, {}
 

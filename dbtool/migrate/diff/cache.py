@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from dbtool import __version__
+from dbtool import __version__, kept
 from dbtool.catalog import parse
 from dbtool.migrate.diff.build import Around, Built
 from dbtool.migrate.diff.ddl import Script, Unbuilt
@@ -64,15 +64,11 @@ class Cache:
             with open(descriptor, "w", encoding="utf-8") as file:
                 json.dump(said, file)
             Path(new).replace(self.directory / name)
-            kept = sorted(self.directory.glob("*.json"), key=lambda file: file.stat().st_mtime)
-            for old in kept[:-_KEPT]:
+            files = sorted(self.directory.glob("*.json"), key=lambda file: file.stat().st_mtime)
+            for old in files[:-_KEPT]:
                 old.unlink()
 
     def _make(self) -> None:
         if not self.directory.is_dir():
-            self.directory.mkdir(parents=True)
-            ignore = self.directory.parent / ".gitignore"
-            if not ignore.exists():
-                # The local server's account must pass through, whatever the umask.
-                self.directory.parent.chmod(0o755)
-                ignore.write_text("*\n", encoding="utf-8")
+            kept.make(self.directory.parent)
+            self.directory.mkdir(exist_ok=True)
