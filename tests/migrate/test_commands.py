@@ -13,6 +13,7 @@ from dbtool.scratch.server import Server
 from tests.conftest import MAJOR, Dbtool
 from tests.migrate.conftest import Run, plain
 from tests.migrate.projects import FROM_CONFIG, INI, Small, small
+from tests.processes import eventually, using
 from tests.projects.pair import Pair, paired
 from tests.projects.runner import Runner, running
 from tests.projects.snapshot import snapshot
@@ -318,6 +319,8 @@ def test_prints_and_logs_stay_out_of_the_report(
     assert "NOISE" not in ran.out
     for each in ("print", "held back", "write", "child", "log", "at exit", "child at exit"):
         assert f"NOISE {each}\n" in ran.err, each
+    # The next command of this process writes to the same file.
+    assert eventually(lambda: not using(project.root))
 
 
 @pytest.mark.parametrize("editor", ["", "vim", "/usr/bin/nano"])

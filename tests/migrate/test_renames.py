@@ -85,6 +85,7 @@ class Event(Base):
 """
 
 
+@pytest.mark.usefixtures("git_installed")
 def test_what_git_has_seen(tmp_path: Path, sides: Sides) -> None:
     """A line that changed its name speaks for a rename, though nothing else looks alike.
 
