@@ -112,7 +112,7 @@ def _int4(oid: int) -> int:
 LOCKS = f"""
 (WITH every AS MATERIALIZED (
     SELECT * FROM pg_catalog.pg_locks
-    WHERE mode <> 'SIReadLock' AND pid IS DISTINCT FROM pg_backend_pid()
+    WHERE mode <> 'SIReadLock' AND NOT fastpath AND pid IS DISTINCT FROM pg_backend_pid()
       AND EXISTS (SELECT FROM {SESSIONS}
                   WHERE wait_event_type = 'Lock' OR backend_type IS NULL)
 ),
@@ -133,6 +133,9 @@ locks AS MATERIALIZED (
 here AS MATERIALIZED (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()
 ),
+moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS now
+),
 involved AS MATERIALIZED (
     SELECT * FROM {SESSIONS} WHERE pid IN (SELECT pid FROM locks)
 )
@@ -148,7 +151,7 @@ SELECT json_build_object(
                      (SELECT datname FROM pg_catalog.pg_database AS d
                       WHERE d.oid = locks.database AND NOT granted) AS database,
                      virtualtransaction AS virtual, pid, mode, granted,
-                     extract(epoch FROM clock_timestamp() - waitstart) AS seconds
+                     extract(epoch FROM (SELECT now FROM moment) - waitstart) AS seconds
               FROM locks) AS l),
     'names', (
         SELECT coalesce(json_object_agg(relation, relation::regclass::text), '{{}}')
@@ -174,7 +177,10 @@ SELECT json_build_object(
 """Two flat scans; it takes no lock on any relation of the user, and names none of another database.
 
 The whole lock table is read at one moment, and only where somebody waits or a plain role
-cannot see whether somebody does. What belongs to nobody's wait is left out on the
+cannot see whether somebody does; sessions are read before it, so that nobody is told to have
+ended who holds a lock. Locks of the fast path are read before that moment, and are left out:
+a lock that keeps anybody out has been moved to the table before that one waits. All waits are
+measured at one moment too, for their lengths tell the order of a queue. What belongs to nobody's wait is left out on the
 server, so that an idle server answers with nothing. pg_blocking_pids would take longer with
 more than the square of those who wait for one row.
 """

@@ -1,5 +1,6 @@
 """Who waits for whom at one locked thing: holders, and the queue behind them."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -27,16 +28,45 @@ class Queue:
                 self.holders.setdefault(lock.group, set()).add(lock.mode)
             else:
                 waits.append(lock)
-        # The time is missing for the moment between joining the queue and writing it down.
-        for lock in sorted(waits, key=lambda each: -(each.seconds or 0)):
-            self.waiting.insert(self._place(lock), lock)
+        self._holding: dict[str, tuple[int, ...]] = {}
+        self._line_up(sorted(waits, key=_arrival))
         self._places = {id(lock): place for place, lock in enumerate(self.waiting)}
         self._nearest: dict[int, list[int]] = {}
         self._depths: dict[int, int] = {}
         self._by_mode: dict[str, list[Lock]] = {}
         self._modes: dict[int, list[str]] = {}
         self._note_order()
-        self._holding: dict[str, tuple[int, ...]] = {}
+
+    def _line_up(self, arrivals: Iterable[Lock]) -> None:
+        """Put them into the server's order, as far as their times tell it.
+
+        A time is written down a moment after joining the queue, so that two that came together
+        may have changed places. Whoever seems to wait for nobody came after somebody who
+        keeps it out; one whom nobody keeps out is about to go on, and waits no more.
+        """
+        early: list[Lock] = []
+        for lock in arrivals:
+            place = self._place(lock)
+            if self._kept_out(lock, place):
+                self._join(lock, place, early)
+            else:
+                early.append(lock)
+
+    def _join(self, lock: Lock, place: int, early: list[Lock]) -> None:
+        """Into the queue, and right behind it those who came too early to wait for it."""
+        self.waiting.insert(place, lock)
+        for each in tuple(early):
+            if each in early and lock.mode in CONFLICTS[each.mode] and each.group != lock.group:
+                early.remove(each)
+                self._join(each, self.waiting.index(lock) + 1, early)
+
+    def _kept_out(self, lock: Lock, place: int) -> bool:
+        """Whether a holder or somebody before that place is in its way."""
+        conflicts = CONFLICTS[lock.mode]
+        return bool(self.hard(lock)) or any(
+            earlier.mode in conflicts and earlier.group != lock.group
+            for earlier in islice(self.waiting, place)
+        )
 
     def _place(self, lock: Lock) -> int:
         """Before the first who must wait for what this one holds already; else at the end."""
@@ -111,3 +141,8 @@ class Queue:
 
 def _others(holders: set[int] | None, lock: Lock) -> bool:
     return holders is not None and (len(holders) > 1 or lock.group not in holders)
+
+
+def _arrival(lock: Lock) -> float:
+    """The longest wait first; who has no time yet has just come."""
+    return math.inf if lock.seconds is None else -lock.seconds

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -95,6 +96,33 @@ def test_edges_and_roots_of_random_tables(seed: int) -> None:
         if node.waits is not None and truth[node.id]:
             assert node.parent in truth[node.id] or node.parent is None
             assert node.roots == len(_ends(node.id, truth)) or _circular(truth)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nobody_who_waits_is_called_the_root(seed: int) -> None:
+    """However the times of those who came together are mixed up, or missing."""
+    dice = random.Random(seed)
+    holders = [lock("t1", mode, pid) for pid, mode in enumerate(dice.sample(MODES, 2), 1)]
+    waits: list[Lock] = []
+    for pid in range(3, 12):
+        wanted = lock("t1", dice.choice(MODES), pid, 50.0 - pid)
+        if by_the_book([*holders, *waits], wanted):
+            waits.append(wanted)
+    mixed = [replace(each, seconds=dice.choice((1.0, 2.0, None))) for each in waits]
+    dice.shuffle(mixed)
+    grown = forest(table_of(*holders, *mixed))
+    assert grown.waiters == len(waits)
+    assert all(node.blockers for node in grown.nodes if node.waits)
+    assert {node.id for node in grown.roots} <= {1, 2}
+
+
+def test_who_waits_for_what_nobody_holds_is_about_to_go_on() -> None:
+    """As does who waits for the look itself: the others behind it wait for a running statement."""
+    going = lock("v1", "ShareLock", 1, 0.01)
+    assert forest(table_of(going)) == Forest()
+    behind = (lock("t1", "ShareUpdateExclusiveLock", 1), lock("t1", "ShareLock", 2, 3.0))
+    (root,) = forest(table_of(going, *behind)).roots
+    assert (root.id, root.waits, root.followers) == (1, None, 1)
 
 
 def _ends(start: int, truth: dict[int, set[int]]) -> set[int]:

@@ -163,6 +163,23 @@ def test_a_waiter_that_holds_already_goes_before_those_it_keeps_out(
     assert alter in real
 
 
+def test_all_waits_are_measured_at_one_moment(table: Target, people: Crowd) -> None:
+    """Their lengths tell the order of the queue: none may grow while the others are read."""
+    people.session("holder", "BEGIN", "LOCK t")
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(waiting(table, "SELECT * FROM t"))
+        admin = people.session("onlooker")
+        lengths = {node.id: node.waits.seconds for node in read(table).forest.nodes if node.waits}
+        starts = dict(
+            tuple(row)
+            for row in admin.fetch("SELECT pid, waitstart FROM pg_locks WHERE NOT granted")
+        )
+    moments = {starts[pid].timestamp() + (lengths[pid] or 0.0) for pid in lengths}
+    assert len(lengths) == 3
+    assert max(moments) - min(moments) < 1e-6
+
+
 def test_a_parallel_worker_is_its_leader(table: Target, people: Crowd) -> None:
     """Workers hold the same locks: the leader alone is named, as the server names it."""
     with SyncConnection(table) as connection:

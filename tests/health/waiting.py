@@ -45,7 +45,8 @@ def _until(target: Target, statement: str, application: str, condition: str) -> 
         try:
             yield pid
         finally:
-            onlooker.execute(f"SELECT pg_terminate_backend({pid})")
+            # Until it is gone: who looks at the whole server next would see it.
+            onlooker.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
             runs.join(LIMIT)
 
 
