@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,11 @@ class Runner:
     def __init__(self, process: "subprocess.Popen[str]", scratch: Path) -> None:
         self._process = process
         self._scratch = scratch
+        self._environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(scratch),
+            "TMPDIR": tempfile.gettempdir(),
+        }
         self.turn = threading.Lock()
         """Held by a caller that may not be alone, for it runs one command at a time."""
 
@@ -44,7 +50,7 @@ class Runner:
             "program": program,
             "argv": argv,
             "cwd": str(cwd),
-            "env": {"PATH": "/usr/bin:/bin", "HOME": str(self._scratch), **(env or {})},
+            "env": self._environment | dict(env or {}),
             "in": str(given),
             "out": str(out),
             "err": str(err),

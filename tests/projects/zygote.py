@@ -29,11 +29,17 @@ ENTRIES = {
 }
 """The modules whose `main` the programs are."""
 
+COLD = ("dbtool.__main__", "dbtool.example", "dbtool.pytest")
+"""What no command imports as its own: it runs, or belongs to the project or to its tests."""
+
 WARM = (
+    "_statistics",
     "alembic.autogenerate",
     "alembic.command",
     "alembic.config",
     "asyncpg",
+    "encodings.ascii",
+    "logging.config",
     "psycopg",
     "pydantic_settings",
     "rich.console",
@@ -49,11 +55,19 @@ def preload() -> None:
     """Import what every command would import again."""
     for name in WARM:
         importlib.import_module(name)
-    for package in ("dbtool", "dbtool.cli", "dbtool.migrate", "dbtool.render"):
-        for found in pkgutil.iter_modules(importlib.import_module(package).__path__):
-            # What cannot be imported fails in the command that uses it.
-            with suppress(Exception):
-                importlib.import_module(f"{package}.{found.name}")
+    import_below("dbtool")
+
+
+def import_below(package: str) -> None:
+    """Import every module of a package but for what runs as it is imported and the examples."""
+    for found in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+        if found.name in COLD:
+            continue
+        # What cannot be imported fails in the command that uses it.
+        with suppress(Exception):
+            importlib.import_module(found.name)
+            if found.ispkg:
+                import_below(found.name)
 
 
 def enter(job: dict[str, Any]) -> None:
