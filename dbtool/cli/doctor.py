@@ -69,7 +69,7 @@ def doctor(
         data, _ = judged(examined, rules, file.Known())
         output.write(file.written(data.each), write_baseline)
         known = file.read(write_baseline)
-    return doctor_report(examined, rules, known, narrowed=bool(select))
+    return doctor_report(examined, rules, known)
 
 
 def _grants(call: Call, role: str) -> "Report":

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from dbtool import guard
@@ -41,7 +41,8 @@ class Wish:
 class Killed:
     """What was done to whom, and what it released.
 
-    `freed` counts those who waited behind the session before and do not wait any more.
+    `freed` counts those who waited behind the session before and do not wait any more. `command`
+    does what a dry run has shown.
     """
 
     database: str
@@ -53,6 +54,7 @@ class Killed:
     waited_behind: int
     freed: int
     audit: str
+    command: str
 
 
 def kill(
@@ -74,8 +76,20 @@ def kill(
         signal, why = _chosen(wish, victim, identity)
         behind = _behind(before, wish.pid)
         audit = _audit(identity, victim, signal)
+        did = Killed(
+            database=target.shown,
+            victim=victim,
+            signal=signal,
+            why=why,
+            done=False,
+            seconds=0.0,
+            waited_behind=len(behind),
+            freed=0,
+            audit=audit,
+            command=_command(wish, victim.session),
+        )
         if wish.dry_run:
-            return Killed(target.shown, victim, signal, why, False, 0.0, len(behind), 0, audit)
+            return did
         asked = not permission.covers(guard.Need.YES)
         for line in describe(victim, signal, why) if asked else ():
             progress.step(line)
@@ -83,10 +97,7 @@ def kill(
         begun = time.monotonic()
         server.send(signal, victim.session)
         freed = behind - server.waiting_after(signal, victim.session)
-        seconds = time.monotonic() - begun
-        return Killed(
-            target.shown, victim, signal, why, True, seconds, len(behind), len(freed), audit
-        )
+        return replace(did, done=True, seconds=time.monotonic() - begun, freed=len(freed))
 
 
 class _Server:
@@ -194,6 +205,14 @@ def _protection(seen: Session) -> str:
     if (why := special(seen)) is not None:
         return why.why
     return f"its role {seen.role} is a superuser" if seen.superuser else ""
+
+
+def _command(wish: Wish, seen: Session) -> str:
+    """The same again, but for real."""
+    words = [f"dbtool kill {seen.pid}"]
+    words += [f"--{wish.signal}"] if wish.signal else []
+    words += ["--force"] if _protection(seen) else []
+    return " ".join(words)
 
 
 def _same(now: Session, seen: Session, *, statement: bool) -> bool:

@@ -180,7 +180,7 @@ The whole lock table is read at one moment, and only where somebody waits or a p
 cannot see whether somebody does; sessions are read before it, so that nobody is told to have
 ended who holds a lock. Locks of the fast path are read before that moment, and are left out:
 a lock that keeps anybody out has been moved to the table before that one waits. All waits are
-measured at one moment too, for their lengths tell the order of a queue. What belongs to nobody's wait is left out on the
-server, so that an idle server answers with nothing. pg_blocking_pids would take longer with
-more than the square of those who wait for one row.
+measured at one moment too, for their lengths tell the order of a queue. What belongs to
+nobody's wait is left out on the server, so that an idle server answers with nothing.
+pg_blocking_pids would take longer with more than the square of those who wait for one row.
 """

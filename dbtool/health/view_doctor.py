@@ -54,9 +54,7 @@ def judged(
     return Doctored(examined, fresh, accepted), unknowns
 
 
-def doctor_report(
-    examined: Examined, rules: Sequence[Hygiene], known: Known, *, narrowed: bool = False
-) -> Report:
+def doctor_report(examined: Examined, rules: Sequence[Hygiene], known: Known) -> Report:
     """The findings of each rule together, the worst first."""
     data, unknowns = judged(examined, rules, known)
     findings = sorted(together(rules, data.each), key=lambda each: -each.severity)
@@ -65,7 +63,7 @@ def doctor_report(
         data=data,
         headline=_headline(data, findings),
         findings=tuple(findings),
-        unknowns=(*_gaps(examined, narrowed=narrowed), *unknowns),
+        unknowns=(*_gaps(examined, rules), *unknowns),
         notes=tuple(_notes(data, known)),
         next=tuple(f"dbtool rules {each.rule}" for each in findings[:1]),
         judged=True,
@@ -87,10 +85,11 @@ def _indexes(number: int) -> str:
     return "1 index" if number == 1 else f"{number:,} indexes"
 
 
-def _gaps(examined: Examined, *, narrowed: bool) -> Iterator[Unknown]:
-    """What could not be asked; where rules were chosen a part may not matter."""
+def _gaps(examined: Examined, rules: Sequence[Hygiene]) -> Iterator[Unknown]:
+    """What could not be asked and one of these rules would have judged."""
+    wanted = {part for rule in rules for part in rule.READS}
     for gap in examined.gaps:
-        if not (gap.skipped or narrowed):
+        if gap.part in wanted and not gap.skipped:
             yield Unknown(rule=f"doctor.{gap.part}", reason=gap.reason, decide=gap.decide)
 
 

@@ -28,7 +28,7 @@ def kill_report(killed: Killed) -> Report:
             facts(_facts(killed.victim, killed.why)),
             Text(f"audit: {killed.audit} outcome={outcome!r}"),
         ),
-        next=() if killed.done else (f"dbtool kill {killed.victim.session.pid}",),
+        next=() if killed.done else (killed.command,),
     )
 
 

@@ -173,6 +173,7 @@ def test_kill_asks_at_a_terminal_and_refuses_without_one(
     assert f"about to terminate pid {pid} (api, role postgres)" in piped.err
     assert "--yes" in piped.err
     data = json.loads(dry.out)["data"]
+    assert data["command"] == f"dbtool kill {pid} --force"
     assert (data["done"], data["signal"], data["victim"]["session"]["pid"]) == (
         False,
         "terminate",

@@ -1,7 +1,7 @@
 """doctor on real servers: each rule finds what is there, and nothing where all is well."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from dbtool.health.doctor.examined import Examined, read
 from dbtool.health.doctor.grants import needs
 from dbtool.health.doctor.instance import Counts, Pin, Roles
 from dbtool.health.doctor.rules import DOCTOR
+from dbtool.health.parts import Gap
 from dbtool.health.view_doctor import choose, doctor_report, judged
 from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
@@ -24,6 +25,9 @@ from tests.conftest import MAJOR, Dbtool
 from tests.proxy import proxy
 
 DAY = 86_400
+PARTS = {each.name for each in fields(Examined)} - {
+    *("endpoint", "server", "rights", "sight", "gaps")
+}
 SICK = """
 CREATE TABLE parent (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, b int, c text);
 CREATE TABLE child (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -319,9 +323,43 @@ def test_what_locks_autovacuum_out(sick: Target, mode: str, named: bool) -> None
         )
 
 
+def test_a_part_that_is_missing_is_unknown_to_whoever_needs_it(seen: Examined) -> None:
+    """Each rule names what it reads: a gap there is told, chosen or not, and none elsewhere."""
+    parts = {gap: replace(seen, gaps=(Gap(gap, False, "locked", "again"),)) for gap in PARTS}
+    for rule in DOCTOR:
+        read: set[str] = set()
+
+        class Noting:
+            def __getattr__(self, name: str, noted: set[str] = read) -> object:
+                noted.add(name)
+                return getattr(seen, name)
+
+        list(rule.check(Noting()))  # type: ignore[arg-type]
+        assert read & PARTS <= set(rule.READS), rule.__name__
+        told = {
+            gap
+            for gap, examined in parts.items()
+            for each in doctor_report(examined, (rule,), baseline.Known()).unknowns
+            if each.rule == f"doctor.{gap}"
+        }
+        assert told == set(rule.READS) & PARTS
+
+
+def test_a_sequence_that_somebody_alters_is_not_waited_for(sick: Target) -> None:
+    """Its column is unknown, and the others are judged all the same."""
+    with SyncConnection(sick, application_name="psql") as holder:
+        holder.execute("BEGIN; ALTER SEQUENCE parent_id_seq CACHE 5")
+        examined = read(sick)
+    (unknown,) = doctor_report(examined, choose(["key-runs-out"], []), baseline.Known()).unknowns
+    assert unknown.reason == "public.parent_id_seq is locked by others just now"
+    assert [each.location.name for each in found(examined, "key-runs-out") if each.location] == [
+        "public.numbered.id"
+    ]
+
+
 def test_many_of_a_kind_are_one_finding(seen: Examined) -> None:
     """With each object in a line, and all of their fixes; JSON has every one."""
-    report = doctor_report(seen, choose(["index-twice"], []), baseline.Known(), narrowed=True)
+    report = doctor_report(seen, choose(["index-twice"], []), baseline.Known())
     (finding,) = report.findings
     assert finding.title == "2 indexes are there twice"
     assert len(finding.evidence) == 2

@@ -18,6 +18,10 @@ class Hygiene(Protocol):
     MANY: str
 
     @property
+    def READS(self) -> tuple[str, ...]:  # noqa: N802
+        """The parts of what is examined that it judges."""
+
+    @property
     def __name__(self) -> str: ...
 
     def check(self, subject: Examined, /) -> Iterable[Finding | Unknown]:

@@ -47,7 +47,7 @@ def needs(role: str, database: str) -> Needs:
             Need(
                 "upgrade, downgrade, stamp",
                 "own what is changed; a migration needs no superuser",
-                (connect, create, f"-- and membership in the role that owns the tables: {who}"),
+                (connect, create, f"-- and GRANT the role that owns the tables TO {who};"),
             ),
         ),
     )

@@ -10,7 +10,8 @@ from dbtool.health.parts import Part
 class Key:
     """A column filled from a sequence; `most` is the last value that fits both of them.
 
-    `last` is None where the role may not see it, and 0 before the first use.
+    `last` is None where the role may not see it or somebody has it `locked`, and 0 before the
+    first use.
     """
 
     column: str
@@ -19,6 +20,7 @@ class Key:
     last: int | None
     most: int
     cycles: bool
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,21 @@ def roles(row: dict[str, Any], weak: list[str] | None) -> Roles:
 KEYS = Part(
     "keys",
     """
-(SELECT coalesce(json_agg(x ORDER BY x.column), '[]') FROM (
+(WITH locked AS MATERIALIZED (
+    SELECT relation FROM pg_catalog.pg_locks
+    WHERE database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+      AND relation IS NOT NULL
+      AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+)
+SELECT coalesce(json_agg(x ORDER BY x.column), '[]') FROM (
     SELECT quote_ident(n.nspname) || '.' || quote_ident(t.relname) || '.' || quote_ident(a.attname)
                AS column,
            format_type(a.atttypid, NULL) AS type,
            quote_ident(m.nspname) || '.' || quote_ident(s.relname) AS sequence,
            CASE WHEN has_sequence_privilege(s.oid, 'SELECT, USAGE')
+                     AND s.oid NOT IN (SELECT relation FROM locked)
                 THEN coalesce(pg_sequence_last_value(s.oid), 0) END AS last,
+           s.oid IN (SELECT relation FROM locked) AS locked,
            least(q.seqmax, CASE a.atttypid WHEN 'int2'::regtype THEN 32767
                                            WHEN 'int4'::regtype THEN 2147483647
                                            ELSE 9223372036854775807 END) AS most,

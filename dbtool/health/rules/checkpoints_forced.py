@@ -30,6 +30,7 @@ from dbtool.health.doctor.examined import Examined
 from dbtool.report import percent
 
 NAME = rule_name(__name__)
+READS = ("counts", "settings")
 LEAST, WARNING, ERROR = 20, 0.3, 0.7
 MANY = "{} servers force checkpoints"
 

@@ -30,6 +30,7 @@ from dbtool.health.doctor.examined import Examined
 from dbtool.report import counted
 
 NAME = rule_name(__name__)
+READS = ("counts",)
 MANY = "{} databases have broken pages"
 
 

@@ -32,6 +32,7 @@ from dbtool.health.sight import hidden_states
 from dbtool.report import counted
 
 NAME = rule_name(__name__)
+READS = ("roles",)
 MANY = "{} groups of sessions come without TLS"
 
 

@@ -39,6 +39,7 @@ from dbtool.health.wording import service
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
+READS = ("tables", "lockers")
 FACTOR, WORSE, LEAST = 2, 20, 10_000
 NAP_SECONDS = 60
 """How often autovacuum looks at a database; a younger lock has kept it off at most once."""

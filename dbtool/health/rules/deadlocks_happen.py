@@ -31,6 +31,7 @@ from dbtool.health.doctor.examined import Examined
 from dbtool.report import counted, duration
 
 NAME = rule_name(__name__)
+READS = ("counts",)
 PER_DAY = 5
 DAY = 86_400
 MANY = "deadlocks in {} databases"

@@ -29,6 +29,7 @@ from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_nam
 from dbtool.health.doctor.examined import Examined
 
 NAME = rule_name(__name__)
+READS = ("settings",)
 WANTED = ("log_lock_waits", "track_io_timing")
 MANY = "{} settings keep no evidence"
 

@@ -36,6 +36,7 @@ from dbtool.health.sight import hidden_states
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
+READS = ("horizon",)
 WARNING_XIDS, ERROR_XIDS = 100_000, 10_000_000
 WARNING_SECONDS, ERROR_SECONDS = 300, 3600
 MANY = "{} things keep vacuum from removing rows"

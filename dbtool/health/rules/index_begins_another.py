@@ -33,6 +33,7 @@ from dbtool.health.doctor.relations import Index
 from dbtool.health.wording import size
 
 NAME = rule_name(__name__)
+READS = ("indexes",)
 MANY = "{} indexes are the beginning of another"
 
 

@@ -36,6 +36,7 @@ from dbtool.health.wording import size
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
+READS = ("indexes", "counts")
 LEAST_BYTES = 10 << 20
 LEAST_SECONDS = 30 * 86_400
 MANY = "{} indexes are never scanned"

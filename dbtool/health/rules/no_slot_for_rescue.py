@@ -29,6 +29,7 @@ from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_nam
 from dbtool.health.doctor.examined import Examined
 
 NAME = rule_name(__name__)
+READS = ("settings",)
 LEAST = 3
 MANY = "{} settings keep no slot for rescue"
 

@@ -31,6 +31,7 @@ from dbtool.finding import Certainty, Finding, Location, Severity, Unknown, rule
 from dbtool.health.doctor.examined import Examined
 
 NAME = rule_name(__name__)
+READS = ("roles", "passwords")
 MANY = "{} passwords are hashed with MD5"
 
 

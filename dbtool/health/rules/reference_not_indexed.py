@@ -34,6 +34,7 @@ from dbtool.health.doctor.relations import Index
 from dbtool.health.wording import size
 
 NAME = rule_name(__name__)
+READS = ("indexes", "foreign_keys")
 WARNING_ROWS = 10_000
 MANY = "{} foreign keys have no index"
 

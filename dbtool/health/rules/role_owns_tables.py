@@ -29,6 +29,7 @@ from dbtool.finding import Certainty, Finding, Location, Severity, rule_name
 from dbtool.health.doctor.examined import Examined
 
 NAME = rule_name(__name__)
+READS = ("roles",)
 MANY = "{} roles of applications own tables"
 
 

@@ -30,6 +30,7 @@ from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_nam
 from dbtool.health.doctor.examined import Examined
 
 NAME = rule_name(__name__)
+READS = ("settings",)
 SAFE = {
     "fsync": "on",
     "full_page_writes": "on",

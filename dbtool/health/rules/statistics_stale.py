@@ -32,6 +32,7 @@ from dbtool.health.doctor.examined import Examined
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
+READS = ("tables",)
 SHARE, LEAST_ROWS, NEVER_ROWS = 0.2, 10_000, 100_000
 MANY = "{} tables have old statistics"
 

@@ -34,6 +34,7 @@ from dbtool.health.wording import size
 from dbtool.report import counted, percent
 
 NAME = rule_name(__name__)
+READS = ("bloat",)
 GIGABYTE = 1 << 30
 WARNING, ERROR = (0.3, GIGABYTE), (0.6, 10 * GIGABYTE)
 MANY = "{} tables are mostly unused space"

@@ -30,6 +30,7 @@ from dbtool.health.wording import size
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
+READS = ("counts",)
 MEGABYTE = 1 << 20
 MANY = "{} databases write temporary files"
 

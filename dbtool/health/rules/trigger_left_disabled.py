@@ -30,6 +30,7 @@ from dbtool.health.doctor.examined import Examined
 from dbtool.report import listed
 
 NAME = rule_name(__name__)
+READS = ("tables",)
 MANY = "triggers of {} tables are switched off"
 
 
