@@ -11,6 +11,7 @@ from dbtool import __version__
 from dbtool.cli import output
 from dbtool.cli.command import take_parameters
 from dbtool.cli.help import HelpCommand, HelpGroup
+from dbtool.cli.listing import LISTED
 from dbtool.cli.options import (
     ALEMBIC,
     DATABASE,
@@ -59,25 +60,19 @@ def _epilog() -> str:
 
 
 class Program(HelpGroup):
-    """All commands; a family is imported when one of its commands is looked at."""
+    """All commands; a family is imported when one of its commands is run or completed."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Every command in the order of the help page."""
         return [name for names in FAMILIES.values() for name in names]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """What a list shows of a command; its options take long to build and are left out."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        family = _family_of(cmd_name)
-        pages: dict[Any, Any] = {info: info.help for info in family.registered_commands}
-        for group in family.registered_groups:
-            pages[group] = group.typer_instance and group.typer_instance.info.help
-        for info, page in pages.items():
-            if info.name == cmd_name:
-                panel = info.rich_help_panel
-                return HelpCommand(cmd_name, help=page, hidden=info.hidden, rich_help_panel=panel)
-        return None
+        """What a list shows of a command; one that is not listed is hidden."""
+        for panel, sentences in LISTED.items():
+            if sentence := sentences.get(cmd_name):
+                return HelpCommand(cmd_name, help=sentence, rich_help_panel=panel)
+        known = cmd_name in self.list_commands(ctx)
+        return HelpCommand(cmd_name, hidden=True) if known else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command to run, or to complete, with all its options."""

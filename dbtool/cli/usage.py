@@ -17,21 +17,21 @@ CommandLineError: Any = getattr(typer, "TyperException", typer.BadParameter.__mr
 
 
 _OURS = (
-    (re.compile(r"is not a valid int(eger)?( range)?$"), "is not a whole number"),
-    (re.compile(r"is not a valid float( range)?$"), "is not a number"),
-    (re.compile(r'does not match the formats? "%Y-%m-%d"$'), "is not a date (YYYY-MM-DD)"),
+    (r"is not a valid int(eger)?( range)?$", "is not a whole number"),
+    (r"is not a valid float( range)?$", "is not a number"),
+    (r'does not match the formats? "%Y-%m-%d"$', "is not a date (YYYY-MM-DD)"),
 )
 """What typer says about values, and how it is said here."""
 
 _PYDANTICS = (
-    (re.compile(r"Input should be a valid integer\b.*$"), '"{}" is not a whole number'),
-    (re.compile(r"Input should be a valid number\b.*$"), '"{}" is not a number'),
-    (re.compile(r"Input should be greater than or equal to (\S+)$"), "{} is below {}"),
-    (re.compile(r"Input should be less than or equal to (\S+)$"), "{} is above {}"),
+    (r"Input should be a valid integer\b.*$", '"{}" is not a whole number'),
+    (r"Input should be a valid number\b.*$", '"{}" is not a number'),
+    (r"Input should be greater than or equal to (\S+)$", "{} is below {}"),
+    (r"Input should be less than or equal to (\S+)$", "{} is above {}"),
 )
 """What it says from 0.29 on: the value stands in pydantic's error only."""
 
-_RANGE = re.compile(r"(\S+) is not in the range (?:(\S+)<=)?x(?:>=(\S+)|<=(\S+))?$")
+_RANGE = r"(\S+) is not in the range (?:(\S+)<=)?x(?:>=(\S+)|<=(\S+))?$"
 
 
 def help_instead(error: Any) -> str | None:
@@ -52,10 +52,10 @@ def explained(error: Any) -> UsageError:
     message = message.replace(": Value error, ", ": ")  # pydantic's words, from 0.29 on
     message = re.sub(r"'([^' ]*)'", r'"\1"', message.strip().rstrip("."))
     for theirs, ours in _OURS:
-        message = theirs.sub(ours, message)
-    message = _RANGE.sub(_beside, message)
+        message = re.sub(theirs, ours, message)
+    message = re.sub(_RANGE, _beside, message)
     for theirs, said in _PYDANTICS:
-        if found := theirs.search(message):
+        if found := re.search(theirs, message):
             message = message[: found.start()] + said.format(_value(error), *found.groups())
     hint = _hint(error, message)
     if "://" in message or "password" in message:

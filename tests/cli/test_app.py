@@ -15,6 +15,7 @@ import typer
 
 from dbtool import __version__
 from dbtool.cli.command import Call, command
+from dbtool.cli.listing import LISTED
 from dbtool.cli.program import FAMILIES, program
 from tests.cli.conftest import Sample
 
@@ -136,6 +137,19 @@ def test_families_hold_what_they_are_said_to_hold(family: str) -> None:
     groups = tuple(str(group.name) for group in app.registered_groups)
     commands = tuple(str(each.name) for each in app.registered_commands)
     assert sorted(commands + groups) == sorted(FAMILIES[family])
+
+
+def test_the_list_says_what_the_commands_say() -> None:
+    """The list is kept apart from the commands, which take long to import: both say the same."""
+    group = program()
+    said: dict[str, dict[str, str]] = {}
+    with group.make_context("dbtool", [], resilient_parsing=True) as context:
+        for name in group.list_commands(context):
+            _, found, _ = group.resolve_command(context, [name])
+            if not found.hidden:
+                panel = said.setdefault(found.rich_help_panel, {})
+                panel[name] = found.get_short_help_str()
+    assert said == LISTED
 
 
 def test_misspelt_command(dbtool: "Dbtool") -> None:
