@@ -90,6 +90,7 @@ class AlterColumnType:
     type: Type
     using: Expression | None = None
     collation: str = ""
+    only: bool = False
 
 
 @value(kw_only=True)
@@ -230,6 +231,7 @@ class Rename:
     name: Name
     to: str
     part: str = ""
+    if_exists: bool = False
 
 
 @value(kw_only=True)

@@ -80,11 +80,17 @@ _TYPES = """
     nummultirange tsmultirange tstzmultirange datemultirange
 """
 
-_OF_EXTENSIONS = """
-    citext hstore ltree lquery vector halfvec sparsevec geometry geography cube
-"""
+BY_EXTENSION = {
+    "citext": ("citext",),
+    "hstore": ("hstore",),
+    "ltree": ("ltree", "lquery"),
+    "vector": ("vector", "halfvec", "sparsevec"),
+    "postgis": ("geometry", "geography"),
+    "cube": ("cube",),
+}
+"""The types that each of the common extensions brings."""
 
-OF_EXTENSIONS = frozenset(_OF_EXTENSIONS.split())
+OF_EXTENSIONS = frozenset(name for names in BY_EXTENSION.values() for name in names)
 """Types that common extensions bring, in whatever schema they are installed."""
 
 BUILT_IN = frozenset(_TYPES.split()) | OF_EXTENSIONS

@@ -91,7 +91,7 @@ class Index:
 class Bound:
     """Which rows a partition takes: those of a list, those of a range, or all others.
 
-    A bound of hash partitioning is only a text.
+    Of hash partitioning it has a modulus and a remainder.
     """
 
     default: bool = False
@@ -99,6 +99,8 @@ class Bound:
     lower: tuple[Expression, ...] = ()
     upper: tuple[Expression, ...] = ()
     text: str = ""
+    modulus: int = 0
+    remainder: int = 0
 
 
 @value(kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
+from dbtool.lint.expression import BY_EXTENSION
 from dbtool.lint.expression import Expression as Expression
 from dbtool.lint.expression import Name as Name
 from dbtool.lint.expression import Type as Type
@@ -112,6 +113,14 @@ class Schema:
         for table in self.tables.values():
             for column in table.columns.values():
                 if column.type is not None and any(self._is(column.type, n) for n in wanted):
+                    yield table, column
+
+    def typed_by(self, extension: str) -> Iterator[tuple[Table, Column]]:
+        """Every column of a type that an extension brings."""
+        types = BY_EXTENSION.get(extension, ())
+        for table in self.tables.values() if types else ():
+            for column in table.columns.values():
+                if column.type is not None and column.type.name in types:
                     yield table, column
 
     def _is(self, type_: Type, wanted: Name) -> bool:

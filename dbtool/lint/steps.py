@@ -23,7 +23,7 @@ def steps_of(actions: Read, state: State) -> tuple[Step, ...]:
         effect = effect_of(action, trial)
         maybe = place in actions.maybe
         steps[place] = Step(action, _where_possible(effect) if maybe else effect)
-        if not maybe or not effect.fails:
+        if not (effect.fails if maybe else _ends(effect)):
             apply(state.schema, action)
         if isinstance(action, DoBlock):
             # Whatever a block does is within the transaction of the block.
@@ -43,9 +43,13 @@ def _where_possible(effect: Effect) -> Effect:
     """The effect of what may not be done at all: an error says that it is not."""
     if not effect.fails:
         return effect
-    certain = any(not task.if_rows for task in effect.tasks if task.work is Work.FAIL)
     tasks = tuple(task for task in effect.tasks if task.work is not Work.FAIL)
-    return Effect() if certain else replace(effect, tasks=tasks)
+    return Effect() if _ends(effect) else replace(effect, tasks=tasks)
+
+
+def _ends(effect: Effect) -> bool:
+    """Whether it fails whatever rows there are."""
+    return any(not task.if_rows for task in effect.tasks if task.work is Work.FAIL)
 
 
 def remember(session: Session, done: Done) -> None:

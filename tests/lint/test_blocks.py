@@ -70,11 +70,19 @@ def test_what_comes_after_stands_on_it() -> None:
     assert [each.rule for each in maybe.unknowns] == ["fails-on-known-schema"]
 
 
+@pytest.mark.parametrize("text", ["'CREATE INDEX i ON t (a)'", "$s$CREATE INDEX i ON t (a)$s$"])
+def test_a_constant_that_is_executed_is_written_out(text: str) -> None:
+    """EXECUTE of a text that nothing is put into hides nothing."""
+    found = judged(f"BEGIN EXECUTE {text}; END")
+    assert rules(found) == {("index-not-concurrent", Certainty.PROVEN)}
+    assert not found.unknowns
+
+
 @pytest.mark.parametrize(
     ("body", "language", "why"),
     [
-        ("BEGIN EXECUTE 'DROP TABLE t'; END", "", "what EXECUTE runs"),
-        ("DECLARE r record; BEGIN FOR r IN EXECUTE 'x' LOOP END LOOP; END", "", "what EXECUTE"),
+        ("BEGIN EXECUTE 'DROP TABLE ' || t; END", "", "what EXECUTE runs"),
+        ("DECLARE r record; BEGIN FOR r IN EXECUTE x LOOP END LOOP; END", "", "what EXECUTE"),
         ("x = 1", "LANGUAGE plpython3u ", "it is written in plpython3u"),
         ("BEGIN IF", "", "it could not be read"),
     ],
@@ -116,7 +124,7 @@ def test_a_trial_leaves_no_trace() -> None:
     """Judging a block with a hidden part does not make the catalog less sure of itself before."""
     schema = Schema(complete=True)
     schema.begin()
-    lint([Migration(name="1", up=(Statement("DO $$ BEGIN EXECUTE 'x'; END $$"),))], schema=schema)
+    lint([Migration(name="1", up=(Statement("DO $$ BEGIN EXECUTE x; END $$"),))], schema=schema)
     assert not schema.complete
     schema.undo()
     assert schema.complete

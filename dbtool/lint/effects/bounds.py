@@ -69,12 +69,9 @@ def _is_key(expression: Expression, key: str) -> bool:
 
 
 def _reaches(higher: Expression, lower: Expression) -> bool:
-    """Whether one limit is not below the other; others than numbers only where they are equal."""
-    one, other = bare(higher), bare(lower)
-    try:
-        return float(one.word) >= float(other.word)
-    except ValueError:
-        return one == other
+    """Whether one limit is not below the other; what is no number and no time has to be equal."""
+    found = _limits(higher, lower)
+    return found[0] >= found[1] if found else bare(higher) == bare(lower)
 
 
 def overlapping(bound: Bound, other: Bound) -> bool:
@@ -83,29 +80,39 @@ def overlapping(bound: Bound, other: Bound) -> bool:
         return bound.default and other.default
     if bound.values and other.values:
         return not {bare(each) for each in bound.values}.isdisjoint(map(bare, other.values))
+    if bound.modulus and other.modulus:
+        return not (bound.remainder - other.remainder) % math.gcd(bound.modulus, other.modulus)
     if len(bound.lower) != 1 or len(other.lower) != 1:
         return False
-    limits = [limit(each) for each in (*bound.lower, *bound.upper, *other.lower, *other.upper)]
-    if any(each is None for each in limits):
+    limits = _limits(*bound.lower, *bound.upper, *other.lower, *other.upper)
+    if limits is None:
         return False
-    lower, upper, theirs, until = (each or 0.0 for each in limits)
+    lower, upper, theirs, until = limits
     return lower < until and theirs < upper
 
 
-def limit(expression: Expression) -> float | None:
-    """A number, or a day as a number, as a bound of a range."""
-    text = bare(expression).word
+def _limits(*expressions: Expression) -> list[float] | None:
+    """Bounds as numbers; None where they cannot be compared, as times with and without a zone."""
+    found = [_limit(bare(each).word) for each in expressions]
+    known = [each for each in found if each is not None]
+    zones = {zoned for _, zoned in known if zoned is not None}
+    return [number for number, _ in known] if len(known) == len(found) and len(zones) < 2 else None
+
+
+def _limit(text: str) -> tuple[float, bool | None] | None:
+    """A number, or a time as one and whether it names its zone."""
     ends = {"minvalue": -math.inf, "maxvalue": math.inf}
     if text.lower() in ends:
-        return ends[text.lower()]
+        return ends[text.lower()], None
     try:
-        return float(text)
+        return float(text), None
     except ValueError:
         pass
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp(), bool(time.tzinfo)
 
 
 def bare(expression: Expression) -> Expression:

@@ -71,7 +71,9 @@ def set_expression(action: act.SetExpression, state: State) -> Effect:
 def change_identity(action: act.ChangeIdentity, state: State) -> Effect:
     """IDENTITY on a column that exists: only the catalog changes."""
     table = state.table(action.table)
-    made = _locked(table, state)
+    # Children that merely inherit the column get no identity.
+    whole = bool(table.partition_by)
+    made = _locked(table, state) if whole else Making().lock(Lock.ACCESS_EXCLUSIVE, table)
     column = table.columns.get(action.column)
     absent = _column_missing(made, table, action.column)
     if action.change == "add" and not absent and column is not None and column.not_null is False:

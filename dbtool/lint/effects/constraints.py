@@ -77,14 +77,13 @@ def _foreign_key(made: Making, table: Table, constraint: Constraint, state: Stat
     if state.schema.complete and state.schema.table(constraint.references) is None:
         why = f"relation {constraint.references} does not exist"
         made.fail("42P01", other.name, Cause.MISSING, why)
-    family = state.schema.family(table)
-    made.lock(Lock.SHARE_ROW_EXCLUSIVE, *family, *state.schema.family(other))
+    made.lock(Lock.SHARE_ROW_EXCLUSIVE, *state.schema.family(table), *_parts(other, state))
     if not constraint.valid:
         if table.partition_by and constraint.enforced and state.server < 18:
             why = "a foreign key of a partitioned table can be NOT VALID from PostgreSQL 18 on"
             made.fail("42809", table.name, Cause.PARTITIONED, why)
         return
-    parts = _storages(table, state)
+    parts = [each for each in _parts(table, state) if not each.partition_by]
     open_ = [each for each in parts if not _has_the_same(each, table, constraint, other)]
     if len(open_) < len(parts):
         # The server takes the partition's own key over, which it drops from both sides.
@@ -92,8 +91,13 @@ def _foreign_key(made: Making, table: Table, constraint: Constraint, state: Stat
     for each in open_:
         made.task(Work.SCAN, each, Cause.FOREIGN_KEY, str(other.name))
     if open_ and not private(table):
-        for each in _storages(other, state):
+        for each in (each for each in _parts(other, state) if not each.partition_by):
             made.task(Work.SCAN, each, Cause.FOREIGN_KEY, str(table.name))
+
+
+def _parts(table: Table, state: State) -> tuple[Table, ...]:
+    """A table and its partitions: children that merely inherit have foreign keys of their own."""
+    return state.schema.family(table) if table.partition_by else (table,)
 
 
 def _has_the_same(part: Table, whole: Table, constraint: Constraint, other: Table) -> bool:

@@ -73,6 +73,9 @@ def rename(action: act.Rename, state: State) -> Iterator[Task]:
             owner = schema.index_table(action.name) if action.kind == "index" else found
             if owner is not None and taken(schema, Name(owner.name.schema, action.to)):
                 yield _exists("42P07", Name(owner.name.schema, action.to))
+            elif owner is None and schema.complete and not _somewhere(action, schema):
+                why = f"relation {action.name} does not exist"
+                yield fail("42P01", schema.full(action.name), why, Cause.MISSING)
         case "enum value":
             yield from _rename_label(action, schema)
         case "constraint":
@@ -81,6 +84,11 @@ def rename(action: act.Rename, state: State) -> Iterator[Task]:
             if table is not None and known and not _made_by_the_server(action.part):
                 why = f"constraint {action.part} of {table.name.name} does not exist"
                 yield fail("42704", table.name, why, Cause.MISSING)
+
+
+def _somewhere(action: act.Rename, schema: Schema) -> bool:
+    """Whether another kind of relation has the name, or it need not be there."""
+    return action.if_exists or taken(schema, schema.full(action.name))
 
 
 def _made_by_the_server(constraint: str) -> bool:

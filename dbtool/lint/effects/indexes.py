@@ -68,7 +68,10 @@ def drop(action: act.DropIndex, state: State) -> Effect:
     if index is not None and index.constraint:
         why = f"constraint {index.constraint} of {table.name.name} needs it"
         made.fail("2BP01", table.name, Cause.DEPENDENT, why)
-    if action.concurrently:
+    if action.concurrently and table.partition_by:
+        why = f"cannot drop partitioned index {action.index.name} concurrently"
+        made.fail("0A000", table.name, Cause.PARTITIONED, why)
+    elif action.concurrently:
         made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, table)
         made.task(Work.WAIT, table, Cause.DROP_INDEX)
     else:

@@ -93,6 +93,9 @@ def _set_type(action: act.AlterColumnType, state: State) -> Iterator[Task]:
         yield fail("22023", table.name, f"{column.name} is an identity column: integers only")
     if above := _inherited(table, action.column, state):
         yield fail("42P16", table.name, f"{column.name} is inherited from {above.name.name}")
+    if action.only and table.children:
+        why = f"the type of {column.name} changes in partitions and children too, or nowhere"
+        yield fail("42P16", table.name, why)
     for policy, columns in table.policies.items():
         if action.column in columns:
             why = f"policy {policy} uses the column"

@@ -1,12 +1,14 @@
 """What statements about whole tables do."""
 
+from collections.abc import Iterable
+
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.bounds import outside
 from dbtool.lint.effects.existing import takers
 from dbtool.lint.effects.making import Making, State
-from dbtool.lint.schema import Bound, Name, Table
+from dbtool.lint.schema import Bound, Column, Name, Table
 
 
 def create(action: act.CreateTable, state: State) -> Effect:
@@ -72,17 +74,15 @@ def drop(action: act.Drop, state: State) -> Effect:
             _drop_table(made, action, state)
         case "schema":
             _drop_schema(made, action, state)
-        case "trigger" if action.if_exists and table and _lacks_trigger(table, action.part):
-            pass
-        case "policy" if action.if_exists and table and _lacks_policy(table, action.part):
-            pass
-        case "trigger" | "rule" | "policy":
+        case "trigger" | "rule" | "policy" if not (table and _passed_over(action, table)):
             made.lock(Lock.ACCESS_EXCLUSIVE, table or state.table(action.name))
         case "sequence" if action.cascade:
             found = takers(state.schema, state.schema.full(action.name))
             made.lock(Lock.ACCESS_EXCLUSIVE, *(each for each, _ in found))
         case "type" | "domain":
-            _drop_type(made, action, state)
+            _drop_typed(made, action, state.schema.using(action.name))
+        case "extension":
+            _drop_typed(made, action, state.schema.typed_by(action.name.name))
         case "view":
             view = state.schema.view(action.name)
             if view and not action.cascade and any(state.schema.readers(view.name)):
@@ -100,14 +100,7 @@ def _drop_table(made: Making, action: act.Drop, state: State) -> None:
         elif not state.schema.complete:
             made.lock(Lock.ACCESS_EXCLUSIVE, state.table(action.name))
         return
-    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
-    for each in state.schema.family(table):
-        for key in each.foreign_keys:
-            if key.references is not None:
-                made.lock(Lock.ACCESS_EXCLUSIVE, state.table(key.references))
-    if table.parent is not None:
-        parent = state.table(table.parent)
-        made.lock(Lock.ACCESS_EXCLUSIVE, parent, *defaults(parent, state))
+    _take_with_relatives(made, table, state)
     others = [each for each in state.schema.referring(table) if each.name != table.name]
     made.lock(Lock.ACCESS_EXCLUSIVE, *others)
     dependents = [f"a foreign key of {each.name.name}" for each in others]
@@ -119,12 +112,23 @@ def _drop_table(made: Making, action: act.Drop, state: State) -> None:
         made.fail("2BP01", table.name, Cause.DEPENDENT, f"{dependents[0]} depends on it")
 
 
-def _lacks_trigger(table: Table, trigger: str) -> bool:
-    return table.complete and trigger not in table.triggers
+def _take_with_relatives(made: Making, table: Table, state: State) -> None:
+    """A table with its partitions, those its foreign keys refer to, and the one it is part of."""
+    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    for each in state.schema.family(table):
+        for key in each.foreign_keys:
+            if key.references is not None:
+                made.lock(Lock.ACCESS_EXCLUSIVE, state.table(key.references))
+    if table.parent is not None:
+        parent = state.table(table.parent)
+        made.lock(Lock.ACCESS_EXCLUSIVE, parent, *defaults(parent, state))
 
 
-def _lacks_policy(table: Table, policy: str) -> bool:
-    return table.complete and policy not in table.policies
+def _passed_over(action: act.Drop, table: Table) -> bool:
+    """Whether IF EXISTS finds no such trigger or policy on the table."""
+    known = {"trigger": table.triggers, "policy": table.policies}.get(action.kind)
+    absent = known is not None and action.part not in known
+    return action.if_exists and table.complete and absent
 
 
 def inherit(action: act.Inherit, state: State) -> Effect:
@@ -137,14 +141,15 @@ def inherit(action: act.Inherit, state: State) -> Effect:
 
 def _drop_schema(made: Making, action: act.Drop, state: State) -> None:
     tables = [each for each in state.schema.tables.values() if each.name.schema == action.name.name]
-    made.lock(Lock.ACCESS_EXCLUSIVE, *(tables if action.cascade else ()))
+    for each in tables if action.cascade else ():
+        _take_with_relatives(made, each, state)
     if tables and not action.cascade:
         why = f"{tables[0].name} is in it"
         made.fail("2BP01", Name("", action.name.name), Cause.DEPENDENT, why)
 
 
-def _drop_type(made: Making, action: act.Drop, state: State) -> None:
-    for table, column in state.schema.using(action.name):
+def _drop_typed(made: Making, action: act.Drop, columns: Iterable[tuple[Table, Column]]) -> None:
+    for table, column in columns:
         if action.cascade:
             made.lock(Lock.ACCESS_EXCLUSIVE, table)
         else:
@@ -232,6 +237,7 @@ def alter(action: act.AlterTable, state: State) -> Effect:
     whole = state.table(action.table)
     made = Making()
     recurses = action.change in ("set statistics", "set storage", "set compression")
+    recurses = recurses or (action.change == "publication" and not whole.partition_by)
     family = state.schema.family(whole) if recurses else (whole,)
     made.lock(_MODES.get(action.change, Lock.ACCESS_EXCLUSIVE), *family)
     if action.change in _REWRITING and not whole.partition_by:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import postgast
+from google.protobuf.message import DecodeError
 
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.names import Node
@@ -54,6 +55,17 @@ def block(node: Node) -> Block:
     return Block(tuple(each for each in told if each is not None), hidden, commits)
 
 
+def _constant(expression: str) -> str | None:
+    """The text that EXECUTE runs where it is a constant."""
+    try:
+        found = postgast.parse(f"SELECT {expression}").stmts
+    except (postgast.PgQueryError, DecodeError):
+        return None
+    targets = found[0].stmt.select_stmt.target_list
+    value = targets[0].res_target.val.a_const if len(targets) == 1 else None
+    return str(value.sval.sval) if value is not None and value.HasField("sval") else None
+
+
 def _walk(node: object, *, maybe: bool) -> Iterator[Within | None]:
     """The statements below a node in their order; None where one is put together at run time."""
     if isinstance(node, list):
@@ -63,7 +75,8 @@ def _walk(node: object, *, maybe: bool) -> Iterator[Within | None]:
         return
     for kind, inner in node.items():
         if kind in _DYNAMIC:
-            yield None
+            written = _constant(inner["query"]["PLpgSQL_expr"]["query"])
+            yield None if written is None else Within(written, maybe)
         if kind == "PLpgSQL_stmt_execsql":
             yield Within(inner["sqlstmt"]["PLpgSQL_expr"]["query"], maybe)
         elif kind == "PLpgSQL_stmt_perform":

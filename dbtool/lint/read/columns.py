@@ -164,7 +164,8 @@ def bound(node: Node) -> Bound:
     if node.is_default:
         return Bound(default=True, text="DEFAULT")
     if node.strategy == "h":
-        return Bound(text=f"WITH (MODULUS {node.modulus}, REMAINDER {node.remainder})")
+        text = f"WITH (MODULUS {node.modulus}, REMAINDER {node.remainder})"
+        return Bound(text=text, modulus=node.modulus, remainder=node.remainder)
     values = tuple(map(expression, node.listdatums))
     lower = tuple(map(expression, node.lowerdatums))
     upper = tuple(map(expression, node.upperdatums))

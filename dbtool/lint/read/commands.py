@@ -72,7 +72,9 @@ def rename(node: Node) -> Iterator[act.Action]:
         name = _as_name(object_name(node.object))
     if kind == "schema":
         name = Name("", node.subname)
-    yield act.Rename(kind=kind, name=name, to=node.newname, part=node.subname)
+    yield act.Rename(
+        kind=kind, name=name, to=node.newname, part=node.subname, if_exists=node.missing_ok
+    )
 
 
 def set_schema(node: Node) -> Iterator[act.Action]:

@@ -115,9 +115,12 @@ def alter_table(node: Node) -> Iterator[act.Action]:
             yield _limited(reader(name, command), only=not node.relation.inh)
 
 
+_MAY_BE_ALONE = (act.AddColumn, act.AddConstraint, act.SetDefault, act.AlterColumnType)
+
+
 def _limited(action: act.Action, *, only: bool) -> act.Action:
     """An action for which it matters that ONLY leaves partitions and children alone."""
-    if only and isinstance(action, act.AddColumn | act.AddConstraint | act.SetDefault):
+    if only and isinstance(action, _MAY_BE_ALONE):
         return replace(action, only=True)
     return action
 

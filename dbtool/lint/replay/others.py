@@ -1,12 +1,17 @@
 """What statements about anything but tables change in the replayed catalog."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
 from dbtool.lint.replay import columns, parts, tables
 from dbtool.lint.replay.moving import rename_schema
 from dbtool.lint.replay.naming import domain_checks
-from dbtool.lint.schema import Function, Holds, Name, Schema, UserType, View
+from dbtool.lint.schema import Column, Function, Holds, Name, Schema, Table, UserType, View
 from dbtool.lint.values import replace
+
+Known = TypeVar("Known", UserType, View, Function)
 
 
 def create_type(schema: Schema, action: act.CreateType) -> None:
@@ -66,40 +71,36 @@ def drop(schema: Schema, action: act.Drop) -> None:
         case "table" | "foreign table" | "materialized view":
             tables.drop(schema, action.name)
         case "view":
-            if found := schema.view(action.name):
-                schema.remove(schema.views, found.name)
+            _forget(schema, schema.views, schema.view(action.name))
         case "type" | "domain":
-            _drop_type(schema, action)
+            _drop_typed(schema, action, schema.using(action.name))
+            _forget(schema, schema.types, schema.type(action.name))
+        case "extension":
+            _drop_typed(schema, action, schema.typed_by(action.name.name))
         case "function" | "procedure" | "routine":
-            if function := schema.function(action.name):
-                schema.remove(schema.functions, function.name)
-        case "trigger":
-            _drop_trigger(schema, action)
-        case "policy":
-            _drop_policy(schema, action)
+            _forget(schema, schema.functions, schema.function(action.name))
+        case "trigger" | "policy":
+            _drop_part(schema, action)
         case "schema":
             _drop_schema(schema, action.name.name)
 
 
-def _drop_type(schema: Schema, action: act.Drop) -> None:
-    found = schema.type(action.name)
-    if found is None:
-        return
-    for table, column in [*schema.using(action.name)] if action.cascade else ():
+def _forget(schema: Schema, among: dict[Name, Known], found: Known | None) -> None:
+    if found is not None:
+        schema.remove(among, found.name)
+
+
+def _drop_typed(schema: Schema, action: act.Drop, found: Iterable[tuple[Table, Column]]) -> None:
+    """With its types an extension or a type takes the columns that have them."""
+    for table, column in [*found] if action.cascade else ():
         columns.drop(schema, act.DropColumn(table=table.name, column=column.name))
-    schema.remove(schema.types, found.name)
 
 
-def _drop_trigger(schema: Schema, action: act.Drop) -> None:
+def _drop_part(schema: Schema, action: act.Drop) -> None:
     if (table := schema.table(action.name)) is not None:
-        left = {key: each for key, each in table.triggers.items() if key != action.part}
-        tables.store(schema, replace(table, triggers=left))
-
-
-def _drop_policy(schema: Schema, action: act.Drop) -> None:
-    if (table := schema.table(action.name)) is not None:
-        left = {key: each for key, each in table.policies.items() if key != action.part}
-        tables.store(schema, replace(table, policies=left))
+        triggers, policies = {**table.triggers}, {**table.policies}
+        (triggers if action.kind == "trigger" else policies).pop(action.part, None)
+        tables.store(schema, replace(table, triggers=triggers, policies=policies))
 
 
 def _drop_schema(schema: Schema, name: str) -> None:

@@ -18,12 +18,12 @@ ALTER TABLE items DROP CONSTRAINT items_order_id_fkey;
 ```
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dbtool.finding import Finding, Severity, rule_name
 from dbtool.lint.actions import Drop, DropColumn, DropConstraint, DropIndex
 from dbtool.lint.saying import shown, sure
-from dbtool.lint.schema import Name, Schema, Table
+from dbtool.lint.schema import Column, Name, Schema, Table
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
@@ -66,8 +66,9 @@ def _dependents(
 ) -> Iterator[str]:
     match action:
         case Drop(kind="type" | "domain", name=name):
-            for table, column in schema.using(name):
-                yield f"column {shown(schema, table.name)}.{column.name} with its values"
+            yield from _columns(schema, schema.using(name))
+        case Drop(kind="extension", name=name):
+            yield from _columns(schema, schema.typed_by(name.name))
         case Drop(kind="schema", name=name):
             yield from (
                 f"table {shown(schema, each)}" for each in schema.tables if each.schema == name.name
@@ -80,6 +81,11 @@ def _dependents(
             yield from _of_column(schema, name, column)
         case DropConstraint(table=name, constraint=constraint):
             yield from _of_constraint(schema, name, constraint)
+
+
+def _columns(schema: Schema, found: Iterable[tuple[Table, Column]]) -> Iterator[str]:
+    for table, column in found:
+        yield f"column {shown(schema, table.name)}.{column.name} with its values"
 
 
 def _views(schema: Schema, name: Name, column: str = "*") -> Iterator[str]:

@@ -306,7 +306,6 @@ DROP FUNCTION app.set_updated();
 DROP FUNCTION app.tenant();
 DROP SEQUENCE app.invoice_no;
 DROP TRIGGER customers_touch ON app.customers;
---quiet
 DROP EXTENSION citext;
 DROP EXTENSION pg_trgm;
 TRUNCATE app.lines;

@@ -106,6 +106,17 @@ CREATE UNLOGGED TABLE cache (id integer PRIMARY KEY, value text);
 CREATE MATERIALIZED VIEW totals AS SELECT team_id, count(*) AS n FROM users GROUP BY team_id;
 CREATE UNIQUE INDEX totals_team ON totals (team_id);
 CREATE TRIGGER users_touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE TABLE places (id integer PRIMARY KEY, size integer);
+CREATE TABLE towns (mayor text) INHERITS (places);
+CREATE SCHEMA aside;
+CREATE TABLE aside.notes (place integer REFERENCES places);
+CREATE TABLE spread (key integer) PARTITION BY HASH (key);
+CREATE TABLE spread_0 PARTITION OF spread FOR VALUES WITH (MODULUS 4, REMAINDER 0);
+CREATE TABLE spans (day timestamp NOT NULL) PARTITION BY RANGE (day);
+CREATE INDEX spans_day ON spans (day);
+CREATE TABLE spans_rest PARTITION OF spans DEFAULT;
+ALTER TABLE spans_rest
+    ADD CONSTRAINT not_then CHECK (day < '2026-01-01' OR day >= '2029-01-01 12:00');
 INSERT INTO teams VALUES (1, 'a'), (2, 'b');
 INSERT INTO users (email, team_id, name, number, proven, hinted, nullable, seen, code_loose)
     SELECT 'u' || n, 1, 'n', n, n, n, n, 's', 'x' FROM generate_series(1, 20) AS n;
