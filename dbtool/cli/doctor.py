@@ -8,6 +8,7 @@ import typer
 from dbtool.cli import output
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def doctor(
             f"{write_baseline} exists",
             hint=f"Give it as --baseline {write_baseline} too, and it is written anew.",
         )
-    examined = read(call.target)
+    examined = asked(call, read)
     if write_baseline:
         data, _ = judged(examined, rules, file.Known())
         output.write(file.written(data.each), write_baseline)

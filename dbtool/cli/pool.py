@@ -66,13 +66,18 @@ def pool(call: Call, pgbouncer: PgBouncer = None, show_literals: ShowLiterals = 
 
 def _with_pooler(call: Call, url: str, *, literals: bool) -> "Report":
     """The pooler and the server behind it; without a server the pooler alone."""
+    from functools import partial
+
     from dbtool.database.url import parse
     from dbtool.health.layers import read
     from dbtool.health.view_pooler import layers_report
 
     named = bool(call.options.env) or call.settings.has_target()
     target = call.target if named else None
-    return layers_report(read(parse(url, "--pgbouncer"), target, literals=literals))
+    console_of, through = parse(url, "--pgbouncer"), partial(asked, call)
+    seen = read(console_of, target, literals=literals, through=through)
+    remember(call, seen.server)
+    return layers_report(seen)
 
 
 BUDGET_PANEL = "Budget"

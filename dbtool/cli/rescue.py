@@ -49,12 +49,14 @@ def _memory(call: Call) -> "Memory | None":
 
 
 def _rescued(call: Call, ask: Callable[["Target"], Answer], error: ConnectError) -> Answer:
-    from dbtool.health.rescue import was_tried_twice
+    from dbtool.health.rescue import asked_once, nobody_gets_in, was_tried_twice
 
     try:
         rescue = call.settings.rescue()
     except UsageError as wrong:
         error.detail += f"\nThe other login cannot be tried: {wrong.message}."
+        raise error from error.__cause__
+    if rescue is None and nobody_gets_in(error):
         raise error from error.__cause__
     if rescue is None:
         error.hint += "\nName such a login of this database as rescue_url in the settings: it is"
@@ -68,7 +70,7 @@ def _rescued(call: Call, ask: Callable[["Target"], Answer], error: ConnectError)
         raise error from error.__cause__
     call.progress.note(f"{error.message}; asking as {rescue.user}")
     try:
-        return ask(rescue)
+        return asked_once(ask, rescue)
     except ConnectError as second:
         detail = f"{error.detail}\n{rescue.source}: {second.message}. {second.detail}"
         raise ConnectError(error.message, detail=detail, hint=second.hint) from second

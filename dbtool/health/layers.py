@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -117,29 +118,46 @@ class Layers:
     statements_kept: bool | None = None
 
 
-def read(console_of: Target, target: Target | None, *, literals: bool = False) -> Layers:
-    """Ask the pooler, then the server about the processes the pooler named."""
+Ask = Callable[[Target], Layers]
+"""Asks the server behind a pooler."""
+
+
+def read(
+    console_of: Target,
+    target: Target | None,
+    *,
+    literals: bool = False,
+    through: Callable[[Ask], Layers] | None = None,
+) -> Layers:
+    """Ask the pooler, then the server about the processes the pooler named.
+
+    A server that fails leaves the pooler's part. `through` asks with another login of the server
+    where that one is kept for a full one.
+    """
     console.require()
-    return asyncio.run(ask(console_of, target, literals=literals))
-
-
-async def ask(console_of: Target, target: Target | None, *, literals: bool = False) -> Layers:
-    """The same for a caller with an event loop; a server that fails leaves the pooler's part."""
-    pooler = await console.ask(console_of)
+    pooler = asyncio.run(console.ask(console_of))
     if target is None:
         return _joined(pooler, None, ())
+
+    def ask(at: Target) -> Layers:
+        return asyncio.run(_server(pooler, at, literals=literals))
+
     try:
-        async with session(target, literals=literals) as asking:
-            pids = sorted({each.remote_pid for each in pooler.connections})
-            found = await asking.read(together((*PARTS, _behind(pids))))
-            joined = _joined(pooler, pool_of(asking, found), _backends(found["behind"], asking))
-            through = target.address == pooler.address
-            kept = pooler.keeps_statements(target.database) if through else None
-            return replace(joined, statements_kept=kept)
+        return through(ask) if through else ask(target)
     except UsageError:
         raise
     except DbtoolError as error:
         return _joined(pooler, None, (), Refusal(error.message, error.detail))
+
+
+async def _server(pooler: Pooler, target: Target, *, literals: bool) -> Layers:
+    async with session(target, literals=literals) as asking:
+        pids = sorted({each.remote_pid for each in pooler.connections})
+        found = await asking.read(together((*PARTS, _behind(pids))))
+        joined = _joined(pooler, pool_of(asking, found), _backends(found["behind"], asking))
+        through = target.address == pooler.address
+        kept = pooler.keeps_statements(target.database) if through else None
+        return replace(joined, statements_kept=kept)
 
 
 def _behind(pids: list[int]) -> Part:

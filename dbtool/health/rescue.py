@@ -1,8 +1,15 @@
 """Tells a server that is full from one that refuses for another reason."""
 
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
 from dbtool.database.refusal import full
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError
+
+Answer = TypeVar("Answer")
 
 
 def is_full(error: ConnectError, target: Target) -> bool:
@@ -17,9 +24,34 @@ def is_full(error: ConnectError, target: Target) -> bool:
     return False
 
 
+def nobody_gets_in(error: ConnectError) -> bool:
+    """Whether the slots of superusers are used up too."""
+    return "too many clients already" in str(error.__cause__)
+
+
 def was_tried_twice(error: ConnectError) -> bool:
     """Whether the driver has tried with TLS and, refused there, without it.
 
     It does so where no slot is left at all, before it has logged in.
     """
     return error.__cause__ is not None and error.__cause__.__cause__ is not None
+
+
+def asked_once(ask: Callable[[Target], Answer], target: Target) -> Answer:
+    """What a database answers to one login.
+
+    A driver that is left to prefer TLS tries a login without it where the server has refused
+    one: here TLS is left out only where the server does not speak it.
+    """
+    if target.is_socket or target.sslmode not in (None, "prefer"):
+        return ask(target)
+    try:
+        return ask(replace(target, sslmode="require"))
+    except ConnectError as error:
+        if not _no_tls(error.__cause__):
+            raise
+    return ask(replace(target, sslmode="disable"))
+
+
+def _no_tls(cause: BaseException | None) -> bool:
+    return isinstance(cause, ssl.SSLError) or "rejected SSL upgrade" in str(cause)

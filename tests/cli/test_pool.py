@@ -19,6 +19,7 @@ from dbtool.scratch.server import Server
 from tests.conftest import MAJOR, Ran
 from tests.health.conftest import people, small
 from tests.health.crowd import Crowd, alone, crowd
+from tests.pgbouncer import pgbouncer
 from tests.proxy import proxy
 
 __all__ = ["people", "small"]
@@ -264,6 +265,11 @@ def test_a_full_server_is_asked_through_the_login_kept_for_that(
             }.items()
         }
         unset = dbtool("pool", cwd=tmp_path)
+        with pgbouncer(target) as pooler:
+            layered = [
+                dbtool("pool", "--pgbouncer", url(pooler.console), cwd=tmp_path, env=env)
+                for env in ({}, {"RESCUE": rescue})
+            ]
         asked = dbtool("pool", cwd=tmp_path, env={"RESCUE": rescue})
         admin.execute("DROP ROLE late")
     assert (quiet.code, "asking as" in quiet.err) == (0, False)
@@ -276,5 +282,7 @@ def test_a_full_server_is_asked_through_the_login_kept_for_that(
     assert "As dbtool last saw it, " in unset.err
     assert f"of {USABLE} usable slots were taken" in unset.err
     assert "last saw" not in ran["alone"].err
+    assert [("few-free-slots" in each.out) for each in layered] == [False, True]
+    assert [("As dbtool last saw it, " in each.out) for each in layered] == [True, False]
     shown = dbtool("config", "--json", cwd=tmp_path, env={"RESCUE": "postgresql://a:s3cret@h/x"})
     assert (shown.code, "s3cret" in shown.out) == (0, False)

@@ -1,12 +1,14 @@
 """Whether another login may still get in, told from what the first one was refused with."""
 
+import ssl
 from dataclasses import replace
 
 import pytest
 
+from dbtool.database.target import Target
 from dbtool.errors import ConnectError
 from dbtool.health.pool import read
-from dbtool.health.rescue import is_full, was_tried_twice
+from dbtool.health.rescue import asked_once, is_full, was_tried_twice
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR
 from tests.health.crowd import alone, crowd
@@ -30,3 +32,32 @@ def test_a_pooler_passes_on_that_its_server_is_full(small: Server) -> None:
     assert is_full(full.value, pooler.target)
     assert not was_tried_twice(full.value)
     assert not is_full(missing.value, target)
+
+
+@pytest.mark.parametrize(
+    ("given", "refused_with", "tried"),
+    [
+        (None, None, ["require"]),
+        ("prefer", ConnectionError('"h" rejected SSL upgrade'), ["require", "disable"]),
+        (None, ssl.SSLError("handshake failed"), ["require", "disable"]),
+        (None, ConnectionRefusedError(), ["require"]),
+        ("verify-full", ssl.SSLError("certificate"), ["verify-full"]),
+    ],
+)
+def test_one_login_is_made_with_tls_or_without(
+    given: str | None, refused_with: Exception | None, tried: list[str]
+) -> None:
+    """Without it only where the server does not speak it, never after a login was refused."""
+    modes: list[str | None] = []
+
+    def ask(target: Target) -> None:
+        modes.append(target.sslmode)
+        if target.sslmode != "disable":
+            raise ConnectError("refused") from refused_with
+
+    if tried[-1] == "disable":
+        asked_once(ask, Target("h", 5432, "app", "shop", sslmode=given))
+    else:
+        with pytest.raises(ConnectError):
+            asked_once(ask, Target("h", 5432, "app", "shop", sslmode=given))
+    assert modes == tried
