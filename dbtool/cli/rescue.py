@@ -49,7 +49,7 @@ def _memory(call: Call) -> "Memory | None":
 
 
 def _rescued(call: Call, ask: Callable[["Target"], Answer], error: ConnectError) -> Answer:
-    from dbtool.health.rescue import asked_once, nobody_gets_in, was_tried_twice
+    from dbtool.health.rescue import asked_once, nobody_gets_in, offers_tls, was_tried_twice
 
     try:
         rescue = call.settings.rescue()
@@ -70,7 +70,7 @@ def _rescued(call: Call, ask: Callable[["Target"], Answer], error: ConnectError)
         raise error from error.__cause__
     call.progress.note(f"{error.message}; asking as {rescue.user}")
     try:
-        return asked_once(ask, rescue)
+        return asked_once(ask, rescue, tls=offers_tls(error, call.target))
     except ConnectError as second:
         detail = f"{error.detail}\n{rescue.source}: {second.message}. {second.detail}"
         raise ConnectError(error.message, detail=detail, hint=second.hint) from second

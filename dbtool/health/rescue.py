@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
+from traceback import walk_tb
 from typing import TypeVar
 
 from dbtool.database.refusal import full
@@ -37,20 +38,39 @@ def was_tried_twice(error: ConnectError) -> bool:
     return error.__cause__ is not None and error.__cause__.__cause__ is not None
 
 
-def asked_once(ask: Callable[[Target], Answer], target: Target) -> Answer:
+def offers_tls(error: ConnectError, target: Target) -> bool | None:
+    """Whether the server that refused a login there speaks TLS; None where that is not known.
+
+    The driver keeps it in the protocol that it gave up, and a further connection would be one
+    too many to ask.
+    """
+    cause = error.__cause__
+    for frame, _ in walk_tb(cause.__traceback__ if cause else None):
+        spoke: bool | None = getattr(frame.f_locals.get("pr"), "is_ssl", None)
+        if spoke or (spoke is False and _prefers_tls(target)):
+            return spoke
+    return None
+
+
+def asked_once(ask: Callable[[Target], Answer], target: Target, *, tls: bool | None) -> Answer:
     """What a database answers to one login.
 
     A driver that is left to prefer TLS tries a login without it where the server has refused
     one: here TLS is left out only where the server does not speak it.
     """
-    if target.is_socket or target.sslmode not in (None, "prefer"):
+    if not _prefers_tls(target):
         return ask(target)
-    try:
-        return ask(replace(target, sslmode="require"))
-    except ConnectError as error:
-        if not _no_tls(error.__cause__):
-            raise
+    if tls is not False:
+        try:
+            return ask(replace(target, sslmode="require"))
+        except ConnectError as error:
+            if not _no_tls(error.__cause__):
+                raise
     return ask(replace(target, sslmode="disable"))
+
+
+def _prefers_tls(target: Target) -> bool:
+    return not target.is_socket and target.sslmode in (None, "prefer")
 
 
 def _no_tls(cause: BaseException | None) -> bool:

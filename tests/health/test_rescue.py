@@ -8,7 +8,7 @@ import pytest
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError
 from dbtool.health.pool import read
-from dbtool.health.rescue import asked_once, is_full, was_tried_twice
+from dbtool.health.rescue import asked_once, is_full, offers_tls, was_tried_twice
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR
 from tests.health.crowd import alone, crowd
@@ -25,27 +25,30 @@ def test_a_pooler_passes_on_that_its_server_is_full(small: Server) -> None:
         admin.execute("CREATE ROLE late_pooled LOGIN")
         people.idle(USABLE, "api")
         with pytest.raises(ConnectError) as full:
-            read(pooler.target)
+            read(replace(pooler.target, sslmode="prefer"))
         with pytest.raises(ConnectError) as missing:
             read(target.with_database("nowhere"))
         admin.execute("DROP ROLE late_pooled")
     assert is_full(full.value, pooler.target)
     assert not was_tried_twice(full.value)
+    assert offers_tls(full.value, replace(pooler.target, sslmode="prefer")) is False
+    assert offers_tls(full.value, pooler.target) is None
     assert not is_full(missing.value, target)
 
 
 @pytest.mark.parametrize(
-    ("given", "refused_with", "tried"),
+    ("given", "tls", "refused_with", "tried"),
     [
-        (None, None, ["require"]),
-        ("prefer", ConnectionError('"h" rejected SSL upgrade'), ["require", "disable"]),
-        (None, ssl.SSLError("handshake failed"), ["require", "disable"]),
-        (None, ConnectionRefusedError(), ["require"]),
-        ("verify-full", ssl.SSLError("certificate"), ["verify-full"]),
+        (None, True, None, ["require"]),
+        ("prefer", None, ConnectionError('"h" rejected SSL upgrade'), ["require", "disable"]),
+        (None, None, ssl.SSLError("handshake failed"), ["require", "disable"]),
+        (None, None, ConnectionRefusedError(), ["require"]),
+        (None, False, None, ["disable"]),
+        ("verify-full", None, ssl.SSLError("certificate"), ["verify-full"]),
     ],
 )
 def test_one_login_is_made_with_tls_or_without(
-    given: str | None, refused_with: Exception | None, tried: list[str]
+    given: str | None, tls: bool | None, refused_with: Exception | None, tried: list[str]
 ) -> None:
     """Without it only where the server does not speak it, never after a login was refused."""
     modes: list[str | None] = []
@@ -56,8 +59,8 @@ def test_one_login_is_made_with_tls_or_without(
             raise ConnectError("refused") from refused_with
 
     if tried[-1] == "disable":
-        asked_once(ask, Target("h", 5432, "app", "shop", sslmode=given))
+        asked_once(ask, Target("h", 5432, "app", "shop", sslmode=given), tls=tls)
     else:
         with pytest.raises(ConnectError):
-            asked_once(ask, Target("h", 5432, "app", "shop", sslmode=given))
+            asked_once(ask, Target("h", 5432, "app", "shop", sslmode=given), tls=tls)
     assert modes == tried
