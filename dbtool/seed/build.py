@@ -131,7 +131,8 @@ class _Builder:
             table, meaning, (*facts, *meaning.facts), frozenset(), exclusions.slots(table)
         )
         few = {name: len(values) for name, values in subject.few.items()}
-        traits = Traits(few, meaning.kin is not None, frozenset(subject.slots))
+        slots = frozenset(subject.slots)
+        traits = Traits(few, meaning.kin is not None, slots, self._telling(table))
         cut, deferred = self.order.cut, self.order.deferred
         links = plan_links(table, self.found.lookups, cut, deferred, rule.per, traits)
         self._refuse_orphans(table, links)
@@ -148,6 +149,16 @@ class _Builder:
         self._cap(table, population)
         shown = _table_plan(table, population, per, choices, unread)
         return shown, Load(table, population, _sequences(table, population))
+
+    def _telling(self, table: LiveTable) -> frozenset[str]:
+        """The columns that refer to one which alone tells the rows of its table apart."""
+        return frozenset(
+            name
+            for key in table.of_kind("foreign key")
+            if (parent := self.tables.get(key.target or ""))
+            for name, target in zip(key.columns, key.target_columns, strict=True)
+            if any(u.columns == (target,) for u in parent.of_kind("primary key", "unique"))
+        )
 
     def _meaning(self, table: LiveTable) -> Meaning:
         """What the models say, without kinds of rows that could not be complete."""

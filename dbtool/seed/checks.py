@@ -1,5 +1,6 @@
 """Read CHECK constraints, in the server's own spelling, as facts a generator can satisfy."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -137,19 +138,31 @@ def _of_alternative(first: pb.Node, second: pb.Node) -> tuple[Fact, ...] | None:
 
 
 def _of_operator(expression: pb.A_Expr) -> tuple[Fact, ...] | None:
-    operator = expression.name[0].string.sval if expression.name else ""
+    operator = expression.name[-1].string.sval if expression.name else ""
     if expression.kind == pb.AEXPR_OP and operator == "=" and (gate := _equivalence(expression)):
         return (gate,)
     if (chosen := _choice_of(expression)) is not None and not chosen[2]:
         return (OneOf(chosen[0], chosen[1]),)
     if expression.kind != pb.AEXPR_OP:
         return None
-    if operator == "~":
+    if operator in ("~", "~*"):
         column, regex = _column(expression.lexpr), _constant(expression.rexpr)
-        return (Pattern(column, regex),) if column and regex is not None else None
+        either = "(?i)" if operator == "~*" else ""
+        return (Pattern(column, f"{either}{regex}"),) if column and regex is not None else None
+    if operator in ("~~", "~~*"):
+        column, like = _column(expression.lexpr), _constant(expression.rexpr)
+        if not column or like is None or "\\" in like:
+            return None
+        return (Pattern(column, _of_like(like)),)
     if operator in _COMPARE:
         return _comparison(operator, expression.lexpr, expression.rexpr)
     return None
+
+
+def _of_like(like: str) -> str:
+    """A pattern of LIKE as a regular expression; upper and lower case are what it says."""
+    parts = {"%": ".*", "_": "."}
+    return f"^{''.join(parts.get(each) or re.escape(each) for each in like)}$"
 
 
 def _equivalence(expression: pb.A_Expr) -> Gate | None:
@@ -207,7 +220,7 @@ def _choice(node: pb.Node) -> tuple[str, tuple[str, ...], bool] | None:
 
 def _choice_of(expression: pb.A_Expr) -> tuple[str, tuple[str, ...], bool] | None:
     """A column among constants: the column, the constants, whether it is none of them."""
-    operator = expression.name[0].string.sval if expression.name else ""
+    operator = expression.name[-1].string.sval if expression.name else ""
     column = _column(expression.lexpr)
     if not column or operator not in ("=", "<>"):
         return None

@@ -1,8 +1,9 @@
 """Choose a generator for a column: what is certain first, then its name, then its type."""
 
 import re
+from dataclasses import replace
 
-from dbtool.seed import naming, numbers, patterns
+from dbtool.seed import naming, numbers, patterns, pools
 from dbtool.seed.checks import Bounds, OneOf, Pattern
 from dbtool.seed.joint import Each
 from dbtool.seed.keys import Serial, UniqueUuid
@@ -33,7 +34,9 @@ def choose(column: LiveColumn, subject: Subject) -> Choice:
     if made := subject.slots.get(column.name):
         return Choice(made, "exclusion", "certain")
     if choice := _certain(column, subject) or _by_pattern(column, subject):
-        return choice if column.name in subject.unique else _with_nulls(choice, column)
+        # A row whose kind is not told cannot be loaded.
+        always = column.name in subject.unique or column.name in subject.meaning.discriminators
+        return choice if always else _with_nulls(choice, column)
     if choice := _as_stored(column, subject):
         return choice if column.name in subject.unique else _with_nulls(choice, column)
     if said := subject.meaning.opaque.get(column.name):
@@ -101,6 +104,9 @@ def _by_pattern(column: LiveColumn, subject: Subject) -> Choice | None:
         sample = _sample(plain.generator)
         if sample and all(_matches(regex, text) for text in sample):
             return None
+        joined = _joined(plain.generator)
+        if joined is not None and all(_matches(regex, text) for text in _sample(joined)):
+            return Choice(joined, "check", "certain", regex)
     low, high = subject.lengths(column)
     made = patterns.matching(column.name, regex, low, high)
     if made is None or (column.name in subject.unique and made.different < 2):
@@ -108,6 +114,18 @@ def _by_pattern(column: LiveColumn, subject: Subject) -> Choice | None:
     if column.name in subject.unique:
         return Choice(made.unique(), "check", "certain", regex)
     return Choice(made, "check", "certain", regex)
+
+
+def _joined(made: Generator) -> Generator | None:
+    """The same words as they stand in an address: many patterns take no blanks."""
+    match made:
+        case Numbered() if not any(made.endings):
+            return replace(made, values=pools.slugs(made.values), separator="-")
+        case Listed():
+            return replace(made, values=pools.slugs(made.values), separator="-")
+        case Pool():
+            return replace(made, values=pools.slugs(made.values))
+    return None
 
 
 def _certain(column: LiveColumn, subject: Subject) -> Choice | None:
@@ -168,8 +186,11 @@ def _matches(regex: str, text: str) -> bool:
 
 def _sample(generator: Generator | None) -> tuple[str, ...]:
     match generator:
-        case Pool() | Listed() | Weighted():
+        case Pool() | Weighted():
             return generator.values
+        case Listed():
+            again = (f"{each}{generator.separator}2" for each in generator.values)
+            return (*generator.values, *again)
         case Formatted():
             return generator.template.format(1), generator.template.format(1_234_567)
         case Constant():

@@ -66,8 +66,12 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Columns of few values and how many, and whether the rows extend those of another table."""
+    """Columns of few values and how many, and whether the rows extend those of another table.
+
+    `telling` are columns that refer to one which alone tells the rows of its table apart.
+    """
 
     few: Mapping[str, int] = field(default_factory=dict)
     extends: bool = False
     slots: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()

@@ -2,16 +2,23 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from dbtool.seed import pools, words
 from dbtool.seed.live import LiveColumn
-from dbtool.seed.patterns import matching
+from dbtool.seed.patterns import Matching, matching
 from dbtool.seed.rows import Generator
 from dbtool.seed.subject import TEXTS, Choice, Subject, left_out
 from dbtool.seed.values import Constant, Formatted, Listed, Numbered, Pool
 
 _WORD = 20
 """A least length below which words with a number behind them are left to the trial."""
+_NUMBER = 10
+"""The characters a separator and the row's number take."""
+_STEM = 4
+"""The characters that are left of a word, or the words that are left of a list, at least."""
+_CODE = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_LONGEST = 12
 
 Values = Callable[[], tuple[str, ...]]
 Maker = Callable[[LiveColumn, Subject], Generator]
@@ -179,23 +186,42 @@ def fitted(made: Generator, column: LiveColumn, subject: Subject) -> Generator:
     digits = matching(column.name, f"[0-9a-f]{{{low}}}", low, high) if low else None
     if digits is not None and not _is_long(made, low, unique=column.name in subject.unique):
         return digits.unique() if column.name in subject.unique else digits
-    if isinstance(made, Numbered):
-        room = None if high is None else high - 10 - max(map(len, made.endings))
-        return Numbered(made.draw, _cut(made.values, room), made.separator, made.endings, made.kind)
-    if isinstance(made, Listed):
-        room = None if high is None else high - 10
-        return Listed(_cut(made.values, room), made.separator, made.kind)
+    if column.name in subject.unique:
+        return _distinct(made, column, high)
+    if isinstance(made, Numbered | Listed) and high is not None:
+        endings = made.endings if isinstance(made, Numbered) else ("",)
+        room = high - _NUMBER - max(map(len, endings))
+        if room > 0:
+            return replace(made, values=_cut(made.values, room))
+        made = Pool(column.name, made.values, made.kind)
     if isinstance(made, Formatted) and high is not None and len(made.template.format(1)) > high:
-        return Formatted(f"{{:0{high}d}}", made.kind)
+        return Matching(column.name, (_CODE,) * high, kind="short code")
     if not isinstance(made, Pool):
         return made
-    if column.name in subject.unique:
-        separator = "-" if made.kind == "slug" else " "
-        room = None if high is None else high - 10
-        return Numbered(made.draw, _cut(made.values, room), separator, kind=made.kind)
     values = _cut(made.values, high)
     long_enough = tuple(v for v in values if len(v) >= low) if low else values
     return Pool(made.draw, long_enough or values, made.kind)
+
+
+def _distinct(made: Generator, column: LiveColumn, high: int | None) -> Generator:
+    """Text that differs in each row, as long as the column allows; a code where no word fits."""
+    if isinstance(made, Pool):
+        made = Numbered(made.draw, made.values, "-" if made.kind == "slug" else " ", kind=made.kind)
+    if high is None and not isinstance(made, Constant):
+        return made
+    high = _LONGEST if high is None else high
+    match made:
+        case Numbered():
+            room = high - _NUMBER - max(map(len, made.endings))
+            if room >= (1 if any(made.endings) else _STEM):
+                return replace(made, values=_cut(made.values, room))
+        case Listed():
+            whole = tuple(each for each in made.values if len(each) <= high - _NUMBER)
+            if len(whole) >= _STEM:
+                return replace(made, values=whole)
+        case Formatted() if len(made.template.format(1)) <= high:
+            return made
+    return Matching(column.name, (_CODE,) * min(high, _LONGEST), of_index=True, kind="short code")
 
 
 def _is_long(made: Generator, low: int, *, unique: bool) -> bool:

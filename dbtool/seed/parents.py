@@ -172,16 +172,24 @@ def _uniques(
     """For each unique constraint the columns that see to it, unless one of them does already."""
     found = _Uniques()
     referring = {name for link in links for name in link.key.columns}
-    paired = {name for link in links if _differs(link, pairs) for name in link.key.columns}
+    paired = [link for link in links if _differs(link, pairs)]
     empty = {name for link in links if link.way in (Way.CUT, Way.NONE) for name in link.key.columns}
     for each in sorted(table.of_kind("primary key", "unique"), key=lambda u: len(u.columns)):
         rest = [name for name in each.columns if name not in walked]
         grouped = bool(walked) and set(walked) <= set(each.columns)
         if _may_be_avoided(each, table, traits, referring):
             continue
+        # Siblings differ in the whole key, not in each part of it, and from no other rows.
+        differing = {
+            name
+            for link in paired
+            for name in link.key.columns
+            if grouped
+            and (name in traits.telling or set(link.key.columns) - set(walked) <= set(rest))
+        }
         if not rest:
             found.crowded = True
-        elif _settled(table, rest, {*paired, *traits.slots}, found) or (
+        elif _settled(table, rest, {*differing, *traits.slots}, found) or (
             empty & set(rest) and not each.is_strict
         ):
             continue
@@ -191,6 +199,8 @@ def _uniques(
                 found.ordinals.add(whole[0])
             else:
                 found.unique.add(free[0])
+        elif grouped and not _countable(rest, links):
+            found.crowded = True
         else:
             found.combined.append(_combined(each, rest, links, grouped))
     return found
@@ -230,19 +240,30 @@ def _combined(
     grouped: bool,
 ) -> Combined:
     """All combinations of parents and of columns with few values, one after the other."""
-    keys = [
-        link
-        for link in links
-        if set(link.key.columns) <= set(rest)
-        and link.way in (Way.ANY, Way.SELF, Way.OTHER)
-        and not (link.way is Way.SELF and len(rest) > 1)
-    ]
+    keys = _within(rest, links)
     columns = [name for name in rest if not any(name in link.key.columns for link in links)]
     if not keys and not columns:
         raise Unfit(f"{unique.name}: no parents can be chosen that differ in each row")
     alone = len(keys) == 1 and not columns and not grouped
     open_ended = alone and keys[0].nullable and not unique.is_strict
     return Combined(tuple(k.key.name for k in keys), tuple(columns), grouped, open_ended)
+
+
+def _within(rest: Sequence[str], links: Sequence[Link]) -> list[Link]:
+    """The foreign keys whose parents can be counted through within some columns."""
+    return [
+        link
+        for link in links
+        if set(link.key.columns) <= set(rest)
+        and link.way in (Way.ANY, Way.SELF, Way.OTHER)
+        and not (link.way is Way.SELF and len(rest) > 1)
+    ]
+
+
+def _countable(rest: Sequence[str], links: Sequence[Link]) -> bool:
+    """Whether some columns can be counted through: whole foreign keys, or few values."""
+    referring = {name for link in links for name in link.key.columns}
+    return bool(_within(rest, links)) or not set(rest) <= referring
 
 
 def _settled(

@@ -1,5 +1,6 @@
 """Text that matches a regular expression, made from the expression itself."""
 
+import math
 import re
 import string
 from collections.abc import Sequence
@@ -111,14 +112,20 @@ def _of(operation: str, argument: Any, least: int) -> list[tuple[str, ...]]:
         case "SUBPATTERN":
             return _places(argument[-1], least)
         case "BRANCH":
-            whole = [_places(each, least) for each in argument[1]]
-            return [tuple("".join(piece[0] for piece in each) for each in whole)]
+            return _alternatives([_places(each, least) for each in argument[1]])
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
             low, high, inner = argument
             times: int = max(low, min(int(high), max(least, _MOST_REPEATS)))
             once: list[tuple[str, ...]] = _places(inner, 1)
             return once * times
     raise _BeyondError
+
+
+def _alternatives(whole: list[list[tuple[str, ...]]]) -> list[tuple[str, ...]]:
+    """One place for words to choose from; else the alternative that makes most texts."""
+    if all(len(pieces) == 1 for each in whole for pieces in each):
+        return [tuple("".join(piece[0] for piece in each) for each in whole)]
+    return max(whole, key=lambda each: math.prod(map(len, each)))
 
 
 def _members(argument: Any) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ async def _options(
     offered = [
         _offered(rows, rows.table.column(name), texts, each, is_key=name in fixed) for name in group
     ]
-    passed = await _tried(connection, rows, group, offered, asked)
+    passed = await _tried(connection, rows, group, offered, (asked, broken))
     chosen = _best([[part for _, part in combination] for combination in passed])
     return {
         name: tuple(combination[place] for combination in chosen)
@@ -167,9 +167,10 @@ async def _tried(
     rows: Sample,
     group: Sequence[str],
     offered: Sequence[Sequence[Offer]],
-    asked: Sequence[Rule],
+    rules: tuple[Sequence[Rule], Sequence[Rule]],
 ) -> list[list[Offer]]:
-    """The combinations with which no row of the sample breaks a rule."""
+    """The combinations with which no row of the sample breaks a rule, those that do first."""
+    asked, broken = rules
     sources = ", ".join(
         f"generate_series(0, {len(offers) - 1}) AS o{place}(i)"
         for place, offers in enumerate(offered)
@@ -178,7 +179,8 @@ async def _tried(
     columns = ", ".join(_chosen(column.name, group, offered) for column in rows.stored)
     numbers = ", ".join(f"i{place}" for place in range(len(offered)))
     demands = " AND ".join(f"coalesce(({rule.expression}), true)" for rule in asked)
-    few = f"(SELECT * FROM read LIMIT {_TRIED_ROWS})"
+    kept = " AND ".join(f"coalesce(({rule.expression}), true)" for rule in broken)
+    few = f"(SELECT * FROM ({rows.full()}) AS {rows.alias} ORDER BY {kept} LIMIT {_TRIED_ROWS})"
     sql = (
         f"{rows.ctes()}, tried AS MATERIALIZED (SELECT {places}, {columns}"
         f" FROM {few} AS r, {sources})"

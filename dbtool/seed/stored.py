@@ -5,6 +5,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import inspect
 import ipaddress
 import json
 import types
@@ -129,6 +130,7 @@ def _candidates(kind: TypeEngine[Any], annotation: Any, plain: Any) -> Iterator[
             hint = hints_of(getattr(own, name)).get(key)
             if hint is not None and hint is not Any:
                 yield hint
+        yield from _followed(kind)
     if plain is not None:
         yield type(plain)
     if isinstance(kind, PickleType):
@@ -145,6 +147,31 @@ def _held(kind: TypeEngine[Any]) -> Iterator[Any]:
             yield value
         elif hasattr(value, "validate_python") and hasattr(value, "_type"):
             yield value._type
+
+
+def _followed(kind: TypeDecorator[Any]) -> Iterator[Any]:
+    """What the functions that a type calls are annotated with, then the classes it names."""
+    classes: list[type] = []
+    own = type(kind)
+    for method, key in ((own.process_bind_param, None), (own.process_result_value, "return")):
+        for called in _named(method):
+            if isinstance(called, type):
+                classes.append(called)
+            if not isinstance(called, types.FunctionType):
+                continue
+            first = next(iter(inspect.signature(called).parameters), "")
+            hint = hints_of(called).get(key or first)
+            if hint is not None and hint is not Any:
+                yield hint
+            classes += [each for each in _named(called) if isinstance(each, type)]
+    yield from (each for each in dict.fromkeys(classes) if not issubclass(each, BaseException))
+
+
+def _named(method: Any) -> list[Any]:
+    """The globals that a function's code names."""
+    code, known = getattr(method, "__code__", None), getattr(method, "__globals__", {})
+    names = code.co_names if isinstance(code, types.CodeType) else ()
+    return [known[name] for name in names if name in known]
 
 
 def _text(kind: TypeEngine[Any], wanted: Any, draw: Draw, takes: Takes) -> str | None:

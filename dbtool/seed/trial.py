@@ -143,9 +143,15 @@ def _uniques(rows: Sample) -> list[LiveConstraint]:
 
 
 def _repeated(unique: LiveConstraint, rows: Sample) -> str:
-    """How many keys of a unique index come up more than once."""
+    """How many keys of a unique index come up more than once.
+
+    Where it is about some rows only, those of the others count too: which rows it is about
+    is chance, and among many it will be those.
+    """
     keys = ", ".join(f"({each})" for each in unique.expressions or map(quoted, unique.columns))
-    where = f"({unique.predicate})" if unique.predicate else "true"
+    where = "true"
+    if unique.predicate:
+        where = f"EXISTS (SELECT FROM {rows.alias} WHERE ({unique.predicate}))"
     if not unique.is_strict:
         where += f" AND num_nulls({keys}) = 0"
     return (

@@ -137,6 +137,43 @@ class HostAndPort(TypeDecorator[Plain]):
         return Plain(*value.split(":"))
 
 
+def _written(steps: list[Dog | dict[str, Any]] | None) -> Any:
+    return [each if isinstance(each, dict) else each.model_dump() for each in steps or ()]
+
+
+def _read(document: Any) -> Any:
+    return [Dog(**each) for each in document]
+
+
+class Elsewhere(TypeDecorator[Any]):
+    """A document whose type only the functions it is handed to are annotated with."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:  # noqa: ARG002
+        """Hand it on."""
+        return _written(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:  # noqa: ARG002
+        """Hand it on."""
+        return _read(value)
+
+
+class OfClass(Elsewhere):
+    """A document whose type is named in the code alone."""
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:  # noqa: ARG002
+        """Take nothing else."""
+        if not isinstance(value, Plain):
+            raise TypeError(value)
+        return vars(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:  # noqa: ARG002
+        """Build."""
+        return Plain(**value)
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -179,6 +216,8 @@ def test_what_nothing_satisfies_is_not_made(wanted: Any) -> None:
     [
         (Expression(), re.Pattern[str], "value 1"),
         (HostAndPort(), Plain, "value 1:1"),
+        (Elsewhere(), dict, '[{"kind": "dog", "tags": ["value 1", "value 2"]}]'),
+        (OfClass(), dict, '{"host": "value 1", "port": 1}'),
         (JSONB(), list[Dog], '[{"kind": "dog", "tags": ["value 1", "value 2"]}]'),
     ],
     ids=str,

@@ -72,6 +72,21 @@ CREATE TABLE types (id int PRIMARY KEY, a int4range NOT NULL, b int8multirange N
     ad "char" NOT NULL DEFAULT 'x', ae name NOT NULL, af pg_lsn NOT NULL, ag oid NOT NULL,
     ah jsonpath NOT NULL, ai bool[] NOT NULL, aj tsquery NOT NULL, ak cidr UNIQUE NOT NULL,
     al real NOT NULL, am timestamp UNIQUE NOT NULL, an date UNIQUE NOT NULL);
+CREATE TABLE vos (vo varchar(3) PRIMARY KEY, code char(2) NOT NULL UNIQUE,
+    name varchar(9) NOT NULL UNIQUE);
+CREATE TABLE terms (id int PRIMARY KEY, slug text NOT NULL UNIQUE,
+    name text NOT NULL CHECK (name ~* '^([A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9])$'),
+    token text NOT NULL UNIQUE CHECK (token LIKE 'sk-%x'));
+CREATE TABLE uploads (id int PRIMARY KEY, file_id int NOT NULL REFERENCES files,
+    badge_id int NOT NULL REFERENCES badges, name text NOT NULL,
+    UNIQUE (file_id, badge_id), UNIQUE (badge_id, name));
+CREATE TABLE labels (id int PRIMARY KEY, label text NOT NULL, UNIQUE (id, label));
+CREATE TABLE stuck (tenant_id int NOT NULL REFERENCES tenants, label_id int NOT NULL,
+    label text NOT NULL, PRIMARY KEY (tenant_id, label_id, label), UNIQUE (tenant_id, label),
+    FOREIGN KEY (label_id, label) REFERENCES labels (id, label));
+CREATE TABLE parcels (id int PRIMARY KEY, tenant_id int NOT NULL REFERENCES tenants,
+    size size NOT NULL, many bool NOT NULL);
+CREATE UNIQUE INDEX one_parcel ON parcels (tenant_id, size) WHERE size = 'small' AND NOT many;
 CREATE TABLE impossible (id int PRIMARY KEY, CHECK (id < 0 AND id > 0));
 """
 
@@ -161,7 +176,7 @@ class Asset(Base):
     __tablename__ = "assets"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str | None] = mapped_column(String(20))
     mood: Mapped[Mood] = mapped_column(ByValue)
     secret: Mapped[Secret] = mapped_column(Encrypted)
     recipe: Mapped[Recipe] = mapped_column(Shaped)
