@@ -18,6 +18,9 @@ HOST = "127.0.0.1"
 READY = b"Z\x00\x00\x00\x05"
 """How ReadyForQuery begins; the first one ends the login."""
 
+ASKING = b"QSHc"
+"""Query, Sync, Flush and CopyDone: the messages a client waits behind for an answer."""
+
 
 @dataclass
 class Traffic:
@@ -39,6 +42,20 @@ class Traffic:
     def after_login(self) -> int:
         """Round trips since the login ended."""
         return self.round_trips - self.login_round_trips if self.login_round_trips else 0
+
+    @property
+    def requests(self) -> int:
+        """How often the client asked for an answer since the login, however packets were cut.
+
+        Much data that goes out may meet answers on their way; round trips count those too.
+        """
+        asked = position = 0
+        while position < len(self.sent):
+            kind = self.sent[position]
+            begin = position + bool(kind)  # the first messages have no kind
+            position = begin + int.from_bytes(self.sent[begin : begin + 4])
+            asked += kind in ASKING
+        return asked
 
     def from_client(self, data: bytes) -> None:
         """Note bytes on their way to the server."""

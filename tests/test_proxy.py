@@ -36,22 +36,25 @@ def test_counts_the_round_trips_of_login_and_statements(through: Proxy) -> None:
 
     run(work())
     (traffic,) = through.connections
-    assert traffic.after_login == 3
+    assert traffic.after_login == traffic.requests == 3
     assert traffic.turns == traffic.round_trips + 1
     assert b"SELECT 2" in traffic.sent
     assert b"SELECT 2" not in traffic.received
 
 
 def test_delay_is_paid_once_per_round_trip(through: Proxy) -> None:
-    """Ten statements of one round trip each take ten delays, not twenty and not one."""
+    """Five statements of one round trip each take five delays, not ten and not one."""
 
     async def work() -> None:
         connection = await connect(through.target)
-        through.delay = 0.02
-        begin = time.monotonic()
-        for _ in range(10):
-            await connection.execute("SELECT 1")
-        assert 0.2 <= time.monotonic() - begin < 0.39
+        through.delay = 0.05
+        taken: list[float] = []
+        while not taken or (min(taken) >= 0.45 and len(taken) < 20):  # others use the machine too
+            begin = time.monotonic()
+            for _ in range(5):
+                await connection.execute("SELECT 1")
+            taken.append(time.monotonic() - begin)
+        assert 0.25 <= min(taken) < 0.45
         await connection.close()
 
     run(work())
