@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from dbtool.database.target import Target
 from tests.conftest import Dbtool
 from tests.migrate.projects import FROM_CONFIG, small
 from tests.projects.build import plain_url
+from tests.projects.runner import Ran, Runner
 
 MODELS = """
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -52,16 +54,14 @@ def written(root: Path) -> set[str]:
     }
 
 
-def alembic(root: Path, database: Target, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run plain Alembic as the project's people do."""
-    return subprocess.run(
-        [sys.executable, "-m", "alembic", *words],
-        cwd=root,
-        env={"PATH": os.environ["PATH"], "DATABASE_URL": plain_url(database)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+Alembic = Callable[..., Ran]
+
+
+@pytest.fixture
+def alembic(runner: Runner, shop: Path, database: Target) -> Alembic:
+    """Runs plain Alembic as the project's people do."""
+    environment = {"PATH": os.environ["PATH"], "DATABASE_URL": plain_url(database)}
+    return lambda *words: runner("alembic", *words, cwd=shop, env=environment)
 
 
 def test_begins_a_project(dbtool: Dbtool, shop: Path) -> None:
@@ -87,7 +87,7 @@ def test_begins_a_project(dbtool: Dbtool, shop: Path) -> None:
 
 @pytest.mark.parametrize("configured_by", ["pyproject.toml", "alembic.ini"])
 def test_what_it_writes_works(
-    dbtool: Dbtool, shop: Path, database: Target, configured_by: str
+    dbtool: Dbtool, shop: Path, database: Target, alembic: Alembic, configured_by: str
 ) -> None:
     """init, revision --autogenerate, upgrade: the tables are there and nothing drifts."""
     if configured_by == "alembic.ini":
@@ -97,8 +97,8 @@ def test_what_it_writes_works(
     for words in (["revision", "--autogenerate", "-m", "first tables"], ["upgrade"], ["check"]):
         ran = dbtool(*words, cwd=shop, env=environment)
         assert ran.code == 0, ran
-    assert alembic(shop, database, "check").returncode == 0
-    assert "(head)" in alembic(shop, database, "current").stdout
+    assert alembic("check").code == 0
+    assert "(head)" in alembic("current").out
     (revision,) = (shop / "migrations/versions").glob("*_first_tables.py")
     assert "op.f('uq_users_email')" in revision.read_text()
 
@@ -126,7 +126,7 @@ def test_what_it_says_to_type_next_works(dbtool: Dbtool, shop: Path) -> None:
 
 @pytest.mark.parametrize("configured_by", ["pyproject.toml", "alembic.ini"])
 def test_what_it_writes_works_with_alembic_alone(
-    dbtool: Dbtool, shop: Path, database: Target, configured_by: str
+    dbtool: Dbtool, shop: Path, alembic: Alembic, configured_by: str
 ) -> None:
     """A colleague without dbtool runs the same environment with plain Alembic."""
     if configured_by == "alembic.ini":
@@ -139,9 +139,9 @@ def test_what_it_writes_works_with_alembic_alone(
         ["downgrade", "base"],
         ["upgrade", "head", "--sql"],
     ):
-        ran = alembic(shop, database, *words)
-        assert ran.returncode == 0, ran
-    assert "CREATE TABLE users" in ran.stdout
+        ran = alembic(*words)
+        assert ran.code == 0, ran
+    assert "CREATE TABLE users" in ran.out
     missing = subprocess.run(
         [sys.executable, "-m", "alembic", "current"],
         cwd=shop,
@@ -261,7 +261,7 @@ def test_template_works(dbtool: Dbtool, shop: Path, database: Target) -> None:
         assert ran.code == 0, ran
 
 
-def test_sqlmodel(dbtool: Dbtool, shop: Path, database: Target) -> None:
+def test_sqlmodel(dbtool: Dbtool, shop: Path, alembic: Alembic) -> None:
     """SQLModel projects get an env.py that registers their tables, and the import they need."""
     (shop / "app").mkdir()
     (shop / "app/__init__.py").touch()
@@ -275,13 +275,13 @@ def test_sqlmodel(dbtool: Dbtool, shop: Path, database: Target) -> None:
     assert ran.code == 0, ran
     assert "app.models:SQLModel has no naming convention" in ran.out
     for words in (["revision", "--autogenerate", "-m", "heroes"], ["upgrade", "head"], ["check"]):
-        done = alembic(shop, database, *words)
-        assert done.returncode == 0, done
+        done = alembic(*words)
+        assert done.code == 0, done
     (revision,) = (shop / "migrations/versions").glob("*_heroes.py")
     assert "import sqlmodel\n" in revision.read_text()
 
 
-def test_models_below_src(dbtool: Dbtool, shop: Path, database: Target) -> None:
+def test_models_below_src(dbtool: Dbtool, shop: Path, alembic: Alembic) -> None:
     """A src layout that nobody installed works: imports begin at src."""
     (shop / "src/shop").mkdir(parents=True)
     (shop / "src/shop/__init__.py").touch()
@@ -294,8 +294,8 @@ def test_models_below_src(dbtool: Dbtool, shop: Path, database: Target) -> None:
     assert ran.code == 0, ran
     assert "shop.tables:metadata  found in the code, 1 table" in ran.out
     for words in (["revision", "--autogenerate", "-m", "a"], ["upgrade", "head"], ["check"]):
-        done = alembic(shop, database, *words)
-        assert done.returncode == 0, done
+        done = alembic(*words)
+        assert done.code == 0, done
 
 
 def test_adopting_a_src_layout(dbtool: Dbtool, shop: Path, database: Target) -> None:
