@@ -85,9 +85,10 @@ def check(
 ) -> "Report":
     """Compare the models with the database: exit 1 where they differ.
 
-    Uses env.py's own metadata and filters, as Alembic's check does. The models are built in a
-    throwaway PostgreSQL, so that both sides are compared as a server prints them, and each
-    difference says which side has it and which operation would end it.
+    Uses env.py's own metadata and filters, as Alembic's check does. Models that are not plainly
+    what the database has are built in a throwaway PostgreSQL, so that both sides are compared as
+    a server prints them, and each difference says which side has it and which operation would
+    end it.
 
     With --roundtrip it proves that revisions lead back, with rows too: each runs up, down and
     up again in a throwaway PostgreSQL. Neither that nor --history needs a database.

@@ -5,6 +5,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,9 +22,12 @@ from dbtool import catalog
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate.diff.build import Around, Built, build
+from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare
 from dbtool.migrate.diff.ddl import script
+from dbtool.migrate.diff.run import Builder, Live
 from dbtool.migrate.difference import Difference
+from dbtool.ports import Silent
 from dbtool.scratch.server import Server
 from tests.migrate.matrix import BY_HAND, DIFFERENT, EQUAL
 
@@ -79,6 +84,16 @@ class Side:
         """What other models differ in from this database."""
         with self.engine.connect() as connection:
             return compare(configured(connection, models), built, self.live()).differences
+
+    def quickly(self, models: MetaData) -> tuple[Difference, ...]:
+        """The same, where what is plainly equal is not built."""
+        with (
+            self.engine.connect() as connection,
+            TemporaryDirectory() as kept,
+            Builder(Cache(Path(kept)), Silent(), self.server) as builder,
+        ):
+            context, live = configured(connection, models), self.live()
+            return compare(context, builder.build(context, Live(live, ())), live).differences
 
     def run(self, differences: tuple[Difference, ...], models: MetaData) -> dict[str, str]:
         """Run each operation by itself; what failed, by operation."""
@@ -150,12 +165,15 @@ def both(server: Server, one: MetaData, other: MetaData, sql: str = "") -> Resul
         built = side.built(other)
         assert built.unbuilt == ()
         first = side.differences(other, built)
+        assert side.quickly(other) == first
         # Reflection warns of what the server says of constraints that are not valid.
         with side.engine.connect() as connection, warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)
             alembic = compare_metadata(configured(connection, other), other)
         failed = side.run(first, other)
-        return Result(first, failed, side.differences(other, built), alembic)
+        second = side.differences(other, built)
+        assert side.quickly(other) == second
+        return Result(first, failed, second, alembic)
     finally:
         side.close()
 

@@ -224,13 +224,13 @@ def test_equal_models_are_built_once(
     compared: Callable[..., list[str]], run: Run, database: Target
 ) -> None:
     """The second run starts no server, and compares what it kept with what is there by then."""
-    model = 'Table("t", metadata, Column("id", Integer, server_default="1"))'
-    compared(model, "CREATE TABLE t (id int DEFAULT 1)", code=0)
+    model = 'Table("t", metadata, Column("id", Integer, server_default=text("1 + 1")))'
+    compared(model, "CREATE TABLE t (id int DEFAULT 1 + 1)", code=0)
     with SyncConnection(database) as connection:
         connection.execute("ALTER TABLE t ALTER id SET DEFAULT 2")
     ran = run("check")
     assert (ran.code, ran.err) == (1, "")
-    assert "column t.id: its default is 2 in the database, 1 in the models" in ran.out
+    assert "column t.id: its default is 2 in the database, (1 + 1) in the models" in ran.out
 
 
 def test_types_and_functions_of_the_database_are_there(

@@ -91,7 +91,7 @@ def _each(
     cache = Cache(project.root.absolute() / ".dbtool/models")
     uncompared: list[Uncompared] = []
     found = []
-    with Builder(base.server.binaries, cache, progress, base.server) as builder:
+    with Builder(cache, progress, base.server) as builder:
         for context in contexts:
             built = builder.build(context, live)
             said = compare_sides(context, built, live.catalog)

@@ -12,8 +12,8 @@ from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.migrate.diff.types import options
 from dbtool.sql.names import identifier
 
-_NEXT = re.compile(r"nextval\('.*'::regclass\)")
-_OWN = "the next value of its own sequence"
+NEXT = re.compile(r"nextval\('.*'::regclass\)")
+OWN = "the next value of its own sequence"
 _NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric"})
 _TEXTS = frozenset({"varchar", "bpchar", "text"})
 _SET_EXPRESSION = 170000
@@ -47,7 +47,7 @@ def compare(said: Comparison, pair: Pair) -> None:
 def _key(side: Any, pair: Pair, column: cat.Column) -> tuple[object, ...]:
     """All that counts of a column, and of the sequence behind it."""
     sequence = side.owned.get((*pair.key, column.name))
-    counts = column.identity or _default(side, pair, column) == _OWN
+    counts = column.identity or _default(side, pair, column) == OWN
     behind = options(sequence) if sequence is not None and counts else ""
     return (
         column.type,
@@ -64,7 +64,7 @@ def _key(side: Any, pair: Pair, column: cat.Column) -> tuple[object, ...]:
 def _default(side: Any, pair: Pair, column: cat.Column) -> str | None:
     """The default; that of a serial column whatever its sequence is called."""
     owns = (*pair.key, column.name) in side.owned
-    return _OWN if owns and column.default and _NEXT.fullmatch(column.default) else column.default
+    return OWN if owns and column.default and NEXT.fullmatch(column.default) else column.default
 
 
 class _Column:
@@ -119,7 +119,7 @@ class _Column:
 
     def _added(self) -> str:
         """A serial column cannot be said as an operation, nor can what no model describes."""
-        serial = _default(self.said.models, self.pair, self.models) == _OWN
+        serial = _default(self.said.models, self.pair, self.models) == OWN
         if self.item is not None and not serial:
             return self.code.add_column(self.pair.table, self.item)
         kinds = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
@@ -269,7 +269,7 @@ class _Column:
 
     def _set_default(self) -> None:
         models = _default(self.said.models, self.pair, self.models)
-        if models == _OWN:
+        if models == OWN:
             self.done.append(self.code.execute(*self._serial()))
             return
         item = self.item.server_default if self.item is not None else None

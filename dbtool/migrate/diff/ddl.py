@@ -2,22 +2,47 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Enum, ForeignKeyConstraint, MetaData, Table, types
+from sqlalchemy.dialects.postgresql import CreateDomainType, CreateEnumType
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.mock import MockConnection
-from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
+from sqlalchemy.schema import (
+    CreateIndex,
+    CreateSchema,
+    CreateSequence,
+    CreateTable,
+    SetColumnComment,
+    SetConstraintComment,
+    SetTableComment,
+)
 from sqlalchemy.sql.ddl import DDLElement
+
+
+class Kind(StrEnum):
+    """What a statement is for that belongs to no table."""
+
+    SCHEMA = "schema"
+    ENUM = "enum"
+    APART = "a type or sequence by itself"
+    ANY = "anything"
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One statement; `table` is the qualified name of the table it is needed for, if any."""
+    """One statement; `table` is the qualified name of the table it is needed for, if any.
+
+    `refers` is the one a foreign key leads to, `enum` are schema, name and labels of a type.
+    """
 
     sql: str
     table: str = ""
+    kind: Kind = Kind.ANY
+    refers: str = ""
+    enum: tuple[str, str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +83,12 @@ class _Writer:
         self.keys: list[Planned] = []
         self.unbuilt: list[Unbuilt] = []
         self._seen: set[str] = set()
+        self._types: set[str] = set()
 
     def write(self, metadata: MetaData) -> None:
         """The statements of one metadata."""
         for schema in sorted(_schemas(metadata)):
-            self._plain(CreateSchema(schema, if_not_exists=True))
+            self._plain(CreateSchema(schema, if_not_exists=True), Kind.SCHEMA)
         for enum in enums(metadata.tables.values()):
             self._type(enum)
         mock = MockConnection(self.dialect, self._take)
@@ -83,10 +109,27 @@ class _Writer:
         elif isinstance(element, CreateIndex):
             table: Any = element.element.table
             self._for_table(element, table, f"index {element.element.name}")
-        elif isinstance(getattr(element, "element", None), ForeignKeyConstraint):
+        elif isinstance(element, SetTableComment | SetColumnComment | SetConstraintComment):
+            told: Any = element.element
+            table = told if isinstance(told, Table) else told.table
+            self._for_table(element, table, f"comment of {table.fullname}")
+        elif isinstance(getattr(element, "element", None), ForeignKeyConstraint) or (
+            isinstance(element, CreateEnumType) and self._is_written(element.element)
+        ):
             return
         else:
-            self._plain(element)
+            apart = isinstance(element, CreateSequence | CreateEnumType | CreateDomainType)
+            self._plain(element, Kind.APART if apart else Kind.ANY)
+
+    def _is_written(self, enum: Any) -> bool:
+        """Whether the type was written before the tables: twice would stop what goes with it."""
+        return self._enum(enum) in self._types
+
+    def _enum(self, enum: Any) -> str:
+        labels = ", ".join(map(_literal, enum.enums))
+        return (
+            f"CREATE TYPE {self.dialect.identifier_preparer.format_type(enum)} AS ENUM ({labels})"
+        )
 
     def _table(self, element: CreateTable) -> None:
         table: Table = element.element
@@ -102,7 +145,9 @@ class _Writer:
             self.unbuilt.append(Unbuilt(f"foreign key of {table.fullname}", _said(error)))
             return
         shown = self.dialect.identifier_preparer.format_table(table)
-        self.keys.append(Planned(f"ALTER TABLE {shown} ADD {said}", self._name(table)))
+        refers = self._name(key.referred_table)
+        sql = f"ALTER TABLE {shown} ADD {said}"
+        self.keys.append(Planned(sql, self._name(table), refers=refers))
 
     def _for_table(self, element: DDLElement, table: Table, what: str) -> None:
         try:
@@ -113,11 +158,11 @@ class _Writer:
         self.statements.append(Planned(sql, self._name(table)))
 
     def _type(self, enum: Enum) -> None:
-        labels = ", ".join(map(_literal, enum.enums))
-        name = self.dialect.identifier_preparer.format_type(enum)
-        self.statements.append(Planned(f"CREATE TYPE {name} AS ENUM ({labels})"))
+        said = self._schema(enum.schema), str(enum.name), tuple(map(str, enum.enums))
+        self._types.add(sql := self._enum(enum))
+        self.statements.append(Planned(sql, kind=Kind.ENUM, enum=said))
 
-    def _plain(self, element: Any) -> None:
+    def _plain(self, element: Any, kind: Kind = Kind.ANY) -> None:
         try:
             sql = str(
                 element if isinstance(element, str) else element.compile(dialect=self.dialect)
@@ -125,10 +170,13 @@ class _Writer:
         except Exception as error:
             self.unbuilt.append(Unbuilt(type(element).__name__, _said(error)))
             return
-        self.statements.append(Planned(sql))
+        self.statements.append(Planned(sql, kind=kind))
 
-    def _name(self, table: Table) -> str:
-        return f"{table.schema or self.dialect.default_schema_name}.{table.name}"
+    def _name(self, table: Any) -> str:
+        return f"{self._schema(table.schema)}.{table.name}"
+
+    def _schema(self, name: str | None) -> str:
+        return str(name or self.dialect.default_schema_name)
 
 
 def enums(tables: Iterable[Table]) -> Iterator[Enum]:

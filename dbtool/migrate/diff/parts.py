@@ -40,8 +40,8 @@ _BEYOND = (
 def constraints(said: Comparison, pair: Pair) -> None:
     """Pair the constraints by name, what nobody named by what it says, and tell the rest."""
     items = dict(_named(said, pair.table))
-    mine = {(each.kind, each.name): each for each in _own(pair.models)}
-    theirs = {(each.kind, each.name): each for each in _own(pair.database)}
+    mine = {(each.kind, each.name): each for each in own(pair.models)}
+    theirs = {(each.kind, each.name): each for each in own(pair.database)}
     for key in sorted(mine.keys() & theirs.keys()):
         _same_name(said, pair, items, mine.pop(key), theirs.pop(key))
     for key, constraint in sorted(mine.items()):
@@ -60,7 +60,7 @@ def constraints(said: Comparison, pair: Pair) -> None:
             _extra(said, pair, constraint)
 
 
-def _own(table: cat.Table) -> Iterable[cat.Constraint]:
+def own(table: cat.Table) -> Iterable[cat.Constraint]:
     """What the table itself has; NOT NULL is a column's, the rest comes from a parent."""
     return (e for e in table.constraints if e.kind in _WORDS and not (e.derived or e.inherited))
 
@@ -211,8 +211,8 @@ def _about(pair: Pair, constraint: cat.Constraint) -> tuple[str, str]:
 def indexes(said: Comparison, pair: Pair) -> None:
     """Indexes that carry no constraint and come from no parent."""
     items = {_index_name(said, each): each for each in pair.table.indexes if each.name}
-    mine = {each.name: each for each in pair.models.indexes if _stands_alone(each)}
-    theirs = {each.name: each for each in pair.database.indexes if _stands_alone(each)}
+    mine = {each.name: each for each in pair.models.indexes if stands_alone(each)}
+    theirs = {each.name: each for each in pair.database.indexes if stands_alone(each)}
     for name in sorted(mine.keys() & theirs.keys()):
         _same_index(said, pair, items.get(name), mine.pop(name), theirs.pop(name))
     for name, index in sorted(mine.items()):
@@ -282,7 +282,8 @@ def _index(code: Any, item: Index | None, index: cat.Index) -> str:
     return str(done)
 
 
-def _stands_alone(index: cat.Index) -> bool:
+def stands_alone(index: cat.Index) -> bool:
+    """Whether it carries no constraint and comes from no parent."""
     return index.constraint is None and index.parent is None
 
 

@@ -15,8 +15,9 @@ from dbtool.errors import DbtoolError, OperationError
 from dbtool.migrate.diff.build import Built, around, build
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare, partitions
-from dbtool.migrate.diff.ddl import script
+from dbtool.migrate.diff.ddl import Script, script
 from dbtool.migrate.diff.scope import metadatas_of, tables_of, translated
+from dbtool.migrate.diff.settled import settled
 from dbtool.migrate.difference import Difference, Uncompared
 from dbtool.ports import Progress
 from dbtool.scratch.binaries import Binaries, find_binaries
@@ -107,11 +108,10 @@ def diff(
     running: Server | None = None,
 ) -> Compared:
     """Compare each context of env.py; raises DbtoolError where no server can be started."""
-    binaries = running.binaries if running else _binaries(live.catalog.version_number // 10000)
-    compared = Compared(major=binaries.major)
+    compared = Compared()
     told: dict[Difference, list[str]] = {}
     left: dict[Uncompared, None] = {}
-    with Builder(binaries, cache, progress, running) as builder:
+    with Builder(cache, progress, running) as builder:
         for context in contexts:
             built = builder.build(context, live)
             found = compare(context, built, live.catalog)
@@ -121,6 +121,7 @@ def diff(
             left |= dict.fromkeys(map(unbuilt, built.unbuilt))
             left |= dict.fromkeys(_partitions(context, live.catalog))
             left |= dict.fromkeys(_translated(context))
+        compared.major = builder.major or live.catalog.version_number // 10000
     compared.uncompared += left
     compared.differences += _of_schemas(told, contexts)
     return compared
@@ -144,28 +145,46 @@ def _binaries(major: int) -> Binaries:
 
 
 class Builder(ExitStack):
-    """Builds models in one server, which is started for the first that were not built before."""
+    """Builds models in one server, which is started for the first that were not built before.
 
-    def __init__(
-        self, binaries: Binaries, cache: Cache, progress: Progress, running: Server | None
-    ) -> None:
+    Tables the database plainly has as the models want them are taken from there. `major` is
+    the version of the server that printed the others.
+    """
+
+    def __init__(self, cache: Cache, progress: Progress, running: Server | None) -> None:
         super().__init__()
-        self._binaries, self._cache, self._progress = binaries, cache, progress
+        self.major = running.binaries.major if running else 0
+        self._cache, self._progress = cache, progress
         self._server = running
 
     def build(self, context: MigrationContext, live: Live) -> Built:
         """The models of a context as the server prints them."""
         default = context.dialect.default_schema_name or "public"
         written = script(metadatas_of(context), context.dialect)
+        known = settled(written, live.catalog, default)
+        left = known.left(written)
+        if not left.statements and not written.unbuilt:
+            return known.alone()
+        if known.tables:
+            built = self._built(left, live, default)
+            joined = known.with_built(built) if not built.unbuilt else None
+            if joined is not None:
+                return joined
+        return self._built(written, live, default)
+
+    def _built(self, written: Script, live: Live, default: str) -> Built:
+        server = self._server
+        binaries = server.binaries if server else _binaries(live.catalog.version_number // 10000)
+        self.major = binaries.major
         beside = around(live.catalog, live.functions, default)
-        name = self._cache.name(self._binaries, written, beside)
+        name = self._cache.name(binaries, written, beside)
         if (kept := self._cache.get(name)) is not None:
             return kept
-        if self._server is None:
+        if server is None:
             self._progress.step("building the models in a throwaway PostgreSQL")
-            self._server = self.enter_context(throwaway(self._binaries.major))
+            self._server = server = self.enter_context(throwaway(binaries.major))
         # A server that runs already may have been built in before.
-        target = self._server.create_database(f"models_{token_hex(6)}")
+        target = server.create_database(f"models_{token_hex(6)}")
         built = build(target, written, beside)
         self._cache.put(name, built)
         return built
