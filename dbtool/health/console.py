@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, DbtoolError, OperationError, UsageError
-from dbtool.health.pgbouncer import CONSOLE, SHOWN, Pooler, Row, pooler_of
+from dbtool.health.pgbouncer import CONSOLE, OPTIONAL, SHOWN, Pooler, Row, pooler_of
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -96,7 +96,15 @@ def _parameters(target: Target) -> dict[str, Any]:
 
 
 async def _show(connection: "AsyncConnection[Any]", name: str) -> tuple[Row, ...]:
-    cursor = await connection.execute(f"SHOW {name}".encode())
+    from psycopg import DatabaseError
+
+    try:
+        cursor = await connection.execute(f"SHOW {name}".encode())
+    except DatabaseError:
+        # Other poolers that speak like it do not know every list.
+        if name not in OPTIONAL:
+            raise
+        return ()
     columns = [column.name for column in cursor.description or ()]
     return tuple(dict(zip(columns, row, strict=True)) for row in await cursor.fetchall())
 

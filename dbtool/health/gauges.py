@@ -63,6 +63,7 @@ def _of_queue(queue: Queue) -> Iterator[tuple[str, float, str]]:
     yield "wait_longest_seconds", pool.max_wait_seconds, "The longest of these waits."
     yield "servers_active", pool.servers_active, "Server connections in use."
     yield "servers_idle", pool.servers_idle, "Server connections that nobody has."
-    yield "servers_most", pool.size, "Server connections that the pool may open."
+    if pool.size:
+        yield "servers_most", pool.size, "Server connections that the pool may open."
     if queue.found or not queue.held:
         yield "servers_held_idle", len(queue.idle), "Server connections held without running."

@@ -86,7 +86,7 @@ class Queue:
             return "paused"
         if self.idle and 2 * len(self.idle) >= pool.servers_active:
             return "idle"
-        if pool.servers_active + pool.servers_idle < pool.size:
+        if not pool.size or pool.servers_open < pool.size:
             return "unopened"
         return "work" if self.found and 2 * len(self.found) >= len(self.held) else "unknown"
 

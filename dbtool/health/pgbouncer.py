@@ -7,26 +7,36 @@ Row = Mapping[str, object]
 CONSOLE = "pgbouncer"
 """The database that is PgBouncer itself; its own pool is none."""
 
-SHOWN = ("POOLS", "CLIENTS", "SERVERS", "STATS", "DATABASES", "CONFIG", "VERSION")
+SHOWN = ("POOLS", "CLIENTS", "SERVERS", "STATS", "DATABASES", "USERS", "CONFIG", "VERSION")
 """What is asked: SHOW and each of these."""
+
+OPTIONAL = frozenset({"USERS"})
+"""Of these only what somebody has set for a single user is missing."""
+
+_OPEN = ("sv_active", "sv_idle", "sv_used", "sv_tested", "sv_active_cancel", "sv_being_canceled")
+"""Server connections of every kind but those that are still logging in."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolerPool:
     """The server connections that one database and user share, and who waits for them.
 
-    `server_database` is what the database is called on the server behind. Averages are those of
-    the database over PgBouncer's last period; None where this version does not tell.
+    It opens `size` of them, 0 where nothing limits it, and `reserve` more once clients wait;
+    `servers_open` counts those that also carry a cancel request. `server_database` is what the
+    database is called on the server behind. Averages are those of the database over PgBouncer's
+    last period; None where this version does not tell.
     """
 
     database: str
     user: str
     mode: str
     size: int
+    reserve: int
     clients_active: int
     clients_waiting: int
     servers_active: int
     servers_idle: int
+    servers_open: int
     max_wait_seconds: float
     paused: bool
     server_database: str
@@ -76,8 +86,13 @@ class Pooler:
 
     @property
     def opens(self) -> int:
-        """Server connections that all pools there are may open together."""
-        return sum(pool.size for pool in self.pools)
+        """Server connections that all pools there are may open together.
+
+        One without a limit counts with those it has.
+        """
+        return sum(
+            pool.size + pool.reserve if pool.size else pool.servers_open for pool in self.pools
+        )
 
 
 def pooler_of(address: str, shown: Mapping[str, Iterable[Row]]) -> Pooler:
@@ -87,6 +102,7 @@ def pooler_of(address: str, shown: Mapping[str, Iterable[Row]]) -> Pooler:
     clients = {_text(row, "ptr"): row for row in rows["CLIENTS"]}
     databases = {_text(row, "name"): row for row in rows["DATABASES"]}
     stats = {_text(row, "database"): row for row in rows["STATS"]}
+    users = {_text(row, "name"): row for row in rows["USERS"]}
     version = next((_text(row, "version") for row in rows["VERSION"]), "")
     return Pooler(
         address=address,
@@ -96,7 +112,7 @@ def pooler_of(address: str, shown: Mapping[str, Iterable[Row]]) -> Pooler:
         query_wait_timeout=_setting(config, "query_wait_timeout"),
         max_prepared_statements=_setting(config, "max_prepared_statements"),
         pools=tuple(
-            _pool(row, databases.get(name, {}), stats.get(name, {}), config)
+            _pool(row, stats.get(name, {}), databases.get(name, {}), users, config)
             for row in rows["POOLS"]
             if (name := _text(row, "database")) != CONSOLE
         ),
@@ -106,18 +122,24 @@ def pooler_of(address: str, shown: Mapping[str, Iterable[Row]]) -> Pooler:
     )
 
 
-def _pool(row: Row, database: Row, stats: Row, config: Mapping[str, str]) -> PoolerPool:
+def _pool(
+    row: Row, stats: Row, database: Row, users: Mapping[str, Row], config: Mapping[str, str]
+) -> PoolerPool:
     name = _text(row, "database")
-    size = _number(database, "pool_size") or _setting(config, "default_pool_size") or 0
+    # What is set for the user goes before what is set for the database.
+    places = (users.get(_text(row, "user"), {}), database)
+    reserve = _first(places, "reserve_pool_size", "reserve_pool")
     return PoolerPool(
         database=name,
         user=_text(row, "user"),
         mode=_text(row, "pool_mode") or config.get("pool_mode", ""),
-        size=size,
+        size=_given(_first(places, "pool_size"), _setting(config, "default_pool_size")),
+        reserve=_given(reserve, _setting(config, "reserve_pool_size")),
         clients_active=_number(row, "cl_active"),
         clients_waiting=_number(row, "cl_waiting"),
         servers_active=_number(row, "sv_active"),
         servers_idle=sum(_number(row, key) for key in ("sv_idle", "sv_used", "sv_tested")),
+        servers_open=sum(_number(row, key) for key in _OPEN),
         max_wait_seconds=_number(row, "maxwait") + _number(row, "maxwait_us") / 1e6,
         paused=bool(_number(database, "paused") or _number(database, "disabled")),
         server_database=_text(database, "database") or name,
@@ -148,6 +170,16 @@ def _text(row: Row, key: str) -> str:
 def _number(row: Row, key: str) -> int:
     text = _text(row, key)
     return int(text) if text.isdecimal() else 0
+
+
+def _first(rows: Iterable[Row], *keys: str) -> int | None:
+    """The first of these columns that says a number; versions differ in their names."""
+    texts = (_text(row, key).strip() for row in rows for key in keys)
+    return next((int(text) for text in texts if text.isdecimal()), None)
+
+
+def _given(own: int | None, default: int | None) -> int:
+    return default or 0 if own is None else own
 
 
 def _average(row: Row, key: str) -> float | None:

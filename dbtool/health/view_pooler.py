@@ -80,7 +80,7 @@ def _row(queue: Queue) -> tuple[Cell, ...]:
     return (
         place(queue).name or "",
         pool.mode,
-        f"{pool.servers_active:,} of {pool.size:,}",
+        f"{pool.servers_active:,} of {pool.size:,}" if pool.size else f"{pool.servers_active:,}",
         Styled(f"{idle:,}", "warning") if idle else ("" if known else "unknown"),
         f"{pool.clients_active + pool.clients_waiting:,}",
         Styled(f"{pool.clients_waiting:,}", "warning") if pool.clients_waiting else "",

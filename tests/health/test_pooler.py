@@ -297,6 +297,31 @@ def test_columns_are_read_by_name() -> None:
     assert pooler.connections[0].application == ""
 
 
+def test_what_a_new_version_sets_for_a_user_goes_before_the_database() -> None:
+    """Sizes as 1.25 pads them; an older one calls the reserve differently; 0 is no limit."""
+    users = [("padded", "        5", "        2"), ("none", "        0", ""), ("unset", "", "")]
+    shown: dict[str, list[Row]] = {
+        "POOLS": [
+            {"database": "d", "user": name, "sv_active": 3, "sv_being_canceled": 1, "sv_login": 1}
+            for name, *_ in users
+        ],
+        "DATABASES": [{"name": "d", "pool_size": 9, "reserve_pool": 1}],
+        "USERS": [
+            {"name": name, "pool_size": size, "reserve_pool_size": reserve}
+            for name, size, reserve in users
+        ],
+        "CONFIG": [{"key": "default_pool_size", "value": "20"}],
+    }
+    pooler = pooler_of("h:6432", shown)
+    assert [(each.size, each.reserve) for each in pooler.pools] == [(5, 2), (0, 1), (9, 1)]
+    assert {each.servers_open for each in pooler.pools} == {4}
+    assert pooler.opens == 5 + 2 + 4 + 9 + 1
+    found = module._joined(pooler, None, ())
+    cells = {row[0]: row[2] for each in layers_report(found).sections for row in each.rows}  # type: ignore[union-attr]
+    assert cells == {"padded@d": "3 of 5", "none@d": "3", "unset@d": "3 of 9"}
+    assert [queue.cause for queue in found.queues] == ["unopened", "unopened", "unopened"]
+
+
 def test_what_is_no_pgbouncer_is_told(database: Target, pooler: Pooler) -> None:
     """A server, nobody, and a user who may not look; secrets stay out of it."""
     tcp = parse("postgresql://x:secret@127.0.0.1:1/shop", "--pgbouncer", {})

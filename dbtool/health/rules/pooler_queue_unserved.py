@@ -56,8 +56,11 @@ def _why(queue: Queue) -> str:
     pool = queue.pool
     if pool.paused:
         return "its database is paused or disabled"
-    opened = pool.servers_active + pool.servers_idle
-    return f"only {opened:,} of the {pool.size:,} connections that its pool allows are open"
+    if not pool.size:
+        return f"nothing limits its pool, and it has opened {pool.servers_open:,}"
+    return (
+        f"only {pool.servers_open:,} of the {pool.size:,} connections that its pool allows are open"
+    )
 
 
 def _finding(queue: Queue, layers: Layers, found: Severity, why: str) -> Finding:
