@@ -74,8 +74,8 @@ class Server:
         statement = f"CREATE DATABASE {identifier(name)}"
         if template is not None:
             statement += f" TEMPLATE {identifier(template)}"
-            if self.binaries.major >= _FILE_COPY_SINCE:
-                statement += " STRATEGY file_copy"
+        if self.binaries.major >= _FILE_COPY_SINCE:
+            statement += " STRATEGY file_copy"
         self._execute(statement)
         return self.target(name)
 

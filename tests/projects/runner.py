@@ -67,12 +67,15 @@ class Runner:
 def running(scratch: Path) -> Iterator[Runner]:
     """A runner, and its process until the end of the block."""
     zygote = Path(__file__).with_name("zygote.py")
-    with subprocess.Popen(
-        [sys.executable, "-P", str(zygote)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory(prefix="dbtool-clusters-", ignore_cleanup_errors=True) as store,
+        subprocess.Popen(
+            [sys.executable, "-P", str(zygote), store],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         assert process.stdout.readline() == "warm\n"
         try:
