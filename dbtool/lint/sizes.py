@@ -172,7 +172,8 @@ def read_file(path: Path) -> Sizes:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}", detail=str(error)) from error
+        detail = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"cannot read {path}", detail=detail) from error
     return parse(text, str(path))
 
 

@@ -9,7 +9,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import UsageError
 from dbtool.lint.effect import Work
-from dbtool.lint.estimate import Estimate, estimate, graded, in_words
+from dbtool.lint.estimate import Estimate, changing, estimate, graded, in_words
 from dbtool.lint.sizes import Sizes, TableSize, parse, read, read_file, written
 from dbtool.severity import Severity
 from tests.conftest import MAJOR
@@ -163,3 +163,24 @@ def test_how_long_decides_how_bad() -> None:
 def test_estimates_in_words(low: float, high: float, words: str) -> None:
     """One number where both round to the same."""
     assert in_words(Estimate(low, high)) == words
+
+
+@pytest.mark.parametrize(
+    ("rows", "stored", "indexes", "fastest", "slowest"),
+    [
+        (1_000_000, 109_000_000, 0, 2.4, 3.3),
+        (1_000_000, 109_000_000, 1, 2.4, 5.3),
+        (1_000_000, 109_000_000, 3, 6.0, 14.7),
+        (400_000, 468_000_000, 0, 1.4, 5.5),
+        (400_000, 468_000_000, 3, 7.3, 7.4),
+    ],
+)
+def test_an_update_takes_what_was_measured(
+    rows: int, stored: int, indexes: int, fastest: float, slowest: float
+) -> None:
+    """Both the fastest and the slowest run of a real server lie within what is said."""
+    size = TableSize(schema="s", name="t", rows=rows, bytes=stored, indexes=indexes)
+    said = changing(size)
+    assert said is not None
+    assert said.low <= fastest
+    assert slowest <= said.high

@@ -7,7 +7,8 @@ from dbtool.lint.fixing.sql import as_sql
 from dbtool.lint.linted import Linted, Outcome
 from dbtool.lint.values import replace
 
-_ASKS = "op.get_bind()"
+_ONLY_PYTHON = ("op.get_bind()", "new_column_name=")
+"""What asks the database, and what swaps columns in one transaction."""
 _OUTSIDE = "-- outside of any transaction"
 
 
@@ -27,7 +28,7 @@ def _in_sql(outcome: Outcome) -> Outcome:
 
 def _said(finding: Finding) -> Finding:
     fix = finding.fix
-    if fix is None or fix.language != "python" or _ASKS in fix.code:
+    if fix is None or fix.language != "python" or any(each in fix.code for each in _ONLY_PYTHON):
         return finding
     try:
         lines = [line for step in steps(fix.code) for line in _lines(step)]

@@ -7,6 +7,7 @@ from textwrap import dedent
 from dbtool.lint.code import sql_name
 from dbtool.lint.code.types import type_said
 from dbtool.lint.fixing.place import NotMechanical
+from dbtool.lint.fixing.spelled import Call, spelled
 from dbtool.lint.revision import dotted, text_of
 from dbtool.lint.schema import Name
 
@@ -15,26 +16,30 @@ Given = Mapping[str, ast.expr]
 
 def as_sql(code: str) -> tuple[str, ...]:
     """The statements that a proposal runs; raises NotMechanical where SQL cannot say it."""
-    return tuple(_statements(ast.parse(code).body))
+    plain = spelled(code)
+    calls = plain if plain is not None else [*_calls(ast.parse(code).body)]
+    return tuple(map(_statement, calls))
 
 
-def _statements(body: list[ast.stmt]) -> Iterator[str]:
+def _calls(body: list[ast.stmt]) -> Iterator[Call]:
     for node in body:
         if isinstance(node, ast.With):
-            yield from _statements(node.body)
+            yield from _calls(node.body)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            yield _statement(node.value)
+            call = node.value
+            named = {each.arg: each.value for each in call.keywords if each.arg}
+            yield dotted(call.func), tuple(call.args), named
         else:
             raise NotMechanical("a step of it is Python")
 
 
-def _statement(call: ast.Call) -> str:
-    known = _CALLS.get(dotted(call.func))
+def _statement(call: Call) -> str:
+    function, placed, named = call
+    known = _CALLS.get(function)
     if known is None:
         raise NotMechanical("a step of it is Python")
     names, write = known
-    given = dict(zip(names, call.args, strict=False))
-    return write({**given, **{each.arg: each.value for each in call.keywords if each.arg}})
+    return write({**dict(zip(names, placed, strict=False)), **named})
 
 
 def _text(given: Given, name: str) -> str:
