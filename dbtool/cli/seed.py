@@ -12,6 +12,7 @@ from dbtool.cli.seed_files import reference, schema
 from dbtool.cli.seed_options import (
     AsOf,
     ConfirmDatabase,
+    Locale,
     RandomSeed,
     Rows,
     Scale,
@@ -67,6 +68,7 @@ def run(
     random_seed: RandomSeed = None,
     tables: Tables = None,
     as_of: AsOf = None,
+    locale: Locale = None,
     truncate: Annotated[
         bool,
         typer.Option(
@@ -124,7 +126,7 @@ def run(
 
     call.runs_long()
     target, models, scenes = call.target, models_of(call), scenes_of(call)
-    asked = given(rows, scale, random_seed, tables, as_of)
+    asked = given(rows, scale, random_seed, tables, as_of, locale)
     request = scenes.request(scenario, asked)
     allowed = call.permission(yes, confirm_database)
     mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
@@ -145,6 +147,7 @@ def plan(
     random_seed: RandomSeed = None,
     tables: Tables = None,
     as_of: AsOf = None,
+    locale: Locale = None,
 ) -> "Report":
     """Show what would be loaded: for each column the generator, and what it was chosen by.
 
@@ -154,7 +157,9 @@ def plan(
     from dbtool.seed import run as family
     from dbtool.seed import view
 
-    request = scenes_of(call).planned(scenario, given(rows, scale, random_seed, tables, as_of))
+    request = scenes_of(call).planned(
+        scenario, given(rows, scale, random_seed, tables, as_of, locale)
+    )
     made = family.plan(call.target, models_of(call), request)
     return view.plan(made, call.command)
 
@@ -167,6 +172,7 @@ def verify(
     random_seed: RandomSeed = None,
     tables: Tables = None,
     as_of: AsOf = None,
+    locale: Locale = None,
 ) -> "Report":
     """Check what is there: rows against the plan, every constraint again, every mapped class.
 
@@ -176,7 +182,9 @@ def verify(
     from dbtool.seed import verified
     from dbtool.seed import verify as family
 
-    request = scenes_of(call).planned(scenario, given(rows, scale, random_seed, tables, as_of))
+    request = scenes_of(call).planned(
+        scenario, given(rows, scale, random_seed, tables, as_of, locale)
+    )
     done = family.verify(call.target, models_of(call), request, call.progress)
     return verified.verified(done, call.command)
 
@@ -216,6 +224,7 @@ def export(
     random_seed: RandomSeed = None,
     tables: Tables = None,
     as_of: AsOf = None,
+    locale: Locale = None,
 ) -> "Report":
     """Write the rows as files, with a psql script that loads them and a manifest.
 
@@ -226,7 +235,7 @@ def export(
     from dbtool.seed.export import export as write
 
     call.runs_long()
-    asked = given(rows, scale, random_seed, tables, as_of)
+    asked = given(rows, scale, random_seed, tables, as_of, locale)
     request = scenes_of(call).planned(scenario, asked)
     done = write(call.target, models_of(call), request, directory, call.progress)
     return view.exported(done, call.command)

@@ -73,6 +73,16 @@ AsOf = Annotated[
         rich_help_panel=ROWS_PANEL,
     ),
 ]
+Locale = Annotated[
+    str | None,
+    typer.Option(
+        "--locale",
+        metavar="NAME",
+        help="Names, places and firms of a locale such as de_DE, from Faker or mimesis where "
+        "one is installed.",
+        rich_help_panel=ROWS_PANEL,
+    ),
+]
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking where a yes is enough.")]
 ConfirmDatabase = Annotated[
@@ -108,6 +118,7 @@ def given(
     random_seed: int | None,
     tables: list[str] | None,
     as_of: datetime | None,
+    locale: str | None,
 ) -> "Given":
     """What the options ask for."""
     from dbtool.seed.scenes import Given
@@ -115,7 +126,7 @@ def given(
     if not isfinite(scale):
         raise UsageError("--scale is a number to multiply by")
     day = as_of.date() if as_of else None
-    return Given(rows, scale, random_seed, day, names_of(tables))
+    return Given(rows, scale, random_seed, day, names_of(tables), locale=locale)
 
 
 def names_of(tables: list[str] | None) -> tuple[str, ...]:

@@ -166,6 +166,7 @@ def _manifest(plan: SeedPlan, files: Sequence[File]) -> str:
         "random_seed": plan.random_seed,
         "generator_version": plan.generator_version,
         "as_of": str(plan.as_of),
+        "locale": plan.locale,
         "rows": plan.rows,
         "loader": LOADER,
         "files": [asdict(each) for each in files],

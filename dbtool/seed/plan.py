@@ -7,6 +7,7 @@ from datetime import date
 
 from dbtool.report import plain
 from dbtool.seed.live import LiveTable
+from dbtool.seed.locale import Locale
 from dbtool.seed.order import Edge
 from dbtool.seed.overrides import UNRULED, TableRule
 from dbtool.seed.rows import Population
@@ -43,6 +44,7 @@ class Request:
     kept: tuple[str, ...] = ()
     after: tuple[Afterwards, ...] = ()
     sample: int = 0
+    locale: Locale | None = None
 
     def rule(self, table: str) -> TableRule:
         """What a scenario says of a table, by its quoted name, at the scale asked for."""
@@ -105,6 +107,7 @@ class SeedPlan:
     skipped: tuple[Skipped, ...] = ()
     drift: tuple[str, ...] = ()
     fingerprint: str = ""
+    locale: str = ""
 
     @property
     def rows(self) -> int:
@@ -147,7 +150,10 @@ def seed_plan(
     drift: tuple[str, ...],
 ) -> SeedPlan:
     """The plan, with a fingerprint of everything that decides the rows."""
-    decides = [request.random_seed, GENERATOR_VERSION, request.as_of, tables]
+    decides: list[object] = [request.random_seed, GENERATOR_VERSION, request.as_of, tables]
+    locale = request.locale.shown if request.locale else ""
+    if locale:
+        decides.append(locale)
     text = json.dumps(plain(decides), sort_keys=True)
     return SeedPlan(
         random_seed=request.random_seed,
@@ -157,4 +163,5 @@ def seed_plan(
         skipped=skipped,
         drift=drift,
         fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
+        locale=locale,
     )

@@ -12,6 +12,7 @@ from dbtool.ports import Progress
 from dbtool.seed import factories, reference, scenario
 from dbtool.seed.allow import allow
 from dbtool.seed.files import DEFAULT, Seeds
+from dbtool.seed.locale import locale
 from dbtool.seed.maintain import Maintained, Wanted, maintain
 from dbtool.seed.meaning import sql_name
 from dbtool.seed.plan import Request
@@ -29,6 +30,7 @@ class Given:
     as_of: date | None = None
     tables: tuple[str, ...] = ()
     default_rows: int = Request().rows
+    locale: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,18 @@ class Scenes:
         if chosen is not None:
             said = scenario.load(self.seeds, chosen, self.models)
         plain, own = Request(), self.own
+        seed = _first(given.random_seed, said.seed, plain.random_seed)
         return replace(
             plain,
             rows=_first(given.rows, said.default_rows, given.default_rows),
             scale=given.scale,
-            random_seed=_first(given.random_seed, said.seed, plain.random_seed),
+            random_seed=seed,
             tables=given.tables,
             as_of=given.as_of or said.as_of or plain.as_of,
             rules=scenario.merged_rules(own.rules, said.rules),
             kept=kept,
             after=own.after,
+            locale=None if given.locale is None else locale(given.locale, seed),
         )
 
     @cached_property

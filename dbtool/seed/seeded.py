@@ -32,6 +32,7 @@ class Seeded:
     would_load: int = 0
     would_take_seconds: float = 0.0
     would_take_bytes: int = 0
+    locale: str = ""
 
     @property
     def rows_per_second(self) -> float:
@@ -73,4 +74,5 @@ def seeded(target: Target, planned: Planned, done: Done, *, dry_run: bool = Fals
         would_load=plan.rows if dry_run else 0,
         would_take_seconds=sum(each.seconds * part for each, part in share) if dry_run else 0.0,
         would_take_bytes=int(sum(each.bytes * part for each, part in share)) if dry_run else 0,
+        locale=plan.locale,
     )

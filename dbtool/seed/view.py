@@ -37,7 +37,7 @@ def exported(done: Exported, command: str) -> Report:
     ]
     columns = (Column("file", shrink=True), Column("rows", "right"), Column("MB", "right"))
     skipped = (f"{each.name} was skipped: {each.reason}" for each in done.plan.skipped)
-    same = _same_again(done.plan.random_seed, str(done.plan.as_of), done.plan.generator_version)
+    same = _same_again(done.plan)
     return Report(
         command=command,
         data=done,
@@ -72,7 +72,7 @@ def _loaded(done: Seeded) -> Table:
 
 
 def _notes_of_run(done: Seeded) -> Iterator[str]:
-    yield _same_again(done.random_seed, str(done.as_of), done.generator_version)
+    yield _same_again(done)
     lost = ", ".join(f"{each.shown} {counted(each.rows, 'row')}" for each in done.lost)
     if done.dry_run:
         size = f"{done.would_take_bytes / 1_000_000:,.0f} MB"
@@ -93,10 +93,12 @@ def _notes_of_run(done: Seeded) -> Iterator[str]:
     yield from done.drift
 
 
-def _same_again(random_seed: int, as_of: str, version: int) -> str:
+def _same_again(made: SeedPlan | Seeded) -> str:
+    name, _, source = made.locale.partition(" ")
+    locale = f"--locale {name} {source} " if name else ""
     return (
-        f"the same rows again: --random-seed {random_seed} --as-of {as_of} "
-        f"(generators of version {version})"
+        f"the same rows again: --random-seed {made.random_seed} --as-of {made.as_of} {locale}"
+        f"(generators of version {made.generator_version})"
     )
 
 
@@ -138,7 +140,7 @@ def _column(column: ColumnPlan) -> tuple[Cell, ...]:
 
 
 def _notes_of_plan(made: SeedPlan) -> Iterator[str]:
-    yield _same_again(made.random_seed, str(made.as_of), made.generator_version)
+    yield _same_again(made)
     for table in made.tables:
         for name in table.unread_checks:
             yield f"{name} of {table.name} is left to the server to judge"

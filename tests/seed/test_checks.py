@@ -1,6 +1,5 @@
 """CHECK constraints are read as PostgreSQL prints them; what is not understood is left alone."""
 
-
 from dbtool.database.sync import SyncConnection
 from dbtool.seed.checks import (
     Bounds,
