@@ -256,12 +256,11 @@ def _hint_of_export(call: Call) -> tuple[str, ...]:
     from dbtool.scratch import local
 
     with suppress(DbtoolError, OSError):
-        own = local.status(call.settings.root)
+        own = local.status(call.settings.root, ask=True)
         if own.target is not None:
-            return (
-                f"The server of dbtool local runs: {EXPORT}",
-                "What dbtool demo --keep left is in another database: dbtool local url demo",
-            )
+            runs = f"The server of dbtool local runs: {EXPORT}"
+            left = "What dbtool demo --keep left is in another database: dbtool local url demo"
+            return (runs, left) if "demo" in own.databases else (runs,)
         if own.major is not None:
             return ("The server of dbtool local is stopped: dbtool local start",)
     return ()

@@ -171,7 +171,7 @@ def _report(call: Call, status: "Status", state: str) -> "Report":
         )
     named = [("data", str(status.data)), ("log", str(status.log))]
     if status.target is not None:
-        named = [*_place(status.root, status.target), *named]
+        named = [*_place(status.root, status.target), *_others(status, status.target), *named]
     return Report(
         command=call.command,
         data=status,
@@ -194,6 +194,12 @@ def _place(root: Path, target: "Target") -> list[tuple[str, str]]:
 
     database = ("database", target.shown)
     return [database] if target.password else [database, ("url", _url(target, scheme(find(root))))]
+
+
+def _others(status: "Status", own: "Target") -> list[tuple[str, str]]:
+    """What the server holds beside the project's own database; dbtool local url takes the name."""
+    others = [name for name in status.databases if name != own.database]
+    return [("others", ", ".join(others))] if others else []
 
 
 def _url(target: "Target", scheme: str) -> str:

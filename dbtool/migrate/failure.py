@@ -261,7 +261,8 @@ def _no_dialect(error: NoSuchModuleError) -> DbtoolError:
             "no database is named",
             detail="env.py takes its URL from the configuration, which still holds the"
             " template's placeholder (driver://…).",
-            hint="Give --url, set DATABASE_URL, or write the URL there.",
+            hint="Give --url, set DATABASE_URL, or write the URL there; where env.py"
+            " connects to several databases, write the URL of each.",
         )
     return OperationError(
         f'env.py names the SQLAlchemy dialect "{name}", which is not installed',

@@ -18,7 +18,7 @@ LONGEST_SOCKET_DIRECTORY = 107 - len("/.s.PGSQL.65535")
 _UNICODE_LOCALE_SINCE = 17
 _COMPLAINT = re.compile(
     r"((FATAL|PANIC|ERROR|error|WARNING|DETAIL|HINT):"
-    r"|LOG: +(could not|invalid|unrecognized|syntax error|parameter)) .*"
+    r"|LOG: +(could not|invalid|unrecognized|syntax error|parameter|\S+ is not supported)) .*"
 )
 
 

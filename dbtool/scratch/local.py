@@ -19,19 +19,26 @@ from dbtool.scratch.workspace import Memory, Workspace
 _START_LIMIT = 60
 _ANSWER_LIMIT = 2
 _OVERRIDES = "dbtool.conf"
+_MAINTENANCE = "postgres"
+_OWN_DATABASES = f"""
+select coalesce(array_agg(datname::text order by datname), '{{}}') from pg_database
+where not datistemplate and datname <> '{_MAINTENANCE}'
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """The development server of a project; `major` is None while it has none.
 
-    `changed` says that this call started or stopped it, `answers` that it lets us in.
+    `changed` says that this call started or stopped it, `answers` that it lets us in, and
+    `databases` what it holds where it does.
     """
 
     root: Path
     running: bool
     changed: bool = False
     answers: bool | None = None
+    databases: tuple[str, ...] = ()
     major: int | None = None
     target: Target | None = None
     pid: int | None = None
@@ -45,16 +52,19 @@ def status(root: Path, *, ask: bool = False) -> Status:
     found = _status(Workspace(root), changed=False)
     if not ask or found.target is None:
         return found
-    return replace(found, answers=_answers(found.target))
+    databases = _databases(found.target)
+    return replace(found, answers=databases is not None, databases=databases or ())
 
 
-def _answers(target: Target) -> bool:
-    limited = replace(target, parameters=(("connect_timeout", str(_ANSWER_LIMIT)),))
+def _databases(target: Target) -> tuple[str, ...] | None:
+    """The databases on the server; None where it does not answer."""
+    limit = ("connect_timeout", str(_ANSWER_LIMIT))
+    maintenance = replace(target, database=_MAINTENANCE, parameters=(limit,))
     try:
-        with SyncConnection(limited) as connection:
-            return connection.fetchval("select true") is True
+        with SyncConnection(maintenance) as connection:
+            return tuple(connection.fetchval(_OWN_DATABASES))
     except DbtoolError:
-        return False
+        return None
 
 
 def owns(root: Path, target: Target) -> bool:
@@ -252,7 +262,7 @@ def _launch(work: Workspace, binaries: Binaries, account: Account) -> None:
 def _complete(work: Workspace, memory: Memory) -> None:
     """Give the server what a start that was killed may have left out."""
     note = _wait_until_ready(work)
-    local = Target(note.socket_directory, note.port, cluster.SUPERUSER, "postgres")
+    local = Target(note.socket_directory, note.port, cluster.SUPERUSER, _MAINTENANCE)
     with SyncConnection(local) as connection:
         known = connection.fetchval(
             "select exists (select from pg_database where datname = $1)", memory.database

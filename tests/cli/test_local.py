@@ -70,6 +70,7 @@ def test_a_day_with_it(dbtool: Dbtool, shop: Path) -> None:
     status = json.loads(dbtool("local", "status", "--json", cwd=shop).out)["data"]
     assert status["answers"] is True
     assert (status["running"], status["major"], status["root"]) == (True, MAJOR, str(shop))
+    assert status["databases"] == ["shop"]
     assert status["target"]["database"] == "shop"
     assert "password" not in json.dumps(status)
 
@@ -161,6 +162,10 @@ def test_what_others_say_of_it(dbtool: Dbtool, running: Path) -> None:
     assert (asked.code, asked.out) == (2, "")
     assert asked.err.endswith(
         '      The server of dbtool local runs: export DATABASE_URL="$(dbtool local url)"\n'
+    )
+    made = dbtool("local", "psql", "--", "-qc", "CREATE DATABASE demo", cwd=running)
+    assert (made.code, made.err) == (0, "")
+    assert dbtool("pool", cwd=running).err == asked.err + (
         "      What dbtool demo --keep left is in another database: dbtool local url demo\n"
     )
     nobody = "postgresql://shop@localhost:1/shop"
@@ -186,6 +191,15 @@ def test_a_database_that_is_missing(dbtool: Dbtool, running: Path) -> None:
     assert ran.err.endswith(f"\nhint: Check the name, or create it: {command}\n")
     made = dbtool("local", "psql", "--", "-c", 'CREATE DATABASE "no-such"', cwd=running)
     assert made.out == "CREATE DATABASE\n"
+    assert dbtool("pool", cwd=running, env={"DATABASE_URL": url}).code == 0
+    sql = "DROP DATABASE IF EXISTS demo;\nDROP DATABASE shop;\n"
+    dropped = dbtool("local", "psql", "--", "-q", "no-such", cwd=running, stdin=sql)
+    assert dropped.code == 0
+    status = dbtool("local", "status", cwd=running).out
+    assert status.startswith(f"PostgreSQL {MAJOR} is running\n\ndatabase  ")
+    assert "\nothers    no-such\n" in status
+    assert dbtool("local", "start", cwd=running).code == 0
+    url = dbtool("local", "url", cwd=running).out.strip()
     assert dbtool("pool", cwd=running, env={"DATABASE_URL": url}).code == 0
 
 

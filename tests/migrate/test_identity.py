@@ -456,7 +456,13 @@ def test_placeholder_names_no_database(dbtool: Dbtool, project: Small) -> None:
     """The URL of Alembic's template is no database."""
     ran = dbtool("upgrade", cwd=project.root)
     assert ran.code == 2, ran
-    assert "error: no database is named" in ran.err
+    assert ran.err == (
+        "error: no database is named\n"
+        "detail: env.py takes its URL from the configuration, which still holds the template's"
+        " placeholder (driver://…).\n"
+        "hint: Give --url, set DATABASE_URL, or write the URL there; where env.py connects to"
+        " several databases, write the URL of each.\n"
+    )
 
 
 def test_role_of_env_is_its_own(run: Run, project: Small, database: Target) -> None:

@@ -21,7 +21,7 @@ from dbtool.database.target import Target
 from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 from dbtool.guard import expect
 from dbtool.ports import Silent
-from dbtool.scratch import leftovers, local, shutdown, workspace
+from dbtool.scratch import cluster, leftovers, local, shutdown, workspace
 from dbtool.scratch.local import Status
 from dbtool.scratch.workspace import Workspace
 from tests.conftest import MAJOR
@@ -298,6 +298,14 @@ def test_a_server_that_fails_shows_its_log(made: Path) -> None:
     with pytest.raises(OperationError) as caught:
         start(made)
     assert 'invalid value for parameter "shared_buffers": "nonsense"' in caught.value.detail
+
+
+def test_what_a_server_was_not_built_for_is_told(tmp_path: Path) -> None:
+    """The line before the last one names what the configuration asks for in vain."""
+    log, logged = tmp_path / "log", "2026-11-21 18:43:16.578 UTC [2686] "
+    lines = "LOG:  SSL is not supported by this build", "FATAL:  configuration contains errors"
+    log.write_text("".join(f"{logged}{line}\n" for line in ("LOG:  starting", *lines)))
+    assert cluster.why_it_failed(log) == "\n".join(lines)
 
 
 def test_stopping_a_server_that_hangs(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
