@@ -38,29 +38,47 @@ class Uncompared:
 class Rename:
     """A column or table that one side lacks and one only the other has: perhaps the same."""
 
+    kind: str
     old: str
     new: str
 
     @property
     def operation(self) -> str:
         """The operation that keeps the data."""
-        table, _, column = self.old.rpartition(".")
-        if not table or "." not in self.new:
-            return f"op.rename_table({self.old!r}, {self.new!r})"
-        name = table.rpartition(".")[2]
+        place, _, old = self.old.rpartition(".")
         new = self.new.rpartition(".")[2]
-        return f"op.alter_column({name!r}, {column!r}, new_column_name={new!r})"
+        if self.kind == "table":
+            return f"op.rename_table({old!r}, {new!r}{_within(place)})"
+        schema, _, table = place.rpartition(".")
+        return f"op.alter_column({table!r}, {old!r}, new_column_name={new!r}{_within(schema)})"
+
+
+def _within(schema: str) -> str:
+    return f", schema={schema!r}" if schema else ""
 
 
 def renames(differences: Iterable[Difference]) -> Iterator[Rename]:
-    """Where exactly one column of a table, or one table, is missing and one too many."""
+    """Where exactly one column of a table, or one table, is missing and one too many.
+
+    A column of another type is another column.
+    """
     found = tuple(differences)
     for kind in ("column", "table"):
-        missing = [each.name for each in found if each.kind == f"missing-{kind}"]
-        extra = [each.name for each in found if each.kind == f"extra-{kind}"]
+        missing = [each for each in found if each.kind == f"missing-{kind}"]
+        extra = [each for each in found if each.kind == f"extra-{kind}"]
         for old in extra:
-            place = old.rpartition(".")[0]
-            fitting = [each for each in missing if each.rpartition(".")[0] == place]
-            rivals = [each for each in extra if each.rpartition(".")[0] == place]
-            if len(fitting) == len(rivals) == 1:
-                yield Rename(old, fitting[0])
+            fitting = [each for each in missing if _place(each) == _place(old)]
+            rivals = [each for each in extra if _place(each) == _place(old)]
+            if len(fitting) == len(rivals) == 1 and _fits(old, fitting[0]):
+                yield Rename(kind, old.name, fitting[0].name)
+
+
+def _place(difference: Difference) -> str:
+    return difference.name.rpartition(".")[0]
+
+
+def _fits(old: Difference, new: Difference) -> bool:
+    """Whether the type may be the same: of the new one more is told than that."""
+    if old.database is None or new.models is None:
+        return True
+    return new.models == old.database or new.models.startswith(f"{old.database} ")

@@ -12,7 +12,7 @@ from dbtool.errors import UsageError
 from dbtool.migrate.autogenerate.evidence import renamed_in_git
 from dbtool.migrate.autogenerate.proposed import title
 from dbtool.migrate.autogenerate.renames import Sides, candidates, named
-from dbtool.migrate.difference import Difference
+from dbtool.migrate.difference import Difference, renames
 
 OLD = """
 CREATE SCHEMA old; SET search_path TO old;
@@ -165,3 +165,35 @@ def test_title_of_a_rename() -> None:
     text = "index i on t is called old_i in the database"
     said = Difference("renamed-index", "i", text, "op", models="i", database="old_i")
     assert title(said) == "rename index old_i on t to i"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "operation"),
+    [
+        (
+            ("t.a", "text"),
+            ("t.b", "text NOT NULL"),
+            "op.alter_column('t', 'a', new_column_name='b')",
+        ),
+        (
+            ("s.t.a", "integer"),
+            ("s.t.b", "integer"),
+            "op.alter_column('t', 'a', new_column_name='b', schema='s')",
+        ),
+        (("t.a", "jsonb"), ("t.b", "integer"), None),
+        (("t.a", "numeric"), ("t.b", "numeric(10,2)"), None),
+        (("t.a", "text"), ("u.b", "text"), None),
+        (("t", None), ("u", None), "op.rename_table('t', 'u')"),
+        (("s.t", None), ("s.u", None), "op.rename_table('t', 'u', schema='s')"),
+        (("s.t", None), ("u", None), None),
+    ],
+)
+def test_check_asks_of_a_rename(
+    old: tuple[str, str | None], new: tuple[str, str | None], operation: str | None
+) -> None:
+    """Only where type and place are the same, with an operation for that schema."""
+    kind = "column" if old[1] else "table"
+    gone = Difference(f"extra-{kind}", old[0], "", "", drops=True, database=old[1])
+    come = Difference(f"missing-{kind}", new[0], "", "", models=new[1])
+    found = [each.operation for each in renames([come, gone])]
+    assert found == ([operation] if operation else [])
