@@ -102,7 +102,7 @@ def _fits(spec: str) -> bool:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """The server all tests of this process share; no autovacuum comes to their databases unasked."""
+    """The server all tests of this process share; no autovacuum comes to them unasked."""
     with throwaway(MAJOR, settings={"autovacuum_naptime": "1d"}) as running:
         yield running
 

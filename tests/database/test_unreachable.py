@@ -229,9 +229,8 @@ def test_something_else_listens_there() -> None:
 def test_the_timeout_of_the_connection_string_counts() -> None:
     """`connect_timeout` in the URL is in force when nothing else is said."""
     with listening(None) as target:
-        began = time.monotonic()
-        refusal(replace(target, parameters=(("connect_timeout", "0.2"),)))
-    assert time.monotonic() - began < 2.5
+        refused = refusal(replace(target, parameters=(("connect_timeout", "0.2"),)))
+    assert refused.startswith("SERVER accepts connections but did not reply within 0.2 s\n")
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_what_waiting_does_not_cure(database: Target, part: str) -> None:
     begun = time.monotonic()
     with pytest.raises(ConnectError) as raised:
         wait_for_server(replace(database, **{part: "missing"}), 20, Silent())  # type: ignore[arg-type]
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15
     assert "Waited" not in raised.value.detail
 
 

@@ -79,7 +79,7 @@ def test_interrupted_revision(
         begun = time.monotonic()
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 20
         assert not sleeping()
     assert process.returncode == 130, err
     assert out == ""

@@ -1,6 +1,7 @@
 """transaction-held-idle with real holders and real waiters."""
 
 import dataclasses
+import re
 from time import monotonic, sleep
 
 import pytest
@@ -41,9 +42,9 @@ def test_a_holder_that_blocks_is_an_error_and_the_fix_ends_it(
         sleep(1.05)
         (found,) = judged(read(database))
     assert found.severity is Severity.ERROR
-    assert found.title.startswith("api: 1 transaction held idle for up to 1.")
+    assert re.match(r"api: 1 transaction held idle for up to [\d.]+ s", found.title)
     assert found.title.endswith(" s, blocking 1 session")
-    assert found.evidence[0].startswith(f"pid {pid}: idle 1.")
+    assert re.match(rf"pid {pid}: idle [\d.]+ s", found.evidence[0])
     assert f", blocks pid {waiter}, last ran: SELECT pg_backend_pid()" in found.evidence[0]
     assert found.fix is not None
     with SyncConnection(database) as admin:
@@ -54,7 +55,7 @@ def test_a_holder_that_blocks_is_an_error_and_the_fix_ends_it(
 
 
 def _is_gone(admin: SyncConnection, pid: int) -> bool:
-    until = monotonic() + 5
+    until = monotonic() + 60
     while admin.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}"):
         if monotonic() > until:
             return False
