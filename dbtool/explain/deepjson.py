@@ -14,9 +14,14 @@ _TOKEN = re.compile(
 def loads(text: str) -> Any:
     """What `json.loads` returns, however deep the text nests."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except RecursionError:
         return _loads_without_recursion(text)
+
+
+def _refuse(word: str) -> Any:
+    """Python reads NaN and Infinity, which JSON has not and no sum survives."""
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _loads_without_recursion(text: str) -> Any:

@@ -50,7 +50,7 @@ class FunctionFacts:
 
     `via` is the function whose body or aggregate calls it, empty where the plan itself does;
     `extension` is what it came with; `copies` that it copies to a file or with a program;
-    `planned` that the one the plan calls is no volatile one, which PostgreSQL may run to plan.
+    `planned` that PostgreSQL may run it to plan.
     """
 
     schema: str
@@ -130,7 +130,8 @@ async def read(
     named = sorted(set(tables))
     schemas, names = [schema for schema, _ in named], [name for _, name in named]
     lists = [sorted(each) for each in (uses.functions, uses.operators, uses.types)]
-    found = json.loads(await connection.fetchval(_FACTS, schemas, names, *lists))
+    answer = await connection.fetchval(_FACTS, schemas, names, *lists, uses.known)
+    found = json.loads(answer)
     return Facts(
         version=connection.get_server_version().major,
         work_mem=found["work_mem"],

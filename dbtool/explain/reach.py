@@ -9,17 +9,19 @@ from dbtool.explain.plan import Plan
 _CALL = re.compile(r'(?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*(?=\()')
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _TYPE = re.compile(r'::((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)')
+_CAST = re.compile(r'\bas\s+((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)', re.I)
 _QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
 """A name in quotes, which is kept, or a literal: what looks like a call in there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """Names that a plan's expressions use, without their schemas."""
+    """Names that a plan's expressions use, without their schemas; `known` are functions' oids."""
 
     functions: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
+    known: tuple[int, ...] = ()
 
 
 def mentioned(plan: Plan, functions: Iterable[str] = ()) -> Mentioned:
@@ -31,6 +33,15 @@ def mentioned(plan: Plan, functions: Iterable[str] = ()) -> Mentioned:
         frozenset(_bare(name) for name in calls),
         frozenset(name for each in read for name in _OPERATOR.findall(each)),
         frozenset(_bare(name) for each in read if "::" in each for name in _TYPE.findall(each)),
+    )
+
+
+def mentioned_in(text: str) -> Mentioned:
+    """The operators and the types in a statement's text; some words that are no type as well."""
+    read = _QUOTED.sub(r"\1", text)
+    names = (*_TYPE.findall(read), *_CAST.findall(read))
+    return Mentioned(
+        operators=frozenset(_OPERATOR.findall(read)), types=frozenset(map(_bare, names))
     )
 
 
@@ -58,32 +69,35 @@ named AS (
   JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
     AND d.refclassid = 'pg_proc'::regclass
   WHERE y.typname = ANY ($5::text[])
-), reached(oid, via) AS (
-  SELECT oid::oid, NULL::oid FROM named
+  UNION SELECT unnest($6::oid[])
+), reached(oid, via, planned) AS (
+  SELECT p.oid, NULL::oid, p.prokind = 'f' AND (p.provolatile <> 'v' OR EXISTS (
+    SELECT FROM pg_operator o WHERE o.oprcode = p.oid AND (o.oprrest <> 0 OR o.oprjoin <> 0)))
+  FROM named JOIN pg_proc p ON p.oid = named.oid
   UNION
-  SELECT inner_one.oid, coalesce(r.via, r.oid)
+  SELECT inner_one.oid, coalesce(r.via, r.oid), r.planned OR inner_one.folded
   FROM reached r JOIN pg_proc p ON p.oid = r.oid JOIN pg_language l ON l.oid = p.prolang
   CROSS JOIN LATERAL (
-    SELECT f FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
+    SELECT f, false FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
       a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]) f
     WHERE a.aggfnoid = r.oid
     UNION
-    SELECT q.oid FROM regexp_matches(
+    SELECT q.oid, l.lanname = 'sql' AND q.provolatile <> 'v' AND q.prokind = 'f'
+    FROM regexp_matches(
       regexp_replace(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), '--[^\n]*', '', 'g'),
       '"?([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m
     JOIN pg_proc q ON q.proname IN (m[1], lower(m[1]))
     WHERE l.lanname NOT IN ('internal', 'c')
       AND (q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace)
-  ) inner_one(oid)
+  ) inner_one(oid, folded)
   WHERE p.pronamespace <> 'pg_catalog'::regnamespace
 ), called AS MATERIALIZED (
-  SELECT r.via, p.* FROM reached r JOIN pg_proc p ON p.oid = r.oid
+  SELECT r.via, r.planned, p.* FROM reached r JOIN pg_proc p ON p.oid = r.oid
 ), functions AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(vn.nspname || '.' || v.proname), '') AS via,
     coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
-    bool_or(coalesce(v.provolatile, p.provolatile) <> 'v' AND coalesce(v.prokind, p.prokind) = 'f')
-      AS planned
+    bool_or(p.planned) AS planned
   FROM called p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_language l ON l.oid = p.prolang
@@ -103,5 +117,7 @@ named AS (
 What a body calls is told by its words, which may speak of more than is run. An operator, a cast
 or a domain's check shows in no plan as the function it is; nor do the parts of an aggregate.
 Bodies are read of what is called alone, whatever a planner expects: a database may have thousands.
+A body in SQL may be put in the place of its call, and what it calls be run by the planner; so are
+operators, to see how many of a column's common values they are true of.
 What reads whole tables into XML is STABLE, and runs the functions of any view among them.
 """

@@ -1,6 +1,8 @@
 """Explain the statements of a text on a server: plan each, run it where that is safe, judge it."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from dbtool.database.ended import ended
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
-from dbtool.explain import doubts, facts, parameters, reach, safety, sample, writing
+from dbtool.explain import doubts, facts, parameters, planning, reach, safety, sample, writing
 from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.failures import Sent, misfit, ran_out, tell
@@ -155,11 +157,11 @@ class _Runner:
                 connection, seconds, patience, runs=self._how.runs, settings=self._how.settings
             ) as unwatched:
                 session = replace(unwatched, watch=self._watch)
-                await self._check_planning(session, statement)
+                behind = await self._check_planning(session, statement)
                 if statement.open:
                     plan = await session.generic(text, statement.line, len(statement.open))
                     return Examined(text, statement.line, plan, values="any values")
-                planned = await self._plan(session, statement, place.classified)
+                planned = await self._plan(session, statement, place.classified, behind)
                 if not planned.doubts and not writes:
                     return await self._examine(session, planned, statement)
                 left = await self._remains(session, planned, statement) if writes else ()
@@ -204,15 +206,24 @@ class _Runner:
             permit(action, place.classified, place.database, permission.consent, permission.ask)
         self._may_write = True
 
-    async def _check_planning(self, session: Session, statement: Prepared) -> None:
-        """Before anything is planned: planning runs functions that are not VOLATILE."""
-        unfamiliar = safety.unfamiliar(statement.traits.functions)
-        if unfamiliar and not self._permission.covers(Need.YES):
-            uses = reach.Mentioned(unfamiliar)
-            safety.check_planning(await self._facts(session, statement.line, set(), uses))
+    async def _check_planning(self, session: Session, statement: Prepared) -> tuple[int, ...]:
+        """Before anything is planned: planning runs functions that are not VOLATILE.
+
+        Those of users that a statement meets are returned by their numbers.
+        """
+        if self._permission.covers(Need.YES):
+            return ()
+        with _in_time(session, statement.line):
+            found = await planning.behind(session.connection, statement.text, statement.traits)
+            safety.check_planning(await planning.run_by_planning(session.connection, found))
+        return found
 
     async def _plan(
-        self, session: Session, statement: Prepared, classified: Classified
+        self,
+        session: Session,
+        statement: Prepared,
+        classified: Classified,
+        behind: tuple[int, ...],
     ) -> _Planned:
         text, line = statement.text, statement.line
         if statement.values:
@@ -225,20 +236,15 @@ class _Runner:
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
         uses = reach.mentioned(plan, statement.traits.functions)
-        known = await self._facts(session, line, _tables(plan), uses)
+        if statement.writes:
+            # Checks, and expressions of indexes, are in no plan of what writes.
+            uses = replace(uses, known=behind)
+        with _in_time(session, line):
+            known = await facts.read(session.connection, _tables(plan), uses)
         safety.check_functions(known, writes=statement.writes)
         agreed = self._permission.covers(Need.YES)
         reasons = () if agreed else tuple(doubts.reasons(known, plan, classified.standing))
         return _Planned(text, plan, known, reasons)
-
-    async def _facts(
-        self, session: Session, line: int, tables: set[tuple[str, str]], uses: reach.Mentioned
-    ) -> facts.Facts:
-        try:
-            return await facts.read(session.connection, tables, uses)
-        except PostgresError as error:
-            # Our own questions have no more time than the statement.
-            raise RefusedByServerError(error, Sent("", line, 0, session.seconds)) from error
 
     async def _examine(self, session: Session, planned: _Planned, statement: Prepared) -> Examined:
         line = statement.line
@@ -282,6 +288,15 @@ class _Runner:
             return self._permission.ask.confirm(f"{' '.join(doubts)} Run it?")
         except UsageError:
             return False
+
+
+@contextmanager
+def _in_time(session: Session, line: int) -> Iterator[None]:
+    """Our own questions have no more time than the statement."""
+    try:
+        yield
+    except PostgresError as error:
+        raise RefusedByServerError(error, Sent("", line, 0, session.seconds)) from error
 
 
 def _tables(plan: Plan) -> set[tuple[str, str]]:

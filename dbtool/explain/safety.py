@@ -171,9 +171,18 @@ def unfamiliar(functions: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in bare if not _PLAIN.fullmatch(name))
 
 
-def check_planning(facts: Facts) -> None:
+def run_to_plan(facts: Facts) -> tuple[FunctionFacts, ...]:
+    """The functions that planning may run and whose work is not undone by a rollback."""
+    return tuple(
+        each
+        for each in facts.volatile
+        if each.planned and (each.copies or (_outlives(each) and not _takes_a_number(each)))
+    )
+
+
+def check_planning(found: Iterable[FunctionFacts]) -> None:
     """Refuse even to plan what calls functions that planning runs, and that reach out."""
-    if found := [each for each in facts.volatile if each.planned and _reaches(each)]:
+    if found := tuple(found):
         raise UsageError(
             f"refused to plan the statement: it calls {listed(found)}",
             detail="PostgreSQL runs functions that are not marked VOLATILE while it plans, and what"

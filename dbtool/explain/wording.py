@@ -109,9 +109,13 @@ def memory(kilobytes: float) -> str:
     return f"{kilobytes / 1024 / 1024:.0f}GB"
 
 
+LARGEST_MB = 2**21
+"""More megabytes than this are no value of work_mem."""
+
+
 def plenty(kilobytes: float) -> str:
-    """The next size worth setting that is no less than this."""
+    """The next size worth setting that is no less than this, as far as the server takes it."""
     megabytes = 1
-    while megabytes * 1024 < kilobytes:
+    while megabytes * 1024 < kilobytes and megabytes < LARGEST_MB:
         megabytes *= 2
     return f"{megabytes}MB"

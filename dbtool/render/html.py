@@ -25,6 +25,8 @@ table { border-collapse: collapse; font: 13px/1.5 ui-monospace, monospace; }
 th { text-align: left; font-weight: 600; } th, td { padding: .1rem .6rem; white-space: pre; }
 tbody tr:nth-child(odd) { background: var(--soft); } .right { text-align: right; }
 pre { background: var(--soft); padding: .6rem .8rem; overflow-x: auto; }
+.wrap { white-space: pre-wrap; overflow-wrap: anywhere; }
+.facts td:last-child { white-space: normal; } .finding p, .finding li { overflow-wrap: anywhere; }
 .bar { display: block; height: .6rem; background: var(--bar); }
 .room { display: block; width: 6rem; }
 .error { color: var(--error); } .warning { color: var(--warning); } .note { color: var(--note); }
@@ -50,7 +52,7 @@ def render(report: Report) -> str:
         summary = "<summary>as the server printed it</summary>"
         parts.append(f"<details>{summary}{_code(report.raw)}</details>")
     if report.next:
-        parts.append(f"<h2>next</h2>{_code(chr(10).join(report.next))}")
+        parts.append(f"<h2>next</h2>{_commands(chr(10).join(report.next))}")
     if line := count_line(report):
         parts.append(f"<p class=strong>{_text(line)}</p>")
     return (
@@ -69,6 +71,11 @@ def _text(text: str) -> str:
 
 def _code(code: str) -> str:
     return f"<pre><code>{_text(code.strip(chr(10)))}</code></pre>"
+
+
+def _commands(code: str) -> str:
+    """What is pasted rather than read: a long line is broken where the screen ends."""
+    return _code(code).replace("<pre>", '<pre class="wrap">', 1)
 
 
 _SIGNS = {"+": "good", "-": "error", "@": "muted"}
@@ -113,7 +120,8 @@ def _table(table: Table) -> str:
         "<tr>" + "".join(f"<td{side}>{_cell(cell)}</td>" for side, cell in pairs) + "</tr>"
         for pairs in (zip(sides, row, strict=True) for row in table.rows)
     )
-    return f'<div class="scroll"><table>{head}<tbody>\n{rows}\n</tbody></table></div>'
+    kind = "" if head else ' class="facts"'
+    return f'<div class="scroll"><table{kind}>{head}<tbody>\n{rows}\n</tbody></table></div>'
 
 
 def _cell(cell: Cell) -> str:
@@ -149,7 +157,7 @@ def _finding(number: int, finding: Finding) -> str:
         listed = "".join(f"<li>{_text(line)}</li>" for line in finding.evidence)
         parts.append(f"<ul>{listed}</ul>")
     if finding.fix:
-        parts.append(f"<p>fix: {_text(finding.fix.label)}</p>{_code(finding.fix.code)}")
+        parts.append(f"<p>fix: {_text(finding.fix.label)}</p>{_commands(finding.fix.code)}")
     return "\n".join([*parts, "</section>"])
 
 

@@ -491,6 +491,18 @@ def test_a_misestimate_is_told_where_it_begins() -> None:
     )
 
 
+def test_misestimated_partitions_are_told_once() -> None:
+    """By the one that is furthest off: a table may have hundreds of them."""
+    parts = [
+        {**scan(rows=rows, expected=10), "Relation Name": name, "Parent Relationship": "Member"}
+        for name, rows in (("p_1", 500), ("p_2", 5000), ("p_3", 400), ("p_4", 10))
+    ]
+    root = node("Hash Join", node("Append", *parts, rows=5910, expected=40), node("Hash"))
+    (finding,) = found_by(row_misestimate, analyse(plan(root)))
+    assert finding.title == "p_2: 10 rows expected, 5,000 came (500 times more)"
+    assert finding.evidence[-1] == "2 more nodes beside it are off as well"
+
+
 @pytest.mark.parametrize(
     ("facts", "why"),
     [

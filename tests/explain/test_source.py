@@ -101,6 +101,11 @@ _NO_FORMAT = "it is none of the formats EXPLAIN prints: text, JSON, YAML, XML"
             "stdin holds no plan",
             "it is not JSON: Expecting value at line 1, column 10",
         ),
+        (
+            '{"Plan": {"Node Type": "Sort", "Sort Space Used": Infinity}}',
+            "stdin holds no plan",
+            "Infinity is no number of JSON",
+        ),
     ],
 )
 def test_what_is_no_plan_is_told(text: str, message: str, detail: str) -> None:
@@ -114,7 +119,7 @@ def test_what_is_no_plan_is_told(text: str, message: str, detail: str) -> None:
 _JUNK: st.SearchStrategy[object] = st.sampled_from(
     [
         *(None, True, 0, -1, 1, 3.5, 10**20, "", "x", "$0", "(InitPlan 1).col1", "InitPlan 1"),
-        *([], {}, [1], ["x"], [{}], {"a": 1}, {"Timing": 1}, {"Timing": {"Total": "x"}}),
+        *([], {}, [1], 1e300, ["x"], [{}], {"a": 1}, {"Timing": 1}, {"Timing": {"Total": "x"}}),
         *([{"Worker Number": "x", "Actual Loops": []}], [{"Worker Number": 1, "Actual Loops": 1}]),
     ]
 )
@@ -123,6 +128,7 @@ _KEYS = st.sampled_from(
         *("Node Type", "Plans", "Workers", "Actual Rows", "Actual Loops", "Actual Total Time"),
         *("Plan Rows", "Total Cost", "Shared Hit Blocks", "Filter", "Subplan Name", "JIT"),
         *("Parent Relationship", "Sort Key", "Relation Name", "Output", "Temp Read Blocks"),
+        *("Sort Space Type", "Sort Space Used", "Full-sort Groups", "Peak Memory Usage"),
     ]
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from asyncpg.exceptions import PostgresError
 
 from dbtool.errors import DbtoolError, OperationError, UsageError
-from dbtool.explain import parameters, safety
+from dbtool.explain import parameters, planning, safety
 from dbtool.explain.advice.planner import Asked
 from dbtool.explain.advice.planners import SECONDS, Place, together
 from dbtool.explain.advice.result import Advice
@@ -150,9 +150,12 @@ def _asked(row: "Record") -> Asked | None:
 
 
 async def _plans(connection: "Connection", one: Asked) -> bool:
-    """Whether the server can plan it: types may not be inferable, tables be gone."""
+    """Whether the server can plan it, and nothing but planning comes of it."""
     try:
         async with guarded(connection, SECONDS) as session:
+            found = await planning.behind(connection, one.text, traits(one.text))
+            if await planning.run_by_planning(connection, found):
+                return False
             plan = await one.plan(session)
     except RefusedByServerError:
         return False
@@ -166,6 +169,6 @@ def _left_out(hidden: int, unplanned: int) -> Iterator[str]:
         )
     if unplanned:
         yield (
-            f"{unplanned} statements are left out: they read no table of users, or cannot be"
-            " planned as they are remembered"
+            f"{unplanned} statements are left out: they read no table of users, cannot be planned"
+            " as they are remembered, or planning them runs functions that reach out"
         )

@@ -41,7 +41,7 @@ def check(analysis: Analysis) -> Iterator[Finding]:
     if not isinstance(jit, Mapping) or not plan.execution_ms:
         return
     timing = jit.get("Timing")
-    total = float(timing.get("Total", 0)) if isinstance(timing, Mapping) else 0.0
+    total = _number(timing.get("Total")) if isinstance(timing, Mapping) else 0.0
     if total >= LEAST_TIME and total >= LEAST_SHARE * plan.execution_ms:
         share = percent(total / plan.execution_ms)
         yield Finding(
@@ -50,8 +50,12 @@ def check(analysis: Analysis) -> Iterator[Finding]:
             title=f"compiling took {duration(total)}, {share} of the execution",
             certainty=Certainty.MEASURED,
             evidence=(
-                f"{count(float(jit.get('Functions', 0)))} functions compiled; the plan's cost is"
+                f"{count(_number(jit.get('Functions')))} functions compiled; the plan's cost is"
                 f" {count(plan.root.total_cost)}",
             ),
             fix=Fix("sql", "SET LOCAL jit = off;", "for this query; or raise jit_above_cost"),
         )
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, int | float) else 0.0

@@ -45,16 +45,17 @@ LEAST_DISCARDED = 10
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report nested loops whose inner side is run too often or searches too much."""
     for node in analysis.ran:
-        if node.kind != "Nested Loop" or len(node.children) < 2:
+        sides = _sides(analysis, node) if node.kind == "Nested Loop" else ()
+        if len(sides) < 2:
             continue
-        outer, inner = _sides(analysis, node)
+        outer, inner = sides[:2]
         if inner.loops >= LEAST_LOOPS and analysis.part_below(inner) >= LEAST_SHARE:
             yield from _judge(analysis, node, outer, inner)
 
 
-def _sides(analysis: Analysis, node: Node) -> tuple[Node, Node]:
-    below = [each for each in analysis.plan.children(node) if each.relationship != "InitPlan"]
-    return below[0], below[1]
+def _sides(analysis: Analysis, node: Node) -> tuple[Node, ...]:
+    below = analysis.plan.children(node)
+    return tuple(each for each in below if each.relationship != "InitPlan")
 
 
 def _judge(analysis: Analysis, node: Node, outer: Node, inner: Node) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ while what feeds it is not.
 When: ten times off or more, on at least 100 rows. Estimates that only look wrong are left out:
 rounding of rows per loop, nodes cut short by LIMIT, EXISTS or a merge join, nodes never
 executed, and the share a parallel worker prints. So are recursion and EXCEPT, which the planner
-can only guess, and estimates on which no join hangs and that no statistics would mend.
-PostgreSQL 14+.
+can only guess, and estimates on which no join hangs and that no statistics would mend. Of the
+partitions of a table the one that is furthest off speaks for the others. PostgreSQL 14+.
 
 Bad:
 ```sql
@@ -23,6 +23,7 @@ SELECT * FROM customers WHERE city = 'city 7' AND country = 'country 7';
 ```
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
@@ -31,6 +32,7 @@ from dbtool.explain.plan import Node
 from dbtool.explain.predicate import terms
 from dbtool.explain.wording import count, times, title, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
+from dbtool.report import counted
 from dbtool.sql.text import quoted
 
 NAME = rule_name(__name__)
@@ -54,10 +56,15 @@ _JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join"})
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report where misestimates begin."""
+    beside: dict[int, list[tuple[Node, Estimate]]] = defaultdict(list)
     for node in analysis.ran:
         estimate = analysis.estimates.of(node)
         if estimate and _far_off(node, estimate) and _begins_here(analysis, node):
-            yield from _finding(analysis, node, estimate)
+            group = node.parent if node.relationship == "Member" else -node.id
+            beside[group].append((node, estimate))
+    for found in beside.values():
+        node, estimate = max(found, key=lambda each: each[1].off)
+        yield from _finding(analysis, node, estimate, len(found) - 1)
 
 
 def _far_off(node: Node, estimate: Estimate) -> bool:
@@ -73,7 +80,7 @@ def _begins_here(analysis: Analysis, node: Node) -> bool:
     return all(each is None or each.off < INPUTS_RIGHT for each in below)
 
 
-def _finding(analysis: Analysis, node: Node, estimate: Estimate) -> Iterator[Finding]:
+def _finding(analysis: Analysis, node: Node, estimate: Estimate, others: int) -> Iterator[Finding]:
     """The finding, where the estimate decided something or can be mended."""
     join = join_above(analysis, node)
     per_loop = " per loop" if node.loops > 1 else ""
@@ -81,13 +88,15 @@ def _finding(analysis: Analysis, node: Node, estimate: Estimate) -> Iterator[Fin
     fix, cause = _fix(analysis, node)
     if not (fix or join):
         return
+    more = f"{counted(others, 'more node')} beside it {'is' if others == 1 else 'are'} off as well"
+    evidence = (_condition(node), cause, consequence, more if others else "")
     yield Finding(
         rule=NAME,
         severity=Severity.WARNING if join and fix else Severity.NOTE,
         title=f"{_subject(node)}: {times(estimate.expected, 'row')} expected{per_loop},"
         f" {count(estimate.seen)} came ({_direction(estimate)})",
         certainty=Certainty.MEASURED,
-        evidence=tuple(line for line in (_condition(node), cause, consequence) if line),
+        evidence=tuple(line for line in evidence if line),
         location=where(node),
         fix=fix,
     )

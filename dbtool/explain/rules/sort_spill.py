@@ -22,7 +22,6 @@ SELECT * FROM orders ORDER BY total;
 """
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.memory import allowance, caution
@@ -51,9 +50,10 @@ def kilobytes_on_disk(node: Node) -> float:
     sizes = [_number(part, "Sort Space Used") for part in parts if _spilled(part)]
     for groups in ("Full-sort Groups", "Pre-sorted Groups"):
         for part in parts:
-            disk = cast(Mapping[str, Value], part.get(groups) or {}).get("Sort Space Disk")
-            if disk:
-                sizes.append(_number(cast(Mapping[str, Value], disk), "Peak Sort Space Used"))
+            group = part.get(groups)
+            disk = group.get("Sort Space Disk") if isinstance(group, Mapping) else None
+            if isinstance(disk, Mapping):
+                sizes.append(_number(disk, "Peak Sort Space Used"))
     return max(sizes, default=0)
 
 
