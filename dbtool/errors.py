@@ -14,10 +14,12 @@ Anything else that escapes is a bug of dbtool and exits 70.
 class DbtoolError(Exception):
     """An error told in PostgreSQL's vocabulary: message, detail, hint.
 
-    The message names the thing, the detail says why, the hint is the next step.
+    The message names the thing, the detail says why, the hint is the next step. `done` is the
+    result of what was done before it failed, for programs.
     """
 
     exit = 4
+    done: object = None
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
         super().__init__(message)

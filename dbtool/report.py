@@ -220,10 +220,12 @@ def envelope(report: Report) -> dict[str, object]:
 
 
 def error_envelope(command: str, error: DbtoolError) -> dict[str, object]:
-    """The envelope of a command that failed."""
+    """The envelope of a command that failed; `data` where it had done something before."""
+    done = {} if error.done is None else {"data": plain(error.done)}
     return {
         "schema": SCHEMA,
         "command": command,
+        **done,
         "error": {
             "message": error.message,
             "detail": error.detail,

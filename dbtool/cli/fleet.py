@@ -163,8 +163,12 @@ class Every:
         from dbtool.migrate.fleet import view
 
         self.tell_all(looked.failed)
-        failed = {(each.target, each.schema) for each in looked.failed}
-        left = (each for each in items if (each.target.shown, each.schema) not in failed)
+        seen = {(each.target, each.schema): each for each in looked.outcomes if not each.error}
+        left = (
+            replace(item, agreed=found.asked, losing=found.losing)
+            for item in items
+            if (found := seen.get((item.target.shown, item.schema))) is not None
+        )
         fleet = self.upgrade(tuple(left))
         fleet = replace(fleet, outcomes=(*looked.failed, *fleet.outcomes))
         return self.ended(fleet, view.summary(fleet, self.call.command))

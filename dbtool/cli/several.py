@@ -103,7 +103,7 @@ def change(
                 raise ledger.ended(name, error) from error
             except KeyboardInterrupt as error:
                 raise ledger.ended(name, Interrupted("interrupted")) from error
-            ledger.done[name] = report.headline
+            ledger.done[name], ledger.found[name] = report.headline, report.data
             reports.append((name, report))
     return joined(call.command, reports)
 

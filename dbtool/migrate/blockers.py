@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbtool.migrate.literals import quoted
 from dbtool.ports import Value
 from dbtool.report import counted, duration
 
@@ -29,6 +30,18 @@ _ROOTS = """
      WHERE c.pid = 0 OR pg_catalog.cardinality(pg_catalog.pg_blocking_pids(c.pid)) = 0
      ORDER BY age DESC NULLS LAST
 """
+_PREPARED = """
+    SELECT 0, p.gid, 'prepared',
+           extract(epoch FROM pg_catalog.clock_timestamp() - p.prepared)::float8, ''
+      FROM pg_catalog.pg_prepared_xacts p
+     WHERE p.database = pg_catalog.current_database()
+       AND EXISTS (SELECT FROM pg_catalog.pg_locks x
+                     JOIN pg_catalog.pg_locks h USING (virtualtransaction)
+                     JOIN pg_catalog.pg_locks w ON w.relation = h.relation
+                    WHERE x.transactionid = p.transaction AND x.pid IS NULL AND h.pid IS NULL
+                      AND w.pid = $1 AND NOT w.granted)
+     ORDER BY p.prepared LIMIT 5
+"""
 _WANTED = """
     SELECT l.relation::pg_catalog.regclass::text AS relation, l.mode, l.locktype
       FROM pg_catalog.pg_locks l WHERE l.pid = $1 AND NOT l.granted LIMIT 1
@@ -40,7 +53,10 @@ Row = tuple[int, str | None, str | None, float | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """A session others wait for, or a prepared transaction, whose `pid` is 0."""
+    """A session others wait for, or a prepared transaction, whose `pid` is 0.
+
+    The application of a prepared transaction is its name, where that is known.
+    """
 
     pid: int
     application: str
@@ -52,11 +68,26 @@ class Blocker:
     def shown(self) -> str:
         """The session as it is printed."""
         if self.pid == 0:
-            return "a prepared transaction (see pg_prepared_xacts)"
+            name = f'the prepared transaction "{self.application}"' if self.application else ""
+            return name or "a prepared transaction (see pg_prepared_xacts)"
         since = f" for {duration(self.age)}" if self.age is not None else ""
         doing = f"{self.state}{since}" if self.state else f"open{since}"
         query = f": {' '.join(self.query.split())}" if self.query else ""
         return f"pid {self.pid} ({self.application or 'no name'}, {doing}{query})"
+
+    @property
+    def end(self) -> str:
+        """How somebody ends what holds the lock."""
+        if self.pid:
+            return (
+                "Run it again when that session has ended its transaction;"
+                f" dbtool kill {self.pid} shows what it does, and ends it."
+            )
+        name = quoted(self.application or "NAME")
+        return (
+            "It holds its locks until somebody ends it, after a restart too:"
+            f" COMMIT PREPARED {name}, or ROLLBACK PREPARED {name}. Then run it again."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +128,8 @@ async def find(connection: "Connection", pid: int) -> Waiting | None:
     if wanted is None:
         return None
     rows = await connection.fetch(_ROOTS, pid)
+    if any(not row[0] for row in rows) and (named := await connection.fetch(_PREPARED, pid)):
+        rows = [*named, *(row for row in rows if row[0])]
     return Waiting(_lock(wanted), _blockers(rows))
 
 

@@ -179,6 +179,7 @@ def one_by_one() -> str:
         ' env.py connects to what config.get_main_option("databases") says: each is a run of its'
         " own then. Else run them one by one: what leads env.py to one alone may be an -x"
         " argument, a setting, or a section of the .ini: [first] with script_location and"
-        " databases = engine1, then dbtool -n first upgrade. No setting opens a database that"
-        " env.py writes to and does not migrate."
+        " databases = engine1, then dbtool -n first upgrade. What env.py only writes to another"
+        " database, and does not migrate, belongs behind dbtool upgrade, in a program of its own: no"
+        " setting opens that database."
     )

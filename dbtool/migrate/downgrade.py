@@ -10,11 +10,12 @@ from alembic.script import ScriptDirectory
 
 from dbtool.errors import UsageError
 from dbtool.guard import Action, Permission
+from dbtool.migrate.command import Command
 from dbtool.migrate.foresight import Foresight
 from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
-from dbtool.migrate.session import Command, Session
+from dbtool.migrate.session import Session
 from dbtool.migrate.several import Wish
 from dbtool.migrate.upgrade import Plan, plan_lines, planned_by, refuse_range, tagged
 from dbtool.migrate.waits import Waited
@@ -45,9 +46,10 @@ def downgrade(
     permission: Permission | None = None,
     progress: Progress | None = None,
     tag: str | None = None,
+    losing: frozenset[str] | None = None,
 ) -> Downgraded:
-    """Take the database back to a revision."""
-    foresight, told = Foresight(), progress or Silent()
+    """Take the database back to a revision; with `losing` it may lose nothing else."""
+    foresight, told = Foresight(losing), progress or Silent()
     command = replace(downgrading(revision, tag, told), prelude=foresight)
     with Session(project, told) as session:
         allowed = permission or Permission()

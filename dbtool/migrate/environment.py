@@ -209,6 +209,7 @@ def _hear_of_connection(environment: EnvironmentContext, listener: Listener) -> 
 
     def migrated(**given: Any) -> None:
         remember(environment.get_context(), given)
+        listener.reads_versions()
         migrate(**given)
 
     environment.run_migrations = migrated  # type: ignore[method-assign]

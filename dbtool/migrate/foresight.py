@@ -1,12 +1,13 @@
 """Before a downgrade runs: what it loses, which revisions refuse, and what cannot work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
+from dbtool.errors import OperationError
 from dbtool.migrate.failure import refused_by_author
 from dbtool.migrate.given import given_to
 from dbtool.migrate.location import relative_name
@@ -17,6 +18,7 @@ from dbtool.migrate.taking import Taken, Taking
 from dbtool.migrate.undoing import Undoing, read
 from dbtool.migrate.unnamed import refusal as unnamed_refusal
 from dbtool.ports import Progress
+from dbtool.report import listed
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -27,8 +29,12 @@ _TOLD = 30
 
 @dataclass(slots=True)
 class Foresight:
-    """What is known of a downgrade before it runs; `found` is in the order of the steps."""
+    """What is known of a downgrade before it runs; `found` is in the order of the steps.
 
+    `agreed` is what somebody has agreed to lose, where that is settled: no more may be lost.
+    """
+
+    agreed: frozenset[str] | None = None
     found: tuple[Undone, ...] = ()
     told: bool = False
     _seen: set[tuple[str, str]] = field(default_factory=set)
@@ -53,6 +59,8 @@ class Foresight:
         except Exception as error:
             # Whoever goes back at night must not be kept from it by what is only told.
             undone = _unknown(table, readings, f"{type(error).__name__}: {error}")
+        if self.agreed is not None and (more := losing(undone) - self.agreed):
+            raise _loses_more(sorted(more))
         self.found, self._seen = (*others, *undone), self._seen | key
 
     def of(self, revision: str, version_table: str) -> Undone | None:
@@ -75,6 +83,19 @@ class Foresight:
             progress.note(line)
         if len(lines) > _TOLD:
             progress.note(f"and {len(lines) - _TOLD} more: --plan shows them all")
+
+
+def losing(undone: Iterable[Undone]) -> frozenset[str]:
+    """What is lost in all, without numbers."""
+    return frozenset().union(*(each.named for each in undone))
+
+
+def _loses_more(what: Sequence[str]) -> OperationError:
+    return OperationError(
+        "the downgrade would lose more than was agreed to",
+        detail=f"New since then: {listed(what)}. Nothing was run.",
+        hint="Run it again to see what it loses now.",
+    )
 
 
 Reading = tuple[RevisionStep, Undoing]

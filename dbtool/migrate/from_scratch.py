@@ -10,13 +10,14 @@ from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError
 from dbtool.guard import Action, Consent, Permission
 from dbtool.migrate.capture import Capture, Comment, Entry, Seen
+from dbtool.migrate.command import Command
 from dbtool.migrate.downgrade import downgrading
 from dbtool.migrate.offline import Script
 from dbtool.migrate.project import Project
 from dbtool.migrate.proof import prove
 from dbtool.migrate.ranges import split_range
 from dbtool.migrate.record import Record, Step
-from dbtool.migrate.session import Command, Session
+from dbtool.migrate.session import Session
 from dbtool.migrate.upgrade import upgrading
 from dbtool.ports import Progress
 from dbtool.report import counted, listed

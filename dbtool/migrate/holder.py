@@ -5,10 +5,10 @@ import secrets
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate import pooler
-from dbtool.migrate.lock import NOTICE_LOST_CLIENT
+from dbtool.migrate.lock import NEVER_IDLE, NOTICE_LOST_CLIENT
 
 _NAME = "dbtool migrations"
-_PATIENCE = "2s"
+PATIENCE = {"lock_timeout": "2s"}
 """What env.py holds may keep us waiting, while it waits for us."""
 
 
@@ -35,8 +35,8 @@ class Holder:
             lock = "pg_try_advisory_xact_lock" if self.pooled else "pg_try_advisory_lock"
             self.connection.fetchval(
                 f"SELECT pg_catalog.{lock}($1),"
-                f" pg_catalog.set_config('lock_timeout', '{_PATIENCE}', $2),"
-                f" {'NULL' if self.pooled else NOTICE_LOST_CLIENT}",
+                f" pg_catalog.set_config('lock_timeout', '{PATIENCE['lock_timeout']}', $2),"
+                f" {'NULL' if self.pooled else f'{NOTICE_LOST_CLIENT}, {NEVER_IDLE}'}",
                 self.key,
                 bool(self.pooled),
             )
@@ -47,6 +47,15 @@ class Holder:
     def close(self) -> None:
         """Give up the lock and the connection."""
         self.connection.close()
+
+    @property
+    def lives(self) -> bool:
+        """Whether our session is still there; without it nobody can see its lock."""
+        try:
+            self.connection.fetchval("SELECT 1")
+        except Exception:
+            return False
+        return True
 
     @property
     def question(self) -> str:

@@ -33,6 +33,7 @@ the version table says after the run is the last word (see `state`).
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, exc
@@ -60,6 +61,7 @@ from dbtool.migrate.listener import (
     other_kind,
     set_for_session,
 )
+from dbtool.migrate.lock import lost
 from dbtool.ports import Progress
 
 _PROVEN = "dbtool proved this connection against the lock"
@@ -100,6 +102,7 @@ class Watch(Listener):
         self.backends: list[int] = []
         self._progress = progress
         self.holder = None if target is None else self._made(target)
+        self.migrating: Callable[[], None] | None = None
         self._asked: Destination | None = None
         self._provisional: Target | None = None
         self._maintenance: set[str] = set()
@@ -250,6 +253,11 @@ class Watch(Listener):
         self._prove(driver)
         connection.info[_PROVEN] = self._token
 
+    def reads_versions(self) -> None:
+        """Have somebody look on from now on: whoever locks the version table is waited for."""
+        if self.migrating is not None and self.holder is not None and not self.holder.pooled:
+            self.migrating()
+
     def _taken(
         self, _connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
     ) -> None:
@@ -270,6 +278,8 @@ class Watch(Listener):
             self.refuse(pooler.refusal(holder.target, seen_here))
         beside = seen.database in self._maintenance or seen.database in self._aside
         if seen.holder != holder.backend or not (seen.same_database or beside):
+            if not holder.lives:
+                self.refuse(lost("Our session on the server ended."))
             self.refuse(misled.elsewhere(seen.name, holder.target))
         self.backends.append(seen.backend)
         return seen

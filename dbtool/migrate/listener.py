@@ -105,6 +105,9 @@ class Listener:
     def configured(self, connection: Connection | None) -> None:
         """Env.py hands this connection to Alembic."""
 
+    def reads_versions(self) -> None:
+        """Env.py lets Alembic run, which reads the version table first."""
+
     def refuse(self, error: DbtoolError) -> NoReturn:
         """Remember the first refusal and end the team's code."""
         self.error = self.error or error

@@ -32,6 +32,12 @@ NOTICE_LOST_CLIENT = """
 By itself Linux asks after two hours, and for so long what the session had locked stays locked.
 """
 
+NEVER_IDLE = """
+    CASE WHEN pg_catalog.current_setting('server_version_num')::int4 >= 140000
+         THEN pg_catalog.set_config('idle_session_timeout', '0', false) END
+"""
+"""SQL by which the server lets a session wait for a person who thinks."""
+
 _TAKE = "SELECT pg_catalog.pg_try_advisory_lock($1, $2)"
 _GIVE = "SELECT pg_catalog.pg_advisory_unlock($1, $2)"
 _HELD = """

@@ -70,6 +70,14 @@ class Undone:
     does_nothing: bool = False
 
     @property
+    def named(self) -> frozenset[str]:
+        """What is lost without its numbers, which change while somebody thinks."""
+        names = {f"{each.kind} {each.name}" for each in self.losses}
+        names |= {f"rows in {each.name}" for each in self.losses if each.rows != 0}
+        names |= {taken for each in self.losses for taken in each.cascades}
+        return frozenset(f"{name}, by {self.revision}" for name in names)
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """What to know before it runs."""
         lines = [f"loses {each.shown}" for each in self.losses]

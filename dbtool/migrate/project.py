@@ -12,7 +12,7 @@ from dbtool.migrate.location import Place, find
 from dbtool.migrate.waits import How, Limits
 
 if TYPE_CHECKING:
-    from dbtool.migrate.record import Record
+    from dbtool.migrate.record import Asked
     from dbtool.settings.environments import Environment
     from dbtool.settings.values import Settings
 
@@ -42,7 +42,7 @@ class Project:
     search_path: str | None = None
     drafts: tuple[Path, ...] = ()
     only: str | None = None
-    agreed: "Record | None" = field(default=None, repr=False)
+    agreed: "Asked | None" = field(default=None, repr=False)
     scratch: bool = False
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
 

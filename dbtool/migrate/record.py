@@ -60,6 +60,13 @@ class Table:
     error: BaseException | None = field(default=None, repr=False)
     is_recorded: bool = False
     engine: object = None
+    reached: list[tuple[str, ...]] = field(default_factory=list)
+
+    def stayed(self, now: tuple[str, ...] | None) -> tuple[Step, ...]:
+        """What of it is committed where the table records this now."""
+        if now is None or now == self.before or now not in self.reached:
+            return ()
+        return tuple(self.done[: len(self.reached) - self.reached[::-1].index(now)])
 
     @property
     def left_transaction(self) -> bool:
@@ -81,6 +88,15 @@ class Table:
     def shown(self) -> str:
         """The table as it is printed."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+Asked = frozenset[tuple[str, str]]
+"""Version tables and revisions that somebody has agreed to; no more than these may run."""
+
+
+def asked(steps: Iterable[Step]) -> Asked:
+    """What somebody agrees to who agrees to these steps."""
+    return frozenset((each.version_table, each.revision) for each in steps)
 
 
 @dataclass(slots=True)
@@ -128,10 +144,10 @@ class Record:
         """Whether a revision ended in the middle with some of its work committed."""
         return self.running is not None and self.running.left_transaction
 
-    def asks_no_more_than(self, other: "Record") -> bool:
-        """Whether every revision planned so far is planned in another record too."""
-        agreed = {(each.version_table, each.revision) for each in other.planned}
-        return all((each.version_table, each.revision) in agreed for each in self.planned)
+    @property
+    def asked(self) -> Asked:
+        """What somebody agrees to who agrees to what is planned."""
+        return asked(self.planned)
 
     def continues(self, earlier: "Record") -> None:
         """What an attempt before had committed belongs to the same run."""
@@ -284,5 +300,6 @@ def _notice_failure(step: RevisionStep, table: Table) -> None:
 def _notice_versions(table: Table, context: MigrationContext) -> None:
     def applied(heads: Iterable[str], **_: Any) -> None:
         table.after = tuple(sorted(heads))
+        table.reached.append(table.after)
 
     context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, applied)

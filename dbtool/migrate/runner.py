@@ -26,6 +26,7 @@ from dbtool.migrate.creators import led_by
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, cancelled, explain, state_of
 from dbtool.migrate.glance import as_array
+from dbtool.migrate.holder import PATIENCE
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
 from dbtool.migrate.record import Record, Table
@@ -75,6 +76,7 @@ class Runner:
         self.interruption = Interruption()
         self.log = RunLog(progress, logs=self.logs)
         self.safety = Safety(self.watch, project.limits, self.log, self._sleep)
+        self.watch.migrating = self.safety.look_on
         self.tally = Tally(self.safety, lambda: self.safety.vigil.at_locks)
 
     def __enter__(self) -> Self:
@@ -183,13 +185,14 @@ class Runner:
         """What is recorded; our own connection may be what was lost."""
         with suppress(Exception):
             return state.read_versions(self.connection, table)
-        with suppress(Exception), SyncConnection(self.target) as another:
+        with suppress(Exception), SyncConnection(self.target, settings=PATIENCE) as another:
             return state.read_versions(another, table)
         return None
 
     def _ended_by_us(self, told: DbtoolError) -> DbtoolError | None:
         """The statement that was cancelled is not to blame, but what its transaction did."""
-        during, limits = told.message.partition(" failed: ")[0], self.project.limits
+        during, failed, _ = told.message.partition(" failed: ")
+        during, limits = during if failed else during.partition(": ")[0], self.project.limits
         if self.safety.vigil.blocks:
             return OperationError(
                 f"{during} was ended: others waited behind it for {duration(limits.max_blocking)}",
@@ -201,7 +204,8 @@ class Runner:
             return None
         limit = duration(limits.lock_timeout)
         return LockNotObtained(
-            f"{during} failed: its transaction waited for locks for more than {limit} in all",
+            f"{during}{' failed' if failed else ''}: its transaction waited for locks for more than"
+            f" {limit} in all",
             detail=told.detail,
             hint="Run it again when the sessions that hold them have ended.",
         )
@@ -214,6 +218,15 @@ class Runner:
         during = f" during revision {scene.step.revision}" if scene.step else ""
         told = state_of(scene) if scene.table else ""
         return Interrupted(f"interrupted{during}", detail=f"{ended}\n{told}".rstrip())
+
+    def _between_attempts(self, record: Record) -> Interrupted:
+        """Interrupted in a pause, or while another run was waited for."""
+        scene = Scene(record, self.target.shown if self.watch.holder else "the database", Path())
+        if scene.table is None:
+            return Interrupted("interrupted", detail="Nothing was run.")
+        scene.now = self._recorded_now(scene.table)
+        told = state_of(scene)
+        return Interrupted("interrupted", detail=f"Nothing of it runs on the server.\n{told}")
 
     def _still_busy(self) -> int | None:
         """How many of env.py's sessions still work, once they had time to notice; None: unknown."""

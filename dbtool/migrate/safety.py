@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -94,6 +94,18 @@ class Safety:
             finally:
                 self.vigil.note_followers(self.waited)
             self.waited.attempts += 1
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """What is only looked at is tried once; whoever stands in the way is named."""
+        try:
+            yield
+        except LockNotObtained as error:
+            raise self.vigil.gave_up(error, self.waited.attempts) from error
+
+    def look_on(self) -> None:
+        """From now on waits are watched, and limited."""
+        self._run_lock()
 
     def take(
         self, table: Table, heads: tuple[str, ...] | None, connection: DBAPIConnection

@@ -1,10 +1,8 @@
 """What a command does with a database through env.py: look, plan, ask, carry out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Protocol
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
@@ -15,12 +13,16 @@ from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError, OperationError
 from dbtool.guard import Action, Permission
 from dbtool.migrate import journal, rights, state
+from dbtool.migrate.broken import Broken, committed, recorded
+from dbtool.migrate.command import Command
 from dbtool.migrate.environment import Loaded, builds_several_engines
+from dbtool.migrate.holder import PATIENCE
 from dbtool.migrate.journal import Journal
 from dbtool.migrate.listener import Stop
 from dbtool.migrate.logs import alembic_reports, quiet_alembic
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
 from dbtool.migrate.record import (
+    Asked,
     Record,
     Step,
     Table,
@@ -32,53 +34,9 @@ from dbtool.migrate.resume import refuse_others
 from dbtool.migrate.runner import Options, Runner
 from dbtool.migrate.verify import with_verify
 from dbtool.migrate.waits import How
-from dbtool.ports import Progress
 
 Plan = Callable[["Session", Record], Iterable[str]]
-Steps = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
 Look = Callable[[ScriptDirectory, tuple[str, ...], MigrationContext], None]
-
-
-class Prelude(Protocol):
-    """What a command looks at before its revisions run."""
-
-    def look(
-        self,
-        connection: SyncConnection,
-        table: Table,
-        context: MigrationContext,
-        steps: Sequence[RevisionStep],
-    ) -> None:
-        """The steps are known, and nobody has agreed to them; what cannot run is refused."""
-
-    def tell(self, progress: Progress, record: Record) -> None:
-        """They are agreed to and are about to run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One of Alembic's commands: its words, its steps, and what env.py may ask about it.
-
-    `always` runs it even where it has no steps; `purge` forgets what is recorded first;
-    `prelude` looks at the steps before they run.
-    """
-
-    words: tuple[str, ...]
-    steps: Steps
-    options: Mapping[str, object] = field(default_factory=dict)
-    always: bool = False
-    purge: bool = False
-    prelude: Prelude | None = None
-
-    @property
-    def resumes(self) -> bool:
-        """Whether it runs revisions, one of which may have ended in the middle before."""
-        return self.words[0] in ("upgrade", "downgrade")
-
-    @property
-    def down(self) -> bool:
-        """Whether it undoes."""
-        return self.words[0] == "downgrade"
 
 
 class Session(Runner):
@@ -86,11 +44,13 @@ class Session(Runner):
 
     verifies = True
     _record = Record()
+    _attempts: list[Record]
     _down = False
 
     def survey(self, command: Command) -> Record:
         """Learn what a command would do; env.py runs, no revision does."""
-        return self._attempt(command, lambda: False, quietly=True)
+        with self.safety.once():
+            return self._attempt(command, lambda: False, quietly=True)
 
     def carry_out(
         self, command: Command, action: Action, permission: Permission, plan: Plan
@@ -105,9 +65,31 @@ class Session(Runner):
             record = self._carried_out(command, action, permission, plan)
         except DbtoolError as error:
             self.log.failed(error)
+            error.done = self._broken()
             raise
         self.log.finished(len(record.done))
         return record
+
+    def _broken(self) -> Broken | None:
+        """What a run has done that ended early; None where it did not come as far as Alembic."""
+        last = self._record
+        if not last.tables:
+            return None
+        failed = (last.running.running,) if last.running and last.running.running else ()
+        now = {each.shown: self._recorded_now(each) for each in last.tables}
+
+        def versions(table: Table) -> tuple[str, ...] | None:
+            return now[table.shown]
+
+        return Broken(
+            self.target.shown,
+            self.target.source,
+            self._attempts[0].before if self._attempts else last.before,
+            recorded(last, versions),
+            self.tally.told(committed(self._attempts or [last], versions)),
+            next(iter(self.tally.told(failed)), None),
+            self.safety.waited,
+        )
 
     def _carried_out(
         self, command: Command, action: Action, permission: Permission, plan: Plan
@@ -127,10 +109,10 @@ class Session(Runner):
             lambda: self._attempt(command, may_run, quietly=rehearsed, agreed=agreed)
         )
         if any(held_back):
-            agreed = record
-            self.permit(action, permission, plan(self, agreed))
+            looked, agreed = record, record.asked
+            self.permit(action, permission, plan(self, looked))
             record = self._persist(lambda: self._attempt(command, lambda: True, agreed=agreed))
-            record.purged = agreed.before if command.purge else None
+            record.purged = looked.before if command.purge else None
         self._verify(record)
         return record
 
@@ -141,12 +123,12 @@ class Session(Runner):
         except OperationError:
             if not self.connection.connection.is_closed():
                 raise
-            with SyncConnection(self.target) as another:
+            with SyncConnection(self.target, settings=PATIENCE) as another:
                 state.verify(another, record, self.target.shown, self.log.tell)
 
     def _persist(self, attempt: Callable[[], Record]) -> Record:
         """What another session holds up is tried again; what is committed is not repeated."""
-        earlier: list[Record] = []
+        earlier = self._attempts = []
 
         def attempted() -> Record:
             try:
@@ -154,9 +136,12 @@ class Session(Runner):
             finally:
                 earlier.append(self._record)
 
-        record = self.safety.persist(
-            attempted, lambda: not self._record.left_half_done or self.safety.resumable
-        )
+        try:
+            record = self.safety.persist(
+                attempted, lambda: not self._record.left_half_done or self.safety.resumable
+            )
+        except KeyboardInterrupt:
+            raise self._between_attempts(self._record) from None
         for each in earlier[-2::-1]:
             record.continues(each)
         return record
@@ -167,7 +152,7 @@ class Session(Runner):
         may_run: Callable[[], bool],
         *,
         quietly: bool = False,
-        agreed: Record | None = None,
+        agreed: Asked | None = None,
     ) -> Record:
         """One run of env.py; what may not run is only planned, what was agreed may not change."""
         record = self._record = Record()
@@ -179,7 +164,7 @@ class Session(Runner):
             steps = self._steps(command, loaded.script, heads)
             table = record.begin(context, heads, steps)
             self._refuse_other_schema(table)
-            if agreed is not None and not record.asks_no_more_than(agreed):
+            if agreed is not None and not record.asked <= agreed:
                 raise _changed_meanwhile(self.target.shown)
             if steps and command.prelude is not None:
                 with self.watch.closed():
@@ -212,13 +197,7 @@ class Session(Runner):
         """Where tenants share a database, each has its own version table, in its own schema."""
         wanted = self.project.schema
         if wanted is not None and table.schema != wanted:
-            raise OperationError(
-                f"the version table is {table.shown}, not one of schema {wanted}",
-                detail="What was given for the schema does not lead env.py to its version table."
-                " Nothing was run.",
-                hint="Let env.py pass version_table_schema, or give --search-path without a"
-                " schema that holds another version table.",
-            )
+            raise elsewhere(table.shown, wanted)
 
     def look(
         self,
@@ -243,7 +222,7 @@ class Session(Runner):
             look(loaded.script, heads, context)
             return []
 
-        with quiet_alembic():
+        with quiet_alembic(), self.safety.once():
             self.run(words, work, record, lambda loaded: {"dont_mutate": True, **options(loaded)})
         return record
 
@@ -329,6 +308,17 @@ def _is_settled(found: Journal, table: Table, script: ScriptDirectory) -> bool:
     """Whether what was left half done is recorded as done by now, by hand or by plain Alembic."""
     below = script.iterate_revisions(table.before, "base") if table.before else ()
     return any(each.revision == found.revision for each in below) is not found.down
+
+
+def elsewhere(version_table: str, schema: str) -> OperationError:
+    """What was given for a tenant's schema leads to the version table of another."""
+    return OperationError(
+        f"the version table is {version_table}, not one of schema {schema}",
+        detail="What was given for the schema does not lead env.py to its version table."
+        " Nothing was run.",
+        hint="Let env.py pass version_table_schema, or give --search-path without a"
+        " schema that holds another version table.",
+    )
 
 
 def _changed_meanwhile(database: str) -> OperationError:

@@ -21,8 +21,9 @@ from dbtool.ports import Progress, Value
 from dbtool.report import listed
 
 if TYPE_CHECKING:
+    from dbtool.migrate.command import Command
     from dbtool.migrate.record import Record
-    from dbtool.migrate.session import Command, Plan, Session
+    from dbtool.migrate.session import Plan, Session
 
 OPTION = "databases"
 
@@ -199,7 +200,7 @@ class _Looked:
         """What was agreed to, for the run that follows."""
         from dbtool.migrate.state import shown
 
-        project = replace(self.session.project, agreed=self.record)
+        project = replace(self.session.project, agreed=self.record.asked)
         consent = Consent(yes=True, confirm_database=self.session.target.database)
         return Agreed(self.name, project, shown(self.record.before), Permission(consent))
 
@@ -242,6 +243,7 @@ class Ledger:
     stood: dict[str, str]
     revision: str = ""
     done: dict[str, str] = field(default_factory=dict)
+    found: dict[str, object] = field(default_factory=dict)
 
     def ended(self, name: str, error: DbtoolError) -> DbtoolError:
         """The error of one database with the state of all the others."""
@@ -250,7 +252,10 @@ class Ledger:
         lines += [f"{each}: not begun, at {self.stood[each]}." for each in left]
         detail = "\n".join((error.detail, *lines)).strip()
         hint = f"{error.hint}\n{self._again}".strip()
-        return type(error)(f"{name}: {error.message}", detail=detail, hint=hint)
+        told = type(error)(f"{name}: {error.message}", detail=detail, hint=hint)
+        found = {**self.found, name: error.done}
+        told.done = Databases(tuple(Database(key, each) for key, each in found.items() if each))
+        return told
 
     @property
     def _again(self) -> str:

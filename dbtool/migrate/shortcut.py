@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from dbtool.database.connection import Connection
     from dbtool.database.target import Target
 
+_PATIENCE = {"lock_timeout": "2s"}
+"""Whoever has locked the version table is for env.py's run to name."""
+
 _TABLES = """
     SELECT session.*, n.nspname AS schema,
            (SELECT count(*) FROM pg_catalog.pg_namespace o
@@ -112,7 +115,9 @@ def _may_have_work(versions: Versions) -> bool:
 
 
 async def _ask(target: "Target", said: EnvFile) -> Versions | None:
-    connection = await connect(target, read_only=True, application_name="dbtool migrations")
+    connection = await connect(
+        target, read_only=True, settings=_PATIENCE, application_name="dbtool migrations"
+    )
     try:
         async with connection.limits():
             return await read_versions(connection, said)

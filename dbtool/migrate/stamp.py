@@ -9,9 +9,10 @@ from alembic.script import ScriptDirectory
 
 from dbtool.guard import Action, Permission
 from dbtool.migrate import state
+from dbtool.migrate.command import Command
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record
-from dbtool.migrate.session import Command, Session
+from dbtool.migrate.session import Session
 from dbtool.migrate.several import Wish
 from dbtool.migrate.upgrade import refuse_range, tagged
 from dbtool.ports import Progress, Silent

@@ -48,8 +48,9 @@ WITH me AS MATERIALIZED (
     UNION ALL
     SELECT 0, '', owner, 'prepared',
            extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::float8,
-           coalesce((SELECT h.tables FROM held h
-                      WHERE h.transaction = '-1/' || p.transaction LIMIT 1), '{}'), gid
+           coalesce((SELECT h.tables FROM held h JOIN pg_catalog.pg_locks x
+                         ON x.virtualtransaction = h.transaction AND x.pid IS NULL
+                      WHERE h.pid IS NULL AND x.transactionid = p.transaction LIMIT 1), '{}'), gid
       FROM pg_catalog.pg_prepared_xacts p WHERE database = pg_catalog.current_database()
 ), indexes AS (
     SELECT i.indexrelid::pg_catalog.regclass::pg_catalog.text AS name,

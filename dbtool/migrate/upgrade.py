@@ -9,9 +9,10 @@ from alembic.script import ScriptDirectory
 
 from dbtool.errors import UsageError
 from dbtool.guard import Action, Permission
+from dbtool.migrate.command import Command
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import Record, Step
-from dbtool.migrate.session import Command, Session
+from dbtool.migrate.session import Session
 from dbtool.migrate.several import Wish
 from dbtool.migrate.stale import Stale
 from dbtool.migrate.state import shown

@@ -7,6 +7,7 @@ from dbtool.migrate.status import Status
 from dbtool.migrate.surroundings import Detachment, InvalidIndex, OpenTransaction, Run
 from dbtool.migrate.view_current import NO_FILE, at, judged, named_by, next_step, unknown
 from dbtool.report import Column, Report, Section, Table, counted, duration, facts, listed
+from dbtool.sql.names import identifier
 
 _SHOWN = 30
 
@@ -36,17 +37,21 @@ def _headline(found: Status) -> str:
         stands += f"; {NO_FILE}, so what is pending is not known"
     else:
         stands += "; nothing is pending"
-    met = "; ".join(_obstacles(found))
+    met = "; ".join(obstacles(found))
     return f"{found.database} {stands}" + (f"; {met}" if met else "")
 
 
-def _obstacles(found: Status) -> Iterator[str]:
+def obstacles(found: Status, schema: str | None = None) -> Iterator[str]:
+    """What an upgrade would meet; of transactions, those that lock something in the schema."""
     around = found.surroundings
     if found.half_applied:
         yield f"{found.half_applied[0].revision} is half applied"
     if around.runs:
         yield "another run is at work"
-    if locking := [each for each in around.transactions if each.tables]:
+    start = ("",) if schema is None else (f"{schema}.", f"{identifier(schema)}.")
+    if locking := [
+        each for each in around.transactions if any(name.startswith(start) for name in each.tables)
+    ]:
         yield f"{counted(len(locking), 'open transaction')} may hold it up"
     if found.pooler:
         yield "it goes through a pooler"

@@ -88,11 +88,8 @@ class Vigil:
         """The failure of the last of several attempts, with whoever stands in the way."""
         waiting, hint = self.waiting, error.hint
         who = f"The migration {waiting.shown}.\n" if waiting is not None else ""
-        if waiting is not None and waiting.blockers and waiting.blockers[0].pid:
-            hint = (
-                "Run it again when that session has ended its transaction;"
-                f" dbtool kill {waiting.blockers[0].pid} shows what it does, and ends it."
-            )
+        if waiting is not None and waiting.blockers:
+            hint = waiting.blockers[0].end
         tried = f"Given up after {counted(attempts, 'attempt')}."
         return LockNotObtained(error.message, detail=f"{who}{error.detail}\n{tried}", hint=hint)
 

@@ -51,7 +51,8 @@ class Decoy:
 @pytest.fixture(scope="session")
 def decoy_server() -> Iterator[Server]:
     """Another server, on which every statement is counted."""
-    with throwaway(MAJOR, settings={"pg_stat_statements.track_utility": "on"}) as server:
+    settings = {"pg_stat_statements.track_utility": "on", "max_prepared_transactions": "5"}
+    with throwaway(MAJOR, settings=settings) as server:
         with SyncConnection(server.target()) as connection:
             connection.execute("CREATE EXTENSION pg_stat_statements")
         yield server

@@ -412,6 +412,13 @@ def test_a_question_before_a_fleet(
     again = run(*fleet)
     assert (again.code, again.err) == (0, "")
     assert again.out.splitlines()[0] == "6 targets: 0 would be upgraded, 6 had nothing pending"
+    with SyncConnection(database) as connection:
+        connection.execute("BEGIN; LOCK TABLE tenant_2.t1")
+        looked = run("status", *fleet[1:], "--check-heads", "--json")
+    *each, last = map(json.loads, looked.out.splitlines())
+    assert (looked.code, len(each), last["findings"]) == (0, 6, [])
+    locking = {one["data"]["schema"]: one["data"]["status"]["surroundings"] for one in each}
+    assert locking["tenant_2"]["transactions"][0]["tables"] == ["tenant_2.t1"]
 
 
 @pytest.mark.slow

@@ -1,11 +1,16 @@
 """What became of one target, and of the fleet."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from dbtool.errors import DbtoolError
 
-Verb = Literal["upgrade", "downgrade"]
+if TYPE_CHECKING:
+    from dbtool.migrate.record import Asked
+    from dbtool.migrate.status import Status
+
+Verb = Literal["upgrade", "downgrade", "status"]
+_UNTOLD = {"json": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +27,28 @@ class Failure:
 class Outcome:
     """One target: where it stood, where it stands, and what went wrong.
 
-    `losses` is what a downgrade takes away, revision by revision.
+    `losses` is what a downgrade takes away, revision by revision; `asked` and `losing` are what
+    somebody agrees to who agrees to it. Of one that failed only what is committed is told, and
+    where it stands is None where nobody could ask.
     """
 
     target: str
     schema: str | None
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
+    before: tuple[str, ...] | None = ()
+    after: tuple[str, ...] | None = ()
     revisions: tuple[str, ...] = ()
     seconds: float = 0.0
     losses: tuple[str, ...] = ()
     error: Failure | None = None
+    asked: "Asked" = field(default=frozenset(), repr=False, metadata=_UNTOLD)
+    losing: frozenset[str] = field(default=frozenset(), repr=False, metadata=_UNTOLD)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Outcome):
+    """A target that was only looked at, and all that was seen."""
+
+    status: "Status | None" = None
 
 
 @dataclass(frozen=True, slots=True)

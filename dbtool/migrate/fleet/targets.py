@@ -2,14 +2,18 @@
 
 import fnmatch
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asyncpg.exceptions import PostgresError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
+
+if TYPE_CHECKING:
+    from dbtool.migrate.record import Asked
 
 Parse = Callable[[str, str], Target]
 
@@ -23,10 +27,15 @@ _SCHEMAS = r"""
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One target of a fleet; `schema` is the tenant's, where tenants share a database."""
+    """One target of a fleet; `schema` is the tenant's, where tenants share a database.
+
+    `agreed` is what somebody has agreed to for it, and `losing` what it was to lose by that.
+    """
 
     target: Target
     schema: str | None = None
+    agreed: "Asked | None" = field(default=None, repr=False)
+    losing: frozenset[str] | None = field(default=None, repr=False)
 
     @property
     def shown(self) -> str:

@@ -5,7 +5,7 @@ from dbtool.migrate.fleet.outcome import Fleet, Outcome
 from dbtool.report import Column, Node, Report, Section, Table, Tree, counted, duration
 
 _SHOWN = 30
-_WAITING = {"upgrade": "pending", "downgrade": "to undo"}
+_WAITING = {"upgrade": "pending", "downgrade": "to undo", "status": "pending"}
 
 
 def one(outcome: Outcome, command: str) -> Report:
@@ -30,13 +30,13 @@ def _became(outcome: Outcome, verb: str) -> str:
         return f"at {_ids(outcome.after)}, nothing {_WAITING[verb]}"
     if outcome.after == outcome.before:
         many = counted(len(outcome.revisions), "revision")
-        end = f", up to {outcome.revisions[-1]}" if verb == "upgrade" else ""
+        end = f", up to {outcome.revisions[-1]}" if verb != "downgrade" else ""
         return f"at {_ids(outcome.before)}, {many} {_WAITING[verb]}{end}"
     return f"{_ids(outcome.before)} → {_ids(outcome.after)}"
 
 
-def _ids(revisions: tuple[str, ...]) -> str:
-    return ", ".join(revisions) or "no revision"
+def _ids(revisions: tuple[str, ...] | None) -> str:
+    return "not known" if revisions is None else ", ".join(revisions) or "no revision"
 
 
 def summary(fleet: Fleet, command: str) -> Report:

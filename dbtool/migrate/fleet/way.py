@@ -14,7 +14,14 @@ def project_for(project: Project, item: Item, search_path: str | None) -> Projec
     """The project as one target sees it."""
     filled = tuple(_filled(each, item) for each in project.x)
     path = None if search_path is None else _path(search_path, item)
-    return replace(project, target=item.target, x=filled, schema=item.schema, search_path=path)
+    return replace(
+        project,
+        target=item.target,
+        x=filled,
+        schema=item.schema,
+        search_path=path,
+        agreed=item.agreed,
+    )
 
 
 def _path(template: str, item: Item) -> str:

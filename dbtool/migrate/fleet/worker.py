@@ -5,18 +5,24 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
 
 from dbtool.errors import BUG_EXIT, DbtoolError, Interrupted
 from dbtool.guard import Consent, Permission
 from dbtool.migrate import downgrade as undoing
 from dbtool.migrate import upgrade as family
+from dbtool.migrate.broken import Broken
 from dbtool.migrate.downgrade import Downgraded
-from dbtool.migrate.fleet.outcome import Failure, Outcome, Verb, failure
+from dbtool.migrate.fleet.outcome import Failure, Outcome, Seen, Verb, failure
 from dbtool.migrate.fleet.targets import Item
 from dbtool.migrate.fleet.way import project_for
+from dbtool.migrate.foresight import losing
 from dbtool.migrate.project import Project
+from dbtool.migrate.record import asked
+from dbtool.migrate.session import elsewhere
+from dbtool.migrate.status import status
 from dbtool.migrate.upgrade import Plan, Upgraded
 from dbtool.ports import Value
 
@@ -81,19 +87,41 @@ def serve(pipe: Connection, job: Job) -> None:
 def _one(item: Item, job: Job, tell: Callable[[str], None]) -> Outcome:
     begun = time.monotonic()
     try:
-        done = _run(item, job, tell)
+        outcome = _seen(item, job, tell) if job.verb == "status" else _done(item, job, tell)
     except KeyboardInterrupt:
-        return _failed(item, begun, failure(Interrupted("interrupted")))
+        outcome = _failed(item, Interrupted("interrupted"))
     except DbtoolError as error:
-        return _failed(item, begun, failure(error))
+        outcome = _failed(item, error)
     except Exception as error:
         told = Failure(f"{type(error).__name__}: {error}", "", "", BUG_EXIT)
-        return _failed(item, begun, told)
-    revisions = tuple(each.revision for each in done.revisions)
-    after = done.before if isinstance(done, Plan) else done.after
-    took = time.monotonic() - begun
-    name, lost = item.target.shown, _lost(done)
-    return Outcome(name, item.schema, done.before, after, revisions, took, lost)
+        outcome = Outcome(item.target.shown, item.schema, None, None, error=told)
+    return replace(outcome, seconds=time.monotonic() - begun)
+
+
+def _done(item: Item, job: Job, tell: Callable[[str], None]) -> Outcome:
+    done = _run(item, job, tell)
+    undone = () if isinstance(done, Upgraded) else done.losses
+    return Outcome(
+        item.target.shown,
+        item.schema,
+        done.before,
+        done.before if isinstance(done, Plan) else done.after,
+        tuple(each.revision for each in done.revisions),
+        losses=tuple(f"{each.revision} {line}" for each in undone for line in each.lines),
+        asked=asked(done.revisions),
+        losing=losing(undone),
+    )
+
+
+def _seen(item: Item, job: Job, tell: Callable[[str], None]) -> Seen:
+    """Where a target stands, which has to be where its schema is."""
+    found = status(project_for(job.project, item, job.search_path), Relayed(tell))
+    for standing in found.standings:
+        if item.schema and not standing.version_table.startswith(f"{item.schema}."):
+            raise elsewhere(standing.version_table, item.schema)
+    pending = tuple(each.revision for each in found.pending)
+    at = found.recorded
+    return Seen(item.target.shown, item.schema, at, at, pending, status=found)
 
 
 def _run(item: Item, job: Job, tell: Callable[[str], None]) -> Plan | Upgraded | Downgraded:
@@ -101,17 +129,17 @@ def _run(item: Item, job: Job, tell: Callable[[str], None]) -> Plan | Upgraded |
     if job.plan_only:
         plan = family.plan if job.verb == "upgrade" else undoing.plan
         return plan(project, job.revision, progress=progress, tag=job.tag)
-    run = family.upgrade if job.verb == "upgrade" else undoing.downgrade
+    run = (
+        family.upgrade if job.verb == "upgrade" else partial(undoing.downgrade, losing=item.losing)
+    )
     allowed = Permission(Consent(yes=True, confirm_database=item.target.database))
     return run(project, job.revision, permission=allowed, progress=progress, tag=job.tag)
 
 
-def _lost(done: Plan | Upgraded | Downgraded) -> tuple[str, ...]:
-    """What a downgrade takes away."""
-    undone = () if isinstance(done, Upgraded) else done.losses
-    return tuple(f"{each.revision} {line}" for each in undone for line in each.lines)
-
-
-def _failed(item: Item, begun: float, error: Failure) -> Outcome:
-    took = time.monotonic() - begun
-    return Outcome(item.target.shown, item.schema, seconds=took, error=error)
+def _failed(item: Item, error: DbtoolError) -> Outcome:
+    """What is committed all the same; where it stands may not be known."""
+    name, schema, told = item.target.shown, item.schema, failure(error)
+    if not isinstance(error.done, Broken):
+        return Outcome(name, schema, None, None, error=told)
+    revisions = tuple(each.revision for each in error.done.revisions)
+    return Outcome(name, schema, error.done.before, error.done.after, revisions, error=told)

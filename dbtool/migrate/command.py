@@ -1,0 +1,56 @@
+"""One of Alembic's commands, as a session carries it out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import ScriptDirectory
+
+from dbtool.database.sync import SyncConnection
+from dbtool.migrate.record import Record, Table
+from dbtool.ports import Progress
+
+Steps = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
+
+
+class Prelude(Protocol):
+    """What a command looks at before its revisions run."""
+
+    def look(
+        self,
+        connection: SyncConnection,
+        table: Table,
+        context: MigrationContext,
+        steps: Sequence[RevisionStep],
+    ) -> None:
+        """The steps are known, and nobody has agreed to them; what cannot run is refused."""
+
+    def tell(self, progress: Progress, record: Record) -> None:
+        """They are agreed to and are about to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One of Alembic's commands: its words, its steps, and what env.py may ask about it.
+
+    `always` runs it even where it has no steps; `purge` forgets what is recorded first;
+    `prelude` looks at the steps before they run.
+    """
+
+    words: tuple[str, ...]
+    steps: Steps
+    options: Mapping[str, object] = field(default_factory=dict)
+    always: bool = False
+    purge: bool = False
+    prelude: Prelude | None = None
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it runs revisions, one of which may have ended in the middle before."""
+        return self.words[0] in ("upgrade", "downgrade")
+
+    @property
+    def down(self) -> bool:
+        """Whether it undoes."""
+        return self.words[0] == "downgrade"

@@ -1,0 +1,213 @@
+"""Runs that end early: what is said of them, what stays, and who stood in the way."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import Interrupted, LockNotObtained, OperationError
+from dbtool.guard import Consent, Permission
+from dbtool.migrate import shortcut
+from dbtool.migrate.broken import Broken
+from dbtool.migrate.downgrade import downgrade
+from dbtool.migrate.fleet import view_status
+from dbtool.migrate.fleet.outcome import Fleet, Verb
+from dbtool.migrate.fleet.targets import Item
+from dbtool.migrate.fleet.worker import Job, _one
+from dbtool.migrate.holder import Holder
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
+from dbtool.migrate.status import status
+from dbtool.migrate.upgrade import upgrade
+from dbtool.migrate.waits import Limits, Patience
+from dbtool.report import Table, error_envelope
+from dbtool.scratch.server import Server
+from tests.migrate.projects import FROM_CONFIG, Small
+
+FIRST, HEAD, THIRD = "aaaa00000001", "aaaa00000002", "aaaa00000003"
+EACH = FROM_CONFIG.replace(
+    "context.configure(connection=connection)",
+    "context.configure(connection=connection, transaction_per_migration=True)",
+)
+LIMITS = Limits(lock_timeout=0.3, wait_lock=0.0)
+YES = Permission(Consent(yes=True))
+
+
+@pytest.fixture
+def opened(project: Small, database: Target) -> Iterator[Project]:
+    """The project, which waits for nobody for long, with itself as the current directory."""
+    with contextlib.chdir(project.root):
+        place = find(None, None, project.root)
+        yield Project(place, root=project.root, target=database, limits=LIMITS)
+
+
+def test_what_is_committed_is_in_the_record(
+    project: Small, opened: Project, database: Target
+) -> None:
+    """A failed run tells programs where it stands, what ran, and which revision failed."""
+    project.env(EACH)
+    project.revision(THIRD, HEAD, 'op.execute("CREATE TABLE t3 ()")\nop.execute("SELECT 1/0")')
+    with pytest.raises(OperationError) as raised:
+        upgrade(opened, permission=YES)
+    done = raised.value.done
+    assert isinstance(done, Broken)
+    assert (done.before, done.after) == ((), (HEAD,))
+    assert [each.revision for each in done.revisions] == [FIRST, HEAD]
+    assert done.failed is not None
+    assert (done.failed.revision, done.failed.statements) == (THIRD, 2)
+    said = error_envelope("upgrade", raised.value)
+    assert (list(said), json.loads(json.dumps(said["data"]))["after"]) == (
+        ["schema", "command", "data", "error"],
+        [HEAD],
+    )
+    project.env(FROM_CONFIG)
+    outcome = _one(Item(database), Job(opened, "heads", None, None, plan_only=False), print)
+    assert (outcome.before, outcome.after, outcome.revisions) == ((HEAD,), (HEAD,), ())
+    assert outcome.error is not None
+    away = Item(replace(database, port=1, host="127.0.0.1"))
+    outcome = _one(away, Job(opened, "heads", None, None, plan_only=False), print)
+    assert (outcome.before, outcome.after) == (None, None)
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_fleet_is_held_to_what_was_agreed_to(
+    project: Small, opened: Project, database: Target, down: bool
+) -> None:
+    """A target that would do or lose more than what was seen of it is left alone."""
+    upgrade(opened, FIRST if not down else HEAD, permission=YES)
+    verb: Verb = "downgrade" if down else "upgrade"
+    to = "base" if down else "head"
+    seen = _one(Item(database), Job(opened, to, None, None, True, verb), print)
+    assert (seen.error, len(seen.asked)) == (None, 2 if down else 1)
+    job = Job(opened, to, None, None, False, verb)
+    agreed = Item(database, None, seen.asked, seen.losing)
+    if down:
+        with SyncConnection(database) as connection:
+            connection.execute("INSERT INTO t1 VALUES (1)")
+        said = "the downgrade would lose more than was agreed to"
+    else:
+        project.revision(THIRD, HEAD, "pass")
+        said = f"the plan for {database.shown} changed while it was being agreed to"
+    refused = _one(agreed, job, print)
+    assert refused.error is not None
+    assert (refused.error.message, refused.revisions) == (said, ())
+    looked = _one(Item(database), Job(opened, to, None, None, True, verb), print)
+    done = _one(replace(agreed, agreed=looked.asked, losing=looked.losing), job, print)
+    assert (done.error, len(done.revisions)) == (None, 2)
+
+
+def test_a_person_may_think_for_long(database: Target) -> None:
+    """No limit of the server ends the session that holds the proof."""
+    with SyncConnection(database) as connection:
+        connection.execute(f"ALTER DATABASE {database.database} SET idle_session_timeout = '1min'")
+    holder = Holder(database)
+    try:
+        assert holder.connection.fetchval("SHOW idle_session_timeout") == "0"
+    finally:
+        holder.close()
+
+
+def test_a_session_lost_while_somebody_thinks(opened: Project, database: Target) -> None:
+    """It is our own that ended; env.py leads nowhere else."""
+    upgrade(opened, permission=YES)
+
+    class Slow:
+        def confirm(self, question: str) -> bool:
+            with SyncConnection(database) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE"
+                    " application_name = 'dbtool migrations' AND datname = current_database()"
+                )
+            return "?" in question
+
+        def type_name(self, question: str, name: str) -> bool:
+            return self.confirm(f"{question} {name}?")
+
+    with pytest.raises(OperationError, match="lock that keeps other runs away was lost"):
+        downgrade(opened, "base", permission=Permission(ask=Slow()))
+
+
+def test_a_locked_version_table_holds_nobody_up_for_long(
+    opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has locked it is named, whether it is to be read or changed."""
+    upgrade(opened, permission=YES)
+    monkeypatch.setattr(shortcut, "_PATIENCE", {"lock_timeout": "50ms"})
+    with SyncConnection(database) as other:
+        pid = other.fetchval("SELECT pg_backend_pid()")
+        other.execute("BEGIN; LOCK TABLE alembic_version")
+        for look in (lambda: status(opened), lambda: upgrade(opened, permission=YES)):
+            with pytest.raises(LockNotObtained) as raised:
+                look()
+            assert raised.value.message.startswith("the version table could not be read: ")
+            assert f"alembic_version, held up by pid {pid} (" in raised.value.detail
+            assert f"dbtool kill {pid}" in raised.value.hint
+
+
+def test_a_prepared_transaction_in_the_way(
+    project: Small, opened: Project, decoy_server: Server
+) -> None:
+    """It is named, with what ends it: nobody's session does. `status` tells what it locks."""
+    target = decoy_server.create_database("prepares")
+    opened = replace(opened, target=target)
+    upgrade(opened, permission=YES)
+    project.revision(THIRD, HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    try:
+        with SyncConnection(target) as connection:
+            connection.execute("BEGIN; LOCK TABLE t1; PREPARE TRANSACTION 'it''s left'")
+            with pytest.raises(LockNotObtained) as raised:
+                upgrade(opened, permission=YES)
+            (only,) = status(opened).surroundings.transactions
+            connection.execute("ROLLBACK PREPARED 'it''s left'")
+    finally:
+        decoy_server.drop_database("prepares")
+    assert 'held up by the prepared transaction "it\'s left".' in raised.value.detail
+    assert "ROLLBACK PREPARED 'it''s left'" in raised.value.hint
+    assert (only.prepared, only.tables) == ("it's left", ("t1",))
+
+
+def test_interrupted_in_a_pause(
+    project: Small, opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it stands is told there too."""
+    project.revision(THIRD, HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    upgrade(opened, HEAD, permission=YES)
+
+    def pause(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Patience, "pause", pause)
+    patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
+    with SyncConnection(database) as other:
+        other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
+        with pytest.raises(Interrupted) as raised:
+            upgrade(patient, permission=YES)
+    assert f"{database.shown} stands at {HEAD}, as before." in raised.value.detail
+    assert isinstance(raised.value.done, Broken)
+
+
+def test_status_of_a_fleet(project: Small, opened: Project, database: Target) -> None:
+    """Each target is seen, what needs an eye stands first, and one finding holds for all."""
+    upgrade(opened, FIRST, permission=YES)
+    job = Job(opened, "heads", None, None, True, "status")
+    with SyncConnection(database) as other:
+        other.execute("BEGIN; LOCK TABLE t1")
+        seen = _one(Item(database), job, print)
+    away = _one(Item(replace(database, port=1, host="127.0.0.1")), job, print)
+    fleet = Fleet((seen, away), (), planned=True, verb="status")
+    report = view_status.status(fleet, "status", check_heads=True)
+    assert report.headline == (
+        "2 targets: revisions pending in 1, none in 0, 1 failed, something in the way in 1"
+    )
+    (table,) = report.sections
+    assert isinstance(table, Table)
+    assert [row[1:] for row in table.rows] == [
+        ("not known", "", "no server listens at 127.0.0.1:1"),
+        (FIRST, "1", "1 open transaction may hold it up"),
+    ]
+    (finding,) = report.findings
+    assert finding.evidence[-1] == f"in 1 target: {database.shown}"
