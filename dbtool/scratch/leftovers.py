@@ -1,4 +1,4 @@
-"""Finds what root's servers keep outside of a project and has outlived its use."""
+"""Takes away what servers leave: half a data directory, and what has outlived its project."""
 
 import json
 import os
@@ -12,6 +12,17 @@ from dbtool.scratch.cluster import read_pidfile, serves
 
 _KEPT_FOR = 7 * 86_400.0
 """A project may have been moved and not been started since; its next start registers it anew."""
+
+_ENDING = 2.0
+
+
+def remove(directory: Path) -> None:
+    """Remove it, also where a process of an interrupted initdb still writes as it ends."""
+    until = time.monotonic() + _ENDING
+    shutil.rmtree(directory, ignore_errors=True)
+    while directory.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def register(home: Path, link: Path) -> None:

@@ -29,13 +29,13 @@ from dbtool.scratch.cluster import (
     statistics,
     why_it_failed,
 )
+from dbtool.scratch.leftovers import remove
 from dbtool.sql.names import identifier
 
 _PREFIX = "dbtool-scratch-"
 _RUN = "run"
 _DATA = "run/data"
 _START_LIMIT = 30.0
-_ENDING = 2.0
 _FILE_COPY_SINCE = 15
 _CARELESS = {
     "fsync": "off",
@@ -131,7 +131,7 @@ def _start(
         configure(account, data / "postgresql.conf", wanted)
         process = _spawn(binaries, account, directory, lock)
     except BaseException:
-        _remove(directory)
+        remove(directory)
         raise
     finally:
         os.close(lock)
@@ -142,15 +142,6 @@ def _start(
         server.stop()
         raise
     return server
-
-
-def _remove(directory: Path) -> None:
-    """Remove it, also where a process of an interrupted initdb still writes as it ends."""
-    until = time.monotonic() + _ENDING
-    shutil.rmtree(directory, ignore_errors=True)
-    while directory.exists() and time.monotonic() < until:
-        time.sleep(0.02)
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _password_file(directory: Path, account: Account, password: str | None) -> Path | None:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import stat
 import tempfile
 import time
@@ -166,12 +165,12 @@ class Workspace:
     def new_directory(self) -> Iterator[Path]:
         """A name for a data directory in the making; what is left under it goes away."""
         for leftover in self.home.glob("new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            leftovers.remove(leftover)
         new = self.home / f"new-{secrets.token_hex(4)}"
         try:
             yield new
         finally:
-            shutil.rmtree(new, ignore_errors=True)
+            leftovers.remove(new)
 
     def socket_directory(self) -> Path:
         """The home, or where its path is too long for a socket a private directory in /tmp."""

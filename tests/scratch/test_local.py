@@ -243,6 +243,26 @@ def test_an_interrupted_start_can_be_repeated(
     assert [path.name for path in (project / ".dbtool/postgres").glob("new-*")] == []
 
 
+def test_what_an_interrupted_initdb_still_writes_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of it that ends late puts a file back; no half of a server stays."""
+    removed = shutil.rmtree
+    late = ["global"]
+
+    def written_behind(path: Path, ignore_errors: bool) -> None:
+        removed(path, ignore_errors=ignore_errors)
+        if late:
+            (path / late.pop()).mkdir(parents=True)
+
+    monkeypatch.setattr(shutil, "rmtree", written_behind)
+    work = Workspace(tmp_path)
+    work.home.mkdir(parents=True)
+    with work.new_directory() as new:
+        new.mkdir()
+    assert late == list(work.home.iterdir()) == []
+
+
 def test_the_lock_outlives_whoever_started_the_server(made: Path) -> None:
     """Processes of a server hold its lock, which shows it where their numbers do not."""
     finish(python(START, made, MAJOR))
