@@ -260,7 +260,7 @@ def test_what_an_interrupted_initdb_still_writes_goes_too(
     work.home.mkdir(parents=True)
     with work.new_directory() as new:
         new.mkdir()
-    assert late == list(work.home.iterdir()) == []
+    assert (late, list(work.home.iterdir())) == ([], [])
 
 
 def test_the_lock_outlives_whoever_started_the_server(made: Path) -> None:
