@@ -180,6 +180,6 @@ def one_by_one() -> str:
         " own then. Else run them one by one: what leads env.py to one alone may be an -x"
         " argument, a setting, or a section of the .ini: [first] with script_location and"
         " databases = engine1, then dbtool -n first upgrade. What env.py only writes to another"
-        " database, and does not migrate, belongs behind dbtool upgrade, in a program of its own: no"
-        " setting opens that database."
+        " database, and does not migrate, belongs behind dbtool upgrade, in a program of its own:"
+        " no setting opens that database."
     )
