@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dbtool.cli import output
 from dbtool.cli.command import Call
 from dbtool.errors import UsageError
-from dbtool.report import Report, counted
+from dbtool.report import Report, counted, listed
 
 if TYPE_CHECKING:
     from dbtool.database.target import Target
@@ -286,6 +286,17 @@ class Judge:
             known_from=self.known.name if self.known else "",
             replayed=linted.replayed - (self.known is not None),
         )
+
+    def notes(self, linted: "Linted") -> tuple[str, ...]:
+        """Which of the tables that are held up have no size, where sizes were asked for."""
+        if self.sizes is None:
+            return ()
+        from dbtool.lint.sized import uncounted
+
+        names = [str(each) for each in uncounted(linted, self.sizes)]
+        said = f"the sizes do not say how large {listed(names)}"
+        are = "is" if len(names) == 1 else "are"
+        return (f"{said} {are}: ANALYZE counts rows, then read the sizes again",) if names else ()
 
     def _of_sizes(self) -> int | None:
         """The server that the sizes are from, where it is one that is judged for."""

@@ -191,7 +191,8 @@ def lint(
             found = judging.revisions(call, tuple(places), since)
         measured = judging.measured(call, found, judge.major, start) if measure else None
         notes = judging.notes_on(found, measured, start)
-        return judging.Judgement(found, judge(found, measured), tuple(notes))
+        linted = judge(found, measured)
+        return judging.Judgement(found, linted, (*notes, *judge.notes(linted)))
 
     if fix:
         return fixing.fix(call, judged, texts, dry_run=dry_run)

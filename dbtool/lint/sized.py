@@ -29,6 +29,17 @@ def sized(linted: Linted, sizes: Sizes) -> Linted:
     return replace(linted, outcomes=tuple(_outcome(each, sizes) for each in linted.outcomes))
 
 
+def uncounted(linted: Linted, sizes: Sizes) -> tuple[Name, ...]:
+    """The tables that are held up by work, and whose size nobody knows."""
+    verdicts = (verdict for outcome in linted.outcomes for verdict in outcome.verdicts)
+    names = dict.fromkeys(name for verdict in verdicts for name in _tasks(verdict))
+    return tuple(each for each in names if not _known(sizes.of(each.schema, each.name)))
+
+
+def _known(size: TableSize | None) -> bool:
+    return size is not None and (size.rows is not None or size.bytes is not None)
+
+
 def blocked(verdict: Verdict, sizes: Sizes) -> Estimate | None:
     """How long a statement blocks others; None where it does not, or a size is not known."""
     total: Estimate | None = None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dbtool.cli.judging import Judge
 from dbtool.finding import Finding, Severity
 from dbtool.lint.estimate import Estimate
 from dbtool.lint.rules import (
@@ -12,7 +13,7 @@ from dbtool.lint.rules import (
 )
 from dbtool.lint.run import Linted, Rules, lint
 from dbtool.lint.schema import Schema
-from dbtool.lint.sized import blocked, sized
+from dbtool.lint.sized import blocked, sized, uncounted
 from dbtool.lint.sizes import Sizes, TableSize
 from dbtool.statement import Migration, Statement
 
@@ -148,3 +149,16 @@ def test_one_statement_reads_a_table_once() -> None:
     assert took.low == pytest.approx(400 / 150 + 1)
     assert blocked(linted("SELECT 1").outcomes[0].verdicts[0], SIZES) is None
     assert Estimate(1, 2) + Estimate(3, 4) == Estimate(4, 6)
+
+
+def test_tables_of_unknown_size_are_named() -> None:
+    """Once each, whether nobody counted them or nobody wrote them down; others are not."""
+    names = ("tiny", "unknown", "uncounted", "unknown")
+    found = linted(*(f"ALTER TABLE {each} ALTER COLUMN n SET NOT NULL" for each in names))
+    assert [each.name for each in uncounted(found, SIZES)] == ["unknown", "uncounted"]
+    assert Judge(RULES, sizes=SIZES).notes(found) == (
+        "the sizes do not say how large public.unknown, public.uncounted are: ANALYZE counts rows,"
+        " then read the sizes again",
+    )
+    assert Judge(RULES, sizes=SIZES).notes(linted("ALTER TABLE tiny ALTER n SET NOT NULL")) == ()
+    assert Judge(RULES).notes(found) == ()
