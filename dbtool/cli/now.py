@@ -89,8 +89,7 @@ def _look(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
             seen = watch.look()
             remember(call, seen.pool)
             if progress:
-                work = seen.vitals.work or ()
-                _show(call, progress_report(Working(seen.endpoint, seen.server, seen.rights, work)))
+                _show(call, progress_report(Working.of(seen)))
             else:
                 _show(call, now_report(seen))
             time.sleep(pause)

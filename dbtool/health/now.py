@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -39,18 +40,30 @@ class Now:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The long operations of a server, with rates where they were seen twice."""
+    """The long operations of a server, with rates where they were seen twice.
+
+    `hidden` counts those of other roles; `gaps` say why none could be read.
+    """
 
     endpoint: Endpoint
     server: Server
     rights: Rights
     work: tuple[Work, ...]
+    hidden: int
+    gaps: tuple[Gap, ...]
+
+    @classmethod
+    def of(cls, now: Now) -> Self:
+        """What a whole look says of them."""
+        gaps = tuple(gap for gap in now.gaps if gap.part == "progress")
+        work, hidden = now.vitals.work or (), now.vitals.hidden_work
+        return cls(now.endpoint, now.server, now.rights, work, hidden, gaps)
 
 
 async def ask(target: Target, *, literals: bool = False) -> Now:
     """Ask the server once and return what it said."""
     async with session(target, literals=literals) as asking:
-        return await _now(asking)
+        return await _now(asking, PARTS)
 
 
 def read(target: Target, *, literals: bool = False) -> Now:
@@ -58,8 +71,8 @@ def read(target: Target, *, literals: bool = False) -> Now:
     return asyncio.run(ask(target, literals=literals))
 
 
-async def _now(asking: Session) -> Now:
-    said = await answers(asking, PARTS)
+async def _now(asking: Session, parts: Iterable[Part]) -> Now:
+    said = await answers(asking, parts)
     identity = Identity.of(said.found["identity"])
     return Now(
         endpoint=asking.endpoint(identity.backend_pid),
@@ -91,7 +104,7 @@ class Watch:
         return replace(now, vitals=replace(now.vitals, work=work))
 
     async def _ask(self, raw: "Connection") -> Now:
-        return await _now(Session(self._target, raw, literals=self._literals))
+        return await _now(Session(self._target, raw, literals=self._literals), PARTS)
 
     def __enter__(self) -> Self:
         return self
@@ -114,19 +127,10 @@ async def _progress(target: Target, pause: float) -> Working:
     wanted = ("identity", "progress")
     parts = [replace(part, needed=True) for part in PARTS if part.name in wanted]
     async with session(target) as asking:
-        first, begun = await _work(asking, parts), time.monotonic()
-        if first[1]:
-            await asyncio.sleep(pause)
-            second = await _work(asking, parts)
-            first = second[0], since(first[1], second[1], time.monotonic() - begun)
-        identity, work = first
-        return Working(
-            asking.endpoint(identity.backend_pid), identity.server, identity.rights, work
-        )
-
-
-async def _work(asking: Session, parts: list[Part]) -> tuple[Identity, tuple[Work, ...]]:
-    found: dict[str, Any] = (await answers(asking, parts)).found
-    return Identity.of(found["identity"]), vitals(
-        {"progress": found.get("progress", [])}
-    ).work or ()
+        first, begun = await _now(asking, parts), time.monotonic()
+        if not first.vitals.work:
+            return Working.of(first)
+        await asyncio.sleep(pause)
+        second, seconds = await _now(asking, parts), time.monotonic() - begun
+        work = since(first.vitals.work, second.vitals.work or (), seconds)
+        return Working.of(replace(second, vitals=replace(second.vitals, work=work)))

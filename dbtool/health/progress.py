@@ -32,9 +32,10 @@ class Work:
         return self.done / self.total if self.total and self.done is not None else None
 
 
-def works(rows: list[dict[str, Any]]) -> tuple[Work, ...]:
+def works(answer: dict[str, Any]) -> tuple[Work, ...]:
     """What the server answered to PROGRESS, the longest first."""
-    return tuple(sorted((Work(**row) for row in rows), key=lambda each: -(each.seconds or 0)))
+    found = (Work(**row) for row in answer["seen"])
+    return tuple(sorted(found, key=lambda each: -(each.seconds or 0)))
 
 
 def since(before: tuple[Work, ...], now: tuple[Work, ...], seconds: float) -> tuple[Work, ...]:
@@ -87,13 +88,13 @@ PROGRESS = f"""
     SELECT pid, NULL, NULL, 'base backup', phase, backup_streamed, backup_total, 'bytes', NULL
     FROM pg_catalog.pg_stat_progress_basebackup
 )
-SELECT coalesce(json_agg(w), '[]')
+SELECT json_build_object('hidden', count(*) FILTER (WHERE w.phase IS NULL), 'seen',
+    coalesce(json_agg(w) FILTER (WHERE w.phase IS NOT NULL), '[]'))
 FROM (SELECT pid, command, phase, done, total, unit, locker,
              CASE WHEN relid = 0 THEN NULL
                   WHEN work.datname = current_database() THEN relid::regclass::text
                   ELSE 'relation ' || relid || ' of ' || work.datname END AS relation,
              extract(epoch FROM clock_timestamp() - a.query_start) AS seconds
-      FROM work LEFT JOIN {SESSIONS} AS a USING (pid)
-      WHERE work.command IS NOT NULL) AS w)
+      FROM work LEFT JOIN {SESSIONS} AS a USING (pid)) AS w)
 """
-"""A plain role sees that others work, and neither at what nor how far: those are left out."""
+"""A plain role sees that others work, and neither at what nor how far: those are counted."""

@@ -1,11 +1,12 @@
 """Turns the state of a server into a verdict, at most three causes, and the vital signs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dbtool.finding import Finding, Severity, Unknown, judge, rule_name
 from dbtool.health.gauges import connections
 from dbtool.health.now import Now, Working
+from dbtool.health.parts import Gap
 from dbtool.health.pool import Pool
 from dbtool.health.progress import Work
 from dbtool.health.rules import LOCKS, POOL, SIGNS
@@ -55,12 +56,24 @@ def _judged(now: Now) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
     found, unknown = judge(POOL, now.pool) if now.pool else ((), ())
     more, unseen = judge(SIGNS, now)
     ranked = sorted((*found, *more), key=lambda each: (-each.severity, each.rule not in LOCK_RULES))
-    gaps = [
-        Unknown(rule=f"now.{gap.part}", reason=gap.reason, decide=gap.decide)
-        for gap in now.gaps
-        if not gap.skipped
-    ]
-    return tuple(ranked), (*gaps, *unknown, *unseen)
+    return tuple(ranked), (*_gaps(now.gaps), *unknown, *unseen, *_hidden(Working.of(now)))
+
+
+def _gaps(gaps: Iterable[Gap]) -> Iterator[Unknown]:
+    for gap in gaps:
+        if not gap.skipped:
+            yield Unknown(rule=f"now.{gap.part}", reason=gap.reason, decide=gap.decide)
+
+
+def _hidden(working: Working) -> Iterator[Unknown]:
+    if working.hidden:
+        yield Unknown(
+            rule="now.progress",
+            reason=f"role {working.rights.role} may not see what"
+            f" {counted(working.hidden, 'long operation')} of other roles"
+            f" {'does' if working.hidden == 1 else 'do'}",
+            decide=working.rights.grant,
+        )
 
 
 def _brief(finding: Finding) -> Finding:
@@ -134,7 +147,9 @@ def _of_pool(pool: Pool) -> Iterator[tuple[str, str]]:
 def _of_vitals(now: Now) -> Iterator[tuple[str, str]]:
     vitals = now.vitals
     if vitals.activity is not None:
-        yield "active", "; ".join(filter(None, (_active(vitals), _unseen(now.pool))))
+        unseen = _unseen(now.pool)
+        seen = _active(vitals, complete=not unseen)
+        yield "active", "; ".join(filter(None, (seen, unseen)))
     if vitals.undecided is not None and vitals.undecided.count:
         oldest = duration(vitals.undecided.oldest_seconds or 0)
         yield "prepared", f"{vitals.undecided.count:,} undecided, the oldest for {oldest}"
@@ -149,11 +164,11 @@ def _of_vitals(now: Now) -> Iterator[tuple[str, str]]:
         yield "work", work_line(each)
 
 
-def _active(vitals: Vitals) -> str:
+def _active(vitals: Vitals, *, complete: bool) -> str:
     assert vitals.activity is not None
     waits = vitals.activity.waits
     if not waits:
-        return "no statement runs"
+        return "no statement runs" if complete else "none is seen"
     classes = listed([f"{name} {count:,}" for name, count in waits.items()], 4)
     line = f"{counted(sum(waits.values()), 'session')}: {classes}"
     if longest := vitals.activity.longest:
@@ -230,12 +245,20 @@ def progress_report(working: Working) -> Report:
     return Report(
         command="now",
         data=working,
-        headline=f"{some} at work" if working.work else "no operation reports progress",
+        headline=f"{some} at work" if working.work else _none(working),
         sections=(Table(columns, tuple(map(_row, working.work))),) if working.work else (),
         notes=tuple(
             f"pid {each.pid} waits for pid {each.locker}" for each in working.work if each.locker
         ),
+        unknowns=(*_gaps(working.gaps), *_hidden(working)),
     )
+
+
+def _none(working: Working) -> str:
+    if working.gaps:
+        return "whether an operation reports progress is not known"
+    seen = " that this role may see" if working.hidden else ""
+    return f"no operation{seen} reports progress"
 
 
 def _row(work: Work) -> tuple[str, ...]:

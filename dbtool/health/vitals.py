@@ -97,7 +97,7 @@ class Undecided:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What is None could not be asked."""
+    """What is None could not be asked; of `hidden_work` only that somebody does it is known."""
 
     activity: Activity | None
     replication: Replication | None
@@ -106,6 +106,7 @@ class Vitals:
     archiving: Archiving | None
     undecided: Undecided | None
     work: tuple[Work, ...] | None
+    hidden_work: int = 0
 
 
 def vitals(found: dict[str, Any], shown: Shown = redact) -> Vitals:
@@ -118,6 +119,7 @@ def vitals(found: dict[str, Any], shown: Shown = redact) -> Vitals:
         archiving=Archiving(**found["archiving"]) if "archiving" in found else None,
         undecided=Undecided(**found["prepared"]) if "prepared" in found else None,
         work=works(found["progress"]) if "progress" in found else None,
+        hidden_work=found["progress"]["hidden"] if "progress" in found else 0,
     )
 
 

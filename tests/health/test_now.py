@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic, sleep
 
 import pytest
@@ -12,7 +14,7 @@ from dbtool.errors import OperationError
 from dbtool.health import locks
 from dbtool.health.now import PARTS, Now, Watch, progress, read
 from dbtool.health.parts import Part
-from dbtool.health.view_now import now_report
+from dbtool.health.view_now import now_report, progress_report
 from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
 from tests.health.crowd import Crowd
@@ -140,11 +142,7 @@ def test_progress_names_the_operation_and_who_holds_it_up(database: Target, peop
 
 def test_progress_has_a_rate_from_two_looks(database: Target) -> None:
     """Rows of a COPY that goes on are counted, and a second look says how fast."""
-    with SyncConnection(database) as connection:
-        connection.execute("CREATE TABLE t (a int)")
-    slow = "COPY (SELECT pg_sleep(0.01) FROM generate_series(1, 100000)) TO '/dev/null'"
-    with SyncConnection(database, application_name="copier") as copier, Watch(database) as watch:
-        copier.repeat(lambda raw: _copy(raw, slow))
+    with copying(database), Watch(database) as watch:
         for _ in range(500):
             seen = watch.look().vitals.work or ()
             work = [each for each in seen if each.command == "COPY TO"]
@@ -154,16 +152,14 @@ def test_progress_has_a_rate_from_two_looks(database: Target) -> None:
         else:
             raise AssertionError("no rate was seen")
         assert (work[0].unit, work[0].remaining) == ("rows", None)
-        with SyncConnection(database, application_name="onlooker") as admin:
-            admin.execute(f"SELECT pg_terminate_backend({work[0].pid}, 5000)")
 
 
-async def _copy(raw: object, sql: str) -> float:
-    try:
-        await raw.execute(sql)  # type: ignore[attr-defined]
-    except Exception:
-        return 60.0
-    return 60.0
+@contextmanager
+def copying(target: Target) -> Iterator[None]:
+    """A COPY that goes on, row by row."""
+    slow = "COPY (SELECT pg_sleep(0.01) FROM generate_series(1, 100000)) TO '/dev/null'"
+    with running(target, slow, "copier"):
+        yield
 
 
 def test_a_plain_role(database: Target, people: Crowd) -> None:
@@ -171,14 +167,19 @@ def test_a_plain_role(database: Target, people: Crowd) -> None:
     people.session("api", "BEGIN", "SELECT 'secret'")
     with SyncConnection(database, application_name="onlooker") as admin:
         admin.execute("CREATE ROLE plain_now LOGIN")
-        now = read(dataclasses.replace(database, user="plain_now"))
+        with copying(database):
+            now = read(dataclasses.replace(database, user="plain_now"))
+            working = progress(dataclasses.replace(database, user="plain_now"), 0.05)
         admin.execute("GRANT pg_monitor TO plain_now")
         monitor = read(dataclasses.replace(database, user="plain_now"))
         admin.execute("DROP ROLE plain_now")
     assert shown(now).startswith("nothing wrong, as far as this role can see: ")
     plain, seeing = now_report(now), now_report(monitor)
     assert {unknown.decide for unknown in plain.unknowns} == {"GRANT pg_monitor TO plain_now"}
-    assert re.search(r"active +no statement runs; the state of \d+ of \d+ conn", shown(now, 100))
+    assert re.search(r"active +none is seen; the state of \d+ of \d+ conn", shown(now, 100))
+    assert working.work == ()
+    assert [each.rule for each in progress_report(working).unknowns] == ["now.progress"]
+    assert "now.progress" in {each.rule for each in plain.unknowns}
     assert seeing.unknowns == ()
     assert " is hidden" not in shown(monitor)
     unseen = {each.name for each in seeing.metrics} - {each.name for each in plain.metrics}
