@@ -10,6 +10,7 @@ from dbtool.guard import Standing
 from dbtool.report import listed
 
 _PENALTY = 1e10
+UNREAD = "It hands a function SQL that is put together only while it runs."
 
 
 def reasons(known: Facts, plan: Plan, standing: Standing) -> Iterator[str]:

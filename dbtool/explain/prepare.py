@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dbtool.errors import UsageError
 from dbtool.explain import parameters, safety
+from dbtool.explain.inner import hands_over, with_inner
 from dbtool.sql.classify import Kind, Traits, inside_explain, traits
 from dbtool.sql.script import Piece, Role, split
 
@@ -14,7 +15,8 @@ class Prepared:
     """One statement that may be explained, its placeholders numbered.
 
     `values` are those of the placeholders; None is NULL. `open` are placeholders that were
-    given none, where the statement is planned for any values.
+    given none, where the statement is planned for any values. `unread` tells that it hands SQL
+    to a function which is put together only while it runs.
     """
 
     text: str
@@ -22,6 +24,15 @@ class Prepared:
     traits: Traits
     values: tuple[str | None, ...] = ()
     open: tuple[str, ...] = ()
+    unread: bool = False
+
+    @property
+    def more_than_planned(self) -> bool:
+        """Whether running it calls functions that its plan does not show.
+
+        Those of checks and of indexes' expressions are in no plan, nor is SQL inside a function.
+        """
+        return self.writes or hands_over(self.traits)
 
     @property
     def writes(self) -> bool:
@@ -86,7 +97,8 @@ def _prepared(piece: Piece, given: Given, *, analyze: bool, writes: bool) -> Pre
     if numbered.names and given.missing and not (given.words or given.bound):
         return Prepared(numbered.text, line, found, open=numbered.names)
     values = given.bound or parameters.assign(numbered.names, given.words)
-    return Prepared(numbered.text, line, found, values)
+    found, whole = with_inner(found, numbered.text, values)
+    return Prepared(numbered.text, line, found, values, unread=not whole)
 
 
 def _notes(statements: Iterable[Prepared], left_out: list[str]) -> Iterator[str]:

@@ -16,12 +16,13 @@ SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid =
 WHERE e.extname = 'pg_stat_statements'
 """
 _BY_PID = """
-SELECT query, datname = current_database() AS here, backend_type,
+SELECT query, datname = current_database() AS here, datname, backend_type,
   (SELECT setting::int FROM pg_settings WHERE name = 'track_activity_query_size') AS most
 FROM pg_stat_activity WHERE pid = $1
 """
 _TYPED = re.compile(r"\b(interval|date|timestamptz|timestamp|time)\s+(\$\d+)", re.I)
 _SHORTENED = re.compile(r"\s*/\*, \.\.\. \*/")
+_PREPARE = re.compile(r'\s*prepare\s+(?:"(?:[^"]|"")+"|[\w$]+)\s*(?:\([^)]*\))?\s*as\b\s*', re.I)
 _HIDDEN = "<insufficient privilege>"
 
 
@@ -49,11 +50,15 @@ def by_pid(target: Target, pid: int) -> str:
     with SyncConnection(target, read_only=True) as connection:
         row = connection.fetchrow(_BY_PID, pid)
     if row is None:
-        raise UsageError(f"there is no session {pid}", hint="pg_stat_activity lists sessions.")
+        raise UsageError(f"there is no session {pid}", hint="dbtool now lists sessions.")
     query = str(row["query"] or "")
     if not row["here"] or not query.strip():
-        what = "is in another database" if not row["here"] else "has run no statement"
-        raise UsageError(f"the session {pid} {what}", detail=f"It is a {row['backend_type']}.")
+        what = "has run no statement" if row["here"] else f"is in the database {row['datname']}"
+        if row["datname"] is None:
+            what = "is in no database"
+        # What others' sessions are is shown to those alone who may see their statements.
+        kind = f"It is a {row['backend_type']}." if row["backend_type"] else ""
+        raise UsageError(f"the session {pid} {what}", detail=kind)
     _check_visible(query, f"the session {pid}")
     if len(query.encode()) >= row["most"] - 1:
         raise UsageError(
@@ -73,5 +78,6 @@ def _check_visible(query: str, what: str) -> None:
 
 
 def readable(query: str) -> str:
-    """Text that parses: where constants were taken out, it may not."""
+    """Text that parses, which it may not where constants were taken out; of PREPARE, the inside."""
+    query = _PREPARE.sub("", query, count=1) if _PREPARE.match(query) else query
     return _TYPED.sub(r"\2::\1", _SHORTENED.sub("", query))

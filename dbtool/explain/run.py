@@ -236,14 +236,15 @@ class _Runner:
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
         uses = reach.mentioned(plan, statement.traits.functions)
-        if statement.writes:
-            # Checks, and expressions of indexes, are in no plan of what writes.
+        if statement.more_than_planned:
             uses = replace(uses, known=behind)
         with _in_time(session, line):
             known = await facts.read(session.connection, _tables(plan), uses)
         safety.check_functions(known, writes=statement.writes)
         agreed = self._permission.covers(Need.YES)
         reasons = () if agreed else tuple(doubts.reasons(known, plan, classified.standing))
+        if statement.unread and not agreed:
+            reasons = (*reasons, doubts.UNREAD)
         return _Planned(text, plan, known, reasons)
 
     async def _examine(self, session: Session, planned: _Planned, statement: Prepared) -> Examined:

@@ -277,6 +277,10 @@ def test_what_a_session_runs(open_shop: Target, shared: SyncConnection) -> None:
         assert recorded.by_pid(open_shop, pid) == "SELECT count(*) FROM shops WHERE id < $1"
     with pytest.raises(UsageError, match="there is no session 1"):
         recorded.by_pid(open_shop, 1)
+    checkpointer = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+    with pytest.raises(UsageError, match="is in no database") as caught:
+        recorded.by_pid(open_shop, shared.fetchval(checkpointer))
+    assert caught.value.detail == "It is a checkpointer."
 
 
 def test_a_statement_too_long_to_be_remembered(open_shop: Target) -> None:
@@ -299,6 +303,9 @@ def test_a_queryid_needs_the_extension(open_shop: Target) -> None:
         ("SELECT interval $1, x", "SELECT $1::interval, x"),
         ("WHERE id IN ($1 /*, ... */)", "WHERE id IN ($1)"),
         ("WHERE at > date $2", "WHERE at > $2::date"),
+        ('PREPARE "a q" (int, text) AS\n SELECT $1', "SELECT $1"),
+        ("prepare q as select $1", "select $1"),
+        ("SELECT 'prepare q as select'", "SELECT 'prepare q as select'"),
     ],
 )
 def test_constants_that_were_taken_out(query: str, text: str) -> None:

@@ -42,6 +42,9 @@ AS $$ BEGIN EXECUTE format('COPY t TO %L', '/dev/null'); END $$;
 CREATE EXTENSION file_fdw;
 CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 CREATE FOREIGN TABLE told (v text) SERVER files OPTIONS (program 'echo told');
+CREATE FUNCTION crosstab_of(text) RETURNS SETOF record LANGUAGE plpgsql STABLE
+AS 'BEGIN RETURN QUERY EXECUTE $1; END';
+CREATE VIEW resetting AS SELECT resets(1)::int AS a;
 CREATE FOREIGN TABLE kept (v text) SERVER files OPTIONS (filename '/dev/null')
 """
 
@@ -318,6 +321,28 @@ def test_a_query_in_a_literal_is_not_run(target: Target, call: str) -> None:
     """Nobody looked at what it calls."""
     with pytest.raises(UsageError, match=rf"it calls {call.partition('(')[0]}\(\)"):
         explain(target, f"SELECT {call}")
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("'SELECT resets(1)::int'", "It calls pg_stat_reset() in public.resets()"),
+        ("$$SELECT a FROM resetting$$", "It calls pg_stat_reset() in public.resets()"),
+        ("lower('SELECT ') || v", "It hands a function SQL that is put together only"),
+        ("'SELECT id FROM t'", ""),
+    ],
+)
+def test_sql_inside_a_function_is_looked_at(
+    target: Target, watcher: SyncConnection, query: str, refused: str
+) -> None:
+    """As tablefunc's crosstab takes it; what it calls, and what the views it reads call."""
+    looking = Looking(watcher, agrees=False)
+    sql = f"SELECT x.a FROM t RIGHT JOIN LATERAL crosstab_of({query}) x(a int) ON true"
+    if "|| v" in query:
+        sql = f"SELECT x.a FROM t, LATERAL crosstab_of({query}) x(a int)"
+    (examined,) = explain(target, sql, permission=asking(looking)).statements
+    assert examined.refused.startswith(refused)
+    assert (examined.times is None) == bool(refused)
 
 
 def test_a_body_that_keeps_to_its_transaction_is_run(
