@@ -166,7 +166,10 @@ def state_of(scene: Scene) -> str:
     """Where the database stands now, and what of this run stayed."""
     table = scene.table
     if table is None or scene.now is None:
-        return f"Where {scene.database} stands now could not be read."
+        return (
+            f"Where {scene.database} stands now could not be read; dbtool status tells it once the"
+            " server answers."
+        )
     stands = f"{scene.database} stands at {shown(scene.now)}"
     left = None
     if scene.now == table.before:

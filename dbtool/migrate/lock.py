@@ -10,7 +10,7 @@ holds a snapshot, on which CREATE INDEX CONCURRENTLY of the other run would wait
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import LockNotObtained, OperationError
@@ -49,7 +49,8 @@ _OTHERS = """
     SELECT l.classid::pg_catalog.int8 = $1 AS leads, l.pid, a.application_name,
            pg_catalog.host(a.client_addr) AS address,
            extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8 AS age,
-           CASE WHEN a.state = 'active' THEN pg_catalog.left(a.query, 200) END AS runs
+           CASE WHEN a.state = 'active' AND l.classid::pg_catalog.int8 <> $1
+                THEN pg_catalog.left(a.query, 200) END AS runs
       FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
        AND l.database = (SELECT oid FROM pg_catalog.pg_database
@@ -74,6 +75,8 @@ class Other:
     @property
     def shown(self) -> str:
         """The session as it is printed."""
+        if not self.pid:
+            return "one that ends at this moment"
         where = f", from {self.address}" if self.address else ""
         since = f", connected {duration(self.age)} ago" if self.age is not None else ""
         what = f", runs: {' '.join(self.runs.split())}" if self.runs else ""
@@ -95,7 +98,7 @@ def others(connection: SyncConnection, version_table: str, ours: list[int]) -> t
     """Who else is at work on a version table, those that lead a run first."""
     key = number(version_table) & 0xFFFF_FFFF
     rows = connection.fetch(_OTHERS, RUN, WORK, key, as_array(ours))
-    return tuple(
+    found = [
         Other(
             pid=row["pid"],
             application=row["application_name"] or "",
@@ -105,7 +108,12 @@ def others(connection: SyncConnection, version_table: str, ours: list[int]) -> t
             leads=row["leads"],
         )
         for row in rows
-    )
+    ]
+    if len(found) > 1 and found[0].leads and not found[1].leads:
+        # Its own session only looks on: what the run is at work on, the other one tells.
+        doing = ": ".join(filter(None, (found[1].application, found[1].runs)))
+        found[0] = replace(found[0], runs=doing)
+    return tuple(found)
 
 
 class RunLock:

@@ -26,13 +26,16 @@ WITH me AS MATERIALIZED (
     SELECT l.pid, coalesce(a.application_name, '') AS application,
            coalesce(pg_catalog.host(a.client_addr), '') AS address,
            extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8 AS seconds,
-           l.classid::pg_catalog.int8 = $1 AS leads
+           EXISTS (SELECT FROM pg_catalog.pg_locks o
+                    WHERE o.locktype = 'advisory' AND o.granted AND o.objsubid = 2
+                      AND o.database = l.database AND o.objid = l.objid
+                      AND o.classid::pg_catalog.int8 = $1) AS leads
       FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
        AND l.database = (SELECT oid FROM me) AND l.classid::pg_catalog.int8 IN ($1, $2)
        AND l.objid::pg_catalog.int8 = ANY ($3::pg_catalog.int8[])
        AND l.pid <> pg_catalog.pg_backend_pid()
-     ORDER BY 5 DESC, 4 DESC
+     ORDER BY 5 DESC, l.classid::pg_catalog.int8, 4 DESC
 ), transactions AS (
     SELECT a.pid, coalesce(a.application_name, '') AS application, coalesce(a.usename, '') AS role,
            coalesce(a.state, 'hidden') AS state,
@@ -94,7 +97,10 @@ SELECT pg_catalog.json_build_object(
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A session of another run; `leads` is false for what a killed run left behind."""
+    """A session of another run; `leads` is false for what a killed run left behind.
+
+    A run at work has two: the first holds its lock, the second is named after its revision.
+    """
 
     pid: int
     application: str

@@ -123,6 +123,7 @@ def test_giving_up(run: Run, project: Small, start: Start, watch: SyncConnection
     waited = re.search(r"works on public.alembic_version; waited ([\d.]+) s", ran.err)
     assert waited is not None, ran.err
     assert float(waited[1]) >= 0.3
+    assert f", runs: dbtool revision {HEAD}: SELECT pg_sleep(60)) works on" in ran.err
     first.send_signal(signal.SIGINT)
     assert first.wait(20) == 130
 
@@ -136,7 +137,7 @@ def test_interrupted_while_waiting(project: Small, start: Start, watch: SyncConn
     assert second.stderr is not None
     assert " upgrade event=waiting-for-lock pid=" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
-    assert second.wait(5) == 130
+    assert second.wait(20) == 130
     assert len(leads(watch)) == 1
     first.send_signal(signal.SIGINT)
     assert first.wait(20) == 130

@@ -11,7 +11,7 @@ from asyncpg.exceptions import QueryCanceledError, UniqueViolationError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.migrate.lock import RUN, number
+from dbtool.migrate.lock import RUN, WORK, number
 from tests.conftest import Ran
 from tests.migrate.conftest import Run
 from tests.migrate.projects import FROM_CONFIG, Small
@@ -75,14 +75,18 @@ def test_pending_fails_only_where_that_is_asked(run: Run) -> None:
 
 
 def test_another_run(run: Run, database: Target) -> None:
-    """Whoever holds the lock of the version table is named."""
+    """Whoever holds the lock of the version table is named, and what the run works with."""
     with SyncConnection(database, application_name="deploy 7") as other:
         key = number("public.alembic_version")
         other.fetchval("SELECT pg_advisory_lock($1, $2)", RUN, key)
         pid = other.fetchval("SELECT pg_backend_pid()")
-        found = lines(run("status"))
+        with SyncConnection(database, application_name="dbtool revision x") as works:
+            works.fetchval("SELECT pg_advisory_lock_shared($1, $2)", WORK, key)
+            found = lines(run("status"))
     assert found[0].endswith("pending, up to aaaa00000002; another run is at work")
     assert found[3].startswith(f"other runs pid {pid} (deploy 7, for ")
+    assert "(dbtool revision x, for " in found[3]
+    assert "left behind" not in found[3]
 
 
 def test_what_would_block(run: Run, database: Target) -> None:
