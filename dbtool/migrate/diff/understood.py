@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from dbtool.migrate.diff.conditions import NAME, condition, function
 from dbtool.migrate.diff.ddl import Planned
 from dbtool.migrate.diff.scope import Key
-from dbtool.migrate.diff.spelled import NAME, column_type, condition, default, printed_name
+from dbtool.migrate.diff.spelled import column_type, default, printed_name
 
 _LONGEST = 63
 _NAMES = rf"({NAME}(?:, {NAME})*)"
@@ -16,8 +17,10 @@ _COLUMN = re.compile(rf"({NAME}) (.+?)(?:(?<! BY) DEFAULT (.+?))?( NOT NULL)?")
 _KEY = re.compile(rf"(?:CONSTRAINT ({NAME}) )?(PRIMARY KEY|UNIQUE) \({_NAMES}\)")
 _CHECK = re.compile(rf"CONSTRAINT ({NAME}) CHECK \((.*)\)")
 _INDEX = re.compile(
-    rf"CREATE (UNIQUE )?INDEX ({NAME}) ON {_PATH}(?: USING (\w+))? \({_NAMES}\)(?: WHERE (.*))?"
+    rf"CREATE (UNIQUE )?INDEX ({NAME}) ON {_PATH}(?: USING (\w+))? \((.*?)\)"
+    rf"( INCLUDE \({NAME}(?:, {NAME})*\))?(?: WHERE (.*))?"
 )
+_ORDERED = re.compile(rf"({NAME})(?: DESC| \w+_pattern_ops)?")
 _COMMENT = re.compile(rf"COMMENT ON (?:TABLE|COLUMN) {_PATH}(?:\.({NAME}))? IS ('(?:[^'\\]|'')*')")
 _DOES = "CASCADE|RESTRICT|NO ACTION|SET NULL|SET DEFAULT"
 _REFERS = re.compile(
@@ -74,7 +77,7 @@ def understood(
         known, kinds = _table(first.sql, schema, enums)
         for each in rest:
             if each.sql.startswith("CREATE "):
-                _index(known, each.sql, kinds)
+                _index(known, each.sql, kinds, enums)
             elif each.sql.startswith("COMMENT "):
                 _comment(known, each.sql)
             else:
@@ -115,7 +118,7 @@ def _table(sql: str, schema: str, enums: Mapping[str, str]) -> tuple[Known, dict
         known.columns[_plain(name)] = form
         kinds[name] = form.type
     for piece in pieces[len(pieces) - len(parts) :]:
-        _part(known, piece, kinds)
+        _part(known, piece, kinds, enums)
     return known, kinds
 
 
@@ -136,9 +139,9 @@ def _column(piece: str, enums: Mapping[str, str]) -> tuple[str, Form]:
     return name, Form(kind, bool(required or identity), value, identity)
 
 
-def _part(known: Known, piece: str, kinds: Mapping[str, str]) -> None:
+def _part(known: Known, piece: str, kinds: Mapping[str, str], enums: Mapping[str, str]) -> None:
     if found := _CHECK.fullmatch(piece):
-        printed = condition(found[2].strip(), kinds)
+        printed = condition(found[2], kinds, enums)
         if printed is None:
             raise _NotPlain
         return _add(known, ("check", _plain(found[1])), f"CHECK ({printed})")
@@ -162,19 +165,30 @@ def _add(known: Known, key: tuple[str, str], definition: str) -> None:
     known.constraints[key] = definition
 
 
-def _index(known: Known, sql: str, kinds: Mapping[str, str]) -> None:
+def _index(known: Known, sql: str, kinds: Mapping[str, str], enums: Mapping[str, str]) -> None:
     found = _matched(_INDEX, sql)
-    unique, name, _, table, method, listed, where = found.groups()
+    unique, name, _, table, method, listed, beside, where = found.groups()
     if _plain(table) != known.name or _plain(name) in known.indexes:
         raise _NotPlain
-    [*_columns(listed, known)]
+    keys = ", ".join(_printed(each, kinds) for each in listed.split(", "))
     on = f"{printed_name(known.schema)}.{table}"
-    printed = f"CREATE {unique or ''}INDEX {name} ON {on} USING {method or 'btree'} ({listed})"
+    printed = f"CREATE {unique or ''}INDEX {name} ON {on} USING {method or 'btree'} ({keys})"
+    printed += beside or ""
     if where is not None:
-        if (told := condition(where.strip(), kinds)) is None:
+        if (told := condition(where, kinds, enums)) is None:
             raise _NotPlain
         printed += f" WHERE {told}"
     known.indexes[_plain(name)] = printed
+
+
+def _printed(key: str, kinds: Mapping[str, str]) -> str:
+    """A column, perhaps with its order, or a function of one."""
+    found = _ORDERED.fullmatch(key)
+    if found and found[1] in kinds:
+        return key
+    if (printed := function(key, kinds)) is None:
+        raise _NotPlain
+    return printed
 
 
 def _comment(known: Known, sql: str) -> None:
