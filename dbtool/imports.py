@@ -88,7 +88,7 @@ def is_within(name: str, parent: str) -> bool:
 def _not_found(missing: str, name: str, directories: Sequence[Path]) -> UsageError:
     package, _, last = missing.rpartition(".")
     beside = submodules(package) if package else _top_level(directories)
-    near = get_close_matches(last, beside, n=3)
+    near = [each for each in get_close_matches(last, beside, n=3) if each != last]
     prefix = f"{package}." if package else ""
     searched = ", ".join(str(directory) for directory in directories)
     return UsageError(

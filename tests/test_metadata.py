@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.errors import UsageError
+from dbtool.imports import import_error
 from dbtool.metadata import Models, load, search_path
 
 BASE = """
@@ -121,6 +122,13 @@ def test_sqlmodel(project: Path) -> None:
         models = load([spec], project)
         assert "dbtoolhero" in tables(models)
         assert "DbtoolHero" in classes(models)
+
+
+def test_what_is_there_is_not_proposed_for_itself(tmp_path: Path) -> None:
+    """A module that lies where nobody looked is not the answer to its own name."""
+    (tmp_path / "shop.py").touch()
+    missing = ModuleNotFoundError("No module named 'shop'", name="shop")
+    assert "Did you mean" not in import_error(missing, "shop", [tmp_path]).hint
 
 
 def test_prepend_sys_path_of_the_ini_file(project: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
     _name_database(project, config, offline=buffer is not None)
     if project.only is not None:
         config.set_main_option("databases", project.only.replace("%", "%%"))
-    _find_sources(project.root)
+    _find_sources(place.base, project.root)
     with chdir(place.base):
         try:
             script = with_drafts(ScriptDirectory.from_config(config), project.drafts)
@@ -78,11 +78,14 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
             raise _unusable(project, error) from error
 
 
-def _find_sources(root: Path) -> None:
-    """Let env.py import what lies in `src/`, behind everything else it could import."""
-    source = source_directory(root)
-    if source is not None and str(source.absolute()) not in sys.path:
-        sys.path.append(str(source.absolute()))
+def _find_sources(base: Path, root: Path) -> None:
+    """Let env.py import what lies in the project, behind everything else it could import.
+
+    `python -m alembic` looks where it runs, and an installed project is found in `src/`.
+    """
+    for each in (base, root, source_directory(root)):
+        if each is not None and str(each.absolute()) not in sys.path:
+            sys.path.append(str(each.absolute()))
 
 
 def _make_absolute(prepended: list[str]) -> None:

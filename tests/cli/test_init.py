@@ -314,6 +314,17 @@ def test_adopting_a_src_layout(dbtool: Dbtool, shop: Path, database: Target) -> 
     assert "\nimports from  the root and src/, which holds packages\n" in shown
 
 
+def test_a_project_that_python_m_alembic_runs(dbtool: Dbtool, shop: Path, database: Target) -> None:
+    """Without prepend_sys_path env.py finds its application as it does there."""
+    project = small(shop, ADOPTED, revisions=1)
+    project.write("shop/__init__.py", "")
+    project.write("shop/models.py", MODELS)
+    ini = shop / "alembic.ini"
+    ini.write_text(ini.read_text().replace("prepend_sys_path = .\n", ""))
+    ran = dbtool("upgrade", cwd=shop, env={"DATABASE_URL": plain_url(database)})
+    assert ran.code == 0, ran
+
+
 def test_directory_and_models_by_name(dbtool: Dbtool, shop: Path) -> None:
     """A directory and a models setting that were given are used as they are."""
     (shop / "tables.py").write_text("import sqlalchemy as sa\nall_tables = sa.MetaData()\n")
