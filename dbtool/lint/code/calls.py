@@ -7,7 +7,8 @@ from dbtool.sql.text import quoted
 
 WIDTH = 88
 NEXT = "# next revision"
-_PARAMETER = re.compile(r"(?<![:\w\x5c]):(\w+)(?!:)")
+_PARAMETER = re.compile(r":(?<![:\w\x5c]:)(\w+)(?!:)")
+"""Looked for by its colon, which is found in a fraction of the time of what stands before one."""
 
 
 def indent(text: str) -> str:
