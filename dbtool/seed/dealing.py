@@ -1,10 +1,13 @@
 """Rows dealt out to their parents one after the other, so many to each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import accumulate, chain, count, repeat
 
 from dbtool.seed.rows import NEVER, Dealt, Population, Rows
 from dbtool.seed.stream import BLOCK, Stream
 
+_flat = chain.from_iterable
 Limit = Callable[[Rows], Sequence[int]]
 """The most children each of some rows can have."""
 
@@ -31,6 +34,7 @@ class EachParent:
         self._first_block = first_block
         self._stream = Stream(parent.seed, table, f"{name}/count")
         self._checkpoints: list[tuple[int, int]] = []
+        self._last: tuple[int, list[int], list[int]] | None = None
         self.count = self._survey()
 
     def _of_block(self, block: int) -> list[int]:
@@ -43,10 +47,10 @@ class EachParent:
         """Count all rows, and note with which parent each block of them begins."""
         total = 0
         for block in self.parent.blocks:
-            for index, count in enumerate(self._of_block(block), block * BLOCK):
-                while total + count > len(self._checkpoints) * BLOCK:
+            for index, some in enumerate(self._of_block(block), block * BLOCK):
+                while total + some > len(self._checkpoints) * BLOCK:
                     self._checkpoints.append((index, len(self._checkpoints) * BLOCK - total))
-                total += count
+                total += some
         return total
 
     def deal(self, block: int) -> Dealt:
@@ -55,24 +59,27 @@ class EachParent:
         parent, taken = self._checkpoints[number]
         left = min(BLOCK, self.count - number * BLOCK)
         dealt = Dealt([], [], [])
-        parents, ordinals, siblings = dealt.parents, dealt.ordinals, dealt.siblings
-        for index, count in self._from(parent):
-            if count > taken:
-                take = count - taken if count - taken < left else left
-                parents += [index] * take
-                ordinals += range(taken, taken + take)
-                siblings += [count] * take
-                left -= take
-            taken = 0
-            if not left:
-                break
+        while left:
+            ends, counts = self._ends(parent // BLOCK)
+            first = parent % BLOCK
+            # Of the parents in this block those that the rows left to deal reach.
+            begin = (ends[first - 1] if first else 0) + taken
+            last = bisect_left(ends, begin + left) + 1
+            some = counts[first:last]
+            there = slice(taken, taken + left)
+            dealt.parents.extend([*_flat(map(repeat, count(parent), some))][there])
+            dealt.ordinals.extend([*_flat(map(range, some))][there])
+            dealt.siblings.extend([*_flat(map(repeat, some, some))][there])
+            left = min(BLOCK, self.count - number * BLOCK) - len(dealt.parents)
+            parent, taken = (parent // BLOCK + 1) * BLOCK, 0
         return dealt
 
-    def _from(self, parent: int) -> Iterator[tuple[int, int]]:
-        while True:
-            block = parent // BLOCK
-            yield from enumerate(self._of_block(block)[parent % BLOCK :], parent)
-            parent = (block + 1) * BLOCK
+    def _ends(self, block: int) -> tuple[list[int], list[int]]:
+        """How many rows the parents of a block have up to each one, and each of them."""
+        if self._last is None or self._last[0] != block:
+            counts = self._of_block(block)
+            self._last = block, list(accumulate(counts)), counts
+        return self._last[1:]
 
     def indices(self, rows: Rows) -> Sequence[int]:
         """As a reference: the parent each row was dealt to."""

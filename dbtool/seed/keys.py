@@ -1,10 +1,9 @@
 """Keys that can be worked out again from a row's index, and the ways to choose a parent."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dbtool.seed.rows import NEVER, NULL, Population, Reference, Rows, Window
+from dbtool.seed.rows import DAY, NEVER, NULL, Population, Reference, Rows, Window
 from dbtool.seed.stream import BLOCK, consistent_pick
 
 
@@ -61,9 +60,18 @@ class AnyParent:
 
     def indices(self, rows: Rows) -> Sequence[int]:
         """The row index of each row's parent."""
-        order, births = _window(self, rows).by_birth
+        window = _window(self, rows)
+        order, days, last = window.by_birth[0].tolist(), window.by_day.tolist(), len(window.by_day)
+        # Of the first day each hour counts: many begin then.
         chosen = [
-            order[word % (bisect_right(births, moment) or 1)]
+            order[
+                word
+                % (
+                    (days[day] if day < last else len(order))
+                    if (day := moment // DAY)
+                    else window.born_by(moment) or 1
+                )
+            ]
             for word, moment in zip(rows.words(self.name), rows.births, strict=True)
         ]
         return _sometimes(chosen, rows, self.name, self.null_share)

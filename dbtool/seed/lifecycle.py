@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from dbtool.seed.checks import Fact, Gate, Order
 from dbtool.seed.live import LiveColumn
-from dbtool.seed.rows import Generator, Moments, Population
-from dbtool.seed.times import DAY, Birth, Birthday, Born, Calendar, Latest, Stage, Timed, Written
+from dbtool.seed.rows import DAY, Generator, Moments, Population
+from dbtool.seed.times import Birth, Birthday, Born, Calendar, Latest, Stage, Timed, Written
 
 _BIRTH = re.compile(
     r"^(date_)?(created|inserted|registered|joined|placed|ordered|opened|granted|issued|signed_up"
@@ -90,7 +90,7 @@ class Lifecycle:
         happened = [self._written(name) for name in self.columns if self._changes(name, column)]
         latest: tuple[Moments, ...] = (Born(), *happened)
         edited = Stage(f"{column.name}/edited", self.calendar, latest, share=96, within_days=60)
-        return Latest((*latest, edited))
+        return Latest(latest, edited)
 
     def _changes(self, name: str, updated: LiveColumn) -> bool:
         """Whether a time is a change of the row: a stage, its end, or one a CHECK puts before."""

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -12,6 +12,7 @@ from dbtool.seed.stream import BLOCK, Stream
 
 NULL = r"\N"
 NEVER = -1
+DAY = 86_400
 _WINDOWS = 64
 """How many windows stay at hand, of 64 KB each: each is chosen from again and again."""
 
@@ -121,8 +122,14 @@ class Population:
 
     def births_of(self, indices: Sequence[int]) -> list[int]:
         """When the rows of these indices came into being."""
+        if not indices:
+            return []
+        block, values = min(indices) // BLOCK, ()  # type: tuple[int, Sequence[int]]
+        if max(indices) // BLOCK == block:
+            values, first = self.block(block).births, block * BLOCK
+            return [values[index - first] for index in indices]
         found: list[int] = []
-        block, values = NEVER, ()  # type: tuple[int, Sequence[int]]
+        block = NEVER
         for index in indices:
             if index // BLOCK != block:
                 block = index // BLOCK
@@ -155,13 +162,20 @@ class Window:
         self.size = end - self.start
 
     @cached_property
-    def by_birth(self) -> tuple[Sequence[int], Sequence[int]]:
+    def by_birth(self) -> "tuple[array[int], array[int]]":
         """The row indices from the oldest on, and their births."""
         first = self.start // BLOCK
         blocks = range(first, first - (-self.size // BLOCK))
         births = list(chain.from_iterable(self.population.block(each).births for each in blocks))
         order = sorted(range(len(births)), key=births.__getitem__)
         return array("q", (self.start + each for each in order)), array("q", sorted(births))
+
+    @cached_property
+    def by_day(self) -> "array[int]":
+        """How many of them existed when each day began; the oldest always did."""
+        births = self.by_birth[1].tolist()
+        days = range(0, births[-1] + 2 * DAY if births else DAY, DAY)
+        return array("l", (bisect_right(births, day) or 1 for day in days))
 
     def born_by(self, moment: int) -> int:
         """How many of them existed at that moment."""
@@ -183,6 +197,7 @@ class Rows:
         self._texts: dict[str, Sequence[str]] = {}
         self._moments: dict[str, Sequence[int]] = {}
         self._parents: dict[str, Sequence[int]] = {}
+        self._born: dict[str, Sequence[str]] = {}
 
     @property
     def indices(self) -> range:
@@ -235,10 +250,17 @@ class Rows:
             return self.population.walk.parent.births_of(self.dealt.parents)
         return [0] * self.size
 
+    def born(self, base: str, write: Callable[[Sequence[int], str], list[str]]) -> Sequence[str]:
+        """When each row came into being, as text of a type: several columns begin with it."""
+        if base not in self._born:
+            self._born[base] = write(self.births, base)
+        return self._born[base]
+
     def forget(self) -> None:
         """Let the texts go: the rows have been written, and few columns are looked up again."""
         self._texts.clear()
         self._moments.clear()
+        self._born.clear()
 
     def lines(self) -> str:
         """The block as text for COPY."""

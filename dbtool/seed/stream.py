@@ -8,7 +8,7 @@ import hashlib
 import struct
 from dataclasses import dataclass
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 BLOCK = 4096
 
 
@@ -30,6 +30,10 @@ class Stream:
     def words(self, block: int, count: int = BLOCK) -> tuple[int, ...]:
         """Unsigned 32-bit words of a block, one per row."""
         return struct.unpack(f"<{count}I", self.octets(block, 4 * count))
+
+    def halves(self, block: int, count: int = BLOCK) -> tuple[int, ...]:
+        """The upper 16 bits of each of the words."""
+        return struct.unpack(f"<{2 * count}H", self.octets(block, 4 * count))[1::2]
 
     def word(self, block: int) -> int:
         """One 64-bit word for the block as a whole."""

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from itertools import compress
+from operator import ne
 from typing import Protocol
 
-from dbtool.seed.rows import NEVER, NULL, Moments, Rows
+from dbtool.seed.rows import DAY, NEVER, NULL, Moments, Rows
 from dbtool.seed.stream import BLOCK
 
-DAY = 86_400
 WINDOW_DAYS = 3 * 365
 _FOUNDERS = 8
 
@@ -63,6 +64,18 @@ class Calendar:
             ]
         return [NULL if each < 0 else hours[each // 3600] + rest[each % 3600] for each in moments]
 
+    def changed(
+        self, moments: Sequence[int], base: str, before: Sequence[int], known: Sequence[str]
+    ) -> list[str]:
+        """The moments as text; where they are what they were before, that is known."""
+        texts = list(known)
+        places = list(compress(range(len(texts)), map(ne, moments, before)))
+        for place, text in zip(
+            places, self.format([moments[place] for place in places], base), strict=True
+        ):
+            texts[place] = text
+        return texts
+
 
 class Timed(Moments, Protocol):
     """A source of moments that has a name."""
@@ -92,7 +105,13 @@ class Written:
 
     def texts(self, rows: Rows) -> Sequence[str]:
         """The moments as text."""
-        return self.calendar.format(self.moments(rows), self.base)
+        moments = self.moments(rows)
+        if moments is rows.births:
+            return rows.born(self.base, self.calendar.format)
+        if isinstance(self.of, Latest):
+            known = rows.born(self.base, self.calendar.format)
+            return self.calendar.changed(moments, self.base, rows.births, known)
+        return self.calendar.format(moments, self.base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +183,8 @@ class Stage:
 
     def moments(self, rows: Rows) -> Sequence[int]:
         """The moments; NEVER where the row has not come that far."""
+        if not self.status and self.share < 256:
+            return self.some(rows, latest_of(rows, self.after), [NEVER] * rows.size)
         latest = latest_of(rows, self.after)
         words = rows.words(self.column)
         end, reach = self.calendar.end, self.within_days * DAY
@@ -179,6 +200,19 @@ class Stage:
         ]
         return self._at_least(moments, latest) if self.least else moments
 
+    def some(self, rows: Rows, since: Sequence[int], others: Sequence[int]) -> list[int]:
+        """The moments in a share of the rows; in the others what is given."""
+        moments = list(others)
+        words, octets = rows.words(self.column), rows.octets(f"{self.column}/set")
+        end, reach = self.calendar.end, self.within_days * DAY
+        is_set = bytes(octet < self.share for octet in range(256))
+        for place in compress(range(rows.size), octets.translate(is_set)):
+            start, word = since[place], words[place]
+            soon, room = 60 + word % reach, (end - start) * (word >> 16) >> 16
+            moment = start + (soon if soon < room else room)
+            moments[place] = moment if moment > start + self.least else start + self.least
+        return moments
+
     def _at_least(self, moments: Sequence[int], latest: Sequence[int]) -> Sequence[int]:
         return [
             moment if moment == NEVER else max(moment, start + self.least)
@@ -188,21 +222,21 @@ class Stage:
     def _reached(self, rows: Rows) -> Sequence[bool]:
         if self.status:
             return [status in self.labels for status in rows.texts(self.status)]
-        if self.share >= 256:
-            return [True] * rows.size
-        return [octet < self.share for octet in rows.octets(f"{self.column}/set")]
+        return [True] * rows.size
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The last thing that happened to the row."""
+    """The last thing that happened to the row: one of some events, or that it was edited since."""
 
     after: tuple[Moments, ...]
+    edited: Stage
     kind: str = "time of the last change"
 
     def moments(self, rows: Rows) -> Sequence[int]:
         """The moments."""
-        return latest_of(rows, self.after)
+        latest = latest_of(rows, self.after)
+        return self.edited.some(rows, latest, latest)
 
 
 def latest_of(rows: Rows, generators: Sequence[Moments]) -> Sequence[int]:

@@ -3,10 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from dbtool.seed.rows import NULL, Generator, Rows
+from dbtool.seed.stream import BLOCK
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+_WORTHWHILE = 32 * BLOCK
+"""The rows of a column from which on it pays to know each text beforehand."""
+
+
+@lru_cache(maxsize=8)
+def _skewed(low: int, span: int) -> tuple[str, ...]:
+    """The number for each 16 bits, as text; rows make the same one after the other."""
+    known = {number: str(low + number) for number in range(min(span, 2**16))}
+    numbers = (part * part * part * span >> 48 for part in range(2**16))
+    return tuple(known.get(number) or str(low + number) for number in numbers)
 
 
 def escaped(text: str) -> str:
@@ -72,6 +86,11 @@ class Numbered:
         """The values."""
         values, separator, endings = self.values, self.separator, self.endings
         count, ends = len(values), len(endings)
+        if ends == 1 and not endings[0]:
+            return [
+                f"{values[word % count]}{separator}{number}"
+                for number, word in enumerate(rows.words(self.draw), rows.start + 1)
+            ]
         return [
             f"{values[word % count]}{separator}{index + 1}{endings[(word >> 13) % ends]}"
             for index, word in zip(rows.indices, rows.words(self.draw), strict=True)
@@ -122,6 +141,9 @@ class Whole:
     def texts(self, rows: Rows) -> Sequence[str]:
         """The numbers."""
         low, span = self.low, self.high - self.low + 1
+        if self.skewed and rows.population.count >= _WORTHWHILE:
+            halves = rows.stream(self.column).halves(rows.block, rows.size)
+            return list(map(_skewed(low, span).__getitem__, halves))
         words = rows.words(self.column)
         if self.skewed:
             return [str(low + ((part := word >> 16) * part * part * span >> 48)) for word in words]

@@ -41,23 +41,23 @@ def users(target: Target) -> int:
 
 
 RUN = """\
-2,884 rows loaded into 12 tables in N s (N rows/s)
+2,714 rows loaded into 12 tables in N s (N rows/s)
 
 table        rows  seconds
 categories      8     0.00
 roles           8     0.00
 tags            8     0.00
 users         100     0.00
-orders        251     0.00
-posts         298     0.00
-comments      799     0.00
-post_tags     457     0.00
+orders        243     0.00
+posts         261     0.00
+comments      730     0.00
+post_tags     367     0.00
 products      100     0.00
-order_lines   638     0.00
-profiles       72     0.00
-user_roles    145     0.00
+order_lines   667     0.00
+profiles       84     0.00
+user_roles    138     0.00
 
-info: the same rows again: --random-seed 1 --as-of 2026-11-01 (generators of version 1)
+info: the same rows again: --random-seed 1 --as-of 2026-11-01 (generators of version 2)
 """
 
 
@@ -66,7 +66,7 @@ def test_bare_seed_runs(dbtool: Dbtool, project: Path, migrated: Target) -> None
     url = migrated.sqlalchemy_url()
     ran = dbtool("seed", "--rows", "100", "--url", url, cwd=project)
     assert shown(ran.out) == RUN
-    assert ran.err == "loading 2,884 rows into 12 tables\nanalyzing the tables\n"
+    assert ran.err == "loading 2,714 rows into 12 tables\nanalyzing the tables\n"
     assert ran.code == 0
     again = dbtool(
         "seed", "run", "--rows", "50", "--scale", "2", "--yes", "--url", url, cwd=project
@@ -89,7 +89,7 @@ def test_json(dbtool: Dbtool, project: Path, migrated: Target) -> None:
         ("users", 20),
     ]
     assert (data["rows"], data["random_seed"], data["as_of"]) == (28, 1, "2026-11-01")
-    assert (data["dry_run"], data["skipped"], data["generator_version"]) == (False, [], 1)
+    assert (data["dry_run"], data["skipped"], data["generator_version"]) == (False, [], 2)
 
 
 PLAN = """\
@@ -102,7 +102,7 @@ name         role       unique    certain
 description  text       name      likely
 permissions  list       name      likely
 
-info: the same rows again: --random-seed 7 --as-of 2025-06-01 (generators of version 1)
+info: the same rows again: --random-seed 7 --as-of 2025-06-01 (generators of version 2)
 
 next: dbtool seed run
 """
@@ -142,9 +142,9 @@ def test_dry_run(dbtool: Dbtool, project: Path, migrated: Target) -> None:
     ran = dbtool("seed", "--dry-run", "--url", migrated.sqlalchemy_url(), cwd=project)
     assert ran.code == 0
     assert shown(ran.out).startswith(
-        "dry run: a sample of 8,286 rows into 12 tables in N s (N rows/s) was rolled back\n"
+        "dry run: a sample of 8,819 rows into 12 tables in N s (N rows/s) was rolled back\n"
     )
-    assert "info: a real run loads 29,737 rows in about" in ran.out
+    assert "info: a real run loads 28,614 rows in about" in ran.out
     assert users(migrated) == 0
 
 
