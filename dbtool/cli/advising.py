@@ -91,7 +91,10 @@ Settings = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the options ask for; `bound` tells that the statement's values were parameters."""
+    """What the options ask for; `bound` tells that the statement's values were parameters.
+
+    `words` name the statement and its values again, where they can be spelled.
+    """
 
     advise: bool = False
     top: int | None = None
@@ -100,15 +103,17 @@ class Wishes:
     settings: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
     bound: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def tries(self) -> bool:
         """Whether something is to be changed for the statement."""
         return bool(self.settings or self.indexes)
 
-    def with_values(self, how: "How") -> "Wishes":
-        """The same for a statement whose values were given apart from it."""
-        return replace(self, bound=bool(how.parameters or how.bound or how.sample))
+    def of_statement(self, how: "How", words: tuple[str, ...]) -> "Wishes":
+        """The same for a statement whose values may have been given apart from it."""
+        bound = bool(how.parameters or how.bound or how.sample)
+        return replace(self, bound=bound, words=words)
 
     def check(self, sources: "Mapping[str, object]", *, check: bool) -> None:
         """Refuse what does not go together."""
@@ -150,6 +155,8 @@ def workload(call: "Call", wishes: Wishes) -> "Report":
     found = costliest(place, wishes.top or 10)
     advice = run.advise(place, found.asked)
     report = view.report(Workload(found.costly, found.left_out, advice))
+    again = ["--top", str(wishes.top)] if wishes.top else []
+    report = replace(report, next=_after_advice(call, advice, again, spelled=True))
     return _with_revision(call, report, advice, wishes)
 
 
@@ -165,16 +172,46 @@ def words(sources: "Mapping[str, object]", values: Sequence[str]) -> tuple[str, 
 def offered(call: "Call", report: "Report", named: Sequence[str], *, planned: bool) -> "Report":
     """The report whose next step has a planner try the index that a rule proposes.
 
-    What was piped in, or came through a URL that may hold a password, is not spelled again.
+    What was piped in is not spelled again; there it is the revision, where there is a history.
     """
-    options = call.options
-    if not report.next or not named or options.url or options.configs or options.x:
+    if not report.next:
         return report
-    place = [*(("--env", options.env) if options.env else ())]
-    place += ["-n", options.name] if options.name else []
     run = ["--no-analyze"] if planned else []
-    command = ["dbtool", "explain", "--advise", *run, *place, *named]
-    return replace(report, next=(" ".join(map(_quoted, command)),))
+    if named and (command := _spelled(call, [*run, *named])):
+        return replace(report, next=(command,))
+    return report if _has_history(call) else replace(report, next=())
+
+
+def _spelled(call: "Call", words: Sequence[str]) -> str:
+    """`--advise` for the same database; empty where a URL with a password would be told."""
+    options = call.options
+    if options.configs or options.x or (options.url and call.target.password):
+        return ""
+    place = [*(("--url", options.url) if options.url else ())]
+    place += ["--env", options.env] if options.env else []
+    place += ["-n", options.name] if options.name else []
+    return " ".join(map(_quoted, ["dbtool", "explain", "--advise", *place, *words]))
+
+
+def _has_history(call: "Call") -> bool:
+    """Whether a revision could be written here."""
+    settings = call.settings
+    return bool(settings.alembic_config or settings.project.alembic_table or call.options.configs)
+
+
+def _after_advice(
+    call: "Call", advice: "Advice", words: Sequence[str], *, spelled: bool
+) -> tuple[str, ...]:
+    """The same once more, writing the revision; no planner's word, no revision."""
+    from dbtool.explain.advice import view
+    from dbtool.explain.advice.result import Proof
+
+    steps = view.next_steps(advice)
+    if not steps or not _has_history(call):
+        return ()
+    proven = any(each.proof is not Proof.NONE for each in advice.proposals)
+    again = _spelled(call, ["--revision", *words]) if spelled and proven else ""
+    return (again,) if again else steps
 
 
 def _quoted(word: str) -> str:
@@ -208,7 +245,7 @@ def _advised(call: "Call", report: "Report", explained: "Explained", wishes: Wis
         findings=view.without_indexes(report.findings),
         below=below,
         notes=(*report.notes, *view.notes(advice)),
-        next=view.next_steps(advice) or report.next,
+        next=_after_advice(call, advice, wishes.words, spelled=bool(wishes.words)),
     )
     return _with_revision(call, found, advice, wishes)
 

@@ -172,7 +172,7 @@ def explain(
     )
     advising.check_all(call, wishes, sources, check=check)
     if from_plan is not None:
-        return _offline(from_plan, compare)
+        return _offline(call, from_plan, compare)
     if advise and all(each is None for each in sources.values()):
         return advising.workload(call, wishes)
     from dbtool.explain import run
@@ -200,7 +200,9 @@ def explain(
     def asked(report: "Report", explained: "Explained") -> "Report":
         if not (advise or wishes.tries):
             report = advising.offered(call, report, words, planned=no_analyze or allow_writes)
-        report = advising.added(call, report, explained, wishes.with_values(how), again)
+        run = ("--no-analyze",) if words and (no_analyze or allow_writes) else ()
+        of_it = wishes.of_statement(how, (*run, *words))
+        report = advising.added(call, report, explained, of_it, again)
         report = keeping.with_comparison(report, explained, compare)
         return keeping.keep(report, explained, save, text, given)
 
@@ -211,11 +213,12 @@ def explain(
     return asked(*_on_server(call, text, how, permission, advises=advise))
 
 
-def _offline(path: Path, before: Path | None) -> "Report":
+def _offline(call: Call, path: Path, before: Path | None) -> "Report":
     from dbtool.explain import offline, view
 
     explained = offline.examine(read(path), name_of(path))
-    return keeping.with_comparison(view.report(explained), explained, before)
+    report = advising.offered(call, view.report(explained), (), planned=True)
+    return keeping.with_comparison(report, explained, before)
 
 
 def _on_server(

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def test_a_slow_query_ends_with_its_index(dbtool: Dbtool, url: str) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert (
         steady(ran.out)
-        == """\
+        == f"""\
 0 ms: 100 % of the time goes into #1 Seq Scan on orders
 
 #  node  self ms    %         rows  blocks
@@ -74,7 +75,7 @@ op.create_index("ix_orders_customer_id", "orders", ["customer_id"], postgresql_c
     fix: an index that finds the rows
         CREATE INDEX CONCURRENTLY ix_orders_customer_id ON public.orders (customer_id);
 
-next: dbtool revision --autogenerate -m "add ix_orders_customer_id"
+next: dbtool explain --advise --url {shlex.quote(url)} '{SLOW}'
 
 1 warning
 """
@@ -93,7 +94,8 @@ def test_at_a_terminal_lines_fit_and_have_colour(dbtool: Dbtool, url: str) -> No
     ran = dbtool("explain", SLOW, "--url", url, tty=True)
     assert "\x1b[" in ran.out
     plain = re.sub(r"\x1b\[[0-9;]*m", "", ran.out)
-    assert max(len(line) for line in plain.splitlines() if "CREATE INDEX" not in line) <= 80
+    read = [line for line in plain.splitlines() if not re.search("CREATE INDEX|^next: ", line)]
+    assert max(map(len, read)) <= 80
 
 
 def test_json_is_the_whole_plan(dbtool: Dbtool, url: str) -> None:
@@ -188,8 +190,10 @@ def test_what_ran_out_of_time_shows_what_was_planned(dbtool: Dbtool, url: str) -
     assert json.loads(dbtool(*words, "--json").out)["error"]["exit"] == 4
 
 
-def test_the_next_step_has_a_planner_try_the_index(dbtool: Dbtool, url: str) -> None:
-    """As the same command, values and all, but for what came from stdin."""
+def test_the_next_step_has_a_planner_try_the_index(
+    dbtool: Dbtool, url: str, tmp_path: Path
+) -> None:
+    """As the same command, values and all; a revision for stdin, where there is a history."""
     named = {"DATABASE_URL": url}
     sql = "SELECT * FROM orders WHERE customer_id = :it"
     ran = dbtool("explain", sql, "-p", "it=42", env=named)
@@ -197,8 +201,12 @@ def test_the_next_step_has_a_planner_try_the_index(dbtool: Dbtool, url: str) -> 
     sql = "SELECT * FROM orders WHERE customer_id = '42'"
     ran = dbtool("explain", sql, env=named)
     assert ran.out.splitlines()[-3] == f'next: dbtool explain --advise "{sql}"'
-    piped = dbtool("explain", stdin=SLOW, env=named)
+    assert "next:" not in dbtool("explain", stdin=SLOW, env=named).out
+    (tmp_path / "alembic.ini").write_text("[alembic]\n")
+    piped = dbtool("explain", stdin=SLOW, env=named, cwd=tmp_path)
     assert "next: dbtool revision --autogenerate" in piped.out
+    advised = dbtool("explain", "--advise", SLOW, env=named, cwd=tmp_path)
+    assert advised.out.splitlines()[-3] == f"next: dbtool explain --advise --revision '{SLOW}'"
 
 
 def test_no_advice_is_worked_out_for_a_revision_nobody_can_write(dbtool: Dbtool) -> None:

@@ -18,7 +18,7 @@ from dbtool.explain.advice.run import advise
 from dbtool.explain.advice.trial import Wishes, try_indexes
 from dbtool.explain.advice.workload import costliest
 from dbtool.explain.run import How, explain
-from dbtool.explain.whatif import compare
+from dbtool.explain.whatif import _told, compare
 from dbtool.guard import Standing
 from dbtool.scratch.server import Server
 
@@ -214,3 +214,13 @@ def test_options_that_do_not_go_together(wishes: dict[str, Any], message: str) -
     """Each is refused before anything is connected to."""
     with pytest.raises(UsageError, match=message):
         Options(**wishes).check({"a statement": "SELECT 1", "--from-plan": None}, check=False)
+
+
+def test_partitions_that_change_alike_are_told_once() -> None:
+    """A table may have hundreds of them; two or three are named."""
+    parts = [f"Parallel Seq Scan on p_{n} → Index Scan using i_{n} on p_{n}" for n in range(9)]
+    assert list(_told(("+ Sort", *parts, *parts[:2]))) == [
+        "+ Sort",
+        f"{parts[0]}, and 10 more like it",
+    ]
+    assert list(_told(("+ Sort", "- Hash", *parts[:2]))) == ["+ Sort", "- Hash", *parts[:2]]
