@@ -5,6 +5,8 @@ whole statements where it begins with `!`. A side may also be SQL behind `sql:`,
 can say; it is run after the tables of that side are there.
 """
 
+from collections.abc import Iterable
+
 import sqlalchemy
 
 X = "Column('x', Integer)"
@@ -12,6 +14,12 @@ S = "Column('s', String(50))"
 _TIMES = "Column('a', DateTime(timezone=True)), Column('b', DateTime(timezone=True))"
 _ENUM = "Column('s', Enum({}, name=T + '_kind'))"
 _NO_KEY = "!Table(T, m, {})"
+
+
+def _pair(sides: Iterable[str]) -> tuple[str, str]:
+    one, other = sides
+    return one, other
+
 
 DIFFERENT: dict[str, tuple[str, str]] = {
     # columns
@@ -151,6 +159,21 @@ DIFFERENT: dict[str, tuple[str, str]] = {
     "type_under_generated": (
         "Column('x', String(10)), Column('g', Text, Computed(\"x || 'a'\", persisted=True))",
         "Column('x', String(20)), Column('g', Text, Computed(\"x || 'a'\", persisted=True))",
+    ),
+    "type_under_generated_index": _pair(
+        f"Column('x', String({size})), Column('g', Text, Computed(\"x || 'a'\", persisted=True)),"
+        " Index(T + '_ix', 'g', 'x'), CheckConstraint(\"g <> 'b'\", name=T + '_ck'),"
+        " UniqueConstraint('g', name=T + '_uq')"
+        for size in (10, 20)
+    ),
+    "computed_index": _pair(
+        X + f", Column('y', Integer, Computed('x + {number}', persisted=True)),"
+        " Index(T + '_ix', 'y'), CheckConstraint('y > x', name=T + '_ck')"
+        for number in (1, 2)
+    ),
+    "computed_from_plain_index": _pair(
+        X + f", Column('y', Integer{computed}), Index(T + '_ix', 'y', unique=True)"
+        for computed in ("", ", Computed('x + 1', persisted=True)")
     ),
     "foreign_key": (X, X + ", ForeignKeyConstraint(['x'], [T + '.id'], name=T + '_fk')"),
     "foreign_key_unnamed": (X, "Column('x', Integer, ForeignKey(T + '.id'))"),

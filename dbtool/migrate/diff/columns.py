@@ -8,14 +8,14 @@ from sqlalchemy import Column
 
 from dbtool import catalog as cat
 from dbtool.migrate.diff.asked import default_counts, type_counts
+from dbtool.migrate.diff.casts import by_themselves, using
+from dbtool.migrate.diff.generated import generated_from, made_again
 from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.migrate.diff.types import options
 from dbtool.sql.names import identifier
 
 NEXT = re.compile(r"nextval\('.*'::regclass\)")
 OWN = "the next value of its own sequence"
-_NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric"})
-_TEXTS = frozenset({"varchar", "bpchar", "text"})
 _SET_EXPRESSION = 170000
 
 
@@ -146,8 +146,11 @@ class _Column:
         text = f"column {self.name}: {self.words[0]}"
         sides = (_whole(self.models), _whole(live))
         what = ("different-column", self.name)
-        done = f"{drop}\n{self._added()}"
+        done = "\n".join((drop, self._added(), *self._again([live.name])))
         self.said.tell(Step.ALTER, what, text, (self.code, done), sides, drops=not live.generated)
+
+    def _again(self, columns: list[str]) -> Iterator[str]:
+        return made_again(self.said, self.pair, self.code, columns)
 
     def _type(self, live: cat.Column) -> None:
         models = self.models
@@ -164,37 +167,24 @@ class _Column:
         if models.collation != live.collation:
             old, new = live.collation or "the default", models.collation or "the default"
             self.words.append(f"its collation is {old} in the database, {new} in the models")
-        apart = not _alike(models.base.name, live.base.name)
+        apart = not by_themselves(models.base.name, live.base.name)
         if apart and live.default is not None:
             self.done.append(self.code.execute(f"{self.where} {self.at} DROP DEFAULT"))
         collated = f" COLLATE {models.collation}" if models.collation else ""
-        using = _using(models, live) if apart else ""
+        expression = using(models, live) if apart else ""
         said = ""
         if self.item is not None and models.collation == live.collation:
-            said = self.code.change_type(self.pair.table, self.item, using)
-        by = f" USING {using}" if using else ""
+            said = self.code.change_type(self.pair.table, self.item, expression)
+        by = f" USING {expression}" if expression else ""
         sql = f"{self.where} {self.at} TYPE {models.type}{collated}{by}"
-        stands_on_it = [*self._generated_from(live)]
+        stands_on_it = [*generated_from(self.said, self.pair, live)]
         self.words += [f"{each.name}, generated from it, is made anew" for each in stands_on_it]
         self.done += [self.code.drop_column(self.pair.table, e.name) for e in stands_on_it]
         self.done.append(said or self.code.execute(sql))
         self.done += [self.code.add_column(self.pair.table, each) for each in stands_on_it]
+        self.done += self._again([each.name for each in stands_on_it])
         if apart and live.default is not None and models.default == live.default:
             self._set_default()
-
-    def _generated_from(self, live: cat.Column) -> "Iterator[Column[Any]]":
-        """What is generated from the column, and has to go while its type changes.
-
-        With an index or constraint on it, it is left to people.
-        """
-        name = re.compile(rf"\b{re.escape(live.name)}\b")
-        table = self.pair.database
-        used = {column for each in table.indexes for column in each.reads}
-        used |= {c for each in table.constraints if each.kind != "not null" for c in each.columns}
-        items = {each.name: each for each in self.pair.table.columns}
-        for each in table.columns:
-            if each.generated and name.search(each.default or "") and each.name not in used:
-                yield from [items[each.name]] if each.name in items else []
 
     def _identity(self, live: cat.Column) -> None:
         models = self.models
@@ -337,34 +327,6 @@ class _Column:
                 existing_comment=live.comment,
             )
         )
-
-
-_CAST = (
-    frozenset({"date", "timestamp", "timestamptz"}),
-    frozenset({"time", "timetz", "interval"}),
-    frozenset({"json", "jsonb"}),
-    frozenset({"bit", "varbit"}),
-    frozenset({"inet", "cidr"}),
-    frozenset({"bool", "int4"}),
-)
-"""Types with a cast of their own from one to the other; else the way is through text."""
-
-
-def _using(models: cat.Column, live: cat.Column) -> str:
-    """How the values get from one type to another."""
-    name = identifier(models.name)
-    if models.base.element and not live.base.element:
-        return f"ARRAY[{name}]::{models.type}"
-    if live.base.element and not models.base.element:
-        return f"{name}[1]::{models.type}"
-    kinds = {models.base.name, live.base.name}
-    direct = any(kinds <= each for each in _CAST) or kinds & _TEXTS
-    return f"{name}::{models.type}" if direct else f"{name}::text::{models.type}"
-
-
-def _alike(one: str, other: str) -> bool:
-    """Whether values go from one type to the other by themselves."""
-    return one == other or any({one, other} <= kind for kind in (_NUMBERS, _TEXTS))
 
 
 def _generated(column: cat.Column) -> str:

@@ -39,13 +39,13 @@ _BEYOND = (
 
 def constraints(said: Comparison, pair: Pair) -> None:
     """Pair the constraints by name, what nobody named by what it says, and tell the rest."""
-    items = dict(_named(said, pair.table))
+    items = dict(named(said, pair.table))
     mine = {(each.kind, each.name): each for each in own(pair.models)}
     theirs = {(each.kind, each.name): each for each in own(pair.database)}
     for key in sorted(mine.keys() & theirs.keys()):
         _same_name(said, pair, items, mine.pop(key), theirs.pop(key))
     for key, constraint in sorted(mine.items()):
-        other = next((k for k, e in theirs.items() if _alike(constraint, e)), None)
+        other = next((k for k, e in theirs.items() if alike(constraint, e)), None)
         if other is None:
             continue
         live = theirs.pop(other)
@@ -65,11 +65,12 @@ def own(table: cat.Table) -> Iterable[cat.Constraint]:
     return (e for e in table.constraints if e.kind in _WORDS and not (e.derived or e.inherited))
 
 
-def _alike(one: cat.Constraint, other: cat.Constraint) -> bool:
+def alike(one: cat.Constraint, other: cat.Constraint) -> bool:
+    """Whether two constraints say the same, whatever they are called."""
     return (one.kind, one.definition, one.comment) == (other.kind, other.definition, other.comment)
 
 
-def _named(said: Comparison, table: Table) -> Iterable[tuple[str, Constraint]]:
+def named(said: Comparison, table: Table) -> Iterable[tuple[str, Constraint]]:
     """The constraints of the models that have a name, as the server shortens it."""
     preparer = said.scope.context.dialect.identifier_preparer
     for constraint in table.constraints:
@@ -95,7 +96,7 @@ def _same_name(
     models: cat.Constraint,
     live: cat.Constraint,
 ) -> None:
-    if _alike(models, live) or not _wanted(said, pair, items, models):
+    if alike(models, live) or not _wanted(said, pair, items, models):
         return
     code, (what, text) = said.code(), _about(pair, models)
     if models.definition == live.definition:
@@ -111,7 +112,7 @@ def _same_name(
         text += " is not validated in the database"
         return said.tell(Step.REFER, (kind, models.name), text, (code, done), sides)
     drop = code.drop_constraint(pair.table, live.name, _WORDS[live.kind][0])
-    done = f"{drop}\n{_created(code, pair, items, models)}"
+    done = f"{drop}\n{created(code, pair, items, models)}"
     text += f" is {live.definition} in the database, {models.definition} in the models"
     step = Step.REFER if models.kind == "foreign key" else Step.DROP_PART
     said.tell(step, (kind, models.name), text, (code, done), sides)
@@ -131,7 +132,7 @@ def _missing(
     said: Comparison, pair: Pair, items: dict[str, Constraint], constraint: cat.Constraint
 ) -> None:
     code, (what, text) = said.code(), _about(pair, constraint)
-    done = _created(code, pair, items, constraint)
+    done = created(code, pair, items, constraint)
     text += " is in the models, not in the database"
     step = Step.REFER if constraint.kind == "foreign key" else Step.ADD_PART
     sides = (constraint.definition, None)
@@ -147,7 +148,7 @@ def _extra(said: Comparison, pair: Pair, constraint: cat.Constraint) -> None:
     said.tell(step, (f"extra-{what}", constraint.name), text, (code, done), sides)
 
 
-def _created(
+def created(
     code: Any,
     pair: Pair,
     items: dict[str, Constraint],
@@ -210,7 +211,7 @@ def _about(pair: Pair, constraint: cat.Constraint) -> tuple[str, str]:
 
 def indexes(said: Comparison, pair: Pair) -> None:
     """Indexes that carry no constraint and come from no parent."""
-    items = {_index_name(said, each): each for each in pair.table.indexes if each.name}
+    items = {index_name(said, each): each for each in pair.table.indexes if each.name}
     mine = {each.name: each for each in pair.models.indexes if stands_alone(each)}
     theirs = {each.name: each for each in pair.database.indexes if stands_alone(each)}
     for name in sorted(mine.keys() & theirs.keys()):
@@ -218,7 +219,7 @@ def indexes(said: Comparison, pair: Pair) -> None:
     for name, index in sorted(mine.items()):
         if not said.scope.wants_part("index", pair.table, name, items.get(name)):
             continue
-        other = next((e for e in theirs.values() if e.valid and _shape(e) == _shape(index)), None)
+        other = next((e for e in theirs.values() if e.valid and shape(e) == shape(index)), None)
         code = said.code()
         if other is not None:
             del theirs[other.name]
@@ -229,7 +230,7 @@ def indexes(said: Comparison, pair: Pair) -> None:
             said.tell(Step.DROP_PART, what, text, (code, done), sides)
             continue
         text = f"index {name} on {pair.shown} is in the models, not in the database"
-        done = _index(code, items.get(name), index)
+        done = created_index(code, items.get(name), index)
         sides_ = (index.definition, None)
         said.tell(Step.ADD_PART, ("missing-index", name), text, (code, done), sides_)
     for name, index in sorted(theirs.items()):
@@ -257,7 +258,7 @@ def _same_index(
         done = code.execute(f"COMMENT ON INDEX {name} IS {_text(models.comment)}")
         text += " has another comment in the database"
         return said.tell(Step.ADD_PART, ("different-comment", models.name), text, (code, done))
-    done = f"{code.drop_index(pair.table, live.name)}\n{_index(code, item, models)}"
+    done = f"{code.drop_index(pair.table, live.name)}\n{created_index(code, item, models)}"
     old, new = live.definition.partition(" ON ")[2], models.definition.partition(" ON ")[2]
     text += " is invalid in the database" if spoiled else _index_words(models, live, old, new)
     sides = (models.definition, live.definition)
@@ -272,7 +273,8 @@ def _index_words(models: cat.Index, live: cat.Index, old: str, new: str) -> str:
     return f" is {old} in the database, {new} in the models"
 
 
-def _index(code: Any, item: Index | None, index: cat.Index) -> str:
+def created_index(code: Any, item: Index | None, index: cat.Index) -> str:
+    """In the terms of Alembic where the models have it, else as the server prints it."""
     done = code.create_index(item) if item is not None else ""
     done = done or code.execute(index.definition)
     if index.comment:
@@ -287,12 +289,13 @@ def stands_alone(index: cat.Index) -> bool:
     return index.constraint is None and index.parent is None
 
 
-def _shape(index: cat.Index) -> tuple[object, ...]:
+def shape(index: cat.Index) -> tuple[object, ...]:
     """An index without its name."""
     return index.unique, index.definition.partition(" ON ")[2], index.comment
 
 
-def _index_name(said: Comparison, index: Index) -> str:
+def index_name(said: Comparison, index: Index) -> str:
+    """What the server calls an index of the models."""
     preparer = said.scope.context.dialect.identifier_preparer
     return (preparer.format_index(index) or "").replace('""', '"').strip('"')
 
