@@ -3,16 +3,14 @@
 import inspect
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from dbtool.cli.output import Format
 from dbtool.severity import FailOn
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the shared options said; None and empty mean not given."""
 
     format: Format | None = None
@@ -44,7 +42,7 @@ class Options:
         return min(self.configs, key=lambda each: each.suffix == ".toml", default=None)
 
 
-SHARED_NAMES = frozenset(field.name for field in fields(Options))
+SHARED_NAMES = frozenset(Options._fields)
 
 
 def split(values: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
@@ -59,8 +57,7 @@ def split(values: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
 def merge(outer: Options, inner: Options) -> Options:
     """Options may stand before or behind the command; the nearer one wins, `-x` adds up."""
     chosen = {
-        field.name: getattr(inner if _is_given(inner, field.name) else outer, field.name)
-        for field in fields(Options)
+        name: getattr(inner if _is_given(inner, name) else outer, name) for name in Options._fields
     }
     return Options(**{**chosen, "x": outer.x + inner.x})
 
@@ -74,7 +71,7 @@ def _is_given(options: Options, name: str) -> bool:
 def given(options: Options) -> dict[str, str]:
     """The options that were given, by field, as they are spelled on the command line."""
     spelled = {"x": "-x", "configs": "--config"}
-    names = (field.name for field in fields(Options) if _is_given(options, field.name))
+    names = (name for name in Options._fields if _is_given(options, name))
     return {name: spelled.get(name, f"--{name.replace('_', '-')}") for name in names}
 
 

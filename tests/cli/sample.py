@@ -49,7 +49,9 @@ def options(
     call: Call, rows: Annotated[int, typer.Option("--rows", help="How many.")] = 1
 ) -> Report:
     """Print the shared options as they arrive."""
-    return Report(command=call.command, data=call.options, headline=f"{call.options} {rows}")
+    return Report(
+        command=call.command, data=call.options._asdict(), headline=f"{call.options} {rows}"
+    )
 
 
 def judge(call: Call, severity: Annotated[str, typer.Argument(metavar="SEVERITY")]) -> Report:
