@@ -142,7 +142,9 @@ class _Reader:
             self._open.pop()
         if self._open:
             above = self._open[-1].tree
-            below = cast("list[Tree]", above.setdefault("Plans", []))
+            if not isinstance(above.get("Plans"), list):
+                above["Plans"] = []
+            below = cast("list[Tree]", above["Plans"])
             tree["Parent Relationship"] = _relationship(above, below, subplan)
             if subplan:
                 tree["Subplan Name"] = subplan[1]

@@ -226,3 +226,30 @@ def test_reading_a_plan_loads_no_driver() -> None:
     code = "import sys, dbtool.explain.offline; print('asyncpg' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        node("Nested Loop", node("Result", at="InitPlan"), node("Result"), rows=20_000),
+        node("Nested Loop", *(node("Seq Scan", Alias=name, rows=20_000) for name in "abc")),
+        node("Sort", node("Seq Scan"), node("Seq Scan"), Sort_Method="top-N heapsort"),
+        node("Sort", Full_sort_Groups=3, Sort_Space_Used=10**30, Sort_Space_Type="Disk", ms=1e4),
+        node("Hash", Hash_Batches=2, Peak_Memory_Usage=10**300, Original_Hash_Batches=1, ms=1e4),
+    ],
+)
+def test_a_node_of_a_shape_that_no_server_prints(root: dict[str, object]) -> None:
+    """Others write and cut plans too: it is shown, and takes no rule aback."""
+    if "Full sort Groups" in root:
+        root["Full-sort Groups"] = root.pop("Full sort Groups")
+    tree = {"Plan": root, "Execution Time": 1e4}
+    (examined,) = examine(json.dumps(tree), "it").statements
+    assert examined.times is not None
+
+
+def test_a_property_named_like_the_nodes_below() -> None:
+    """Its node has its children all the same."""
+    cost = "(cost=0.00..1.00 rows=1 width=4)"
+    text = f"Limit  {cost}\n  Plans: 3\n  ->  Result  {cost}"
+    (examined,) = examine(text, "it").statements
+    assert [each.kind for each in examined.plan.nodes] == ["Limit", "Result"]

@@ -32,8 +32,9 @@ LEAST_ROWS = 10_000
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report products of two sides."""
     for join in unjoined(analysis.plan):
-        if join.node.executed and join.node.rows >= LEAST_ROWS:
-            outer, inner = analysis.inputs(join.node)
+        sides = analysis.inputs(join.node)
+        if join.node.executed and join.node.rows >= LEAST_ROWS and len(sides) == 2:
+            outer, inner = sides
             if min(outer.rows, inner.rows / max(inner.loops, 1)) > 1:
                 yield _finding(join, outer, inner)
 

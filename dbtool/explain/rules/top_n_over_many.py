@@ -39,9 +39,10 @@ _SCANS = frozenset({"Seq Scan", "Index Scan", "Bitmap Heap Scan"})
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report sorts of many rows for a few."""
     for node in analysis.of_kind("Sort"):
-        if node.text("Sort Method") != "top-N heapsort":
+        inputs = analysis.inputs(node)
+        if node.text("Sort Method") != "top-N heapsort" or len(inputs) != 1:
             continue
-        (scan,) = analysis.inputs(node)
+        (scan,) = inputs
         enough = scan.rows >= LEAST_ROWS and scan.rows >= LEAST_RATIO * max(node.rows, 1)
         if enough and scan.kind in _SCANS and _costs(analysis, node):
             yield _finding(analysis, node, scan)
