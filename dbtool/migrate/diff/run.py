@@ -164,12 +164,14 @@ class Builder(ExitStack):
         known = settled(written, live.catalog, default)
         left = known.left(written)
         if not left.statements and not written.unbuilt:
-            return known.alone()
-        if known.tables:
+            joined = known.alone()
+        elif known.tables:
             built = self._built(left, live, default)
             joined = known.with_built(built) if not built.unbuilt else None
-            if joined is not None:
-                return joined
+        else:
+            joined = None
+        if joined is not None:
+            return joined
         return self._built(written, live, default)
 
     def _built(self, written: Script, live: Live, default: str) -> Built:
