@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbtool.migrate.literals import quoted
 from dbtool.ports import Value
 from dbtool.report import counted, duration
+from dbtool.sql.names import string_literal
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -83,7 +83,7 @@ class Blocker:
                 "Run it again when that session has ended its transaction;"
                 f" dbtool kill {self.pid} shows what it does, and ends it."
             )
-        name = quoted(self.application or "NAME")
+        name = string_literal(self.application or "NAME")
         return (
             "It holds its locks until somebody ends it, after a restart too:"
             f" COMMIT PREPARED {name}, or ROLLBACK PREPARED {name}. Then run it again."

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine, ExecutionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from dbtool.migrate.literals import quoted, rendered
+from dbtool.migrate.literals import rendered
 from dbtool.sql.classify import Kind, traits
+from dbtool.sql.names import string_literal
 from dbtool.sql.text import SqlSyntaxError
 
 _CLIENT_SETTINGS = """
@@ -129,7 +130,8 @@ class Capture:
         if id(driver) not in self._tracks:
             self._tracks[id(driver)] = Track(driver)
             self.entries += [
-                f"SELECT pg_catalog.set_config({quoted(name)}, {quoted(value)}, false)"
+                f"SELECT pg_catalog.set_config({string_literal(name)},"
+                f" {string_literal(value)}, false)"
                 for name, value in _client_settings(driver)
             ]
         return self._tracks[id(driver)]

@@ -18,6 +18,7 @@ from sqlalchemy.schema import DDLElement
 from sqlalchemy.sql import visitors
 
 from dbtool.errors import OperationError
+from dbtool.sql.names import string_literal
 
 
 class _Mogrifies(Protocol):
@@ -135,12 +136,7 @@ def holds_parameters(construct: object, dialect: Dialect) -> bool:
 
 def literal(value: object) -> str:
     """A value as a quoted literal, whose type the server infers."""
-    return "NULL" if value is None else quoted(_text(value))
-
-
-def quoted(value: str) -> str:
-    """A text as a literal; standard_conforming_strings is on everywhere."""
-    return "'" + value.replace("'", "''") + "'"
+    return "NULL" if value is None else string_literal(_text(value))
 
 
 def _text(value: object) -> str:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from dbtool.migrate.literals import quoted
 from dbtool.migrate.measure import Measure, Relation
 from dbtool.migrate.statements import answer
 from dbtool.migrate.taking import Taken
 from dbtool.report import counted, listed
+from dbtool.sql.names import string_literal
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -103,11 +103,11 @@ def numbers(connection: DBAPIConnection, taken: Iterable[Taken]) -> dict[Taken, 
 def _number(taken: Taken) -> str:
     """A query that no missing right makes fail: it would end the migration's transaction."""
     catalog, name, schema, visible = _CATALOGS.get(taken.kind, _CATALOGS["table"])
-    where = f"c.{name} = {quoted(taken.name[1])}"
+    where = f"c.{name} = {string_literal(taken.name[1])}"
     if taken.name[0]:
         where += (
             f" AND c.{schema} = (SELECT n.oid FROM pg_catalog.pg_namespace n"
-            f" WHERE n.nspname = {quoted(taken.name[0])})"
+            f" WHERE n.nspname = {string_literal(taken.name[0])})"
         )
     else:
         where += f" AND pg_catalog.{visible}(c.oid)"

@@ -8,9 +8,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import OperationError
 from dbtool.migrate.advice import written
-from dbtool.migrate.literals import quoted
 from dbtool.migrate.record import Table
 from dbtool.migrate.statements import answer
+from dbtool.sql.names import string_literal
 
 _READ_ONLY = "read-only"
 
@@ -22,7 +22,7 @@ def question(table: Table) -> str:
     """
     here = "pg_catalog.pg_table_is_visible(c.oid)"
     if table.schema:  # to_regclass() fails in a schema that may not be used
-        here = f"n.nspname = {quoted(table.schema)}"
+        here = f"n.nspname = {string_literal(table.schema)}"
     verb = "UPDATE" if table.before else "INSERT"
     return f"""
         CASE WHEN pg_catalog.current_setting('transaction_read_only') = 'on' THEN '{_READ_ONLY}'
@@ -33,7 +33,7 @@ def question(table: Table) -> str:
                      END
                 FROM pg_catalog.pg_class c
                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-               WHERE c.relname = {quoted(table.name)} AND {here}) END"""
+               WHERE c.relname = {string_literal(table.name)} AND {here}) END"""
 
 
 def note(connection: DBAPIConnection, table: Table, database: str) -> str:

@@ -8,12 +8,11 @@ from typing import Protocol
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.catalog import Catalog, Table
-from dbtool.migrate.literals import quoted
 from dbtool.migrate.statements import answer
 from dbtool.migrate.stop import execute
 from dbtool.migrate.trip import Rows, Skipped
 from dbtool.report import counted
-from dbtool.sql.names import identifier
+from dbtool.sql.names import identifier, string_literal
 
 
 class Filled(Protocol):
@@ -74,12 +73,12 @@ def held(connection: DBAPIConnection, tables: Sequence[Table]) -> dict[str, Held
 
 def _held(table: Table) -> str:
     values = ", ".join(
-        f"{quoted(each.name)}, pg_catalog.md5(pg_catalog.string_agg({_text(each.name)}, ','"
+        f"{string_literal(each.name)}, pg_catalog.md5(pg_catalog.string_agg({_text(each.name)}, ','"
         f" ORDER BY {_text(each.name)}))"
         for each in table.columns
     )
     return (
-        f"SELECT pg_catalog.json_build_array({quoted(name_of(table))}, count(*),"
+        f"SELECT pg_catalog.json_build_array({string_literal(name_of(table))}, count(*),"
         f" pg_catalog.json_build_object({values}))"
         f" FROM {identifier(table.schema)}.{identifier(table.name)}"
     )

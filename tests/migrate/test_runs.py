@@ -1,6 +1,8 @@
 """How often a team's env.py runs: once, as with Alembic, unless there is a reason."""
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -233,3 +235,10 @@ def test_a_host_that_is_gone(dbtool: Dbtool, project: Small, tunnel: Server) -> 
         assert revisions == ours == ["20", "10", "4", "60000"]
     finally:
         tunnel.drop_database("remote")
+
+
+def test_a_run_loads_no_parser() -> None:
+    """Few runs read what their statements do; the others do not pay for that."""
+    code = "import sys, dbtool.migrate.upgrade; print('postgast' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
