@@ -298,8 +298,8 @@ def test_rows_read_under_an_earlier_lock_are_not_the_locks_work(observer: Observ
 
 def test_findings_about_what_was_seen_say_measured(server: Server) -> None:
     """Work in a block is found, a proof the replay cannot follow is believed, an error is told."""
-    hidden = "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD c serial'; END $$"
-    proven = "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD CHECK (n IS NOT NULL)'; END $$"
+    hidden = "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD c ' || 'serial'; END $$"
+    proven = "DO $$ BEGIN EXECUTE 'ALTER TABLE users ADD ' || 'CHECK (n IS NOT NULL)'; END $$"
     history = (*HISTORY, migration("r3", proven))
     judged = migration(
         "r4",

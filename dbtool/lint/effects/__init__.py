@@ -19,7 +19,7 @@ from dbtool.lint.effects import (
     typechange,
 )
 from dbtool.lint.effects.making import State as State
-from dbtool.lint.effects.refusals import refusals
+from dbtool.lint.effects.refusals import refusals, related
 from dbtool.lint.schema import Constraint, Name
 from dbtool.lint.values import replace
 
@@ -64,7 +64,8 @@ def absent(action: act.Action, state: State) -> Effect | None:
 
 
 def references(action: act.Action) -> Iterator[Name]:
-    """The other tables that the foreign keys of a change refer to."""
+    """The other tables that a change refers to: by foreign keys, as a parent or as a part."""
+    yield from related(action)
     match action:
         case act.AddConstraint(constraint=one):
             found: tuple[Constraint, ...] = (one,)

@@ -179,6 +179,7 @@ def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:
         return
     if taken(state.schema, name):
         yield fail("42P07", name, f"{name} exists", Cause.EXISTS)
+    yield from _unrelated(action, state)
     made = Table(name=name, partition_by=action.partition_by, partition_keys=action.partition_keys)
     columns = {each.name: each for each in action.columns}
     for column in action.columns:
@@ -191,7 +192,27 @@ def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:
         yield from _overlap(state.table(action.partition_of), action.bound, state)
 
 
+def related(action: act.Action) -> tuple[Name, ...]:
+    """The tables that one is to be a part or child of, or is to have as one."""
+    match action:
+        case act.AttachPartition(partition=other) | act.DetachPartition(partition=other):
+            return (other,)
+        case act.Inherit(parent=other):
+            return (other,)
+        case act.CreateTable(partition_of=whole, inherits=parents):
+            return parents if whole is None else (whole,)
+    return ()
+
+
+def _unrelated(action: act.Action, state: State) -> Iterator[Task]:
+    for name in related(action) if state.schema.complete else ():
+        if state.schema.table(name) is None:
+            why = f"relation {name} does not exist"
+            yield fail("42P01", state.schema.full(name), why, Cause.MISSING)
+
+
 def _attach(action: act.AttachPartition, state: State) -> Iterator[Task]:
+    yield from _unrelated(action, state)
     whole, part = state.table(action.table), state.table(action.partition)
     if part.parent is not None and part.bound is not None:
         yield fail("42809", part.name, f"{part.name.name} is a partition already", Cause.EXISTS)
@@ -210,6 +231,7 @@ def _unlike(whole: Table, part: Table) -> Iterator[Task]:
 
 
 def _inherit(action: act.Inherit, state: State) -> Iterator[Task]:
+    yield from _unrelated(action, state)
     whole, part = state.table(action.parent), state.table(action.table)
     if not action.drop and whole.complete and part.complete:
         yield from _unlike(whole, part)
@@ -249,6 +271,7 @@ _REFUSALS: dict[type, Callable[[Any, State], Iterator[Task]]] = {
     act.CreateIndex: _create_index,
     act.CreateTable: _create_table,
     act.AttachPartition: _attach,
+    act.DetachPartition: _unrelated,
     act.Inherit: _inherit,
     act.Policy: existing.policy,
     act.AlterType: _attribute,

@@ -13,7 +13,7 @@ Bad:
 ```sql
 DO $$
 BEGIN
-    EXECUTE 'ALTER TABLE orders ALTER COLUMN id TYPE bigint';
+    EXECUTE format('ALTER TABLE %I ALTER COLUMN id TYPE bigint', 'orders');
 END
 $$;
 ```

@@ -219,3 +219,10 @@ ALTER INDEX IF EXISTS nowhere RENAME TO somewhere;
 ALTER TABLE nowhere RENAME TO somewhere;
 ALTER TABLE places ADD COLUMN a integer DEFAULT 0, ALTER COLUMN a DROP DEFAULT;
 DO $$ BEGIN EXECUTE 'ALTER TABLE teams ADD CHECK (id > 0)'; END $$;
+
+-- Parents and parts that are not there.
+ALTER TABLE events ATTACH PARTITION nowhere FOR VALUES FROM ('2031-01-01') TO ('2032-01-01');
+ALTER TABLE events DETACH PARTITION nowhere;
+ALTER TABLE teams INHERIT nowhere;
+CREATE TABLE events_33 PARTITION OF nowhere FOR VALUES FROM ('2033-01-01') TO ('2034-01-01');
+CREATE TABLE villages (mayor text) INHERITS (nowhere);
