@@ -149,12 +149,14 @@ def test_lost_lock(
 ) -> None:
     """When the session that holds the lock ends, no further revision begins."""
     project.env(env)
-    project.revision("aaaa00000001", None, 'op.execute("SELECT pg_sleep(1.5)")')
+    project.revision("aaaa00000001", None, f"op.execute({UNTIL_TOLD!r})")
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(1.5)")))
+    assert eventually(lambda: bool(running(watch, "told")))
     (leader,) = leads(watch)
     watch.execute("SELECT pg_terminate_backend($1::int)", leader)
-    out, err = first.communicate(timeout=20)
+    assert eventually(lambda: not leads(watch))
+    watch.execute("CREATE TABLE told ()")
+    out, err = first.communicate(timeout=60)
     assert (first.returncode, out) == (4, "")
     assert "error: the lock that keeps other runs away was lost" in err
     assert watch.fetchval("SELECT to_regclass('t2')") is None
@@ -168,17 +170,19 @@ def test_lost_lock_in_an_autocommit_block(
     project.revision(
         HEAD,
         "aaaa00000001",
-        """
+        f"""
         with op.get_context().autocommit_block():
-            op.execute("SELECT pg_sleep(1.5)")
+            op.execute({UNTIL_TOLD!r})
             op.execute("CREATE TABLE after_the_loss (id int)")
         """,
     )
     first = start()
-    assert eventually(lambda: bool(running(watch, "pg_sleep(1.5)")))
+    assert eventually(lambda: bool(running(watch, "told")))
     (leader,) = leads(watch)
     watch.execute("SELECT pg_terminate_backend($1::int)", leader)
-    _, err = first.communicate(timeout=20)
+    assert eventually(lambda: not leads(watch))
+    watch.execute("CREATE TABLE told ()")
+    _, err = first.communicate(timeout=60)
     assert first.returncode == 4
     assert "error: the lock that keeps other runs away was lost" in err
     assert "had left its transaction (autocommit_block)" in err
