@@ -4,6 +4,7 @@ import psycopg
 from psycopg import sql
 
 from dbtool.database.target import Target
+from tests.processes import eventually
 
 _SCHEMAS = "NOT IN ('pg_catalog', 'information_schema', 'pg_toast')"
 _DEFINITIONS = f"""
@@ -74,8 +75,9 @@ def sessions(target: Target) -> int:
     with psycopg.connect(
         _conninfo(target.with_database("postgres")), autocommit=True
     ) as connection:
-        while connection.execute(active, [target.database]).fetchone() != (0,):
-            pass
+        assert eventually(
+            lambda: connection.execute(active, [target.database]).fetchone() == (0,)
+        ), f"{target.database} is still in use"
         (seen,) = connection.execute(count, [target.database]).fetchone() or (0,)
     return int(seen)
 
