@@ -242,7 +242,7 @@ def test_two_hundred_waiters_fit_forty_lines(shape: Callable[[int], LockTable], 
 @pytest.mark.parametrize("shape", [hot_row, convoys, chain_of])
 def test_grows_no_faster_than_the_queue(shape: Callable[[int], LockTable]) -> None:
     """Eight times as many waiters take far less than the 64 times a quadratic tree would."""
-    small, large = (min(_taken(shape(size)) for _ in range(3)) for size in (500, 4000))
+    small, large = (min(_taken(shape(size)) for _ in range(3)) for size in (250, 2000))
     assert large / small < 24
 
 
