@@ -1,9 +1,11 @@
 """The record of a run that ended early: what of it is committed, and what failed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dbtool.migrate.holder import Holder
 from dbtool.migrate.record import Record, Step, Table, asked
+from dbtool.migrate.tally import Tally
 from dbtool.migrate.waits import Waited
 
 Versions = tuple[str, ...]
@@ -25,18 +27,42 @@ class Broken:
     waited: Waited
 
 
-def committed(attempts: Sequence[Record], now: Callable[[Table], Versions | None]) -> list[Step]:
+def broken(
+    holder: Holder | None,
+    attempts: Sequence[Record],
+    recorded_now: Callable[[Table], Versions | None],
+    tally: Tally,
+    waited: Waited,
+) -> Broken | None:
+    """The record of a run of several attempts; None where it did not come as far as Alembic."""
+    last = attempts[-1]
+    if holder is None or not last.tables:
+        return None
+    now = {each.shown: recorded_now(each) for each in last.tables}
+    running = last.running.running if last.running else None
+    return Broken(
+        database=holder.target.shown,
+        named_by=holder.target.source,
+        before=attempts[0].before,
+        after=_all(now),
+        revisions=tally.told(_committed(attempts, now)),
+        failed=next(iter(tally.told([running] if running else [])), None),
+        waited=waited,
+    )
+
+
+def _committed(attempts: Sequence[Record], now: Mapping[str, Versions | None]) -> list[Step]:
     """The revisions that stay, those of earlier attempts too."""
     *earlier, last = attempts
     again = asked(last.planned)
     stayed = [each for before in earlier for each in before.done if not asked((each,)) <= again]
-    stayed += [step for table in last.tables for step in table.stayed(now(table))]
+    stayed += [step for table in last.tables for step in table.stayed(now[table.shown])]
     return list({(each.version_table, each.revision): each for each in stayed}.values())
 
 
-def recorded(last: Record, now: Callable[[Table], Versions | None]) -> Versions | None:
-    """What the version tables record now."""
-    found = [now(table) for table in last.tables]
-    if None in found:
+def _all(now: Mapping[str, Versions | None]) -> Versions | None:
+    """What the version tables record; None where one could not be asked."""
+    found = [each for each in now.values() if each is not None]
+    if len(found) < len(now):
         return None
-    return tuple(dict.fromkeys(each for versions in found for each in versions or ()))
+    return tuple(dict.fromkeys(each for versions in found for each in versions))

@@ -1,6 +1,6 @@
 """What a command does with a database through env.py: look, plan, ask, carry out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import cached_property, partial
 
@@ -13,7 +13,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.errors import DbtoolError, OperationError
 from dbtool.guard import Action, Permission
 from dbtool.migrate import journal, rights, state
-from dbtool.migrate.broken import Broken, committed, recorded
+from dbtool.migrate.broken import Broken, broken
 from dbtool.migrate.command import Command
 from dbtool.migrate.environment import Loaded, builds_several_engines
 from dbtool.migrate.holder import PATIENCE
@@ -21,6 +21,7 @@ from dbtool.migrate.journal import Journal
 from dbtool.migrate.listener import Stop
 from dbtool.migrate.logs import alembic_reports, quiet_alembic
 from dbtool.migrate.lookup import all_scripts, resolve, unknown_in_database
+from dbtool.migrate.objections import changed_meanwhile, elsewhere, is_settled
 from dbtool.migrate.record import (
     Asked,
     Record,
@@ -44,7 +45,7 @@ class Session(Runner):
 
     verifies = True
     _record = Record()
-    _attempts: list[Record]
+    _attempts: Sequence[Record] = ()
     _down = False
 
     def survey(self, command: Command) -> Record:
@@ -71,25 +72,10 @@ class Session(Runner):
         return record
 
     def _broken(self) -> Broken | None:
-        """What a run has done that ended early; None where it did not come as far as Alembic."""
-        last = self._record
-        if not last.tables:
-            return None
-        failed = (last.running.running,) if last.running and last.running.running else ()
-        now = {each.shown: self._recorded_now(each) for each in last.tables}
-
-        def versions(table: Table) -> tuple[str, ...] | None:
-            return now[table.shown]
-
-        return Broken(
-            self.target.shown,
-            self.target.source,
-            self._attempts[0].before if self._attempts else last.before,
-            recorded(last, versions),
-            self.tally.told(committed(self._attempts or [last], versions)),
-            next(iter(self.tally.told(failed)), None),
-            self.safety.waited,
-        )
+        """What a run has done that ended early."""
+        attempts = self._attempts or [self._record]
+        now, waited = self._recorded_now, self.safety.waited
+        return broken(self.watch.holder, attempts, now, self.tally, waited)
 
     def _carried_out(
         self, command: Command, action: Action, permission: Permission, plan: Plan
@@ -128,7 +114,7 @@ class Session(Runner):
 
     def _persist(self, attempt: Callable[[], Record]) -> Record:
         """What another session holds up is tried again; what is committed is not repeated."""
-        earlier = self._attempts = []
+        self._attempts = earlier = list[Record]()
 
         def attempted() -> Record:
             try:
@@ -165,7 +151,7 @@ class Session(Runner):
             table = record.begin(context, heads, steps)
             self._refuse_other_schema(table)
             if agreed is not None and not record.asked <= agreed:
-                raise _changed_meanwhile(self.target.shown)
+                raise changed_meanwhile(self.target.shown)
             if steps and command.prelude is not None:
                 with self.watch.closed():
                     command.prelude.look(self.connection, table, context, steps)
@@ -287,7 +273,7 @@ class Session(Runner):
         """Nothing else may run on a schema that an earlier run has left half done."""
         if found is None or self.project.resume is How.RERUN:
             return
-        if found.legible and _is_settled(found, table, script):
+        if found.legible and is_settled(found, table, script):
             self.safety.forget_note(table)
             return
         planned = frozenset(each.revision for each in table.planned)
@@ -302,28 +288,3 @@ class Session(Runner):
         except DbtoolError as error:
             self.watch.refuse(error)
         self.log.started(step, told=alembic_reports())
-
-
-def _is_settled(found: Journal, table: Table, script: ScriptDirectory) -> bool:
-    """Whether what was left half done is recorded as done by now, by hand or by plain Alembic."""
-    below = script.iterate_revisions(table.before, "base") if table.before else ()
-    return any(each.revision == found.revision for each in below) is not found.down
-
-
-def elsewhere(version_table: str, schema: str) -> OperationError:
-    """What was given for a tenant's schema leads to the version table of another."""
-    return OperationError(
-        f"the version table is {version_table}, not one of schema {schema}",
-        detail="What was given for the schema does not lead env.py to its version table."
-        " Nothing was run.",
-        hint="Let env.py pass version_table_schema, or give --search-path without a"
-        " schema that holds another version table.",
-    )
-
-
-def _changed_meanwhile(database: str) -> OperationError:
-    return OperationError(
-        f"the plan for {database} changed while it was being agreed to",
-        detail="What would run now is more than what was agreed to. Nothing was run.",
-        hint="Run it again to see the new plan.",
-    )

@@ -19,9 +19,9 @@ from dbtool.migrate.fleet.outcome import Failure, Outcome, Seen, Verb, failure
 from dbtool.migrate.fleet.targets import Item
 from dbtool.migrate.fleet.way import project_for
 from dbtool.migrate.foresight import losing
+from dbtool.migrate.objections import elsewhere
 from dbtool.migrate.project import Project
 from dbtool.migrate.record import asked
-from dbtool.migrate.session import elsewhere
 from dbtool.migrate.status import status
 from dbtool.migrate.upgrade import Plan, Upgraded
 from dbtool.ports import Value
