@@ -77,7 +77,9 @@ def _foreign_key(made: Making, table: Table, constraint: Constraint, state: Stat
     if state.schema.complete and state.schema.table(constraint.references) is None:
         why = f"relation {constraint.references} does not exist"
         made.fail("42P01", other.name, Cause.MISSING, why)
-    made.lock(Lock.SHARE_ROW_EXCLUSIVE, *state.schema.family(table), *_parts(other, state))
+    # From 18 on every constraint that is added locks those below, also where it is not for them.
+    mine = state.schema.family(table) if state.server >= 18 else _parts(table, state)
+    made.lock(Lock.SHARE_ROW_EXCLUSIVE, *mine, *_parts(other, state))
     if not constraint.valid:
         if table.partition_by and constraint.enforced and state.server < 18:
             why = "a foreign key of a partitioned table can be NOT VALID from PostgreSQL 18 on"
