@@ -1,6 +1,7 @@
 """`dbtool demo` as a newcomer runs it: nothing configured, nothing left behind."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def test_the_main_job_in_an_empty_directory(dbtool: Dbtool, empty: Path, tmp_pat
     assert ran.code == 0, ran.err
     for command in ("dbtool upgrade", "dbtool seed", "dbtool pool", "dbtool explain"):
         assert f"$ {command}" in ran.out
-    assert "[1] warning (measured): posts: 13,585 rows read to keep " in ran.out
+    assert re.search(r"\[1\] warning \(measured\): posts: [\d,]+ rows read to keep ", ran.out)
     assert "CREATE INDEX CONCURRENTLY ix_posts_title ON public.posts (title);" in ran.out
     assert "  dbtool demo --keep\n" in ran.out
     assert list(empty.iterdir()) == []
