@@ -241,7 +241,7 @@ def _percent(part: float) -> Cell:
 
 
 def _bar(part: float) -> str:
-    eighths = round(max(part, 0.0) * _BAR * 8)
+    eighths = round(part * _BAR * 8) if part > 0 else 0
     if not eighths:
         return ""
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
