@@ -1,8 +1,9 @@
 """The lock table of a server: who holds and who waits for what somebody waits for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from dbtool.health.lockmodes import CONFLICTS
 from dbtool.health.participant import SESSION_COLUMNS, Prepared, Session, session
 from dbtool.health.parts import SESSIONS
 from dbtool.health.redact import Shown, redact
@@ -43,8 +44,45 @@ def lock_table(answer: dict[str, Any], shown: Shown = redact) -> LockTable:
         for number, row in enumerate(answer["prepared"], 1)
     }
     numbers = {row["virtual"]: -number for number, row in enumerate(answer["prepared"], 1)}
+    leaders = _leaders(answer, sessions)
     rows = [_lock(row, sessions, numbers, answer["names"]) for row in answer["locks"]]
+    rows = [row and replace(row, group=leaders.get(row.holder, row.group)) for row in rows]
     return LockTable(tuple(row for row in rows if row is not None), sessions, prepared)
+
+
+def _leaders(answer: dict[str, Any], sessions: dict[int, Session]) -> dict[int, int]:
+    """Whose parallel workers those are whom our role may not see.
+
+    They are in somebody's way, and the server names their leader in their place, which is alike.
+    """
+    named, wanted = set(answer["named"]), dict[str, set[str]]()
+    if not named:
+        return {}
+    for row in answer["locks"]:
+        if not row["granted"]:
+            wanted.setdefault(row["key"], set()).add(row["mode"])
+    waiting = {row["pid"] for row in answer["locks"] if not row["granted"]}
+    in_the_way = {
+        row["pid"]
+        for row in answer["locks"]
+        if row["granted"]
+        and CONFLICTS.get(row["mode"], frozenset()) & wanted.get(row["key"], set())
+    }
+    found = {}
+    for pid in in_the_way - waiting - named:
+        if (worker := sessions.get(pid)) and worker.hidden:
+            alike = [each for each in named & in_the_way if _alike(sessions.get(each), worker)]
+            if len(alike) == 1:
+                found[pid] = alike[0]
+    return found
+
+
+def _alike(leader: Session | None, worker: Session) -> bool:
+    return leader is not None and _whose(leader) == _whose(worker)
+
+
+def _whose(session: Session) -> tuple[str, str, str]:
+    return session.application, session.role, session.database
 
 
 def _lock(
@@ -109,6 +147,9 @@ def _int4(oid: int) -> int:
     return oid - (1 << 32) if oid >= 1 << 31 else oid
 
 
+NAMED = 20
+"""For so many waiters the server is asked whom they wait for, where a role sees too little."""
+
 LOCKS = f"""
 (WITH every AS MATERIALIZED (
     SELECT * FROM pg_catalog.pg_locks
@@ -165,6 +206,12 @@ SELECT json_build_object(
                     SELECT * FROM {SESSIONS}
                     WHERE pid IN (SELECT leader_pid FROM involved)
                       AND pid NOT IN (SELECT pid FROM involved)) AS a) AS s),
+    'named', (
+        SELECT coalesce(json_agg(DISTINCT named), '[]')
+        FROM (SELECT unnest(pg_blocking_pids(pid)) AS named
+              FROM (SELECT DISTINCT pid FROM wanted) AS w
+              WHERE EXISTS (SELECT FROM involved WHERE backend_type IS NULL)
+                AND (SELECT count(DISTINCT pid) FROM wanted) <= {NAMED}) AS n),
     'prepared', (
         SELECT coalesce(json_agg(p), '[]')
         FROM (SELECT l.virtualtransaction AS virtual, gid AS name, owner, x.database,

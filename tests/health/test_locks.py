@@ -181,7 +181,10 @@ def test_all_waits_are_measured_at_one_moment(table: Target, people: Crowd) -> N
 
 
 def test_a_parallel_worker_is_its_leader(table: Target, people: Crowd) -> None:
-    """Workers hold the same locks: the leader alone is named, as the server names it."""
+    """Workers hold the same locks: the leader alone is named, as the server names it.
+
+    Also to a role that may not see whose workers they are.
+    """
     with SyncConnection(table) as connection:
         connection.execute("ALTER TABLE t SET (parallel_workers = 2)")
         connection.execute("INSERT INTO t SELECT g, g FROM generate_series(10, 20000) g")
@@ -201,10 +204,13 @@ def test_a_parallel_worker_is_its_leader(table: Target, people: Crowd) -> None:
         waiting(table, ALTER),
     ):
         real = truth(table)
-        locks = read(table)
-        (root,) = locks.forest.roots
-    assert edges(locks.forest) == real
-    assert root.id == leader
+        admin.execute("CREATE ROLE onlooking_workers LOGIN")
+        plain = dataclasses.replace(table, user="onlooking_workers")
+        seen = [read(each).forest for each in (table, plain)]
+        admin.execute("DROP ROLE onlooking_workers")
+    assert [edges(each) for each in seen] == [real, real]
+    assert [[root.id for root in each.roots] for each in seen] == [[leader], [leader]]
+    assert [each.roots[0].release.at_once_count for each in seen if each.roots[0].release] == [1, 1]
     assert [{leader}] == list(real.values())
 
 
