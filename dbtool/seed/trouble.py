@@ -31,15 +31,16 @@ def told(error: PostgresError, table: str, left: str = NOTHING) -> DbtoolError:
     if isinstance(error, DiskFullError):
         return OperationError(
             f"the server ran out of disk while {table} was filled",
-            detail=f"{error}\n{left}",
+            detail=f"{error}\n{left}".strip(),
             hint="Free some space, or load fewer rows with --rows. What the rows rolled back took"
             " is free again after VACUUM.",
         )
     if isinstance(error, PostgresConnectionError | AdminShutdownError):
         return OperationError(
             f"the connection was lost while {table} was filled",
-            detail=f"{error}\n{left}",
-            hint="The server's log says why.",
+            detail=f"{error}\n{left}".strip(),
+            hint="The server's log says why: somebody ended the session, or the server fell over"
+            " a full disk of its write-ahead log or lack of memory.",
         )
     if isinstance(error, IntegrityConstraintViolationError):
         name = getattr(error, "constraint_name", None) or "a constraint"
