@@ -1,12 +1,18 @@
 """Which node of one plan is which of another: by what it reads or combines, not by its place."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from dbtool.explain.baseline import KeptNode
 
 _JOINS = frozenset({"Nested Loop", "Hash Join", "Merge Join"})
 _SCANS = frozenset({"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Tid Scan"})
+_READS = re.compile(r" (?:using|on) .*?(?= → | became |$)")
+ALIKE = 3
+"""Changes beside each other, besides the first, from which on they are told as one."""
+
 Key = tuple[str, str, int, int]
 
 Pair = tuple[KeptNode | None, KeptNode | None]
@@ -55,3 +61,18 @@ def _family(node: KeptNode) -> str:
     if node.kind in _JOINS:
         return "join"
     return "scan" if node.kind in _SCANS else node.kind
+
+
+def told_once(changes: Sequence[str]) -> Iterator[str]:
+    """The changes line by line; of a long row of partitions alike the first, and how many."""
+    for _, row in groupby(changes, key=_alike):
+        first, *others = row
+        if len(others) < ALIKE:
+            yield from (first, *others)
+        else:
+            yield f"{first}, and {len(others):,} more like it"
+
+
+def _alike(change: str) -> str:
+    """A change without the names of what is read."""
+    return _READS.sub("", change)

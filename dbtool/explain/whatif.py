@@ -1,19 +1,16 @@
 """A statement before and after something is changed for it: settings, or indexes."""
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 from dbtool.explain import baseline
 from dbtool.explain.baseline import Kept, KeptNode
 from dbtool.explain.examined import Examined, Explained
-from dbtool.explain.matching import match
-from dbtool.explain.rows import ALIKE, estimate_table, plan_table
+from dbtool.explain.matching import match, told_once
+from dbtool.explain.rows import estimate_table, plan_table
 from dbtool.explain.wording import count, duration
 from dbtool.report import Column, Section, Table, Text, percent
 
-_READS = re.compile(r" (?:using|on) .*?(?= → |$)")
 _NOTHING = "the plan stays the same"
 SMALLEST = 0.01
 """The share by which a figure has to differ to be called another."""
@@ -77,21 +74,6 @@ def _changes(before: Kept, after: Kept) -> Iterator[str]:
             yield f"{old.title} → {new.title}"
 
 
-def _told(changes: Sequence[str]) -> Iterator[str]:
-    """The changes line by line; of a long row of partitions alike the first, and how many."""
-    for _, row in groupby(changes, key=_alike):
-        first, *others = row
-        if len(others) < ALIKE - 1:
-            yield from (first, *others)
-        else:
-            yield f"{first}, and {len(others):,} more like it"
-
-
-def _alike(change: str) -> str:
-    """A change without the names of what is read."""
-    return _READS.sub("", change)
-
-
 def _named(node: KeptNode) -> str:
     return node.title
 
@@ -105,7 +87,7 @@ def sections(found: WhatIf) -> Iterator[Section]:
         rows = tuple(_rows(outcome))
         columns = (Column(""), *(Column(each, "right") for each in ("before", "after", "change")))
         yield Table(columns, rows, title=f"{place}{said}")
-        lines = list(_told(outcome.changes)) or [_NOTHING]
+        lines = list(told_once(outcome.changes)) or [_NOTHING]
         yield Text("\n".join(lines))
         if outcome.changes:
             after = outcome.after

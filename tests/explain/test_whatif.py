@@ -17,8 +17,9 @@ from dbtool.explain.advice.result import Proof
 from dbtool.explain.advice.run import advise
 from dbtool.explain.advice.trial import Wishes, try_indexes
 from dbtool.explain.advice.workload import costliest
+from dbtool.explain.matching import told_once
 from dbtool.explain.run import How, explain
-from dbtool.explain.whatif import _told, compare
+from dbtool.explain.whatif import compare
 from dbtool.guard import Standing
 from dbtool.scratch.server import Server
 
@@ -219,8 +220,10 @@ def test_options_that_do_not_go_together(wishes: dict[str, Any], message: str) -
 def test_partitions_that_change_alike_are_told_once() -> None:
     """A table may have hundreds of them; two or three are named."""
     parts = [f"Parallel Seq Scan on p_{n} → Index Scan using i_{n} on p_{n}" for n in range(9)]
-    assert list(_told(("+ Sort", *parts, *parts[:2]))) == [
+    assert list(told_once(("+ Sort", *parts, *parts[:2]))) == [
         "+ Sort",
         f"{parts[0]}, and 10 more like it",
     ]
-    assert list(_told(("+ Sort", "- Hash", *parts[:2]))) == ["+ Sort", "- Hash", *parts[:2]]
+    assert list(told_once(("+ Sort", "- Hash", *parts[:2]))) == ["+ Sort", "- Hash", *parts[:2]]
+    became = [each.replace("→", "became") for each in parts]
+    assert list(told_once(became)) == [f"{became[0]}, and 8 more like it"]

@@ -21,6 +21,7 @@ SELECT * FROM shops WHERE id = 8 AND name <> 'b';
 from collections.abc import Iterator
 
 from dbtool.explain.change import Change
+from dbtool.explain.matching import told_once
 from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.report import listed
 
@@ -42,9 +43,9 @@ def check(change: Change) -> Iterator[Finding]:
 def _evidence(change: Change) -> Iterator[str]:
     gone = [old.title for old, new in change.pairs if old is not None and new is None]
     came = [new.title for old, new in change.pairs if new is not None and old is None]
-    for old, new in change.both:
-        if old.title != new.title:
-            yield f"{old.title} became {new.title}"
+    yield from told_once(
+        [f"{old.title} became {new.title}" for old, new in change.both if old.title != new.title]
+    )
     if gone:
         yield f"no longer there: {listed(gone)}"
     if came:
