@@ -51,7 +51,9 @@ class Lifecycle:
 
     def plan(self) -> dict[str, tuple[Generator, str]]:
         """A generator for each time column and what it was recognised by."""
-        if any(self._is_birth(column) for column in self.columns.values()):
+        alone = bool(self.columns) and self.population.walk is None
+        if alone or any(self._is_birth(column) for column in self.columns.values()):
+            # Rows that no parent dates come one after the other, though no column says when.
             self.population.birth = Birth(self.calendar)
         return {name: self._of(column) for name, column in self.columns.items()}
 
