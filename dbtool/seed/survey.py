@@ -57,10 +57,13 @@ async def _survey(connection: Connection, models: Models, request: Request, writ
         for table in chosen
         if table.name in full
     }
+    named = _by_name(seen, said)
+    # Of a handful of rows some kind would have none, nor the table that extends it.
+    few = (name for name in lookups(seen.tables) if not named[name].discriminators)
     found = Found(
         tables=chosen,
-        meanings=_by_name(seen, said),
-        lookups=lookups(seen.tables),
+        meanings=named,
+        lookups=frozenset(few),
         first_blocks=first,
         existing=await _existing(connection, seen.tables, chosen, request.random_seed),
         missing=() if request.tables else _missing(seen),
