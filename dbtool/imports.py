@@ -36,9 +36,8 @@ def load_module(name: str, directories: Sequence[Path]) -> ModuleType:
     The directories stay on `sys.path`, since models import more of the application when
     they are first used. What the code prints goes to stderr: stdout is the report.
     """
-    for directory in reversed(directories):
-        if str(directory) not in sys.path:
-            sys.path.insert(0, str(directory))
+    first = [str(directory) for directory in directories]
+    sys.path[:] = [*first, *(each for each in sys.path if each not in first)]
     importlib.invalidate_caches()
     try:
         with redirect_stdout(sys.stderr):

@@ -143,6 +143,17 @@ def test_prepend_sys_path_of_the_ini_file(project: Path, tmp_path: Path) -> None
     assert search_path(project) == (project / "backend" / "src", project)
 
 
+def test_the_project_comes_before_what_is_installed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where something else was on the path already, and the project behind it."""
+    write(project, "other.py", MODELS)
+    write(project, "installed/other.py", "raise AssertionError('an older release')")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "installed"), *sys.path, str(tmp_path)])
+    assert tables(load(["other:Base"], project)) == ["users"]
+    assert sys.path.count(str(tmp_path)) == 1
+
+
 def test_packages_below_src(tmp_path: Path) -> None:
     """A src layout is found without any setting; a package that is called src is not one."""
     for name, text in (("__init__", ""), ("base", BASE), ("models", MODELS)):

@@ -89,10 +89,13 @@ def _find_sources(base: Path, root: Path) -> None:
 
 
 def _make_absolute(prepended: list[str]) -> None:
-    """Python remembers what it found below `.`, whatever the directory was then."""
+    """Python remembers what it found below `.`, whatever the directory was then.
+
+    They stay in front, where another entry for the same directory would come too late.
+    """
     count = len(prepended)
-    ours = [str(Path(each).absolute()) for each in sys.path[:count]]
-    sys.path[:count] = [each for each in ours if each not in sys.path[count:]]
+    ours = dict.fromkeys(str(Path(each).absolute()) for each in sys.path[:count])
+    sys.path[:] = [*ours, *(each for each in sys.path[count:] if each not in ours)]
 
 
 def _unusable(project: Project, error: Exception) -> UsageError:

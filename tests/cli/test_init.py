@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from dbtool.database.target import Target
+from dbtool.migrate.environment import load
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
 from tests.conftest import Dbtool
 from tests.migrate.projects import FROM_CONFIG, small
 from tests.projects.build import plain_url
@@ -323,6 +326,24 @@ def test_a_project_that_python_m_alembic_runs(dbtool: Dbtool, shop: Path, databa
     ini.write_text(ini.read_text().replace("prepend_sys_path = .\n", ""))
     ran = dbtool("upgrade", cwd=shop, env={"DATABASE_URL": plain_url(database)})
     assert ran.code == 0, ran
+
+
+@pytest.mark.parametrize("prepended", [".", "src", "src:."])
+def test_what_prepend_sys_path_names_comes_first(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, prepended: str
+) -> None:
+    """As with Alembic: an older release that is installed too would be taken for the project."""
+    project = small(shop, ADOPTED, revisions=0)
+    project.write("src/shop/models.py", MODELS)
+    ini = shop / "alembic.ini"
+    ini.write_text(ini.read_text().replace("sys_path = .", f"sys_path = {prepended}"))
+    monkeypatch.chdir(shop)
+    monkeypatch.setattr(sys, "path", ["/installed"])
+    for _ in range(2):
+        load(Project(find(None, None, shop), root=shop), ("heads",))
+        named = [str((shop / each).absolute()) for each in prepended.split(":")]
+        assert sys.path[: len(named) + 1] == [*named, "/installed"]
+        assert len(set(sys.path)) == len(sys.path) == 3
 
 
 def test_directory_and_models_by_name(dbtool: Dbtool, shop: Path) -> None:
