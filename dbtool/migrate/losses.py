@@ -75,6 +75,7 @@ class Undone:
         names = {f"{each.kind} {each.name}" for each in self.losses}
         names |= {f"rows in {each.name}" for each in self.losses if each.rows != 0}
         names |= {taken for each in self.losses for taken in each.cascades}
+        names |= {"what is not known"} if self.unknown else set()
         return frozenset(f"{name}, by {self.revision}" for name in names)
 
     @property

@@ -17,8 +17,10 @@ WITH me AS MATERIALIZED (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 ), held AS MATERIALIZED (
     SELECT l.pid, l.virtualtransaction AS transaction,
-           pg_catalog.array_agg(DISTINCT l.relation::pg_catalog.regclass::pg_catalog.text) AS tables
+           pg_catalog.array_agg(DISTINCT c.oid::pg_catalog.regclass::pg_catalog.text) AS tables,
+           pg_catalog.array_agg(DISTINCT n.nspname::pg_catalog.text) AS schemas
       FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE l.locktype = 'relation' AND l.granted AND l.database = (SELECT oid FROM me)
        AND l.relation >= 16384 AND c.relkind IN ('r', 'p', 'm', 'f')
      GROUP BY 1, 2
@@ -40,7 +42,7 @@ WITH me AS MATERIALIZED (
     SELECT a.pid, coalesce(a.application_name, '') AS application, coalesce(a.usename, '') AS role,
            coalesce(a.state, 'hidden') AS state,
            extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::float8 AS seconds,
-           coalesce(h.tables, '{}') AS tables, '' AS prepared
+           coalesce(h.tables, '{}') AS tables, coalesce(h.schemas, '{}') AS schemas, '' AS prepared
       FROM pg_catalog.pg_stat_activity a LEFT JOIN held h USING (pid)
      WHERE a.datid = (SELECT oid FROM me) AND a.pid <> pg_catalog.pg_backend_pid()
        AND (a.backend_type = 'client backend' OR a.backend_type IS NULL)
@@ -51,10 +53,12 @@ WITH me AS MATERIALIZED (
     UNION ALL
     SELECT 0, '', owner, 'prepared',
            extract(epoch FROM pg_catalog.clock_timestamp() - prepared)::float8,
-           coalesce((SELECT h.tables FROM held h JOIN pg_catalog.pg_locks x
-                         ON x.virtualtransaction = h.transaction AND x.pid IS NULL
-                      WHERE h.pid IS NULL AND x.transactionid = p.transaction LIMIT 1), '{}'), gid
-      FROM pg_catalog.pg_prepared_xacts p WHERE database = pg_catalog.current_database()
+           coalesce(h.tables, '{}'), coalesce(h.schemas, '{}'), gid
+      FROM pg_catalog.pg_prepared_xacts p LEFT JOIN LATERAL (
+        SELECT h.* FROM held h JOIN pg_catalog.pg_locks x
+            ON x.virtualtransaction = h.transaction AND x.pid IS NULL
+         WHERE h.pid IS NULL AND x.transactionid = p.transaction LIMIT 1) h ON true
+     WHERE p.database = pg_catalog.current_database()
 ), indexes AS (
     SELECT i.indexrelid::pg_catalog.regclass::pg_catalog.text AS name,
            i.indrelid::pg_catalog.regclass::pg_catalog.text AS on_table,
@@ -113,6 +117,7 @@ class Run:
 class OpenTransaction:
     """A transaction that idles, or has run for two seconds, and the tables it holds locks on.
 
+    `schemas` are those of the tables, whose names do without where the search path finds them.
     The state of other roles' sessions is `hidden` from a role without pg_read_all_stats. A
     transaction prepared for a two-phase commit has no process; `prepared` is its name.
     """
@@ -123,6 +128,7 @@ class OpenTransaction:
     state: str
     seconds: float | None
     tables: tuple[str, ...]
+    schemas: tuple[str, ...]
     prepared: str
 
 
@@ -187,7 +193,9 @@ async def look(connection: "Connection", version_tables: tuple[str, ...]) -> Sur
         invalid_indexes=tuple(InvalidIndex(**each) for each in said["indexes"] or ()),
         detachments=tuple(Detachment(**each) for each in said["detachments"] or ()),
         transactions=tuple(
-            OpenTransaction(**{**each, "tables": tuple(each["tables"])})
+            OpenTransaction(
+                **{**each, "tables": tuple(each["tables"]), "schemas": tuple(each["schemas"])}
+            )
             for each in said["transactions"] or ()
         ),
         transaction_count=said["transaction_count"],

@@ -7,7 +7,6 @@ from dbtool.migrate.status import Status
 from dbtool.migrate.surroundings import Detachment, InvalidIndex, OpenTransaction, Run
 from dbtool.migrate.view_current import NO_FILE, at, judged, named_by, next_step, unknown
 from dbtool.report import Column, Report, Section, Table, counted, duration, facts, listed
-from dbtool.sql.names import identifier
 
 _SHOWN = 30
 
@@ -48,10 +47,12 @@ def obstacles(found: Status, schema: str | None = None) -> Iterator[str]:
         yield f"{found.half_applied[0].revision} is half applied"
     if around.runs:
         yield "another run is at work"
-    start = ("",) if schema is None else (f"{schema}.", f"{identifier(schema)}.")
-    if locking := [
-        each for each in around.transactions if any(name.startswith(start) for name in each.tables)
-    ]:
+    locking = [
+        each
+        for each in around.transactions
+        if (each.tables if schema is None else schema in each.schemas)
+    ]
+    if locking:
         yield f"{counted(len(locking), 'open transaction')} may hold it up"
     if found.pooler:
         yield "it goes through a pooler"

@@ -14,15 +14,18 @@ from dbtool.guard import Consent, Permission
 from dbtool.migrate import shortcut
 from dbtool.migrate.broken import Broken
 from dbtool.migrate.downgrade import downgrade
-from dbtool.migrate.fleet import view_status
-from dbtool.migrate.fleet.outcome import Fleet, Verb
+from dbtool.migrate.fleet import view, view_status
+from dbtool.migrate.fleet.outcome import Fleet, Seen, Verb
 from dbtool.migrate.fleet.targets import Item
 from dbtool.migrate.fleet.worker import Job, _one
+from dbtool.migrate.foresight import losing
 from dbtool.migrate.holder import Holder
 from dbtool.migrate.location import find
+from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
 from dbtool.migrate.status import status
 from dbtool.migrate.upgrade import upgrade
+from dbtool.migrate.view_status import obstacles
 from dbtool.migrate.waits import Limits, Patience
 from dbtool.report import Table, error_envelope
 from dbtool.scratch.server import Server
@@ -211,3 +214,36 @@ def test_status_of_a_fleet(project: Small, opened: Project, database: Target) ->
     ]
     (finding,) = report.findings
     assert finding.evidence[-1] == f"in 1 target: {database.shown}"
+    assert isinstance(seen, Seen)
+    assert seen.status is not None
+    assert "t1" in seen.status.surroundings.transactions[0].tables
+    here, elsewhere = (tuple(obstacles(seen.status, each)) for each in ("public", "tenant"))
+    assert (here, elsewhere) == (("1 open transaction may hold it up",), ())
+
+
+def test_a_fleet_with_a_revision_that_no_file_has(
+    project: Small, opened: Project, database: Target
+) -> None:
+    """Nobody says of such a target that nothing is pending in it."""
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE TABLE alembic_version (version_num text PRIMARY KEY);"
+            "INSERT INTO alembic_version VALUES ('beef')"
+        )
+    seen = _one(Item(database), Job(opened, "heads", None, None, True, "status"), print)
+    report = view_status.status(Fleet((seen,), (), planned=True, verb="status"), "status")
+    assert report.headline == "1 target: revisions pending in 0, none in 0, not known in 1"
+    (table,) = report.sections
+    assert isinstance(table, Table)
+    assert table.rows[0][1:] == ("beef", "not known", "")
+    assert view.line(seen, "status").endswith(
+        "at beef; no file has it, so what is pending is not known"
+    )
+    assert len(report.findings) == 1
+
+
+def test_losses_that_nobody_knows_are_agreed_to_as_such() -> None:
+    """What could be read when somebody agreed, and cannot be now, is not taken for nothing."""
+    known, unknown = Undone(HEAD, "v"), Undone(HEAD, "v", unknown="nobody answers")
+    assert losing([unknown]) - losing([known]) == {f"what is not known, by {HEAD}"}
+    assert not losing([known]) - losing([unknown])

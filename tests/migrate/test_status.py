@@ -107,6 +107,7 @@ def test_what_would_block(run: Run, database: Target) -> None:
         "role": "postgres",
         "state": "idle in transaction",
         "tables": ["t"],
+        "schemas": ["public"],
         "prepared": "",
     }
     assert found["invalid_indexes"] == [

@@ -50,6 +50,12 @@ class Seen(Outcome):
 
     status: "Status | None" = None
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What it records and no file has; then nobody knows what is pending."""
+        standings = self.status.standings if self.status is not None else ()
+        return tuple(revision for each in standings for revision in each.unknown)
+
 
 @dataclass(frozen=True, slots=True)
 class Fleet:

@@ -100,7 +100,7 @@ class Worker:
             detail="What its transaction had done is rolled back by the server.",
             hint="Run the same command again: what is recorded is not run twice.",
         )
-        return Outcome(item.target.shown, item.schema, error=failure(error))
+        return Outcome(item.target.shown, item.schema, None, None, error=failure(error))
 
 
 class Lead:

@@ -1,7 +1,8 @@
 """Reports of a fleet: one line a target while it runs, one table at the end."""
 
 from dbtool.errors import OperationError
-from dbtool.migrate.fleet.outcome import Fleet, Outcome
+from dbtool.migrate.fleet.outcome import Fleet, Outcome, Seen
+from dbtool.migrate.view_current import NO_FILE
 from dbtool.report import Column, Node, Report, Section, Table, Tree, counted, duration
 
 _SHOWN = 30
@@ -26,6 +27,8 @@ def where(outcome: Outcome) -> str:
 def _became(outcome: Outcome, verb: str) -> str:
     if outcome.error is not None:
         return outcome.error.message
+    if isinstance(outcome, Seen) and outcome.unknown and not outcome.revisions:
+        return f"at {_ids(outcome.after)}; {NO_FILE}, so what is pending is not known"
     if not outcome.revisions:
         return f"at {_ids(outcome.after)}, nothing {_WAITING[verb]}"
     if outcome.after == outcome.before:

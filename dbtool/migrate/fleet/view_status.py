@@ -34,10 +34,12 @@ def met(outcome: Outcome) -> str:
 
 def _headline(fleet: Fleet) -> str:
     waiting, failed = len(fleet.changed), len(fleet.failed)
+    unknown = sum(map(_is_ahead, fleet.outcomes))
     meeting = sum(bool(met(each)) for each in fleet.outcomes)
     parts = [
         f"revisions pending in {waiting:,}",
-        f"none in {len(fleet.outcomes) - waiting - failed:,}",
+        f"none in {len(fleet.outcomes) - waiting - failed - unknown:,}",
+        f"not known in {unknown:,}" if unknown else "",
         f"{failed:,} failed" if failed else "",
         f"something in the way in {meeting:,}" if meeting else "",
     ]
@@ -63,7 +65,13 @@ def _row(outcome: Outcome, fleet: Fleet) -> tuple[str, ...]:
     stands = ", ".join(outcome.after or ()) or "no revision"
     if outcome.error is not None:
         return _place(outcome, fleet), "not known", "", outcome.error.message
-    return _place(outcome, fleet), stands, f"{len(outcome.revisions):,}", met(outcome)
+    pending = "not known" if _is_ahead(outcome) else f"{len(outcome.revisions):,}"
+    return _place(outcome, fleet), stands, pending, met(outcome)
+
+
+def _is_ahead(outcome: Outcome) -> bool:
+    """Whether it is at a revision that no file has, and nothing of it is known to be pending."""
+    return isinstance(outcome, Seen) and bool(outcome.unknown) and not outcome.revisions
 
 
 def _place(outcome: Outcome, fleet: Fleet) -> str:
@@ -80,7 +88,12 @@ def _database(fleet: Fleet) -> str:
 
 def _rank(outcome: Outcome) -> tuple[int, str, str]:
     """What somebody has to look at comes first."""
-    worth = (outcome.error is not None, bool(met(outcome)), bool(outcome.revisions))
+    worth = (
+        outcome.error is not None,
+        _is_ahead(outcome),
+        bool(met(outcome)),
+        bool(outcome.revisions),
+    )
     first = next((n for n, each in enumerate(worth) if each), len(worth))
     return first, outcome.target, outcome.schema or ""
 
