@@ -62,14 +62,18 @@ class EachParent:
         while left:
             ends, counts = self._ends(parent // BLOCK)
             first = parent % BLOCK
-            # Of the parents in this block those that the rows left to deal reach.
-            begin = (ends[first - 1] if first else 0) + taken
-            last = bisect_left(ends, begin + left) + 1
+            # Of the parents in this block those that the rows left to deal reach, and of the
+            # first and the last of them no more children than are dealt here.
+            end = (ends[first - 1] if first else 0) + taken + left
+            last = bisect_left(ends, end) + 1
             some = counts[first:last]
-            there = slice(taken, taken + left)
-            dealt.parents.extend([*_flat(map(repeat, count(parent), some))][there])
-            dealt.ordinals.extend([*_flat(map(range, some))][there])
-            dealt.siblings.extend([*_flat(map(repeat, some, some))][there])
+            places = [*map(range, some)]
+            places[0] = places[0][taken:]
+            places[-1] = places[-1][: len(places[-1]) - max(ends[first + len(some) - 1] - end, 0)]
+            sizes = [*map(len, places)]
+            dealt.parents.extend(_flat(map(repeat, count(parent), sizes)))
+            dealt.ordinals.extend(_flat(places))
+            dealt.siblings.extend(_flat(map(repeat, some, sizes)))
             left = min(BLOCK, self.count - number * BLOCK) - len(dealt.parents)
             parent, taken = (parent // BLOCK + 1) * BLOCK, 0
         return dealt

@@ -9,18 +9,17 @@ from dbtool.seed.rows import NULL, Generator, Rows
 from dbtool.seed.stream import BLOCK
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
 _WORTHWHILE = 32 * BLOCK
 """The rows of a column from which on it pays to know each text beforehand."""
+_FEW = 4096
+"""The different numbers up to which what is known beforehand stays small: half a megabyte."""
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _skewed(low: int, span: int) -> tuple[str, ...]:
     """The number for each 16 bits, as text; rows make the same one after the other."""
-    known = {number: str(low + number) for number in range(min(span, 2**16))}
-    numbers = (part * part * part * span >> 48 for part in range(2**16))
-    return tuple(known.get(number) or str(low + number) for number in numbers)
+    known = [str(low + number) for number in range(span)]
+    return tuple(known[part * part * part * span >> 48] for part in range(2**16))
 
 
 def escaped(text: str) -> str:
@@ -141,7 +140,7 @@ class Whole:
     def texts(self, rows: Rows) -> Sequence[str]:
         """The numbers."""
         low, span = self.low, self.high - self.low + 1
-        if self.skewed and rows.population.count >= _WORTHWHILE:
+        if self.skewed and span <= _FEW and rows.population.count >= _WORTHWHILE:
             halves = rows.stream(self.column).halves(rows.block, rows.size)
             return list(map(_skewed(low, span).__getitem__, halves))
         words = rows.words(self.column)
@@ -158,12 +157,11 @@ class Fixed:
     low: int
     high: int
     scale: int
-    skewed: bool = False
     kind: str = "number"
 
     def texts(self, rows: Rows) -> Sequence[str]:
         """The numbers."""
-        units = Whole(self.column, self.low, self.high, self.skewed).texts(rows)
+        units = Whole(self.column, self.low, self.high).texts(rows)
         return [point(int(unit), self.scale) for unit in units]
 
 
