@@ -185,7 +185,7 @@ def offered(call: "Call", report: "Report", named: Sequence[str], *, planned: bo
 def _spelled(call: "Call", words: Sequence[str]) -> str:
     """`--advise` for the same database; empty where a URL with a password would be told."""
     options = call.options
-    if options.configs or options.x or (options.url and call.target.password):
+    if options.configs or options.x or (options.url and call.target.holds_secret):
         return ""
     place = [*(("--url", options.url) if options.url else ())]
     place += ["--env", options.env] if options.env else []

@@ -82,6 +82,11 @@ class Target:
         """One of the other libpq parameters."""
         return dict(self.parameters).get(name)
 
+    @property
+    def holds_secret(self) -> bool:
+        """Whether what named it may hold a password, its own or that of a client key."""
+        return bool(self.password or self.parameter("sslpassword"))
+
     def secret(self) -> str | None:
         """The password: the one given, else the one a password file holds for this database."""
         from dbtool.database.libpq import read_password_file

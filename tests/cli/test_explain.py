@@ -9,11 +9,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from dbtool.cli import advising
+from dbtool.cli.command import Call
+from dbtool.cli.shared import Options
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.database.url import parse
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
 
@@ -207,6 +213,21 @@ def test_the_next_step_has_a_planner_try_the_index(
     assert "next: dbtool revision --autogenerate" in piped.out
     advised = dbtool("explain", "--advise", SLOW, env=named, cwd=tmp_path)
     assert advised.out.splitlines()[-3] == f"next: dbtool explain --advise --revision '{SLOW}'"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://a@h/d", "dbtool explain --advise --url postgresql://a@h/d 'SELECT 1'"),
+        ("postgresql://a:s3cret@h/d", ""),
+        ("host=h user=a password=s3cret", ""),
+        ("postgresql://a@h/d?sslkey=/key&sslpassword=s3cret", ""),
+    ],
+)
+def test_a_url_with_a_password_is_not_told(url: str, told: str) -> None:
+    """Neither that of a role nor that of a client key gets into what CI logs."""
+    asked = SimpleNamespace(options=Options(url=url), target=parse(url, "--url"))
+    assert advising._spelled(cast("Call", asked), ["SELECT 1"]) == told
 
 
 def test_no_advice_is_worked_out_for_a_revision_nobody_can_write(dbtool: Dbtool) -> None:
