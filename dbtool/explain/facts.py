@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dbtool.explain.reach import REACHED, Mentioned
+from dbtool.explain.session import AS_BEFORE
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -90,6 +91,7 @@ WITH RECURSIVE wanted AS (
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
 ), {reached}
 SELECT json_build_object(
+  'jit', CASE WHEN $7 THEN {as_before} END,
   'work_mem', pg_size_bytes(current_setting('work_mem')) / 1024,
   'hash_mem_multiplier', current_setting('hash_mem_multiplier')::float8,
   'volatile', (SELECT coalesce(json_agg(f ORDER BY via, schema, name), '[]') FROM functions f),
@@ -120,17 +122,24 @@ SELECT json_build_object(
       WHERE x.indrelid = t.oid)
   )), '[]') FROM tables t)
 )::text
-""".replace("{reached}", REACHED.strip())
+""".replace("{reached}", REACHED.strip()).replace("{as_before}", AS_BEFORE)
 
 
 async def read(
-    connection: "Connection", tables: Iterable[tuple[str, str]], uses: Mentioned
+    connection: "Connection",
+    tables: Iterable[tuple[str, str]],
+    uses: Mentioned,
+    *,
+    last: bool = False,
 ) -> Facts:
-    """Look up tables by schema and name, and which functions that are reached are volatile."""
+    """Look up tables by schema and name, and which functions that are reached are volatile.
+
+    After the `last` question statements are compiled as they would have been.
+    """
     named = sorted(set(tables))
     schemas, names = [schema for schema, _ in named], [name for _, name in named]
     lists = [sorted(each) for each in (uses.functions, uses.operators, uses.types)]
-    answer = await connection.fetchval(_FACTS, schemas, names, *lists, uses.known)
+    answer = await connection.fetchval(_FACTS, schemas, names, *lists, uses.known, last)
     found = json.loads(answer)
     return Facts(
         version=connection.get_server_version().major,

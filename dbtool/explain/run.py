@@ -23,7 +23,7 @@ from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Given, Prepared, Script, prepare
 from dbtool.explain.rules import RULES
 from dbtool.explain.runs import repeat
-from dbtool.explain.session import RefusedByServerError, Session, guarded
+from dbtool.explain.session import AS_BEFORE, Purpose, RefusedByServerError, Session, guarded
 from dbtool.finding import Finding, Location, judge
 from dbtool.guard import Action, Classified, Need, Permission, classify, permit
 from dbtool.ports import Progress, Silent
@@ -154,10 +154,17 @@ class _Runner:
             self._progress.step(f"explaining line {statement.line}")
         try:
             async with guarded(
-                connection, seconds, patience, runs=self._how.runs, settings=self._how.settings
+                connection,
+                seconds,
+                patience,
+                purpose=Purpose.ASK,
+                runs=self._how.runs,
+                settings=self._how.settings,
             ) as unwatched:
                 session = replace(unwatched, watch=self._watch)
                 behind = await self._check_planning(session, statement)
+                if statement.open or not self._how.analyze:
+                    await connection.execute(f"SELECT {AS_BEFORE}")
                 if statement.open:
                     plan = await session.generic(text, statement.line, len(statement.open))
                     return Examined(text, statement.line, plan, values="any values")
@@ -175,7 +182,7 @@ class _Runner:
                 connection,
                 seconds,
                 patience,
-                writes=writes,
+                purpose=Purpose.WRITE if writes else Purpose.READ,
                 runs=self._how.runs,
                 settings=self._how.settings,
             ) as unwatched:
@@ -239,7 +246,7 @@ class _Runner:
         if statement.more_than_planned:
             uses = replace(uses, known=behind)
         with _in_time(session, line):
-            known = await facts.read(session.connection, _tables(plan), uses)
+            known = await facts.read(session.connection, _tables(plan), uses, last=True)
         safety.check_functions(known, writes=statement.writes)
         agreed = self._permission.covers(Need.YES)
         reasons = () if agreed else tuple(doubts.reasons(known, plan, classified.standing))

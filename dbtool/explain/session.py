@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 
 _PLANNED = "EXPLAIN (VERBOSE, FORMAT JSON) "
 _SET = "SELECT pg_catalog.set_config($1, $2, true)"
+_UNCOMPILED = (
+    "SELECT pg_catalog.set_config('dbtool.jit', pg_catalog.current_setting('jit'), true);"
+    " SET LOCAL jit = off"
+)
+AS_BEFORE = (
+    "set_config('jit', coalesce(nullif(current_setting('dbtool.jit', true), ''),"
+    " current_setting('jit')), true)"
+)
+"""Our questions are long, cost much in the planner's eyes and run for a few milliseconds, where
+compiling them takes seconds; this expression gives the statement what it would have had.
+"""
 LOCK_TIMEOUT = 2.0
 IDLE_TIMEOUT = 30.0
 LONGEST_TRANSACTION = 2_000_000.0
@@ -127,19 +139,34 @@ def _type(parameter: asyncpg.Type) -> str:
     return f"{quoted(parameter.schema)}.{quoted(element)}{array}"
 
 
+class Purpose(Enum):
+    """What a transaction is for: to read, to ask the catalog before that, or to write."""
+
+    READ = auto()
+    ASK = auto()
+    WRITE = auto()
+
+
 @asynccontextmanager
 async def guarded(
     connection: "Connection",
     seconds: float,
     patience: Patience | None = None,
     *,
-    writes: bool = False,
+    purpose: Purpose = Purpose.READ,
     runs: int = 1,
     settings: Sequence[tuple[str, str]] = (),
 ) -> AsyncIterator[Session]:
-    """The transaction; whatever happens inside, nothing of it stays, nor of its settings."""
-    session = Session(connection, seconds, writes)
-    begins = connection.execute(_begin(session, runs))
+    """The transaction; whatever happens inside, nothing of it stays, nor of its settings.
+
+    What is asked first is not compiled; whoever asks lets the statement be, by AS_BEFORE.
+    """
+    session = Session(connection, seconds, purpose is Purpose.WRITE)
+    chosen = any(name.lower() == "jit" for name, _ in settings)
+    begin = _begin(session, runs)
+    begins = connection.execute(
+        f"{begin}; {_UNCOMPILED}" if purpose is Purpose.ASK and not chosen else begin
+    )
     try:
         await (patience.first(begins) if patience else begins)
     except PostgresError as error:

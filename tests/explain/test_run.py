@@ -21,9 +21,11 @@ from dbtool.errors import (
     OperationError,
     UsageError,
 )
+from dbtool.explain import facts
 from dbtool.explain.examined import Explained
+from dbtool.explain.reach import Mentioned
 from dbtool.explain.run import How, explain
-from dbtool.explain.session import RefusedByServerError, guarded
+from dbtool.explain.session import Purpose, RefusedByServerError, guarded
 from dbtool.finding import Location
 from dbtool.guard import Consent, Permission, Standing
 from dbtool.scratch.server import Server
@@ -49,7 +51,7 @@ def target(server: Server) -> Iterator[Target]:
     """A database that every test leaves as it was, whatever it asks to have explained."""
     created = server.create_database("explained")
     with SyncConnection(created) as connection:
-        connection.execute(_SETUP)
+        connection.execute(f"{_SETUP}; ALTER DATABASE {created.database} SET jit = on")
     yield created
     server.drop_database("explained")
 
@@ -263,6 +265,39 @@ def test_limits_hold_inside_the_transaction(target: Target) -> None:
     limits = ["on", "7s", "2s", "30s", *(["44s"] if MAJOR >= 17 else [])]
     assert inside == limits
     assert after == ["off", "0", "0", "0", *(["0"] if MAJOR >= 17 else [])]
+
+
+@pytest.mark.parametrize(
+    ("how", "on"),
+    [
+        (How(), 1),
+        (How(settings=(("jit", "off"),)), 0),
+        (How(settings=(("enable_seqscan", "off"),), generic=True), 1),
+    ],
+)
+def test_the_statement_is_compiled_as_it_would_be(target: Target, how: How, on: int) -> None:
+    """Our own questions are not, and it would take their setting; with --set it takes that."""
+    sql = "SELECT 1 WHERE current_setting('jit') = 'on'"
+    (examined,) = explain(target, sql, how=how).statements
+    assert examined.plan.root.rows == on
+
+
+def test_our_own_questions_are_not_compiled(target: Target) -> None:
+    """Where they cost much in the planner's eyes, that took seconds; the last gives it back."""
+
+    async def shown() -> list[str]:
+        connection = await connect(target)
+        try:
+            async with guarded(connection, 7.0, purpose=Purpose.ASK):
+                inside = await connection.fetchval("SHOW jit")
+                await facts.read(connection, (), Mentioned())
+                still = await connection.fetchval("SHOW jit")
+                await facts.read(connection, (), Mentioned(), last=True)
+                return [inside, still, await connection.fetchval("SHOW jit")]
+        finally:
+            await connection.close()
+
+    assert asyncio.run(shown()) == ["off", "off", "on"]
 
 
 def test_user_text_never_travels_in_the_simple_protocol(target: Target) -> None:

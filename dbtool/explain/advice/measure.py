@@ -10,7 +10,7 @@ from dbtool.errors import LockNotObtained, OperationError, UsageError
 from dbtool.explain.advice.candidate import Candidate
 from dbtool.explain.advice.planner import Asked
 from dbtool.explain.plan import Plan
-from dbtool.explain.session import RefusedByServerError, Session, guarded
+from dbtool.explain.session import Purpose, RefusedByServerError, Session, guarded
 from dbtool.guard import Standing
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def measure(
     """Each statement before, and with the indexes, built in a transaction that is rolled back."""
     async with guarded(connection, SECONDS) as session:
         before = [await session.run(each.text, each.line) for each in asked]
-    async with guarded(connection, SECONDS, writes=True):
+    async with guarded(connection, SECONDS, purpose=Purpose.WRITE):
         for candidate, name in indexes.items():
             try:
                 await connection.execute(candidate.sql(name, concurrently=False))

@@ -13,7 +13,7 @@ from dbtool.explain.advice.planners import SECONDS, Place, together
 from dbtool.explain.advice.result import Advice
 from dbtool.explain.advice.tables import tables_of
 from dbtool.explain.recorded import readable
-from dbtool.explain.session import RefusedByServerError, guarded
+from dbtool.explain.session import Purpose, RefusedByServerError, guarded
 from dbtool.sql.classify import traits
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _asked(row: "Record") -> Asked | None:
 async def _plans(connection: "Connection", one: Asked) -> bool:
     """Whether the server can plan it, and nothing but planning comes of it."""
     try:
-        async with guarded(connection, SECONDS) as session:
+        async with guarded(connection, SECONDS, purpose=Purpose.ASK) as session:
             found = await planning.behind(connection, one.text, traits(one.text))
             if await planning.run_by_planning(connection, found):
                 return False
