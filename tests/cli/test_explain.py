@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -22,6 +21,7 @@ from dbtool.database.target import Target
 from dbtool.database.url import parse
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
+from tests.processes import eventually
 
 _SETUP = """
 CREATE TABLE orders (id int PRIMARY KEY, customer_id int NOT NULL, note text NOT NULL);
@@ -326,18 +326,20 @@ def test_interrupting_cancels_on_the_server(target: Target, number: int) -> None
     """The process ends with 130 at once, and so does its statement."""
     command = [DBTOOL, "explain", "SELECT pg_sleep(30)"]
     environment = {"PATH": os.environ["PATH"], "DATABASE_URL": target.sqlalchemy_url()}
-    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(30)%' AND state = $1"
+    running = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE query LIKE '%sleep(30)%' AND state = 'active' AND datname = current_database()
+    """
     with SyncConnection(target) as watcher:
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            while not watcher.fetchval(running, "active") > 1:
-                time.sleep(0.02)
+            assert eventually(lambda: watcher.fetchval(running) > 1)
             process.send_signal(number)
             out, error = process.communicate(timeout=60)
         assert (process.returncode, out) == (130, "")
         assert error.startswith("error: interrupted\ndetail: The statement was cancelled")
-        assert watcher.fetchval(running, "active") == 1  # the question itself
+        assert watcher.fetchval(running) == 1  # the question itself
 
 
 def test_two_at_once(target: Target, url: str) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -245,7 +244,7 @@ def test_ctrl_c_while_starting(shop: Path) -> None:
     ) as starting:
         assert starting.stderr is not None
         assert starting.stderr.readline().startswith("creating")
-        time.sleep(0.2)
+        assert eventually(lambda: any((root / ".dbtool/postgres").glob("new-*/*")))
         starting.send_signal(signal.SIGINT)
         out, err = starting.communicate()
     assert (starting.returncode, out, err) == (130, "", "error: interrupted\n")

@@ -20,6 +20,7 @@ from tests.conftest import MAJOR, Ran
 from tests.health.conftest import people, small
 from tests.health.crowd import Crowd, alone, crowd
 from tests.pgbouncer import pgbouncer
+from tests.processes import eventually
 from tests.proxy import proxy
 
 __all__ = ["people", "small"]
@@ -184,6 +185,12 @@ def test_a_frozen_server_is_given_up_in_time(dbtool: Dbtool, small: Server) -> N
     assert "accepts connections but did not reply within 1 s" in ran.err
 
 
+def connects(pid: int) -> bool:
+    """Whether a process holds a socket; its loop's own two come first."""
+    files = Path(f"/proc/{pid}/fd").iterdir()
+    return sum("socket:" in str(each.resolve(strict=False)) for each in files) > 2
+
+
 def test_ctrl_c_while_the_server_hangs(small: Server) -> None:
     """An impatient user is let go at once, with the exit code of an interrupt."""
     program = Path(sys.executable).parent / "dbtool"
@@ -194,7 +201,7 @@ def test_ctrl_c_while_the_server_hangs(small: Server) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        time.sleep(0.8)
+        assert eventually(lambda: connects(process.pid))
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

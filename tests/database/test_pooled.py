@@ -241,13 +241,13 @@ def test_patience_says_that_it_waits(pooler: Pooler, monkeypatch: pytest.MonkeyP
 
 def test_patience_ends_with_the_answer(pooler: Pooler, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server connection that becomes free in time is used."""
-    monkeypatch.setattr("dbtool.database.pooler._TOLD_AFTER", 0.1)
+    monkeypatch.setattr("dbtool.database.pooler._TOLD_AFTER", 0.05)
     said = Said()
 
     async def run() -> object:
         connection = await connect(pooler.target)
         patience = Patience(pooler.target, said)
-        answer = await patience.first(connection.fetchval("SELECT pg_sleep(0.3)::text || 'x'"))
+        answer = await patience.first(connection.fetchval("SELECT pg_sleep(0.8)::text || 'x'"))
         await connection.close()
         return answer
 
