@@ -142,7 +142,7 @@ class _Builder:
         self._limit(population, links, few)
         choices = ordered_choices(subject, population, links, self.populations, self.calendar)
         if (locale := self.request.locale) is not None:
-            choices = {c.name: locale.spoken(choices[c.name], c) for c in table.columns}
+            choices = {c.name: locale.spoken(choices[c.name], c, subject) for c in table.columns}
         choices = self.rulebook.apply(rule, subject, links, population, choices)
         choices = remedy.apply(self.found.remedies.get(table.name, ()), choices)
         population.generators = {

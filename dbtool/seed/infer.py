@@ -177,6 +177,19 @@ def _checked(choice: Choice, column: LiveColumn, subject: Subject) -> Choice:
     return choice
 
 
+def allowed(made: Generator, column: LiveColumn, subject: Subject) -> bool:
+    """Whether the patterns and lengths that CHECKs demand of a column take what is made."""
+    sample = _sample(made.inner if isinstance(made, Sometimes) else made)
+    found = [f.regex for f in subject.facts if isinstance(f, Pattern) and f.column == column.name]
+    low, high = subject.lengths(column)
+    return all(
+        low <= len(text)
+        and (high is None or len(text) <= high)
+        and all(_matches(regex, text) for regex in found)
+        for text in sample
+    )
+
+
 def _matches(regex: str, text: str) -> bool:
     try:
         return re.search(regex, text) is not None

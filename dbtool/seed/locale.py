@@ -9,16 +9,20 @@ from itertools import product
 from typing import Any
 
 from dbtool.errors import UsageError
-from dbtool.seed import pools, words
+from dbtool.seed import infer, pools, words
 from dbtool.seed.live import LiveColumn
 from dbtool.seed.rows import Generator
-from dbtool.seed.subject import Choice
+from dbtool.seed.subject import Choice, Subject
 from dbtool.seed.values import Listed, Numbered, Pool, Sometimes, escaped
 
 _MOST = 64
 _TRIES = 512
 _NUMBER = 10
 """The characters a separator and the row's number take."""
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ł": "l", "ı": "i", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe"}
+)
+"""Letters that are more than a plain one with a mark."""
 _NAMED = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z]{2,4})?")
 
 Make = Callable[[], object]
@@ -37,18 +41,20 @@ class Locale:
         """The name with its source: another release of the library may have other words."""
         return f"{self.name} ({self.source})"
 
-    def spoken(self, choice: Choice, column: LiveColumn) -> Choice:
-        """The choice with words of the locale, where it has some for what the column holds."""
+    def spoken(self, choice: Choice, column: LiveColumn, subject: Subject) -> Choice:
+        """The choice with words of the locale, where it has some that the column's CHECKs take."""
         made = choice.generator
         inner = made.inner if isinstance(made, Sometimes) else made
         if not isinstance(inner, Pool | Listed | Numbered):
             return choice
-        found = self._instead(inner, column)
+        found = self._instead(inner, replace(column, max_length=subject.lengths(column)[1]))
         if not found:
             return choice
         local: Generator = replace(inner, values=found)
         if isinstance(made, Sometimes):
             local = replace(made, inner=local)
+        if not infer.allowed(local, column, subject):
+            return choice
         return choice._replace(generator=local, detail=self.name)
 
     def _instead(self, made: Pool | Listed | Numbered, column: LiveColumn) -> tuple[str, ...]:
@@ -97,8 +103,8 @@ def locale(name: str, seed: int) -> Locale:
     if found is None:
         raise UsageError(
             f"--locale {name} needs Faker or mimesis",
-            detail="Neither is installed beside dbtool.",
-            hint="pip install faker",
+            detail="None that has words of that language is installed beside dbtool.",
+            hint=f"pip install {'mimesis' if _installed('faker') else 'faker'}",
         )
     return found
 
@@ -122,9 +128,24 @@ def _of_faker(name: str, seed: int) -> Locale | None:
         "organisation": fake.company,
         "postcode": fake.postcode,
     }
-    code, country = _once(fake, "current_country_code"), _once(fake, "current_country")
+    # Where it has no words of the language, it takes those of America and does not say so.
+    own = {kind: make for kind, make in makers.items() if _speaks(make, name)}
+    if not own:
+        return None
+    country = (name.replace("-", "_").partition("_")[2].upper(), "")
+    if "city" in own:
+        country = _once(fake, "current_country_code"), _once(fake, "current_country")
     version = f"faker {getattr(library, 'VERSION', '')}".strip()
-    return _made(name, version, makers, (code, country))
+    return _made(name, version, own, country)
+
+
+def _speaks(make: Make, name: str) -> bool:
+    """Whether what makes words is of the language, by the module that Faker keeps it in."""
+    module = type(getattr(make, "__self__", None)).__module__
+    language = re.split("[-_]", name)[0].lower()
+    if hasattr(getattr(make, "__self__", None), "large_companies"):
+        return False  # Its firms are real ones.
+    return not module.startswith("faker.") or module.split(".")[-1].startswith(f"{language}_")
 
 
 def _of_mimesis(name: str, seed: int) -> Locale | None:
@@ -144,7 +165,8 @@ def _of_mimesis(name: str, seed: int) -> Locale | None:
         "last name": make.person.last_name,
         "city": make.address.city,
         "street": make.address.street_name,
-        "organisation": make.finance.company,
+        # Its own firms are real ones.
+        "organisation": lambda: f"{make.person.last_name()} {make.finance.company_type(abbr=True)}",
         "postcode": make.address.postal_code,
     }
     code = name.replace("-", "_").partition("_")[2].upper()
@@ -169,7 +191,7 @@ def _once(maker: object, name: str) -> str:
 
 def _made(name: str, source: str, makers: Mapping[str, Make], country: tuple[str, str]) -> Locale:
     values = {kind: _several(make) for kind, make in makers.items()}
-    people = list(product(values["first name"], values["last name"]))
+    people = list(product(values.get("first name", ()), values.get("last name", ())))
     values["first name"] = tuple(first for first, _ in people)
     values["last name"] = tuple(last for _, last in people)
     values["person"] = tuple(f"{first} {last}" for first, last in people)
@@ -189,7 +211,7 @@ def _several(make: Make) -> tuple[str, ...]:
     """Different words, in the order they come."""
     found: dict[str, None] = {}
     for _ in range(_TRIES):
-        found[escaped(str(make()))] = None
+        found[escaped(str(make()).strip())] = None
         if len(found) == _MOST:
             break
     return tuple(found)
@@ -197,5 +219,5 @@ def _several(make: Make) -> tuple[str, ...]:
 
 def _plain(text: str) -> str:
     """Text as it stands in an address, in plain letters."""
-    bare = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    bare = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS))
     return re.sub(r"[^a-z0-9.-]", "", pools.slug(bare.encode("ascii", "ignore").decode()))
