@@ -8,7 +8,7 @@ from dbtool.finding import Certainty, Finding, Unknown, rule_name
 from dbtool.lint.actions import Action, DoBlock, Rename
 from dbtool.lint.allow import allowances
 from dbtool.lint.course import course
-from dbtool.lint.effects import State, absent, references
+from dbtool.lint.effects import State, absent, references, refusals
 from dbtool.lint.linted import Linted as Linted
 from dbtool.lint.linted import Outcome, Verdict
 from dbtool.lint.plainly import in_words
@@ -143,8 +143,11 @@ class _Linter:
         """A history that changes what it never made did not begin with an empty database."""
         if not self.schema.complete:
             return
-        missing = absent(action, State(self.schema, Session(), self.server, statement.sql))
+        state = State(self.schema, Session(), self.server, statement.sql)
+        missing = absent(action, state)
         gone = missing is not None and bool(missing.tasks)
+        if isinstance(action, Rename) and action.kind == "table":
+            gone = any(each.code == "42P01" for each in refusals(action, state))
         self.schema.complete = not gone and all(map(self._stands, references(action)))
 
     def _stands(self, name: Name) -> bool:

@@ -40,7 +40,7 @@ class Schema:
         self.views: dict[Name, View] = {}
         self.types: dict[Name, UserType] = {}
         self.functions: dict[Name, Function] = {}
-        self.sequences: dict[Name, bool] = {}
+        self.sequences: dict[Name, Name] = {}
         self.index_owners: dict[Name, Name] = {}
         self.referrers: dict[Name, tuple[Name, ...]] = {}
         self.judging = False
@@ -78,6 +78,10 @@ class Schema:
     def function(self, name: Name) -> Function | None:
         """A function of the user."""
         return self._find(self.functions, name)
+
+    def sequence(self, name: Name) -> Name | None:
+        """The full name of a sequence that was created by itself."""
+        return self._find(self.sequences, name)
 
     def index(self, name: Name) -> Index | None:
         """An index of a known table."""

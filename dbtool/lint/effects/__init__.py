@@ -19,7 +19,8 @@ from dbtool.lint.effects import (
     typechange,
 )
 from dbtool.lint.effects.making import State as State
-from dbtool.lint.effects.refusals import refusals, related
+from dbtool.lint.effects.refusals import refusals as refusals
+from dbtool.lint.effects.refusals import related
 from dbtool.lint.schema import Constraint, Name
 from dbtool.lint.values import replace
 
@@ -64,8 +65,12 @@ def absent(action: act.Action, state: State) -> Effect | None:
 
 
 def references(action: act.Action) -> Iterator[Name]:
-    """The other tables that a change refers to: by foreign keys, as a parent or as a part."""
-    yield from related(action)
+    """The other tables that a change refers to: by foreign keys or as a parent.
+
+    Partitions are none of them: jobs that make them leave no history.
+    """
+    if not isinstance(action, act.AttachPartition | act.DetachPartition):
+        yield from related(action)
     match action:
         case act.AddConstraint(constraint=one):
             found: tuple[Constraint, ...] = (one,)

@@ -1,20 +1,36 @@
 """Whether validated checks keep the rows of a new partition out of the default one."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.schema import Bound, Holds, Table
 
+_Compare = Callable[[Expression, Expression], bool]
+
+
+_ORDERED = frozenset(
+    ("int2", "int4", "int8", "numeric", "float4", "float8", "date", "timestamp", "timestamptz")
+)
+"""The types whose order is that of numbers and times; that of text is for its collation to say."""
+
+
+def ordered(table: Table, key: str) -> bool:
+    """Whether limits of a key can be compared here; a key that is not known is taken for one."""
+    column = table.columns.get(key)
+    return column is None or column.type is None or column.type.name in _ORDERED
+
 
 def outside(table: Table, key: str, bound: Bound) -> bool:
     """Whether a validated check of a default partition says that no row is within the bound."""
+    compare = _reaches if ordered(table, key) else _is_same
     checks = (
         each.expression
         for each in table.having(Holds.CHECK)
         if each.valid and each.expression is not None
     )
-    return any(_excludes(part, key, bound) for check in checks for part in _all_of(check))
+    return any(_excludes(part, key, bound, compare) for check in checks for part in _all_of(check))
 
 
 def _all_of(expression: Expression) -> list[Expression]:
@@ -29,11 +45,11 @@ def _any_of(expression: Expression) -> list[Expression]:
     return [expression]
 
 
-def _excludes(check: Expression, key: str, bound: Bound) -> bool:
+def _excludes(check: Expression, key: str, bound: Bound, compare: _Compare) -> bool:
     """Each way the check can hold has to lie outside of the bound."""
     if bound.values:
         return {bare(each) for each in bound.values} <= _ruled_out(check, key)
-    return all(_beside(each, key, bound) for each in _any_of(check))
+    return all(_beside(each, key, bound, compare) for each in _any_of(check))
 
 
 def _ruled_out(check: Expression, key: str) -> set[Expression]:
@@ -49,7 +65,7 @@ def _ruled_out(check: Expression, key: str) -> set[Expression]:
     return set()
 
 
-def _beside(check: Expression, key: str, bound: Bound) -> bool:
+def _beside(check: Expression, key: str, bound: Bound, reaches: _Compare) -> bool:
     if check.form is Form.IS_NULL:
         return _is_key(check.parts[0], key)
     if check.form is not Form.OPERATOR or len(check.parts) != 2:
@@ -58,9 +74,9 @@ def _beside(check: Expression, key: str, bound: Bound) -> bool:
     if not _is_key(column, key):
         return False
     if check.word == "<":
-        return any(_reaches(each, limit) for each in bound.lower)
+        return any(reaches(each, limit) for each in bound.lower)
     if check.word in (">=", ">"):
-        return any(_reaches(limit, each) for each in bound.upper)
+        return any(reaches(limit, each) for each in bound.upper)
     return False
 
 
@@ -71,10 +87,14 @@ def _is_key(expression: Expression, key: str) -> bool:
 def _reaches(higher: Expression, lower: Expression) -> bool:
     """Whether one limit is not below the other; what is no number and no time has to be equal."""
     found = _limits(higher, lower)
-    return found[0] >= found[1] if found else bare(higher) == bare(lower)
+    return found[0] >= found[1] if found else _is_same(higher, lower)
 
 
-def overlapping(bound: Bound, other: Bound) -> bool:
+def _is_same(one: Expression, other: Expression) -> bool:
+    return bare(one) == bare(other)
+
+
+def overlapping(bound: Bound, other: Bound, *, comparable: bool = True) -> bool:
     """Whether a row could belong to both; of bounds that cannot be compared nothing is said."""
     if bound.default or other.default:
         return bound.default and other.default
@@ -82,7 +102,7 @@ def overlapping(bound: Bound, other: Bound) -> bool:
         return not {bare(each) for each in bound.values}.isdisjoint(map(bare, other.values))
     if bound.modulus and other.modulus:
         return not (bound.remainder - other.remainder) % math.gcd(bound.modulus, other.modulus)
-    if len(bound.lower) != 1 or len(other.lower) != 1:
+    if not comparable or len(bound.lower) != 1 or len(other.lower) != 1:
         return False
     limits = _limits(*bound.lower, *bound.upper, *other.lower, *other.upper)
     if limits is None:

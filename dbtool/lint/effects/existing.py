@@ -1,5 +1,6 @@
 """Errors over names: what is created is there already, what is named is not."""
 
+import re
 from collections.abc import Iterator
 
 from dbtool.lint import actions as act
@@ -69,11 +70,10 @@ def rename(action: act.Rename, state: State) -> Iterator[Task]:
     schema = state.schema
     match action.kind:
         case "table" | "view" | "materialized view" | "index" | "foreign table":
-            found = schema.table(action.name) or schema.view(action.name)
-            owner = schema.index_table(action.name) if action.kind == "index" else found
-            if owner is not None and taken(schema, Name(owner.name.schema, action.to)):
-                yield _exists("42P07", Name(owner.name.schema, action.to))
-            elif owner is None and schema.complete and not _somewhere(action, schema):
+            home = _home(action.name, schema)
+            if home is not None and taken(schema, Name(home, action.to)):
+                yield _exists("42P07", Name(home, action.to))
+            elif home is None and schema.complete and not _may_be(action):
                 why = f"relation {action.name} does not exist"
                 yield fail("42P01", schema.full(action.name), why, Cause.MISSING)
         case "enum value":
@@ -86,9 +86,21 @@ def rename(action: act.Rename, state: State) -> Iterator[Task]:
                 yield fail("42704", table.name, why, Cause.MISSING)
 
 
-def _somewhere(action: act.Rename, schema: Schema) -> bool:
-    """Whether another kind of relation has the name, or it need not be there."""
-    return action.if_exists or taken(schema, schema.full(action.name))
+_NUMBERS = re.compile(r"_seq\d*\Z")
+"""How names end that the server gives to sequences, which keep them when tables are renamed."""
+
+
+def _home(name: Name, schema: Schema) -> str | None:
+    """The schema of a relation: ALTER TABLE takes sequences and indexes as well."""
+    if found := schema.table(name) or schema.view(name) or schema.index_table(name):
+        return found.name.schema
+    sequence = schema.sequence(name)
+    return sequence.schema if sequence is not None else None
+
+
+def _may_be(action: act.Rename) -> bool:
+    """Whether what nobody saw created may be there all the same, or need not."""
+    return action.if_exists or _NUMBERS.search(action.name.name) is not None
 
 
 def _made_by_the_server(constraint: str) -> bool:

@@ -7,7 +7,7 @@ from dbtool.lint import actions as act
 from dbtool.lint.already import taken
 from dbtool.lint.effect import Cause, Task
 from dbtool.lint.effects import existing
-from dbtool.lint.effects.bounds import overlapping
+from dbtool.lint.effects.bounds import ordered, overlapping
 from dbtool.lint.effects.casts import base
 from dbtool.lint.effects.existing import fail
 from dbtool.lint.effects.keys import INTEGERS, keys
@@ -238,9 +238,12 @@ def _inherit(action: act.Inherit, state: State) -> Iterator[Task]:
 
 
 def _overlap(whole: Table, bound: Bound, state: State) -> Iterator[Task]:
+    comparable = all(ordered(whole, key) for key in whole.partition_keys)
     for name in whole.children:
         other = state.schema.table(name)
-        if other is not None and other.bound is not None and overlapping(bound, other.bound):
+        if other is None or other.bound is None:
+            continue
+        if overlapping(bound, other.bound, comparable=comparable):
             yield fail("42P17", whole.name, f"its rows would belong to {name.name} as well")
             return
 

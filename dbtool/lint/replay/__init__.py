@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dbtool.lint import actions as act
-from dbtool.lint.replay import columns, creating, others
+from dbtool.lint.replay import columns, creating, others, sequences
 from dbtool.lint.schema import Schema
 
 
@@ -43,7 +43,7 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.CreateView: others.create_view,
     act.CreateFunction: others.create_function,
     act.AlterFunction: others.alter_function,
-    act.CreateSequence: others.create_sequence,
+    act.CreateSequence: sequences.create,
     act.CreateTrigger: others.create_trigger,
     act.Policy: others.policy,
     act.Inherit: others.inherit,

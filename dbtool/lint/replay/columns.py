@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
-from dbtool.lint.replay import parts
+from dbtool.lint.replay import parts, sequences
 from dbtool.lint.replay.tables import add_constraint, drop_index, known, store
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, with_columns
 from dbtool.lint.values import replace
@@ -61,6 +61,7 @@ def drop(schema: Schema, action: act.DropColumn) -> None:
             if index.uses(action.column):
                 drop_index(schema, Name(table.name.schema, index.name))
         table = known(schema, table.name)
+        sequences.drop_owned(schema, table.name, action.column)
         columns = {key: each for key, each in table.columns.items() if key != action.column}
         constraints = {
             key: each

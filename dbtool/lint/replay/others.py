@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
-from dbtool.lint.replay import columns, parts, tables
+from dbtool.lint.replay import columns, parts, sequences, tables
 from dbtool.lint.replay.moving import rename_schema
 from dbtool.lint.replay.naming import domain_checks
 from dbtool.lint.schema import Column, Function, Holds, Name, Schema, Table, UserType, View
@@ -81,6 +81,8 @@ def drop(schema: Schema, action: act.Drop) -> None:
             _forget(schema, schema.functions, schema.function(action.name))
         case "trigger" | "policy":
             _drop_part(schema, action)
+        case "sequence":
+            sequences.drop(schema, action.name)
         case "schema":
             _drop_schema(schema, action.name.name)
 
@@ -110,6 +112,8 @@ def _drop_schema(schema: Schema, name: str) -> None:
         schema.remove(schema.types, type_)
     for view in [each for each in schema.views if each.schema == name]:
         schema.remove(schema.views, view)
+    for sequence in [each for each in schema.sequences if each.schema == name]:
+        schema.remove(schema.sequences, sequence)
 
 
 def drop_index(schema: Schema, action: act.DropIndex) -> None:
@@ -135,7 +139,7 @@ def create_index(schema: Schema, action: act.CreateIndex) -> None:
 def rename(schema: Schema, action: act.Rename) -> None:
     """RENAME of anything."""
     match action.kind:
-        case "table" | "foreign table" | "materialized view" | "view":
+        case "table" | "foreign table" | "materialized view" | "view" | "sequence":
             _rename_relation(schema, action)
         case "column":
             if schema.view(action.name) is None:
@@ -161,6 +165,10 @@ def _rename_relation(schema: Schema, action: act.Rename) -> None:
         to = Name(view.name.schema, action.to)
         schema.remove(schema.views, view.name)
         schema.put(schema.views, to, replace(view, name=to))
+    elif schema.index_table(action.name) is not None:
+        columns.rename_index(schema, action.name, action.to)
+    else:
+        sequences.rename(schema, action.name, action.to)
 
 
 def _rename_part(schema: Schema, action: act.Rename) -> None:
@@ -210,6 +218,9 @@ def _rename_type(schema: Schema, name: Name, new: str) -> None:
 
 def set_schema(schema: Schema, action: act.SetSchema) -> None:
     """ALTER … SET SCHEMA."""
+    if action.kind == "sequence":
+        sequences.set_schema(schema, action.name, action.schema)
+        return
     stored = "table" in action.kind or action.kind == "materialized view"
     if (table := schema.table(action.name)) is not None and stored:
         to = Name(action.schema, table.name.name)
@@ -258,13 +269,6 @@ def run_block(schema: Schema, action: act.DoBlock) -> None:
         schema.complete = False
     if action.hidden or action.maybe:
         schema.doubted = True
-
-
-def create_sequence(schema: Schema, action: act.CreateSequence) -> None:
-    """CREATE SEQUENCE."""
-    if passed_over(action, schema):
-        return
-    schema.put(schema.sequences, schema.full(action.sequence), schema.judging)
 
 
 def create_trigger(schema: Schema, action: act.CreateTrigger) -> None:

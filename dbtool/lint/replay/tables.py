@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from dbtool.lint.replay import sequences
 from dbtool.lint.replay.naming import constraint_name, index_name
 from dbtool.lint.schema import Column, Constraint, Holds, Index, Name, Schema, Table
 from dbtool.lint.values import replace
@@ -137,6 +138,7 @@ def drop(schema: Schema, name: Name) -> None:
     schema.remove(schema.tables, table.name)
     schema.remove(schema.referrers, table.name)
     schema.remove(schema.views, table.name)
+    sequences.drop_owned(schema, table.name)
 
 
 def move(schema: Schema, name: Name, to: Name) -> None:

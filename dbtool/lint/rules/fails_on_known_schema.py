@@ -5,8 +5,9 @@ or what it creates is there already, or the tables are defined so that the serve
 the server's version does not know the form.
 
 When: the history was replayed from an empty database, or the schema was given, so that all that
-exists is known. Where part of the history could not be read it is counted as unknown. All
-versions; forms of newer ones are judged for the version that was asked for.
+exists is known. Where part of the history could not be read it is counted as unknown, and so is
+a table that could be a partition by its name, which a job may have made. All versions; forms of
+newer ones are judged for the version that was asked for.
 
 Bad:
 ```sql
@@ -50,6 +51,9 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
         if subject.schema.doubted and task.cause is not Cause.VERSION:
             yield _doubted(task)
             continue
+        if task.cause is Cause.MISSING and _may_be_partition(task, subject):
+            yield _made_elsewhere(task)
+            continue
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR,
@@ -65,6 +69,22 @@ def _doubted(task: Task) -> Unknown:
         rule=NAME,
         reason=f"it fails: {task.why}, unless what could not be read of the history changed that",
         decide="see what that part does, or run it in scratch with --measure",
+    )
+
+
+def _may_be_partition(task: Task, subject: Subject) -> bool:
+    """Whether what is missing is named like a partition, or is to be one no more."""
+    if any(isinstance(step.action, DetachPartition) for step in subject.steps):
+        return True
+    begins = (each.name.name for each in subject.schema.tables.values() if each.partition_by)
+    return any(task.relation.name.startswith(f"{each}_") for each in begins)
+
+
+def _made_elsewhere(task: Task) -> Unknown:
+    return Unknown(
+        rule=NAME,
+        reason=f"it fails: {task.why}, unless partitions are made outside of migrations",
+        decide="see whether the database has it: jobs that make partitions leave no history",
     )
 
 

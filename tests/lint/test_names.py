@@ -1,0 +1,133 @@
+"""Which relations there are, and which rows belong where, as a server says it."""
+
+import pytest
+from asyncpg.exceptions import PostgresError
+
+from dbtool.database.sync import SyncConnection
+from dbtool.lint.effect import Work
+from dbtool.lint.run import Linted, Rules, lint
+from dbtool.lint.schema import Schema
+from dbtool.statement import Migration, Statement
+
+SCRIPTS = {
+    "a dropped sequence": """
+        CREATE SEQUENCE a; DROP SEQUENCE a; CREATE SEQUENCE a; CREATE SEQUENCE a""",
+    "a renamed sequence": """
+        CREATE SEQUENCE a; ALTER SEQUENCE a RENAME TO b; CREATE SEQUENCE a;
+        ALTER TABLE b RENAME TO c; ALTER TABLE c RENAME TO a""",
+    "a moved sequence": """
+        CREATE SCHEMA aside; CREATE SEQUENCE a; ALTER SEQUENCE a SET SCHEMA aside;
+        CREATE SEQUENCE a; CREATE SEQUENCE aside.a""",
+    "a sequence in a dropped schema": """
+        CREATE SCHEMA aside; CREATE SEQUENCE aside.a; DROP SCHEMA aside CASCADE;
+        CREATE SCHEMA aside; CREATE SEQUENCE aside.a""",
+    "the sequence of a dropped table": """
+        CREATE TABLE t (id int); CREATE SEQUENCE t_id_seq; ALTER SEQUENCE t_id_seq OWNED BY t.id;
+        DROP TABLE t; CREATE SEQUENCE t_id_seq""",
+    "the sequence of a dropped column": """
+        CREATE TABLE t (id int); CREATE SEQUENCE t_id_seq; ALTER SEQUENCE t_id_seq OWNED BY t.id;
+        ALTER TABLE t DROP COLUMN id; CREATE SEQUENCE t_id_seq""",
+    "the sequence of a serial column": """
+        CREATE TABLE "Old" (id serial); ALTER TABLE "Old" RENAME TO young;
+        ALTER TABLE "Old_id_seq" RENAME TO young_id_seq""",
+    "an index, called a table": """
+        CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t_pkey RENAME TO k;
+        ALTER INDEX t_pkey RENAME TO l""",
+    "partitions by text": """
+        CREATE TABLE t (code text) PARTITION BY RANGE (code);
+        CREATE TABLE t_9 PARTITION OF t FOR VALUES FROM ('9') TO ('99');
+        CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM ('10') TO ('20')""",
+    "partitions by number": """
+        CREATE TABLE t (code bigint) PARTITION BY RANGE (code);
+        CREATE TABLE t_9 PARTITION OF t FOR VALUES FROM ('9') TO ('99');
+        CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM ('10') TO ('20')""",
+}
+
+
+def said(script: str) -> list[str]:
+    """The errors of the statements of a script, one each, empty where there is none."""
+    up = tuple(Statement(sql.strip()) for sql in script.split(";"))
+    nothing = Rules(statement=(), whole=(), comment=())
+    linted = lint([Migration(name="1", up=up)], schema=Schema(complete=True), rules=nothing)
+    found = []
+    for verdict in linted.outcomes[0].verdicts:
+        tasks = [task for step in verdict.steps for task in step.effect.tasks]
+        found.append(next((task.code for task in tasks if task.work is Work.FAIL), ""))
+    return found
+
+
+def seen(connection: SyncConnection, script: str) -> list[str]:
+    """What a server says of the same, with nothing left behind."""
+    connection.execute("BEGIN")
+    found = []
+    for sql in script.split(";"):
+        connection.execute("SAVEPOINT before")
+        try:
+            connection.execute(sql)
+            found.append("")
+        except PostgresError as error:
+            found.append(str(getattr(error, "sqlstate", "")))
+            connection.execute("ROLLBACK TO before")
+    connection.execute("ROLLBACK")
+    return found
+
+
+def test_errors_over_names_and_bounds_are_those_of_the_server(connection: SyncConnection) -> None:
+    """No name is taken for gone or for taken that is not, and no bound for another's."""
+    differ = {}
+    for name, script in SCRIPTS.items():
+        if (ours := said(script)) != (theirs := seen(connection, script)):
+            differ[name] = (ours, theirs)
+    assert differ == {}
+
+
+@pytest.mark.parametrize(("of", "reads"), [("text", True), ("integer", False)])
+def test_what_rules_out_numbers_rules_out_no_text(of: str, reads: bool) -> None:
+    """'10' lies behind '9' among numbers alone: the default partition is read."""
+    script = f"""
+        CREATE TABLE t (code {of}) PARTITION BY RANGE (code);
+        CREATE TABLE rest PARTITION OF t DEFAULT;
+        ALTER TABLE rest ADD CHECK (code < '9')
+    """
+    history = tuple(Statement(sql.strip()) for sql in script.split(";"))
+    new = Statement("CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM ('10') TO ('20')")
+    before = Migration(name="1", up=history, judged=False)
+    linted = lint([before, Migration(name="2", up=(new,))], schema=Schema(complete=True))
+    (verdict,) = linted.outcomes[0].verdicts
+    tasks = [task for step in verdict.steps for task in step.effect.tasks]
+    assert any(task.work is Work.SCAN for task in tasks) is reads
+
+
+EVENTS = "CREATE TABLE events (id int, day date NOT NULL) PARTITION BY RANGE (day)"
+
+
+def judged(*history: str, sql: str) -> Linted:
+    """What is said of a statement behind a history that began with an empty database."""
+    before = Migration(name="1", up=tuple(map(Statement, (EVENTS, *history))), judged=False)
+    return lint([before, Migration(name="2", up=(Statement(sql),))], schema=Schema(complete=True))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE events DETACH PARTITION old",
+        "ALTER TABLE events_2024 ADD COLUMN note text",
+        "DROP TABLE events_2024",
+    ],
+)
+def test_a_partition_may_have_been_made_by_a_job(sql: str) -> None:
+    """That the history does not have it proves nothing; of another table it does."""
+    found = judged(sql=sql)
+    assert "fails-on-known-schema" in {each.rule for each in found.unknowns}
+    assert "fails-on-known-schema" not in {each.rule for each in found.findings}
+    other = judged(sql="DROP TABLE news_2024")
+    assert "fails-on-known-schema" in {each.rule for each in other.findings}
+
+
+def test_a_history_that_detaches_what_a_job_made_is_known_all_the_same() -> None:
+    """One that renames a table which it never made did not begin with an empty database."""
+    missing = "ALTER TABLE nowhere ADD COLUMN note text"
+    known = judged("ALTER TABLE events DETACH PARTITION events_2024", sql=missing)
+    assert "fails-on-known-schema" in {each.rule for each in known.findings}
+    open_ = judged("ALTER TABLE legacy RENAME TO old", sql=missing)
+    assert "fails-on-known-schema" not in {each.rule for each in open_.findings}
