@@ -356,6 +356,15 @@ BY_HAND: dict[str, tuple[str, str]] = {
         "!Table(T, m, Column('id', BigInteger, primary_key=True))",
         "ALTER SEQUENCE {T}_id_seq AS integer",
     ),
+    "sequence_of_another": (
+        X,
+        "CREATE SEQUENCE {T}_shared OWNED BY {T}.x;"
+        "ALTER TABLE {T} ALTER id SET DEFAULT nextval('{T}_shared')",
+    ),
+    "sequence_left_alone": (
+        X,
+        "ALTER SEQUENCE {T}_id_seq RENAME TO {T}_seq; ALTER TABLE {T} ALTER id DROP DEFAULT",
+    ),
     "sequence_by_hand": (X, "CREATE SEQUENCE {T}_by_hand"),
     "enum_left_behind": (X, "CREATE TYPE {T}_left AS ENUM ('a')"),
     "domain_left_behind": (X, "CREATE DOMAIN {T}_left AS int"),

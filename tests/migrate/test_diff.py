@@ -210,6 +210,19 @@ def test_a_virtual_column_is_made_anew(server: Server) -> None:
     assert result.left("virtual") == []
 
 
+@pytest.mark.pg(">=18")
+def test_a_not_null_that_holds_for_new_rows_only(server: Server) -> None:
+    """The column counts as NOT NULL from the start, so only the constraint tells."""
+    models = metadata({"unproven": "Column('x', Integer, nullable=False)"})
+    name = f"unproven{_END}"
+    sql = f"ALTER TABLE {name} ALTER x DROP NOT NULL, ADD CONSTRAINT {name}_nn NOT NULL x NOT VALID"
+    result = both(server, models, models, sql)
+    assert [each.operation for each in result.of("unproven")] == [
+        f"""op.execute('ALTER TABLE "{name}" VALIDATE CONSTRAINT "{name}_nn"')"""
+    ]
+    assert result.left("unproven") == []
+
+
 def test_all_differences_belong_to_a_case(ways: dict[str, Result]) -> None:
     """Nothing is told of tables that do not differ."""
     for result in ways.values():

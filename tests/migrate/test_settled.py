@@ -186,6 +186,20 @@ def test_what_is_plainly_equal_needs_no_server(side: Side) -> None:
     assert builder.major == 0
 
 
+def test_a_table_of_an_extension_is_not_there(side: Side) -> None:
+    """What leads to it is settled, and it is not: it cannot be compared with what is built."""
+    models = metadata({name: REFERRING[name] for name in "ad"})
+    with side.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER EXTENSION plpgsql ADD TABLE a_0")
+    try:
+        told = side.quickly(models)
+        assert told == side.differences(models, side.built(models))
+        assert "missing-table" in [each.kind for each in told]
+    finally:
+        with side.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER EXTENSION plpgsql DROP TABLE a_0")
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

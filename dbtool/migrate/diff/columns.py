@@ -10,11 +10,10 @@ from dbtool import catalog as cat
 from dbtool.migrate.diff.asked import default_counts, type_counts
 from dbtool.migrate.diff.casts import by_themselves, using
 from dbtool.migrate.diff.generated import generated_from, made_again
-from dbtool.migrate.diff.sides import Comparison, Pair, Step
+from dbtool.migrate.diff.sides import Comparison, Pair, Step, draws
 from dbtool.migrate.diff.types import options
 from dbtool.sql.names import identifier
 
-NEXT = re.compile(r"nextval\('.*'::regclass\)")
 OWN = "the next value of its own sequence"
 _SET_EXPRESSION = 170000
 
@@ -63,8 +62,8 @@ def _key(side: Any, pair: Pair, column: cat.Column) -> tuple[object, ...]:
 
 def _default(side: Any, pair: Pair, column: cat.Column) -> str | None:
     """The default; that of a serial column whatever its sequence is called."""
-    owns = (*pair.key, column.name) in side.owned
-    return OWN if owns and column.default and NEXT.fullmatch(column.default) else column.default
+    own = side.owned.get((*pair.key, column.name))
+    return OWN if own is not None and draws(column.default, own) else column.default
 
 
 class _Column:
@@ -247,7 +246,8 @@ class _Column:
         )
         if not (self.models.identity and not live.identity):
             self._set_default()
-            self._forget(live)
+            if models != OWN:
+                self._forget(live)
 
     def _forget(self, live: cat.Column) -> None:
         """The sequence of a column that was a serial one goes with its default."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from dbtool import catalog as cat
 from dbtool.catalog import Catalog
 from dbtool.migrate.diff.build import Built
-from dbtool.migrate.diff.columns import NEXT
 from dbtool.migrate.diff.ddl import Kind, Planned, Script
+from dbtool.migrate.diff.nulls import unproven
 from dbtool.migrate.diff.parts import own, stands_alone
 from dbtool.migrate.diff.scope import Key
+from dbtool.migrate.diff.sides import OwnerKey, draws, owned
 from dbtool.migrate.diff.spelled import printed_name
 from dbtool.migrate.diff.types import options
 from dbtool.migrate.diff.understood import Known, names_of, relations, understood
@@ -77,7 +78,11 @@ class Settled:
         there = {(each.schema, each.name): each for each in self.live.tables}
         return all(
             key in self.tables
-            or (key in others and _target(others[key], columns) == _target(there[key], columns))
+            or (
+                key in others
+                and key in there
+                and _target(others[key], columns) == _target(there[key], columns)
+            )
             for known in self.tables.values()
             for key, columns in known.refers
         )
@@ -101,17 +106,13 @@ def settled(script: Script, live: Catalog, schema: str) -> Settled:
         for name in (relations(known) if known else names_of(group, schema))
     )
     there = {(each.schema, each.name): each for each in live.tables}
-    owned = {
-        (e.owned_by.schema, e.owned_by.table, e.owned_by.column): e
-        for e in live.sequences
-        if e.owned_by is not None
-    }
+    sequences = owned(live)
     found = {
         (known.schema, known.name): known
         for known, _ in tables
         if known is not None
         and all(names[name] < 2 for name in relations(known))
-        and _is(known, there.get((known.schema, known.name)), owned)
+        and _is(known, there.get((known.schema, known.name)), sequences)
     }
     return Settled(found, frozenset(_keys(statements, live)), live)
 
@@ -137,13 +138,11 @@ def enums_of(statements: Sequence[Planned], live: Catalog) -> dict[str, str]:
     }
 
 
-def _is(
-    known: Known, live: cat.Table | None, owned: Mapping[tuple[str, str, str], cat.Sequence]
-) -> bool:
+def _is(known: Known, live: cat.Table | None, sequences: Mapping[OwnerKey, cat.Sequence]) -> bool:
     """Whether a table of the database has in all that is compared what is known."""
     if live is None or live.kind != "table" or live.persistence != "permanent":
         return False
-    if live.parent or live.inherits or live.options or live.partition_key:
+    if live.parent or live.inherits or live.options or live.partition_key or unproven(live):
         return False
     if (live.comment or None) != known.comments.get(""):
         return False
@@ -153,7 +152,7 @@ def _is(
         constraints == {key: (said, None) for key, said in known.constraints.items()}
         and indexes == {name: (said, True) for name, said in known.indexes.items()}
         and {each.name for each in live.columns} == known.columns.keys()
-        and all(_has(known, each, owned.get((*_key(live), each.name))) for each in live.columns)
+        and all(_has(known, each, sequences.get((*_key(live), each.name))) for each in live.columns)
     )
 
 
@@ -168,7 +167,7 @@ def _has(known: Known, live: cat.Column, sequence: cat.Sequence | None) -> bool:
     if sequence is None or not _usual(sequence, form.type):
         return False
     if form.serial:
-        return NEXT.fullmatch(live.default or "") is not None
+        return draws(live.default, sequence)
     return live.default is None
 
 

@@ -1,5 +1,6 @@
 """Both sides of a comparison, looked up by name, and the order in which operations go together."""
 
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -12,6 +13,7 @@ from dbtool.migrate.diff.scope import Key, Scope
 from dbtool.migrate.difference import Difference
 
 OwnerKey = tuple[str, str, str]
+_NEXT = re.compile(r"nextval\('(.*)'::regclass\)")
 
 
 class Step(IntEnum):
@@ -47,12 +49,34 @@ class Side:
         self.tables = {(each.schema, each.name): each for each in said.tables}
         self.enums = {(each.schema, each.name): each for each in said.enums}
         self.domains = {(each.schema, each.name): each for each in said.domains}
-        self.owned = {
-            (each.owned_by.schema, each.owned_by.table, each.owned_by.column): each
-            for each in said.sequences
-            if each.owned_by is not None
-        }
+        self.owned = owned(said)
         self.free = {(e.schema, e.name): e for e in said.sequences if e.owned_by is None}
+
+
+def owned(said: Catalog) -> dict[OwnerKey, cat.Sequence]:
+    """The sequence that each column owns; of several the one that its default draws from."""
+    found: dict[OwnerKey, cat.Sequence] = {}
+    several: list[tuple[OwnerKey, cat.Sequence]] = []
+    for each in said.sequences:
+        if (owner := each.owned_by) is not None:
+            key = (owner.schema, owner.table, owner.column)
+            if found.setdefault(key, each) is not each:
+                several.append((key, each))
+    for (schema, table, name), each in several:
+        known = said.table(table, schema)
+        columns = known.columns if known is not None else ()
+        if any(draws(c.default, each) for c in columns if c.name == name):
+            found[schema, table, name] = each
+    return found
+
+
+def draws(default: str | None, sequence: cat.Sequence) -> bool:
+    """Whether a default is the next value of a sequence, however its name is quoted."""
+    found = _NEXT.fullmatch(default or "")
+    if found is None:
+        return False
+    name = f"{sequence.schema}.{sequence.name}"
+    return found[1].replace("''", "'").replace('"', "") == name.replace('"', "")
 
 
 @dataclass(slots=True)

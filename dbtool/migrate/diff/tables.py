@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKeyConstraint, Table
 from sqlalchemy.schema import sort_tables_and_constraints
 
 from dbtool import catalog as cat
-from dbtool.migrate.diff import columns, parts
+from dbtool.migrate.diff import columns, nulls, parts
 from dbtool.migrate.diff.scope import Key, reflected
 from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.sql.names import identifier
@@ -45,6 +45,7 @@ def _equal(built: cat.Table, live: cat.Table, said: Comparison, key: Key) -> boo
 def _one(said: Comparison, pair: Pair) -> None:
     _itself(said, pair)
     columns.compare(said, pair)
+    nulls.compare(said, pair)
     parts.constraints(said, pair)
     parts.indexes(said, pair)
 
