@@ -139,7 +139,9 @@ async def read(
     named = sorted(set(tables))
     schemas, names = [schema for schema, _ in named], [name for _, name in named]
     lists = [sorted(each) for each in (uses.functions, uses.operators, uses.types)]
-    answer = await connection.fetchval(_FACTS, schemas, names, *lists, uses.known, last)
+    answer = await connection.fetchval(
+        _FACTS, schemas, names, *lists, uses.known, last, sorted(uses.views)
+    )
     found = json.loads(answer)
     return Facts(
         version=connection.get_server_version().major,

@@ -53,7 +53,9 @@ SELECT coalesce(array_agg(p.oid), '{}')::oid[] FROM (
   UNION SELECT o.oprcode FROM pg_operator o
     WHERE o.oprname = ANY ($3::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
   UNION SELECT k.castfunc FROM pg_cast k JOIN pg_type y ON y.oid = k.casttarget
-    WHERE k.castfunc <> 0 AND (k.castcontext = 'i' OR y.typname = ANY ($4::text[]))
+    WHERE k.castfunc <> 0 AND (k.castcontext = 'i' OR y.typname = ANY ($4::text[])
+      OR k.castcontext = 'a' AND k.casttarget IN (
+        SELECT a.atttypid FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid))
 ) named(oid)
 JOIN pg_proc p USING (oid) JOIN pg_language l ON l.oid = p.prolang
 WHERE l.lanname NOT IN ('internal', 'c') OR p.proname ~ '^(table|schema|database)_to_xml'
@@ -67,10 +69,15 @@ are left out: the server keeps no note of where it uses the former, and the latt
 async def behind(connection: "Connection", text: str, found: Traits) -> tuple[int, ...]:
     """The functions of users in a statement and behind what it names, by their numbers."""
     uses = mentioned_in(text)
-    names = [name for each in found.relations for name in _spellings(each)]
+    names = sorted(spellings(found))
     functions = sorted(safety.unfamiliar(found.functions))
     lists = (names, functions, sorted(uses.operators), sorted(uses.types))
     return tuple(await connection.fetchval(_BEHIND, *lists))
+
+
+def spellings(found: Traits) -> frozenset[str]:
+    """The names of what a statement reads, in quotes."""
+    return frozenset(name for each in found.relations for name in _spellings(each))
 
 
 def _spellings(relation: str) -> set[str]:

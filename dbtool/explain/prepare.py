@@ -32,7 +32,12 @@ class Prepared:
 
         Those of checks and of indexes' expressions are in no plan, nor is SQL inside a function.
         """
-        return self.writes or hands_over(self.traits)
+        return self.writes or self.hands_over
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether it hands SQL to a function."""
+        return hands_over(self.traits)
 
     @property
     def writes(self) -> bool:

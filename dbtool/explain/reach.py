@@ -16,12 +16,16 @@ _QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """Names that a plan's expressions use, without their schemas; `known` are functions' oids."""
+    """Names that a plan's expressions use, without their schemas.
+
+    `known` are functions' oids, `views` names of what is read without being in the plan, as in SQL.
+    """
 
     functions: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
     known: tuple[int, ...] = ()
+    views: frozenset[str] = frozenset()
 
 
 def mentioned(plan: Plan, functions: Iterable[str] = ()) -> Mentioned:
@@ -70,29 +74,49 @@ named AS (
     AND d.refclassid = 'pg_proc'::regclass
   WHERE y.typname = ANY ($5::text[])
   UNION SELECT unnest($6::oid[])
-), reached(oid, via, planned) AS (
-  SELECT p.oid, NULL::oid, p.prokind = 'f' AND (p.provolatile <> 'v' OR EXISTS (
+), reached(oid, is_view, via, planned) AS (
+  SELECT p.oid, false, NULL::oid, p.prokind = 'f' AND (p.provolatile <> 'v' OR EXISTS (
     SELECT FROM pg_operator o WHERE o.oprcode = p.oid AND (o.oprrest <> 0 OR o.oprjoin <> 0)))
   FROM named JOIN pg_proc p ON p.oid = named.oid
+  UNION SELECT to_regclass(name)::oid, true, NULL, false FROM unnest($8::text[]) name
+  WHERE to_regclass(name) IS NOT NULL
   UNION
-  SELECT inner_one.oid, coalesce(r.via, r.oid), r.planned OR inner_one.folded
-  FROM reached r JOIN pg_proc p ON p.oid = r.oid JOIN pg_language l ON l.oid = p.prolang
+  SELECT inner_one.oid, inner_one.is_view, coalesce(r.via, CASE WHEN NOT r.is_view THEN r.oid END),
+    r.planned OR inner_one.folded
+  FROM reached r LEFT JOIN pg_proc p ON p.oid = r.oid AND NOT r.is_view
+    AND p.pronamespace <> 'pg_catalog'::regnamespace
+  LEFT JOIN pg_language l ON l.oid = p.prolang
   CROSS JOIN LATERAL (
-    SELECT f, false FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
-      a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]) f
-    WHERE a.aggfnoid = r.oid
+    SELECT CASE WHEN l.lanname NOT IN ('internal', 'c') THEN regexp_replace(
+      coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), '--[^\n]*', '', 'g') END
+  ) body(text)
+  CROSS JOIN LATERAL (
+    SELECT f, false, false FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn,
+      a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
+      a.aggmfinalfn]::oid[]) f
+    WHERE a.aggfnoid = p.oid
     UNION
-    SELECT q.oid, l.lanname = 'sql' AND q.provolatile <> 'v' AND q.prokind = 'f'
-    FROM regexp_matches(
-      regexp_replace(coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), '--[^\n]*', '', 'g'),
-      '"?([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m
+    SELECT q.oid, false, l.lanname = 'sql' AND q.provolatile <> 'v' AND q.prokind = 'f'
+    FROM regexp_matches(body.text, '"?([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m
     JOIN pg_proc q ON q.proname IN (m[1], lower(m[1]))
-    WHERE l.lanname NOT IN ('internal', 'c')
+    WHERE q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace
+    UNION
+    SELECT c.oid, true, false
+    FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table)\M|,)[\s(]*'
+      '(?:"?[[:alpha:]_][[:alnum:]_$]*"?\.)?"?([[:alpha:]_][[:alnum:]_$]*)', 'gi') m
+    JOIN pg_class c ON c.relname IN (m[1], lower(m[1])) AND c.relkind = 'v'
+      AND c.relnamespace <> ALL ('{pg_catalog,information_schema}'::regnamespace[])
+    UNION
+    SELECT coalesce(c.oid, q.oid), c.oid IS NOT NULL, false
+    FROM pg_rewrite w CROSS JOIN LATERAL regexp_matches(w.ev_action::text,
+      ':(relid|funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m
+    LEFT JOIN pg_class c ON m[1] = 'relid' AND c.oid = m[2]::oid AND c.relkind = 'v'
+    LEFT JOIN pg_proc q ON m[1] <> 'relid' AND q.oid = m[2]::oid
       AND (q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace)
-  ) inner_one(oid, folded)
-  WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+    WHERE r.is_view AND w.ev_class = r.oid AND coalesce(c.oid, q.oid) IS NOT NULL
+  ) inner_one(oid, is_view, folded)
 ), called AS MATERIALIZED (
-  SELECT r.via, r.planned, p.* FROM reached r JOIN pg_proc p ON p.oid = r.oid
+  SELECT r.via, r.planned, p.* FROM reached r JOIN pg_proc p ON p.oid = r.oid AND NOT r.is_view
 ), functions AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(vn.nspname || '.' || v.proname), '') AS via,
@@ -119,5 +143,6 @@ or a domain's check shows in no plan as the function it is; nor do the parts of 
 Bodies are read of what is called alone, whatever a planner expects: a database may have thousands.
 A body in SQL may be put in the place of its call, and what it calls be run by the planner; so are
 operators, to see how many of a column's common values they are true of.
+A view is in no plan where a body reads it; what it calls is in its rule, by number.
 What reads whole tables into XML is STABLE, and runs the functions of any view among them.
 """

@@ -244,7 +244,8 @@ class _Runner:
             return _Planned(text, plan, facts.Facts())
         uses = reach.mentioned(plan, statement.traits.functions)
         if statement.more_than_planned:
-            uses = replace(uses, known=behind)
+            views = planning.spellings(statement.traits) if statement.hands_over else ()
+            uses = replace(uses, known=behind, views=frozenset(views))
         with _in_time(session, line):
             known = await facts.read(session.connection, _tables(plan), uses, last=True)
         safety.check_functions(known, writes=statement.writes)

@@ -45,6 +45,10 @@ CREATE FOREIGN TABLE told (v text) SERVER files OPTIONS (program 'echo told');
 CREATE FUNCTION crosstab_of(text) RETURNS SETOF record LANGUAGE plpgsql STABLE
 AS 'BEGIN RETURN QUERY EXECUTE $1; END';
 CREATE VIEW resetting AS SELECT resets(1)::int AS a;
+CREATE VIEW locking AS SELECT pg_try_advisory_lock(1)::int AS a;
+CREATE VIEW over_locking AS SELECT a FROM locking;
+CREATE FUNCTION reads_locking() RETURNS int LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(*) FROM t a, public.over_locking b); END';
 CREATE FOREIGN TABLE kept (v text) SERVER files OPTIONS (filename '/dev/null')
 """
 
@@ -58,6 +62,9 @@ CREATE FUNCTION program_name(wanted int) RETURNS text LANGUAGE plpgsql STABLE AS
   RETURN (SELECT name FROM program WHERE id = wanted); END $$;
 CREATE FUNCTION http_status(code int) RETURNS text LANGUAGE plpgsql
 AS $$ BEGIN RAISE DEBUG 'copy % to %', code, code; RETURN program_name(code); END $$;
+CREATE VIEW named AS SELECT name, random() AS r, upper(name) FROM program;
+CREATE FUNCTION named_now() RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RETURN (SELECT max(n.name) FROM named n, pg_stat_activity); END $$;
 CREATE FUNCTION password_reset(who text) RETURNS text LANGUAGE sql AS $$ SELECT upper(who) $$;
 CREATE FUNCTION is_advisory(name text) RETURNS bool LANGUAGE sql AS $$ SELECT name LIKE 'a%' $$;
 CREATE FUNCTION current_tenant() RETURNS int LANGUAGE sql STABLE
@@ -180,6 +187,7 @@ def test_what_nothing_holds_back_is_asked(
         ("SELECT id::sly FROM t", "pg_stat_reset() in public.resets()"),
         ("SELECT id::pair FROM t", "pg_stat_reset() in public.paired()"),
         ("SELECT copies()", "COPY with a file or program in public.copies()"),
+        ("SELECT reads_locking()", "pg_try_advisory_lock() in public.reads_locking()"),
         ("SELECT exports()", "COPY with a file or program in public.exports()"),
     ],
 )
@@ -215,6 +223,7 @@ def test_a_program_behind_a_table_is_asked(
     [
         "SELECT v FROM kept",
         "SELECT program_name(id), http_status(id) FROM program WHERE id = current_tenant()",
+        "SELECT named_now() FROM named",
         "SELECT password_reset(name) FROM program WHERE is_advisory(name)",
         "SELECT gen_random_uuid(), new_key(id), set_limit(0.3) FROM program",
         "SELECT int_array_aggregate(id) FROM program WHERE name::citext = 'X' OR name % 'xyz'",
@@ -283,6 +292,12 @@ CREATE TYPE celsius AS (v int);
 CREATE FUNCTION warmed(v int) RETURNS celsius LANGUAGE plpgsql IMMUTABLE
 AS 'DECLARE c celsius; BEGIN PERFORM pg_stat_reset(); c.v := v; RETURN c; END';
 CREATE CAST (int AS celsius) WITH FUNCTION warmed(int);
+CREATE TYPE kelvin AS (v int);
+CREATE FUNCTION chilled(v int) RETURNS kelvin LANGUAGE plpgsql IMMUTABLE
+AS 'DECLARE k kelvin; BEGIN PERFORM pg_stat_reset(); k.v := v; RETURN k; END';
+CREATE CAST (int AS kelvin) WITH FUNCTION chilled(int) AS ASSIGNMENT;
+CREATE TABLE cold (k kelvin);
+CREATE FUNCTION folds_locking() RETURNS int LANGUAGE sql STABLE AS 'SELECT a FROM over_locking';
 CREATE TABLE innocent (id int PRIMARY KEY, v int DEFAULT bt_charge() CHECK (v > 0));
 """
 
@@ -307,6 +322,8 @@ def test_planning_runs_nothing_behind_what_a_statement_names(
         "SELECT * FROM indexed WHERE a = 1",
         "SELECT * FROM parted WHERE a = 1",
         "SELECT 1::celsius",
+        "INSERT INTO cold VALUES (1)",
+        "SELECT * FROM t WHERE id = folds_locking()",
         "SELECT CAST(1 AS celsius)",
         "SELECT * FROM t WHERE length(table_to_xml('over_it', true, true, '')::text) > id",
     ):
@@ -343,6 +360,14 @@ def test_sql_inside_a_function_is_looked_at(
     (examined,) = explain(target, sql, permission=asking(looking)).statements
     assert examined.refused.startswith(refused)
     assert (examined.times is None) == bool(refused)
+
+
+@pytest.mark.parametrize("view", ["locking", "public.over_locking"])
+def test_a_view_that_a_function_reads_is_looked_into(target: Target, view: str) -> None:
+    """It is in no plan, and the server keeps no note of the built-in functions it calls."""
+    sql = f"SELECT * FROM crosstab_of('SELECT a FROM {view}') x(a int)"
+    with pytest.raises(UsageError, match=r"refused to run the statement: it calls pg_try_advisory"):
+        explain(target, sql)
 
 
 def test_a_body_that_keeps_to_its_transaction_is_run(
