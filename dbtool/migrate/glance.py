@@ -1,11 +1,15 @@
 """What the run's own sessions are doing at this moment, as the server sees it."""
 
+import secrets
 import time
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+    from asyncpg.prepared_stmt import PreparedStatement
+
     from dbtool.database.connection import Connection
 
 PERIOD = 0.05
@@ -80,12 +84,39 @@ def as_array(numbers: Iterable[int]) -> str:
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
-async def glance(connection: "Connection", backends: Sequence[int]) -> Glance:
-    """Look once; costs the server a few microseconds for each session."""
-    begun = time.monotonic()
-    rows = await connection.fetch(_OWN, as_array(backends)) if backends else ()
-    now = time.monotonic()
-    return Glance(now, now - begun, tuple(Own(*row) for row in rows))
+class Looks:
+    """Looks again and again over one connection; costs the server a few microseconds a session.
+
+    The question is prepared: else it is parsed twice and planned each time, in two round trips.
+    Not where the session may be lent to others, who would find what we leave.
+    """
+
+    def __init__(self) -> None:
+        self._prepared: PreparedStatement | None = None
+        self._may_prepare = True
+
+    async def glance(self, connection: "Connection", backends: Sequence[int]) -> Glance:
+        """Look once."""
+        begun = time.monotonic()
+        rows = await self._ask(connection, as_array(backends)) if backends else ()
+        now = time.monotonic()
+        return Glance(now, now - begun, tuple(Own(*row) for row in rows))
+
+    async def _ask(self, connection: "Connection", pids: str) -> "Sequence[Record]":
+        from asyncpg.exceptions import InvalidSQLStatementNameError
+
+        self._may_prepare &= not (connection.refused or connection.is_in_transaction())
+        if not self._may_prepare:
+            return await connection.fetch(_OWN, pids)
+        try:
+            if self._prepared is None:
+                name = f"dbtool_{secrets.token_hex(8)}"
+                self._prepared = await connection.prepare(_OWN, name=name)
+            rows: list[Record] = await self._prepared.fetch(pids)
+        except InvalidSQLStatementNameError:
+            self._may_prepare = False
+            return await connection.fetch(_OWN, pids)
+        return rows
 
 
 async def cancel(connection: "Connection", own: Own) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dbtool.errors import LockNotObtained, OperationError
 from dbtool.migrate.blockers import Waiting
 from dbtool.migrate.followers import Followers
-from dbtool.migrate.glance import PERIOD, Own, cancel, end, glance
+from dbtool.migrate.glance import PERIOD, Looks, Own, cancel, end
 from dbtool.migrate.longrunning import LongStatements
 from dbtool.migrate.reach import Reach
 from dbtool.migrate.runlog import Tell
@@ -30,6 +30,7 @@ class Vigil:
     def __init__(self, limits: Limits, backends: Callable[[], list[int]], tell: Tell) -> None:
         self.reach = Reach()
         self._backends = backends
+        self._looks = Looks()
         self._tell = tell
         self._waits = Watcher(limits.lock_timeout, tell, self._cancel)
         self._followers = Followers(limits.max_blocking, tell, self._end)
@@ -107,7 +108,7 @@ class Vigil:
     async def look(self, connection: "Connection") -> float:
         """Look once; returns the seconds until the next time."""
         if backends := self._backends():
-            seen = await glance(connection, backends)
+            seen = await self._looks.glance(connection, backends)
             self.reach.see(seen)
             await self._waits.see(connection, seen)
             await self._followers.see(connection, seen)

@@ -15,6 +15,7 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import Interrupted
+from dbtool.migrate.glance import Looks
 from dbtool.migrate.interrupt import Interruption
 from tests.migrate.conftest import Run, Start, plain, running, url
 from tests.migrate.projects import FROM_CONFIG, Small
@@ -605,3 +606,23 @@ def test_what_an_earlier_attempt_committed_is_reported(
     data = json.loads(out)["data"]
     assert data["before"] == ["aaaa00000001"]
     assert [each["revision"] for each in data["revisions"]] == [HEAD, "aaaa00000003"]
+
+
+def test_what_is_asked_often_is_prepared(database: Target) -> None:
+    """Where somebody takes that away, or may be lent our session, it is asked plainly."""
+    left = "SELECT array_agg(name) FROM pg_prepared_statements WHERE name LIKE 'dbtool%'"
+
+    def pids(looks: Looks) -> list[int]:
+        seen = ours.run(lambda connection: looks.glance(connection, [pid]))
+        return [each.pid for each in seen.sessions]
+
+    with SyncConnection(database) as ours, SyncConnection(database) as other:
+        pid = other.fetchval("SELECT pg_backend_pid()")
+        looks = Looks()
+        assert [pids(looks), pids(looks)] == [[pid], [pid]]
+        assert len(ours.fetchval(left)) == 1
+        ours.execute("DEALLOCATE ALL")
+        assert [pids(looks), pids(looks)] == [[pid], [pid]]
+        ours.execute("BEGIN")
+        assert pids(Looks()) == [pid]
+        assert ours.fetchval(left) is None
