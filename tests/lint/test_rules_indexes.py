@@ -79,6 +79,16 @@ def test_the_new_index_makes_an_old_one_redundant() -> None:
     assert 'op.drop_index(\n        "orders_user_id_idx"' in found.fix.code
 
 
+def test_of_equal_indexes_one_is_kept() -> None:
+    """Not each of them is called needless beside the other."""
+    names = ("i", "j", "k")
+    sql = "; ".join(f"CREATE INDEX {name} ON orders (note)" for name in names)
+    assert findings("redundant-index", sql) == [
+        "note: orders: index i is not needed beside j",
+        "note: orders: index j is not needed beside k",
+    ]
+
+
 def test_foreign_keys_of_one_table() -> None:
     """Several keys of one statement are one finding."""
     sql = "CREATE TABLE n (a bigint REFERENCES users, b integer REFERENCES orders)"

@@ -39,7 +39,8 @@ def check(whole: Whole) -> Iterator[Finding]:
         if table is None or made is None:
             continue
         for needless, better in _pairs(made, table):
-            if needless.name not in said:
+            # Of two that are equal one is needed.
+            if said.isdisjoint((needless.name, better.name)):
                 said.add(needless.name)
                 of = seen.action.table
                 yield Finding(
