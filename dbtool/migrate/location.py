@@ -222,7 +222,7 @@ def _directory(place: Place, text: str) -> Path | None:
     package, *rest = text.split(":")
     inside = Path(*package.split("."), *rest)
     starts = [*(place.base / each for each in place.paths("prepend_sys_path")), *_import_path()]
-    starts += [source] if (source := source_directory(place.base)) else []
+    starts += [place.base, *([source] if (source := source_directory(place.base)) else [])]
     return next((each / inside for each in starts if (each / inside).is_dir()), None)
 
 

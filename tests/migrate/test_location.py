@@ -72,13 +72,16 @@ def test_here_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert script_directory(find(None, "app", tmp_path)) == tmp_path / "src/app/db"
 
 
-def test_package_below_src(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package that is not installed is found below src without prepend_sys_path."""
+@pytest.mark.parametrize("package", ["app", "src/app"])
+def test_package_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    """One that is not installed is found without prepend_sys_path, below src too."""
     write(tmp_path, {"alembic.ini": "[alembic]\nscript_location = app:db\n"})
-    write(tmp_path, {"src/app/__init__.py": ""})
-    environment(tmp_path, "src/app/db")
+    write(tmp_path, {f"{package}/__init__.py": ""})
+    environment(tmp_path, f"{package}/db")
     monkeypatch.chdir(tmp_path)
-    assert script_directory(find(None, None, tmp_path)) == tmp_path / "src/app/db"
+    assert script_directory(find(None, None, tmp_path)) == tmp_path / package / "db"
 
 
 def test_pyproject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
