@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from dbtool.report import counted
 from dbtool.seed import exclusions, order, remedy
 from dbtool.seed.columns import (
     combinations,
@@ -139,7 +140,8 @@ class _Builder:
         population = self.populations[table.name]
         per = self._count(table, population, links, subject)
         subject = replace(subject, unique=links.unique)
-        self._limit(population, links, few)
+        asked = population.count
+        scarce = self._limit(population, links, few)
         choices = ordered_choices(subject, population, links, self.populations, self.calendar)
         if (locale := self.request.locale) is not None:
             choices = {c.name: locale.spoken(choices[c.name], c, subject) for c in table.columns}
@@ -148,7 +150,12 @@ class _Builder:
         population.generators = {
             name: choice.generator for name, choice in choices.items() if choice.generator
         }
-        self._cap(table, population)
+        scarce = self._cap(table, population) or scarce
+        if scarce:
+            per = f"{per}; no more differ in {scarce}".removeprefix("; ")
+        if scarce and rule.rows is not None:
+            got = f"{counted(population.count, 'row')}, not {asked:,}"
+            self.rulebook.notes.append(f"{table.shown} gets {got}: no more differ in {scarce}")
         shown = _table_plan(table, population, per, choices, unread)
         return shown, Load(table, population, _sequences(table, population))
 
@@ -254,24 +261,34 @@ class _Builder:
             return lambda rows: reference.room(rows, columns)
         return lambda rows: [2**31 if each else 0 for each in reference.room(rows, columns)]
 
-    def _limit(self, population: Population, links: Links, few: Mapping[str, int]) -> None:
-        """No more rows than there are combinations."""
+    def _limit(self, population: Population, links: Links, few: Mapping[str, int]) -> str:
+        """No more rows than there are combinations; of which columns, where that cuts any off."""
+        scarce = ""
         for each in links.combined:
-            if not each.of_parent and not each.open_ended:
-                _cut_to(population, combinations(links, each, few, self.populations))
+            if each.of_parent or each.open_ended:
+                continue
+            if _cut_to(population, combinations(links, each, few, self.populations)):
+                keys = (link.key for link in links.links if link.key.name in each.keys)
+                scarce = ", ".join((*(name for key in keys for name in key.columns), *each.columns))
+        return scarce
 
     def _own_rows(self, table: LiveTable) -> int:
         rows = self.request.base_rows
         return min(rows, max(rows // 20, 8), 48) if table.name in self.found.lookups else rows
 
-    def _cap(self, table: LiveTable, population: Population) -> None:
-        """No more rows than the key has numbers, and in a lookup table than there are names."""
-        for each in population.generators.values():
-            _cut_to(population, getattr(each, "limit", population.count))
+    def _cap(self, table: LiveTable, population: Population) -> str:
+        """No more rows than the key has numbers, and in a lookup table than there are names.
+
+        The column that has no more values, where that cuts any off.
+        """
+        scarce = ""
+        for name, each in population.generators.items():
+            if _cut_to(population, getattr(each, "limit", population.count)):
+                scarce = name
         if any(not unique.columns for unique in table.of_kind("unique")):
             _cut_to(population, 1)
         if population.walk is not None:
-            return
+            return scarce
         for column in table.columns:
             made = population.generators.get(column.name)
             if isinstance(made, Serial) and column.base in INTEGERS:
@@ -280,17 +297,19 @@ class _Builder:
             asked = self.request.rule(table.sql_name).rows is not None
             if isinstance(made, Listed) and table.name in self.found.lookups and not asked:
                 population.count = min(population.count, len(made.values))
+        return scarce
 
 
 _NEEDED = (Way.WALK, Way.OTHER, Way.ANY, Way.NTH, Way.KIN, Way.INSIDE)
 """The ways of foreign keys that need rows to refer to."""
 
 
-def _cut_to(population: Population, most: int) -> None:
-    """Keep the first so many rows."""
-    population.count = min(population.count, most)
+def _cut_to(population: Population, most: int) -> bool:
+    """Keep the first so many rows; whether there were more."""
+    before, population.count = population.count, min(population.count, most)
     if isinstance(population.walk, EachParent):
         population.walk.count = population.count
+    return population.count < before
 
 
 def _refuse(table: LiveTable) -> None:

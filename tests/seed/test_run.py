@@ -265,6 +265,34 @@ def test_deferrable_cycle(database: Target, example: Models) -> None:
     assert min(each.rows for each in done.tables) > 0
 
 
+def test_scarce_values_are_told(database: Target) -> None:
+    """A table gets no more rows than values differ; the plan says of which column or columns."""
+    from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, UniqueConstraint
+
+    from dbtool.seed.overrides import TableRule
+
+    metadata = MetaData()
+    first = Column("id", Integer, primary_key=True)
+    Table("codes", metadata, first, Column("code", String(1), unique=True, nullable=False))
+    switches = [Column(name, Boolean, nullable=False) for name in ("one", "two")]
+    Table(
+        "flags",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        *switches,
+        UniqueConstraint("one", "two"),
+    )
+    with_connection(database, metadata.create_all)
+    models = Models((metadata,), (), ())
+    rules = (("codes", TableRule(rows=99)),)
+    made = plan(database, models, Request(rows=50, rules=rules))
+    assert {each.name: (each.rows, each.per) for each in made.tables} == {
+        "codes": (36, "no more differ in code"),
+        "flags": (4, "no more differ in one, two"),
+    }
+    assert made.drift == ("codes gets 36 rows, not 99: no more differ in code",)
+
+
 def test_names_and_values_that_need_quoting(database: Target) -> None:
     """Schemas, tables, columns and values with quotes, blanks, backslashes and capitals."""
     from sqlalchemy import Column, Enum, ForeignKey, Identity, Integer, MetaData, Table
