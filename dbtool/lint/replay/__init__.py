@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dbtool.lint import actions as act
-from dbtool.lint.replay import columns, creating, others, sequences
+from dbtool.lint.replay import columns, creating, others, renaming, sequences
 from dbtool.lint.schema import Schema
 
 
@@ -35,8 +35,8 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.CreateIndex: others.create_index,
     act.DropIndex: others.drop_index,
     act.Drop: others.drop,
-    act.Rename: others.rename,
-    act.SetSchema: others.set_schema,
+    act.Rename: renaming.rename,
+    act.SetSchema: renaming.set_schema,
     act.CreateType: others.create_type,
     act.AddEnumValue: others.add_enum_value,
     act.AlterDomain: others.alter_domain,
