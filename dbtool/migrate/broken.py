@@ -1,6 +1,7 @@
 """The record of a run that ended early: what of it is committed, and what failed."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbtool.migrate.holder import Holder
@@ -9,6 +10,7 @@ from dbtool.migrate.tally import Tally
 from dbtool.migrate.waits import Waited
 
 Versions = tuple[str, ...]
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def broken(
     last = attempts[-1]
     if holder is None or not last.tables:
         return None
-    now = {each.shown: recorded_now(each) for each in last.tables}
+    now = asked_now(last.tables, recorded_now)
     running = last.running.running if last.running else None
     return Broken(
         database=holder.target.shown,
@@ -49,6 +51,22 @@ def broken(
         failed=next(iter(tally.told([running] if running else [])), None),
         waited=waited,
     )
+
+
+def asked_now(
+    tables: Iterable[Table],
+    recorded_now: Callable[[Table], Versions | None],
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Versions | None]:
+    """What each table records; a server that gives no answer is not asked for hundreds of them."""
+    found: dict[str, Versions | None] = {}
+    in_vain = 0.0
+    for each in tables:
+        begun = clock()
+        found[each.shown] = recorded_now(each) if in_vain < _PATIENCE else None
+        if found[each.shown] is None:
+            in_vain += clock() - begun
+    return found
 
 
 def _committed(attempts: Sequence[Record], now: Mapping[str, Versions | None]) -> list[Step]:

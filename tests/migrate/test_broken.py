@@ -11,8 +11,8 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import Interrupted, LockNotObtained, OperationError
 from dbtool.guard import Consent, Permission
-from dbtool.migrate import shortcut
-from dbtool.migrate.broken import Broken
+from dbtool.migrate import record, shortcut
+from dbtool.migrate.broken import Broken, asked_now
 from dbtool.migrate.downgrade import downgrade
 from dbtool.migrate.fleet import view, view_status
 from dbtool.migrate.fleet.outcome import Fleet, Seen, Verb
@@ -240,6 +240,26 @@ def test_a_fleet_with_a_revision_that_no_file_has(
         "at beef; no file has it, so what is pending is not known"
     )
     assert len(report.findings) == 1
+
+
+def test_a_server_that_is_gone_is_not_asked_for_every_schema() -> None:
+    """Each login may take its whole limit; who answers is asked for all."""
+    tables = [record.Table("v", f"tenant_{number}", (), ()) for number in range(4)]
+    asked: list[str] = []
+
+    def told(answer: tuple[str, ...] | None) -> dict[str, tuple[str, ...] | None]:
+        asked.clear()
+
+        def ask(table: record.Table) -> tuple[str, ...] | None:
+            asked.append(table.shown)
+            return answer
+
+        return asked_now(tables, ask, lambda: 4.0 * len(asked))
+
+    assert set(told((HEAD,)).values()) == {(HEAD,)}
+    assert len(asked) == 4
+    assert told(None) == dict.fromkeys([each.shown for each in tables])
+    assert len(asked) == 2
 
 
 def test_losses_that_nobody_knows_are_agreed_to_as_such() -> None:
