@@ -61,6 +61,9 @@ def _bare(name: str) -> str:
     return name.rpartition(".")[2].replace('"', "")
 
 
+_COMMENT = r"$c$('(?:[^']|'')*')|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/$c$"
+"""A literal, which is kept, for it may be SQL to run, or a comment: one may hide the other."""
+
 REACHED = r"""
 named AS (
   SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($3::text[])
@@ -88,7 +91,7 @@ named AS (
   LEFT JOIN pg_language l ON l.oid = p.prolang
   CROSS JOIN LATERAL (
     SELECT CASE WHEN l.lanname NOT IN ('internal', 'c') THEN regexp_replace(
-      coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), '--[^\n]*', '', 'g') END
+      coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), {comment}, '\1 ', 'g') END
   ) body(text)
   CROSS JOIN LATERAL (
     SELECT f, false, false FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn,
@@ -130,12 +133,12 @@ named AS (
   LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
   LEFT JOIN pg_extension e ON e.oid = d.refobjid
   CROSS JOIN LATERAL (SELECT l.lanname NOT IN ('internal', 'c')
-    AND regexp_replace(p.prosrc, '--[^\n]*', '', 'g')
+    AND regexp_replace(p.prosrc, {comment}, '\1 ', 'g')
       ~* '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies) x
   WHERE p.provolatile = 'v' OR x.copies OR p.proname ~ '^(table|schema|database)_to_xml'
   GROUP BY n.nspname, p.proname, e.extname, p.via IS NULL
 )
-"""
+""".replace("{comment}", _COMMENT)
 """Common table expressions: each volatile function reached, `via` which one, where in a body.
 
 What a body calls is told by its words, which may speak of more than is run. An operator, a cast

@@ -47,6 +47,8 @@ AS 'BEGIN RETURN QUERY EXECUTE $1; END';
 CREATE VIEW resetting AS SELECT resets(1)::int AS a;
 CREATE VIEW locking AS SELECT pg_try_advisory_lock(1)::int AS a;
 CREATE VIEW over_locking AS SELECT a FROM locking;
+CREATE FUNCTION dashes() RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RETURN '-- /*' || pg_try_advisory_lock(2) || '*/'; END $$;
 CREATE FUNCTION reads_locking() RETURNS int LANGUAGE plpgsql
 AS 'BEGIN RETURN (SELECT count(*) FROM t a, public.over_locking b); END';
 CREATE FOREIGN TABLE kept (v text) SERVER files OPTIONS (filename '/dev/null')
@@ -58,7 +60,8 @@ _ORDINARY = """
 CREATE TABLE program (id int PRIMARY KEY, name text);
 INSERT INTO program VALUES (404, 'x');
 CREATE FUNCTION program_name(wanted int) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN
-  -- not a copy: what is said of it goes to 'name'
+  -- not a copy: what is said of it goes to 'name', and it isn't nextval(1)
+  /* neither dblink(1) * nor pg_try_advisory_lock(2) **/
   RETURN (SELECT name FROM program WHERE id = wanted); END $$;
 CREATE FUNCTION http_status(code int) RETURNS text LANGUAGE plpgsql
 AS $$ BEGIN RAISE DEBUG 'copy % to %', code, code; RETURN program_name(code); END $$;
@@ -188,6 +191,7 @@ def test_what_nothing_holds_back_is_asked(
         ("SELECT id::pair FROM t", "pg_stat_reset() in public.paired()"),
         ("SELECT copies()", "COPY with a file or program in public.copies()"),
         ("SELECT reads_locking()", "pg_try_advisory_lock() in public.reads_locking()"),
+        ("SELECT dashes()", "pg_try_advisory_lock() in public.dashes()"),
         ("SELECT exports()", "COPY with a file or program in public.exports()"),
     ],
 )
