@@ -22,7 +22,8 @@ what is read passes through it once, what is written twice, since the log has it
     change    (1 + indexes) * rows / 900,000           to  3 * bytes and the indexes as built
 
 and the upper bound is never below three times the lower, for changed rows four times. An index
-that is to be built has 40 bytes for each row; rows nobody measured have 100 bytes.
+that is to be built has 40 bytes for each row; rows nobody measured have 100 bytes. What triggers
+and foreign keys do for each changed row is not in it.
 """
 
 from dataclasses import dataclass
