@@ -186,6 +186,21 @@ def test_what_is_plainly_equal_needs_no_server(side: Side) -> None:
     assert builder.major == 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Column('x', Enum('a', name=T))", "Column('x', Integer), Index('ix_d_0_x', 'x')"],
+)
+def test_a_name_that_is_taken_is_told(side: Side, text: str) -> None:
+    """A table, or its index, that another keeps from being made is not passed over."""
+    built = side.built(
+        metadata({"d": REFERRING["a"].replace("True", "True, index=True"), "e": text})
+    )
+    assert [(each.name, "already exists" in each.reason) for each in built.unbuilt] == [
+        ("public.e_0", True)
+    ]
+    assert built.suspect == {"public.e_0"}
+
+
 def test_a_table_of_an_extension_is_not_there(side: Side) -> None:
     """What leads to it is settled, and it is not: it cannot be compared with what is built."""
     models = metadata({name: REFERRING[name] for name in "ad"})

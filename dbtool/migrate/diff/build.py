@@ -94,7 +94,10 @@ async def _run(
     """What failed, and why."""
     from asyncpg.exceptions import PostgresError
 
-    waiting = list(statements)
+    # Two metadata with the same table say its indexes and foreign keys twice.
+    waiting = list(
+        {(e.table, e.sql) if e.table else n: e for n, e in enumerate(statements)}.values()
+    )
     failed: list[tuple[Planned, str]] = []
     for start in range(0, len(waiting), _TOGETHER):
         batch = waiting[start : start + _TOGETHER]
@@ -107,7 +110,8 @@ async def _run(
             try:
                 await connection.execute(each.sql)
             except PostgresError as error:
-                if getattr(error, "sqlstate", "") not in _THERE:
+                # Of a table's own parts none is there before: another has the name.
+                if each.table or getattr(error, "sqlstate", "") not in _THERE:
                     failed.append((each, str(error).splitlines()[0]))
     return failed
 
