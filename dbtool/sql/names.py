@@ -7,5 +7,5 @@ def identifier(name: str) -> str:
 
 
 def string_literal(text: str) -> str:
-    """A text as an SQL literal; standard_conforming_strings is on everywhere."""
+    """A text as an SQL literal, where standard_conforming_strings is on, as by default."""
     return "'" + text.replace("'", "''") + "'"
