@@ -37,17 +37,18 @@ def broken(
     waited: Waited,
 ) -> Broken | None:
     """The record of a run of several attempts; None where it did not come as far as Alembic."""
-    last = attempts[-1]
-    if holder is None or not last.tables:
+    begun = [each for each in attempts if each.tables]
+    if holder is None or not begun:
         return None
+    last = begun[-1]
     now = asked_now(last.tables, recorded_now)
     running = last.running.running if last.running else None
     return Broken(
         database=holder.target.shown,
         named_by=holder.target.source,
-        before=attempts[0].before,
+        before=begun[0].before,
         after=_all(now),
-        revisions=tally.told(_committed(attempts, now)),
+        revisions=tally.told(_committed(begun, now)),
         failed=next(iter(tally.told([running] if running else [])), None),
         waited=waited,
     )

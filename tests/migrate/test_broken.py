@@ -151,6 +151,24 @@ def test_a_locked_version_table_holds_nobody_up_for_long(
             assert f"dbtool kill {pid}" in raised.value.hint
 
 
+def test_where_it_stood_is_known_though_the_first_attempt_saw_nothing(
+    project: Small, opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt that could not read the version table does not say that it was empty."""
+    upgrade(opened, permission=YES)
+    project.revision(THIRD, HEAD, 'op.execute("SELECT 1/0")')
+    monkeypatch.setattr(shortcut, "_PATIENCE", {"lock_timeout": "50ms"})
+    patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
+    with SyncConnection(database) as other:
+        monkeypatch.setattr(Patience, "pause", lambda *_: other.execute("ROLLBACK"))
+        other.execute("BEGIN; LOCK TABLE alembic_version")
+        with pytest.raises(OperationError, match="division by zero") as raised:
+            upgrade(patient, permission=YES)
+    done = raised.value.done
+    assert isinstance(done, Broken)
+    assert (done.before, done.after, done.waited.attempts) == ((HEAD,), (HEAD,), 2)
+
+
 def test_a_prepared_transaction_in_the_way(
     project: Small, opened: Project, decoy_server: Server
 ) -> None:
