@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from heapq import merge
 from itertools import islice
 
 from dbtool.health.lockmodes import CONFLICTS
@@ -40,33 +41,56 @@ class Queue:
     def _line_up(self, arrivals: Iterable[Lock]) -> None:
         """Put them into the server's order, as far as their times tell it.
 
-        A time is written down a moment after joining the queue, so that two that came together
+        A time is written down a moment after joining the queue, so that those that came together
         may have changed places. Whoever seems to wait for nobody came after somebody who
         keeps it out; one whom nobody keeps out is about to go on, and waits no more.
         """
         early: list[Lock] = []
         for lock in arrivals:
-            place = self._place(lock)
-            if self._kept_out(lock, place):
-                self._join(lock, place, early)
+            if self._kept_out(lock):
+                self._join(lock, early)
             else:
                 early.append(lock)
+        for lock in tuple(early):
+            if _among(early, lock):
+                self._overtaken(lock, early)
+        self._let_go_on(early)
 
-    def _join(self, lock: Lock, place: int, early: list[Lock]) -> None:
+    def _join(self, lock: Lock, early: list[Lock]) -> None:
         """Into the queue, and right behind it those who came too early to wait for it."""
-        self.waiting.insert(place, lock)
-        for each in tuple(early):
-            if each in early and lock.mode in CONFLICTS[each.mode] and each.group != lock.group:
-                early.remove(each)
-                self._join(each, self.waiting.index(lock) + 1, early)
+        joined = [lock]
+        for ahead in joined:
+            joined += [each for each in early if self._after(ahead, each)]
+            early[:] = [each for each in early if not self._after(ahead, each)]
+        place = min(map(self._place, joined))
+        self.waiting[place:place] = joined
 
-    def _kept_out(self, lock: Lock, place: int) -> bool:
-        """Whether a holder or somebody before that place is in its way."""
-        conflicts = CONFLICTS[lock.mode]
-        return bool(self.hard(lock)) or any(
-            earlier.mode in conflicts and earlier.group != lock.group
-            for earlier in islice(self.waiting, place)
-        )
+    def _overtaken(self, lock: Lock, early: list[Lock]) -> None:
+        """Into the queue with whom it waits for, before those whom its holder keeps out."""
+        keepers = [each for each in self.waiting if self._after(each, lock)]
+        for keeper in sorted(keepers, key=lambda each: not self.hard(each))[:1]:
+            self.waiting = [each for each in self.waiting if each is not keeper]
+            self._join(keeper, early)
+
+    def _let_go_on(self, early: list[Lock]) -> None:
+        """The first of those left holds what it wants in a moment: others may wait for that."""
+        for lock in early:
+            if any(self._after(lock, each) for each in early):
+                self.holders.setdefault(lock.group, set()).add(lock.mode)
+                self._holding.clear()
+                self._line_up(each for each in early if each is not lock)
+                return
+
+    def _kept_out(self, lock: Lock) -> bool:
+        """Whether a holder or somebody before its place is in its way."""
+        ahead = islice(self.waiting, self._place(lock))
+        return bool(self.hard(lock)) or any(self._after(each, lock) for each in ahead)
+
+    def _after(self, ahead: Lock, lock: Lock) -> bool:
+        """Whether one waits for the other; never for whom its own group keeps out."""
+        if ahead.mode not in CONFLICTS[lock.mode] or ahead.group == lock.group:
+            return False
+        return not self.holders.get(lock.group, set()) & CONFLICTS[ahead.mode]
 
     def _place(self, lock: Lock) -> int:
         """Before the first who must wait for what this one holds already; else at the end."""
@@ -87,9 +111,15 @@ class Queue:
 
     def soft(self, lock: Lock) -> Iterator[int]:
         """Those before it in the queue who want what it must not share, first come first."""
-        for earlier in islice(self.waiting, self._places[id(lock)]):
-            if earlier.mode in CONFLICTS[lock.mode] and earlier.group != lock.group:
+        rivals = (self._by_mode.get(mode, []) for mode in CONFLICTS[lock.mode])
+        for earlier in merge(*rivals, key=self._order):
+            if self._order(earlier) >= self._order(lock):
+                return
+            if earlier.group != lock.group:
                 yield earlier.group
+
+    def _order(self, lock: Lock) -> int:
+        return self._places[id(lock)]
 
     def nearest(self, lock: Lock) -> list[int]:
         """The last of them for each mode: whoever the others wait for, these wait for too."""
@@ -141,6 +171,11 @@ class Queue:
 
 def _others(holders: set[int] | None, lock: Lock) -> bool:
     return holders is not None and (len(holders) > 1 or lock.group not in holders)
+
+
+def _among(locks: Iterable[Lock], lock: Lock) -> bool:
+    """Whether that very one is among them."""
+    return any(each is lock for each in locks)
 
 
 def _arrival(lock: Lock) -> float:

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, permutations
 
 import pytest
 
@@ -116,6 +116,35 @@ def test_nobody_who_waits_is_called_the_root(seed: int) -> None:
     assert {node.id for node in grown.roots} <= {1, 2}
 
 
+def test_a_waiter_that_holds_already_is_not_lost_whatever_the_times_say() -> None:
+    """It goes before those whom it keeps out, and waits for one whose time may say it came late."""
+    holders = (lock("t1", "ShareLock", 1), lock("t1", "RowShareLock", 2))
+    wanted = (
+        (3, "RowExclusiveLock"),
+        (2, "ShareLock"),
+        (4, "AccessExclusiveLock"),
+        (5, "RowShareLock"),
+    )
+    for times in permutations((4.0, 3.0, 2.0, 1.0)):
+        waits = [
+            lock("t1", mode, pid, each) for (pid, mode), each in zip(wanted, times, strict=True)
+        ]
+        grown = forest(table_of(*holders, *waits))
+        assert {node.id for node in grown.nodes if node.waits} == {2, 3, 4, 5}, times
+        assert [node.id for node in grown.roots] == [1], times
+        assert grown.cycles == ()
+        assert set(Graph([*holders, *waits]).blockers(2)) == {3}
+
+
+def test_the_first_of_those_who_are_about_to_go_on_is_whom_the_others_wait_for() -> None:
+    """Whoever kept it out has just decided, or is the look itself."""
+    going = lock("t1", "AccessExclusiveLock", 1, 3.0)
+    behind = [lock("t1", "AccessShareLock", pid, 1.0 / pid) for pid in (2, 3)]
+    grown = forest(table_of(going, *behind))
+    (root,) = grown.roots
+    assert (root.id, root.waits, root.followers, grown.waiters) == (1, None, 2, 2)
+
+
 def test_who_waits_for_what_nobody_holds_is_about_to_go_on() -> None:
     """As does who waits for the look itself: the others behind it wait for a running statement."""
     going = lock("v1", "ShareLock", 1, 0.01)
@@ -220,6 +249,13 @@ def convoys(waiters: int) -> LockTable:
     return table_of(*locks)
 
 
+def hurried(waiters: int) -> LockTable:
+    """Traffic behind an ALTER that joined the queue and has not yet written down when."""
+    alter = replace(lock("t1", "AccessExclusiveLock", 2, 0.0), seconds=None)
+    traffic = (lock("t1", "AccessShareLock", 10 + n, 9 - n / 1e4) for n in range(waiters - 1))
+    return table_of(lock("t1", "AccessShareLock", 1), alter, *traffic)
+
+
 def chain_of(waiters: int) -> LockTable:
     """Each waits for the one before."""
     locks = [lock(f"x{pid}", "ExclusiveLock", pid) for pid in range(1, waiters + 2)]
@@ -227,7 +263,10 @@ def chain_of(waiters: int) -> LockTable:
     return table_of(*chain(locks, waits))
 
 
-@pytest.mark.parametrize("shape", [hot_row, convoys, chain_of])
+SHAPES = (hot_row, convoys, hurried, chain_of)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("width", [80, 200])
 def test_two_hundred_waiters_fit_forty_lines(shape: Callable[[int], LockTable], width: int) -> None:
     """Whatever the shape: fan-out, depth and width are folded, and nobody is lost in the count."""
@@ -239,7 +278,7 @@ def test_two_hundred_waiters_fit_forty_lines(shape: Callable[[int], LockTable], 
     assert max(map(len, text.splitlines())) <= width
 
 
-@pytest.mark.parametrize("shape", [hot_row, convoys, chain_of])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_grows_no_faster_than_the_queue(shape: Callable[[int], LockTable]) -> None:
     """Eight times as many waiters take far less than the 64 times a quadratic tree would."""
     small, large = (min(_taken(shape(size)) for _ in range(3)) for size in (250, 2000))
