@@ -127,7 +127,8 @@ class Session(Runner):
                 attempted, lambda: not self._record.left_half_done or self.safety.resumable
             )
         except KeyboardInterrupt:
-            raise self._between_attempts(self._record) from None
+            begun = (each for each in reversed(earlier) if each.tables)
+            raise self._between_attempts(next(begun, self._record)) from None
         for each in earlier[-2::-1]:
             record.continues(each)
         return record

@@ -211,6 +211,35 @@ def test_interrupted_in_a_pause(
     assert isinstance(raised.value.done, Broken)
 
 
+def test_interrupted_in_a_later_pause(
+    project: Small, opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an attempt before the last one has committed was run."""
+    project.env(EACH)
+    project.revision(THIRD, HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    upgrade(opened, FIRST, permission=YES)
+    monkeypatch.setattr(shortcut, "_PATIENCE", {"lock_timeout": "50ms"})
+    pauses: list[str] = []
+
+    def pause(*_: object) -> None:
+        pauses.append("begun")
+        if len(pauses) > 1:
+            other.execute("ROLLBACK")
+            raise KeyboardInterrupt
+        other.execute("LOCK TABLE alembic_version")
+
+    monkeypatch.setattr(Patience, "pause", pause)
+    patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
+    with SyncConnection(database) as other:
+        other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
+        with pytest.raises(Interrupted) as raised:
+            upgrade(patient, permission=YES)
+    done = raised.value.done
+    assert isinstance(done, Broken)
+    assert (done.before, done.after) == ((FIRST,), (HEAD,))
+    assert f"{database.shown} stands at {HEAD}" in raised.value.detail
+
+
 def test_status_of_a_fleet(project: Small, opened: Project, database: Target) -> None:
     """Each target is seen, what needs an eye stands first, and one finding holds for all."""
     upgrade(opened, FIRST, permission=YES)
