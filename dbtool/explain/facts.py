@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dbtool.explain.compiling import AS_BEFORE
 from dbtool.explain.reach import REACHED, Mentioned
-from dbtool.explain.session import AS_BEFORE
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection

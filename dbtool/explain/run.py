@@ -15,6 +15,7 @@ from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
 from dbtool.explain import doubts, facts, parameters, planning, reach, safety, sample, writing
 from dbtool.explain.analysis import Others, analyse
+from dbtool.explain.compiling import AS_BEFORE
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.failures import Sent, misfit, ran_out, tell
 from dbtool.explain.limits import Place, check_timeout
@@ -23,7 +24,7 @@ from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Given, Prepared, Script, prepare
 from dbtool.explain.rules import RULES
 from dbtool.explain.runs import repeat
-from dbtool.explain.session import AS_BEFORE, Purpose, RefusedByServerError, Session, guarded
+from dbtool.explain.session import Purpose, RefusedByServerError, Session, guarded
 from dbtool.finding import Finding, Location, judge
 from dbtool.guard import Action, Classified, Need, Permission, classify, permit
 from dbtool.ports import Progress, Silent

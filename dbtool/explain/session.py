@@ -13,6 +13,7 @@ from asyncpg.exceptions import PostgresError
 from dbtool.database.pooler import Patience
 from dbtool.errors import ConnectError
 from dbtool.explain.build import build
+from dbtool.explain.compiling import UNCOMPILED
 from dbtool.explain.deepjson import loads
 from dbtool.explain.failures import Sent
 from dbtool.explain.lockwatch import LockWatch
@@ -24,17 +25,6 @@ if TYPE_CHECKING:
 
 _PLANNED = "EXPLAIN (VERBOSE, FORMAT JSON) "
 _SET = "SELECT pg_catalog.set_config($1, $2, true)"
-_UNCOMPILED = (
-    "SELECT pg_catalog.set_config('dbtool.jit', pg_catalog.current_setting('jit'), true);"
-    " SET LOCAL jit = off"
-)
-AS_BEFORE = (
-    "set_config('jit', coalesce(nullif(current_setting('dbtool.jit', true), ''),"
-    " current_setting('jit')), true)"
-)
-"""Our questions are long, cost much in the planner's eyes and run for a few milliseconds, where
-compiling them takes seconds; this expression gives the statement what it would have had.
-"""
 LOCK_TIMEOUT = 2.0
 IDLE_TIMEOUT = 30.0
 LONGEST_TRANSACTION = 2_000_000.0
@@ -165,7 +155,7 @@ async def guarded(
     chosen = any(name.lower() == "jit" for name, _ in settings)
     begin = _begin(session, runs)
     begins = connection.execute(
-        f"{begin}; {_UNCOMPILED}" if purpose is Purpose.ASK and not chosen else begin
+        f"{begin}; {UNCOMPILED}" if purpose is Purpose.ASK and not chosen else begin
     )
     try:
         await (patience.first(begins) if patience else begins)
