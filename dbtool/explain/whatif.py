@@ -1,6 +1,6 @@
 """A statement before and after something is changed for it: settings, or indexes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dbtool.explain import baseline
@@ -8,6 +8,7 @@ from dbtool.explain.baseline import Kept, KeptNode
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.matching import match, told_once
 from dbtool.explain.rows import estimate_table, plan_table
+from dbtool.explain.rules import jit_overhead
 from dbtool.explain.wording import count, duration
 from dbtool.report import Column, Section, Table, Text, percent
 
@@ -98,8 +99,17 @@ def sections(found: WhatIf) -> Iterator[Section]:
 
 
 def notes(found: WhatIf) -> tuple[str, ...]:
-    """Who planned it, where that was not this server as it is."""
-    return (f"planned {found.planner}",) if found.planner else ()
+    """Who planned it, where that was not this server as it is, and what compiling took then."""
+    planner = (f"planned {found.planner}",) if found.planner else ()
+    return (*planner, *dict.fromkeys(_compiled(found.outcomes)))
+
+
+def _compiled(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Before 18 what is switched off has a cost that sets the server to compile at its utmost."""
+    for outcome in outcomes:
+        for finding in outcome.after.findings:
+            if finding.rule == jit_overhead.NAME:
+                yield f"{finding.title} then: with --set jit=off as well the plan shows by itself"
 
 
 def _rows(outcome: Outcome) -> Iterator[tuple[str, str, str, str]]:

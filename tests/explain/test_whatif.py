@@ -17,11 +17,15 @@ from dbtool.explain.advice.result import Proof
 from dbtool.explain.advice.run import advise
 from dbtool.explain.advice.trial import Wishes, try_indexes
 from dbtool.explain.advice.workload import costliest
+from dbtool.explain.analysis import analyse
+from dbtool.explain.examined import Examined
 from dbtool.explain.matching import told_once
+from dbtool.explain.rules import jit_overhead
 from dbtool.explain.run import How, explain
-from dbtool.explain.whatif import compare
+from dbtool.explain.whatif import compare, notes
 from dbtool.guard import Standing
 from dbtool.scratch.server import Server
+from tests.explain.plans import node, plan
 
 _QUERY = "SELECT * FROM t WHERE k = 7 ORDER BY id LIMIT 3"
 
@@ -227,3 +231,25 @@ def test_partitions_that_change_alike_are_told_once() -> None:
     assert list(told_once(("+ Sort", "- Hash", *parts[:2]))) == ["+ Sort", "- Hash", *parts[:2]]
     became = [each.replace("→", "became") for each in parts]
     assert list(told_once(became)) == [f"{became[0]}, and 8 more like it"]
+
+
+def test_what_compiling_took_is_told_where_the_cost_of_a_setting_caused_it() -> None:
+    """It is no property of the plan that was asked for."""
+    slow = plan(node("Result", ms=900.0), Execution_Time=1000.0)
+    compiled = plan(
+        node("Result", ms=900.0),
+        Execution_Time=1000.0,
+        JIT={"Functions": 9, "Timing": {"Total": 900.0}},
+    )
+    told = []
+    for after in (slow, compiled):
+        found = tuple(jit_overhead.check(analyse(after)))
+        pair = (Examined("", 1, slow), Examined("", 1, after, findings=found))
+        told.append(notes(compare(pair[:1], pair[1:], ("enable_seqscan = off",))))
+    assert told == [
+        (),
+        (
+            "compiling took 900 ms, 90 % of the execution then: with --set jit=off as well the"
+            " plan shows by itself",
+        ),
+    ]
