@@ -283,7 +283,10 @@ class _Builder:
         """
         scarce = ""
         for name, each in population.generators.items():
-            if _cut_to(population, getattr(each, "limit", population.count)):
+            room = getattr(each, "limit", population.start + population.count) - population.start
+            if room <= 0 < population.count:
+                raise Unfit(f"{name}: no values are left that the rows that are there do not have")
+            if _cut_to(population, room):
                 scarce = name
         if any(not unique.columns for unique in table.of_kind("unique")):
             _cut_to(population, 1)

@@ -31,17 +31,19 @@ class Portion:
 
 @dataclass(slots=True)
 class Journal:
-    """The file of one run; its first line is what the run was to do."""
+    """The file of one run; its first line is what the run was to do.
+
+    A run that commits nothing leaves the file of the one before, which can still be resumed.
+    """
 
     path: Path
     header: Mapping[str, Any] = field(default_factory=dict)
     noted: dict[Portion, str] = field(default_factory=dict)
 
     def begin(self, header: Mapping[str, Any]) -> None:
-        """Start anew."""
+        """Start anew, with the first part that is noted."""
         with self._written():
             kept.make(self.path.parent)
-            self.path.write_text(json.dumps(header) + "\n", encoding="utf-8")
         self.header, self.noted = header, {}
 
     def read(self) -> None:
@@ -65,9 +67,10 @@ class Journal:
     def note(self, portion: Portion, xid: str) -> None:
         """Note a part that is about to be committed; on disk when this returns."""
         line = [portion.table, portion.first, portion.stop, portion.rows, xid]
-        with self._written(), self.path.open("a", encoding="utf-8") as file:
+        before = "" if self.noted else json.dumps(self.header)
+        with self._written(), self.path.open("a" if self.noted else "w", encoding="utf-8") as file:
             # A line that a full disk cut short is no part of this one.
-            file.write(f"\n{json.dumps(line)}\n")
+            file.write(f"{before}\n{json.dumps(line)}\n")
             file.flush()
             os.fsync(file.fileno())
         self.noted[portion] = xid
@@ -96,7 +99,8 @@ class Journal:
 
     def end(self) -> None:
         """The run is complete."""
-        self.path.unlink(missing_ok=True)
+        if self.noted:
+            self.path.unlink(missing_ok=True)
 
     async def committed(self, connection: Connection) -> frozenset[Portion]:
         """The parts that are there, as the server says."""

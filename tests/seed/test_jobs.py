@@ -125,7 +125,7 @@ def test_a_connection_that_is_lost_names_the_state(
 
 
 def test_a_journal_is_kept_through_trouble(tmp_path: Path) -> None:
-    """A line cut short costs no other one, another run's is told, and so is no place for it."""
+    """A line cut short costs no other one, nor does a run that commits nothing; others are told."""
     first, second = Portion("public.users", 0, 1, 10), Portion("public.users", 1, 2, 10)
     kept, again = Journal(tmp_path / "run"), Journal(tmp_path / "run")
     kept.begin({"plan": "x"})
@@ -140,6 +140,14 @@ def test_a_journal_is_kept_through_trouble(tmp_path: Path) -> None:
     again = Journal(tmp_path / "run")
     again.read()
     assert again.noted == {first: "7", second: "8"}
+    after = Journal(tmp_path / "run")
+    after.begin({"plan": "y"})
+    after.end()
+    again.refuse_others()
+    after.note(first, "9")
+    after.note(second, "10")
+    again.read()
+    assert (again.header, again.noted) == ({"plan": "y"}, {first: "9", second: "10"})
     with pytest.raises(OperationError, match="what a run in parts commits") as caught:
         Journal(tmp_path / "run/below/kept").begin({})
     assert caught.value.detail == "Not a directory."

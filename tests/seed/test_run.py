@@ -291,6 +291,11 @@ def test_scarce_values_are_told(database: Target) -> None:
         "flags": (4, "no more differ in one, two"),
     }
     assert made.drift == ("codes gets 36 rows, not 99: no more differ in code",)
+    with SyncConnection(database) as session:
+        session.execute("INSERT INTO codes VALUES (1, '?')")
+    made = plan(database, models, Request(rows=50))
+    why = "code: no values are left that the rows that are there do not have"
+    assert [(each.name, each.reason) for each in made.skipped] == [("codes", why)]
 
 
 def test_names_and_values_that_need_quoting(database: Target) -> None:
