@@ -12,7 +12,7 @@ from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
 from dbtool.cli.rescue import asked, remember
-from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
+from dbtool.errors import ConnectError, Interrupted, LockNotObtained, OperationError, UsageError
 
 if TYPE_CHECKING:
     from dbtool.report import Report
@@ -66,16 +66,26 @@ def now(
 
 
 def _watch(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
-    """Look again and again; a server that goes away is waited for, on a new connection."""
+    """Look again and again until Ctrl-C: then a file keeps the last look."""
     call.runs_long()
-    while True:
-        try:
-            _look(call, pause, progress=progress, literals=literals)
-        except (ConnectError, LockNotObtained, OperationError) as error:
-            if not call.emitted:
-                raise
-            call.progress.note(f"{error.message}; trying again")
-            time.sleep(pause)
+    try:
+        while True:
+            _look_on(call, pause, progress=progress, literals=literals)
+    except KeyboardInterrupt as end:
+        if not call.emitted or call.options.output is None:
+            raise
+        raise typer.Exit(Interrupted.exit) from end
+
+
+def _look_on(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
+    """Look until the server goes away; it is waited for, for a new connection."""
+    try:
+        _look(call, pause, progress=progress, literals=literals)
+    except (ConnectError, LockNotObtained, OperationError) as error:
+        if not call.emitted:
+            raise
+        call.progress.note(f"{error.message}; trying again")
+        time.sleep(pause)
 
 
 def _look(call: Call, pause: float, *, progress: bool, literals: bool) -> None:

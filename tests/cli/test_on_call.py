@@ -140,6 +140,26 @@ def test_watching_is_one_connection_and_one_line_for_each_look(database: Target)
     assert {look["command"] for look in looks} == {"now"}
 
 
+def test_the_file_keeps_the_last_look(database: Target, tmp_path: Path) -> None:
+    """Each look replaces the one before; Ctrl-C does not put its own words in their place."""
+    file = tmp_path / "look.json"
+    words: list[str | Path] = ["--watch", "0.5s", "--json", "--output", file]
+    process = subprocess.Popen(
+        [PROGRAM, "now", *words, "--url", url(database)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"]},
+    )
+    until, looks = time.monotonic() + 60, set[str]()
+    while len(looks) < 2 and time.monotonic() < until:
+        looks |= {file.read_text(encoding="utf-8")} if file.exists() else set()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 130
+    assert json.loads(file.read_text(encoding="utf-8"))["data"]["pool"]
+
+
 def test_a_screen_is_redrawn_in_place(database: Target) -> None:
     """Each look begins at the top of a cleared screen."""
     ours, theirs = pty.openpty()
