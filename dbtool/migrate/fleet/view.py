@@ -105,9 +105,11 @@ def failed(fleet: Fleet) -> OperationError:
     assert first.error is not None
     number = len(fleet.not_started)
     left = f"{counted(number, 'target')} had not begun." if number else ""
+    again = "Run the same command again when it is mended"
+    if fleet.verb != "status":
+        again += ": a target that is there is left alone"
     return OperationError(
         f"{len(fleet.failed)} of {counted(len(fleet.outcomes), 'target')} failed",
         detail="\n".join(filter(None, (line(first, fleet.verb), first.error.detail, left))),
-        hint=first.error.hint
-        or "Run the same command again when it is mended: a target that is there is left alone.",
+        hint=first.error.hint or f"{again}.",
     )
