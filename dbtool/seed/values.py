@@ -11,7 +11,7 @@ from dbtool.seed.stream import BLOCK
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _WORTHWHILE = 32 * BLOCK
 """The rows of a column from which on it pays to know each text beforehand."""
-_FEW = 4096
+_FEW = 10_001
 """The different numbers up to which what is known beforehand stays small: half a megabyte."""
 
 
