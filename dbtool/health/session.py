@@ -28,6 +28,8 @@ LIMITS = MappingProxyType(
         "lock_timeout": "100ms",
         "statement_timeout": f"{STATEMENT_SECONDS}s",
         "idle_in_transaction_session_timeout": "5s",
+        # Compiling a question that reads a large catalog takes longer than answering it.
+        "jit": "off",
     }
 )
 

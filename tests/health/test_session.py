@@ -20,13 +20,15 @@ SELECT json_build_object(
     'transaction_read_only', current_setting('transaction_read_only'),
     'lock_timeout', current_setting('lock_timeout'),
     'statement_timeout', current_setting('statement_timeout'),
-    'idle', current_setting('idle_in_transaction_session_timeout'))::text
+    'idle', current_setting('idle_in_transaction_session_timeout'),
+    'jit', current_setting('jit'))::text
 """
 IN_FORCE = {
     "transaction_read_only": "on",
     "lock_timeout": "100ms",
     "statement_timeout": "2s",
     "idle": "5s",
+    "jit": "off",
 }
 
 
@@ -59,6 +61,7 @@ def test_limits_are_in_force_through_a_pooler_and_stay_in_the_transaction(
         "lock_timeout": "0",
         "statement_timeout": "0",
         "idle": "0",
+        "jit": "on",
     }
 
 
@@ -76,7 +79,7 @@ def test_a_pooler_is_told_from_a_server(database: Target) -> None:
     """Evidence is positive: a server shows none, a pooler that ignores options shows its pid."""
     assert read(database).endpoint.pooler == ()
     ignored = "default_transaction_read_only,lock_timeout,statement_timeout"
-    settings = {"ignore_startup_parameters": f"{ignored},idle_in_transaction_session_timeout"}
+    settings = {"ignore_startup_parameters": f"{ignored},idle_in_transaction_session_timeout,jit"}
     with pgbouncer(database, settings) as pooler:
         endpoint = read(pooler.target).endpoint
         assert ask(pooler.target, lambda opened: opened.read(SETTINGS)) == IN_FORCE
