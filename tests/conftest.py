@@ -107,6 +107,14 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _import_path_stays() -> Iterator[None]:
+    """Take projects that a test made off the import path: the next would find their packages."""
+    before = sys.path[:]
+    yield
+    sys.path[:] = before
+
+
 @pytest.fixture
 def database(server: Server) -> Iterator[Target]:
     """A fresh, empty database."""

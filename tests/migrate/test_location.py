@@ -72,12 +72,12 @@ def test_here_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert script_directory(find(None, "app", tmp_path)) == tmp_path / "src/app/db"
 
 
-@pytest.mark.parametrize("package", ["app", "src/app"])
+@pytest.mark.parametrize("package", ["of_nobody_else", "src/of_nobody_else"])
 def test_package_of_the_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     """One that is not installed is found without prepend_sys_path, below src too."""
-    write(tmp_path, {"alembic.ini": "[alembic]\nscript_location = app:db\n"})
+    write(tmp_path, {"alembic.ini": "[alembic]\nscript_location = of_nobody_else:db\n"})
     write(tmp_path, {f"{package}/__init__.py": ""})
     environment(tmp_path, f"{package}/db")
     monkeypatch.chdir(tmp_path)
