@@ -27,7 +27,6 @@ from dbtool.explain.rules import (
     lossy_bitmap,
     nested_loop_repeats,
     offset_pagination,
-    reads_dominate,
     row_misestimate,
     rows_discarded,
     slow_planning,
@@ -138,8 +137,8 @@ def test_examples(shop: Target, rule: ModuleType, kind: str, sql: str) -> None:
         if rule is waited_for_lock and kind == "Bad":
             surroundings.enter_context(locked(shop))
         with surroundings:
-            # How the time is shared out is the machine's affair: one slow run will do.
-            shared = rule in (nested_loop_repeats, reads_dominate)
+            # How long things take is the machine's affair: one slow run will do.
+            shared = any(hasattr(rule, limit) for limit in ("LEAST_SHARE", "LEAST_TIME"))
             for _ in range(10 if shared and kind == "Bad" else 1):
                 writes = classify(query) in WRITES
                 examined = written(shop, query) if writes else run(shop, query, sql)
