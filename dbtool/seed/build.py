@@ -267,7 +267,10 @@ class _Builder:
         for each in links.combined:
             if each.of_parent or each.open_ended:
                 continue
-            if _cut_to(population, combinations(links, each, few, self.populations)):
+            most = combinations(links, each, few, self.populations)
+            if not each.keys:
+                most = _left(", ".join(each.columns), most, population)
+            if _cut_to(population, most):
                 keys = (link.key for link in links.links if link.key.name in each.keys)
                 scarce = ", ".join((*(name for key in keys for name in key.columns), *each.columns))
         return scarce
@@ -283,10 +286,8 @@ class _Builder:
         """
         scarce = ""
         for name, each in population.generators.items():
-            room = getattr(each, "limit", population.start + population.count) - population.start
-            if room <= 0 < population.count:
-                raise Unfit(f"{name}: no values are left that the rows that are there do not have")
-            if _cut_to(population, room):
+            most = getattr(each, "limit", population.start + population.count)
+            if _cut_to(population, _left(name, most, population)):
                 scarce = name
         if any(not unique.columns for unique in table.of_kind("unique")):
             _cut_to(population, 1)
@@ -305,6 +306,17 @@ class _Builder:
 
 _NEEDED = (Way.WALK, Way.OTHER, Way.ANY, Way.NTH, Way.KIN, Way.INSIDE)
 """The ways of foreign keys that need rows to refer to."""
+
+
+def _left(columns: str, most: int, population: Population) -> int:
+    """How many of so many values are behind the numbers of the rows that are there."""
+    left = max(most - population.start, 0)
+    if not left and population.count:
+        raise Unfit(
+            f"{columns}: only {most:,} differ, and new rows are numbered from"
+            f" {population.start:,}, behind those that are there; --truncate begins anew"
+        )
+    return left
 
 
 def _cut_to(population: Population, most: int) -> bool:

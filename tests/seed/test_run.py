@@ -293,9 +293,17 @@ def test_scarce_values_are_told(database: Target) -> None:
     assert made.drift == ("codes gets 36 rows, not 99: no more differ in code",)
     with SyncConnection(database) as session:
         session.execute("INSERT INTO codes VALUES (1, '?')")
+        session.execute("INSERT INTO flags VALUES (1, true, true)")
     made = plan(database, models, Request(rows=50))
-    why = "code: no values are left that the rows that are there do not have"
-    assert [(each.name, each.reason) for each in made.skipped] == [("codes", why)]
+    why = "and new rows are numbered from 4,096, behind those that are there;"
+    why += " --truncate begins anew"
+    assert {each.name: each.reason for each in made.skipped} == {
+        "codes": f"code: only 36 differ, {why}",
+        "flags": f"one, two: only 4 differ, {why}",
+    }
+    none = (("codes", TableRule(rows=0)), ("flags", TableRule(rows=0)))
+    made = plan(database, models, Request(rows=50, rules=none))
+    assert {each.name: each.rows for each in made.tables} == {"codes": 0, "flags": 0}
 
 
 def test_names_and_values_that_need_quoting(database: Target) -> None:
