@@ -41,7 +41,8 @@ def broken(
     if holder is None or not begun:
         return None
     last = begun[-1]
-    now = asked_now(last.tables, recorded_now)
+    tables = {table.shown: table for each in begun for table in each.tables}
+    now = asked_now(tables.values(), recorded_now)
     running = last.running.running if last.running else None
     return Broken(
         database=holder.target.shown,

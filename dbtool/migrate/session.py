@@ -127,7 +127,7 @@ class Session(Runner):
                 attempted, lambda: not self._record.left_half_done or self.safety.resumable
             )
         except KeyboardInterrupt:
-            begun = (each for each in reversed(earlier) if each.tables)
+            begun = (each for each in reversed(earlier) if each.running or each.done)
             raise self._between_attempts(next(begun, self._record)) from None
         for each in earlier[-2::-1]:
             record.continues(each)

@@ -209,6 +209,10 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         X + ", ForeignKeyConstraint(['x'], [T + '.id'], name=T + '_fk'),"
         " ForeignKeyConstraint(['x'], [T + '.id'], name=T + '_fk2')",
     ),
+    "foreign_key_twice_unnamed": (
+        X + ", ForeignKeyConstraint(['x'], [T + '.id'])",
+        X + ", ForeignKeyConstraint(['x'], [T + '.id']), ForeignKeyConstraint(['x'], [T + '.id'])",
+    ),
     "exclude": (
         X,
         X + ", ExcludeConstraint((column('x'), '='), using='btree', name=T + '_ex')",

@@ -94,10 +94,7 @@ async def _run(
     """What failed, and why."""
     from asyncpg.exceptions import PostgresError
 
-    # Two metadata with the same table say its indexes and foreign keys twice.
-    waiting = list(
-        {(e.table, e.sql) if e.table else n: e for n, e in enumerate(statements)}.values()
-    )
+    waiting = list(statements)
     failed: list[tuple[Planned, str]] = []
     for start in range(0, len(waiting), _TOGETHER):
         batch = waiting[start : start + _TOGETHER]

@@ -86,7 +86,14 @@ class _Writer:
         self._types: set[str] = set()
 
     def write(self, metadata: MetaData) -> None:
-        """The statements of one metadata."""
+        """The statements of one metadata, but for those that another with the same table said."""
+        said = {(each.table, each.sql) for each in (*self.statements, *self.keys) if each.table}
+        places = [(each, len(each)) for each in (self.statements, self.keys)]
+        self._write(metadata)
+        for written, start in places:
+            written[start:] = [e for e in written[start:] if (e.table, e.sql) not in said]
+
+    def _write(self, metadata: MetaData) -> None:
         for schema in sorted(_schemas(metadata)):
             self._plain(CreateSchema(schema, if_not_exists=True), Kind.SCHEMA)
         for enum in enums(metadata.tables.values()):
