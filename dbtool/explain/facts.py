@@ -51,7 +51,7 @@ class FunctionFacts:
 
     `via` is the function whose body or aggregate calls it, empty where the plan itself does;
     `extension` is what it came with; `copies` that it copies to a file or with a program;
-    `planned` that PostgreSQL may run it to plan.
+    `planned` that PostgreSQL may run it to plan; `program` is what a foreign table runs.
     """
 
     schema: str
@@ -61,6 +61,7 @@ class FunctionFacts:
     extension: str = ""
     copies: bool = False
     planned: bool = False
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)

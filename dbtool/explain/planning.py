@@ -40,6 +40,10 @@ WITH RECURSIVE relation(oid) AS (
     FROM relation r JOIN pg_attrdef a ON a.adrelid = r.oid
   UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid
     FROM relation r JOIN pg_statistic_ext s ON s.stxrelid = r.oid
+), target(oid) AS (
+  SELECT a.atttypid FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
+  UNION
+  SELECT unnest(ARRAY[y.typbasetype, y.typelem]) FROM target t JOIN pg_type y ON y.oid = t.oid
 ), used AS (
   SELECT d.refclassid, d.refobjid FROM part p
   JOIN pg_depend d ON d.classid = p.kind AND d.objid = p.oid
@@ -54,8 +58,7 @@ SELECT coalesce(array_agg(p.oid), '{}')::oid[] FROM (
     WHERE o.oprname = ANY ($3::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
   UNION SELECT k.castfunc FROM pg_cast k JOIN pg_type y ON y.oid = k.casttarget
     WHERE k.castfunc <> 0 AND (k.castcontext = 'i' OR y.typname = ANY ($4::text[])
-      OR k.castcontext = 'a' AND k.casttarget IN (
-        SELECT a.atttypid FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid))
+      OR k.castcontext = 'a' AND k.casttarget IN (SELECT t.oid FROM target t))
 ) named(oid)
 JOIN pg_proc p USING (oid) JOIN pg_language l ON l.oid = p.prolang
 WHERE l.lanname NOT IN ('internal', 'c') OR p.proname ~ '^(table|schema|database)_to_xml'

@@ -61,8 +61,15 @@ def _bare(name: str) -> str:
     return name.rpartition(".")[2].replace('"', "")
 
 
-_COMMENT = r"$c$('(?:[^']|'')*')|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/$c$"
-"""A literal, which is kept, for it may be SQL to run, or a comment: one may hide the other."""
+_COMMENT = r"""$c$('(?:[^']|'')*'|"(?:[^"]|"")*")|--[^\n\r]*|/\*(?:[^*]|\*+[^*/])*\*+/$c$"""
+"""A literal, kept for it may be SQL to run, a name, or a comment: one may hide another."""
+
+_UNTOLD = r"$c$\\'|\$([^[:space:][:digit:]$][^[:space:]$]*)?\$|/\*([^*]|\*+[^*/])*/\*$c$"
+"""What puts literals and comments out of step: an escaped quote, dollars, a comment in another."""
+
+_READ = f"""CASE WHEN l.lanname IN ('sql', 'plpgsql') AND source !~ {_UNTOLD}
+  THEN regexp_replace(source, {_COMMENT}, '\\1 ', 'g') ELSE source END"""
+"""A body without its comments, where it can be told for certain what they are."""
 
 REACHED = r"""
 named AS (
@@ -90,8 +97,8 @@ named AS (
     AND p.pronamespace <> 'pg_catalog'::regnamespace
   LEFT JOIN pg_language l ON l.oid = p.prolang
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN l.lanname NOT IN ('internal', 'c') THEN regexp_replace(
-      coalesce(pg_get_function_sqlbody(p.oid), p.prosrc), {comment}, '\1 ', 'g') END
+    SELECT CASE WHEN l.lanname NOT IN ('internal', 'c') THEN {read} END
+    FROM coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) source
   ) body(text)
   CROSS JOIN LATERAL (
     SELECT f, false, false FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn,
@@ -106,14 +113,17 @@ named AS (
     UNION
     SELECT c.oid, true, false
     FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table)\M|,)[\s(]*'
-      '(?:"?[[:alpha:]_][[:alnum:]_$]*"?\.)?"?([[:alpha:]_][[:alnum:]_$]*)', 'gi') m
-    JOIN pg_class c ON c.relname IN (m[1], lower(m[1])) AND c.relkind = 'v'
+      '(?:"?[[:alpha:]_][[:alnum:]_$]*"?\s*\.\s*)?"?([[:alpha:]_][[:alnum:]_$]*)', 'gi') m
+    JOIN pg_class c ON c.relname IN (m[1], lower(m[1])) AND c.relkind IN ('v', 'f', 'p')
       AND c.relnamespace <> ALL ('{pg_catalog,information_schema}'::regnamespace[])
+    UNION
+    SELECT i.inhrelid, true, false FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE r.is_view AND i.inhparent = r.oid AND c.relkind IN ('f', 'p')
     UNION
     SELECT coalesce(c.oid, q.oid), c.oid IS NOT NULL, false
     FROM pg_rewrite w CROSS JOIN LATERAL regexp_matches(w.ev_action::text,
       ':(relid|funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m
-    LEFT JOIN pg_class c ON m[1] = 'relid' AND c.oid = m[2]::oid AND c.relkind = 'v'
+    LEFT JOIN pg_class c ON m[1] = 'relid' AND c.oid = m[2]::oid AND c.relkind IN ('v', 'f', 'p')
     LEFT JOIN pg_proc q ON m[1] <> 'relid' AND q.oid = m[2]::oid
       AND (q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace)
     WHERE r.is_view AND w.ev_class = r.oid AND coalesce(c.oid, q.oid) IS NOT NULL
@@ -124,7 +134,7 @@ named AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(vn.nspname || '.' || v.proname), '') AS via,
     coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
-    bool_or(p.planned) AS planned
+    bool_or(p.planned) AS planned, '' AS program
   FROM called p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_language l ON l.oid = p.prolang
@@ -133,12 +143,24 @@ named AS (
   LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
   LEFT JOIN pg_extension e ON e.oid = d.refobjid
   CROSS JOIN LATERAL (SELECT l.lanname NOT IN ('internal', 'c')
-    AND regexp_replace(p.prosrc, {comment}, '\1 ', 'g')
-      ~* '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies) x
+    AND {read} ~* '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies
+    FROM (VALUES (p.prosrc)) body(source)) x
   WHERE p.provolatile = 'v' OR x.copies OR p.proname ~ '^(table|schema|database)_to_xml'
   GROUP BY n.nspname, p.proname, e.extname, p.via IS NULL
+  UNION ALL
+  SELECT n.nspname, c.relname, true, coalesce(min(vn.nspname || '.' || v.proname), ''), '', true,
+    bool_or(r.planned), o.option_value
+  FROM reached r
+  JOIN pg_foreign_table t ON r.is_view AND t.ftrelid = r.oid
+  CROSS JOIN LATERAL pg_options_to_table(t.ftoptions) o
+  JOIN pg_class c ON c.oid = r.oid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_proc v ON v.oid = r.via
+  LEFT JOIN pg_namespace vn ON vn.oid = v.pronamespace
+  WHERE o.option_name = 'program'
+  GROUP BY n.nspname, c.relname, o.option_value, r.via IS NULL
 )
-""".replace("{comment}", _COMMENT)
+""".replace("{read}", _READ)
 """Common table expressions: each volatile function reached, `via` which one, where in a body.
 
 What a body calls is told by its words, which may speak of more than is run. An operator, a cast
@@ -146,6 +168,7 @@ or a domain's check shows in no plan as the function it is; nor do the parts of 
 Bodies are read of what is called alone, whatever a planner expects: a database may have thousands.
 A body in SQL may be put in the place of its call, and what it calls be run by the planner; so are
 operators, to see how many of a column's common values they are true of.
-A view is in no plan where a body reads it; what it calls is in its rule, by number.
+A view is in no plan where a body reads it; what it calls is in its rule, by number. Nor is a
+foreign table, which may run a program: it counts as a function that does.
 What reads whole tables into XML is STABLE, and runs the functions of any view among them.
 """

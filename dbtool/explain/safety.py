@@ -206,6 +206,8 @@ def listed(functions: Iterable[FunctionFacts]) -> str:
 def _listed(function: FunctionFacts) -> str:
     built_in = function.schema == "pg_catalog"
     name = function.name if built_in else f"{function.schema}.{function.name}"
+    if function.program:
+        return f"the program {function.program} by reading {name}"
     if function.copies:
         return f"COPY with a file or program in {function.via or name}()"
     return f"{name}() in {function.via}()" if function.via else f"{name}()"

@@ -49,6 +49,22 @@ CREATE VIEW locking AS SELECT pg_try_advisory_lock(1)::int AS a;
 CREATE VIEW over_locking AS SELECT a FROM locking;
 CREATE FUNCTION dashes() RETURNS text LANGUAGE plpgsql
 AS $$ BEGIN RETURN '-- /*' || pg_try_advisory_lock(2) || '*/'; END $$;
+CREATE FUNCTION told_of() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(*) FROM "public" . told); END';
+CREATE VIEW over_told AS SELECT v FROM told;
+CREATE TABLE parts_told (v text) PARTITION BY LIST (v);
+CREATE FOREIGN TABLE part_told PARTITION OF parts_told DEFAULT SERVER files
+OPTIONS (program 'echo told');
+CREATE FUNCTION escapes() RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RETURN E'\\'' || ' -- ' || pg_try_advisory_lock(2); END $$;
+CREATE FUNCTION dollars() RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RETURN $q$don't$q$ || ' -- ' || pg_try_advisory_lock(2); END $$;
+CREATE FUNCTION clock() RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RETURN (SELECT 1 AS "o'clock") || ' -- ' || pg_try_advisory_lock(2); END $$;
+CREATE FUNCTION nests() RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN /* /* */ it's */ RETURN ' -- ' || pg_try_advisory_lock(2); END $$;
+CREATE FUNCTION returns() RETURNS text LANGUAGE plpgsql
+AS E'BEGIN --\r RETURN pg_try_advisory_lock(2); END';
 CREATE FUNCTION reads_locking() RETURNS int LANGUAGE plpgsql
 AS 'BEGIN RETURN (SELECT count(*) FROM t a, public.over_locking b); END';
 CREATE FOREIGN TABLE kept (v text) SERVER files OPTIONS (filename '/dev/null')
@@ -192,6 +208,24 @@ def test_what_nothing_holds_back_is_asked(
         ("SELECT copies()", "COPY with a file or program in public.copies()"),
         ("SELECT reads_locking()", "pg_try_advisory_lock() in public.reads_locking()"),
         ("SELECT dashes()", "pg_try_advisory_lock() in public.dashes()"),
+        ("SELECT escapes()", "pg_try_advisory_lock() in public.escapes()"),
+        ("SELECT dollars()", "pg_try_advisory_lock() in public.dollars()"),
+        ("SELECT clock()", "pg_try_advisory_lock() in public.clock()"),
+        ("SELECT nests()", "pg_try_advisory_lock() in public.nests()"),
+        ("SELECT returns()", "pg_try_advisory_lock() in public.returns()"),
+        ("SELECT told_of()", "the program echo told by reading public.told"),
+        (
+            "SELECT * FROM crosstab_of('SELECT v FROM told') x(a text)",
+            "the program echo told by reading public.told",
+        ),
+        (
+            "SELECT * FROM crosstab_of('SELECT v FROM over_told') x(a text)",
+            "the program echo told by reading public.told",
+        ),
+        (
+            "SELECT * FROM crosstab_of('SELECT v FROM parts_told') x(a text)",
+            "the program echo told by reading public.part_told",
+        ),
         ("SELECT exports()", "COPY with a file or program in public.exports()"),
     ],
 )
@@ -301,6 +335,11 @@ CREATE FUNCTION chilled(v int) RETURNS kelvin LANGUAGE plpgsql IMMUTABLE
 AS 'DECLARE k kelvin; BEGIN PERFORM pg_stat_reset(); k.v := v; RETURN k; END';
 CREATE CAST (int AS kelvin) WITH FUNCTION chilled(int) AS ASSIGNMENT;
 CREATE TABLE cold (k kelvin);
+CREATE DOMAIN kelvin_too AS kelvin;
+CREATE TABLE colder (k kelvin_too);
+CREATE TABLE coldest (k kelvin[]);
+CREATE FUNCTION told_early() RETURNS bigint LANGUAGE plpgsql STABLE
+AS 'BEGIN RETURN (SELECT count(*) FROM told); END';
 CREATE FUNCTION folds_locking() RETURNS int LANGUAGE sql STABLE AS 'SELECT a FROM over_locking';
 CREATE TABLE innocent (id int PRIMARY KEY, v int DEFAULT bt_charge() CHECK (v > 0));
 """
@@ -327,6 +366,9 @@ def test_planning_runs_nothing_behind_what_a_statement_names(
         "SELECT * FROM parted WHERE a = 1",
         "SELECT 1::celsius",
         "INSERT INTO cold VALUES (1)",
+        "INSERT INTO colder VALUES (1)",
+        "INSERT INTO coldest VALUES (ARRAY[1])",
+        "SELECT * FROM t WHERE id = told_early()",
         "SELECT * FROM t WHERE id = folds_locking()",
         "SELECT CAST(1 AS celsius)",
         "SELECT * FROM t WHERE length(table_to_xml('over_it', true, true, '')::text) > id",
