@@ -125,8 +125,9 @@ def built(server: Server, written: Script) -> Built:
 def test_what_is_plain_is_known(written: Script, built: Built) -> None:
     """Each plain table is read to the letter as the server prints it."""
     assert built.unbuilt == ()
-    once = {each.sql for each in written.statements}
-    assert len(once) == len(written.statements), "what is there already stops a batch"
+    # Equal foreign keys are all there; anything else that is there already stops a batch.
+    said = [each.sql for each in written.statements if not each.refers]
+    assert len(set(said)) == len(said)
     found = settled(written, built.catalog, "public").tables
     plain = {("public", f"{name}_0") for name in PLAIN} - {("public", "elsewhere_0")}
     assert plain - found.keys() == set()
