@@ -11,7 +11,10 @@ from dbtool.lint.values import replace, value
 
 @value(kw_only=True)
 class Column:
-    """A column; `type` is None where only its name is known."""
+    """A column; `type` is None where only its name is known.
+
+    `sequence` is the name that IDENTITY (SEQUENCE NAME …) gives to its own.
+    """
 
     name: str
     type: Type | None = None
@@ -21,6 +24,16 @@ class Column:
     identity: bool = False
     serial: bool = False
     collation: str = ""
+    sequence: Name | None = None
+
+
+@value(kw_only=True)
+class Sequence:
+    """A sequence; `owner` is the table and column it goes with, which it may be `numbering`."""
+
+    name: Name
+    owner: tuple[Name, str] | None = None
+    numbering: bool = False
 
 
 class Holds(StrEnum):

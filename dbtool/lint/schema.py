@@ -13,6 +13,7 @@ from dbtool.lint.objects import Constraint as Constraint
 from dbtool.lint.objects import Function as Function
 from dbtool.lint.objects import Holds as Holds
 from dbtool.lint.objects import Index as Index
+from dbtool.lint.objects import Sequence as Sequence
 from dbtool.lint.objects import Table as Table
 from dbtool.lint.objects import UserType as UserType
 from dbtool.lint.objects import View as View
@@ -40,7 +41,7 @@ class Schema:
         self.views: dict[Name, View] = {}
         self.types: dict[Name, UserType] = {}
         self.functions: dict[Name, Function] = {}
-        self.sequences: dict[Name, Name] = {}
+        self.sequences: dict[Name, Sequence] = {}
         self.index_owners: dict[Name, Name] = {}
         self.referrers: dict[Name, tuple[Name, ...]] = {}
         self.judging = False
@@ -79,8 +80,8 @@ class Schema:
         """A function of the user."""
         return self._find(self.functions, name)
 
-    def sequence(self, name: Name) -> Name | None:
-        """The full name of a sequence that was created by itself."""
+    def sequence(self, name: Name) -> Sequence | None:
+        """A sequence that a statement named; those of serial columns are not kept."""
         return self._find(self.sequences, name)
 
     def index(self, name: Name) -> Index | None:

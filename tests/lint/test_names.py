@@ -33,6 +33,38 @@ SCRIPTS = {
     "an index, called a table": """
         CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t_pkey RENAME TO k;
         ALTER INDEX t_pkey RENAME TO l""",
+    "the constraint of a renamed index": """
+        CREATE TABLE t (id int PRIMARY KEY, n int CONSTRAINT u UNIQUE);
+        ALTER INDEX t_pkey RENAME TO k; ALTER TABLE u RENAME TO v;
+        ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t DROP CONSTRAINT k;
+        ALTER TABLE t RENAME CONSTRAINT v TO u; ALTER TABLE t DROP CONSTRAINT u""",
+    "an owned sequence of any name": """
+        CREATE TABLE t (id int, n int); CREATE SEQUENCE a OWNED BY t.id;
+        CREATE SEQUENCE b OWNED BY t.n; CREATE SEQUENCE t_id_seq; ALTER SEQUENCE b OWNED BY NONE;
+        ALTER TABLE t RENAME id TO key; ALTER TABLE t DROP key; CREATE SEQUENCE a;
+        ALTER SEQUENCE a OWNED BY t.n; DROP TABLE t; CREATE SEQUENCE a; CREATE SEQUENCE b;
+        CREATE SEQUENCE t_id_seq""",
+    "the sequence of a renamed table": """
+        CREATE TABLE t (id int); CREATE SEQUENCE t_id_seq OWNED BY t.id;
+        ALTER TABLE t RENAME TO u; DROP TABLE u; CREATE SEQUENCE t_id_seq""",
+    "the sequence of a moved table": """
+        CREATE SCHEMA aside; CREATE TABLE t (id int); CREATE SEQUENCE t_id_seq OWNED BY t.id;
+        ALTER TABLE t SET SCHEMA aside; CREATE SEQUENCE t_id_seq; CREATE SEQUENCE aside.t_id_seq;
+        ALTER SCHEMA aside RENAME TO off; DROP TABLE off.t; CREATE SEQUENCE off.t_id_seq""",
+    "a moved sequence, called a table": """
+        CREATE SCHEMA aside; CREATE SEQUENCE a; ALTER TABLE a SET SCHEMA aside;
+        CREATE SEQUENCE a; CREATE SEQUENCE aside.a""",
+    "the named sequence of an identity": """
+        CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME nums), n int NOT NULL);
+        ALTER TABLE t ALTER n ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME more);
+        ALTER TABLE t ADD o int GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME last);
+        ALTER TABLE nums RENAME TO counts; CREATE SEQUENCE counts; CREATE SEQUENCE more;
+        CREATE SEQUENCE last; ALTER TABLE t ALTER n DROP IDENTITY; CREATE SEQUENCE more;
+        DROP TABLE t; CREATE SEQUENCE counts; CREATE SEQUENCE last; CREATE SEQUENCE more""",
+    "partitions by an expression": """
+        CREATE TABLE t (code text) PARTITION BY RANGE (lower(code));
+        CREATE TABLE t_9 PARTITION OF t FOR VALUES FROM ('9') TO ('99');
+        CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM ('10') TO ('20')""",
     "partitions by text": """
         CREATE TABLE t (code text) PARTITION BY RANGE (code);
         CREATE TABLE t_9 PARTITION OF t FOR VALUES FROM ('9') TO ('99');
@@ -122,6 +154,21 @@ def test_a_partition_may_have_been_made_by_a_job(sql: str) -> None:
     assert "fails-on-known-schema" not in {each.rule for each in found.findings}
     other = judged(sql="DROP TABLE news_2024")
     assert "fails-on-known-schema" in {each.rule for each in other.findings}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE events_audit DROP COLUMN nope",
+        "ALTER TYPE events_kind RENAME VALUE 'z' TO 'y'",
+        "ALTER TABLE evnts DETACH PARTITION old",
+    ],
+)
+def test_what_the_history_made_is_no_partition_of_a_job(sql: str) -> None:
+    """A name like a partition's leaves no doubt of what is known, nor a DETACH of its table."""
+    kind = "CREATE TYPE events_kind AS ENUM ('a')"
+    found = judged("CREATE TABLE events_audit (id int)", kind, sql=sql)
+    assert "fails-on-known-schema" in {each.rule for each in found.findings}
 
 
 def test_a_history_that_detaches_what_a_job_made_is_known_all_the_same() -> None:

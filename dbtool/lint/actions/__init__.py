@@ -28,6 +28,7 @@ from dbtool.lint.actions.objects import CreateType as CreateType
 from dbtool.lint.actions.objects import CreateView as CreateView
 from dbtool.lint.actions.objects import Drop as Drop
 from dbtool.lint.actions.objects import DropIndex as DropIndex
+from dbtool.lint.actions.objects import OwnSequence as OwnSequence
 from dbtool.lint.actions.objects import Policy as Policy
 from dbtool.lint.actions.objects import RefreshView as RefreshView
 from dbtool.lint.actions.objects import Reindex as Reindex
@@ -89,6 +90,7 @@ Action = (
     | CreateFunction
     | AlterFunction
     | CreateSequence
+    | OwnSequence
     | Policy
     | CreateRule
     | Maintain

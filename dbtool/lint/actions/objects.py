@@ -185,10 +185,19 @@ class AlterFunction:
 
 @value(kw_only=True)
 class CreateSequence:
-    """CREATE SEQUENCE."""
+    """CREATE SEQUENCE; `owner` is the table and column of OWNED BY."""
 
     sequence: Name
     if_not_exists: bool = False
+    owner: tuple[Name, str] | None = None
+
+
+@value(kw_only=True)
+class OwnSequence:
+    """ALTER SEQUENCE … OWNED BY; `owner` is None where it is to have none."""
+
+    sequence: Name
+    owner: tuple[Name, str] | None
 
 
 @value(kw_only=True)

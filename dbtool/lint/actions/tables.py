@@ -119,6 +119,7 @@ class ChangeIdentity:
     table: Name
     column: str
     change: Literal["add", "set", "drop"]
+    sequence: Name | None = None
 
 
 @value(kw_only=True)

@@ -17,7 +17,12 @@ _ORDERED = frozenset(
 
 
 def ordered(table: Table, key: str) -> bool:
-    """Whether limits of a key can be compared here; a key that is not known is taken for one."""
+    """Whether limits of a key can be compared here; one of an unknown type is taken for that.
+
+    The key of an expression has no name, and nobody knows the type of what it gives.
+    """
+    if not key:
+        return False
     column = table.columns.get(key)
     return column is None or column.type is None or column.type.name in _ORDERED
 

@@ -92,10 +92,11 @@ _NUMBERS = re.compile(r"_seq\d*\Z")
 
 def _home(name: Name, schema: Schema) -> str | None:
     """The schema of a relation: ALTER TABLE takes sequences and indexes as well."""
-    if found := schema.table(name) or schema.view(name) or schema.index_table(name):
+    found = schema.table(name) or schema.view(name) or schema.index_table(name)
+    if found is not None:
         return found.name.schema
     sequence = schema.sequence(name)
-    return sequence.schema if sequence is not None else None
+    return sequence.name.schema if sequence is not None else None
 
 
 def _may_be(action: act.Rename) -> bool:

@@ -148,6 +148,7 @@ _READERS: dict[str, Callable[[Node], Iterator[act.Action]]] = {
     "create_function_stmt": functions.create_function,
     "alter_function_stmt": functions.alter_function,
     "create_seq_stmt": commands.create_sequence,
+    "alter_seq_stmt": commands.alter_sequence,
     "create_policy_stmt": partial(commands.policy, change="create"),
     "alter_policy_stmt": partial(commands.policy, change="alter"),
     "rule_stmt": commands.create_rule,

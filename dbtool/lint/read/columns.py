@@ -9,7 +9,7 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.read.expressions import expression, optional
 from dbtool.lint.read.names import Node, name_of, qualified, type_of, words
-from dbtool.lint.schema import Bound, Column, Constraint, Holds, Index, Type
+from dbtool.lint.schema import Bound, Column, Constraint, Holds, Index, Name, Type
 from dbtool.lint.values import replace
 from dbtool.sql.names import identifier
 
@@ -38,7 +38,8 @@ class _Definition:
             case pb.CONSTR_DEFAULT:
                 self.column = replace(self.column, default=expression(node.raw_expr))
             case pb.CONSTR_IDENTITY:
-                self.column = replace(self.column, identity=True, not_null=True)
+                named = sequence_name(node.options)
+                self.column = replace(self.column, identity=True, not_null=True, sequence=named)
             case pb.CONSTR_GENERATED:
                 kind: Literal["stored", "virtual"]
                 kind = "virtual" if node.generated_kind == "v" else "stored"
@@ -52,6 +53,12 @@ class _Definition:
                     self.constraints.append(found)
                     if found.kind is Holds.PRIMARY_KEY:
                         self.column = replace(self.column, not_null=True)
+
+
+def sequence_name(options: Node) -> Name | None:
+    """The name that IDENTITY (SEQUENCE NAME …) gives."""
+    named = (each.def_elem for each in options if each.def_elem.defname == "sequence_name")
+    return next((qualified(each.arg.list.items) for each in named), None)
 
 
 def column(node: Node) -> tuple[Column, tuple[Constraint, ...]]:

@@ -109,7 +109,27 @@ def create_trigger(node: Node) -> Iterator[act.Action]:
 
 def create_sequence(node: Node) -> Iterator[act.Action]:
     """CREATE SEQUENCE."""
-    yield act.CreateSequence(sequence=name_of(node.sequence), if_not_exists=node.if_not_exists)
+    owner = _owner(node.options)
+    yield act.CreateSequence(
+        sequence=name_of(node.sequence), if_not_exists=node.if_not_exists, owner=owner
+    )
+
+
+def alter_sequence(node: Node) -> Iterator[act.Action]:
+    """ALTER SEQUENCE, of which it matters here whose it is."""
+    if any(each.def_elem.defname == "owned_by" for each in node.options):
+        yield act.OwnSequence(sequence=name_of(node.sequence), owner=_owner(node.options))
+    else:
+        yield act.Other(kind="alter_seq")
+
+
+def _owner(options: Node) -> tuple[Name, str] | None:
+    """The table and column of OWNED BY; None for OWNED BY NONE."""
+    for each in options:
+        if each.def_elem.defname == "owned_by":
+            *table, column = words(each.def_elem.arg.list.items)
+            return (_as_name(tuple(table)), column) if table else None
+    return None
 
 
 def policy(node: Node, change: Literal["create", "alter"]) -> Iterator[act.Action]:

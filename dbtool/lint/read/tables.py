@@ -6,7 +6,15 @@ from typing import Literal
 from postgast import pg_query_pb2 as pb
 
 from dbtool.lint import actions as act
-from dbtool.lint.read.columns import bound, collation, column, constraint, index, partitioning
+from dbtool.lint.read.columns import (
+    bound,
+    collation,
+    column,
+    constraint,
+    index,
+    partitioning,
+    sequence_name,
+)
 from dbtool.lint.read.expressions import optional
 from dbtool.lint.read.names import Node, name_of, type_of
 from dbtool.lint.read.query import reads
@@ -221,7 +229,11 @@ def _inherit(name: Name, command: Node) -> act.Action:
 
 
 def _identity(change: Literal["add", "set", "drop"]) -> Callable[[Name, Node], act.Action]:
-    return lambda name, command: act.ChangeIdentity(table=name, column=command.name, change=change)
+    def read(name: Name, command: Node) -> act.Action:
+        named = sequence_name(_definition(command).constraint.options) if change == "add" else None
+        return act.ChangeIdentity(table=name, column=command.name, change=change, sequence=named)
+
+    return read
 
 
 _COMMANDS: dict[int, Callable[[Name, Node], act.Action]] = {

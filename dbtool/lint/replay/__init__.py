@@ -44,6 +44,7 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.CreateFunction: others.create_function,
     act.AlterFunction: others.alter_function,
     act.CreateSequence: sequences.create,
+    act.OwnSequence: sequences.own,
     act.CreateTrigger: others.create_trigger,
     act.Policy: others.policy,
     act.Inherit: others.inherit,

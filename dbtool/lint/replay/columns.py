@@ -31,6 +31,7 @@ def add(schema: Schema, action: act.AddColumn) -> None:
         return
     for each in schema.family(table):
         store(schema, with_columns(each, [action.column]))
+    sequences.number(schema, table.name, action.column.name, action.column.sequence)
     for constraint in action.constraints:
         _add_to(schema, table, constraint)
 
@@ -124,6 +125,10 @@ def change_identity(schema: Schema, action: act.ChangeIdentity) -> None:
     """ADD and DROP IDENTITY."""
     there = action.change != "drop"
     _change(schema, action.table, action.column, lambda c: replace(c, identity=there))
+    table = known(schema, action.table).name
+    if not there:
+        sequences.drop_owned(schema, table, action.column, numbering=True)
+    sequences.number(schema, table, action.column, action.sequence)
 
 
 def new_constraint(schema: Schema, action: act.AddConstraint) -> None:
@@ -209,6 +214,7 @@ def rename_column(schema: Schema, table_name: Name, old: str, new: str) -> None:
         return tuple(new if name == old else name for name in names)
 
     for table in schema.family(known(schema, table_name)):
+        sequences.rename_column(schema, table.name, old, new)
         columns = {
             new if key == old else key: replace(each, name=new) if key == old else each
             for key, each in table.columns.items()
@@ -247,13 +253,19 @@ def rename_constraint(schema: Schema, table_name: Name, old: str, new: str) -> N
 
 
 def rename_index(schema: Schema, name: Name, new: str) -> None:
-    """ALTER INDEX … RENAME."""
+    """ALTER INDEX … RENAME, with the constraint it came with."""
     table = schema.index_table(name)
     if table is None or name.name not in table.indexes:
         return
     index = table.indexes[name.name]
     renamed = replace(index, name=new, constraint=new if index.constraint else "")
     indexes = {key: each for key, each in table.indexes.items() if key != name.name}
-    store(schema, replace(table, indexes={**indexes, new: renamed}))
+    constraints = {
+        new if key == index.constraint else key: replace(each, name=new)
+        if key == index.constraint
+        else each
+        for key, each in table.constraints.items()
+    }
+    store(schema, replace(table, constraints=constraints, indexes={**indexes, new: renamed}))
     schema.remove(schema.index_owners, Name(table.name.schema, name.name))
     schema.put(schema.index_owners, Name(table.name.schema, new), table.name)

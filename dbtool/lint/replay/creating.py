@@ -2,7 +2,7 @@
 
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
-from dbtool.lint.replay import parts
+from dbtool.lint.replay import parts, sequences
 from dbtool.lint.replay.tables import add_constraint, add_index, known, resolved, store
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, View
 from dbtool.lint.values import replace
@@ -37,6 +37,8 @@ def create(schema: Schema, action: act.CreateTable) -> None:
         bound=action.bound,
     )
     store(schema, table)
+    for column in action.columns:
+        sequences.number(schema, name, column.name, column.sequence)
     for each in above:
         whole = replace(each, children=(*each.children, name))
         store(schema, whole)

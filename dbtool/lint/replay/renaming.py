@@ -99,6 +99,8 @@ def set_schema(schema: Schema, action: act.SetSchema) -> None:
             schema.remove(schema.views, view.name)
             schema.put(schema.views, to, replace(view, name=to))
         tables.move(schema, table.name, to)
+    elif stored:
+        sequences.set_schema(schema, action.name, action.schema)
     elif (type_ := schema.type(action.name)) is not None:
         to = Name(action.schema, type_.name.name)
         schema.remove(schema.types, type_.name)

@@ -120,6 +120,7 @@ def drop_index(schema: Schema, name: Name) -> None:
 def drop(schema: Schema, name: Name) -> None:
     """Forget a table and its partitions, and with it the foreign keys that refer to it."""
     table = schema.table(name)
+    sequences.drop_owned(schema, table.name if table else schema.full(name))
     if table is None:
         return
     for child in table.children if table.partition_by else ():
@@ -138,7 +139,6 @@ def drop(schema: Schema, name: Name) -> None:
     schema.remove(schema.tables, table.name)
     schema.remove(schema.referrers, table.name)
     schema.remove(schema.views, table.name)
-    sequences.drop_owned(schema, table.name)
 
 
 def move(schema: Schema, name: Name, to: Name) -> None:
@@ -153,6 +153,7 @@ def move(schema: Schema, name: Name, to: Name) -> None:
     for index in indexes:
         schema.remove(schema.index_owners, Name(old.schema, index))
         schema.put(schema.index_owners, Name(to.schema, index), to)
+    sequences.move_owned(schema, old, to)
     _refer_anew(schema, old, to)
 
 

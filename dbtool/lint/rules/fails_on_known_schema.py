@@ -74,10 +74,15 @@ def _doubted(task: Task) -> Unknown:
 
 def _may_be_partition(task: Task, subject: Subject) -> bool:
     """Whether what is missing is named like a partition, or is to be one no more."""
-    if any(isinstance(step.action, DetachPartition) for step in subject.steps):
+    schema, name = subject.schema, task.relation
+    table = schema.table(name)
+    if (table is not None and table.complete) or schema.type(name) is not None:
+        return False
+    detaching = [step.action for step in subject.steps if isinstance(step.action, DetachPartition)]
+    if any(name != schema.full(each.table) for each in detaching):
         return True
-    begins = (each.name.name for each in subject.schema.tables.values() if each.partition_by)
-    return any(task.relation.name.startswith(f"{each}_") for each in begins)
+    begins = (each.name.name for each in schema.tables.values() if each.partition_by)
+    return any(name.name.startswith(f"{each}_") for each in begins)
 
 
 def _made_elsewhere(task: Task) -> Unknown:
