@@ -26,6 +26,7 @@ from dbtool.lint.actions.objects import CreateSequence as CreateSequence
 from dbtool.lint.actions.objects import CreateTrigger as CreateTrigger
 from dbtool.lint.actions.objects import CreateType as CreateType
 from dbtool.lint.actions.objects import CreateView as CreateView
+from dbtool.lint.actions.objects import DomainChange as DomainChange
 from dbtool.lint.actions.objects import Drop as Drop
 from dbtool.lint.actions.objects import DropIndex as DropIndex
 from dbtool.lint.actions.objects import OwnSequence as OwnSequence

@@ -5,6 +5,15 @@ from typing import Literal
 from dbtool.lint.schema import Constraint, Expression, Index, Name, Type
 from dbtool.lint.values import value
 
+DomainChange = Literal[
+    "add constraint",
+    "validate constraint",
+    "drop constraint",
+    "set not null",
+    "drop not null",
+    "default",
+]
+
 
 @value(kw_only=True)
 class Drop:
@@ -109,17 +118,10 @@ class AddEnumValue:
 
 @value(kw_only=True)
 class AlterDomain:
-    """ALTER DOMAIN: `change` is one of the words below."""
+    """ALTER DOMAIN: `change` says what of it."""
 
     name: Name
-    change: Literal[
-        "add constraint",
-        "validate constraint",
-        "drop constraint",
-        "set not null",
-        "drop not null",
-        "default",
-    ]
+    change: DomainChange
     constraint: Constraint | None = None
     subject: str = ""
 

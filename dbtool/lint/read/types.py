@@ -1,7 +1,6 @@
 """Types, domains and enums in the parser's tree."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 from dbtool.lint import actions as act
 from dbtool.lint.read.columns import constraint
@@ -55,17 +54,7 @@ def alter_enum(node: Node) -> Iterator[act.Action]:
         )
 
 
-_CHANGES: dict[
-    str,
-    Literal[
-        "add constraint",
-        "validate constraint",
-        "drop constraint",
-        "set not null",
-        "drop not null",
-        "default",
-    ],
-] = {
+_CHANGES: dict[str, act.DomainChange] = {
     "C": "add constraint",
     "V": "validate constraint",
     "X": "drop constraint",
