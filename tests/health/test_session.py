@@ -55,13 +55,14 @@ def test_limits_are_in_force_through_a_pooler_and_stay_in_the_transaction(
         assert ask(pooler.target, lambda opened: opened.read(SETTINGS)) == IN_FORCE
         with SyncConnection(pooler.target) as next_client:
             left = json.loads(next_client.fetchval(SETTINGS))
+            usual = next_client.fetchval("SELECT boot_val FROM pg_settings WHERE name = 'jit'")
             assert next_client.fetchval("SELECT count(*) FROM pg_prepared_statements") == 0
     assert left == {
         "transaction_read_only": "off",
         "lock_timeout": "0",
         "statement_timeout": "0",
         "idle": "0",
-        "jit": "on",
+        "jit": usual,
     }
 
 
