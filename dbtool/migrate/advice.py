@@ -4,11 +4,13 @@ import importlib.util
 import re
 
 from dbtool.migrate.servererror import ServerError
+from dbtool.scratch.binaries import with_extension
 from dbtool.sql.names import identifier
 
 _TYPE_EXISTS = re.compile(r'^type "(.+)" already exists$')
 _UNDEFINED = re.compile(r"^name '(\w+)' is not defined$")
 _DENIED = re.compile(r'^permission denied for (schema|table|view|sequence) "?([^"]+)"?$')
+_NO_EXTENSION = re.compile(r'\bextension "([^"]+)" is not available$|/extension/([^/"]+)\.control"')
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _WORKS_ON_ROWS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _ABSENT = frozenset({"42P01", "42703", "3F000", "42704", "42883"})
@@ -52,7 +54,24 @@ def advice(server: ServerError, *, from_empty: bool) -> str:
         )
     if server.sqlstate == "42501" and (denied := _DENIED.match(server.message)):
         return _grant(denied[1], denied[2], server.statement)
+    if lacking := lacks_extension(server.message):
+        return _install(lacking)
     return _BY_CODE.get(server.sqlstate or "", "")
+
+
+def lacks_extension(message: str) -> str:
+    """The extension whose files a server does not have, as it says itself; before 15 by a path."""
+    found = _NO_EXTENSION.search(message)
+    return (found[1] or found[2]) if found else ""
+
+
+def _install(extension: str) -> str:
+    others = with_extension(extension)
+    named = f": {others[0].directory} has it" if others else ""
+    return (
+        "Its files must be installed on the server's machine. For a server that dbtool starts,"
+        f" DBTOOL_PG_BIN can name other programs{named}."
+    )
 
 
 def _grant(kind: str, name: str, statement: str) -> str:

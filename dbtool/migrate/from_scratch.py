@@ -139,8 +139,6 @@ def without_the_server(error: DbtoolError, database: str) -> None:
     error.detail = "\n".join(lines)
     if "does not build from an empty database" in error.hint:
         error.hint = "This history does not build from an empty database, and a throwaway one is."
-    if 'extension "' in error.message and "is not available" in error.message:
-        error.hint = "DBTOOL_PG_BIN can name the programs of a server that has the extension."
 
 
 def _copy(server: Server) -> None:

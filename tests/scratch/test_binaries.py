@@ -7,7 +7,7 @@ import pytest
 
 from dbtool.errors import UsageError
 from dbtool.scratch import binaries
-from dbtool.scratch.binaries import Binaries, client, find_binaries, installed
+from dbtool.scratch.binaries import Binaries, client, find_binaries, installed, with_extension
 from tests.processes import finish, python
 
 
@@ -27,6 +27,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setattr(binaries, "WHEEL", "no_such_package")
     monkeypatch.setattr(binaries, "_SYSTEM_DIRECTORIES", ((tmp_path / "lib", "*/bin"),))
+    monkeypatch.setattr(binaries, "DEBIAN_SHARED", tmp_path / "shared")
     return tmp_path
 
 
@@ -45,6 +46,17 @@ def test_order_of_preference(machine: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
     assert find_binaries().major == 17
     assert find_binaries(15).directory == middle
+
+
+def test_programs_that_have_an_extension(machine: Path) -> None:
+    """As Debian keeps it, and as PostgreSQL's own installation does."""
+    debian, own = fake(machine / "lib/15/bin", "15.7"), fake(machine / "path", "16.1")
+    assert with_extension("hstore") == ()
+    for place in (machine / "shared/15", own.parent / "share"):
+        (place / "extension").mkdir(parents=True)
+        (place / "extension/hstore.control").touch()
+    assert [each.directory for each in with_extension("hstore")] == [debian, own]
+    assert with_extension("uuid-ossp") == ()
 
 
 def test_development_versions_and_vendor_builds_have_a_major(machine: Path) -> None:

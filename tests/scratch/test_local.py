@@ -22,10 +22,12 @@ from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageEr
 from dbtool.guard import expect
 from dbtool.ports import Silent
 from dbtool.scratch import cluster, leftovers, local, shutdown, workspace
+from dbtool.scratch.binaries import find_binaries
 from dbtool.scratch.local import Status
 from dbtool.scratch.workspace import Workspace
 from tests.conftest import MAJOR
 from tests.processes import eventually, finish, line, python, using
+from tests.scratch.test_binaries import fake
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 
@@ -196,6 +198,21 @@ def test_another_version_is_named(made: Path) -> None:
         local.start(made)
     assert caught.value.message == "no server programs of PostgreSQL 11 on this machine"
     assert caught.value.detail.startswith(f"PostgreSQL 11 made {made}/.dbtool/postgres/data.")
+
+
+def test_programs_that_data_are_not_of(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others than DBTOOL_PG_BIN names run the server, which is said."""
+    real, programs, told = find_binaries(MAJOR).directory, fake(tmp_path / "bin", "11.2"), Told()
+    monkeypatch.setenv("PATH", f"{real}:{os.environ['PATH']}")
+    monkeypatch.setenv("DBTOOL_PG_BIN", str(programs))
+    assert local.start(made, progress=told).major == MAJOR
+    assert told.notes == [
+        f"PostgreSQL {MAJOR} made {made}/.dbtool/postgres/data, so the programs that DBTOOL_PG_BIN"
+        f" names are not used; to begin anew with them, move {made}/.dbtool/postgres away while it"
+        " is stopped"
+    ]
 
 
 def test_a_crashed_server_is_started_again(made: Path) -> None:

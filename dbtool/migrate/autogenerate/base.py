@@ -13,6 +13,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, Interrupted, OperationError
 from dbtool.guard import Action, Consent, Permission
+from dbtool.migrate.advice import lacks_extension
 from dbtool.migrate.diff.catalogs import Change, changes
 from dbtool.migrate.diff.run import read_now
 from dbtool.migrate.logs import quiet_alembic
@@ -150,6 +151,6 @@ def _unbuildable(error: DbtoolError) -> DbtoolError:
     return OperationError(
         f"the history does not build from an empty database: {error.message}",
         detail="\n".join(lines),
-        hint="Mend it; or name a database that stands at the head, whose schema is compared then:"
-        " --against URL.",
+        hint=f"{error.hint if lacks_extension(error.message) else 'Mend it.'} Or name a database"
+        " that stands at the head: --against URL; its schema is compared then.",
     )
