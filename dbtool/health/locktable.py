@@ -1,10 +1,17 @@
 """The lock table of a server: who holds and who waits for what somebody waits for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dbtool.health.lockmodes import CONFLICTS
-from dbtool.health.participant import SESSION_COLUMNS, Prepared, Session, session
+from dbtool.health.participant import (
+    SESSION_COLUMNS,
+    SESSION_LISTS,
+    Prepared,
+    Session,
+    sessions,
+)
 from dbtool.health.parts import SESSIONS
 from dbtool.health.redact import Shown, redact
 
@@ -38,42 +45,61 @@ class LockTable:
 
 def lock_table(answer: dict[str, Any], shown: Shown = redact) -> LockTable:
     """What the server answered to LOCKS."""
-    sessions = {row["pid"]: session(row, shown) for row in answer["sessions"]}
+    seen = sessions(answer["sessions"], shown)
     prepared = {
         -number: Prepared(**{key: row[key] for key in ("name", "owner", "database", "seconds")})
         for number, row in enumerate(answer["prepared"], 1)
     }
     numbers = {row["virtual"]: -number for number, row in enumerate(answer["prepared"], 1)}
-    leaders = _leaders(answer, sessions)
-    rows = [_lock(row, sessions, numbers, answer["names"]) for row in answer["locks"]]
-    rows = [row and replace(row, group=leaders.get(row.holder, row.group)) for row in rows]
-    return LockTable(tuple(row for row in rows if row is not None), sessions, prepared)
+    locks = list(_locks(answer["things"], seen, numbers))
+    leaders = _leaders(locks, set(answer["named"]), seen)
+    if leaders:
+        locks = [replace(each, group=leaders.get(each.holder, each.group)) for each in locks]
+    return LockTable(tuple(locks), seen, prepared)
 
 
-def _leaders(answer: dict[str, Any], sessions: dict[int, Session]) -> dict[int, int]:
+def _locks(
+    things: list[dict[str, Any]], seen: dict[int, Session], prepared: dict[str, int]
+) -> Iterator[Lock]:
+    """Without those of a prepared transaction that has been decided between two looks."""
+    for number, row in enumerate(things):
+        key, kind, thing = str(number), row["kind"], _thing(row)
+        for pid, virtual, mode, granted, seconds in row["locks"]:
+            holder = prepared.get(virtual) if pid is None else pid
+            if holder is not None:
+                known = seen.get(holder)
+                group = known.group if known else holder
+                yield Lock(key, kind, thing, mode, granted, holder, group, seconds)
+
+
+def _leaders(locks: list[Lock], named: set[int], seen: dict[int, Session]) -> dict[int, int]:
     """Whose parallel workers those are whom our role may not see.
 
-    They are in somebody's way, and the server names their leader in their place, which is alike.
+    They are in somebody's way, and the server names their leader in their place, which is alike
+    and holds the same. Of several such leaders any will do: each keeps out whom the worker does.
     """
-    named, wanted = set(answer["named"]), dict[str, set[str]]()
-    if not named:
-        return {}
-    for row in answer["locks"]:
-        if not row["granted"]:
-            wanted.setdefault(row["key"], set()).add(row["mode"])
-    waiting = {row["pid"] for row in answer["locks"] if not row["granted"]}
-    in_the_way = {
-        row["pid"]
-        for row in answer["locks"]
-        if row["granted"]
-        and CONFLICTS.get(row["mode"], frozenset()) & wanted.get(row["key"], set())
-    }
+    ways = _ways(locks) if named else {}
+    waiting = {lock.holder for lock in locks if not lock.granted}
     found = {}
-    for pid in in_the_way - waiting - named:
-        if (worker := sessions.get(pid)) and worker.hidden:
-            alike = [each for each in named & in_the_way if _alike(sessions.get(each), worker)]
-            if len(alike) == 1:
-                found[pid] = alike[0]
+    for pid in ways.keys() - waiting - named:
+        if (worker := seen.get(pid)) and worker.hidden:
+            holders = (each for each in named if ways.get(each, set()) >= ways[pid])
+            alike = [each for each in holders if _alike(seen.get(each), worker)]
+            if alike:
+                found[pid] = min(alike)
+    return found
+
+
+def _ways(locks: list[Lock]) -> dict[int, set[tuple[str, str]]]:
+    """What each one holds, in which mode, that somebody wants."""
+    wanted: dict[str, set[str]] = {}
+    for lock in locks:
+        if not lock.granted:
+            wanted.setdefault(lock.key, set()).add(lock.mode)
+    found: dict[int, set[tuple[str, str]]] = {}
+    for lock in locks:
+        if lock.granted and CONFLICTS[lock.mode] & wanted.get(lock.key, set()):
+            found.setdefault(lock.holder, set()).add((lock.key, lock.mode))
     return found
 
 
@@ -85,38 +111,15 @@ def _whose(session: Session) -> tuple[str, str, str]:
     return session.application, session.role, session.database
 
 
-def _lock(
-    row: dict[str, Any],
-    sessions: dict[int, Session],
-    prepared: dict[str, int],
-    names: dict[str, str],
-) -> Lock | None:
-    """None for a prepared transaction that has been decided between two looks."""
-    holder = row["pid"] if row["pid"] is not None else prepared.get(row["virtual"])
-    if holder is None:
-        return None
-    known = sessions.get(holder)
-    return Lock(
-        key=row["key"],
-        kind=row["kind"],
-        thing=_thing(row, names),
-        mode=row["mode"],
-        granted=row["granted"],
-        holder=holder,
-        group=known.group if known else holder,
-        seconds=row["seconds"],
-    )
-
-
-def _thing(row: dict[str, Any], names: dict[str, str]) -> str:
+def _thing(row: dict[str, Any]) -> str:
     """The locked thing in words."""
     match row["kind"]:
         case "relation":
-            return _relation(row, names)
+            return _relation(row)
         case "tuple":
-            return f"a row of {_relation(row, names)}"
+            return f"a row of {_relation(row)}"
         case "extend" | "page":
-            return f"{row['kind']} of {_relation(row, names)}"
+            return f"{row['kind']} of {_relation(row)}"
         case "transactionid":
             return f"transaction {row['xid']}"
         case "virtualxid":
@@ -128,10 +131,10 @@ def _thing(row: dict[str, Any], names: dict[str, str]) -> str:
     return str(row["kind"])
 
 
-def _relation(row: dict[str, Any], names: dict[str, str]) -> str:
+def _relation(row: dict[str, Any]) -> str:
     oid = row["relation"]
     if row["here"]:
-        return names.get(str(oid)) or f"relation {oid}"
+        return row["name"] or f"relation {oid}"
     return f"relation {oid} of database {row['database'] or 'unknown'}"
 
 
@@ -148,7 +151,10 @@ def _int4(oid: int) -> int:
 
 
 NAMED = 20
-"""For so many waiters the server is asked whom they wait for, where a role sees too little."""
+"""For so many waiters the server is asked whom they wait for, where a role sees too little.
+
+Of those who want one thing in one mode the answer of one is enough.
+"""
 
 LOCKS = f"""
 (WITH every AS MATERIALIZED (
@@ -179,27 +185,33 @@ moment AS MATERIALIZED (
 ),
 involved AS MATERIALIZED (
     SELECT * FROM {SESSIONS} WHERE pid IN (SELECT pid FROM locks)
+),
+asked AS MATERIALIZED (
+    SELECT min(pid) AS pid FROM wanted
+    GROUP BY locktype, database, relation, page, tuple, virtualxid,
+             transactionid::text, classid, objid, objsubid, mode
 )
 SELECT json_build_object(
-    'locks', (
-        SELECT coalesce(json_agg(l), '[]')
-        FROM (SELECT ROW(locktype, database, relation, page, tuple, virtualxid, transactionid,
-                         classid, objid, objsubid)::text AS key,
-                     locktype AS kind, relation, virtualxid, transactionid::text AS xid,
+    'things', (
+        SELECT coalesce(json_agg(t), '[]')
+        FROM (SELECT locktype AS kind, relation, virtualxid, xid,
                      classid::bigint AS classid, objid::bigint AS objid, objsubid,
                      CASE WHEN locktype = 'object' THEN classid::regclass::text END AS class,
                      database IN (0, (SELECT oid FROM here)) AS here,
-                     (SELECT datname FROM pg_catalog.pg_database AS d
-                      WHERE d.oid = locks.database AND NOT granted) AS database,
-                     virtualtransaction AS virtual, pid, mode, granted,
-                     extract(epoch FROM (SELECT now FROM moment) - waitstart) AS seconds
-              FROM locks) AS l),
-    'names', (
-        SELECT coalesce(json_object_agg(relation, relation::regclass::text), '{{}}')
-        FROM (SELECT DISTINCT relation FROM locks
-              WHERE relation IS NOT NULL AND database IN (0, (SELECT oid FROM here))) AS r),
+                     CASE WHEN database IN (0, (SELECT oid FROM here))
+                          THEN relation::regclass::text END AS name,
+                     (SELECT datname FROM pg_catalog.pg_database WHERE oid = database) AS database,
+                     locks
+              FROM (SELECT locktype, database, relation, virtualxid,
+                           transactionid::text AS xid, classid, objid, objsubid,
+                           json_agg(json_build_array(
+                               pid, CASE WHEN pid IS NULL THEN virtualtransaction END, mode,
+                               granted, date_part('epoch', now - waitstart))) AS locks
+                    FROM locks CROSS JOIN moment
+                    GROUP BY locktype, database, relation, page, tuple, virtualxid,
+                             transactionid::text, classid, objid, objsubid) AS g) AS t),
     'sessions', (
-        SELECT coalesce(json_agg(s), '[]')
+        SELECT json_build_object({SESSION_LISTS})
         FROM (SELECT {SESSION_COLUMNS}
               FROM (SELECT * FROM involved
                     UNION ALL
@@ -209,9 +221,9 @@ SELECT json_build_object(
     'named', (
         SELECT coalesce(json_agg(DISTINCT named), '[]')
         FROM (SELECT unnest(pg_blocking_pids(pid)) AS named
-              FROM (SELECT DISTINCT pid FROM wanted) AS w
+              FROM asked
               WHERE EXISTS (SELECT FROM involved WHERE backend_type IS NULL)
-                AND (SELECT count(DISTINCT pid) FROM wanted) <= {NAMED}) AS n),
+                AND (SELECT count(*) FROM asked) <= {NAMED}) AS n),
     'prepared', (
         SELECT coalesce(json_agg(p), '[]')
         FROM (SELECT l.virtualtransaction AS virtual, gid AS name, owner, x.database,

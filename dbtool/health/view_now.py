@@ -9,7 +9,7 @@ from dbtool.health.now import Now, Working
 from dbtool.health.parts import Gap
 from dbtool.health.pool import Pool
 from dbtool.health.progress import Work
-from dbtool.health.rules import LOCKS, POOL, SIGNS
+from dbtool.health.rules import LOCKS, POOL, SIGNS, transaction_held_idle
 from dbtool.health.tree import seconds
 from dbtool.health.vitals import Vitals
 from dbtool.health.wording import service
@@ -30,6 +30,7 @@ EVIDENCE = 2
 HALF = 1 << 31
 SIGN_RULES = frozenset(rule_name(rule.__name__) for rule in SIGNS)
 LOCK_RULES = frozenset(rule_name(rule.__name__) for rule in LOCKS)
+IDLE = transaction_held_idle.NAME
 
 
 def now_report(now: Now) -> Report:
@@ -44,7 +45,7 @@ def now_report(now: Now) -> Report:
         findings=tuple(_brief(each) for each in causes),
         unknowns=unknowns,
         notes=tuple(_notes(now, more)),
-        next=tuple(dict.fromkeys(map(_next, causes))),
+        next=tuple(dict.fromkeys(_next(each, now) for each in causes)),
         judged=True,
         below=(facts(_signs(now)),),
         metrics=tuple(_metrics(now)),
@@ -77,18 +78,31 @@ def _hidden(working: Working) -> Iterator[Unknown]:
 
 
 def _brief(finding: Finding) -> Finding:
-    return replace(finding, evidence=finding.evidence[:EVIDENCE], fix=None)
+    """Without the fix, unless no other command shows it."""
+    fix = finding.fix if finding.rule in SIGN_RULES and not _command(finding) else None
+    return replace(finding, evidence=finding.evidence[:EVIDENCE], fix=fix)
 
 
-def _next(finding: Finding) -> str:
+def _command(finding: Finding) -> str:
+    return finding.fix.code if finding.fix and finding.fix.language == "shell" else ""
+
+
+def _next(finding: Finding, now: Now) -> str:
     """The command that shows more of a cause, or ends it."""
-    if finding.fix and finding.fix.language == "shell":
-        return finding.fix.code
+    if command := _command(finding):
+        return command
+    if finding.rule == IDLE and not _idle_blocks(now):
+        return "dbtool pool"
     if finding.rule in LOCK_RULES:
         return "dbtool locks"
     if finding.rule in SIGN_RULES:
         return f"dbtool rules {finding.rule}"
     return "dbtool pool"
+
+
+def _idle_blocks(now: Now) -> bool:
+    """Whether anybody waits for an idle transaction: only those stand in the lock forest."""
+    return any(each.blocks for each in (now.pool.idle_transactions if now.pool else ()))
 
 
 def _notes(now: Now, more: int) -> Iterator[str]:

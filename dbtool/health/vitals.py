@@ -58,13 +58,18 @@ class Replication:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A replication slot and the WAL it keeps; `safe` is what may be added before it is lost."""
+    """A replication slot and the WAL it keeps; `safe` is what may be added before it is lost.
+
+    `pace` is how many bytes of WAL the server writes a second, on average since its counters
+    began.
+    """
 
     name: str
     active: bool
     status: str | None
     retained: int | None
     safe: int | None
+    pace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def _replication(row: dict[str, Any]) -> Replication:
 
 _ACTIVITY = f"""
 (WITH running AS (
-    SELECT *, extract(epoch FROM clock_timestamp() - query_start) AS seconds
+    SELECT *, date_part('epoch', clock_timestamp() - query_start) AS seconds
     FROM {SESSIONS}
     WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 )
@@ -181,7 +186,9 @@ _REPLICATION = f"""
 _SLOTS = f"""
 (SELECT coalesce(json_agg(s), '[]')
  FROM (SELECT slot_name AS name, active, wal_status AS status, safe_wal_size AS safe,
-              pg_wal_lsn_diff({_HERE}, restart_lsn)::bigint AS retained
+              pg_wal_lsn_diff({_HERE}, restart_lsn)::bigint AS retained,
+              (SELECT wal_bytes::float / nullif(date_part('epoch', now() - stats_reset), 0)
+               FROM pg_catalog.pg_stat_wal) AS pace
        FROM pg_catalog.pg_replication_slots
        ORDER BY 5 DESC NULLS LAST) AS s)
 """

@@ -4,13 +4,15 @@ import dataclasses
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.health.forest import Forest, Node
+from dbtool.health.forest import Forest, Node, forest
 from dbtool.health.locks import Locks, read
+from dbtool.health.locktable import lock_table
 from dbtool.scratch.server import Server
 from tests.health.crowd import Crowd, crowd
 from tests.health.waiting import running, waiting
@@ -212,6 +214,52 @@ def test_a_parallel_worker_is_its_leader(table: Target, people: Crowd) -> None:
     assert [[root.id for root in each.roots] for each in seen] == [[leader], [leader]]
     assert [each.roots[0].release.at_once_count for each in seen if each.roots[0].release] == [1, 1]
     assert [{leader}] == list(real.values())
+
+
+UNSEEN = (
+    "leader backend_type backend_start query_start client state"
+    " transaction_seconds query_seconds state_seconds query"
+)
+
+
+def hidden(pid: int, application: str = "report") -> dict[str, Any]:
+    """A session as a plain role sees it."""
+    seen = {"application": application, "role": "app", "superuser": False, "database": "shop"}
+    return {"pid": pid, **seen, **dict.fromkeys(UNSEEN.split())}
+
+
+def relation(number: int, holders: tuple[int, ...]) -> dict[str, Any]:
+    """A table that somebody, by the table's number, wants alone."""
+    held = [[pid, None, "AccessShareLock", True, None] for pid in holders]
+    wants = [number, None, "AccessExclusiveLock", False, 2.0]
+    named = {"relation": number, "here": True, "name": f"t{number}"}
+    return {"kind": "relation", **named, "locks": [*held, wants]}
+
+
+@pytest.mark.parametrize(
+    ("other", "worker", "tables", "roots"),
+    [
+        pytest.param(2, "report", {100: (1, 2, 3)}, {1, 2}, id="holds what both leaders hold"),
+        pytest.param(2, "report", {100: (1,), 200: (2, 3)}, {1, 2}, id="holds what one holds"),
+        pytest.param(2, "api", {100: (1, 2, 3)}, {1, 2, 3}, id="is like none of them"),
+        pytest.param(1, "report", {100: (1,), 200: (3,)}, {1, 3}, id="holds what none holds"),
+    ],
+)
+def test_a_hidden_worker_of_several_leaders_alike(
+    other: int, worker: str, tables: dict[int, tuple[int, ...]], roots: set[int]
+) -> None:
+    """Whoever it is taken for keeps out the same ones; no leader is made to keep out others."""
+    rows = [*map(hidden, (1, 2, *tables)), hidden(3, worker)]
+    answer = {
+        "things": [relation(number, holders) for number, holders in tables.items()],
+        "sessions": {name: [row[name] for row in rows] for name in rows[0]},
+        "prepared": [],
+        "named": [1, other],
+    }
+    found = forest(lock_table(answer))
+    assert {root.id for root in found.roots} == roots
+    leaders = {number: set(holders) & roots for number, holders in tables.items()}
+    assert edges(found) == leaders
 
 
 @contextmanager

@@ -12,9 +12,12 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.health import locks
+from dbtool.health.forest import Forest
 from dbtool.health.now import PARTS, Now, Watch, progress, read
 from dbtool.health.parts import Part
+from dbtool.health.view import pool_report
 from dbtool.health.view_now import now_report, progress_report
+from dbtool.health.vitals import Slot
 from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
 from tests.health.crowd import Crowd
@@ -63,6 +66,23 @@ def test_causes_come_before_the_vital_signs(database: Target, people: Crowd) -> 
     assert re.search(r"\nlocks        2 sessions wait, up to [\d.]+ s", signs), signs
     assert "\nnext: dbtool locks\n" in signs
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_next_command_shows_the_cause(database: Target, people: Crowd) -> None:
+    """An idle transaction nobody waits for stands in pool; what no command shows is told here."""
+    people.session("forgetful", "BEGIN", "SELECT 1")
+    now = read(database)
+    assert now.pool is not None
+    idle = [each for each in now.pool.idle_transactions if each.application == "forgetful"]
+    (old,) = (dataclasses.replace(each, idle_seconds=40.0) for each in idle)
+    pool = dataclasses.replace(now.pool, idle_transactions=(old,), forest=Forest())
+    slot = Slot("gone", active=False, status="lost", retained=None, safe=None)
+    vitals = dataclasses.replace(now.vitals, slots=(slot,))
+    found = dataclasses.replace(now, pool=pool, vitals=vitals)
+    assert {"dbtool rules slot-retains-wal", "dbtool pool"} <= set(now_report(found).next)
+    assert "dbtool locks" not in now_report(found).next
+    assert "transaction-held-idle" in [each.rule for each in pool_report(pool).findings]
+    assert "    SELECT pg_drop_replication_slot('gone');\n" in shown(found)
 
 
 def test_a_part_that_fails_leaves_the_rest(database: Target) -> None:

@@ -9,7 +9,8 @@ Reads: pg_locks and pg_stat_activity. Without pg_monitor the state of other role
 hidden, and lock-queue names the session without it.
 
 Thresholds: a warning once somebody has waited for it for a second, an error from 30 s on or
-with 5 such sessions.
+with 5 such sessions. A session that has been idle for less than a second is between two
+statements, and may have got the lock only now: lock-queue tells of it.
 
 Now: terminate the session with the command given; a cancel does nothing, for it runs nothing.
 
@@ -31,6 +32,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, rule_name
 from dbtool.health.forest import Node
+from dbtool.health.rules.transaction_held_idle import BLOCKING_SECONDS
 from dbtool.health.tree import Blocking, named, trees, waits
 from dbtool.report import counted, duration
 
@@ -42,6 +44,8 @@ def check(subject: Blocking) -> Iterator[Finding]:
     for tree in trees(subject.forest):
         session, severity = tree.root.session, tree.severity
         if session is None or session.state != "idle" or severity is None:
+            continue
+        if (session.state_seconds or 0) < BLOCKING_SECONDS:
             continue
         idle = duration(session.state_seconds or 0)
         yield Finding(

@@ -76,9 +76,8 @@ def _told(root: Node) -> bool:
     session = root.session
     if session is None:
         return root.prepared is not None
-    if session.idle_in_transaction:
-        return (session.state_seconds or 0) >= BLOCKING_SECONDS
-    return session.state == "idle"
+    idle = session.idle_in_transaction or session.state == "idle"
+    return idle and (session.state_seconds or 0) >= BLOCKING_SECONDS
 
 
 def _title(tree: Tree) -> str:

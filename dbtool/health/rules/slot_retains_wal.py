@@ -5,7 +5,8 @@ the consumer is gone for good (a dropped replica, a logical subscriber that was 
 the promise still holds: pg_wal grows until the disk is full and the server stops, or until
 max_slot_wal_keep_size is reached and the slot is of no use any more.
 
-Reads: pg_replication_slots; any role may.
+Reads: pg_replication_slots, and pg_stat_wal for how fast WAL is written; any role may. How much
+room the disk has left is not to be seen through SQL.
 
 Thresholds: a warning for a slot without a consumer that keeps 5 GB, or whose WAL exceeds
 max_wal_size (wal_status extended) without a consumer; an error where the WAL is about to be
@@ -32,10 +33,14 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.health.now import Now
 from dbtool.health.vitals import Slot
+from dbtool.report import duration
 
 NAME = rule_name(__name__)
 WARNING_BYTES = 5 << 30
 AT_RISK = ("unreserved", "lost")
+HOUR = 3600
+TOLD_BYTES = 100 << 20
+"""An hourly pace below this is none worth telling."""
 
 
 def check(now: Now) -> Iterator[Finding]:
@@ -71,8 +76,17 @@ def _title(slot: Slot) -> str:
 
 def _evidence(slot: Slot) -> Iterator[str]:
     yield f"wal_status {slot.status}"
+    if slot.status == "lost":
+        return
+    pace = slot.pace or 0.0
+    hourly = f"; the server writes {_gigabytes(int(pace * HOUR))} an hour on average"
+    hourly = hourly if pace * HOUR >= TOLD_BYTES else ""
     if slot.safe is not None:
-        yield f"{_gigabytes(slot.safe)} may be written before it is lost"
+        room = max(slot.safe, 0)
+        left = f", in about {duration(room / pace)}" if hourly else ""
+        yield f"{_gigabytes(room)} may be written before it is lost{left}{hourly}"
+    else:
+        yield f"no max_slot_wal_keep_size: it grows until the disk of pg_wal is full{hourly}"
 
 
 def _gigabytes(size: int | None) -> str:

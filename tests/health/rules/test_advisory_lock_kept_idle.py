@@ -22,7 +22,10 @@ def judged(pool: Pool, seconds: float) -> list[Finding]:
     [("7", "7"), ("-7", "-7"), ("8589934593", "8589934593"), ("-1, 2", "(-1, 2)")],
 )
 def test_an_idle_holder(database: Target, people: Crowd, key: str, shown: str) -> None:
-    """Idle and in no transaction: it is found all the same, with the key as it was given."""
+    """Idle and in no transaction: it is found all the same, with the key as it was given.
+
+    One that came to it a moment ago holds it, and is not to be ended.
+    """
     holder = people.session("worker", f"SELECT pg_advisory_lock({key})")
     people.session("bystander", "SELECT pg_advisory_lock(8)")
     pid = holder.fetchval("SELECT pg_backend_pid()")
@@ -38,6 +41,10 @@ def test_an_idle_holder(database: Target, people: Crowd, key: str, shown: str) -
     assert [each.severity for each in judged(pool, 30.0)] == [Severity.ERROR]
     assert judged(pool, 0.9) == []
     assert list(lock_queue.check(waited(pool))) == []
+    just_idle = waited(pool, 30.0, state_seconds=0.4)
+    assert list(advisory_lock_kept_idle.check(just_idle)) == []
+    (held,) = lock_queue.check(just_idle)
+    assert held.fix is None
 
 
 def test_quiet_where_nobody_wants_it(database: Target, people: Crowd) -> None:

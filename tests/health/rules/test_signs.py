@@ -113,6 +113,16 @@ def test_a_slot_that_nobody_reads(server: Server) -> None:
     assert judged(dataclasses.replace(large, active=True)) == []
     (lost,) = judged(dataclasses.replace(large, status="lost"))
     assert (found.severity, lost.severity) == (Severity.WARNING, Severity.ERROR)
+    assert slot.pace is not None
+    hourly = dataclasses.replace(large, pace=GIGABYTE / 3600)
+    assert [
+        judged(dataclasses.replace(hourly, safe=safe))[0].evidence[1] for safe in (None, 2 << 30)
+    ] == [
+        "no max_slot_wal_keep_size: it grows until the disk of pg_wal is full;"
+        " the server writes 1.0 GB an hour on average",
+        "2.0 GB may be written before it is lost, in about 2 h;"
+        " the server writes 1.0 GB an hour on average",
+    ]
 
 
 @pytest.mark.parametrize(
