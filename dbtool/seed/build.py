@@ -236,7 +236,7 @@ class _Builder:
         if meaning.kin is not None:
             limits.append(self._of_kind(meaning.kin))
         for link in links.links:
-            if link.way is Way.INSIDE and not link.nullable and links.walk is not None:
+            if link.way is Way.INSIDE and not link.optional and links.walk is not None:
                 limits.append(self._with_room(link, links, links.walk))
         if not limits:
             return None

@@ -115,16 +115,16 @@ def _reference(
         case Way.NTH if parent is not None and parent.count:
             return _nth(link, links, parent, populations)
         case Way.BEFORE:
-            return RowBefore(name, link.nullable)
+            return RowBefore(name, link.optional)
         case Way.OTHER if parent is not None:
             return OtherParents(name, parent)
         case Way.ANY if parent is not None and (parent.count or not link.nullable):
-            return AnyParent(name, parent, 64 if link.nullable else 0)
+            return AnyParent(name, parent, 64 if link.optional else 0)
         case Way.SELF:
             grouped = links.walk is not None
             if grouped or population.birth is None:
-                return EarlierRow(name, grouped, link.nullable)
-            return OlderRow(name, link.nullable)
+                return EarlierRow(name, grouped, link.optional)
+            return OlderRow(name, link.optional)
     return None
 
 

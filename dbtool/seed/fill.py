@@ -60,7 +60,7 @@ def _named(table: Table) -> Named:
 def _filling(load: Load) -> Filling:
     """One statement with every value as text, which the server reads as the column's type."""
     columns = ", ".join(map(quoted, load.population.generators))
-    rows = ",\n".join(f"({', '.join(map(_literal, each))})" for each in _rows(load))
+    rows = ",\n".join(f"({', '.join(map(literal, each))})" for each in _rows(load))
     if not rows or not columns:
         return Filling(load.table.shown, skipped="it has no column to put a value into")
     into = f"INSERT INTO {load.table.name} ({columns}) OVERRIDING SYSTEM VALUE"
@@ -72,7 +72,7 @@ def _rows(load: Load) -> Iterator[list[str]]:
         yield from (line.split("\t") for line in rows.lines().split("\n") if line)
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A field of COPY's text format as a literal of SQL."""
     if text == NULL:
         return "NULL"

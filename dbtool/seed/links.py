@@ -25,11 +25,16 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A foreign key and the way its parents are chosen."""
+    """A foreign key and the way its parents are chosen.
+
+    `nullable`: a column of its own takes NULL, which is enough to leave it open; `optional`:
+    all of them do, so that some rows are left without a parent.
+    """
 
     key: LiveConstraint
     way: Way
     nullable: bool
+    optional: bool
 
     @property
     def parent(self) -> str:

@@ -38,7 +38,8 @@ def plan_links(
     for key in sorted(keys, key=lambda each: (each is not walk, -len(each.columns))):
         own = set(key.columns) - covered
         way = Way.KIN if known.extends and key is walk else _way(key, table, walk, own, cut, pairs)
-        links.append(Link(key, way, any(table.column(name).nullable for name in own)))
+        takes = [table.column(name).nullable for name in own]
+        links.append(Link(key, way, any(takes), any(takes) and all(takes)))
         covered |= own
     found = _uniques(table, walked, links, known, pairs)
     links = [_counted_through(link, found.combined) for link in links]
@@ -245,7 +246,7 @@ def _combined(
     if not keys and not columns:
         raise Unfit(f"{unique.name}: no parents can be chosen that differ in each row")
     alone = len(keys) == 1 and not columns and not grouped
-    open_ended = alone and keys[0].nullable and not unique.is_strict
+    open_ended = alone and keys[0].optional and not unique.is_strict
     return Combined(tuple(k.key.name for k in keys), tuple(columns), grouped, open_ended)
 
 

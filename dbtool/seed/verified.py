@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dbtool.report import Cell, Column, Report, Styled, Table, counted
-from dbtool.seed.rules import seed_not_verified
+from dbtool.seed.rules import planned_rows_missing, seed_not_verified, seed_off_plan
 from dbtool.seed.verify import Verified
 
 
@@ -16,13 +16,20 @@ def verified(done: Verified, command: str) -> Report:
         f" {counted(done.objects, 'object')} of"
         f" {done.classes} {'class' if done.classes == 1 else 'classes'} loaded"
     )
-    verdict = "all is well" if not done.wrong else f"{len(done.wrong)} wrong"
+    findings = (
+        *map(seed_not_verified.finding, done.wrong),
+        *planned_rows_missing.findings(done.missing),
+        *map(seed_off_plan.finding, done.off_plan),
+    )
+    other = len(findings) - len(done.wrong)
+    parts = ((len(done.wrong), "wrong"), (other, "not as planned"))
+    verdict = ", ".join(f"{count} {what}" for count, what in parts if count) or "all is well"
     return Report(
         command=command,
         data=done,
         headline=f"{verdict}: {looked}",
         sections=(_counts(done),),
-        findings=tuple(map(seed_not_verified.finding, done.wrong)),
+        findings=findings,
         notes=tuple(_notes(done)),
         judged=True,
     )

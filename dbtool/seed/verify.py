@@ -19,9 +19,11 @@ from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
+from dbtool.seed import live
 from dbtool.seed.build import build
 from dbtool.seed.live import LiveConstraint, LiveTable
-from dbtool.seed.plan import Request, SeedPlan, Skipped
+from dbtool.seed.plan import Load, Request, SeedPlan, Skipped
+from dbtool.seed.shares import Off, off_plan
 from dbtool.seed.survey import survey
 from dbtool.sql.text import quoted
 
@@ -59,6 +61,12 @@ class Verified:
     wrong: tuple[Wrong, ...]
     unread: tuple[Wrong, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    off_plan: tuple[Off, ...] = ()
+
+    @property
+    def missing(self) -> tuple[Counted, ...]:
+        """The tables with fewer rows than planned."""
+        return tuple(each for each in self.tables if each.rows < (each.planned or 0))
 
 
 def verify(
@@ -72,10 +80,13 @@ def verify(
     connected = SyncConnection(target, application_name=_NAME, read_only=True, settings=SETTINGS)
     with connected as session:
         found = session.run(lambda c: survey(c, models, wanted, writing=False))
-        plan = build(replace(found, first_blocks={}), wanted).plan
-        shown.step(f"checking the constraints of {len(found.tables)} tables")
-        tables = session.run(lambda c: _counts(c, found.tables, plan))
-        checked, wrong, unread = session.run(lambda c: _constraints(c, found.tables))
+        planned = build(replace(found, first_blocks={}), wanted)
+        kept = session.run(lambda c: _kept(c, wanted))
+        present = (*found.tables, *kept)
+        shown.step(f"checking the constraints of {len(present)} tables")
+        tables = session.run(lambda c: _counts(c, present, planned.plan))
+        off = session.run(lambda c: _shares(c, planned.loads, tables, wanted))
+        checked, wrong, unread = session.run(lambda c: _constraints(c, present))
         shown.step("loading every mapped class")
         names = {(table.schema, table.bare_name) for table in found.tables}
         mappers = [each for each in models.mappers if not wanted.tables or _is_of(each, names)]
@@ -87,13 +98,34 @@ def verify(
         objects=objects,
         wrong=(*wrong, *failed),
         unread=unread,
-        skipped=plan.skipped,
+        skipped=planned.plan.skipped,
+        off_plan=off,
     )
 
 
 def _is_of(mapper: Mapper[object], names: set[tuple[str, str]]) -> bool:
     known = {bare for _, bare in names}
     return getattr(mapper.local_table, "name", "") in known
+
+
+async def _kept(connection: Connection, request: Request) -> tuple[LiveTable, ...]:
+    """The tables whose rows are the user's own: constraints hold there too."""
+    if request.tables or not request.kept:
+        return ()
+    async with connection.limits():
+        return (await live.read(connection, request.kept)).tables
+
+
+async def _shares(
+    connection: Connection, loads: Sequence[Load], tables: Sequence[Counted], request: Request
+) -> tuple[Off, ...]:
+    """What comes up more or less often than planned, but for what the user's own SQL changes."""
+    there = {each.name: each.rows for each in tables}
+    found: list[Off] = []
+    for each in loads:
+        if not any(each.table.bare_name in hook.sql for hook in request.after):
+            found += await off_plan(connection, each, there[each.table.shown])
+    return tuple(found)
 
 
 async def _counts(

@@ -87,6 +87,8 @@ CREATE TABLE stuck (tenant_id int NOT NULL REFERENCES tenants, label_id int NOT 
 CREATE TABLE parcels (id int PRIMARY KEY, tenant_id int NOT NULL REFERENCES tenants,
     size size NOT NULL, many bool NOT NULL);
 CREATE UNIQUE INDEX one_parcel ON parcels (tenant_id, size) WHERE size = 'small' AND NOT many;
+CREATE TABLE notices (id int PRIMARY KEY, tenant_id int, customer_id int NOT NULL,
+    FOREIGN KEY (tenant_id, customer_id) REFERENCES customers);
 CREATE TABLE impossible (id int PRIMARY KEY, CHECK (id < 0 AND id > 0));
 """
 

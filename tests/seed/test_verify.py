@@ -1,0 +1,71 @@
+"""What `seed verify` finds besides broken constraints: rows that are missing, or not as planned."""
+
+from pathlib import Path
+
+import dbtool.example
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.guard import Permission
+from dbtool.metadata import Models
+from dbtool.ports import Silent
+from dbtool.seed.files import Seeds
+from dbtool.seed.plan import Afterwards, Request
+from dbtool.seed.run import plan, seed
+from dbtool.seed.scenes import Given, Scenes
+from dbtool.seed.verified import verified
+from dbtool.seed.verify import verify
+from dbtool.severity import Severity
+from tests.conftest import ROOT
+
+SEEDS = Path(dbtool.example.__file__).parent / "seeds"
+
+
+def test_rows_that_are_missing_or_not_as_planned(migrated: Target, example: Models) -> None:
+    """A table without its rows is an error; fewer rows, other values and other parents warn."""
+    request = Request(rows=60)
+    seed(migrated, example, request)
+    clean = verified(verify(migrated, example, request), "dbtool seed verify")
+    assert clean.findings == ()
+    assert clean.headline.startswith("all is well: ")
+    with SyncConnection(migrated) as session:
+        session.execute("""
+            DELETE FROM order_lines;
+            DELETE FROM user_roles WHERE user_id > 50;
+            UPDATE users SET status = 'suspended';
+            UPDATE posts SET author_id = 1;
+            UPDATE orders SET shipping_address = NULL;
+        """)
+    found = verify(migrated, example, request)
+    report = verified(found, "dbtool seed verify")
+    assert found.wrong == ()
+    assert [each.name for each in found.missing] == ["order_lines", "user_roles"]
+    assert [(each.severity, each.title) for each in report.findings] == [
+        (Severity.ERROR, "none of the rows planned are there: order_lines"),
+        (Severity.WARNING, "fewer rows are there than planned: user_roles"),
+        (Severity.WARNING, "users.status is not shared out as planned"),
+        (Severity.WARNING, "orders.shipping_address is not shared out as planned"),
+        (Severity.WARNING, "posts.author_id is not shared out as planned"),
+    ]
+    assert report.headline.startswith("5 not as planned: ")
+    assert report.findings[0].evidence[0].startswith("order_lines: 0 of ")
+    assert report.findings[2].evidence[0].startswith("suspended: 100% of the rows, planned ")
+    hooked = Request(rows=60, after=(Afterwards("users", "x", "UPDATE users SET status = 'x'"),))
+    names = {each.name for each in verify(migrated, example, hooked).off_plan}
+    assert names == {"orders.shipping_address", "posts.author_id"}
+
+
+def test_the_example_has_seeds_of_its_own(migrated: Target, example: Models) -> None:
+    """Its reference rows and scenarios load, and what is there is what they say."""
+    scenes = Scenes(Seeds(ROOT, SEEDS), example)
+    kept = scenes.kept(migrated, Permission(), Silent(), dry_run=False)
+    assert set(kept) == {"categories", "roles", "tags"}
+    planned = plan(migrated, example, scenes.planned(None, Given()))
+    assert planned.skipped == ()
+    assert {each.name: each.rows for each in planned.tables}["users"] == 200
+    seed(migrated, example, scenes.request("small", Given(), kept))
+    found = verify(migrated, example, scenes.planned("small", Given()))
+    assert (found.wrong, found.missing, found.off_plan, found.skipped) == ((), (), (), ())
+    rows = {each.name: (each.rows, each.planned) for each in found.tables}
+    assert (rows["roles"], rows["tags"], rows["categories"]) == ((4, None), (5, None), (7, None))
+    assert rows["users"] == (8, 8)
+    assert 0 not in {there for there, _ in rows.values()}
