@@ -37,7 +37,8 @@ _PREPARED = """
      WHERE p.database = pg_catalog.current_database()
        AND EXISTS (SELECT FROM pg_catalog.pg_locks x
                      JOIN pg_catalog.pg_locks h USING (virtualtransaction)
-                     JOIN pg_catalog.pg_locks w ON w.relation = h.relation
+                     JOIN pg_catalog.pg_locks w
+                       ON w.relation = h.relation OR w.transactionid = h.transactionid
                     WHERE x.transactionid = p.transaction AND x.pid IS NULL AND h.pid IS NULL
                       AND w.pid = $1 AND NOT w.granted)
      ORDER BY p.prepared LIMIT 5
@@ -86,7 +87,8 @@ class Blocker:
         name = string_literal(self.application or "NAME")
         return (
             "It holds its locks until somebody ends it, after a restart too:"
-            f" COMMIT PREPARED {name}, or ROLLBACK PREPARED {name}. Then run it again."
+            f" COMMIT PREPARED {name} keeps what it did, ROLLBACK PREPARED {name} takes it back."
+            " Then run it again."
         )
 
 

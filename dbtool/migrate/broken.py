@@ -32,7 +32,7 @@ class Broken:
 def broken(
     holder: Holder | None,
     attempts: Sequence[Record],
-    recorded_now: Callable[[Table], Versions | None],
+    recorded_now: Callable[[Table, bool], Versions | None],
     tally: Tally,
     waited: Waited,
 ) -> Broken | None:
@@ -57,15 +57,18 @@ def broken(
 
 def asked_now(
     tables: Iterable[Table],
-    recorded_now: Callable[[Table], Versions | None],
+    recorded_now: Callable[[Table, bool], Versions | None],
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Versions | None]:
-    """What each table records; a server that gives no answer is not asked for hundreds of them."""
+    """What each table records; hundreds of them are not waited for, each for its whole limit.
+
+    `recorded_now` hears whether it may wait: for a server that is gone, or a table that is locked.
+    """
     found: dict[str, Versions | None] = {}
     in_vain = 0.0
     for each in tables:
         begun = clock()
-        found[each.shown] = recorded_now(each) if in_vain < _PATIENCE else None
+        found[each.shown] = recorded_now(each, in_vain < _PATIENCE)
         if found[each.shown] is None:
             in_vain += clock() - begun
     return found

@@ -46,10 +46,9 @@ def downgrade(
     permission: Permission | None = None,
     progress: Progress | None = None,
     tag: str | None = None,
-    losing: frozenset[str] | None = None,
 ) -> Downgraded:
-    """Take the database back to a revision; with `losing` it may lose nothing else."""
-    foresight, told = Foresight(losing), progress or Silent()
+    """Take the database back to a revision; it loses no more than was agreed to."""
+    foresight, told = Foresight(project.losing), progress or Silent()
     command = replace(downgrading(revision, tag, told), prelude=foresight)
     with Session(project, told) as session:
         allowed = permission or Permission()
@@ -62,7 +61,8 @@ def wish(revision: str, tag: str | None, permission: Permission, progress: Progr
     """A downgrade as it is asked about in each of several databases."""
     foresight = Foresight()
     command = replace(downgrading(revision, tag, progress), prelude=foresight)
-    return Wish(command, Action.DOWNGRADE, permission, partial(_lines, foresight))
+    lines = partial(_lines, foresight)
+    return Wish(command, Action.DOWNGRADE, permission, lines, lambda: foresight.agreed)
 
 
 def _lines(foresight: Foresight, session: Session, record: Record) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _lines(foresight: Foresight, session: Session, record: Record) -> Iterator[s
 
     Where nobody is asked nobody takes a line, and the losses are not told here.
     """
-    foresight.told = True
+    foresight.offer()
     head, *steps = plan_lines(session, record, verb="undo")
     yield head
     for line, step in zip(steps, record.planned, strict=True):

@@ -31,7 +31,8 @@ _TOLD = 30
 class Foresight:
     """What is known of a downgrade before it runs; `found` is in the order of the steps.
 
-    `agreed` is what somebody has agreed to lose, where that is settled: no more may be lost.
+    `agreed` is what somebody has agreed to lose, where that is settled: no more may be lost, and
+    each attempt looks again.
     """
 
     agreed: frozenset[str] | None = None
@@ -48,20 +49,27 @@ class Foresight:
     ) -> None:
         """Look at the steps of one version table; raises OperationError where one cannot run."""
         key = {(table.shown, each.revision.revision) for each in steps}
-        if key <= self._seen:
+        again = key <= self._seen
+        if again and self.agreed is None:
             return
         given = given_to(context)
         readings = [(step, read(Path(step.revision.path), given)) for step in steps]
         _refuse(readings, context, connection)
         others = [each for each in self.found if each.version_table != table.shown]
         try:
-            undone = _undone(connection, table, context, readings)
+            held = self.agreed is not None
+            undone = _undone(connection, table, context, readings, exactly=held)
         except Exception as error:
             # Whoever goes back at night must not be kept from it by what is only told.
             undone = _unknown(table, readings, f"{type(error).__name__}: {error}")
         if self.agreed is not None and (more := losing(undone) - self.agreed):
             raise _loses_more(sorted(more))
-        self.found, self._seen = (*others, *undone), self._seen | key
+        if not again:
+            self.found, self._seen = (*others, *undone), self._seen | key
+
+    def offer(self) -> None:
+        """It stands above a question: whoever says yes agrees to lose this, and no more."""
+        self.told, self.agreed, self._seen = True, losing(self.found), set()
 
     def of(self, revision: str, version_table: str) -> Undone | None:
         """What undoing one revision loses."""
@@ -93,7 +101,7 @@ def losing(undone: Iterable[Undone]) -> frozenset[str]:
 def _loses_more(what: Sequence[str]) -> OperationError:
     return OperationError(
         "the downgrade would lose more than was agreed to",
-        detail=f"New since then: {listed(what)}. Nothing was run.",
+        detail=f"New since then: {listed(what)}. None of that was run.",
         hint="Run it again to see what it loses now.",
     )
 
@@ -122,13 +130,15 @@ def _undone(
     table: Table,
     context: MigrationContext,
     readings: Sequence[Reading],
+    *,
+    exactly: bool,
 ) -> tuple[Undone, ...]:
     previews = [preview(step, context, undoing) for step, undoing in readings]
     taken = list(_taken(previews))
     found = numbers(driver_connection(context), [each for step in taken for each in step[0]])
 
     async def weigh(opened: "Connection") -> list[Undone]:
-        losses = Losses(opened, found)
+        losses = Losses(opened, found, exactly)
         await losses.know()
         return [
             Undone(

@@ -127,12 +127,13 @@ class Losses:
 
     connection: "Connection"
     numbers: dict[Taken, int]
+    exactly: bool = False
     _gone: set[tuple[int, str]] = field(default_factory=set)
     _known: dict[int, Relation] = field(default_factory=dict)
     _measure: Measure = field(init=False)
 
     def __post_init__(self) -> None:
-        self._measure = Measure(self.connection)
+        self._measure = Measure(self.connection, exactly=self.exactly)
 
     async def know(self) -> None:
         """Read the tables once for all steps."""

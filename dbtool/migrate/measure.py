@@ -17,6 +17,7 @@ SMALL = 16 * 1024 * 1024
 """Bytes of a table that are read through within a fraction of a second."""
 
 _BUDGET = 5.0
+_LONGER = 60.0
 _PATIENCE = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '2s'"
 _RELATIONS = """
     WITH RECURSIVE tree (root, oid) AS (
@@ -100,12 +101,13 @@ class Measure:
     """Asks on our own connection; once it has taken seconds, estimates have to do.
 
     So they have where the connection is in a transaction that must not fail: behind a pooler.
+    With `exactly` it may take longer, where an estimate would be taken for a change.
     """
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: "Connection", *, exactly: bool = False) -> None:
         self._connection = connection
         self._may_fail = not connection.is_in_transaction()
-        self._until = time.monotonic() + _BUDGET
+        self._until = time.monotonic() + (_LONGER if exactly else _BUDGET)
         self._counts: dict[str, int | None] = {}
 
     async def relations(self, oids: Sequence[int]) -> dict[int, Relation]:

@@ -25,7 +25,8 @@ class Project:
     be there. `search_path` is given to env.py's connections. `drafts` are directories of
     revisions that are read as if they lay among the others. `only` is one of the databases that
     an env.py of several shall go through (see `several`), and `agreed` what somebody has agreed
-    to for it: no more than that may run. `scratch` says that the target is a throwaway database.
+    to for it: no more than that may run, and a downgrade lose no more than `losing`. `scratch`
+    says that the target is a throwaway database.
     """
 
     place: Place
@@ -43,6 +44,7 @@ class Project:
     drafts: tuple[Path, ...] = ()
     only: str | None = None
     agreed: "Asked | None" = field(default=None, repr=False)
+    losing: frozenset[str] | None = field(default=None, repr=False)
     scratch: bool = False
     marked: "Callable[[Target], Environment | None]" = field(default=unmarked, repr=False)
 

@@ -45,6 +45,7 @@ Options = Callable[[Loaded], Mapping[str, object]]
 Work = Callable[[Loaded, tuple[str, ...], MigrationContext], Iterable[RevisionStep]]
 
 _PATIENCE = 2.0
+_AT_ONCE = "SET lock_timeout = '20ms'"
 _CANCEL = "SELECT pg_cancel_backend(pid) FROM unnest($1::text::int[]) pid"
 _BUSY = (
     "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY($1::text::int[]) AND state = 'active'"
@@ -181,10 +182,14 @@ class Runner:
         refused = (full(str(each), self.target) for each in chain(error))
         return next(filter(None, refused), None)
 
-    def _recorded_now(self, table: Table) -> tuple[str, ...] | None:
+    def _recorded_now(self, table: Table, may_wait: bool = True) -> tuple[str, ...] | None:
         """What is recorded; our own connection may be what was lost."""
         with suppress(Exception):
+            if not may_wait:
+                self.connection.execute(_AT_ONCE)
             return state.read_versions(self.connection, table)
+        if not may_wait:
+            return None
         with suppress(Exception), SyncConnection(self.target, settings=PATIENCE) as another:
             return state.read_versions(another, table)
         return None

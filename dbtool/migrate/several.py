@@ -125,12 +125,16 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be done in every database, and what stands above the question whether to do it."""
+    """What is to be done in every database, and what stands above the question whether to do it.
+
+    `losing` is what was said there to be lost, None where nobody was asked.
+    """
 
     command: "Command"
     action: Action
     permission: Permission
     lines: "Plan"
+    losing: Callable[[], frozenset[str] | None] = lambda: None
 
 
 Wishing = Callable[[Part], Wish]
@@ -200,7 +204,8 @@ class _Looked:
         """What was agreed to, for the run that follows."""
         from dbtool.migrate.state import shown
 
-        project = replace(self.session.project, agreed=self.record.asked)
+        asked, losing = self.record.asked, self.wish.losing()
+        project = replace(self.session.project, agreed=asked, losing=losing)
         consent = Consent(yes=True, confirm_database=self.session.target.database)
         return Agreed(self.name, project, shown(self.record.before), Permission(consent))
 

@@ -41,7 +41,10 @@ def _headline(found: Status) -> str:
 
 
 def obstacles(found: Status, schema: str | None = None) -> Iterator[str]:
-    """What an upgrade would meet; of transactions, those that lock something in the schema."""
+    """What an upgrade would meet; of transactions, those that lock something in the schema.
+
+    One that is prepared keeps what nobody else sees yet, a new version table perhaps.
+    """
     around = found.surroundings
     if found.half_applied:
         yield f"{found.half_applied[0].revision} is half applied"
@@ -51,6 +54,7 @@ def obstacles(found: Status, schema: str | None = None) -> Iterator[str]:
         each
         for each in around.transactions
         if (each.tables if schema is None else schema in each.schemas)
+        or (each.prepared and not each.tables)
     ]
     if locking:
         yield f"{counted(len(locking), 'open transaction')} may hold it up"

@@ -23,10 +23,12 @@ from dbtool.migrate.holder import Holder
 from dbtool.migrate.location import find
 from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
+from dbtool.migrate.session import Session
 from dbtool.migrate.status import status
 from dbtool.migrate.upgrade import upgrade
 from dbtool.migrate.view_status import obstacles
 from dbtool.migrate.waits import Limits, Patience
+from dbtool.ports import Silent
 from dbtool.report import Table, error_envelope
 from dbtool.scratch.server import Server
 from tests.migrate.projects import FROM_CONFIG, Small
@@ -134,10 +136,47 @@ def test_a_session_lost_while_somebody_thinks(opened: Project, database: Target)
         downgrade(opened, "base", permission=Permission(ask=Slow()))
 
 
+def test_no_more_is_lost_than_was_agreed_to(
+    opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that come while somebody thinks, or while the run waits for a lock, stay."""
+    upgrade(opened, permission=YES)
+
+    class Agreeing:
+        """Says yes, after something has happened."""
+
+        def __init__(self, meanwhile: str) -> None:
+            self.meanwhile = meanwhile
+
+        def confirm(self, question: str) -> bool:
+            other.execute(self.meanwhile)
+            return "?" in question
+
+        def type_name(self, question: str, name: str) -> bool:
+            return self.confirm(f"{question} {name}?")
+
+    def lost_besides(meanwhile: str) -> str:
+        with pytest.raises(OperationError, match="would lose more than was agreed to") as raised:
+            downgrade(patient, "base", permission=Permission(ask=Agreeing(meanwhile)))
+        return raised.value.detail
+
+    patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
+    with SyncConnection(database) as other:
+        monkeypatch.setattr(
+            Patience, "pause", lambda *_: other.execute("COMMIT; INSERT INTO t2 VALUES (1)")
+        )
+        said = lost_besides("INSERT INTO t1 VALUES (1)")
+        assert said.startswith(f"New since then: rows in t1, by {FIRST}. None of that was run.")
+        said = lost_besides("BEGIN; LOCK TABLE t2 IN ACCESS SHARE MODE")
+        assert said.startswith(f"New since then: rows in t2, by {HEAD}. None of that was run.")
+        done = downgrade(patient, "base", permission=Permission(ask=Agreeing("SELECT 1")))
+    assert [each.losses[0].rows for each in done.losses] == [1, 1]
+
+
 def test_a_locked_version_table_holds_nobody_up_for_long(
     opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has locked it is named, whether it is to be read or changed."""
+    """Whoever has locked it is named, whether it is to be read, changed, or asked afterwards."""
     upgrade(opened, permission=YES)
     monkeypatch.setattr(shortcut, "_PATIENCE", {"lock_timeout": "50ms"})
     with SyncConnection(database) as other:
@@ -149,6 +188,12 @@ def test_a_locked_version_table_holds_nobody_up_for_long(
             assert raised.value.message.startswith("the version table could not be read: ")
             assert f"alembic_version, held up by pid {pid} (" in raised.value.detail
             assert f"dbtool kill {pid}" in raised.value.hint
+        with Session(opened, Silent()) as session:
+            table = record.Table("alembic_version", "public", (), ())
+            assert session._recorded_now(table, may_wait=False) is None
+            assert session.connection.fetchval("SHOW lock_timeout") == "20ms"
+            other.execute("ROLLBACK")
+            assert session._recorded_now(table, may_wait=False) == (HEAD,)
 
 
 def test_where_it_stood_is_known_though_the_first_attempt_saw_nothing(
@@ -172,23 +217,31 @@ def test_where_it_stood_is_known_though_the_first_attempt_saw_nothing(
 def test_a_prepared_transaction_in_the_way(
     project: Small, opened: Project, decoy_server: Server
 ) -> None:
-    """It is named, with what ends it: nobody's session does. `status` tells what it locks."""
+    """It is named, with what ends it: nobody's session does. `status` tells what it locks.
+
+    So it is where a run was killed between the two phases of its commit, before anybody else can
+    see the version table it made.
+    """
     target = decoy_server.create_database("prepares")
     opened = replace(opened, target=target)
-    upgrade(opened, permission=YES)
     project.revision(THIRD, HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    made = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
     try:
         with SyncConnection(target) as connection:
-            connection.execute("BEGIN; LOCK TABLE t1; PREPARE TRANSACTION 'it''s left'")
-            with pytest.raises(LockNotObtained) as raised:
-                upgrade(opened, permission=YES)
-            (only,) = status(opened).surroundings.transactions
-            connection.execute("ROLLBACK PREPARED 'it''s left'")
+            for left, tables in ((made, ()), ("LOCK TABLE t1", ("t1",))):
+                connection.execute(f"BEGIN; {left}; PREPARE TRANSACTION 'it''s left'")
+                with pytest.raises(LockNotObtained) as raised:
+                    upgrade(opened, permission=YES)
+                found = status(opened)
+                (only,) = found.surroundings.transactions
+                assert (only.prepared, only.tables) == ("it's left", tables)
+                assert tuple(obstacles(found)) == ("1 open transaction may hold it up",)
+                assert 'by the prepared transaction "it\'s left".' in raised.value.detail
+                assert "ROLLBACK PREPARED 'it''s left' takes it back" in raised.value.hint
+                connection.execute("ROLLBACK PREPARED 'it''s left'")
+                upgrade(opened, HEAD, permission=YES)
     finally:
         decoy_server.drop_database("prepares")
-    assert 'held up by the prepared transaction "it\'s left".' in raised.value.detail
-    assert "ROLLBACK PREPARED 'it''s left'" in raised.value.hint
-    assert (only.prepared, only.tables) == ("it's left", ("t1",))
 
 
 def test_interrupted_in_a_pause(
@@ -289,24 +342,23 @@ def test_a_fleet_with_a_revision_that_no_file_has(
     assert len(report.findings) == 1
 
 
-def test_a_server_that_is_gone_is_not_asked_for_every_schema() -> None:
-    """Each login may take its whole limit; who answers is asked for all."""
+def test_hundreds_of_schemas_are_not_waited_for() -> None:
+    """Each login and each locked table may take its whole limit; whoever answers is asked."""
     tables = [record.Table("v", f"tenant_{number}", (), ()) for number in range(4)]
-    asked: list[str] = []
+    asked: list[bool] = []
 
-    def told(answer: tuple[str, ...] | None) -> dict[str, tuple[str, ...] | None]:
+    def told(locked: int) -> list[tuple[str, ...] | None]:
         asked.clear()
 
-        def ask(table: record.Table) -> tuple[str, ...] | None:
-            asked.append(table.shown)
-            return answer
+        def ask(_: record.Table, may_wait: bool) -> tuple[str, ...] | None:
+            asked.append(may_wait)
+            return None if len(asked) <= locked else (HEAD,)
 
-        return asked_now(tables, ask, lambda: 4.0 * len(asked))
+        return list(asked_now(tables, ask, lambda: 4.0 * sum(asked)).values())
 
-    assert set(told((HEAD,)).values()) == {(HEAD,)}
-    assert len(asked) == 4
-    assert told(None) == dict.fromkeys([each.shown for each in tables])
-    assert len(asked) == 2
+    assert (told(0), asked) == ([(HEAD,)] * 4, [True] * 4)
+    assert (told(2), asked) == ([None, None, (HEAD,), (HEAD,)], [True, True, False, False])
+    assert (told(4), asked) == ([None] * 4, [True, True, False, False])
 
 
 def test_losses_that_nobody_knows_are_agreed_to_as_such() -> None:

@@ -11,6 +11,8 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.guard import Consent, Permission
+from dbtool.migrate.downgrade import downgrade
+from dbtool.migrate.downgrade import wish as undone
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
 from dbtool.migrate.several import Ledger, agree, parts
@@ -212,6 +214,21 @@ def test_no_more_runs_than_was_agreed_to(
     add(root, "CREATE TABLE one ()", "CREATE TABLE two ()")
     with pytest.raises(OperationError, match=r"the plan for .* changed while"):
         upgrade(agreed[1].project, permission=agreed[1].permission)
+    assert tables_of(other) == ["alembic_version", "search"]
+
+    class Agreeing:
+        def confirm(self, question: str) -> bool:
+            return "?" in question
+
+        def type_name(self, question: str, name: str) -> bool:
+            return name in question
+
+    asked = Permission(ask=Agreeing())
+    agreed = agree(parts(project), lambda _: undone("-1", None, asked, Silent()), Silent())
+    with SyncConnection(other) as connection:
+        connection.execute("INSERT INTO search DEFAULT VALUES")
+    with pytest.raises(OperationError, match="would lose more than was agreed to"):
+        downgrade(agreed[1].project, "-1", permission=agreed[1].permission)
     assert tables_of(other) == ["alembic_version", "search"]
 
 

@@ -21,6 +21,7 @@ def project_for(project: Project, item: Item, search_path: str | None) -> Projec
         schema=item.schema,
         search_path=path,
         agreed=item.agreed,
+        losing=item.losing,
     )
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from multiprocessing.connection import Connection
 
 from dbtool.errors import BUG_EXIT, DbtoolError, Interrupted
@@ -129,9 +128,7 @@ def _run(item: Item, job: Job, tell: Callable[[str], None]) -> Plan | Upgraded |
     if job.plan_only:
         plan = family.plan if job.verb == "upgrade" else undoing.plan
         return plan(project, job.revision, progress=progress, tag=job.tag)
-    run = (
-        family.upgrade if job.verb == "upgrade" else partial(undoing.downgrade, losing=item.losing)
-    )
+    run = family.upgrade if job.verb == "upgrade" else undoing.downgrade
     allowed = Permission(Consent(yes=True, confirm_database=item.target.database))
     return run(project, job.revision, permission=allowed, progress=progress, tag=job.tag)
 
