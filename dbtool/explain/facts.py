@@ -141,7 +141,7 @@ async def read(
     schemas, names = [schema for schema, _ in named], [name for _, name in named]
     lists = [sorted(each) for each in (uses.functions, uses.operators, uses.types)]
     answer = await connection.fetchval(
-        _FACTS, schemas, names, *lists, uses.known, last, sorted(uses.views)
+        _FACTS, schemas, names, *lists, uses.known, last, sorted(uses.views), uses.typed
     )
     found = json.loads(answer)
     return Facts(

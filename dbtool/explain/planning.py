@@ -1,11 +1,16 @@
 """Find the functions that planning a statement may run, also those that its text does not name."""
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import postgast
+from postgast import pg_query_pb2 as pb
 
 from dbtool.explain import facts, safety
 from dbtool.explain.facts import FunctionFacts
-from dbtool.explain.reach import Mentioned, mentioned_in
-from dbtool.sql.classify import Traits
+from dbtool.explain.reach import Mentioned
+from dbtool.sql.classify import Traits, unquoted
 from dbtool.sql.text import quoted
 
 if TYPE_CHECKING:
@@ -40,42 +45,129 @@ WITH RECURSIVE relation(oid) AS (
     FROM relation r JOIN pg_attrdef a ON a.adrelid = r.oid
   UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid
     FROM relation r JOIN pg_statistic_ext s ON s.stxrelid = r.oid
-), target(oid) AS (
-  SELECT a.atttypid FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
-  UNION
-  SELECT unnest(ARRAY[y.typbasetype, y.typelem]) FROM target t JOIN pg_type y ON y.oid = t.oid
 ), used AS (
-  SELECT d.refclassid, d.refobjid FROM part p
-  JOIN pg_depend d ON d.classid = p.kind AND d.objid = p.oid
-  WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
-)
-SELECT coalesce(array_agg(p.oid), '{}')::oid[] FROM (
+  SELECT ref.* FROM part p CROSS JOIN LATERAL (
+    SELECT d.refclassid, d.refobjid FROM pg_depend d WHERE d.classid = p.kind AND d.objid = p.oid
+    AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass) OFFSET 0
+  ) ref
+), named(oid) AS (
+  SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($2::text[])
+    AND (p.pronamespace <> 'pg_catalog'::regnamespace OR {to_xml})
+  UNION SELECT p.oid FROM pg_proc p JOIN pg_type y ON y.oid = p.proargtypes[0]
+    WHERE p.proname = ANY ($4::text[]) AND y.typtype = 'c'
+), operator AS (
+  SELECT o.oprcode, o.oprleft, o.oprright FROM pg_operator o
+  WHERE o.oprname = ANY ($3::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
+), target(oid) AS (
+  SELECT a.atttypid FROM relation r CROSS JOIN LATERAL (
+    SELECT atttypid FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0 OFFSET 0) a
+  UNION SELECT y.oid FROM pg_type y WHERE y.typname = ANY ($4::text[])
+  UNION SELECT u.refobjid FROM used u WHERE u.refclassid = 'pg_type'::regclass
+  UNION SELECT unnest(ARRAY[o.oprleft, o.oprright]) FROM operator o
+  UNION SELECT unnest(p.proargtypes::oid[] || p.prorettype) FROM pg_proc p WHERE p.oid IN (
+    SELECT n.oid FROM named n
+    UNION ALL SELECT u.refobjid FROM used u WHERE u.refclassid = 'pg_proc'::regclass)
+  UNION
+  SELECT inside.oid FROM target t
+  CROSS JOIN LATERAL (SELECT * FROM pg_type WHERE pg_type.oid = t.oid OFFSET 0) y
+  CROSS JOIN LATERAL (
+    SELECT unnest(ARRAY[y.typbasetype, y.typelem])
+    UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = y.typrelid AND a.attnum > 0
+    UNION ALL SELECT g.rngsubtype FROM pg_range g WHERE g.rngtypid = y.oid
+  ) inside(oid) WHERE inside.oid <> 0
+), typed(oid) AS (
+  SELECT m[1]::oid FROM target t
+    CROSS JOIN LATERAL (SELECT conbin FROM pg_constraint WHERE contypid = t.oid OFFSET 0) c
+    CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\d+)', 'g') m
+  UNION SELECT g.rngsubdiff FROM target t JOIN pg_range g ON g.rngtypid = t.oid
+  UNION SELECT f.oid FROM target t JOIN pg_opclass o ON o.opcintype = t.oid
+    AND o.opcnamespace <> 'pg_catalog'::regnamespace CROSS JOIN LATERAL (
+      SELECT a.amproc FROM pg_amproc a WHERE a.amprocfamily = o.opcfamily
+      UNION ALL SELECT w.oprcode FROM pg_amop a JOIN pg_operator w ON w.oid = a.amopopr
+      WHERE a.amopfamily = o.opcfamily) f(oid)
+), conversion(oid, hidden) AS (
+  SELECT k.castfunc, k.castcontext <> 'e' AND k.casttarget IN (SELECT t.oid FROM target t)
+  FROM pg_cast k JOIN pg_proc p ON p.oid = k.castfunc
+    AND p.pronamespace <> 'pg_catalog'::regnamespace
+  WHERE k.casttarget IN (SELECT t.oid FROM target t)
+    OR k.castsource >= 16384 AND k.castsource IN (SELECT t.oid FROM target t)
+    OR split_part(format_type(k.casttarget, NULL), ' ', 1) = ANY ($4::text[])
+), met AS (
   SELECT u.refobjid FROM used u WHERE u.refclassid = 'pg_proc'::regclass
   UNION SELECT o.oprcode FROM used u JOIN pg_operator o ON o.oid = u.refobjid
     WHERE u.refclassid = 'pg_operator'::regclass
-  UNION SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($2::text[])
-  UNION SELECT o.oprcode FROM pg_operator o
-    WHERE o.oprname = ANY ($3::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
-  UNION SELECT k.castfunc FROM pg_cast k JOIN pg_type y ON y.oid = k.casttarget
-    WHERE k.castfunc <> 0 AND (k.castcontext = 'i' OR y.typname = ANY ($4::text[])
-      OR k.castcontext = 'a' AND k.casttarget IN (SELECT t.oid FROM target t))
-) named(oid)
-JOIN pg_proc p USING (oid) JOIN pg_language l ON l.oid = p.prolang
-WHERE l.lanname NOT IN ('internal', 'c') OR p.proname ~ '^(table|schema|database)_to_xml'
-"""
+  UNION SELECT n.oid FROM named n
+  UNION SELECT m[1]::oid FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
+    CROSS JOIN LATERAL regexp_matches(w.ev_action::text, ':funcid (29[23]\d)\M', 'g') m
+  UNION SELECT o.oprcode FROM operator o
+  UNION SELECT o.oprcode FROM pg_operator o JOIN target t ON t.oid IN (o.oprleft, o.oprright)
+    WHERE o.oprname = ANY ($5::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
+  UNION SELECT c.oid FROM conversion c
+), told(kind, oid) AS (
+  SELECT 'met', * FROM met
+  UNION ALL SELECT 'typed', * FROM typed
+  UNION ALL SELECT 'hidden', c.oid FROM conversion c WHERE c.hidden
+)
+SELECT coalesce(array_agg(p.oid) FILTER (WHERE kind = 'met'), '{}')::oid[] AS met,
+  coalesce(array_agg(p.oid) FILTER (WHERE kind = 'typed'), '{}')::oid[] AS typed,
+  coalesce(array_agg(p.oid) FILTER (WHERE kind = 'hidden'), '{}')::oid[] AS hidden
+FROM told CROSS JOIN LATERAL (SELECT * FROM pg_proc WHERE pg_proc.oid = told.oid OFFSET 0) p
+JOIN pg_language l ON l.oid = p.prolang
+WHERE l.lanname NOT IN ('internal', 'c') OR kind = 'typed' AND p.provolatile = 'v' OR {to_xml}
+""".replace("{to_xml}", "p.proname ~ '^(table|schema|database)_to_xml'")
 """Functions of users that a planner meets: named, or behind a view, a policy, a default, a check,
-an expression of an index or of statistics, an operator, a cast. Only built-in ones and those in C
-are left out: the server keeps no note of where it uses the former, and the latter show no body.
+an expression of an index or of statistics, an operator, a cast, a type. Only built-in ones and
+those in C are left out: the server keeps no note of where it uses the former, and the latter show
+no body. Types numbered from 16384 on are those of users.
 """
 
+_IMPLIED = frozenset(["=", "<>", "<", "<=", ">", ">=", "~", "!~", "~~", "!~~", "~~*", "!~~*"])
+"""Operators that a statement uses without writing them, as in IN, LIKE, USING and CASE."""
 
-async def behind(connection: "Connection", text: str, found: Traits) -> tuple[int, ...]:
-    """The functions of users in a statement and behind what it names, by their numbers."""
-    uses = mentioned_in(text)
-    names = sorted(spellings(found))
-    functions = sorted(safety.unfamiliar(found.functions))
-    lists = (names, functions, sorted(uses.operators), sorted(uses.types))
-    return tuple(await connection.fetchval(_BEHIND, *lists))
+_TAKES_TYPES = frozenset(["pg_input_is_valid", "pg_input_error_info"])
+"""Functions that make a value of a type whose name they are given."""
+
+_SYMBOLS = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Functions of users behind a statement, by their numbers.
+
+    Planning may run those `met`, and those `typed` whatever they say of themselves: they check
+    or compare the values of a type. Casts that are `hidden` show in no plan.
+    """
+
+    met: tuple[int, ...] = ()
+    typed: tuple[int, ...] = ()
+    hidden: tuple[int, ...] = ()
+
+
+async def behind(connection: "Connection", text: str, found: Traits) -> Behind:
+    """The functions of users in a statement and behind what it names."""
+    words, operators = _scanned(text)
+    # Where the parser gives up any word may be the name of a table.
+    names = spellings(found) if found.exact else frozenset(map(quoted, words))
+    functions = {each.rpartition(".")[2] for each in found.functions}
+    if not _TAKES_TYPES.isdisjoint(functions):
+        words.update(re.findall(r"\w+", text))
+    lists = (names, functions, operators, words, _IMPLIED)
+    row = await connection.fetchrow(_BEHIND, *map(sorted, lists))
+    return Behind(tuple(row["met"]), tuple(row["typed"]), tuple(row["hidden"]))
+
+
+def _scanned(text: str) -> tuple[set[str], set[str]]:
+    """The words of a statement, any of which may be a type, and its operators."""
+    words: set[str] = set()
+    operators: set[str] = set()
+    encoded = text.encode()
+    for token in postgast.scan(text).tokens:
+        written = encoded[token.start : token.end].decode()
+        if token.token == pb.IDENT or token.keyword_kind:
+            words.add(unquoted(written))
+        elif _SYMBOLS.fullmatch(written):
+            operators.add(written)
+    return words, operators
 
 
 def spellings(found: Traits) -> frozenset[str]:
@@ -89,11 +181,9 @@ def _spellings(relation: str) -> set[str]:
     return {quoted(relation), f"{quoted(schema)}.{quoted(name)}"} if dot else {quoted(relation)}
 
 
-async def run_by_planning(
-    connection: "Connection", functions: tuple[int, ...]
-) -> tuple[FunctionFacts, ...]:
+async def run_by_planning(connection: "Connection", found: Behind) -> tuple[FunctionFacts, ...]:
     """What planning runs of these functions that reaches out of its transaction."""
-    if not functions:
+    if not (found.met or found.typed):
         return ()
-    known = await facts.read(connection, (), Mentioned(known=functions))
+    known = await facts.read(connection, (), Mentioned(known=found.met, typed=found.typed))
     return safety.run_to_plan(known)

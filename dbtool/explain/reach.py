@@ -9,7 +9,6 @@ from dbtool.explain.plan import Plan
 _CALL = re.compile(r'(?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*(?=\()')
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _TYPE = re.compile(r'::((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)')
-_CAST = re.compile(r'\bas\s+((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)', re.I)
 _QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
 """A name in quotes, which is kept, or a literal: what looks like a call in there is none."""
 
@@ -18,13 +17,15 @@ _QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
 class Mentioned:
     """Names that a plan's expressions use, without their schemas.
 
-    `known` are functions' oids, `views` names of what is read without being in the plan, as in SQL.
+    `known` are functions' oids, `typed` of those that run wherever a value of a type is made;
+    `views` names of what is read without being in the plan, as in SQL.
     """
 
     functions: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
     known: tuple[int, ...] = ()
+    typed: tuple[int, ...] = ()
     views: frozenset[str] = frozenset()
 
 
@@ -37,15 +38,6 @@ def mentioned(plan: Plan, functions: Iterable[str] = ()) -> Mentioned:
         frozenset(_bare(name) for name in calls),
         frozenset(name for each in read for name in _OPERATOR.findall(each)),
         frozenset(_bare(name) for each in read if "::" in each for name in _TYPE.findall(each)),
-    )
-
-
-def mentioned_in(text: str) -> Mentioned:
-    """The operators and the types in a statement's text; some words that are no type as well."""
-    read = _QUOTED.sub(r"\1", text)
-    names = (*_TYPE.findall(read), *_CAST.findall(read))
-    return Mentioned(
-        operators=frozenset(_OPERATOR.findall(read)), types=frozenset(map(_bare, names))
     )
 
 
@@ -71,22 +63,33 @@ _READ = f"""CASE WHEN l.lanname IN ('sql', 'plpgsql') AND source !~ {_UNTOLD}
   THEN regexp_replace(source, {_COMMENT}, '\\1 ', 'g') ELSE source END"""
 """A body without its comments, where it can be told for certain what they are."""
 
-REACHED = r"""
+_ANY_COMMENT = r"$c$--[^\n\r]*|/\*([^*]|\*+[^*/])*\*+/$c$"
+"""Also inside a literal: where that is SQL to run, a comment stands between its words."""
+
+_NAME = r"[\w$\u0080-\uffff]+"
+"""A name that needs no quotes; one that does is what stands between two of them."""
+
+_LEADS_ON = "(c.relkind IN ('v', 'f', 'p') OR c.relhassubclass)"
+"""What is read in more than one place, or runs something: views, foreign tables, parents."""
+
+REACHED = (
+    r"""
 named AS (
   SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($3::text[])
   UNION SELECT o.oprcode FROM pg_operator o
   WHERE o.oprname = ANY ($4::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
   UNION SELECT k.castfunc FROM pg_cast k JOIN pg_type y ON y.oid = k.casttarget
-  JOIN pg_proc p ON p.oid = k.castfunc AND p.pronamespace <> 'pg_catalog'::regnamespace
+  JOIN pg_proc p ON p.oid = k.castfunc
+    AND (p.provolatile = 'v' OR p.pronamespace <> 'pg_catalog'::regnamespace)
   WHERE y.typname = ANY ($5::text[]) OR split_part(format_type(y.oid, NULL), ' ', 1) = ANY ($5)
-  UNION SELECT d.refobjid FROM pg_type y JOIN pg_constraint c ON c.contypid = y.oid
-  JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
-    AND d.refclassid = 'pg_proc'::regclass
+  UNION SELECT m[1]::oid FROM pg_type y JOIN pg_constraint c ON c.contypid = y.oid
+  CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\d+)', 'g') m
   WHERE y.typname = ANY ($5::text[])
-  UNION SELECT unnest($6::oid[])
+  UNION SELECT unnest($6::oid[] || $9::oid[])
 ), reached(oid, is_view, via, planned) AS (
-  SELECT p.oid, false, NULL::oid, p.prokind = 'f' AND (p.provolatile <> 'v' OR EXISTS (
-    SELECT FROM pg_operator o WHERE o.oprcode = p.oid AND (o.oprrest <> 0 OR o.oprjoin <> 0)))
+  SELECT p.oid, false, NULL::oid, p.oid = ANY ($9) OR p.prokind = 'f' AND (
+    p.provolatile <> 'v' OR EXISTS (SELECT FROM pg_operator o
+      WHERE o.oprcode = p.oid AND (o.oprrest <> 0 OR o.oprjoin <> 0)))
   FROM named JOIN pg_proc p ON p.oid = named.oid
   UNION SELECT to_regclass(name)::oid, true, NULL, false FROM unnest($8::text[]) name
   WHERE to_regclass(name) IS NOT NULL
@@ -97,33 +100,48 @@ named AS (
     AND p.pronamespace <> 'pg_catalog'::regnamespace
   LEFT JOIN pg_language l ON l.oid = p.prolang
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN l.lanname NOT IN ('internal', 'c') THEN {read} END
+    SELECT CASE WHEN l.lanname NOT IN ('internal', 'c') THEN concat_ws(' ', {read},
+      CASE WHEN p.pronargdefaults > 0 THEN pg_get_function_arguments(p.oid) END) END
     FROM coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) source
-  ) body(text)
+  ) kept(text)
+  CROSS JOIN LATERAL (SELECT CASE WHEN kept.text ~ '--|/\*'
+    THEN concat_ws(' ', kept.text, regexp_replace(kept.text, {comment}, ' ', 'g'))
+    ELSE kept.text END) body(text)
   CROSS JOIN LATERAL (
     SELECT f, false, false FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn,
       a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
       a.aggmfinalfn]::oid[]) f
     WHERE a.aggfnoid = p.oid
     UNION
-    SELECT q.oid, false, l.lanname = 'sql' AND q.provolatile <> 'v' AND q.prokind = 'f'
-    FROM regexp_matches(body.text, '"?([[:alpha:]_][[:alnum:]_$]*)"?\s*\(', 'g') m
-    JOIN pg_proc q ON q.proname IN (m[1], lower(m[1]))
+    SELECT q.oid, false, (l.lanname = 'sql' OR p.pronargdefaults > 0)
+      AND q.provolatile <> 'v' AND q.prokind = 'f'
+    FROM (
+      SELECT m[2], lower(m[2]), to_regnamespace(lower(m[1])), to_regnamespace(quote_ident(m[1]))
+      FROM regexp_matches(body.text, '(?:"?({name})"?\s*\.\s*)?"?({name})"?\s*\(', 'g') m
+      UNION ALL SELECT piece, piece, NULL, NULL
+      FROM regexp_split_to_table(body.text, '"') piece WHERE piece ~ '[^\w$]'
+    ) call(name, folded, folded_place, place)
+    JOIN pg_proc q ON q.proname IN (call.name, call.folded)
+      AND (q.pronamespace IN (folded_place, place) OR coalesce(folded_place, place) IS NULL)
     WHERE q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace
     UNION
     SELECT c.oid, true, false
-    FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table)\M|,)[\s(]*'
-      '(?:"?[[:alpha:]_][[:alnum:]_$]*"?\s*\.\s*)?"?([[:alpha:]_][[:alnum:]_$]*)', 'gi') m
-    JOIN pg_class c ON c.relname IN (m[1], lower(m[1])) AND c.relkind IN ('v', 'f', 'p')
+    FROM (
+      SELECT m[1] FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table)\M|,)[\s(]*'
+        '(?:"?{name}"?\s*\.\s*)?"?({name})', 'gi') m
+      UNION ALL SELECT piece
+      FROM regexp_split_to_table(body.text, '"') piece WHERE piece ~ '[^\w$]'
+    ) seen(name)
+    JOIN pg_class c ON c.relname IN (seen.name, lower(seen.name)) AND {leads_on}
       AND c.relnamespace <> ALL ('{pg_catalog,information_schema}'::regnamespace[])
     UNION
     SELECT i.inhrelid, true, false FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-    WHERE r.is_view AND i.inhparent = r.oid AND c.relkind IN ('f', 'p')
+    WHERE r.is_view AND i.inhparent = r.oid AND {leads_on}
     UNION
     SELECT coalesce(c.oid, q.oid), c.oid IS NOT NULL, false
     FROM pg_rewrite w CROSS JOIN LATERAL regexp_matches(w.ev_action::text,
       ':(relid|funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m
-    LEFT JOIN pg_class c ON m[1] = 'relid' AND c.oid = m[2]::oid AND c.relkind IN ('v', 'f', 'p')
+    LEFT JOIN pg_class c ON m[1] = 'relid' AND c.oid = m[2]::oid AND {leads_on}
     LEFT JOIN pg_proc q ON m[1] <> 'relid' AND q.oid = m[2]::oid
       AND (q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace)
     WHERE r.is_view AND w.ev_class = r.oid AND coalesce(c.oid, q.oid) IS NOT NULL
@@ -132,7 +150,7 @@ named AS (
   SELECT r.via, r.planned, p.* FROM reached r JOIN pg_proc p ON p.oid = r.oid AND NOT r.is_view
 ), functions AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
-    coalesce(min(vn.nspname || '.' || v.proname), '') AS via,
+    coalesce(min(x.via) FILTER (WHERE p.planned), min(x.via), '') AS via,
     coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
     bool_or(p.planned) AS planned, '' AS program
   FROM called p
@@ -142,8 +160,9 @@ named AS (
   LEFT JOIN pg_namespace vn ON vn.oid = v.pronamespace
   LEFT JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
   LEFT JOIN pg_extension e ON e.oid = d.refobjid
-  CROSS JOIN LATERAL (SELECT l.lanname NOT IN ('internal', 'c')
-    AND {read} ~* '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies
+  CROSS JOIN LATERAL (SELECT vn.nspname || '.' || v.proname AS via,
+    l.lanname NOT IN ('internal', 'c') AND {read} ~*
+      '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies
     FROM (VALUES (p.prosrc)) body(source)) x
   WHERE p.provolatile = 'v' OR x.copies OR p.proname ~ '^(table|schema|database)_to_xml'
   GROUP BY n.nspname, p.proname, e.extname, p.via IS NULL
@@ -161,6 +180,10 @@ named AS (
   GROUP BY n.nspname, c.relname, o.option_value, r.via IS NULL
 )
 """.replace("{read}", _READ)
+    .replace("{comment}", _ANY_COMMENT)
+    .replace("{name}", _NAME)
+)
+REACHED = REACHED.replace("{leads_on}", _LEADS_ON)
 """Common table expressions: each volatile function reached, `via` which one, where in a body.
 
 What a body calls is told by its words, which may speak of more than is run. An operator, a cast

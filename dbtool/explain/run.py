@@ -214,13 +214,10 @@ class _Runner:
             permit(action, place.classified, place.database, permission.consent, permission.ask)
         self._may_write = True
 
-    async def _check_planning(self, session: Session, statement: Prepared) -> tuple[int, ...]:
-        """Before anything is planned: planning runs functions that are not VOLATILE.
-
-        Those of users that a statement meets are returned by their numbers.
-        """
+    async def _check_planning(self, session: Session, statement: Prepared) -> planning.Behind:
+        """Before anything is planned: planning runs functions that are not VOLATILE."""
         if self._permission.covers(Need.YES):
-            return ()
+            return planning.Behind()
         with _in_time(session, statement.line):
             found = await planning.behind(session.connection, statement.text, statement.traits)
             safety.check_planning(await planning.run_by_planning(session.connection, found))
@@ -231,7 +228,7 @@ class _Runner:
         session: Session,
         statement: Prepared,
         classified: Classified,
-        behind: tuple[int, ...],
+        behind: planning.Behind,
     ) -> _Planned:
         text, line = statement.text, statement.line
         if statement.values:
@@ -243,10 +240,14 @@ class _Runner:
             raise misfit(refused.error, statement.values) or refused from refused.error
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
-        uses = reach.mentioned(plan, statement.traits.functions)
-        if statement.more_than_planned:
-            views = planning.spellings(statement.traits) if statement.hands_over else ()
-            uses = replace(uses, known=behind, views=frozenset(views))
+        known_of = behind.met if statement.more_than_planned else behind.hidden
+        views = planning.spellings(statement.traits) if statement.hands_over else ()
+        uses = replace(
+            reach.mentioned(plan, statement.traits.functions),
+            known=known_of,
+            typed=behind.typed,
+            views=frozenset(views),
+        )
         with _in_time(session, line):
             known = await facts.read(session.connection, _tables(plan), uses, last=True)
         safety.check_functions(known, writes=statement.writes)

@@ -159,21 +159,6 @@ def check_functions(facts: Facts, *, writes: bool = False) -> None:
         )
 
 
-_PLAIN = re.compile(
-    r"count|sum|avg|min|max|(?:array|string|jsonb?)_agg|jsonb?_build_\w+|bool_(?:and|or)|row_number"
-    r"|(?:dense_)?rank|lag|lead|(?:first|last)_value|ntile|lower|upper|length|b?trim|substr(?:ing)?"
-    r"|replace|concat(?:_ws)?|round|floor|ceil|abs|now|date_trunc|date_part|extract|to_(?:char|date)"
-    r"|to_timestamp|age|generate_series|unnest|split_part|timezone|percentile_\w+|random|pg_sleep"
-)
-"""Functions of PostgreSQL that statements are full of, and of which nothing need be asked."""
-
-
-def unfamiliar(functions: Iterable[str]) -> frozenset[str]:
-    """Names of functions, without schemas, of which only the catalog tells what they do."""
-    bare = (name.rpartition(".")[2] for name in functions)
-    return frozenset(name for name in bare if not _PLAIN.fullmatch(name))
-
-
 def run_to_plan(facts: Facts) -> tuple[FunctionFacts, ...]:
     """The functions that planning may run and whose work is not undone by a rollback."""
     return tuple(
@@ -188,8 +173,8 @@ def check_planning(found: Iterable[FunctionFacts]) -> None:
     if found := tuple(found):
         raise UsageError(
             f"refused to plan the statement: it calls {listed(found)}",
-            detail="PostgreSQL runs functions that are not marked VOLATILE while it plans, and what"
-            " that does may not be undone by a rollback.",
+            detail="While it plans PostgreSQL checks values of domains and runs functions that are"
+            " not marked VOLATILE, and what that does may not be undone by a rollback.",
             hint="--yes plans and runs it all the same.",
         )
 

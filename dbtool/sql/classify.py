@@ -249,12 +249,13 @@ def _called(tokens: tuple[_Token, ...]) -> Iterator[str]:
         if token.name == "ASCII_46" and name:
             name += "."
         elif token.name == "IDENT" or token.text[:1].isalpha():
-            name = (name if name.endswith(".") else "") + _unquoted(token.text)
+            name = (name if name.endswith(".") else "") + unquoted(token.text)
         else:
             name = ""
 
 
-def _unquoted(name: str) -> str:
+def unquoted(name: str) -> str:
+    """A name as the server keeps it."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
 
 

@@ -67,7 +67,25 @@ CREATE FUNCTION returns() RETURNS text LANGUAGE plpgsql
 AS E'BEGIN --\r RETURN pg_try_advisory_lock(2); END';
 CREATE FUNCTION reads_locking() RETURNS int LANGUAGE plpgsql
 AS 'BEGIN RETURN (SELECT count(*) FROM t a, public.over_locking b); END';
-CREATE FOREIGN TABLE kept (v text) SERVER files OPTIONS (filename '/dev/null')
+CREATE FOREIGN TABLE kept (v text) SERVER files OPTIONS (filename '/dev/null');
+CREATE FUNCTION commented() RETURNS bigint LANGUAGE plpgsql
+AS $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT count(a) FROM/**/locking' INTO n; RETURN n; END $$;
+CREATE FUNCTION "has a space"() RETURNS bool LANGUAGE plpgsql
+AS 'BEGIN RETURN pg_try_advisory_lock(3); END';
+CREATE FUNCTION spaced() RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN "has a space"(); END';
+CREATE VIEW "größe" AS SELECT a FROM locking;
+CREATE FUNCTION reads_spaced() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(a) FROM größe); END';
+CREATE TABLE parent_told (v text);
+CREATE FOREIGN TABLE child_told () INHERITS (parent_told) SERVER files
+OPTIONS (program 'echo told');
+CREATE FUNCTION told_by_parent() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(*) FROM parent_told); END';
+CREATE TYPE hot AS (v int);
+CREATE FUNCTION heated(v int) RETURNS hot LANGUAGE plpgsql
+AS 'DECLARE h hot; BEGIN PERFORM resets(v); h.v := v; RETURN h; END';
+CREATE CAST (int AS hot) WITH FUNCTION heated(int) AS IMPLICIT;
+CREATE FUNCTION takes_hot(hot) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'
 """
 
 _EXTENSIONS = ["citext", "intagg", "pg_trgm", "pgcrypto", "tablefunc", "uuid-ossp"]
@@ -89,7 +107,15 @@ CREATE FUNCTION is_advisory(name text) RETURNS bool LANGUAGE sql AS $$ SELECT na
 CREATE FUNCTION current_tenant() RETURNS int LANGUAGE sql STABLE
 AS $$ SELECT coalesce(nullif(current_setting('app.tenant', true), '')::int, 404) $$;
 CREATE FUNCTION new_key(n int) RETURNS text LANGUAGE plpgsql
-AS $$ BEGIN RETURN n || gen_random_uuid()::text || clock_timestamp(); END $$
+AS $$ BEGIN RETURN n || gen_random_uuid()::text || clock_timestamp(); END $$;
+CREATE SCHEMA near;
+CREATE SCHEMA far;
+CREATE FUNCTION near.tidied() RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+CREATE FUNCTION far.tidied() RETURNS bool LANGUAGE plpgsql
+AS 'BEGIN RETURN pg_try_advisory_lock(4); END';
+CREATE FUNCTION tidied_near() RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN near.tidied(); END';
+CREATE DOMAIN positive AS int CHECK (value > 0 AND program_name(value) IS NULL);
+CREATE DOMAIN more AS positive CHECK (value > 1)
 """
 
 
@@ -203,7 +229,6 @@ def test_what_nothing_holds_back_is_asked(
     [
         ("SELECT resets(1)", "pg_stat_reset() in public.resets()"),
         ("SELECT odd_sum(id) FROM t", "pg_stat_reset() in public.odd_sum()"),
-        ("SELECT id::sly FROM t", "pg_stat_reset() in public.resets()"),
         ("SELECT id::pair FROM t", "pg_stat_reset() in public.paired()"),
         ("SELECT copies()", "COPY with a file or program in public.copies()"),
         ("SELECT reads_locking()", "pg_try_advisory_lock() in public.reads_locking()"),
@@ -226,6 +251,11 @@ def test_what_nothing_holds_back_is_asked(
             "SELECT * FROM crosstab_of('SELECT v FROM parts_told') x(a text)",
             "the program echo told by reading public.part_told",
         ),
+        ("SELECT commented()", "pg_try_advisory_lock() in public.commented()"),
+        ("SELECT spaced()", "pg_try_advisory_lock() in public.spaced()"),
+        ("SELECT reads_spaced()", "pg_try_advisory_lock() in public.reads_spaced()"),
+        ("SELECT told_by_parent()", "the program echo told by reading public.child_told"),
+        ("SELECT takes_hot(id) FROM t", "pg_stat_reset() in public.heated()"),
         ("SELECT exports()", "COPY with a file or program in public.exports()"),
     ],
 )
@@ -266,6 +296,7 @@ def test_a_program_behind_a_table_is_asked(
         "SELECT gen_random_uuid(), new_key(id), set_limit(0.3) FROM program",
         "SELECT int_array_aggregate(id) FROM program WHERE name::citext = 'X' OR name % 'xyz'",
         "SELECT * FROM normal_rand(3, 1, 2), similarity('a', 'b')",
+        "SELECT tidied_near(), (id + 1)::more, '{7}'::more[] FROM program",
     ],
 )
 def test_ordinary_functions_are_run(target: Target, watcher: SyncConnection, sql: str) -> None:
@@ -341,6 +372,27 @@ CREATE TABLE coldest (k kelvin[]);
 CREATE FUNCTION told_early() RETURNS bigint LANGUAGE plpgsql STABLE
 AS 'BEGIN RETURN (SELECT count(*) FROM told); END';
 CREATE FUNCTION folds_locking() RETURNS int LANGUAGE sql STABLE AS 'SELECT a FROM over_locking';
+CREATE DOMAIN slyer AS sly;
+CREATE DOMAIN locked AS int CHECK (pg_try_advisory_lock(value));
+CREATE TYPE has_sly AS (a sly);
+CREATE TABLE holds_sly (a sly[]);
+CREATE FUNCTION takes_sly(sly) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE TABLE crates (c coldest);
+CREATE FUNCTION ceil(pair) RETURNS int LANGUAGE plpgsql IMMUTABLE
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN 1; END';
+CREATE FUNCTION side(t) RETURNS int LANGUAGE plpgsql IMMUTABLE
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN 1; END';
+CREATE FUNCTION defaults_to(a int, b int DEFAULT folds(1)) RETURNS int LANGUAGE plpgsql
+AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION before(pair, pair) RETURNS bool LANGUAGE plpgsql IMMUTABLE
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN true; END';
+CREATE FUNCTION compared(pair, pair) RETURNS int LANGUAGE plpgsql IMMUTABLE
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN 0; END';
+CREATE OPERATOR <# (leftarg = pair, rightarg = pair, function = before);
+CREATE OPERATOR CLASS pair_order DEFAULT FOR TYPE pair USING btree
+AS OPERATOR 1 <#, FUNCTION 1 compared(pair, pair);
+CREATE TABLE pairs (p pair);
+CREATE VIEW xml AS SELECT id FROM t WHERE length(table_to_xml('t', true, true, '')::text) > id;
 CREATE TABLE innocent (id int PRIMARY KEY, v int DEFAULT bt_charge() CHECK (v > 0));
 """
 
@@ -371,12 +423,37 @@ def test_planning_runs_nothing_behind_what_a_statement_names(
         "SELECT * FROM t WHERE id = told_early()",
         "SELECT * FROM t WHERE id = folds_locking()",
         "SELECT CAST(1 AS celsius)",
+        "SELECT 1 :: celsius",
+        "SELECT 1::/**/celsius",
+        "SELECT id===-3 FROM t",
+        "SELECT $q$'$q$, id === 3, $q$'$q$ FROM t",
+        "SELECT id /* it's */ === /* ' */ 3 FROM t",
+        "SELECT id::sly FROM t",
+        "SELECT '{1}'::slyer[]",
+        "SELECT '(1)'::has_sly",
+        "SELECT * FROM holds_sly WHERE a = '{1}'",
+        "SELECT * FROM json_to_record('{}') x(a sly)",
+        "SELECT takes_sly(id) FROM t",
+        "SELECT 1::locked",
+        "INSERT INTO crates (c.k) VALUES (ARRAY[1])",
+        "SELECT ceil(NULL::pair)",
+        "SELECT (NULL::t).side",
+        "SELECT defaults_to(1)",
+        "SELECT * FROM pairs ORDER BY p",
+        "SELECT * FROM xml",
         "SELECT * FROM t WHERE length(table_to_xml('over_it', true, true, '')::text) > id",
     ):
         with pytest.raises(UsageError, match="refused to plan the statement: it calls"):
             explain(target, sql, how=How(analyze=False))
     assert watcher.fetchval(since) == before
     assert explain(target, "SELECT * FROM innocent").statements[0].times is not None
+
+
+@pytest.mark.pg(">=16")
+def test_a_type_named_in_a_literal_is_looked_at(target: Target) -> None:
+    """As what tells whether a text is a value of a type takes it: it makes the value."""
+    with pytest.raises(UsageError, match=r"calls pg_stat_reset\(\) in public.resets\(\)"):
+        explain(target, "SELECT pg_input_is_valid('1', 'public.sly')")
 
 
 @pytest.mark.parametrize("call", ["table_to_xml('t', true, true, '')", "ts_stat('SELECT 1')"])
