@@ -8,6 +8,7 @@ import typer
 from dbtool.cli import output
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.place import led
 from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
 
@@ -70,7 +71,7 @@ def doctor(
         data, _ = judged(examined, rules, file.Known())
         output.write(file.written(data.each), write_baseline)
         known = file.read(write_baseline)
-    return doctor_report(examined, rules, known)
+    return led(call, doctor_report(examined, rules, known))
 
 
 def _grants(call: Call, role: str) -> "Report":

@@ -57,7 +57,7 @@ def _render(report: "Report", wanted: Format, *, to_file: bool) -> str:
             return as_prometheus(report)
         case Format.TERMINAL | Format.RAW:
             people = wanted is Format.TERMINAL
-            return _for_people(report, to_file=to_file) if people else _as_printed(report)
+            return for_people(report, to_file=to_file) if people else _as_printed(report)
 
 
 def _as_printed(report: "Report") -> str:
@@ -79,7 +79,8 @@ def _as_page(report: "Report", wanted: Format) -> str:
     return as_markdown(report)
 
 
-def _for_people(report: "Report", *, to_file: bool) -> str:
+def for_people(report: "Report", *, to_file: bool = False) -> str:
+    """The report as text, as wide as the reader's screen."""
     from dbtool.render.screen import PAPER, Screen
     from dbtool.render.terminal import render as as_terminal
 

@@ -6,6 +6,7 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import DATABASE
+from dbtool.cli.place import led
 from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
 
@@ -54,6 +55,5 @@ def kill(
     signal: Signal | None = "cancel" if cancel else "terminate" if terminate else None
     wish = Wish(pid, signal, force, dry_run)
     permission = call.permission(yes)
-    return kill_report(
-        asked(call, lambda target: end(target, wish, permission, call.progress, victim_lines))
-    )
+    done = asked(call, lambda target: end(target, wish, permission, call.progress, victim_lines))
+    return led(call, kill_report(done))

@@ -7,6 +7,7 @@ import typer
 from dbtool.cli.command import Call, command
 from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.place import led
 from dbtool.cli.rescue import asked
 
 if TYPE_CHECKING:
@@ -29,4 +30,4 @@ def locks(call: Call, show_literals: ShowLiterals = False) -> "Report":
     from dbtool.health.locks import read
     from dbtool.health.view_locks import locks_report
 
-    return locks_report(asked(call, partial(read, literals=show_literals)))
+    return led(call, locks_report(asked(call, partial(read, literals=show_literals))))

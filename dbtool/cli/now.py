@@ -1,6 +1,8 @@
 """`dbtool now`: what is wrong with a server at this moment, and what to do next."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,7 @@ from dbtool.cli.durations import seconds
 from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, JUDGED
 from dbtool.cli.output import Format
+from dbtool.cli.place import led
 from dbtool.cli.rescue import asked, remember
 from dbtool.errors import ConnectError, Interrupted, LockNotObtained, OperationError, UsageError
 
@@ -59,10 +62,10 @@ def now(
         _watch(call, watch, progress=progress, literals=show_literals)
         return None
     if progress:
-        return progress_report(asked(call, family.progress))
+        return led(call, progress_report(asked(call, family.progress)))
     seen = asked(call, partial(family.read, literals=show_literals))
     remember(call, seen.pool)
-    return now_report(seen)
+    return led(call, now_report(seen))
 
 
 def _watch(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
@@ -101,12 +104,39 @@ def _look(call: Call, pause: float, *, progress: bool, literals: bool) -> None:
             if progress:
                 _show(call, progress_report(Working.of(seen)))
             else:
-                _show(call, now_report(seen))
+                _show(call, led(call, now_report(seen)))
             time.sleep(pause)
 
 
 def _show(call: Call, report: "Report") -> None:
-    """One look; redrawn in place where somebody watches a screen."""
+    """One look; redrawn in place where somebody watches a screen, and cut to its height."""
     if call.options.wanted is Format.TERMINAL and call.options.output is None:
+        if lines := output.height():
+            report = _fitting(report, lines - 1)
         output.redraw()
     call.emit(report)
+
+
+def _fitting(report: "Report", lines: int) -> "Report":
+    """What fits of it: a screen that scrolls would lose the verdict, which stands on top."""
+    from dbtool.cli.formats import for_people
+
+    shorter = report
+    for shorter in _shorter(report):
+        if for_people(shorter).count("\n") <= lines:
+            break
+    return shorter
+
+
+def _shorter(report: "Report") -> Iterator["Report"]:
+    """The report, then without the last of the vital signs, then without more and more."""
+    from dbtool.report import Table
+
+    yield report
+    signs = [each for each in report.below if isinstance(each, Table)]
+    for left in range(len(signs[0].rows) - 1 if signs else 0, 0, -1):
+        yield replace(report, below=(replace(signs[0], rows=signs[0].rows[:left]),))
+    yield replace(report, below=())
+    told = tuple(replace(each, evidence=(), fix=None) for each in report.findings)
+    yield replace(report, below=(), findings=told)
+    yield replace(report, below=(), findings=(), unknowns=(), notes=())

@@ -57,6 +57,14 @@ def width() -> int | None:
         return 80
 
 
+def height() -> int | None:
+    """Lines of the screen that a report is shown on; None where nobody looks at one."""
+    try:
+        return os.get_terminal_size(1).lines or None
+    except OSError:
+        return None
+
+
 def draws() -> bool:
     """Whether lines and blocks may be drawn on stdout."""
     return os.isatty(1) and (sys.stdout.encoding or "").lower().startswith("utf")

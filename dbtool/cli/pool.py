@@ -10,6 +10,7 @@ from dbtool.cli.command import Call, alone, command
 from dbtool.cli.help import HelpGroup
 from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, DATABASE_PANEL, JUDGED
+from dbtool.cli.place import led
 from dbtool.cli.rescue import asked, remember
 from dbtool.errors import UsageError
 
@@ -61,7 +62,7 @@ def pool(call: Call, pgbouncer: PgBouncer = None, show_literals: ShowLiterals = 
         return _with_pooler(call, pgbouncer, literals=show_literals)
     seen = asked(call, partial(read, literals=show_literals))
     remember(call, seen)
-    return pool_report(seen)
+    return led(call, pool_report(seen))
 
 
 def _with_pooler(call: Call, url: str, *, literals: bool) -> "Report":
@@ -77,7 +78,7 @@ def _with_pooler(call: Call, url: str, *, literals: bool) -> "Report":
     console_of, through = parse(url, "--pgbouncer"), partial(asked, call)
     seen = read(console_of, target, literals=literals, through=through)
     remember(call, seen.server)
-    return layers_report(seen)
+    return led(call, layers_report(seen))
 
 
 BUDGET_PANEL = "Budget"

@@ -8,6 +8,7 @@ from dbtool.cli.command import Call, command
 from dbtool.cli.durations import seconds
 from dbtool.cli.literals import ShowLiterals
 from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.place import led
 from dbtool.cli.rescue import asked
 from dbtool.errors import UsageError
 
@@ -60,4 +61,4 @@ def top(
     if not ash:
         call.progress.step(f"watching for {window:g} s")
     wish = Wish(window, by, limit, profile=ash, literals=show_literals)
-    return top_report(asked(call, lambda target: read(target, wish)))
+    return led(call, top_report(asked(call, lambda target: read(target, wish))))

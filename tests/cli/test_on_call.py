@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,6 +60,7 @@ def test_locks_in_every_format(dbtool: Dbtool, table: Target, people: Crowd) -> 
     assert plain.out.startswith("2 sessions wait for locks, up to ")
     assert max(map(len, plain.out.splitlines())) <= 80
     assert max(map(len, narrow.out.splitlines())) <= 40
+    assert " since; commands need the same --url\n" in plain.out
     assert "└─ " in screen.out
     assert len(screen.out.splitlines()) <= 24
     assert "\x1b" not in plain.out
@@ -116,6 +118,7 @@ def test_a_full_server(dbtool: Dbtool, small: Server) -> None:
     assert inside.out.startswith("DBTOOL NOW CRITICAL - act now: no slot is free: all ")
     assert "usable: 20 max_connections - 3 for superusers" in shown.out
     assert f"taken by api {USABLE - 1}" in shown.out
+    assert f"\nnext: dbtool pool --url '{url(small.target())}'\n" in shown.out
     assert outside.out.startswith("DBTOOL NOW CRITICAL - ")
     assert "slots" in outside.out
 
@@ -161,8 +164,9 @@ def test_the_file_keeps_the_last_look(database: Target, tmp_path: Path) -> None:
 
 
 def test_a_screen_is_redrawn_in_place(database: Target) -> None:
-    """Each look begins at the top of a cleared screen."""
+    """Each look begins at the top of a cleared screen, and none is taller than that."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (8, 80))
     environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "80"}
     command: list[str | Path] = [PROGRAM, "now", "--watch", "0.5s", "--url", url(database)]
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as process:
@@ -175,7 +179,10 @@ def test_a_screen_is_redrawn_in_place(database: Target) -> None:
         process.wait(10)
     os.close(ours)
     assert seen.count(b"\x1b[H\x1b[2J") == 2
-    assert b"nothing wrong" in seen
+    look = seen.split(b"\x1b[H\x1b[2J")[1]
+    assert b"nothing wrong" in look
+    assert b"slots" in look
+    assert look.count(b"\n") < 8
 
 
 def test_kill_asks_at_a_terminal_and_refuses_without_one(

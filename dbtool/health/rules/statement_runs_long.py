@@ -10,7 +10,8 @@ transaction-held-idle says.
 Thresholds: a note from 60 s on, a warning from 10 minutes on; never an error, since nothing but
 its purpose tells whether it is too long. Statements that wait for a lock are not counted here.
 
-Now: `dbtool kill PID` cancels it; `dbtool explain` shows why it takes so long.
+Now: `dbtool kill PID --dry-run` shows what it is and who waits for it, and `dbtool kill PID`
+cancels it; `dbtool explain` shows why it takes so long.
 
 For good: set a statement_timeout for the application's role a little above its request timeout.
 
@@ -50,5 +51,9 @@ def check(now: Now) -> Iterator[Finding]:
         f" for {duration(longest.seconds)}",
         certainty=Certainty.MEASURED,
         evidence=(f"role {longest.role}: {longest.query}",),
-        fix=Fix("shell", f"dbtool kill {longest.pid}", label="cancels it, after asking"),
+        fix=Fix(
+            "shell",
+            f"dbtool kill {longest.pid} --dry-run",
+            label="shows what it is and who waits for it; without --dry-run it is cancelled",
+        ),
     )

@@ -201,3 +201,5 @@ def test_a_statement_that_runs_long(database: Target) -> None:
         assert found.severity is expected
         assert found.title.startswith(f"pid {pid} (report) has run one statement for ")
         assert found.evidence == ("role postgres: SELECT pg_sleep(?), ?",)
+        assert found.fix is not None
+        assert found.fix.code == f"dbtool kill {pid} --dry-run"
