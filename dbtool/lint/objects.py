@@ -194,12 +194,14 @@ class View:
 class Function:
     """A function of the user: all its overloads share what is known.
 
-    `inlined` is the value that the server computes in the place of a call.
+    `inlined` is the value that the server computes in the place of a call. `changes` says that
+    it may create or drop something.
     """
 
     name: Name
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
     inlined: Expression | None = None
+    changes: bool = False
 
 
 def with_columns(table: Table, columns: Iterable[Column]) -> Table:

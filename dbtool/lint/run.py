@@ -8,7 +8,7 @@ from dbtool.finding import Certainty, Finding, Unknown, rule_name
 from dbtool.lint.actions import Action, DoBlock, Rename
 from dbtool.lint.allow import allowances
 from dbtool.lint.course import course
-from dbtool.lint.effects import State, absent, references, refusals
+from dbtool.lint.effects import State, absent, passes_by, references, refusals
 from dbtool.lint.linted import Linted as Linted
 from dbtool.lint.linted import Outcome, Verdict
 from dbtool.lint.plainly import in_words
@@ -124,7 +124,8 @@ class _Linter:
             if place not in actions.maybe:
                 if doubting:
                     self._doubt(statement, actions[place])
-                apply(self.schema, actions[place])
+                if not passes_by(actions[place], self.schema, statement.sql):
+                    apply(self.schema, actions[place])
             elif possible(actions[place], self._state(statement)):
                 apply(self.schema, actions[place])
 

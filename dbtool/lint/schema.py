@@ -22,6 +22,8 @@ from dbtool.lint.objects import with_columns as with_columns
 V = TypeVar("V")
 _Undo = tuple[dict[Name, object], Name, object]
 _ABSENT = object()
+TEMPORARY = "pg_temp"
+"""The schema of what goes with the session, which comes before all others."""
 
 
 class Schema:
@@ -30,7 +32,8 @@ class Schema:
     `complete` says that the history was replayed from an empty database, so that what is not
     here does not exist. Names without a schema are looked for along `search_path`. While
     `judging`, what is created is new: no deployed program uses it yet. `doubted` says that some
-    of the history could not be read, which may have changed or dropped anything.
+    of the history could not be read, which may have changed or dropped anything. `former` are
+    the names that tables had before; `temporary` says that some relation is, which is found first.
     """
 
     def __init__(self, *, complete: bool = False) -> None:
@@ -44,6 +47,8 @@ class Schema:
         self.sequences: dict[Name, Sequence] = {}
         self.index_owners: dict[Name, Name] = {}
         self.referrers: dict[Name, tuple[Name, ...]] = {}
+        self.former: dict[Name, Name] = {}
+        self.temporary = False
         self.judging = False
         self._journals: list[list[_Undo]] = []
         self._marks: list[tuple[tuple[str, ...], bool, bool]] = []
@@ -57,6 +62,8 @@ class Schema:
     def _find(self, among: Mapping[Name, V], name: Name) -> V | None:
         if name.schema or not among:
             return among.get(name)
+        if self.temporary and (own := among.get(Name(TEMPORARY, name.name))) is not None:
+            return own
         for schema in self.search_path:
             # A tuple is found as the name that it is equal to, and is made in half the time.
             found: V | None = among.get((schema, name.name))  # type: ignore[call-overload]
@@ -153,9 +160,21 @@ class Schema:
             )
         )
 
+    def reached(self, table: Name, column: str = "*") -> tuple[View, ...]:
+        """The views that read a table, or one column of it, and those that read these."""
+        found = {view.name: view for view in self.readers(table, column)}
+        pending = [*found]
+        while pending:
+            for view in self.readers(pending.pop()):
+                if view.name not in found:
+                    found[view.name] = view
+                    pending.append(view.name)
+        return tuple(found.values())
+
     def put(self, among: dict[Name, V], name: Name, value: V) -> None:
         """Enter or replace one object."""
         self._remember(among, name)
+        self.temporary = self.temporary or name.schema == TEMPORARY
         among[name] = value
 
     def remove(self, among: dict[Name, V], name: Name) -> None:

@@ -2,7 +2,7 @@
 
 from dbtool.lint.actions import Action, DoBlock, SetVariable, Transaction
 from dbtool.lint.effect import Effect, Work
-from dbtool.lint.effects import State, effect_of
+from dbtool.lint.effects import State, effect_of, passes_by
 from dbtool.lint.read import Read
 from dbtool.lint.replay import apply
 from dbtool.lint.subject import Done, Session, Step
@@ -23,7 +23,8 @@ def steps_of(actions: Read, state: State) -> tuple[Step, ...]:
         effect = effect_of(action, trial)
         maybe = place in actions.maybe
         steps[place] = Step(action, _where_possible(effect) if maybe else effect)
-        if not (effect.fails if maybe else _ends(effect)):
+        fails = effect.fails if maybe else _ends(effect)
+        if not fails and not passes_by(action, state.schema, state.sql):
             apply(state.schema, action)
         if isinstance(action, DoBlock):
             # Whatever a block does is within the transaction of the block.

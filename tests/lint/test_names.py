@@ -61,6 +61,75 @@ SCRIPTS = {
         ALTER TABLE nums RENAME TO counts; CREATE SEQUENCE counts; CREATE SEQUENCE more;
         CREATE SEQUENCE last; ALTER TABLE t ALTER n DROP IDENTITY; CREATE SEQUENCE more;
         DROP TABLE t; CREATE SEQUENCE counts; CREATE SEQUENCE last; CREATE SEQUENCE more""",
+    "a moved view": """
+        CREATE SCHEMA aside; CREATE TABLE t (a int); CREATE VIEW v AS SELECT * FROM t;
+        CREATE VIEW w AS SELECT * FROM v; ALTER VIEW v SET SCHEMA aside;
+        CREATE VIEW v AS SELECT 1; ALTER TABLE v RENAME TO u; CREATE TABLE v (a int); DROP VIEW u;
+        ALTER VIEW aside.v RENAME TO x; DROP VIEW w; DROP VIEW aside.x; DROP TABLE t""",
+    "a moved materialized view": """
+        CREATE SCHEMA aside; CREATE MATERIALIZED VIEW m AS SELECT 1 AS a;
+        ALTER MATERIALIZED VIEW m RENAME TO n; CREATE VIEW m AS SELECT 1;
+        ALTER TABLE n SET SCHEMA aside; CREATE VIEW n AS SELECT * FROM aside.n;
+        CREATE MATERIALIZED VIEW aside.n AS SELECT 1""",
+    "what goes with CASCADE": """
+        CREATE SCHEMA aside; CREATE TYPE aside.e AS ENUM ('a');
+        CREATE TABLE t (a int, b int, c aside.e);
+        CREATE VIEW v AS SELECT a FROM t; CREATE VIEW w AS SELECT * FROM v;
+        CREATE VIEW x AS SELECT b FROM t; ALTER TABLE t DROP a CASCADE; CREATE VIEW v AS SELECT 1;
+        CREATE VIEW w AS SELECT c FROM t; DROP SCHEMA aside CASCADE; CREATE TABLE w (a int);
+        ALTER TABLE t ADD c int; DROP TABLE t CASCADE; CREATE VIEW x AS SELECT 1; DROP VIEW v""",
+    "what a view does not read": """
+        CREATE TABLE t (a int); CREATE VIEW v AS SELECT * FROM t; ALTER TABLE t ADD b int;
+        ALTER TABLE t DROP b; ALTER TABLE t RENAME a TO c; ALTER TABLE t ADD a int;
+        ALTER TABLE t DROP a; ALTER TABLE t DROP c""",
+    "a renamed column": """
+        CREATE TABLE t (a int UNIQUE, g int GENERATED ALWAYS AS (a + 1) STORED);
+        CREATE TABLE u (t_a int REFERENCES t (a)); ALTER TABLE t RENAME a TO b;
+        ALTER TABLE t ADD a int; ALTER TABLE t DROP a; ALTER TABLE t DROP b""",
+    "tables dropped together": """
+        CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int REFERENCES t);
+        CREATE VIEW v AS SELECT * FROM t; CREATE VIEW w AS SELECT * FROM v; DROP VIEW v, w;
+        DROP TABLE t, u; CREATE TABLE t (a int); DROP TABLE t, t""",
+    "a table that inherits": """
+        CREATE TABLE t (a int, b int); CREATE TABLE u (a int) INHERITS (t); ALTER TABLE t DROP a;
+        ALTER TABLE u DROP a; ALTER TABLE u RENAME TO v; ALTER TABLE t ADD c int;
+        ALTER TABLE v DROP c; DROP TABLE t""",
+    "a table that is not there": """
+        ALTER TABLE IF EXISTS t ADD a int; ALTER TABLE IF EXISTS t SET UNLOGGED;
+        CREATE TABLE t (b int); ALTER TABLE t ADD a int;
+        ALTER TABLE IF EXISTS u SET SCHEMA aside; CREATE TABLE u (b int); DROP TABLE u;
+        ALTER TABLE u SET SCHEMA aside; DROP POLICY IF EXISTS p ON u;
+        DROP POLICY p ON u""",
+    "the search path set back": """
+        CREATE SCHEMA aside; CREATE TABLE t (a int); SET search_path = aside;
+        CREATE TABLE t (b int); RESET search_path; ALTER TABLE t DROP a;
+        SET search_path = aside; ALTER TABLE t DROP b; SET search_path TO DEFAULT;
+        ALTER TABLE t ADD a int; DROP SCHEMA aside CASCADE""",
+    "a temporary table": """
+        CREATE TABLE t (a int); CREATE TEMP TABLE t (b int); ALTER TABLE t ADD a int; DROP TABLE t;
+        ALTER TABLE t ADD b int; CREATE TABLE t (b int)""",
+    "a table made anew beside the old": """
+        CREATE TABLE t (id int PRIMARY KEY, n int CHECK (n > 0)); CREATE INDEX ON t (n);
+        ALTER TABLE t RENAME TO old; CREATE TABLE t (id int PRIMARY KEY, n int CHECK (n > 0));
+        CREATE INDEX ON t (n); DROP INDEX t_n_idx1; ALTER TABLE t DROP CONSTRAINT t_pkey1;
+        ALTER TABLE t DROP CONSTRAINT t_n_check1; DROP INDEX t_n_idx""",
+    "indexes that nobody named": """
+        CREATE TABLE t (a text, b text); CREATE INDEX ON t ((a::int));
+        CREATE INDEX ON t (lower(a));
+        CREATE INDEX ON t ((a || b), (b || a)); CREATE INDEX ON t (coalesce(a, b));
+        CREATE INDEX ON t ((1::int)); CREATE INDEX ON t ((CASE WHEN a = b THEN 1 END));
+        DROP INDEX t_lower_idx; DROP INDEX t_expr_expr1_idx; DROP INDEX t_coalesce_idx;
+        DROP INDEX t_int4_idx; DROP INDEX t_case_idx; DROP INDEX t_a_idx""",
+    "an index, called a view or table": """
+        CREATE TABLE t (a int); CREATE INDEX i ON t (a); ALTER INDEX t RENAME TO u;
+        CREATE TABLE t (b int);
+        ALTER TABLE u DROP a""",
+    "a default that goes along": """
+        CREATE TABLE t (a varchar DEFAULT 1, b varchar DEFAULT '1');
+        ALTER TABLE t ALTER a TYPE int USING a::int; ALTER TABLE t ALTER b TYPE int USING b::int""",
+    "a query that makes a table": """
+        CREATE TABLE t (a int); CREATE TABLE u AS SELECT 1 AS a; CREATE TABLE t AS SELECT 1;
+        SELECT 1 AS a INTO u; CREATE MATERIALIZED VIEW t AS SELECT 1""",
     "partitions by an expression": """
         CREATE TABLE t (code text) PARTITION BY RANGE (lower(code));
         CREATE TABLE t_9 PARTITION OF t FOR VALUES FROM ('9') TO ('99');
@@ -74,6 +143,13 @@ SCRIPTS = {
         CREATE TABLE t_9 PARTITION OF t FOR VALUES FROM ('9') TO ('99');
         CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM ('10') TO ('20')""",
 }
+
+
+SINCE_18 = """
+    CREATE TABLE t (a int NOT NULL, b int NOT NULL); ALTER TABLE t VALIDATE CONSTRAINT t_a_not_null;
+    ALTER TABLE t RENAME CONSTRAINT t_a_not_null TO k; ALTER TABLE t VALIDATE CONSTRAINT k;
+    ALTER TABLE t DROP CONSTRAINT k; ALTER TABLE t RENAME TO u;
+    ALTER TABLE u DROP CONSTRAINT t_b_not_null; ALTER TABLE u DROP CONSTRAINT k"""
 
 
 def said(script: str) -> list[str]:
@@ -111,6 +187,12 @@ def test_errors_over_names_and_bounds_are_those_of_the_server(connection: SyncCo
         if (ours := said(script)) != (theirs := seen(connection, script)):
             differ[name] = (ours, theirs)
     assert differ == {}
+
+
+@pytest.mark.pg(">=18")
+def test_not_null_has_a_name_from_18_on(connection: SyncConnection) -> None:
+    """What the server named can be renamed, validated and dropped."""
+    assert said(SINCE_18) == seen(connection, SINCE_18)
 
 
 @pytest.mark.parametrize(("of", "reads"), [("text", True), ("integer", False)])
@@ -178,3 +260,53 @@ def test_a_history_that_detaches_what_a_job_made_is_known_all_the_same() -> None
     assert "fails-on-known-schema" in {each.rule for each in known.findings}
     open_ = judged("ALTER TABLE legacy RENAME TO old", sql=missing)
     assert "fails-on-known-schema" not in {each.rule for each in open_.findings}
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        ("BEGIN", "DROP TABLE news", "ROLLBACK"),
+        (
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ begin execute 'x'; end $$",
+            "SELECT f()",
+        ),
+        ("SELECT AddGeometryColumn('news', 'place', 4326, 'POINT', 2)",),
+        ("CALL make()",),
+        ("DROP FUNCTION make CASCADE",),
+    ],
+)
+def test_what_nobody_can_read_leaves_doubt(unseen: tuple[str, ...]) -> None:
+    """A failure is not proven where what came before may have changed what it rests on."""
+    found = judged("CREATE TABLE news (id int)", *unseen, sql="ALTER TABLE news ADD COLUMN id int")
+    assert "fails-on-known-schema" in {each.rule for each in found.unknowns}
+    assert "fails-on-known-schema" not in {each.rule for each in found.findings}
+
+
+def test_a_function_that_makes_nothing_leaves_none() -> None:
+    """Nor does a query of functions that PostgreSQL brings."""
+    made = "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ begin return 1; end $$"
+    history = ["CREATE TABLE news (id int)", made, "SELECT f()", "SELECT setval('s', max(id))"]
+    found = judged(*history, sql="ALTER TABLE news ADD COLUMN id int")
+    assert "fails-on-known-schema" in {each.rule for each in found.findings}
+
+
+def test_a_type_that_moved_is_still_that_of_its_columns() -> None:
+    """A check of a domain reads its tables wherever the domain went, as a renamed partition's."""
+    history = (
+        "CREATE DOMAIN d AS int",
+        "CREATE TABLE t (a d)",
+        "CREATE SCHEMA aside",
+        "ALTER DOMAIN d SET SCHEMA aside",
+        "ALTER DOMAIN aside.d RENAME TO e",
+    )
+    linted = judged(*history, sql="ALTER DOMAIN aside.e ADD CHECK (VALUE > 0)")
+    (verdict,) = linted.outcomes[0].verdicts
+    assert [t.relation.name for s in verdict.steps for t in s.effect.tasks] == ["t"]
+
+
+def test_a_renamed_partition_stays_one() -> None:
+    """What the whole table gets is built in it too."""
+    part = "CREATE TABLE events_a PARTITION OF events FOR VALUES FROM ('2024-01-01') TO (MAXVALUE)"
+    linted = judged(part, "ALTER TABLE events_a RENAME TO b", sql="CREATE INDEX ON events (id)")
+    (verdict,) = linted.outcomes[0].verdicts
+    assert [t.relation.name for s in verdict.steps for t in s.effect.tasks] == ["b"]

@@ -19,7 +19,8 @@ DomainChange = Literal[
 class Drop:
     """DROP of anything that is no index; `kind` is PostgreSQL's word, as `table`, `view`.
 
-    For a trigger, rule or policy the name is the one of its table and `part` its own.
+    For a trigger, rule or policy the name is the one of its table and `part` its own. `beside`
+    are all that the statement names.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Drop:
     part: str = ""
     cascade: bool = False
     if_exists: bool = False
+    beside: tuple[Name, ...] = ()
 
 
 @value(kw_only=True)
@@ -51,6 +53,7 @@ class SetSchema:
     kind: str
     name: Name
     schema: str
+    if_exists: bool = False
 
 
 @value(kw_only=True)
@@ -167,13 +170,15 @@ class CreateTrigger:
 class CreateFunction:
     """CREATE FUNCTION and CREATE PROCEDURE.
 
-    `inlined` is the value that the server computes in the place of a call.
+    `inlined` is the value that the server computes in the place of a call. `changes` says that
+    it may create or drop something.
     """
 
     function: Name
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
     replace: bool = False
     inlined: Expression | None = None
+    changes: bool = False
 
 
 @value(kw_only=True)

@@ -13,6 +13,7 @@ from dbtool.lint.effects import (
     commands,
     constraints,
     domains,
+    dropping,
     indexes,
     partitions,
     tables,
@@ -21,7 +22,7 @@ from dbtool.lint.effects import (
 from dbtool.lint.effects.making import State as State
 from dbtool.lint.effects.refusals import refusals as refusals
 from dbtool.lint.effects.refusals import related
-from dbtool.lint.schema import Constraint, Name
+from dbtool.lint.schema import Constraint, Name, Schema
 from dbtool.lint.values import replace
 
 
@@ -29,7 +30,7 @@ def effect_of(action: act.Action, state: State) -> Effect:
     """The locks and the work of one action."""
     if state.schema.complete and (missing := absent(action, state)) is not None:
         return missing
-    if _of_view(action, state):
+    if _of_view(action, state) or passes_by(action, state.schema, state.sql):
         return NOTHING
     judge = _EFFECTS.get(type(action))
     effect = judge(action, state) if judge is not None else NOTHING
@@ -62,6 +63,16 @@ def absent(action: act.Action, state: State) -> Effect | None:
     full = state.schema.full(name)
     why = f"relation {name} does not exist"
     return Effect(tasks=(Task(Work.FAIL, full, Cause.MISSING, why, "42P01"),))
+
+
+def passes_by(action: act.Action, schema: Schema, sql: str) -> bool:
+    """Whether IF EXISTS finds no such table, so that the statement does nothing."""
+    if not schema.complete or isinstance(action, act.CreateTable | act.CreateTableAs):
+        return False
+    name: Name | None = getattr(action, "table", None)
+    if name is None or schema.table(name) is not None or schema.view(name) is not None:
+        return False
+    return _IF_EXISTS.match(sql) is not None
 
 
 def references(action: act.Action) -> Iterator[Name]:
@@ -122,7 +133,7 @@ def _could_use(action: act.Action, state: State, type_name: str) -> bool:
 # Each function takes the action it stands beside: one type per entry, which no type can say.
 _EFFECTS: dict[type, Callable[[Any, State], Effect]] = {
     act.CreateTable: tables.create,
-    act.Drop: tables.drop,
+    act.Drop: dropping.drop,
     act.AddColumn: adding.add,
     act.DropColumn: columns.drop,
     act.AlterColumnType: typechange.change,

@@ -103,11 +103,18 @@ def drop(action: act.DropColumn, state: State) -> Effect:
     return made.done()
 
 
-def _depended_on(made: Making, table: Table, action: act.DropColumn, state: State) -> None:
+def _viewed(made: Making, table: Table, action: act.DropColumn, state: State) -> None:
+    for view in state.schema.reached(table.name, action.column) if action.cascade else ():
+        if (stored := state.schema.tables.get(view.name)) is not None:
+            made.lock(Lock.ACCESS_EXCLUSIVE, stored)
     for view in state.schema.readers(table.name, action.column)[:1]:
         if not action.cascade:
             why = f"view {view.name.name} uses the column"
             made.fail("2BP01", table.name, Cause.DEPENDENT, why)
+
+
+def _depended_on(made: Making, table: Table, action: act.DropColumn, state: State) -> None:
+    _viewed(made, table, action, state)
     for other in state.schema.referring(table):
         for key in other.foreign_keys:
             if key.references != table.name or action.column not in key.referenced:

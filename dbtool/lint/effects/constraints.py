@@ -13,7 +13,8 @@ def add(action: act.AddConstraint, state: State) -> Effect:
     table = state.table(action.table)
     made = Making()
     constraint = action.constraint
-    if constraint.name and constraint.name in table.constraints:
+    same = table.constraints.get(constraint.name)
+    if same is not None and not constraint.kind is same.kind is Holds.NOT_NULL:
         why = f"constraint {constraint.name} of {table.name.name} exists"
         made.fail("42710", table.name, Cause.EXISTS, why)
     made.lacks_columns(table, constraint.columns)
@@ -166,6 +167,12 @@ def _nullable(made: Making, table: Table, columns: tuple[str, ...] | None, state
         made.task(Work.SCAN, each, Cause.PRIMARY_KEY_NULLABLE, ", ".join(open_columns))
 
 
+def _absent(table: Table, name: str, state: State) -> bool:
+    """Whether a table has no such constraint; NOT NULL has one that nobody had to name."""
+    unnamed = state.server >= 18 and name.endswith("_not_null")
+    return table.complete and not unnamed
+
+
 def validate(action: act.ValidateConstraint, state: State) -> Effect:
     """VALIDATE CONSTRAINT reads all rows, and lets reads and writes go on."""
     table = state.table(action.table)
@@ -173,9 +180,10 @@ def validate(action: act.ValidateConstraint, state: State) -> Effect:
     constraint = table.constraints.get(action.constraint)
     made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, *state.schema.family(table))
     if constraint is None:
-        if table.complete:
+        if _absent(table, action.constraint, state):
             why = f"constraint {action.constraint} of {table.name.name} does not exist"
             made.fail("42704", table.name, Cause.MISSING, why)
+        if table.complete:
             return made.done()
     elif constraint.valid:
         return made.done()
@@ -222,7 +230,7 @@ def drop(action: act.DropConstraint, state: State) -> Effect:
     made = Making().lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
     constraint = table.constraints.get(action.constraint)
     if constraint is None:
-        if table.complete and not action.if_exists:
+        if _absent(table, action.constraint, state) and not action.if_exists:
             why = f"constraint {action.constraint} of {table.name.name} does not exist"
             made.fail("42704", table.name, Cause.MISSING, why)
     elif constraint.references is not None:

@@ -101,7 +101,12 @@ def _home(name: Name, schema: Schema) -> str | None:
 
 def _may_be(action: act.Rename) -> bool:
     """Whether what nobody saw created may be there all the same, or need not."""
-    return action.if_exists or _NUMBERS.search(action.name.name) is not None
+    return action.if_exists or numbered(action.name)
+
+
+def numbered(name: Name) -> bool:
+    """Whether it could be a sequence that the server made and named."""
+    return _NUMBERS.search(name.name) is not None
 
 
 def _made_by_the_server(constraint: str) -> bool:

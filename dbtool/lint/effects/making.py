@@ -57,6 +57,11 @@ class Making:
         """End with an error; it does so on any table."""
         self.tasks.append(Task(Work.FAIL, table, cause, why, code, if_rows))
 
+    def missing_relation(self, name: Name, state: State) -> None:
+        """End with an error where nothing has the name of a relation."""
+        why = f"relation {name} does not exist"
+        self.fail("42P01", state.schema.full(name), Cause.MISSING, why)
+
     def lacks_columns(self, table: Table, columns: Iterable[str]) -> None:
         """End with an error where a column does not exist."""
         known = (*table.columns, *_OF_EVERY_TABLE, table.name.name, "", "*")

@@ -192,6 +192,12 @@ def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:
         yield from _overlap(state.table(action.partition_of), action.bound, state)
 
 
+def _create_as(action: act.CreateTableAs, state: State) -> Iterator[Task]:
+    name = state.schema.full(action.table)
+    if not action.temporary and taken(state.schema, name):
+        yield fail("42P07", name, f"{name} exists", Cause.EXISTS)
+
+
 def related(action: act.Action) -> tuple[Name, ...]:
     """The tables that one is to be a part or child of, or is to have as one."""
     match action:
@@ -273,6 +279,7 @@ _REFUSALS: dict[type, Callable[[Any, State], Iterator[Task]]] = {
     act.AddConstraint: _add_constraint,
     act.CreateIndex: _create_index,
     act.CreateTable: _create_table,
+    act.CreateTableAs: _create_as,
     act.AttachPartition: _attach,
     act.DetachPartition: _unrelated,
     act.Inherit: _inherit,

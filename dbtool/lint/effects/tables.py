@@ -1,14 +1,12 @@
 """What statements about whole tables do."""
 
-from collections.abc import Iterable
-
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
 from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.bounds import outside
-from dbtool.lint.effects.existing import takers
+from dbtool.lint.effects.existing import numbered
 from dbtool.lint.effects.making import Making, State
-from dbtool.lint.schema import Bound, Column, Name, Table
+from dbtool.lint.schema import Bound, Name, Table
 
 
 def create(action: act.CreateTable, state: State) -> Effect:
@@ -17,13 +15,17 @@ def create(action: act.CreateTable, state: State) -> Effect:
     if passed_over(action, state.schema):
         return made.done()
     there = state.schema.table(action.table)
-    if there is not None and there.name == state.schema.full(action.table):
+    # A temporary one may have gone with its transaction or session.
+    lasting = there is not None and there.persistence != "temporary"
+    if there is not None and lasting and there.name == state.schema.full(action.table):
         made.fail("42P07", there.name, Cause.EXISTS, f"relation {action.table} exists")
         return made.done()
     others = (each.references for each in action.constraints if each.references is not None)
     for other in others:
         if state.schema.full(other) != state.schema.full(action.table):
-            made.lock(Lock.SHARE_ROW_EXCLUSIVE, state.table(other))
+            referred = state.table(other)
+            parts = state.schema.family(referred) if referred.partition_by else (referred,)
+            made.lock(Lock.SHARE_ROW_EXCLUSIVE, *parts)
             if state.schema.complete and state.schema.table(other) is None:
                 why = f"relation {other} does not exist"
                 made.fail("42P01", state.schema.full(other), Cause.MISSING, why)
@@ -65,96 +67,12 @@ def defaults(parent: Table, state: State) -> tuple[Table, ...]:
     return tuple(each for each in children if each.bound is not None and each.bound.default)
 
 
-def drop(action: act.Drop, state: State) -> Effect:
-    """DROP of a table or of what hangs on one."""
-    made = Making()
-    table = state.schema.table(action.name)
-    match action.kind:
-        case "table" | "materialized view" | "foreign table":
-            _drop_table(made, action, state)
-        case "schema":
-            _drop_schema(made, action, state)
-        case "trigger" | "rule" | "policy" if not (table and _passed_over(action, table)):
-            made.lock(Lock.ACCESS_EXCLUSIVE, table or state.table(action.name))
-        case "sequence" if action.cascade:
-            found = takers(state.schema, state.schema.full(action.name))
-            made.lock(Lock.ACCESS_EXCLUSIVE, *(each for each, _ in found))
-        case "type" | "domain":
-            _drop_typed(made, action, state.schema.using(action.name))
-        case "extension":
-            _drop_typed(made, action, state.schema.typed_by(action.name.name))
-        case "view":
-            view = state.schema.view(action.name)
-            if view and not action.cascade and any(state.schema.readers(view.name)):
-                why = f"another view reads {view.name.name}"
-                made.fail("2BP01", view.name, Cause.DEPENDENT, why)
-    return made.done()
-
-
-def _drop_table(made: Making, action: act.Drop, state: State) -> None:
-    table = state.schema.table(action.name)
-    if table is None:
-        if state.schema.complete and not action.if_exists:
-            why = f"{action.kind} {action.name} does not exist"
-            made.fail("42P01", state.schema.full(action.name), Cause.MISSING, why)
-        elif not state.schema.complete:
-            made.lock(Lock.ACCESS_EXCLUSIVE, state.table(action.name))
-        return
-    _take_with_relatives(made, table, state)
-    others = [each for each in state.schema.referring(table) if each.name != table.name]
-    made.lock(Lock.ACCESS_EXCLUSIVE, *others)
-    dependents = [f"a foreign key of {each.name.name}" for each in others]
-    views = [each for each in state.schema.readers(table.name) if each.name != table.name]
-    dependents += [f"view {view.name.name}" for view in views]
-    stored = (state.schema.table(view.name) for view in views)
-    made.lock(Lock.ACCESS_EXCLUSIVE, *(each for each in stored if each is not None))
-    if dependents and not action.cascade:
-        made.fail("2BP01", table.name, Cause.DEPENDENT, f"{dependents[0]} depends on it")
-
-
-def _take_with_relatives(made: Making, table: Table, state: State) -> None:
-    """A table with its partitions, those its foreign keys refer to, and the one it is part of."""
-    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
-    for each in state.schema.family(table):
-        for key in each.foreign_keys:
-            if key.references is not None:
-                made.lock(Lock.ACCESS_EXCLUSIVE, state.table(key.references))
-    if table.parent is not None:
-        parent = state.table(table.parent)
-        made.lock(Lock.ACCESS_EXCLUSIVE, parent, *defaults(parent, state))
-
-
-def _passed_over(action: act.Drop, table: Table) -> bool:
-    """Whether IF EXISTS finds no such trigger or policy on the table."""
-    known = {"trigger": table.triggers, "policy": table.policies}.get(action.kind)
-    absent = known is not None and action.part not in known
-    return action.if_exists and table.complete and absent
-
-
 def inherit(action: act.Inherit, state: State) -> Effect:
     """INHERIT and NO INHERIT."""
     made = Making().lock(Lock.ACCESS_EXCLUSIVE, state.table(action.table))
     if not action.drop:
         made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, state.table(action.parent))
     return made.done()
-
-
-def _drop_schema(made: Making, action: act.Drop, state: State) -> None:
-    tables = [each for each in state.schema.tables.values() if each.name.schema == action.name.name]
-    for each in tables if action.cascade else ():
-        _take_with_relatives(made, each, state)
-    if tables and not action.cascade:
-        why = f"{tables[0].name} is in it"
-        made.fail("2BP01", Name("", action.name.name), Cause.DEPENDENT, why)
-
-
-def _drop_typed(made: Making, action: act.Drop, columns: Iterable[tuple[Table, Column]]) -> None:
-    for table, column in columns:
-        if action.cascade:
-            made.lock(Lock.ACCESS_EXCLUSIVE, table)
-        else:
-            why = f"column {column.name} of {table.name.name} is of that type"
-            made.fail("2BP01", table.name, Cause.DEPENDENT, why)
 
 
 def truncate(action: act.Truncate, state: State) -> Effect:
@@ -189,6 +107,9 @@ _OF_TABLES = ("table", "column", "constraint", "trigger", "rule", "policy", "for
 def rename(action: act.Rename, state: State) -> Effect:
     """RENAME of a table or a part of it: only the catalog changes."""
     made = Making()
+    if state.schema.complete and state.schema.table(action.name) is None:
+        # Of what is no table errors are judged elsewhere.
+        return made.done()
     of_view = state.schema.view(action.name) and not state.schema.table(action.name)
     if action.kind in (*_OF_TABLES, "materialized view") and not of_view:
         table = state.table(action.name)
@@ -213,8 +134,15 @@ def _check_column(made: Making, action: act.Rename, table: Table) -> None:
 def set_schema(action: act.SetSchema, state: State) -> Effect:
     """SET SCHEMA."""
     made = Making()
-    if "table" in action.kind or action.kind == "materialized view":
+    known = state.schema.table(action.name)
+    other = state.schema.view(action.name) or state.schema.sequence(action.name)
+    relation = "table" in action.kind or action.kind == "materialized view"
+    if known is not None and relation:
+        made.lock(Lock.ACCESS_EXCLUSIVE, known)
+    elif relation and not state.schema.complete and other is None:
         made.lock(Lock.ACCESS_EXCLUSIVE, state.table(action.name))
+    elif relation and other is None and not (action.if_exists or numbered(action.name)):
+        made.missing_relation(action.name, state)
     return made.done()
 
 

@@ -154,9 +154,19 @@ def _refuse_cast(
         if action.using is None:
             why = f"{column.type} cannot be cast to {action.type} by itself: it takes USING"
             made.fail("42804", table.name, Cause.TYPE_UNCASTABLE, why)
-        elif column.default is not None and not column.generated:
+        elif column.default is not None and not _goes_along(column, action.type, state):
             why = f"the default of {column.name} cannot be cast to {action.type} by itself"
             made.fail("42804", table.name, Cause.TYPE_UNCASTABLE, why)
+
+
+def _goes_along(column: Column, new: Type, state: State) -> bool:
+    """Whether a default can become one of the new type: it is kept as it was written."""
+    default = column.default
+    if column.generated or default is None:
+        return True
+    number = default.form is Form.CONSTANT and default.word[:1].isdigit()
+    written = Type("numeric" if "." in default.word else "int4")
+    return number and castable(written, new, state.schema) is not False
 
 
 def _lock_relatives(made: Making, table: Table, column: str, way: Way, state: State) -> None:

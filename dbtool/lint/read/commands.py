@@ -8,10 +8,11 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint import actions as act
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.expressions import expression, optional
-from dbtool.lint.read.names import Node, name_of, words
+from dbtool.lint.read.names import Node, made_as, name_of, words
 from dbtool.lint.read.query import reads
 from dbtool.lint.schema import Expression, Name
 
+_USUAL_PATH = '"$user", public'
 _WORDS = {"matview": "materialized view", "tabconstraint": "constraint"}
 
 
@@ -43,8 +44,9 @@ def drop(node: Node) -> Iterator[act.Action]:
     """DROP."""
     kind = kind_of(node.remove_type)
     cascade = node.behavior == pb.DROP_CASCADE
-    for each in node.objects:
-        parts = object_name(each)
+    named = [object_name(each) for each in node.objects]
+    beside = tuple(map(_as_name, named)) if len(named) > 1 else ()
+    for parts in dict.fromkeys(named):
         if kind == "index":
             yield act.DropIndex(
                 index=_as_name(parts),
@@ -60,6 +62,7 @@ def drop(node: Node) -> Iterator[act.Action]:
                 part=parts[-1] if of_table and parts else "",
                 cascade=cascade,
                 if_exists=node.missing_ok,
+                beside=beside,
             )
 
 
@@ -81,12 +84,17 @@ def set_schema(node: Node) -> Iterator[act.Action]:
     """ALTER … SET SCHEMA."""
     relation = node.HasField("relation")
     name = name_of(node.relation) if relation else _as_name(object_name(node.object))
-    yield act.SetSchema(kind=kind_of(node.object_type), name=name, schema=node.newschema)
+    yield act.SetSchema(
+        kind=kind_of(node.object_type),
+        name=name,
+        schema=node.newschema,
+        if_exists=node.missing_ok,
+    )
 
 
 def create_view(node: Node) -> Iterator[act.Action]:
     """CREATE VIEW."""
-    yield act.CreateView(view=name_of(node.view), reads=reads(node.query), replace=node.replace)
+    yield act.CreateView(view=made_as(node.view), reads=reads(node.query), replace=node.replace)
 
 
 def refresh(node: Node) -> Iterator[act.Action]:
@@ -111,7 +119,7 @@ def create_sequence(node: Node) -> Iterator[act.Action]:
     """CREATE SEQUENCE."""
     owner = _owner(node.options)
     yield act.CreateSequence(
-        sequence=name_of(node.sequence), if_not_exists=node.if_not_exists, owner=owner
+        sequence=made_as(node.sequence), if_not_exists=node.if_not_exists, owner=owner
     )
 
 
@@ -195,7 +203,7 @@ def select(node: Node) -> Iterator[act.Action]:
     """A query, or SELECT INTO."""
     if node.HasField("into_clause"):
         yield act.CreateTableAs(
-            table=name_of(node.into_clause.rel),
+            table=made_as(node.into_clause.rel),
             temporary=node.into_clause.rel.relpersistence == "t",
             reads=reads(node),
         )
@@ -223,9 +231,12 @@ def search_path_set(function: str, arguments: tuple[Expression, ...]) -> str | N
 def set_variable(node: Node) -> Iterator[act.Action]:
     """SET and RESET."""
     values = [expression(each).word for each in node.args]
+    reset = node.kind in (pb.VAR_SET_DEFAULT, pb.VAR_RESET, pb.VAR_RESET_ALL)
+    name = "search_path" if node.kind == pb.VAR_RESET_ALL else node.name.lower()
+    value = ", ".join(each[1:-1] if each[:1] == "'" else each for each in values)
     yield act.SetVariable(
-        name=node.name.lower(),
-        value=", ".join(each[1:-1] if each[:1] == "'" else each for each in values),
+        name=name,
+        value=_USUAL_PATH if reset and name == "search_path" else value,
         local=node.is_local,
     )
 

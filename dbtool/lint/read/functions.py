@@ -1,5 +1,6 @@
 """Functions in the parser's tree, and the bodies that take the place of their calls."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -17,6 +18,7 @@ _VOLATILITY: dict[str, Literal["volatile", "stable", "immutable"]] = {
     "stable": "stable",
     "immutable": "immutable",
 }
+_CHANGES = re.compile(r"\b(?:create|alter|drop|execute|rename|import|perform|call)\b", re.I)
 _PLAIN = {"target_list", "limit_option", "op"}
 """The parts of a query that computes one value and reads nothing."""
 
@@ -28,6 +30,7 @@ def create_function(node: Node) -> Iterator[act.Action]:
         volatility=_VOLATILITY[option(node.options, "volatility") or "volatile"],
         replace=node.replace,
         inlined=_inlined(node),
+        changes=_CHANGES.search(_text(node)) is not None,
     )
 
 
@@ -66,11 +69,15 @@ def _returned(body: Node) -> Expression | None:
     return _selected([each for block in body.list.items for each in block.list.items])
 
 
-def _written(node: Node) -> Expression | None:
+def _text(node: Node) -> str:
+    """The body of a function that is written as a string."""
     texts = (each.def_elem.arg.list.items for each in node.options if each.def_elem.defname == "as")
-    text = "".join(each.string.sval for items in texts for each in items)
+    return "".join(each.string.sval for items in texts for each in items)
+
+
+def _written(node: Node) -> Expression | None:
     try:
-        return _selected([each.stmt for each in postgast.parse(text).stmts])
+        return _selected([each.stmt for each in postgast.parse(_text(node)).stmts])
     except (DecodeError, UnicodeEncodeError, postgast.PgQueryError):
         return None
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dbtool.lint.expression import OF_EXTENSIONS
-from dbtool.lint.schema import Name, Type
+from dbtool.lint.schema import TEMPORARY, Name, Type
 
 Node = Any
 """A message of the parser's tree; its classes are generated and carry no types."""
@@ -14,6 +14,13 @@ FULL_RANGE = 32767
 def name_of(relation: Node) -> Name:
     """The name of a RangeVar."""
     return Name(relation.schemaname, relation.relname)
+
+
+def made_as(relation: Node) -> Name:
+    """The name of a RangeVar that is created; what is TEMPORARY is in a schema of its own."""
+    if relation.relpersistence == "t":
+        return Name(TEMPORARY, relation.relname)
+    return name_of(relation)
 
 
 def words(nodes: Node) -> tuple[str, ...]:

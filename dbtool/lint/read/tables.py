@@ -16,7 +16,7 @@ from dbtool.lint.read.columns import (
     sequence_name,
 )
 from dbtool.lint.read.expressions import optional
-from dbtool.lint.read.names import Node, name_of, type_of
+from dbtool.lint.read.names import Node, made_as, name_of, type_of
 from dbtool.lint.read.query import reads
 from dbtool.lint.schema import Column, Constraint, Name
 from dbtool.lint.values import replace
@@ -46,7 +46,7 @@ def create_table(node: Node, foreign: bool = False) -> Iterator[act.Action]:
     of_partition = node.HasField("partbound")
     partition_by, keys = partitioning(node.partspec) if node.HasField("partspec") else ("", ())
     yield act.CreateTable(
-        table=name_of(node.relation),
+        table=made_as(node.relation),
         columns=tuple(columns),
         constraints=tuple(constraints),
         kind="foreign table" if foreign else "table",
@@ -83,7 +83,7 @@ def create_foreign_table(node: Node) -> Iterator[act.Action]:
 def create_table_as(node: Node) -> Iterator[act.Action]:
     """CREATE TABLE AS and CREATE MATERIALIZED VIEW."""
     yield act.CreateTableAs(
-        table=name_of(node.into.rel),
+        table=made_as(node.into.rel),
         materialized=node.objtype == pb.OBJECT_MATVIEW,
         with_data=not node.into.skip_data,
         if_not_exists=node.if_not_exists,

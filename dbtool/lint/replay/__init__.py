@@ -52,5 +52,8 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.DetachPartition: others.detach,
     act.AttachIndex: others.attach_index,
     act.DoBlock: others.run_block,
+    act.Select: others.call,
+    act.Transaction: others.transaction,
+    act.Other: others.other,
     act.SetVariable: others.set_variable,
 }

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
 from dbtool.lint.replay import parts, sequences
-from dbtool.lint.replay.tables import add_constraint, drop_index, known, store
+from dbtool.lint.replay.naming import named_not_null
+from dbtool.lint.replay.tables import add_constraint, drop_index, drop_readers, known, store
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, with_columns
 from dbtool.lint.values import replace
 
@@ -54,6 +55,7 @@ def drop(schema: Schema, action: act.DropColumn) -> None:
     if action.cascade:
         table = known(schema, action.table)
         _forget_keys(schema, table, {action.column})
+        drop_readers(schema, table.name, action.column)
         for made in [*table.columns.values()]:
             if made.generated and made.default and action.column in made.default.columns:
                 drop(schema, act.DropColumn(table=table.name, column=made.name))
@@ -69,7 +71,9 @@ def drop(schema: Schema, action: act.DropColumn) -> None:
             for key, each in table.constraints.items()
             if action.column not in each.columns
         }
-        store(schema, replace(table, columns=columns, constraints=constraints))
+        # A child keeps the columns that it was given itself, which nobody noted.
+        sure = table.complete and (table.parent is None or table.bound is not None)
+        store(schema, replace(table, columns=columns, constraints=constraints, complete=sure))
 
 
 def _forget_keys(schema: Schema, table: Table, columns: set[str]) -> None:
@@ -182,6 +186,7 @@ def drop_constraint(schema: Schema, action: act.DropConstraint) -> None:
     whole = known(schema, action.table).constraints.get(action.constraint)
     for table in schema.family(known(schema, action.table)):
         found = table.constraints.get(action.constraint) or _part_of(table, whole)
+        found = found or named_not_null(table, action.constraint)
         if found is None:
             continue
         if action.cascade and found.kind in (Holds.PRIMARY_KEY, Holds.UNIQUE):
@@ -216,7 +221,7 @@ def rename_column(schema: Schema, table_name: Name, old: str, new: str) -> None:
     for table in schema.family(known(schema, table_name)):
         sequences.rename_column(schema, table.name, old, new)
         columns = {
-            new if key == old else key: replace(each, name=new) if key == old else each
+            new if key == old else key: _with_renamed(each, old, new)
             for key, each in table.columns.items()
         }
         constraints = {
@@ -237,7 +242,36 @@ def rename_column(schema: Schema, table_name: Name, old: str, new: str) -> None:
             )
             for key, each in table.indexes.items()
         }
-        store(schema, replace(table, columns=columns, constraints=constraints, indexes=indexes))
+        triggers = {key: named(each) for key, each in table.triggers.items()}
+        policies = {key: frozenset(named((*each,))) for key, each in table.policies.items()}
+        renamed = replace(table, columns=columns, constraints=constraints, indexes=indexes)
+        renamed = replace(renamed, triggers=triggers, policies=policies)
+        store(schema, replace(renamed, partition_keys=named(table.partition_keys)))
+        _rename_elsewhere(schema, table, old, new)
+
+
+def _with_renamed(column: Column, old: str, new: str) -> Column:
+    """A column beside one that got another name, or that one."""
+    if column.generated and column.default is not None:
+        column = replace(column, default=column.default.renamed(old, new))
+    return replace(column, name=new) if column.name == old else column
+
+
+def _rename_elsewhere(schema: Schema, table: Table, old: str, new: str) -> None:
+    """The foreign keys that refer to a column, and the views that read it."""
+    for other in schema.referring(table):
+        constraints = {
+            key: replace(each, referenced=tuple(new if n == old else n for n in each.referenced))
+            if each.references == table.name
+            else each
+            for key, each in other.constraints.items()
+        }
+        store(schema, replace(other, constraints=constraints))
+    before, after = (table.name, old), (table.name, new)
+    for view in [*schema.views.values()]:
+        if before in view.reads:
+            reads = frozenset(after if each == before else each for each in view.reads)
+            schema.put(schema.views, view.name, replace(view, reads=reads))
 
 
 def rename_constraint(schema: Schema, table_name: Name, old: str, new: str) -> None:
@@ -247,6 +281,9 @@ def rename_constraint(schema: Schema, table_name: Name, old: str, new: str) -> N
             new if key == old else key: replace(each, name=new) if key == old else each
             for key, each in table.constraints.items()
         }
+        unnamed = named_not_null(table, old)
+        if old not in table.constraints and unnamed is not None:
+            constraints[new] = replace(unnamed, name=new)
         store(schema, replace(table, constraints=constraints))
         if old in table.indexes and table.indexes[old].constraint == old:
             rename_index(schema, Name(table.name.schema, old), new)

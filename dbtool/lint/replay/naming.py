@@ -1,12 +1,13 @@
 """The names the server gives to constraints and indexes that nobody named."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Container, Iterable, Iterator
 
 from dbtool.lint.expression import Expression, Form
-from dbtool.lint.schema import Constraint, Holds, Index
+from dbtool.lint.schema import Constraint, Holds, Index, Table
 from dbtool.lint.values import replace
 
 _LONGEST = 63
+_WRITTEN = {"coalesce_expr": "coalesce", "case_expr": "case", "row_expr": "row"}
 _SUFFIXES = {
     Holds.CHECK: "check",
     Holds.NOT_NULL: "not_null",
@@ -17,7 +18,7 @@ _SUFFIXES = {
 }
 
 
-def constraint_name(table: str, constraint: Constraint, taken: Collection[str]) -> str:
+def constraint_name(table: str, constraint: Constraint, taken: Container[str]) -> str:
     """The name of a constraint."""
     columns = (*constraint.columns, *constraint.include)
     if constraint.kind is Holds.PRIMARY_KEY or (
@@ -28,7 +29,7 @@ def constraint_name(table: str, constraint: Constraint, taken: Collection[str]) 
 
 
 def domain_checks(
-    domain: str, checks: Iterable[Constraint], taken: Collection[str] = ()
+    domain: str, checks: Iterable[Constraint], taken: Iterable[str] = ()
 ) -> tuple[Constraint, ...]:
     """The checks of a domain, each with its name."""
     named: dict[str, Constraint] = {}
@@ -38,19 +39,61 @@ def domain_checks(
     return tuple(named.values())
 
 
-def index_name(table: str, index: Index, taken: Collection[str]) -> str:
+def named_not_null(table: Table, name: str) -> Constraint | None:
+    """The constraint of a NOT NULL column that nobody named, as the server has it from 18 on.
+
+    It keeps its name where its table or column gets another.
+    """
+    ends = [
+        c for c, each in table.columns.items() if each.not_null and name.endswith(f"_{c}_not_null")
+    ]
+    if not ends:
+        return None
+    return Constraint(kind=Holds.NOT_NULL, name=name, columns=(max(ends, key=len),))
+
+
+def index_name(table: str, index: Index, taken: Container[str]) -> str:
     """The name of an index."""
     expressions = iter(index.expressions)
     columns = [column or _said(expressions) for column in (*index.columns, *index.include)]
-    return _free(table, "_".join(columns), "idx", taken)
+    return _free(table, "_".join(_each_once(columns)), "idx", taken)
+
+
+def _each_once(columns: Iterable[str]) -> Iterator[str]:
+    """The names, those that are there already with a number."""
+    seen: set[str] = set()
+    for column in columns:
+        name, number = column, 0
+        while name in seen:
+            number += 1
+            name = f"{column}{number}"
+        seen.add(name)
+        yield name
 
 
 def _said(expressions: Iterable[Expression]) -> str:
     found = next(iter(expressions), None)
-    return found.word if found is not None and found.form is Form.FUNCTION else "expr"
+    return _called(found) if found is not None else "expr"
 
 
-def _free(table: str, columns: str, suffix: str, taken: Collection[str]) -> str:
+def _called(expression: Expression) -> str:
+    """What a column would be called that had the value of an expression."""
+    match expression.form:
+        case Form.COLUMN:
+            return expression.word
+        case Form.FUNCTION:
+            return expression.word.rpartition(".")[2]
+        case Form.COLLATE:
+            return _called(expression.parts[0])
+        case Form.CAST:
+            inner = _called(expression.parts[0])
+            return expression.type.name if inner == "expr" and expression.type else inner
+        case Form.ARRAY:
+            return "array"
+    return _WRITTEN.get(expression.word, "expr")
+
+
+def _free(table: str, columns: str, suffix: str, taken: Container[str]) -> str:
     number = 0
     while True:
         name = _joined(table, columns, f"{suffix}{number or ''}")

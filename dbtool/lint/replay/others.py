@@ -1,5 +1,6 @@
 """What statements about anything but tables change in the replayed catalog."""
 
+import re
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -68,15 +69,19 @@ def drop(schema: Schema, action: act.Drop) -> None:
     """DROP of anything but an index."""
     match action.kind:
         case "table" | "foreign table" | "materialized view":
-            tables.drop(schema, action.name)
-        case "view":
-            _forget(schema, schema.views, schema.view(action.name))
+            tables.drop(schema, action.name, cascade=action.cascade)
+        case "view" if (view := schema.view(action.name)) is not None:
+            schema.remove(schema.views, view.name)
+            if action.cascade:
+                tables.drop_readers(schema, view.name)
         case "type" | "domain":
             _drop_typed(schema, action, schema.using(action.name))
             _forget(schema, schema.types, schema.type(action.name))
         case "extension":
             _drop_typed(schema, action, schema.typed_by(action.name.name))
         case "function" | "procedure" | "routine":
+            # Nobody noted which triggers, views and defaults go with it.
+            schema.doubted |= action.cascade
             _forget(schema, schema.functions, schema.function(action.name))
         case "trigger" | "policy":
             _drop_part(schema, action)
@@ -94,7 +99,7 @@ def _forget(schema: Schema, among: dict[Name, Known], found: Known | None) -> No
 def _drop_typed(schema: Schema, action: act.Drop, found: Iterable[tuple[Table, Column]]) -> None:
     """With its types an extension or a type takes the columns that have them."""
     for table, column in [*found] if action.cascade else ():
-        columns.drop(schema, act.DropColumn(table=table.name, column=column.name))
+        columns.drop(schema, act.DropColumn(table=table.name, column=column.name, cascade=True))
 
 
 def _drop_part(schema: Schema, action: act.Drop) -> None:
@@ -105,12 +110,17 @@ def _drop_part(schema: Schema, action: act.Drop) -> None:
 
 
 def _drop_schema(schema: Schema, name: str) -> None:
-    for table in [each for each in schema.tables if each.schema == name]:
-        tables.drop(schema, table)
-    for type_ in [each for each in schema.types if each.schema == name]:
-        schema.remove(schema.types, type_)
     for view in [each for each in schema.views if each.schema == name]:
         schema.remove(schema.views, view)
+        tables.drop_readers(schema, view)
+    for table in [each for each in schema.tables if each.schema == name]:
+        tables.drop(schema, table, cascade=True)
+    for type_ in [each for each in schema.types if each.schema == name]:
+        gone = act.Drop(kind="type", name=type_, cascade=True)
+        _drop_typed(schema, gone, schema.using(type_))
+        schema.remove(schema.types, type_)
+    for function in [each for each in schema.functions if each.schema == name]:
+        schema.remove(schema.functions, function)
     for sequence in [each for each in schema.sequences if each.schema == name]:
         schema.remove(schema.sequences, sequence)
 
@@ -146,7 +156,12 @@ def create_function(schema: Schema, action: act.CreateFunction) -> None:
     """CREATE FUNCTION; among overloads the most volatile counts."""
     name = schema.full(action.function)
     before = schema.function(action.function)
-    made = Function(name=name, volatility=action.volatility, inlined=action.inlined)
+    made = Function(
+        name=name,
+        volatility=action.volatility,
+        inlined=action.inlined,
+        changes=action.changes or (before is not None and before.changes),
+    )
     if before is not None and not action.replace and before.volatility == "volatile":
         made = before if before.inlined is None else replace(made, volatility="volatile")
     schema.put(schema.functions, name, made)
@@ -156,8 +171,8 @@ def alter_function(schema: Schema, action: act.AlterFunction) -> None:
     """ALTER FUNCTION … VOLATILE, STABLE or IMMUTABLE."""
     found = schema.function(action.function)
     if found is not None:
-        changed = Function(
-            name=found.name,
+        changed = replace(
+            found,
             volatility=action.volatility or found.volatility,
             inlined=found.inlined if action.stays_inlined else None,
         )
@@ -170,6 +185,33 @@ def run_block(schema: Schema, action: act.DoBlock) -> None:
         schema.complete = False
     if action.hidden or action.maybe:
         schema.doubted = True
+
+
+_CHANGING = re.compile(
+    r"(?:create|add|drop|alter|attach|detach|rename|execute|exec|run|install"
+    r"|upgrade|migrate|undistribute|partition)_?",
+    re.I,
+)
+"""How the names of functions begin that extensions bring to change tables."""
+_OF_ANY = frozenset({"call", "drop_owned", "import_foreign_schema", "execute"})
+
+
+def call(schema: Schema, action: act.Select) -> None:
+    """A query whose functions may create or drop anything leaves room for doubt."""
+    for each in action.functions:
+        home, _, name = each.rpartition(".")
+        known = schema.function(Name(home, name))
+        schema.doubted |= known.changes if known is not None else bool(_CHANGING.match(name))
+
+
+def transaction(schema: Schema, action: act.Transaction) -> None:
+    """ROLLBACK: nobody notes what it takes back."""
+    schema.doubted |= action.command.startswith("rollback")
+
+
+def other(schema: Schema, action: act.Other) -> None:
+    """Statements that may create or drop anything."""
+    schema.doubted |= action.kind in _OF_ANY
 
 
 def create_trigger(schema: Schema, action: act.CreateTrigger) -> None:
@@ -234,6 +276,8 @@ def set_variable(schema: Schema, action: act.SetVariable) -> None:
 def alter_table(schema: Schema, action: act.AlterTable) -> None:
     """Other ALTER TABLE commands; SET LOGGED and UNLOGGED are remembered."""
     if action.change in ("set logged", "set unlogged"):
+        if schema.complete and schema.table(action.table) is None:
+            return
         table = tables.known(schema, action.table)
         logged = action.change == "set logged"
         kept = replace(table, persistence="permanent" if logged else "unlogged")

@@ -3,8 +3,11 @@
 from dbtool.lint import actions as act
 from dbtool.lint.replay import columns, sequences, tables
 from dbtool.lint.replay.moving import rename_schema
-from dbtool.lint.schema import Name, Schema
+from dbtool.lint.schema import Function, Name, Schema, Type, UserType
 from dbtool.lint.values import replace
+
+_FUNCTIONS = ("function", "procedure", "routine")
+_TYPES = ("type", "domain")
 
 
 def rename(schema: Schema, action: act.Rename) -> None:
@@ -23,7 +26,7 @@ def rename(schema: Schema, action: act.Rename) -> None:
             _rename_type(schema, action.name, action.to)
         case "enum value":
             _rename_label(schema, action)
-        case "function" | "procedure":
+        case "function" | "procedure" | "routine":
             _rename_function(schema, action)
         case "schema":
             rename_schema(schema, action.name.name, action.to)
@@ -33,9 +36,7 @@ def _rename_relation(schema: Schema, action: act.Rename) -> None:
     if (table := schema.table(action.name)) is not None:
         tables.move(schema, table.name, Name(table.name.schema, action.to))
     elif (view := schema.view(action.name)) is not None:
-        to = Name(view.name.schema, action.to)
-        schema.remove(schema.views, view.name)
-        schema.put(schema.views, to, replace(view, name=to))
+        tables.move_view(schema, view.name, Name(view.name.schema, action.to))
     elif schema.index_table(action.name) is not None:
         columns.rename_index(schema, action.name, action.to)
     else:
@@ -44,7 +45,8 @@ def _rename_relation(schema: Schema, action: act.Rename) -> None:
 
 def _rename_part(schema: Schema, action: act.Rename) -> None:
     if action.kind == "index":
-        columns.rename_index(schema, action.name, action.to)
+        # ALTER INDEX takes other relations as well.
+        _rename_relation(schema, action)
         return
     if (table := schema.table(action.name)) is None:
         return
@@ -68,21 +70,34 @@ def _rename_label(schema: Schema, action: act.Rename) -> None:
 
 def _rename_function(schema: Schema, action: act.Rename) -> None:
     if (found := schema.function(action.name)) is not None:
-        to = Name(found.name.schema, action.to)
-        schema.remove(schema.functions, found.name)
-        schema.put(schema.functions, to, replace(found, name=to))
+        _move_function(schema, found, Name(found.name.schema, action.to))
+
+
+def _move_function(schema: Schema, found: Function, to: Name) -> None:
+    schema.remove(schema.functions, found.name)
+    schema.put(schema.functions, to, replace(found, name=to))
 
 
 def _rename_type(schema: Schema, name: Name, new: str) -> None:
-    found = schema.type(name)
-    if found is None:
-        return
-    to = Name(found.name.schema, new)
-    for table, column in [*schema.using(name)]:
+    if (found := schema.type(name)) is not None:
+        _move_type(schema, found, Name(found.name.schema, new))
+
+
+def _move_type(schema: Schema, found: UserType, to: Name) -> None:
+    """Give a type another name or schema, and the columns and domains that are of it."""
+
+    def moved(type_: Type) -> Type:
+        written = type_.schema if to.schema == found.name.schema else to.schema
+        return replace(type_, name=to.name, schema=written)
+
+    for table, column in [*schema.using(found.name)]:
         if column.type is not None:
-            of = replace(column.type, name=new)
-            changed = {**schema.tables[table.name].columns, column.name: replace(column, type=of)}
-            tables.store(schema, replace(schema.tables[table.name], columns=changed))
+            of = replace(column, type=moved(column.type))
+            columns = {**schema.tables[table.name].columns, column.name: of}
+            tables.store(schema, replace(schema.tables[table.name], columns=columns))
+    for each in [*schema.types.values()]:
+        if each.base is not None and schema.type(each.base.named) is found:
+            schema.put(schema.types, each.name, replace(each, base=moved(each.base)))
     schema.remove(schema.types, found.name)
     schema.put(schema.types, to, replace(found, name=to))
 
@@ -92,16 +107,14 @@ def set_schema(schema: Schema, action: act.SetSchema) -> None:
     if action.kind == "sequence":
         sequences.set_schema(schema, action.name, action.schema)
         return
-    stored = "table" in action.kind or action.kind == "materialized view"
-    if (table := schema.table(action.name)) is not None and stored:
-        to = Name(action.schema, table.name.name)
-        if (view := schema.views.get(table.name)) is not None:
-            schema.remove(schema.views, view.name)
-            schema.put(schema.views, to, replace(view, name=to))
-        tables.move(schema, table.name, to)
-    elif stored:
+    relation = "table" in action.kind or "view" in action.kind
+    if relation and (table := schema.table(action.name)) is not None:
+        tables.move(schema, table.name, Name(action.schema, table.name.name))
+    elif relation and (view := schema.view(action.name)) is not None:
+        tables.move_view(schema, view.name, Name(action.schema, view.name.name))
+    elif relation:
         sequences.set_schema(schema, action.name, action.schema)
-    elif (type_ := schema.type(action.name)) is not None:
-        to = Name(action.schema, type_.name.name)
-        schema.remove(schema.types, type_.name)
-        schema.put(schema.types, to, replace(type_, name=to))
+    elif action.kind in _FUNCTIONS and (function := schema.function(action.name)) is not None:
+        _move_function(schema, function, Name(action.schema, function.name.name))
+    elif action.kind in _TYPES and (type_ := schema.type(action.name)) is not None:
+        _move_type(schema, type_, Name(action.schema, type_.name.name))

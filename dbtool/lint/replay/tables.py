@@ -1,7 +1,9 @@
 """What statements about whole tables change in the replayed catalog."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from dbtool.lint.already import taken
 from dbtool.lint.replay import sequences
 from dbtool.lint.replay.naming import constraint_name, index_name
 from dbtool.lint.schema import Column, Constraint, Holds, Index, Name, Schema, Table
@@ -26,13 +28,38 @@ def store(schema: Schema, table: Table) -> None:
 
 def resolved(schema: Schema, reads: frozenset[tuple[Name, str]]) -> frozenset[tuple[Name, str]]:
     """What a view reads, with full names, less the columns that its tables do not have."""
-    found = set()
+    found: set[tuple[Name, str]] = set()
     for name, column in reads:
         table, view = schema.table(name), schema.view(name)
         full = table.name if table else view.name if view else schema.full(name)
-        if table is None or not table.complete or column in ("", "*", *table.columns):
+        if table is not None and table.complete and column == "*":
+            # What is added later is not read by a view that was made before.
+            found.update([(full, each) for each in table.columns])
+        elif table is None or not table.complete or column in ("", *table.columns):
             found.add((full, column))
     return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """The names that the server passes over when it names a constraint or an index itself."""
+
+    schema: Schema
+    table: Table
+    indexed: bool
+
+    def __contains__(self, name: object) -> bool:
+        table, home = self.table, self.table.name.schema
+        if name in table.constraints or name in table.indexes:
+            return True
+        if self.indexed:
+            return taken(self.schema, Name(home, str(name)))
+        # Another table had the name before, and its constraints are called by it.
+        return table.name in self.schema.former and any(
+            name in each.constraints
+            for each in self.schema.tables.values()
+            if each.name.schema == home
+        )
 
 
 def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> str:
@@ -41,7 +68,8 @@ def add_constraint(schema: Schema, table_name: Name, constraint: Constraint) -> 
     if constraint.index:
         table, constraint = _from_index(schema, table, constraint)
     if not constraint.name:
-        name = constraint_name(table.name.name, constraint, {*table.constraints, *table.indexes})
+        used = _Used(schema, table, indexed=constraint.kind in _INDEXED)
+        name = constraint_name(table.name.name, constraint, used)
         constraint = replace(constraint, name=name)
     if constraint.references is not None:
         other = schema.table(constraint.references)
@@ -95,8 +123,8 @@ def add_index(schema: Schema, index: Index) -> str:
     """Enter an index of one table, and tell its name."""
     table = known(schema, index.table)
     if not index.name:
-        taken = {*table.indexes, *table.constraints}
-        index = replace(index, name=index_name(table.name.name, index, taken))
+        used = _Used(schema, table, indexed=True)
+        index = replace(index, name=index_name(table.name.name, index, used))
     if index.table != table.name:
         index = replace(index, table=table.name)
     store(schema, replace(table, indexes={**table.indexes, index.name: index}))
@@ -117,14 +145,19 @@ def drop_index(schema: Schema, name: Name) -> None:
                     drop_index(schema, Name(child.schema, part.name))
 
 
-def drop(schema: Schema, name: Name) -> None:
-    """Forget a table and its partitions, and with it the foreign keys that refer to it."""
+def drop(schema: Schema, name: Name, *, cascade: bool = False) -> None:
+    """Forget a table and its partitions, and with it the foreign keys that refer to it.
+
+    With CASCADE go the tables that inherit from it and the views that read it.
+    """
     table = schema.table(name)
     sequences.drop_owned(schema, table.name if table else schema.full(name))
     if table is None:
         return
-    for child in table.children if table.partition_by else ():
-        drop(schema, child)
+    for child in table.children if table.partition_by or cascade else ():
+        drop(schema, child, cascade=cascade)
+    if cascade:
+        drop_readers(schema, table.name)
     for other in schema.referring(table):
         left = {
             key: each for key, each in other.constraints.items() if each.references != table.name
@@ -141,12 +174,32 @@ def drop(schema: Schema, name: Name) -> None:
     schema.remove(schema.views, table.name)
 
 
+def drop_readers(schema: Schema, name: Name, column: str = "*") -> None:
+    """Forget the views that read a relation, or one column of it, and those that read them."""
+    for view in schema.readers(name, column):
+        schema.remove(schema.views, view.name)
+        if view.name in schema.tables:
+            drop(schema, view.name, cascade=True)
+        else:
+            drop_readers(schema, view.name)
+
+
+def move_view(schema: Schema, old: Name, to: Name) -> None:
+    """Give a view another name or schema, and tell the views that read it."""
+    if (view := schema.views.get(old)) is not None:
+        schema.remove(schema.views, old)
+        schema.put(schema.views, to, replace(view, name=to))
+        _read_anew(schema, old, to)
+
+
 def move(schema: Schema, name: Name, to: Name) -> None:
     """Give a table another name or schema, and tell everybody who refers to it."""
     table = schema.table(name)
     if table is None:
         return
     old = table.name
+    schema.put(schema.former, old, to)
+    move_view(schema, old, to)
     indexes = {key: replace(each, table=to) for key, each in table.indexes.items()}
     schema.remove(schema.tables, old)
     store(schema, replace(table, name=to, indexes=indexes))
@@ -166,7 +219,7 @@ def _refer_anew(schema: Schema, old: Name, to: Name) -> None:
                 for key, each in other.constraints.items()
             }
             store(schema, replace(other, constraints=constraints))
-    for each in (*schema.tables.values(),) if old in _relatives(schema) else ():
+    for each in (*schema.tables.values(),) if not {old, to}.isdisjoint(_relatives(schema)) else ():
         children = tuple(to if child == old else child for child in each.children)
         parent = to if each.parent == old else each.parent
         if (children, parent) != (each.children, each.parent):
@@ -179,6 +232,10 @@ def _refer_anew(schema: Schema, old: Name, to: Name) -> None:
     for key, names in moved.items():
         schema.remove(schema.referrers, key)
         schema.put(schema.referrers, to if key == old else key, names)
+    _read_anew(schema, old, to)
+
+
+def _read_anew(schema: Schema, old: Name, to: Name) -> None:
     for view in (*schema.views.values(),):
         if old in view.relations:
             reads = frozenset((to if read == old else read, column) for read, column in view.reads)
