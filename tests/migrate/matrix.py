@@ -282,7 +282,8 @@ DIFFERENT: dict[str, tuple[str, str]] = {
     "table": (
         "!",
         _NO_KEY.format(
-            "Column('id', Integer, primary_key=True), Column('x', Integer), Index(T + '_ix', 'x')"
+            "Column('id', Integer, primary_key=True), Column('x', Integer), Index(T + '_ix', 'x'),"
+            " Column('s', Text), CheckConstraint(\"s LIKE '%@%'\", name=T + '_ck', comment='50%')"
         ),
     ),
     "table_comment": (X, X + ", comment='what for'"),
@@ -310,6 +311,50 @@ DIFFERENT: dict[str, tuple[str, str]] = {
     "enum": ("", _ENUM.format("'a', 'b'")),
     "enum_from_text": ("Column('s', Text)", _ENUM.format("'a', 'b'")),
     "enum_table": ("!", _NO_KEY.format(_ENUM.format("'a', 'b'"))),
+    "enum_default_renamed": _pair(
+        f"Column('s', Enum('{label}', 'c', name=T + '_kind'), server_default='{label}')"
+        for label in ("a", "z")
+    ),
+    "enum_in_expressions": _pair(
+        f"Column('s', Enum({labels}, name=T + 'Kind')),"
+        " CheckConstraint(\"s <> 'b'\", name=T + '_ck', comment='why'),"
+        f" CheckConstraint(\"s <> {labels[-3:]}\", name=T + '_last'),"
+        " Index(T + '_ix', 'id', postgresql_where=text(\"s = 'a'\"))"
+        for labels in ("'a', 'b', 'c'", "'a', 'b'")
+    ),
+    "enum_array_table": (
+        "!",
+        _NO_KEY.format("Column('s', ARRAY(Enum('a', 'b', name=T + '_kind')))"),
+    ),
+    "domain_table": (
+        "Column('s', DOMAIN(T + '_d', Integer))",
+        "!Table(T, m, Column('id', Integer, primary_key=True),"
+        " Column('s', DOMAIN(T + '_d', Integer)));"
+        " Table(T + 'b', m, Column('s', ARRAY(DOMAIN(T + '_d', Integer))))",
+    ),
+    "type_under_check": _pair(
+        f"Column('x', {kind}), CheckConstraint('x > 0', name=T + '_ck'),"
+        " Index(T + '_ix', 'id', postgresql_where=text('x > 5'))"
+        for kind in ("Integer", "Numeric")
+    ),
+    "type_under_expressions": (
+        "Column('x', Integer), CheckConstraint('x > 0', name=T + '_ck'),"
+        " CheckConstraint('x > 1', name=T + '_gone'), Index(T + '_ix', text('abs(x)'))",
+        "Column('x', Text), CheckConstraint(\"x <> ''\", name=T + '_ck'),"
+        " Index(T + '_ix', 'x', postgresql_ops={'x': 'text_pattern_ops'})",
+    ),
+    "type_under_foreign_key": _pair(
+        f"!Table(T, m, Column('id', {kind}, primary_key=True));"
+        f" Table(T + 'b', m, Column('x', {kind}, ForeignKey(T + '.id')))"
+        for kind in ("Text", "Uuid")
+    ),
+    "identity_to_text": _pair(
+        _NO_KEY.format(f"Column('id', {kind}, primary_key=True)")
+        for kind in ("Integer, Identity()", "Text")
+    ),
+    "table_with_the_index_of_another": _pair(
+        f"!Table(T + '{end}', m, Column('x', Integer), Index(T + '_ix', 'x'))" for end in "ab"
+    ),
     "circle": (
         "!",
         "!Table(T, m, Column('id', Integer, primary_key=True),"

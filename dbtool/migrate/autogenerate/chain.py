@@ -48,7 +48,7 @@ def waits_for(difference: Difference, new: New) -> str:
         return f"no longer use value {name}"
     if side == "extra" and what == "index" and " UNIQUE " not in (difference.database or ""):
         return f"no longer need index {name}"
-    if side != "extra" and what in _REJECTS and not _is_of(difference, new):
+    if side not in ("extra", "before") and what in _REJECTS and not _is_of(difference, new):
         return "" if _refers_alike(difference) else f"keep to {name}"
     return _of_column(difference) if difference.kind == "different-column" else ""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from dbtool.migrate.difference import Difference
 
-_VERBS = {"missing": "add", "extra": "drop"}
+_VERBS = {"missing": "add", "extra": "drop", "before": "drop", "behind": "add"}
 _WHOLE = frozenset({"table", "index", "enum", "schema", "sequence", "domain"})
 _IS = re.compile(r": | (?:is|has|sorts|inherits) ")
 _PART = re.compile(r"its (\w+) is (.+) in the database, (.+) in the models")
@@ -108,7 +108,7 @@ def title(difference: Difference) -> str:
     if side == "renamed":
         before, _, on = phrase.partition(f" {difference.name} on ")
         return f"rename {before} {difference.database} on {on} to {difference.name}"
-    if side == "missing" and what in _WHOLE:
+    if side in ("missing", "behind") and what in _WHOLE:
         return f"create {phrase}"
     if side in _VERBS:
         return f"{_VERBS[side]} {phrase}"

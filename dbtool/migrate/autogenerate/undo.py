@@ -20,6 +20,7 @@ from dbtool.sql.names import identifier
 
 _ON = re.compile(r" on (\S+) (?:is|has) ")
 _FLIPPED = {"missing": "extra", "extra": "missing"}
+_HALVES = ("before", "behind")
 Place = tuple[object, ...]
 
 
@@ -70,7 +71,7 @@ def _without_schema(context: MigrationContext, difference: Difference) -> Differ
 def place(difference: Difference, *, back: bool = False) -> Place:
     """What a difference is about, named alike in both directions."""
     side, _, what = difference.kind.partition("-")
-    side = _FLIPPED.get(side, side) if back else side
+    side = "different" if side in _HALVES else _FLIPPED.get(side, side) if back else side
     table = table_of(difference)
     if side == "renamed":
         return what, table, frozenset((difference.models, difference.database))

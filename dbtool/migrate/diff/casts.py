@@ -4,7 +4,7 @@ from dbtool import catalog as cat
 from dbtool.sql.names import identifier
 
 _NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric"})
-_TEXTS = frozenset({"varchar", "bpchar", "text"})
+TEXTS = frozenset({"varchar", "bpchar", "text"})
 _CAST = (
     frozenset({"date", "timestamp", "timestamptz"}),
     frozenset({"time", "timetz", "interval"}),
@@ -24,10 +24,10 @@ def using(models: cat.Column, live: cat.Column) -> str:
     if live.base.element and not models.base.element:
         return f"{name}[1]::{models.type}"
     kinds = {models.base.name, live.base.name}
-    direct = any(kinds <= each for each in _CAST) or kinds & _TEXTS
+    direct = any(kinds <= each for each in _CAST) or kinds & TEXTS
     return f"{name}::{models.type}" if direct else f"{name}::text::{models.type}"
 
 
 def by_themselves(one: str, other: str) -> bool:
     """Whether values go from one type to the other without an expression."""
-    return one == other or any({one, other} <= kind for kind in (_NUMBERS, _TEXTS))
+    return one == other or any({one, other} <= kind for kind in (_NUMBERS, TEXTS))

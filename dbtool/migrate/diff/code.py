@@ -2,17 +2,20 @@
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Any
 
 from alembic.autogenerate import render
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Constraint, ForeignKeyConstraint, Index, Table
-from sqlalchemy.dialects.postgresql import ENUM
+from sqlalchemy import Column, Constraint, Enum, ForeignKeyConstraint, Index, MetaData, Table
+from sqlalchemy.dialects.postgresql import ARRAY, DOMAIN, ENUM
+from sqlalchemy.types import ARRAY as ANY_ARRAY
+from sqlalchemy.types import TypeDecorator
 
-from dbtool.migrate.diff.ddl import enum_of
+from dbtool import catalog as cat
 from dbtool.sql.names import identifier
 
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
@@ -22,7 +25,7 @@ class Code:
     """Writes operations; `imports` are those they need."""
 
     def __init__(self, context: MigrationContext) -> None:
-        self._autogen = AutogenContext(context, autogenerate=False)
+        self._autogen = AutogenContext(_verbatim(context), autogenerate=False)
         self.default = context.dialect.default_schema_name or "public"
         self.op = context.opts.get("alembic_module_prefix") or ""
         self.sa = context.opts.get("sqlalchemy_module_prefix") or ""
@@ -51,21 +54,21 @@ class Code:
         return f"{identifier(schema)}.{identifier(name)}"
 
     def create_table(self, table: Table, keys: Iterable[ForeignKeyConstraint]) -> str:
-        """The table with its indexes; enumerations, and other foreign keys, are created apart."""
-        copy = _without_enums(table)
+        """The table with its indexes; its types, and other foreign keys, are created apart."""
+        new = _without_types(table)
         own = {each.name or tuple(each.column_keys) for each in keys}
-        for each in copy.foreign_key_constraints:
+        for each in new.foreign_key_constraints:
             if (each.name or tuple(each.column_keys)) not in own:
-                copy.constraints.discard(each)
-        made: list[ops.MigrateOperation] = [ops.CreateTableOp.from_table(copy)]
-        made += [ops.CreateIndexOp.from_index(each) for each in sorted(copy.indexes, key=_name)]
+                new.constraints.discard(each)
+        made: list[ops.MigrateOperation] = [ops.CreateTableOp.from_table(new)]
+        made += [ops.CreateIndexOp.from_index(each) for each in sorted(new.indexes, key=_name)]
         texts = [self.render(each) for each in made]
         return "\n".join(texts) if all(texts) else ""
 
     def add_column(self, table: Table, column: "Column[Any]") -> str:
         """A column; what else it brings along is told apart."""
-        copy = _without_enums(table).columns[column.key]
-        made = ops.AddColumnOp.from_column_and_tablename(table.schema, table.name, copy)
+        new = _without_types(table).columns[column.key]
+        made = ops.AddColumnOp.from_column_and_tablename(table.schema, table.name, new)
         return self.render(made)
 
     def alter_column(self, table: Table, column: str, **parts: object) -> str:
@@ -126,6 +129,18 @@ class Code:
         return f"{self.op}f({name!r})"
 
 
+def literal(text: str | None) -> str:
+    """A text in SQL; a comment that is none is NULL."""
+    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
+
+
+def commented(code: Code, table: tuple[str, str], constraint: cat.Constraint) -> Iterator[str]:
+    """The comment of a constraint in SQL, which no operation that creates it says."""
+    if constraint.comment:
+        on = f"CONSTRAINT {identifier(constraint.name)} ON {code.name(*table)}"
+        yield f"COMMENT ON {on} IS {literal(constraint.comment)}"
+
+
 def _unbound(sql: str) -> str:
     return _BIND.sub(r"\\:", sql)
 
@@ -134,17 +149,39 @@ def _name(index: Index) -> str:
     return str(index.name)
 
 
-def _without_enums(table: Table) -> Table:
-    """A copy whose enumerations are used, not created: each is created once, by itself."""
-    from sqlalchemy import MetaData
-    from sqlalchemy.types import Enum
+def _verbatim(context: MigrationContext) -> MigrationContext:
+    """A context that writes a percent sign as it is: some drivers want two, in SQL but not here."""
+    verbatim, impl, dialect = copy(context), copy(context.impl), copy(context.impl.dialect)
+    dialect.identifier_preparer = copy(dialect.identifier_preparer)
+    dialect.identifier_preparer._double_percents = False
+    impl.dialect = verbatim.dialect = dialect
+    verbatim.impl = impl
+    return verbatim
 
-    copy = table.to_metadata(MetaData(naming_convention=table.metadata.naming_convention))
-    for column in copy.columns:
-        enum = enum_of(column.type)
-        if enum is not None and isinstance(column.type, Enum):
-            column.type = _Used(*enum.enums, name=enum.name, schema=enum.schema, create_type=False)
-    return copy
+
+def _without_types(table: Table) -> Table:
+    """A copy that uses its types and does not create them: each is created once, by itself."""
+    new = table.to_metadata(MetaData(naming_convention=table.metadata.naming_convention))
+    for column in new.columns:
+        column.type = _used(column.type)
+    return new
+
+
+def _used(kind: Any) -> Any:
+    """A type as one that is there already; any other as it is."""
+    if isinstance(kind, TypeDecorator):
+        inner = kind.impl_instance
+        return kind if (used := _used(inner)) is inner else used
+    if isinstance(kind, ANY_ARRAY):
+        used = _used(kind.item_type)
+        return kind if used is kind.item_type else ARRAY(used, dimensions=kind.dimensions)
+    if isinstance(kind, DOMAIN):
+        there = copy(kind)
+        there.create_type = False
+        return there
+    if isinstance(kind, Enum) and kind.native_enum and kind.enums:
+        return _Used(*kind.enums, name=kind.name, schema=kind.schema, create_type=False)
+    return kind
 
 
 class _Used(ENUM):

@@ -96,8 +96,10 @@ class _Column:
         if self._is_generated_anew(live):
             self._generate_anew(live)
             return
-        self._type(live)
-        self._identity(live)
+        # An identity is of a whole number: it goes before the type, and comes behind it.
+        goes = live.identity and not self.models.identity
+        for part in (self._identity, self._type) if goes else (self._type, self._identity):
+            part(live)
         self._default(live)
         self._null(live)
         self._sequence(live)

@@ -13,6 +13,8 @@ from sqlalchemy import (
 )
 
 from dbtool import catalog as cat
+from dbtool.migrate.diff.code import commented, literal
+from dbtool.migrate.diff.retyped import cannot_be_referred_to, stands_on_another_type
 from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.sql.names import identifier
 
@@ -35,6 +37,8 @@ _BEYOND = (
     " INCLUDE (",
 )
 """What the operations of Alembic cannot say of a constraint."""
+
+_EXPRESSIONS = ("check", "exclusion")
 
 
 def constraints(said: Comparison, pair: Pair) -> None:
@@ -96,16 +100,21 @@ def _same_name(
     models: cat.Constraint,
     live: cat.Constraint,
 ) -> None:
-    if alike(models, live) or not _wanted(said, pair, items, models):
+    apart = _goes_first(pair, models, live)
+    equal = alike(models, live) and not (apart and models.kind == "foreign key")
+    if equal or not _wanted(said, pair, items, models):
         return
     code, (what, text) = said.code(), _about(pair, models)
+    if apart:
+        drop = code.drop_constraint(pair.table, live.name, _WORDS[live.kind][0])
+        made = created(code, pair, items, models)
+        return _in_two(said, pair, (what, models.name), text, (drop, made), _sides(models, live))
     if models.definition == live.definition:
         on = f"CONSTRAINT {identifier(models.name)} ON {code.name(*pair.key)}"
-        done = code.execute(f"COMMENT ON {on} IS {_text(models.comment)}")
+        done = code.execute(f"COMMENT ON {on} IS {literal(models.comment)}")
         text += " has another comment in the database"
         return said.tell(Step.ADD_PART, ("different-comment", models.name), text, (code, done))
-    kind = f"different-{what}"
-    sides = (models.definition, live.definition)
+    kind, sides = f"different-{what}", _sides(models, live)
     if live.definition == f"{models.definition} NOT VALID":
         where = f"ALTER TABLE {code.name(*pair.key)}"
         done = code.execute(f"{where} VALIDATE CONSTRAINT {identifier(models.name)}")
@@ -116,6 +125,40 @@ def _same_name(
     text += f" is {live.definition} in the database, {models.definition} in the models"
     step = Step.REFER if models.kind == "foreign key" else Step.DROP_PART
     said.tell(step, (kind, models.name), text, (code, done), sides)
+
+
+def _goes_first(pair: Pair, models: cat.Constraint, live: cat.Constraint) -> bool:
+    """Whether a constraint has to be gone while a column of it gets another type."""
+    if models.kind == "foreign key":
+        return cannot_be_referred_to(pair, {*models.columns, *live.columns})
+    columns = {*models.columns, *live.columns}
+    return models.kind in _EXPRESSIONS and stands_on_another_type(pair, columns)
+
+
+def _sides(models: cat.Constraint | cat.Index, live: cat.Constraint | cat.Index) -> tuple[str, str]:
+    return models.definition, live.definition
+
+
+def _in_two(
+    said: Comparison,
+    pair: Pair,
+    what: tuple[str, str],
+    about: str,
+    operations: tuple[str, str],
+    sides: tuple[str, str],
+) -> None:
+    """What goes before the type of a column changes, and comes back behind that."""
+    kind, name = what
+    said.released.add((pair.key, name))
+    models, live = sides
+    differs = (
+        f"is {live} in the database, {models} in the models" if models != live else "is the same"
+    )
+    text = f"{about} {differs}, and a column of it gets another type"
+    before, behind = f"{text}: it goes first", f"{text}: it comes back behind that"
+    step = Step.REFER if kind == "foreignkey" else Step.ADD_PART
+    said.tell(Step.RELEASE, (f"before-{kind}", name), before, (said.code(), operations[0]), sides)
+    said.tell(step, (f"behind-{kind}", name), behind, (said.code(), operations[1]), sides)
 
 
 def _renamed(said: Comparison, pair: Pair, models: cat.Constraint, live: cat.Constraint) -> None:
@@ -144,6 +187,9 @@ def _extra(said: Comparison, pair: Pair, constraint: cat.Constraint) -> None:
     done = code.drop_constraint(pair.table, constraint.name, _WORDS[constraint.kind][0])
     text += " is in the database, not in the models"
     step = Step.FREE if constraint.kind == "foreign key" else Step.DROP_PART
+    if constraint.kind in _EXPRESSIONS and stands_on_another_type(pair, constraint.columns):
+        step = Step.RELEASE
+        said.released.add((pair.key, constraint.name))
     sides = (None, constraint.definition)
     said.tell(step, (f"extra-{what}", constraint.name), text, (code, done), sides)
 
@@ -168,10 +214,7 @@ def created(
             done = code.create_check(pair.table, constraint.name, condition)
     where = f"ALTER TABLE {code.name(*pair.key)} ADD CONSTRAINT"
     done = done or code.execute(f"{where} {identifier(constraint.name)} {definition}")
-    if constraint.comment:
-        on = f"CONSTRAINT {identifier(constraint.name)} ON {code.name(*pair.key)}"
-        done += "\n" + code.execute(f"COMMENT ON {on} IS {_text(constraint.comment)}")
-    return done
+    return "\n".join((done, *map(code.execute, commented(code, pair.key, constraint))))
 
 
 def _unnamed(table: Table, constraint: cat.Constraint) -> Constraint | None:
@@ -238,8 +281,11 @@ def indexes(said: Comparison, pair: Pair) -> None:
             code = said.code()
             text = f"index {name} on {pair.shown} is in the database, not in the models"
             done = code.drop_index(pair.table, name)
-            sides_x = (None, index.definition)
-            said.tell(Step.DROP_PART, ("extra-index", name), text, (code, done), sides_x)
+            sides_x, step = (None, index.definition), Step.DROP_PART
+            if stands_on_another_type(pair, index.reads):
+                step = Step.RELEASE
+                said.released.add((pair.key, name))
+            said.tell(step, ("extra-index", name), text, (code, done), sides_x)
 
 
 def _same_index(
@@ -255,13 +301,16 @@ def _same_index(
     code, text = said.code(), f"index {models.name} on {pair.shown}"
     if equal and not spoiled:
         name = code.name(pair.key[0], models.name)
-        done = code.execute(f"COMMENT ON INDEX {name} IS {_text(models.comment)}")
+        done = code.execute(f"COMMENT ON INDEX {name} IS {literal(models.comment)}")
         text += " has another comment in the database"
         return said.tell(Step.ADD_PART, ("different-comment", models.name), text, (code, done))
-    done = f"{code.drop_index(pair.table, live.name)}\n{created_index(code, item, models)}"
+    drop, made = code.drop_index(pair.table, live.name), created_index(code, item, models)
+    sides = _sides(models, live)
+    if stands_on_another_type(pair, {*models.reads, *live.reads}):
+        return _in_two(said, pair, ("index", models.name), text, (drop, made), sides)
+    done = f"{drop}\n{made}"
     old, new = live.definition.partition(" ON ")[2], models.definition.partition(" ON ")[2]
     text += " is invalid in the database" if spoiled else _index_words(models, live, old, new)
-    sides = (models.definition, live.definition)
     said.tell(Step.DROP_PART, ("different-index", models.name), text, (code, done), sides)
 
 
@@ -280,7 +329,7 @@ def created_index(code: Any, item: Index | None, index: cat.Index) -> str:
     if index.comment:
         schema = index.definition.partition(" ON ")[2].partition(".")[0].removeprefix("ONLY ")
         name = f"{schema}.{identifier(index.name)}"
-        done += "\n" + code.execute(f"COMMENT ON INDEX {name} IS {_text(index.comment)}")
+        done += "\n" + code.execute(f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
     return str(done)
 
 
@@ -298,7 +347,3 @@ def index_name(said: Comparison, index: Index) -> str:
     """What the server calls an index of the models."""
     preparer = said.scope.context.dialect.identifier_preparer
     return (preparer.format_index(index) or "").replace('""', '"').strip('"')
-
-
-def _text(comment: str | None) -> str:
-    return "NULL" if comment is None else "'" + comment.replace("'", "''") + "'"

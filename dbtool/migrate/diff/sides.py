@@ -20,17 +20,18 @@ class Step(IntEnum):
     """What has to come before what, for all operations to run one after the other."""
 
     SCHEMA = 0
-    TYPE = 1
-    FREE = 2
-    CREATE = 3
-    ADD_COLUMN = 4
-    DROP_PART = 5
-    ALTER = 6
-    DROP_COLUMN = 7
-    ADD_PART = 8
-    REFER = 9
-    DROP_TABLE = 10
-    DROP_TYPE = 11
+    RELEASE = 1
+    TYPE = 2
+    FREE = 3
+    CREATE = 4
+    ADD_COLUMN = 5
+    DROP_PART = 6
+    ALTER = 7
+    DROP_COLUMN = 8
+    ADD_PART = 9
+    REFER = 10
+    DROP_TABLE = 11
+    DROP_TYPE = 12
 
 
 @dataclass(slots=True)
@@ -81,12 +82,16 @@ def draws(default: str | None, sequence: cat.Sequence) -> bool:
 
 @dataclass(slots=True)
 class Comparison:
-    """Two catalogues, what env.py wants of them, and what was found so far."""
+    """Two catalogues, what env.py wants of them, and what was found so far.
+
+    `released` are the parts of tables that go before types change, by table and name.
+    """
 
     scope: Scope
     models: Side
     database: Side
     found: list[tuple[Step, Difference]] = field(default_factory=list)
+    released: set[tuple[Key, str]] = field(default_factory=set)
 
     def code(self) -> Code:
         """A writer of its own for each difference, so that each knows its imports."""

@@ -9,6 +9,7 @@ from sqlalchemy.schema import sort_tables_and_constraints
 
 from dbtool import catalog as cat
 from dbtool.migrate.diff import columns, nulls, parts
+from dbtool.migrate.diff.code import commented
 from dbtool.migrate.diff.scope import Key, reflected
 from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.sql.names import identifier
@@ -59,7 +60,13 @@ def _missing(said: Comparison, tables: list[Table]) -> None:
                 _missing_key(said, key)
             continue
         code, name = said.code(), said.scope.shown(said.scope.key(table))
-        done = code.create_table(table, [*keys])
+        built = said.models.tables[said.scope.key(table)]
+        told = [
+            line
+            for each in built.constraints
+            for line in commented(code, (built.schema, built.name), each)
+        ]
+        done = "\n".join((code.create_table(table, [*keys]), *map(code.execute, told)))
         text = f"table {name} is in the models, not in the database"
         said.tell(Step.CREATE, ("missing-table", name), text, (code, done))
 
@@ -85,6 +92,7 @@ def _extra(said: Comparison) -> None:
         for key, live in there.items()
         if key not in said.scope.tables and live.parent is None and said.scope.wants_table(live)
     ]
+    taken = {(t.schema, each.name) for t in said.models.tables.values() for each in t.indexes}
     for live in _unreferenced_first(said, found):
         code = said.code()
         name = said.scope.shown((live.schema, live.name))
@@ -93,7 +101,10 @@ def _extra(said: Comparison) -> None:
         done = f"{code.op}drop_table({live.name!r}{where})"
         text = f"table {name} is in the database, not in the models"
         what = ("extra-table", name)
-        said.tell(Step.DROP_TABLE, what, text, (code, done), drops=True)
+        # What has the names of its indexes comes behind it.
+        first = any((live.schema, each.name) in taken for each in live.indexes)
+        step = Step.FREE if first else Step.DROP_TABLE
+        said.tell(step, what, text, (code, done), drops=True)
 
 
 def _unreferenced_first(said: Comparison, tables: list[cat.Table]) -> Iterator[cat.Table]:

@@ -1,11 +1,14 @@
 """Schemas, enumerations, domains and sequences that stand by themselves."""
 
+import re
 from collections.abc import Iterator
 
 from sqlalchemy import Table
 
 from dbtool import catalog as cat
+from dbtool.migrate.diff.code import literal
 from dbtool.migrate.diff.ddl import enums
+from dbtool.migrate.diff.retyped import in_the_way, is_replaced, printed
 from dbtool.migrate.diff.scope import Key
 from dbtool.migrate.diff.sides import Comparison, Step
 from dbtool.sql.names import identifier
@@ -68,8 +71,7 @@ def _labels(said: Comparison, key: Key, models: tuple[str, ...], live: tuple[str
     """New labels are added in their places; any other change takes a new type."""
     name = said.scope.shown(key)
     sides = (", ".join(models), ", ".join(live))
-    kept = tuple(each for each in models if each in live)
-    if kept == live:
+    if not is_replaced(models, live):
         there = list(live)
         for label in (each for each in models if each not in live):
             code = said.code()
@@ -87,7 +89,8 @@ def _labels(said: Comparison, key: Key, models: tuple[str, ...], live: tuple[str
         what = ("extra-label", f"{name}.{extra[0]}")
     else:
         old = ", ".join(each for each in live if each in models)
-        text = f"enum {name} sorts {old} in the database, {', '.join(kept)} in the models"
+        new = ", ".join(each for each in models if each in live)
+        text = f"enum {name} sorts {old} in the database, {new} in the models"
         what = ("different-enum", name)
     missing = [each for each in models if each not in live]
     if missing:
@@ -98,10 +101,10 @@ def _labels(said: Comparison, key: Key, models: tuple[str, ...], live: tuple[str
 def _added(op: str, name: str, labels: tuple[str, ...], label: str) -> str:
     """A label cannot be used in the transaction that adds it, so it is added outside of one."""
     at = labels.index(label)
-    place = f" AFTER {_literal(labels[at - 1])}" if at else ""
+    place = f" AFTER {literal(labels[at - 1])}" if at else ""
     if not at and len(labels) > 1:
-        place = f" BEFORE {_literal(labels[1])}"
-    sql = f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {_literal(label)}{place}"
+        place = f" BEFORE {literal(labels[1])}"
+    sql = f"ALTER TYPE {name} ADD VALUE IF NOT EXISTS {literal(label)}{place}"
     return f"with {op}get_context().autocommit_block():\n    {op}execute({sql!r})"
 
 
@@ -112,24 +115,33 @@ def _replaced(said: Comparison, key: Key, models: tuple[str, ...]) -> Iterator[s
     yield f"ALTER TYPE {code.name(*key)} RENAME TO {old}"
     yield f"CREATE TYPE {code.name(*key)} AS ENUM ({_list(models)})"
     schema = f"{identifier(key[0])}." if key[0] != said.scope.default else ""
-    printed = {key[1], ".".join(key), identifier(key[1])}
+    names = printed(key)
     for table in said.database.catalog.tables:
-        for column in table.columns:
-            base = column.type.removesuffix("[]")
-            if base not in printed or table.parent is not None:
-                continue
-            many = "[]" if column.type.endswith("[]") else ""
+        uses = [each for each in table.columns if each.type.removesuffix("[]") in names]
+        if uses and table.parent is None:
+            ways = [*in_the_way(said, table, {each.name for each in uses}, key)]
+            yield from (drop for drop, _ in ways)
             where = f"ALTER TABLE {code.name(table.schema, table.name)}"
-            at = f"ALTER COLUMN {identifier(column.name)}"
-            if column.default is not None:
-                yield f"{where} {at} DROP DEFAULT"
-            new = f"{code.name(*key)}{many}"
-            cast = f"{identifier(column.name)}::text{many}::{new}"
-            yield f"{where} {at} TYPE {new} USING {cast}"
-            if column.default is not None:
-                literal = column.default.rpartition("::")[0]
-                yield f"{where} {at} SET DEFAULT {literal}::{new}"
+            for column in uses:
+                yield from _moved(where, column, code.name(*key), models)
+            yield from (each for _, made in ways for each in made)
     yield f"DROP TYPE {schema}{old}"
+
+
+def _moved(where: str, column: cat.Column, name: str, labels: tuple[str, ...]) -> Iterator[str]:
+    """A column gets the new type; a default that the type has lost is told by itself."""
+    many = "[]" if column.type.endswith("[]") else ""
+    at, new = f"ALTER COLUMN {identifier(column.name)}", f"{name}{many}"
+    if column.default is not None:
+        yield f"{where} {at} DROP DEFAULT"
+    cast = f"{identifier(column.name)}::text{many}::{new}"
+    yield f"{where} {at} TYPE {new} USING {cast}"
+    if column.default is not None:
+        literal = column.default.rpartition("::")[0]
+        text = literal[1:-1].replace("''", "'")
+        told = re.findall(r'"[^"]*"|[^{},]+', text) if many else [text]
+        if all(each.strip('"') in labels for each in told):
+            yield f"{where} {at} SET DEFAULT {literal}::{new}"
 
 
 def domains(said: Comparison) -> None:
@@ -209,11 +221,7 @@ def options(sequence: cat.Sequence) -> str:
 
 
 def _list(labels: tuple[str, ...]) -> str:
-    return ", ".join(map(_literal, labels))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return ", ".join(map(literal, labels))
 
 
 def _quoted(names: list[str]) -> str:

@@ -1,0 +1,84 @@
+"""Columns whose type becomes another one, and what cannot stand over them while it does."""
+
+from collections.abc import Collection, Iterator
+
+from dbtool import catalog as cat
+from dbtool.migrate.diff.casts import TEXTS, by_themselves
+from dbtool.migrate.diff.code import commented
+from dbtool.migrate.diff.scope import Key
+from dbtool.migrate.diff.sides import Comparison, Pair
+from dbtool.migrate.diff.spelled import printed_name
+from dbtool.sql.names import identifier
+
+
+def stands_on_another_type(pair: Pair, columns: Collection[str]) -> bool:
+    """Whether a part of a table has to go before a column changes, and come back behind it.
+
+    What reads a generated column goes and comes with that.
+    """
+    live = {each.name: each for each in pair.database.columns}
+    both = [(each, live[each.name]) for each in pair.models.columns if each.name in live]
+    read = [each for each in both if each[0].name in columns]
+    if any(one.generated or other.generated for one, other in read):
+        return False
+    return any(_becomes_another(one, other) for one, other in read)
+
+
+def _becomes_another(models: cat.Column, live: cat.Column) -> bool:
+    """Whether an expression over the column may be printed, or mean, something else."""
+    if models.type == live.type:
+        return is_replaced(models.base.labels, live.base.labels)
+    return models.base.name != live.base.name and not {models.base.name, live.base.name} <= TEXTS
+
+
+def cannot_be_referred_to(pair: Pair, columns: Collection[str]) -> bool:
+    """Whether columns of a foreign key are, on their way, of another type than its target."""
+    live = {each.name: each.base.name for each in pair.database.columns if each.name in columns}
+    return any(
+        each.name in live and not by_themselves(each.base.name, live[each.name])
+        for each in pair.models.columns
+    )
+
+
+def is_replaced(models: Collection[str], live: Collection[str]) -> bool:
+    """Whether an enumeration has to be made anew: it only ever gets labels, in their places."""
+    return [each for each in models if each in live] != [*live]
+
+
+def printed(key: Key) -> frozenset[str]:
+    """How the server may print a type's name: a word of SQL is quoted too."""
+    schema, name = key
+    names = {printed_name(name), identifier(name)}
+    schemas = {printed_name(schema), identifier(schema)}
+    return frozenset(names | {f"{one}.{two}" for one in schemas for two in names})
+
+
+def in_the_way(
+    said: Comparison, table: cat.Table, columns: Collection[str], kind: Key
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What drops each expression over columns of a replaced type, and what makes it again.
+
+    What has gone already comes back by itself.
+    """
+    key, code = (table.schema, table.name), said.code()
+    names = {f"::{each}": f"::{code.name(*kind)}" for each in printed(kind) if "." in each}
+
+    def plain(definition: str) -> str:
+        for name, shown in names.items():
+            definition = definition.replace(name, shown)
+        return definition
+
+    for part in table.constraints:
+        reads = part.kind in ("check", "exclusion") and {*columns} & {*part.columns}
+        if reads and not part.inherited and (key, part.name) not in said.released:
+            where, name = f"ALTER TABLE {code.name(*key)}", identifier(part.name)
+            made = f"{where} ADD CONSTRAINT {name} {plain(part.definition)}"
+            yield f"{where} DROP CONSTRAINT {name}", (made, *commented(code, key, part))
+    for index in table.indexes:
+        says = index.predicate or not all(each.is_column for each in index.keys)
+        if index.constraint or index.parent or not says or (key, index.name) in said.released:
+            continue
+        if {*columns} & {*index.reads}:
+            before, _, behind = index.definition.partition(" USING ")
+            made = f"{before.partition(' ON ')[0]} ON {code.name(*key)} USING {plain(behind)}"
+            yield f"DROP INDEX {code.name(table.schema, index.name)}", (made,)
