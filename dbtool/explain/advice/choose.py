@@ -74,7 +74,8 @@ async def choose(
         choice.chosen += [each for each in best.option if each not in choice.chosen]
         for place, planned in best.plans.items():
             choice.now[place] = planned
-        waiting = [each.option for each in paying if each is not best]
+        # What saves little of a dear plan may save most of what another index leaves of it.
+        waiting = [each.option for each in trials if each.gain > 0 and each is not best]
     used = frozenset[Candidate]().union(*(each.used for each in choice.now))
     choice.chosen = [each for each in choice.chosen if each in used]
     return choice

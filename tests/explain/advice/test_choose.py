@@ -52,6 +52,10 @@ CASES = {
     "SELECT * FROM place WHERE city = 7 AND region = 3": [],
     "SELECT * FROM orders WHERE customer_id + 0 = 7": [],
     "SELECT * FROM orders WHERE total = 3 AND id = 10": [],
+    "SELECT 1 FROM customer c JOIN orders ON customer_id = c.id WHERE email = 'user7@x.org'": [
+        "customer (email)",
+        "orders (customer_id)",
+    ],
     "DELETE FROM customer WHERE id = 7": ["invoice (customer_id)"],
     "SELECT relname FROM pg_class WHERE relpages = 7": [],
 }
