@@ -157,10 +157,16 @@ def _array(column: LiveColumn) -> Callable[[int], str] | None:
     """Arrays of one to three elements; escaping suits any element."""
     if column.labels:
         return lambda n: _literal([column.labels[n % len(column.labels)]])
-    one = _BY_INDEX.get(column.element or "")
+    one, most = _BY_INDEX.get(column.element or ""), element_length(column)
     if one is None:
         return None
-    return lambda n: _literal([one(n + step) for step in range(n % 3 + 1)])
+    return lambda n: _literal([one(n + step)[:most] for step in range(n % 3 + 1)])
+
+
+def element_length(column: LiveColumn) -> int | None:
+    """The most characters each text of an array takes."""
+    limited = column.element in ("varchar", "bpchar") and _SIZE.search(column.type)
+    return int(limited[1]) if limited else None
 
 
 def _literal(elements: Sequence[str]) -> str:

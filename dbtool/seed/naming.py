@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dbtool.seed import pools, words
+from dbtool.seed.kinds import element_length
 from dbtool.seed.live import LiveColumn
 from dbtool.seed.patterns import Matching, matching
 from dbtool.seed.rows import Generator
@@ -177,6 +178,8 @@ def _document(column: LiveColumn) -> Choice:
 def _list(column: LiveColumn) -> Choice:
     permissions = re.search(r"permission|scope|right", column.name)
     members = column.labels or (words.PERMISSIONS if permissions else words.TOPICS)
+    if (most := element_length(column)) is not None:
+        members = tuple(dict.fromkeys(each[:most] for each in members))
     return Choice(Pool(column.name, pools.lists(members), "list"), "name", "likely")
 
 

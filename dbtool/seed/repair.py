@@ -121,8 +121,12 @@ def _constants(rows: Sample, column: LiveColumn, texts: str) -> Sequence[str]:
     strings = [each.replace("''", "'") for each in _STRING.findall(texts)]
     numbers = _NUMBER.findall(_STRING.sub("", texts))
     found: list[str] = []
-    if column.labels:
-        found = [each for each in strings if each in column.labels] + list(column.labels)
+    meant = rows.meant.get(column.name)
+    if labels := column.labels or meant:
+        known = [each for each in labels if meant is None or each in meant]
+        found = [each for each in strings if each in known] + known
+    elif meant is not None:
+        pass
     elif column.base in TEXTS:
         found = [*strings, "a", "A1", "abc", "1"]
     elif column.base in INTEGERS:

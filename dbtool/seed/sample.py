@@ -1,6 +1,6 @@
 """Made rows as a query: the server reads a sample as the table's own types, no table is touched."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,13 +29,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Sample:
-    """Some rows of one table; `arguments` are its made columns, each a list of texts."""
+    """Some rows of one table; `arguments` are its made columns, each a list of texts.
+
+    `meant` are the columns that the models limit to some values, and those; none are told where
+    only the column's own type can make one.
+    """
 
     table: LiveTable
     names: tuple[str, ...]
     arguments: tuple[list[str | None], ...]
     partitions: str = ""
     more: tuple[Rule, ...] = field(default_factory=tuple)
+    meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def ctes(self, first: int = 1) -> str:
         """The rows as a table expression of the table's own name; `first` is its parameter."""

@@ -1,5 +1,6 @@
 """Put a sample of every table to the server before any is touched; mend what it refuses."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from dbtool.database.connection import Connection
 from dbtool.seed import repair, sample
 from dbtool.seed.build import Found, build
 from dbtool.seed.live import LiveConstraint, LiveTable
+from dbtool.seed.meaning import Meaning
 from dbtool.seed.plan import Request
 from dbtool.seed.remedy import Remedy
 from dbtool.seed.sample import Rule, Sample
@@ -46,7 +48,13 @@ async def tried(connection: Connection, found: Found, request: Request) -> Found
             for load in planned.loads
             if load.table.name not in done and load.population.count and load.population.generators
         ]
-        samples = [sample.of(load, await _partitions(connection, load.table)) for load in waiting]
+        samples = [
+            replace(
+                sample.of(load, await _partitions(connection, load.table)),
+                meant=_meant(found.meanings.get(load.table.name)),
+            )
+            for load in waiting
+        ]
         for rows, verdict in zip(samples, await _judged(connection, samples), strict=True):
             name = rows.table.name
             before = remedies.get(name, ())
@@ -58,6 +66,13 @@ async def tried(connection: Connection, found: Found, request: Request) -> Found
             break
         found = replace(found, remedies=remedies)
     return found
+
+
+def _meant(meaning: Meaning | None) -> dict[str, tuple[str, ...]]:
+    """The columns whose values the models know, and the server does not."""
+    if meaning is None:
+        return {}
+    return dict.fromkeys((*meaning.stored, *meaning.opaque), ()) | dict(meaning.labels)
 
 
 async def _remedies(
@@ -132,7 +147,7 @@ def _verdict(rows: Sample, found: Sequence[int]) -> Verdict:
     broken = [rule for rule, count in zip(rows.rules, found, strict=False) if count]
     for unique, repeated in zip(_uniques(rows), found[len(rows.rules) :], strict=False):
         if repeated and unique.predicate:
-            broken.append(_outside(unique))
+            broken.append(_outside(unique, rows.table))
         elif repeated:
             return Verdict(said=f"{unique.name}: no values are known that differ in each row")
     return Verdict(tuple(broken))
@@ -160,11 +175,17 @@ def _repeated(unique: LiveConstraint, rows: Sample) -> str:
     )
 
 
-def _outside(unique: LiveConstraint) -> Rule:
+def _outside(unique: LiveConstraint, table: LiveTable) -> Rule:
     """Rows that a partial index is not about, where those it is about cannot all differ."""
-    columns = frozenset(unique.columns)
-    expression = f"NOT ({unique.predicate})"
+    predicate = unique.predicate or ""
+    told = {column.name for column in table.columns if _names(predicate, quoted(column.name))}
+    expression = f"NOT ({predicate})"
+    columns = frozenset(told or unique.columns)
     return Rule(unique.name, columns, expression, f"{unique.name}: {unique.definition}")
+
+
+def _names(expression: str, name: str) -> bool:
+    return re.search(rf"(?<![\w\"']){re.escape(name)}(?![\w\"'])", expression) is not None
 
 
 async def _ask(connection: Connection, rows: Sample, answers: str) -> Sequence[int]:

@@ -43,7 +43,7 @@ def test_torture(database: Target) -> None:
     assert (rows["settings"], rows["flags"], rows["sizes"]) == (1, 1, 4)
     told = verify(database, models, Request(rows=60))
     assert told.wrong == ()
-    assert (told.classes, told.unread) == (4, ())
+    assert (told.classes, told.unread) == (5, ())
     with SyncConnection(database) as session:
         kinds = session.fetch("SELECT kind, count(*) > 0 AS some FROM assets GROUP BY 1 ORDER BY 1")
         assert [each["kind"] for each in kinds] == ["asset", "machine", "robot", "toy"]

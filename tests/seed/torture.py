@@ -5,7 +5,7 @@ import enum
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, TypeDecorator
+from sqlalchemy import JSON, Enum, ForeignKey, Index, LargeBinary, String, TypeDecorator, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 DDL = """
@@ -87,6 +87,9 @@ CREATE TABLE stuck (tenant_id int NOT NULL REFERENCES tenants, label_id int NOT 
 CREATE TABLE parcels (id int PRIMARY KEY, tenant_id int NOT NULL REFERENCES tenants,
     size size NOT NULL, many bool NOT NULL);
 CREATE UNIQUE INDEX one_parcel ON parcels (tenant_id, size) WHERE size = 'small' AND NOT many;
+CREATE TABLE hooks (id int PRIMARY KEY, size size NOT NULL, deleted bool NOT NULL,
+    grams varchar(3)[] NOT NULL, "words" varchar(5)[] NOT NULL);
+CREATE UNIQUE INDEX one_hook ON hooks (size) WHERE deleted = false;
 CREATE TABLE notices (id int PRIMARY KEY, tenant_id int, customer_id int NOT NULL,
     FOREIGN KEY (tenant_id, customer_id) REFERENCES customers);
 CREATE TABLE impossible (id int PRIMARY KEY, CHECK (id < 0 AND id > 0));
@@ -210,3 +213,22 @@ class Toy(Asset):
     """In the table of the root."""
 
     __mapper_args__ = {"polymorphic_identity": "toy"}  # noqa: RUF012
+
+
+class Tense(enum.Enum):
+    """Stored by name, in text that the server does not limit."""
+
+    PAST = 1
+    PRESENT = 2
+
+
+class Current(Base):
+    """One of them is present at most, and what is not is past."""
+
+    __tablename__ = "currents"
+    __table_args__ = (
+        Index("one_present", "tense", unique=True, postgresql_where=text("tense = 'PRESENT'")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tense: Mapped[Tense] = mapped_column(Enum(Tense, native_enum=False))
