@@ -19,6 +19,11 @@ _GIVEN_UP_AFTER = 10.0
 _PROBE_LIMIT = 1.0
 _PGBOUNCER = "PgBouncer"
 _WAITED_TOO_LONG = "query_wait_timeout"
+_WHO_SITS = "dbtool pool on the server itself shows who sits in a transaction."
+_WHO_HOLDS = (
+    "dbtool pool --pgbouncer URL, with this URL there and the server's own as --url, shows who\n"
+    "waits and who holds its connections: at work, or idle in a transaction."
+)
 
 
 async def unanswered(target: Target, seconds: float) -> ConnectError:
@@ -46,8 +51,7 @@ def no_server_free(target: Target, detail: str, kind: str) -> ConnectError:
     return ConnectError(
         f"{kind} at {target.address} accepted the login, no server connection is free",
         detail=f"{detail} All connections of its pool are taken, or the server behind is down.",
-        hint="SHOW POOLS on its console tells: clients wait (cl_waiting) where all of pool_size\n"
-        "are active. dbtool pool on the server itself shows who sits in a transaction.",
+        hint=_WHO_HOLDS if kind == _PGBOUNCER else _WHO_SITS,
     )
 
 

@@ -116,8 +116,9 @@ def test_no_server_connection_free(dbtool: Dbtool, database: Target) -> None:
         " is free\n"
         "detail: Nothing answered within {} s, although PgBouncer itself does. All connections"
         " of its pool are taken, or the server behind is down.\n"
-        "hint: SHOW POOLS on its console tells: clients wait (cl_waiting) where all of pool_size"
-        "\n      are active. dbtool pool on the server itself shows who sits in a transaction.\n"
+        "hint: dbtool pool --pgbouncer URL, with this URL there and the server's own as --url,"
+        " shows who\n"
+        "      waits and who holds its connections: at work, or idle in a transaction.\n"
     )
     assert (pool.code, pool.out, pool.err) == (3, "", message.replace("{}", "2"))
     waits = f"waiting for {pooler.target.shown} to answer\n"
