@@ -36,8 +36,7 @@ IDLE = transaction_held_idle.NAME
 def now_report(now: Now) -> Report:
     """The verdict, what causes it, and the vital signs below."""
     findings, unknowns = _judged(now)
-    causes = findings[:CAUSES]
-    more = len(findings) - len(causes)
+    causes, more = findings[:CAUSES], findings[CAUSES:]
     return Report(
         command="now",
         data=now,
@@ -105,12 +104,13 @@ def _idle_blocks(now: Now) -> bool:
     return any(each.blocks for each in (now.pool.idle_transactions if now.pool else ()))
 
 
-def _notes(now: Now, more: int) -> Iterator[str]:
+def _notes(now: Now, more: tuple[Finding, ...]) -> Iterator[str]:
     for gap in now.gaps:
         if gap.skipped:
             yield f"skipped: {gap.reason}"
     if more:
-        yield f"{counted(more, 'other finding')} beside these: see dbtool pool and dbtool locks"
+        names = ", ".join(dict.fromkeys(each.rule for each in more))
+        yield f"{counted(len(more), 'other finding')} beside these: {names}"
 
 
 def _verdict(now: Now, findings: tuple[Finding, ...], unknowns: tuple[Unknown, ...]) -> str:

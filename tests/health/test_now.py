@@ -83,6 +83,8 @@ def test_the_next_command_shows_the_cause(database: Target, people: Crowd) -> No
     assert "dbtool locks" not in now_report(found).next
     assert "transaction-held-idle" in [each.rule for each in pool_report(pool).findings]
     assert "    SELECT pg_drop_replication_slot('gone');\n" in shown(found)
+    many = dataclasses.replace(found, vitals=dataclasses.replace(vitals, slots=(slot,) * 3))
+    assert "transaction-held-idle" in now_report(many).notes[-1]
 
 
 def test_a_part_that_fails_leaves_the_rest(database: Target) -> None:
