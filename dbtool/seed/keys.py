@@ -233,8 +233,19 @@ class KeyOf:
         """The parents' keys."""
         indices = rows.parents(self.reference)
         if isinstance(self.population.generators[self.column], Serial):
+            if rows.population.walk is not None and indices is rows.dealt.parents:
+                return _repeated(indices)
             return [NULL if index < 0 else str(index + 1) for index in indices]
         return self.population.lookup(self.column, indices)
+
+
+def _repeated(parents: Sequence[int]) -> list[str]:
+    """The numbers of parents that rows were dealt to: in order, each for several rows."""
+    if not parents or parents[-1] - parents[0] > len(parents):
+        return [str(index + 1) for index in parents]
+    first = parents[0]
+    known = list(map(str, range(first + 1, parents[-1] + 2)))
+    return [known[index - first] for index in parents]
 
 
 @dataclass(frozen=True, slots=True)

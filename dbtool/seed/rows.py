@@ -13,8 +13,8 @@ from dbtool.seed.stream import BLOCK, Stream
 NULL = r"\N"
 NEVER = -1
 DAY = 86_400
-_WINDOWS = 64
-"""How many windows stay at hand, of 64 KB each: each is chosen from again and again."""
+_WINDOWS = 256
+"""How many windows stay at hand, of 53 KB each: each is chosen from again and again."""
 
 
 class Generator(Protocol):
@@ -168,14 +168,15 @@ class Window:
         blocks = range(first, first - (-self.size // BLOCK))
         births = list(chain.from_iterable(self.population.block(each).births for each in blocks))
         order = sorted(range(len(births)), key=births.__getitem__)
-        return array("q", (self.start + each for each in order)), array("q", sorted(births))
+        indices = array("q", (self.start + each for each in order))
+        return indices, array("i", map(births.__getitem__, order))
 
     @cached_property
     def by_day(self) -> "array[int]":
         """How many of them existed when each day began; the oldest always did."""
         births = self.by_birth[1].tolist()
         days = range(0, births[-1] + 2 * DAY if births else DAY, DAY)
-        return array("l", (bisect_right(births, day) or 1 for day in days))
+        return array("i", (bisect_right(births, day) or 1 for day in days))
 
     def born_by(self, moment: int) -> int:
         """How many of them existed at that moment."""

@@ -1,12 +1,16 @@
 """Rows are dealt to their parents one after the other, in whatever blocks they are asked for."""
 
 import tracemalloc
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 
 import pytest
 
 from dbtool.seed.dealing import EachParent
-from dbtool.seed.rows import Population
+from dbtool.seed.keys import KeyOf, Serial
+from dbtool.seed.rows import NEVER, NULL, Population, Rows
+from dbtool.seed.times import Calendar
 from dbtool.seed.values import Whole
 
 
@@ -46,8 +50,57 @@ def test_known_numbers() -> None:
         assert column.texts(many.block(0)) == column.texts(few.block(0))
     tracemalloc.start()
     try:
-        for place in range(40):
+        for place in range(3):
             Whole("number", place, 10**6, skewed=True).texts(many.block(0))
         assert tracemalloc.get_traced_memory()[0] < 2_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("counts", [(0, 1, 3), (0,) * 200 + (1,), (9_000,)])
+def test_keys_of_families(counts: tuple[int, ...]) -> None:
+    """Rows have the number of the parent they were dealt to, however many siblings they have."""
+    parents = Population("parent", 7, 9_000, first_block=2)
+    parents.generators["id"] = Serial()
+    children = Population("child", 7, 0)
+    walk = EachParent("parent_id", parents, "child", counts, 0)
+    children.walk, children.count = walk, min(walk.count, 9_000)
+    for rows in map(children.block, children.blocks):
+        keys = KeyOf(walk, parents, "id").texts(rows)
+        assert keys == parents.lookup("id", rows.dealt.parents)
+
+
+class _Born:
+    def __init__(self) -> None:
+        self.made: list[int] = []
+
+    def moments(self, rows: Rows) -> Sequence[int]:
+        """All at once; which block was asked for is remembered."""
+        self.made.append(rows.block)
+        return [0] * rows.size
+
+
+def test_parents_of_a_million_rows_stay_at_hand() -> None:
+    """What rows choose from is made once, not again for each block of them."""
+    population, born = Population("parent", 7, 200 * 4096), _Born()
+    population.birth = born
+    for number in (*range(200), *range(200)):
+        indices, births = population.window(number).by_birth
+        assert len(indices) * indices.itemsize + len(births) * births.itemsize < 50_000
+    assert born.made == list(range(200))
+
+
+def test_times_as_text() -> None:
+    """Each moment of the window as the server reads it, in each type of time."""
+    calendar = Calendar(date(2026, 3, 1))
+    opened = datetime(2026, 3, 1, tzinfo=UTC) - timedelta(seconds=calendar.end)
+    moments = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 12_345_678, calendar.end]
+    for base, written in (
+        ("date", "%Y-%m-%d"),
+        ("timestamp", "%Y-%m-%d %H:%M:%S"),
+        ("timestamptz", "%Y-%m-%d %H:%M:%S+00"),
+        ("time", "%H:%M:%S"),
+        ("timetz", "%H:%M:%S+00"),
+    ):
+        texts = [(opened + timedelta(seconds=each)).strftime(written) for each in moments]
+        assert calendar.format([*moments, NEVER], base) == [*texts, NULL]
