@@ -80,8 +80,11 @@ class Schema:
         return self._find(self.views, name)
 
     def type(self, name: Name) -> UserType | None:
-        """A type of the user."""
-        return self._find(self.types, name)
+        """A type of the user; what stands in a table without a schema is found in public too."""
+        found = self._find(self.types, name)
+        if found is None and self.types and not name.schema:
+            return self.types.get(Name("public", name.name))
+        return found
 
     def function(self, name: Name) -> Function | None:
         """A function of the user."""

@@ -125,8 +125,17 @@ SCRIPTS = {
         CREATE TABLE t (b int);
         ALTER TABLE u DROP a""",
     "a default that goes along": """
-        CREATE TABLE t (a varchar DEFAULT 1, b varchar DEFAULT '1');
+        CREATE TABLE t (a varchar DEFAULT 1, b varchar DEFAULT '1', c text DEFAULT NULL);
+        ALTER TABLE t ALTER c TYPE int USING 1;
         ALTER TABLE t ALTER a TYPE int USING a::int; ALTER TABLE t ALTER b TYPE int USING b::int""",
+    "a type under another path": """
+        CREATE SCHEMA aside; CREATE TYPE e AS ENUM ('a'); CREATE TYPE aside.f AS ENUM ('a');
+        SET search_path = aside, public; CREATE DOMAIN d AS e;
+        CREATE TABLE t (a e, b f, c d) PARTITION BY LIST (a);
+        SET search_path = public; CREATE TABLE u (a public.e, b aside.f, c aside.d);
+        ALTER TABLE aside.t ATTACH PARTITION u DEFAULT; DROP TYPE aside.f;
+        CREATE TABLE v (a aside.d); DROP TYPE e CASCADE; CREATE DOMAIN aside.d AS int;
+        ALTER TABLE v DROP COLUMN a""",
     "a query that makes a table": """
         CREATE TABLE t (a int); CREATE TABLE u AS SELECT 1 AS a; CREATE TABLE t AS SELECT 1;
         SELECT 1 AS a INTO u; CREATE MATERIALIZED VIEW t AS SELECT 1""",

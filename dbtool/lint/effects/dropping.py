@@ -24,7 +24,7 @@ def drop(action: act.Drop, state: State) -> Effect:
             found = takers(state.schema, state.schema.full(action.name))
             made.lock(Lock.ACCESS_EXCLUSIVE, *(each for each, _ in found))
         case "type" | "domain":
-            _drop_typed(made, action, state.schema.using(action.name))
+            _drop_typed(made, action, state.schema.using(action.name, derived=True))
         case "extension":
             _drop_typed(made, action, state.schema.typed_by(action.name.name))
         case "view":
@@ -118,7 +118,7 @@ def _drop_schema(made: Making, action: act.Drop, state: State) -> None:
         _take_readers(made, each.name, state)
     types = [each for each in state.schema.types if each.schema == action.name.name]
     for type_ in types if action.cascade else ():
-        _drop_typed(made, action, state.schema.using(type_))
+        _drop_typed(made, action, state.schema.using(type_, derived=True))
     if tables and not action.cascade:
         why = f"{tables[0].name} is in it"
         made.fail("2BP01", Name("", action.name.name), Cause.DEPENDENT, why)

@@ -13,7 +13,7 @@ from dbtool.lint.effects.existing import fail
 from dbtool.lint.effects.keys import INTEGERS, keys
 from dbtool.lint.effects.making import State
 from dbtool.lint.expression import Form
-from dbtool.lint.schema import Bound, Column, Constraint, Holds, Name, Table
+from dbtool.lint.schema import Bound, Column, Constraint, Holds, Name, Table, Type
 
 _KEYS = (Holds.PRIMARY_KEY, Holds.UNIQUE)
 
@@ -223,24 +223,33 @@ def _attach(action: act.AttachPartition, state: State) -> Iterator[Task]:
     if part.parent is not None and part.bound is not None:
         yield fail("42809", part.name, f"{part.name.name} is a partition already", Cause.EXISTS)
     elif whole.complete and part.complete:
-        yield from _unlike(whole, part)
+        yield from _unlike(whole, part, state)
     yield from _overlap(whole, action.bound, state)
 
 
-def _unlike(whole: Table, part: Table) -> Iterator[Task]:
+def _unlike(whole: Table, part: Table, state: State) -> Iterator[Task]:
     for column in whole.columns.values():
         own = part.columns.get(column.name)
-        if own is None or (own.type and column.type and own.type != column.type):
+        if own is None or not _same_type(own.type, column.type, state):
             what = "lacks column" if own is None else "has another type of column"
             yield fail("42804", part.name, f"{part.name.name} {what} {column.name}")
             return
+
+
+def _same_type(own: Type | None, other: Type | None, state: State) -> bool:
+    """Whether two types are one, with and without the schema written."""
+    if own is None or other is None or own == other:
+        return True
+    found = state.schema.type(own.named)
+    same = found is not None and found is state.schema.type(other.named)
+    return same and (own.modifiers, own.array) == (other.modifiers, other.array)
 
 
 def _inherit(action: act.Inherit, state: State) -> Iterator[Task]:
     yield from _unrelated(action, state)
     whole, part = state.table(action.parent), state.table(action.table)
     if not action.drop and whole.complete and part.complete:
-        yield from _unlike(whole, part)
+        yield from _unlike(whole, part, state)
 
 
 def _overlap(whole: Table, bound: Bound, state: State) -> Iterator[Task]:

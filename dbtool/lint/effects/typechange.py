@@ -164,6 +164,8 @@ def _goes_along(column: Column, new: Type, state: State) -> bool:
     default = column.default
     if column.generated or default is None:
         return True
+    if default.form is Form.NULL:
+        return True
     number = default.form is Form.CONSTANT and default.word[:1].isdigit()
     written = Type("numeric" if "." in default.word else "int4")
     return number and castable(written, new, state.schema) is not False

@@ -6,7 +6,14 @@ from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
 from dbtool.lint.replay import parts, sequences
 from dbtool.lint.replay.naming import named_not_null
-from dbtool.lint.replay.tables import add_constraint, drop_index, drop_readers, known, store
+from dbtool.lint.replay.tables import (
+    add_constraint,
+    drop_index,
+    drop_readers,
+    known,
+    placed,
+    store,
+)
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, with_columns
 from dbtool.lint.values import replace
 
@@ -31,7 +38,7 @@ def add(schema: Schema, action: act.AddColumn) -> None:
     if passed_over(action, schema):
         return
     for each in schema.family(table):
-        store(schema, with_columns(each, [action.column]))
+        store(schema, with_columns(each, [placed(schema, action.column)]))
     sequences.number(schema, table.name, action.column.name, action.column.sequence)
     for constraint in action.constraints:
         _add_to(schema, table, constraint)
@@ -91,7 +98,8 @@ def set_type(schema: Schema, action: act.AlterColumnType) -> None:
     """ALTER COLUMN … TYPE."""
 
     def change(column: Column) -> Column:
-        return replace(column, type=action.type, collation=action.collation)
+        changed = replace(column, type=action.type, collation=action.collation)
+        return placed(schema, changed)
 
     _change(schema, action.table, action.column, change)
 

@@ -3,7 +3,14 @@
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over
 from dbtool.lint.replay import parts, sequences
-from dbtool.lint.replay.tables import add_constraint, add_index, known, resolved, store
+from dbtool.lint.replay.tables import (
+    add_constraint,
+    add_index,
+    known,
+    placed,
+    resolved,
+    store,
+)
 from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, View
 from dbtool.lint.values import replace
 
@@ -26,7 +33,7 @@ def create(schema: Schema, action: act.CreateTable) -> None:
     table = Table(
         name=name,
         kind=action.kind,
-        columns=columns | {each.name: each for each in action.columns},
+        columns=columns | {each.name: placed(schema, each) for each in action.columns},
         complete=all(each.complete for each in above)
         and all(source is not None and source.complete for source, _ in sources),
         new=schema.judging,

@@ -75,8 +75,8 @@ def drop(schema: Schema, action: act.Drop) -> None:
             if action.cascade:
                 tables.drop_readers(schema, view.name)
         case "type" | "domain":
-            _drop_typed(schema, action, schema.using(action.name))
-            _forget(schema, schema.types, schema.type(action.name))
+            _drop_typed(schema, action, schema.using(action.name, derived=True))
+            _forget_type(schema, schema.type(action.name))
         case "extension":
             _drop_typed(schema, action, schema.typed_by(action.name.name))
         case "function" | "procedure" | "routine":
@@ -94,6 +94,20 @@ def drop(schema: Schema, action: act.Drop) -> None:
 def _forget(schema: Schema, among: dict[Name, Known], found: Known | None) -> None:
     if found is not None:
         schema.remove(among, found.name)
+
+
+def _forget_type(schema: Schema, found: UserType | None) -> None:
+    """With a type go the domains that stand on it."""
+    if found is None:
+        return
+    over = [
+        each
+        for each in schema.types.values()
+        if each.base is not None and schema.type(each.base.named) is found
+    ]
+    schema.remove(schema.types, found.name)
+    for each in over:
+        _forget_type(schema, each)
 
 
 def _drop_typed(schema: Schema, action: act.Drop, found: Iterable[tuple[Table, Column]]) -> None:
@@ -117,8 +131,8 @@ def _drop_schema(schema: Schema, name: str) -> None:
         tables.drop(schema, table, cascade=True)
     for type_ in [each for each in schema.types if each.schema == name]:
         gone = act.Drop(kind="type", name=type_, cascade=True)
-        _drop_typed(schema, gone, schema.using(type_))
-        schema.remove(schema.types, type_)
+        _drop_typed(schema, gone, schema.using(type_, derived=True))
+        _forget_type(schema, schema.types.get(type_))
     for function in [each for each in schema.functions if each.schema == name]:
         schema.remove(schema.functions, function)
     for sequence in [each for each in schema.sequences if each.schema == name]:

@@ -174,6 +174,17 @@ def drop(schema: Schema, name: Name, *, cascade: bool = False) -> None:
     schema.remove(schema.views, table.name)
 
 
+def placed(schema: Schema, column: Column) -> Column:
+    """A column whose type is found whatever the search path will be."""
+    type_ = column.type
+    if not schema.types or type_ is None or type_.schema or type_.built_in:
+        return column
+    found = schema.type(type_.named)
+    if found is None or found.name.schema == "public":
+        return column
+    return replace(column, type=replace(type_, schema=found.name.schema))
+
+
 def drop_readers(schema: Schema, name: Name, column: str = "*") -> None:
     """Forget the views that read a relation, or one column of it, and those that read them."""
     for view in schema.readers(name, column):
