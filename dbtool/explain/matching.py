@@ -1,8 +1,9 @@
 """Which node of one plan is which of another: by what it reads or combines, not by its place."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from dbtool.explain.baseline import KeptNode
@@ -24,11 +25,38 @@ def match(before: tuple[KeptNode, ...], now: tuple[KeptNode, ...]) -> tuple[Pair
     A scan is known by the table and the query's name for it, which tells the sides of a
     self-join apart; what stands above scans by the set of them it combines.
     """
-    old = dict(zip(_keys(before), before, strict=True))
+    renamed = _renamed(before, now)
+    named = tuple(replace(node, reads=renamed.get(node.reads, node.reads)) for node in before)
+    old = dict(zip(_keys(named), before, strict=True))
     pairs: list[Pair] = [
         (old.pop(key, None), node) for key, node in zip(_keys(now), now, strict=True)
     ]
     return (*pairs, *((node, None) for node in old.values()))
+
+
+def _renamed(before: tuple[KeptNode, ...], now: tuple[KeptNode, ...]) -> dict[str, str]:
+    """What is read under another name now: a table's only one, or all where nothing else changed.
+
+    Which side of a self-join is which cannot be told when the plan is another one as well.
+    """
+    gone, came = _only_in(before, now), _only_in(now, before)
+    alike = [node.kind for node in before] == [node.kind for node in now]
+    found: dict[str, str] = {}
+    for table, names in gone.items():
+        others = came.get(table, [])
+        if len(names) == len(others) and (alike or len(names) == 1):
+            found.update(zip(names, others, strict=True))
+    return found
+
+
+def _only_in(nodes: tuple[KeptNode, ...], others: tuple[KeptNode, ...]) -> dict[str, list[str]]:
+    """By table, what only these nodes read, in their order."""
+    known = {node.reads for node in others}
+    found: dict[str, list[str]] = defaultdict(list)
+    for reads in dict.fromkeys(node.reads for node in nodes):
+        if " " in reads and reads not in known:
+            found[reads.rpartition(" ")[0]].append(reads)
+    return found
 
 
 def _keys(nodes: tuple[KeptNode, ...]) -> Iterator[Key]:

@@ -71,6 +71,18 @@ def test_a_self_join_keeps_its_sides_apart(open_shop: Target) -> None:
     assert sorted(both) == [f"public.orders {alias}" for alias in "abc"]
 
 
+def test_another_name_for_a_table_hides_nothing(open_shop: Target) -> None:
+    """All of them where the plan is the same, the only one of a table whatever the plan is."""
+    first = one(open_shop, _SELF_JOIN)
+    other = one(open_shop, re.sub(r"\b([abc])\b", r"\1\1", _SELF_JOIN))
+    pairs = [(old.reads, new.reads) for old, new in match(first.nodes, other.nodes) if old and new]
+    assert len(pairs) == len(first.nodes) == len(other.nodes)
+    assert all(new == old + old[-1:] for old, new in pairs if old)
+    quick = one(open_shop, "SELECT * FROM orders o WHERE o.id = 7")
+    slow = one(open_shop, "SELECT * FROM orders x WHERE x.id + 0 = 7")
+    assert "index-given-up" in [finding.rule for finding in compare(quick, slow).findings]
+
+
 def test_nothing_of_the_values_is_kept(open_shop: Target) -> None:
     """Neither in conditions, nor in keys, nor as the statement's text."""
     sql = (
