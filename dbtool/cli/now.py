@@ -1,5 +1,6 @@
 """`dbtool now`: what is wrong with a server at this moment, and what to do next."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -112,20 +113,26 @@ def _show(call: Call, report: "Report") -> None:
     """One look; redrawn in place where somebody watches a screen, and cut to its height."""
     if call.options.wanted is Format.TERMINAL and call.options.output is None:
         if lines := output.height():
-            report = _fitting(report, lines - 1)
+            report = fitting(report, lines - 1)
         output.redraw()
     call.emit(report)
 
 
-def _fitting(report: "Report", lines: int) -> "Report":
+def fitting(report: "Report", lines: int) -> "Report":
     """What fits of it: a screen that scrolls would lose the verdict, which stands on top."""
     from dbtool.cli.formats import for_people
 
     shorter = report
     for shorter in _shorter(report):
-        if for_people(shorter).count("\n") <= lines:
+        if _tall(for_people(shorter), output.width() or 80) <= lines:
             break
     return shorter
+
+
+def _tall(text: str, width: int) -> int:
+    """Lines on the screen: a command that is longer than one is not broken, and takes two."""
+    plain = (re.sub(r"\x1b\[[\d;]*m", "", line) for line in text.splitlines())
+    return sum(max(1, -(-len(line) // width)) for line in plain)
 
 
 def _shorter(report: "Report") -> Iterator["Report"]:

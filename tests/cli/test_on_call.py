@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.cli.now import fitting
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.report import Report, Table, facts
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR, Ran
 from tests.health.conftest import people, small
@@ -183,6 +185,20 @@ def test_a_screen_is_redrawn_in_place(database: Target) -> None:
     assert b"nothing wrong" in look
     assert b"slots" in look
     assert look.count(b"\n") < 8
+
+
+def test_a_command_that_is_never_broken_takes_several_lines_of_a_screen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The last of the vital signs go first; verdict and command stay."""
+    monkeypatch.setenv("COLUMNS", "80")
+    signs = facts((str(number), "well") for number in range(5))
+    report = Report(command="now", data=None, headline="act", next=("x" * 200,), below=(signs,))
+    assert fitting(report, 11) == report
+    (cut,) = fitting(report, 10).below
+    assert isinstance(cut, Table)
+    assert cut.rows == signs.rows[:4]
+    assert fitting(report, 2) == replace(report, below=())
 
 
 def test_kill_asks_at_a_terminal_and_refuses_without_one(
