@@ -1,6 +1,5 @@
 """Spells the commands a report names so that they lead to the database it is about."""
 
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,8 @@ def _noted(notes: tuple[str, ...], said: str) -> tuple[str, ...]:
 
 def place(options: Options) -> str:
     """What named the database on the command line."""
+    import shlex
+
     named = {"--url": options.url, "--env": options.env, "--name": options.name}
     words = [word for flag, value in named.items() if value for word in (flag, value)]
     words += [word for each in options.configs for word in ("--config", str(each))]
