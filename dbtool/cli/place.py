@@ -42,10 +42,8 @@ def place(options: Options) -> str:
     """What named the database on the command line."""
     import shlex
 
-    named = {"--url": options.url, "--env": options.env, "--name": options.name}
-    words = [word for flag, value in named.items() if value for word in (flag, value)]
-    words += [word for each in options.configs for word in ("--config", str(each))]
-    return shlex.join(words)
+    named = {"--url": options.url, "--env": options.env}
+    return shlex.join(word for flag, value in named.items() if value for word in (flag, value))
 
 
 def _at(command: str, given: str) -> str:

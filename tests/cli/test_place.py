@@ -1,7 +1,6 @@
 """Commands that a report names, so that they lead to the same database."""
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -32,8 +31,7 @@ REPORT = Report(
     [
         (Options(), ""),
         (Options(env="the live one"), "--env 'the live one'"),
-        (Options(url="postgresql://h/shop", name="two"), "--url postgresql://h/shop --name two"),
-        (Options(configs=(Path("a.ini"), Path("b.toml"))), "--config a.ini --config b.toml"),
+        (Options(url="postgresql://h/shop?a=b&c"), "--url 'postgresql://h/shop?a=b&c'"),
     ],
 )
 def test_what_named_the_database(options: Options, expected: str) -> None:
