@@ -61,7 +61,7 @@ class AnyParent:
     def indices(self, rows: Rows) -> Sequence[int]:
         """The row index of each row's parent."""
         window = _window(self, rows)
-        order, days, last = window.by_birth[0].tolist(), window.by_day.tolist(), len(window.by_day)
+        order, days, last = window.indices(), window.by_day.tolist(), len(window.by_day)
         # Of the first day each hour counts: many begin then.
         chosen = [
             order[
@@ -91,13 +91,13 @@ class OtherParents:
     def indices(self, rows: Rows) -> Sequence[int]:
         """The row index of each row's parent."""
         window = _window(self, rows)
-        order, _ = window.by_birth
+        start, order = window.start, window.by_birth[0]
         dealt = rows.dealt
         walk = rows.population.walk
         since = walk.parent.births_of(dealt.parents) if walk else rows.births
         offsets = self._offsets(rows)
         return [
-            order[(offsets[parent] + ordinal) % max(window.born_by(moment), siblings)]
+            start + order[(offsets[parent] + ordinal) % max(window.born_by(moment), siblings)]
             for parent, ordinal, siblings, moment in zip(
                 dealt.parents, dealt.ordinals, dealt.siblings, since, strict=True
             )
@@ -209,14 +209,14 @@ class OlderRow:
         population = rows.population
         number = min(rows.block - population.first_block, population.window_count - 1)
         window = population.window(number)
-        order, _ = window.by_birth
+        start, order = window.start, window.by_birth[0]
         chosen: list[int] = []
         for index, word, moment in zip(
             rows.indices, rows.words(self.name), rows.births, strict=True
         ):
             older = window.born_before(moment)
             alone = NEVER if self.nullable else index
-            chosen.append(order[word % older] if older else alone)
+            chosen.append(start + order[word % older] if older else alone)
         return _sometimes(chosen, rows, self.name, self.null_share if self.nullable else 0)
 
 

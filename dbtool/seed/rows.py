@@ -14,7 +14,7 @@ NULL = r"\N"
 NEVER = -1
 DAY = 86_400
 _WINDOWS = 256
-"""How many windows stay at hand, of 53 KB each: each is chosen from again and again."""
+"""How many windows stay at hand, of 27 KB each: each is chosen from again and again."""
 
 
 class Generator(Protocol):
@@ -163,20 +163,24 @@ class Window:
 
     @cached_property
     def by_birth(self) -> "tuple[array[int], array[int]]":
-        """The row indices from the oldest on, and their births."""
+        """The places in the window from the oldest row on, and the births of these rows."""
         first = self.start // BLOCK
         blocks = range(first, first - (-self.size // BLOCK))
         births = list(chain.from_iterable(self.population.block(each).births for each in blocks))
         order = sorted(range(len(births)), key=births.__getitem__)
-        indices = array("q", (self.start + each for each in order))
-        return indices, array("i", map(births.__getitem__, order))
+        return array("H", order), array("i", map(births.__getitem__, order))
+
+    def indices(self) -> list[int]:
+        """The row indices from the oldest on."""
+        start = self.start
+        return [start + place for place in self.by_birth[0]]
 
     @cached_property
     def by_day(self) -> "array[int]":
         """How many of them existed when each day began; the oldest always did."""
         births = self.by_birth[1].tolist()
         days = range(0, births[-1] + 2 * DAY if births else DAY, DAY)
-        return array("i", (bisect_right(births, day) or 1 for day in days))
+        return array("H", (bisect_right(births, day) or 1 for day in days))
 
     def born_by(self, moment: int) -> int:
         """How many of them existed at that moment."""

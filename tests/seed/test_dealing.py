@@ -85,8 +85,8 @@ def test_parents_of_a_million_rows_stay_at_hand() -> None:
     population, born = Population("parent", 7, 200 * 4096), _Born()
     population.birth = born
     for number in (*range(200), *range(200)):
-        indices, births = population.window(number).by_birth
-        assert len(indices) * indices.itemsize + len(births) * births.itemsize < 50_000
+        places, births = population.window(number).by_birth
+        assert len(places) * places.itemsize + len(births) * births.itemsize < 25_000
     assert born.made == list(range(200))
 
 
