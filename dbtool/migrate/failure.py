@@ -3,8 +3,8 @@
 import importlib.metadata
 import re
 import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy.exc import MissingGreenlet, NoSuchModuleError
@@ -24,7 +24,10 @@ _VERSION_TABLE = re.compile(r"\s*(SELECT|CREATE TABLE)\b[^,]*\bversion_num\b", r
 
 @dataclass(slots=True)
 class Scene:
-    """What is known about a run that failed."""
+    """What is known about a run that failed.
+
+    `began` is where an earlier attempt found each version table that it worked on.
+    """
 
     record: Record
     database: str
@@ -32,11 +35,12 @@ class Scene:
     now: tuple[str, ...] | None = None
     resumable: bool = False
     asks: bool = False
+    began: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def table(self) -> Table | None:
         """The version table at work, or the last one worked on."""
-        worked_on = [each for each in self.record.tables if each.done]
+        worked_on = [each for each in self.record.tables if each.done or each.shown in self.began]
         return self.record.running or (worked_on[-1] if worked_on else None)
 
     @property
@@ -171,15 +175,15 @@ def state_of(scene: Scene) -> str:
             " server answers."
         )
     stands = f"{scene.database} stands at {shown(scene.now)}"
-    left = None
-    if scene.now == table.before:
+    began, left = scene.began.get(table.shown, table.before), None
+    text = f"{stands}; before this run it stood at {shown(began)}."
+    if scene.now == began:
         text = f"{stands}, as before."
+    if scene.now == table.before:
         done = [each.revision for each in table.done if table.before != table.after]
         left = next((each for each in reversed(done) if each in table.left), None)
         if undone := done[done.index(left) + 1 if left else 0 :]:
             text += f" What {', '.join(undone)} did in this run was rolled back with it."
-    else:
-        text = f"{stands}; before this run it stood at {shown(table.before)}."
     if table.left_transaction and table.running is not None:
         left = table.running.revision
     if left is not None:

@@ -1,7 +1,7 @@
 """Run a team's env.py against the one database a command is about, and say what went wrong."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import chdir, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +60,7 @@ class Runner:
     """
 
     logs = True
+    _attempts: Sequence[Record] = ()
 
     def __init__(self, project: Project, progress: Progress, *, reading: bool = False) -> None:
         self.project = project
@@ -155,7 +156,8 @@ class Runner:
     def _failed(self, error: BaseException, record: Record, loaded: Loaded) -> BaseException:
         with chdir(self.project.place.base):
             shown = self.target.shown if self.watch.holder else "the database"
-            scene = Scene(record, shown, Path(loaded.script.env_py_location))
+            env, began = Path(loaded.script.env_py_location), self._began
+            scene = Scene(record, shown, env, began=began)
             scene.resumable, scene.asks = self.safety.resumable, self.safety.asks
             if scene.table is not None:
                 scene.now = self._recorded_now(scene.table)
@@ -171,6 +173,12 @@ class Runner:
                 told = self._no_slot_left(error) or explain(error, scene)
                 return self._ended_by_us(told) or told
         return error
+
+    @property
+    def _began(self) -> dict[str, tuple[str, ...]]:
+        """Where each version table stood that an earlier attempt has worked on."""
+        tables = [table for each in self._attempts for table in each.tables if table.done]
+        return {each.shown: each.before for each in reversed(tables)}
 
     def _sleep(self, seconds: float) -> None:
         self.interruption.wait(seconds)
@@ -226,7 +234,8 @@ class Runner:
 
     def _between_attempts(self, record: Record) -> Interrupted:
         """Interrupted in a pause, or while another run was waited for."""
-        scene = Scene(record, self.target.shown if self.watch.holder else "the database", Path())
+        shown = self.target.shown if self.watch.holder else "the database"
+        scene = Scene(record, shown, Path(), began=self._began)
         if scene.table is None:
             return Interrupted("interrupted", detail="Nothing was run.")
         scene.now = self._recorded_now(scene.table)

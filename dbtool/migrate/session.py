@@ -1,6 +1,6 @@
 """What a command does with a database through env.py: look, plan, ask, carry out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import cached_property, partial
 
@@ -45,7 +45,6 @@ class Session(Runner):
 
     verifies = True
     _record = Record()
-    _attempts: Sequence[Record] = ()
     _down = False
 
     def survey(self, command: Command) -> Record:

@@ -34,6 +34,7 @@ from dbtool.scratch.server import Server
 from tests.migrate.projects import FROM_CONFIG, Small
 
 FIRST, HEAD, THIRD = "aaaa00000001", "aaaa00000002", "aaaa00000003"
+MOVED = f"{{}} stands at {HEAD}; before this run it stood at {FIRST}."
 EACH = FROM_CONFIG.replace(
     "context.configure(connection=connection)",
     "context.configure(connection=connection, transaction_per_migration=True)",
@@ -137,9 +138,10 @@ def test_a_session_lost_while_somebody_thinks(opened: Project, database: Target)
 
 
 def test_no_more_is_lost_than_was_agreed_to(
-    opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
+    project: Small, opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that come while somebody thinks, or while the run waits for a lock, stay."""
+    project.env(EACH)
     upgrade(opened, permission=YES)
 
     class Agreeing:
@@ -163,14 +165,17 @@ def test_no_more_is_lost_than_was_agreed_to(
     patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
     with SyncConnection(database) as other:
         monkeypatch.setattr(
-            Patience, "pause", lambda *_: other.execute("COMMIT; INSERT INTO t2 VALUES (1)")
+            Patience, "pause", lambda *_: other.execute("COMMIT; INSERT INTO t1 VALUES (1)")
         )
-        said = lost_besides("INSERT INTO t1 VALUES (1)")
-        assert said.startswith(f"New since then: rows in t1, by {FIRST}. None of that was run.")
-        said = lost_besides("BEGIN; LOCK TABLE t2 IN ACCESS SHARE MODE")
-        assert said.startswith(f"New since then: rows in t2, by {HEAD}. None of that was run.")
+        said = lost_besides("INSERT INTO t2 VALUES (1)")
+        assert said == f"New since then: rows in t2, by {HEAD}. None of that was run."
+        said = lost_besides("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
+        assert said == (
+            f"New since then: rows in t1, by {FIRST}. None of that was run.\n"
+            f"{database.shown} stands at {FIRST}; before this run it stood at {HEAD}."
+        )
         done = downgrade(patient, "base", permission=Permission(ask=Agreeing("SELECT 1")))
-    assert [each.losses[0].rows for each in done.losses] == [1, 1]
+    assert [each.losses[0].rows for each in done.losses] == [1]
 
 
 def test_a_locked_version_table_holds_nobody_up_for_long(
@@ -290,7 +295,25 @@ def test_interrupted_in_a_later_pause(
     done = raised.value.done
     assert isinstance(done, Broken)
     assert (done.before, done.after) == ((FIRST,), (HEAD,))
-    assert f"{database.shown} stands at {HEAD}" in raised.value.detail
+    assert MOVED.format(database.shown) in raised.value.detail
+
+
+def test_given_up_behind_what_an_earlier_attempt_committed(
+    project: Small, opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the run began is told, not where its last attempt did."""
+    project.env(EACH)
+    project.revision(THIRD, HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    upgrade(opened, FIRST, permission=YES)
+    pauses: list[str] = []
+    monkeypatch.setattr(Patience, "is_over", lambda _: bool(pauses))
+    monkeypatch.setattr(Patience, "pause", lambda *_: pauses.append("one"))
+    with SyncConnection(database) as other:
+        other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
+        with pytest.raises(LockNotObtained) as raised:
+            upgrade(opened, permission=YES)
+    assert MOVED.format(database.shown) in raised.value.detail
+    assert "Given up after 2 attempts." in raised.value.detail
 
 
 def test_status_of_a_fleet(project: Small, opened: Project, database: Target) -> None:
