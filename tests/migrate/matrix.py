@@ -319,7 +319,8 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         f"Column('s', Enum({labels}, name=T + 'Kind')),"
         " CheckConstraint(\"s <> 'b'\", name=T + '_ck', comment='why'),"
         f" CheckConstraint(\"s <> {labels[-3:]}\", name=T + '_last'),"
-        " Index(T + '_ix', 'id', postgresql_where=text(\"s = 'a'\"))"
+        " Column('g', Integer, Computed('1 + 1', persisted=True)),"
+        " Index(T + '_ix', 'g', postgresql_where=text(\"s = 'a'\"))"
         for labels in ("'a', 'b', 'c'", "'a', 'b'")
     ),
     "enum_array_table": (
@@ -347,6 +348,13 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         f"!Table(T, m, Column('id', {kind}, primary_key=True));"
         f" Table(T + 'b', m, Column('x', {kind}, ForeignKey(T + '.id')))"
         for kind in ("Text", "Uuid")
+    ),
+    "table_on_a_new_key": (
+        X,
+        "!Table(T, m, Column('id', Integer, primary_key=True),"
+        " Column('x', Integer, unique=True), Column('y', Uuid, unique=True));"
+        " Table(T + 'b', m, Column('id', ForeignKey(T + '.id', name=T + '_id')),"
+        " Column('x', ForeignKey(T + '.x', name=T + '_x')), Column('y', ForeignKey(T + '.y')))",
     ),
     "identity_to_text": _pair(
         _NO_KEY.format(f"Column('id', {kind}, primary_key=True)")

@@ -32,8 +32,14 @@ class Undone:
     of: dict[Place, str]
 
     def code(self, difference: Difference) -> str:
-        """What takes one change back; empty where nothing does."""
-        return self.of.get(place(difference), "")
+        """What takes one change back; empty where nothing does.
+
+        A foreign key that came behind its new table goes with that.
+        """
+        found = self.of.get(place(difference), "")
+        if found or difference.kind != "missing-foreignkey":
+            return found
+        return self.of.get(("missing", "table", "", table_of(difference)), "")
 
 
 def undone(

@@ -1,5 +1,6 @@
 """Columns whose type becomes another one, and what cannot stand over them while it does."""
 
+import re
 from collections.abc import Collection, Iterator
 
 from dbtool import catalog as cat
@@ -14,14 +15,26 @@ from dbtool.sql.names import identifier
 def stands_on_another_type(pair: Pair, columns: Collection[str]) -> bool:
     """Whether a part of a table has to go before a column changes, and come back behind it.
 
-    What reads a generated column goes and comes with that.
+    What reads a generated column that is made anew goes and comes with that.
     """
     live = {each.name: each for each in pair.database.columns}
     both = [(each, live[each.name]) for each in pair.models.columns if each.name in live]
     read = [each for each in both if each[0].name in columns]
-    if any(one.generated or other.generated for one, other in read):
+    if any(_is_made_anew(one, other, both) for one, other in read):
         return False
     return any(_becomes_another(one, other) for one, other in read)
+
+
+def _is_made_anew(
+    models: cat.Column, live: cat.Column, both: Collection[tuple[cat.Column, cat.Column]]
+) -> bool:
+    """Whether a column is generated otherwise, or from one whose type changes."""
+    if not (models.generated or live.generated):
+        return False
+    if (models.type, models.generated, models.default) != (live.type, live.generated, live.default):
+        return True
+    changed = (re.escape(one.name) for one, other in both if one.type != other.type)
+    return any(re.search(rf"\b{name}\b", live.default or "") for name in changed)
 
 
 def _becomes_another(models: cat.Column, live: cat.Column) -> bool:
@@ -38,6 +51,19 @@ def cannot_be_referred_to(pair: Pair, columns: Collection[str]) -> bool:
         each.name in live and not by_themselves(each.base.name, live[each.name])
         for each in pair.models.columns
     )
+
+
+def stands_on(table: cat.Table, columns: Collection[str]) -> tuple[object, bool]:
+    """What a foreign key stands on: the types, and that the columns are unique."""
+    types = [(each.name, each.type, each.collation) for each in table.columns]
+    unique = any(
+        each.unique
+        and each.valid
+        and each.predicate is None
+        and sorted(key.expression for key in each.keys) == sorted(columns)
+        for each in table.indexes
+    )
+    return [each for each in types if each[0] in columns], unique
 
 
 def is_replaced(models: Collection[str], live: Collection[str]) -> bool:

@@ -10,6 +10,7 @@ from dbtool.migrate.diff.build import Built
 from dbtool.migrate.diff.ddl import Kind, Planned, Script
 from dbtool.migrate.diff.nulls import unproven
 from dbtool.migrate.diff.parts import own, stands_alone
+from dbtool.migrate.diff.retyped import stands_on
 from dbtool.migrate.diff.scope import Key
 from dbtool.migrate.diff.sides import OwnerKey, draws, owned
 from dbtool.migrate.diff.spelled import printed_name
@@ -81,7 +82,7 @@ class Settled:
             or (
                 key in others
                 and key in there
-                and _target(others[key], columns) == _target(there[key], columns)
+                and stands_on(others[key], columns) == stands_on(there[key], columns)
             )
             for known in self.tables.values()
             for key, columns in known.refers
@@ -184,19 +185,6 @@ def _usual(sequence: cat.Sequence, kind: str) -> bool:
         cycle=False,
     )
     return options(sequence) == options(usual)
-
-
-def _target(table: cat.Table, columns: tuple[str, ...]) -> tuple[object, bool]:
-    """What a foreign key stands on: the types, and that the columns are unique."""
-    types = [(each.name, each.type, each.collation) for each in table.columns]
-    unique = any(
-        each.unique
-        and each.valid
-        and each.predicate is None
-        and sorted(key.expression for key in each.keys) == sorted(columns)
-        for each in table.indexes
-    )
-    return [each for each in types if each[0] in columns], unique
 
 
 def _key(table: cat.Table) -> Key:

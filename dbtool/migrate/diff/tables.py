@@ -1,7 +1,7 @@
 """Tables: which there are, and what of them is neither column, constraint nor index."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint, Table
@@ -10,6 +10,7 @@ from sqlalchemy.schema import sort_tables_and_constraints
 from dbtool import catalog as cat
 from dbtool.migrate.diff import columns, nulls, parts
 from dbtool.migrate.diff.code import commented
+from dbtool.migrate.diff.retyped import stands_on
 from dbtool.migrate.diff.scope import Key, reflected
 from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.sql.names import identifier
@@ -59,16 +60,25 @@ def _missing(said: Comparison, tables: list[Table]) -> None:
             for key in keys:
                 _missing_key(said, key)
             continue
-        code, name = said.code(), said.scope.shown(said.scope.key(table))
-        built = said.models.tables[said.scope.key(table)]
-        told = [
-            line
-            for each in built.constraints
-            for line in commented(code, (built.schema, built.name), each)
-        ]
-        done = "\n".join((code.create_table(table, [*keys]), *map(code.execute, told)))
-        text = f"table {name} is in the models, not in the database"
-        said.tell(Step.CREATE, ("missing-table", name), text, (code, done))
+        late = [key for key in keys if _leads_to_what_comes(said, key)]
+        _missing_table(said, table, [key for key in keys if key not in late])
+        for key in late:
+            _missing_key(said, key)
+
+
+def _missing_table(said: Comparison, table: Table, keys: list[ForeignKeyConstraint]) -> None:
+    key = said.scope.key(table)
+    code, name, built = said.code(), said.scope.shown(key), said.models.tables[key]
+    told = [line for each in built.constraints for line in commented(code, key, each)]
+    done = "\n".join((code.create_table(table, keys), *map(code.execute, told)))
+    text = f"table {name} is in the models, not in the database"
+    said.tell(Step.CREATE, ("missing-table", name), text, (code, done))
+
+
+def _leads_to_what_comes(said: Comparison, key: ForeignKeyConstraint) -> bool:
+    """Whether the columns it leads to get what it stands on after the table is created."""
+    target = said.scope.key(key.referred_table)
+    return _changes(said, target, tuple(each.column.name for each in key.elements))
 
 
 def _missing_key(said: Comparison, key: ForeignKeyConstraint) -> None:
@@ -92,8 +102,10 @@ def _extra(said: Comparison) -> None:
         for key, live in there.items()
         if key not in said.scope.tables and live.parent is None and said.scope.wants_table(live)
     ]
+    ordered = [*_unreferenced_first(said, found)]
     taken = {(t.schema, each.name) for t in said.models.tables.values() for each in t.indexes}
-    for live in _unreferenced_first(said, found):
+    early = [number for number, live in enumerate(ordered) if _goes_first(said, live, taken)]
+    for number, live in enumerate(ordered):
         code = said.code()
         name = said.scope.shown((live.schema, live.name))
         schema = said.scope.schema(live.schema)
@@ -101,10 +113,26 @@ def _extra(said: Comparison) -> None:
         done = f"{code.op}drop_table({live.name!r}{where})"
         text = f"table {name} is in the database, not in the models"
         what = ("extra-table", name)
-        # What has the names of its indexes comes behind it.
-        first = any((live.schema, each.name) in taken for each in live.indexes)
-        step = Step.FREE if first else Step.DROP_TABLE
+        # What refers to a table goes before that.
+        step = Step.FREE if early and number <= early[-1] else Step.DROP_TABLE
         said.tell(step, what, text, (code, done), drops=True)
+
+
+def _goes_first(said: Comparison, live: cat.Table, taken: Collection[Key]) -> bool:
+    """Whether a table has the name of an index to come, or refers to what changes."""
+    return any((live.schema, each.name) in taken for each in live.indexes) or any(
+        target is not None and _changes(said, target, each.referenced_columns)
+        for each in live.constraints
+        for target in [_target(each)]
+    )
+
+
+def _changes(said: Comparison, target: Key, columns: tuple[str, ...]) -> bool:
+    """Whether what a foreign key leads to is there on both sides, and another."""
+    models, live = (side.tables.get(target) for side in (said.models, said.database))
+    if models is None or live is None:
+        return False
+    return stands_on(models, columns) != stands_on(live, columns)
 
 
 def _unreferenced_first(said: Comparison, tables: list[cat.Table]) -> Iterator[cat.Table]:
