@@ -163,12 +163,11 @@ def _under_lock(name: Name, work: Work, facts: _Facts) -> bool:
 
 
 def _failed(effects: Sequence[Effect], failure: Failure) -> tuple[Effect, ...]:
-    """The error in place of the one expected, if it is that; else under a cause of its own."""
+    """The error in place of those expected, if it is one of them; else under a cause of its own."""
     fails = [task for each in effects for task in each.tasks if task.work is Work.FAIL]
-    if any(not task.if_rows for task in fails):
-        return tuple(effects)
     if any(task.code == failure.sqlstate for task in fails):
         return tuple(_certain(each, failure.sqlstate) for each in effects)
+    effects = [_certain(each, failure.sqlstate) for each in effects]
     last = effects[-1]
     relation = next((held.relation for held in last.locks), Name("", ""))
     task = Task(Work.FAIL, relation, Cause.UNEXPECTED, failure.message, failure.sqlstate)
@@ -176,9 +175,10 @@ def _failed(effects: Sequence[Effect], failure: Failure) -> tuple[Effect, ...]:
 
 
 def _certain(effect: Effect, code: str) -> Effect:
-    """There are rows, since it failed."""
+    """There are rows, since it failed; what else was expected to fail, it did not come to."""
     tasks = (
         replace(task, if_rows=False) if task.work is Work.FAIL and task.code == code else task
         for task in effect.tasks
+        if task.work is not Work.FAIL or task.if_rows or task.code == code
     )
     return replace(effect, tasks=tuple(tasks))

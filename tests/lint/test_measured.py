@@ -255,7 +255,7 @@ def test_a_table_nobody_uses_yet_is_left_out(observer: Observer) -> None:
 
 
 def test_a_failure_is_work_of_its_own(observer: Observer) -> None:
-    """The error joins what was expected, unless it was."""
+    """The error joins what was expected, unless it was, and another that was is left out."""
     (seen,) = observed(observer, "ALTER TABLE users ADD n int")
     expected = Effect((Held(USERS, AX),))
     task = Task(
@@ -264,6 +264,8 @@ def test_a_failure_is_work_of_its_own(observer: Observer) -> None:
     (effect,) = reconcile([expected], seen, Schema())
     assert effect == Effect((Held(USERS, AX),), (task,))
     assert reconcile([effect], seen, Schema()) == (effect,)
+    wrong = Effect((Held(USERS, AX),), (replace(task, code="2BP01"),))
+    assert reconcile([wrong], seen, Schema()) == (effect,)
 
 
 def test_what_was_not_run_keeps_what_is_expected(observer: Observer) -> None:
