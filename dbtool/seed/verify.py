@@ -19,6 +19,7 @@ from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
+from dbtool.report import counted
 from dbtool.seed import live
 from dbtool.seed.build import build
 from dbtool.seed.live import LiveConstraint, LiveTable
@@ -83,7 +84,7 @@ def verify(
         planned = build(replace(found, first_blocks={}), wanted)
         kept = session.run(lambda c: _kept(c, wanted))
         present = (*found.tables, *kept)
-        shown.step(f"checking the constraints of {len(present)} tables")
+        shown.step(f"checking the constraints of {counted(len(present), 'table')}")
         tables = session.run(lambda c: _counts(c, present, planned.plan))
         off = session.run(lambda c: _shares(c, planned.loads, tables, wanted))
         checked, wrong, unread = session.run(lambda c: _constraints(c, present))
