@@ -3,15 +3,15 @@
 Users, posts and comments of the reference models. The limit is psql copying the very same bytes,
 with constraints in place and with foreign keys and indexes dropped before and built after. Each
 way runs in a process of its own into an empty database on a server of its own; the slow ones make
-users alone, and fewer. Faker, factory_boy, polyfactory and mimesis are installed by uv into a
-temporary directory. Figures: rows a second, and microseconds of processor time a row of the
-client and of its server process. The rates mean something on a machine with a core to spare.
+users alone, and fewer. Faker, factory_boy, polyfactory, mimesis and postseed are installed by uv
+into a temporary directory, drizzle-seed by npm. Figures: rows a second, and microseconds of
+processor time a row of the client and of its server process. The rates mean something on a
+machine with a core to spare.
 `--memory` adds how much dbtool's process grows from its plan on, at N users (300,000).
 """
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.seed_peers import RECORDS, commands, environment, install
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.metadata import load
@@ -32,7 +33,6 @@ from dbtool.seed.plan import Request
 ROOT = Path(__file__).parent.parent
 MODELS = load(["dbtool.example:Base"], ROOT)
 TABLES = ("users", "posts", "comments")
-PEERS = ("faker", "factory_boy", "polyfactory", "mimesis")
 GOAL, CLIENT, ROOM = 0.9, 1.5, 30
 """Of psql's rate; microseconds a row of the client; megabytes that its process may grow by."""
 
@@ -62,78 +62,6 @@ plan(target, models, Request(1, tables=tables))
 mode = Mode(os.environ["BENCH_MODE"])
 measured(lambda: seed(target, models, Request(users, tables=tables), loading=Loading(mode)).rows)
 """
-RECORDS = """
-import asyncio, asyncpg
-async def main():
-    connection = await asyncpg.connect(plain)
-    made = {}
-    for name in ("users", "posts", "comments"):
-        found = await connection.fetch(f"SELECT * FROM made.{name}")
-        made[name] = list(found[0].keys()), [tuple(row) for row in found]
-    began, cpu = time.perf_counter(), time.process_time()
-    for name, (columns, records) in made.items():
-        await connection.copy_records_to_table(
-            name, schema_name="public", columns=columns, records=records, timeout=None)
-    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    rows = sum(len(records) for _, records in made.values())
-    print(json.dumps({"rows": rows, "wall": wall, "cpu": cpu, "grown": 0}))
-asyncio.run(main())
-"""
-ORM = """
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
-from dbtool.example import Base
-User = next(m.class_ for m in Base.registry.mappers if m.class_.__name__ == "User")
-{make}
-def work():
-    with Session(create_engine(url.replace("+asyncpg", "+psycopg"))) as session:
-        for start in range(0, users, 1000):
-            session.add_all([User(**make(n)) for n in range(start, min(start + 1000, users))])
-            session.flush()
-        session.commit()
-    return users
-make(0)
-measured(work)
-"""
-MAKERS = {
-    "SQLAlchemy ORM, ready values": """
-def make(n):
-    return {"email": f"u{n}@example.com", "name": f"User {n}", "country": "DE"}
-""",
-    "factory_boy + Faker, ORM": """
-import factory
-class Row(factory.DictFactory):
-    email = factory.Sequence(lambda n: f"u{n}@example.com")
-    name = factory.Faker("name")
-    country = factory.Faker("country_code")
-    last_seen_at = factory.Faker("date_time", tzinfo=__import__("datetime").timezone.utc)
-def make(n):
-    return Row()
-""",
-    "polyfactory, ORM": """
-from dataclasses import dataclass
-from datetime import datetime
-from polyfactory.factories import DataclassFactory
-@dataclass
-class Row:
-    name: str
-    preferences: dict[str, str]
-    last_seen_at: datetime
-class Rows(DataclassFactory[Row]):
-    pass
-def make(n):
-    row = Rows.build()
-    return {"email": f"u{n}@example.com", "name": row.name, "country": "DE",
-            "preferences": row.preferences}
-""",
-    "mimesis, ORM": """
-from mimesis import Address, Datetime, Person
-person, address = Person(), Address()
-def make(n):
-    return {"email": f"u{n}@example.com", "name": person.full_name(),
-            "country": address.country_code()}
-""",
-}
 
 
 class Bench:
@@ -161,6 +89,12 @@ class Bench:
         self, target: Target, script: str, users: int, more: Mapping[str, str]
     ) -> dict[str, float]:
         """Run a script that measures itself."""
+        return self.run(target, [sys.executable, "-c", MEASURE + script], users, more)
+
+    def run(
+        self, target: Target, command: Sequence[str], users: int, more: Mapping[str, str]
+    ) -> dict[str, float]:
+        """Run a program that measures itself; raises ValueError with what it said at its end."""
         url = target.sqlalchemy_url()
         environment = {
             **os.environ,
@@ -171,15 +105,9 @@ class Bench:
             **more,
         }
         before = self.spent()
-        ran = subprocess.run(
-            [sys.executable, "-c", MEASURE + script],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if ran.returncode:
-            raise SystemExit(ran.stderr[-1500:])
+            raise ValueError(ran.stderr[-1500:])
         found: dict[str, float] = json.loads(ran.stdout)
         found["server"] = self.spent() - before
         return found
@@ -250,19 +178,14 @@ def peers(bench: Bench, limit: float) -> None:
     copies = [each for each in ready.splitlines() if each.startswith("\\copy")]
     bench.psql(target, "\n".join(copies) + "\n", 1)
     line("asyncpg copy_records_to_table", bench.python(target, RECORDS, 0, {}), limit)
-    directory = bench.place / "peers"
-    uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
-    options = ["-q", "--python", sys.executable, "--target", str(directory)]
-    installed = subprocess.run([uv, "pip", "install", *options, *PEERS], check=False)
-    for label, make in MAKERS.items():
-        if installed.returncode and not label.startswith("SQLAlchemy"):
-            print(f"{label:36} could not be installed")
-            continue
-        path = os.pathsep.join([str(ROOT), str(directory)])
-        made = ORM.replace("{make}", make)
-        few = min(bench.users, 5000)
-        found = bench.python(bench.database(), made, few, {"PYTHONPATH": path})
-        line(label, found, limit)
+    more, few = environment(install(bench.place, ROOT), ROOT), min(bench.users, 5000)
+    for label, command in commands(bench.place, MEASURE).items():
+        try:
+            found = bench.run(bench.database(), command, few, more)
+        except (OSError, ValueError) as error:
+            print(f"{label:36} did not run: {str(error).strip().splitlines()[-1]}")
+        else:
+            line(label, found, limit)
 
 
 def main(arguments: Sequence[str]) -> int:
