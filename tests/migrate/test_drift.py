@@ -197,9 +197,14 @@ def test_a_label_is_added_outside_a_transaction(
 
 
 def test_what_cannot_be_built_is_unknown(compared: Callable[..., list[str]], run: Run) -> None:
-    """A table that needs what is nowhere is named, given to Alembic, and the rest goes on."""
+    """A table that needs what is nowhere is named, given to Alembic, and the rest goes on; so is
+    what events create beside tables."""
     models = """
 from sqlalchemy.types import UserDefinedType
+for each in ("VIEW there AS SELECT 1", "VIEW nowhere AS SELECT 1",
+             "FUNCTION made(int) RETURNS int LANGUAGE sql AS 'SELECT 1'"):
+    event.listen(metadata, "after_create", DDL("CREATE " + each))
+event.listen(metadata, "after_create", DDL("ALTER TABLE t ENABLE ROW LEVEL SECURITY"))
 class Point(UserDefinedType):
     cache_ok = True
     def get_col_spec(self, **_):
@@ -207,17 +212,20 @@ class Point(UserDefinedType):
 Table("odd", metadata, Column("p", Point()), Column("n", Integer))
 Table("t", metadata, Column("s", Integer, server_default="1"))
 """
-    lines = compared(models, "CREATE TABLE t (s int DEFAULT 2); CREATE TABLE odd (p int)")
+    tables = "CREATE TABLE t (s int DEFAULT 2); CREATE TABLE odd (p int);"
+    lines = compared(models, tables + "CREATE VIEW there AS SELECT 2")
     assert (
         "[1] error (measured): column t.s: its default is 2 in the database, 1 in the models"
         in (lines)
     )
     assert any("column odd.n is in the models, not in the database" in line for line in lines)
-    [said] = json.loads(run("check", "--json").out)["unknown"]
-    assert said["reason"] == (
+    said = json.loads(run("check", "--json").out)["unknown"]
+    assert [each["reason"] for each in said] == [
         "not compared: public.odd, which cannot be created from the models alone:"
-        ' type "point_of_theirs" does not exist'
-    )
+        ' type "point_of_theirs" does not exist',
+        "not compared: view public.nowhere, function public.made(integer), row security of"
+        " public.t: created by events of the models, and not in the database",
+    ]
 
 
 def test_equal_models_are_built_once(

@@ -16,6 +16,7 @@ from dbtool.migrate.compare import NO_MODELS, arguments, options_for, prepared
 from dbtool.migrate.diff.build import Built
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare as compare_sides
+from dbtool.migrate.diff.events import lacking
 from dbtool.migrate.diff.foreign import compare_all, compares_more, only, without_enums
 from dbtool.migrate.diff.run import Builder, Live, read_now, unbuilt
 from dbtool.migrate.diff.scope import metadatas_of, settle_schema
@@ -99,6 +100,7 @@ def _each(
             token = str(context.opts["upgrade_token"])
             found.append(One(built, live, default, token, [*said.differences], said.suspect))
             uncompared += map(unbuilt, built.unbuilt)
+            uncompared += lacking(built.catalog, live.catalog)
     tables = sum(len(each.tables) for context in contexts for each in metadatas_of(context))
     return Compared(tuple(found), tuple(uncompared), tables)
 

@@ -16,6 +16,7 @@ from dbtool.migrate.diff.build import Built, around, build
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare, partitions
 from dbtool.migrate.diff.ddl import Script, script
+from dbtool.migrate.diff.events import lacking
 from dbtool.migrate.diff.scope import metadatas_of, tables_of, translated
 from dbtool.migrate.diff.settled import settled
 from dbtool.migrate.difference import Difference, Uncompared
@@ -119,6 +120,7 @@ def diff(
             for each in found.differences:
                 told.setdefault(each, []).append(context.dialect.default_schema_name or "")
             left |= dict.fromkeys(map(unbuilt, built.unbuilt))
+            left |= dict.fromkeys(lacking(built.catalog, live.catalog))
             left |= dict.fromkeys(_partitions(context, live.catalog))
             left |= dict.fromkeys(_translated(context))
         compared.major = builder.major or live.catalog.version_number // 10000
