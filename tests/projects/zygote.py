@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dbtool.scratch.binaries import Binaries
 
 
-TIME_LIMIT = 60
+TIME_LIMIT = 300
 """Seconds after which a command that hangs is killed; its exit code is then negative."""
 
 ENTRIES = {
