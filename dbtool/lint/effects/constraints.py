@@ -136,11 +136,13 @@ def _has_its_share(partition: Table, key: Constraint) -> bool:
 
 def _using_index(made: Making, table: Table, constraint: Constraint, state: State) -> None:
     made.lock(Lock.ACCESS_EXCLUSIVE, table)
+    index = table.indexes.get(constraint.index)
     if table.partition_by:
         why = "not possible with USING INDEX on a partitioned table"
-        made.fail("0A000", table.name, Cause.PARTITIONED, why)
+        # The server looks first whether every partition has its share.
+        code = "0A000" if index is None or index.valid else "55000"
+        made.fail(code, table.name, Cause.PARTITIONED, why)
         return
-    index = table.indexes.get(constraint.index)
     if constraint.kind is Holds.PRIMARY_KEY:
         _nullable(made, table, index.columns if index else None, state)
     if index is None:
