@@ -244,12 +244,16 @@ def plain(value: object) -> object:
     kind = type(value)
     if kind in _AS_THEY_ARE:
         return value
+    if kind is tuple:
+        return [plain(item) for item in value]  # type: ignore[attr-defined]
     if (names := _fields(kind)) is not None:  # type: ignore[arg-type]
         return {
             name: each if type(each := getattr(value, name)) in _AS_THEY_ARE else plain(each)
             for name in names
         }
     match value:
+        case Enum():
+            return _scalar(value)
         case list() | tuple():
             return [plain(item) for item in value]
         case Mapping():

@@ -44,8 +44,9 @@ class Found:
 
 def names_sql(places: Sequence[str]) -> bool:
     """Whether what was named is SQL, and not revisions; raises UsageError where it is both."""
-    sql = [each for each in places if _is_sql(each)]
-    others = [each for each in places if each not in sql]
+    kinds = [(each, _is_sql(each)) for each in places]
+    sql = [each for each, is_sql in kinds if is_sql]
+    others = [each for each, is_sql in kinds if not is_sql]
     if sql and others:
         raise UsageError(
             "give revisions or SQL, not both at once",

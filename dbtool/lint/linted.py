@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from dbtool.finding import Finding, Unknown
 from dbtool.lint.settled import Allowed
 from dbtool.lint.subject import Step
+from dbtool.lint.values import value
 from dbtool.statement import Statement
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Verdict:
     """What was said of one statement; `effects` are its locks and work in words."""
 

@@ -235,19 +235,23 @@ class _Linter:
                     server=self.server,
                 )
                 sure = ran and seen[number].failure is None
-                told = (_said_of(each, subject, sure) for each in self._ask(subject))
+                told = [
+                    _said_of(each, subject, sure)
+                    for rule in self._asking(steps)
+                    for each in rule.check(subject)
+                ]
                 said = [*permit.statement(told, statement.line)]
             self._follow(statement, actions, doubting=way == "up")
             remember(session, Done(statement, steps))
             yield Verdict(statement, steps, in_words(steps), *_parted(said))
 
-    def _ask(self, subject: Subject) -> Iterator[Finding | Unknown]:
-        kinds = tuple([type(step.action) for step in subject.steps])
+    def _asking(self, steps: tuple[Step, ...]) -> tuple[StatementRule, ...]:
+        """The rules about what a statement does."""
+        kinds = tuple([type(step.action) for step in steps])
         if kinds not in self._together:
             rules = (rule for kind in kinds for rule in self._asked.get(kind, ()))
             self._together[kinds] = tuple(dict.fromkeys(rules))
-        for rule in self._together[kinds]:
-            yield from rule.check(subject)
+        return self._together[kinds]
 
 
 def _renamed(read: Sequence[Read]) -> frozenset[tuple[str, str]]:

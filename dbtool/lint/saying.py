@@ -26,8 +26,10 @@ class Seen(Generic[A]):
 
 def actions_of(whole: Whole, kind: type[A], way: str = "up") -> Iterator[Seen[A]]:
     """The actions of one kind on one way of a migration, of those that do something."""
-    if kind not in whole.kinds:
-        return
+    return _seen(whole, kind, way) if kind in whole.kinds else iter(())
+
+
+def _seen(whole: Whole, kind: type[A], way: str) -> Iterator[Seen[A]]:
     for judged in ways(whole, way):
         for step in judged.steps:
             if isinstance(step.action, kind) and not step.effect.idle:

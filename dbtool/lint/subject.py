@@ -59,13 +59,15 @@ class Session:
         """
         self.explicit = explicit
         self.in_transaction = transaction
-        self.before = []
-        self.held = {}
-        self.exclusive = {}
-        self.new_labels = {}
+        if self.before or self.held:
+            self.before = []
+            self.held = {}
+            self.exclusive = {}
+            self.new_labels = {}
         for name, before in self.local.items():
             self._put(name, before)
-        self.local = {}
+        if self.local:
+            self.local = {}
 
     def trial(self) -> "Session":
         """A copy to try the parts of a statement on."""

@@ -7,8 +7,7 @@ as long to make. These are frozen for the type checker alone.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
@@ -26,12 +25,23 @@ else:
 
     def replace(value: object, /, **changes: object) -> object:
         """A copy with some fields changed."""
-        names, values = _fields(type(value))
-        return type(value)(**{**dict(zip(names, values(value), strict=False)), **changes})
+        copy = _copier(type(value))(value)
+        for name in changes:
+            object.__setattr__(copy, name, changes[name])
+        return copy
 
 
 @lru_cache(maxsize=64)
-def _fields(kind: type) -> tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]:
-    names = tuple(getattr(kind, "__dataclass_fields__", ()))
-    # Of one name alone the getter would give the value and not a tuple.
-    return names, attrgetter(*names, "__class__")
+def _copier(kind: type) -> Callable[[object], object]:
+    """What copies the fields of a type one by one: its constructor takes five times as long."""
+    line = "put(copy, {0!r}, value.{0})" if _frozen(kind) else "copy.{0} = value.{0}"
+    fields = [line.format(name) for name in getattr(kind, "__dataclass_fields__", ())]
+    body = "\n    ".join(("copy = new(kind)", *fields, "return copy"))
+    names: dict[str, Any] = {"kind": kind, "new": object.__new__, "put": object.__setattr__}
+    exec(f"def copier(value):\n    {body}", names)
+    copier: Callable[[object], object] = names["copier"]
+    return copier
+
+
+def _frozen(kind: type) -> bool:
+    return bool(getattr(kind, "__dataclass_params__").frozen)  # noqa: B009

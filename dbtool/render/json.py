@@ -7,7 +7,7 @@ from dbtool.report import Report, envelope
 
 def dumps(value: dict[str, object]) -> str:
     """One JSON value on one line."""
-    return json.dumps(value, ensure_ascii=False) + "\n"
+    return json.dumps(value, ensure_ascii=False, check_circular=False) + "\n"
 
 
 def render(report: Report) -> str:

@@ -160,3 +160,11 @@ def test_the_batches_of_a_block(commit: str, expected: int) -> None:
     linted = lint([Migration(name="1", up=(Statement(block),))])
     rules = [each.rule for each in linted.findings]
     assert rules == ["rows-changed-unbatched"] * expected
+
+
+def test_tables_that_are_held_are_named_in_their_order() -> None:
+    """What one statement locks is told in its order: a report is the same at every run."""
+    names = ", ".join(f"t{number}" for number in range(9))
+    sql = f"LOCK TABLE {names}; CREATE INDEX i ON orders (note)"
+    found = judge("lock-held-during-work", script(sql, transaction=True), known=False).findings
+    assert [each.title.partition(":")[0] for each in found] == [names]

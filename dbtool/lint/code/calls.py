@@ -34,8 +34,9 @@ def schema_of(name: Name) -> str:
 
 def sql_name(name: Name | str) -> str:
     """A name as SQL writes it, in quotes only where it needs them to be read back."""
-    parts = (name,) if isinstance(name, str) else (name.schema, name.name)
-    return ".".join(quoted(part) for part in parts if part)
+    if isinstance(name, str):
+        return quoted(name) if name else ""
+    return ".".join([quoted(part) for part in name if part])
 
 
 def call(function: str, *arguments: str) -> str:
@@ -57,7 +58,11 @@ def execute(sql: str) -> str:
 
 def literally(sql: str) -> str:
     """SQL for `sa.text`, which takes a word behind a colon for a parameter."""
-    return _PARAMETER.sub(r"\\:\1", sql) if ":" in sql else sql
+    return _PARAMETER.sub(_escaped, sql) if ":" in sql else sql
+
+
+def _escaped(parameter: re.Match[str]) -> str:
+    return f"\\:{parameter[1]}"
 
 
 def autocommit(*code: str) -> str:

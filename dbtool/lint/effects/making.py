@@ -81,5 +81,5 @@ class Making:
 
     def done(self) -> Effect:
         """The whole effect."""
-        held = tuple(Held(name, mode) for name, mode in self.locks.items())
+        held = tuple([Held(name, mode) for name, mode in self.locks.items()])
         return Effect(held, tuple(self.tasks), tuple(self.missing))

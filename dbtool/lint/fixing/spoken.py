@@ -20,7 +20,8 @@ def in_own_language(linted: Linted) -> Linted:
 
 def _in_sql(outcome: Outcome) -> Outcome:
     verdicts = (
-        replace(each, findings=tuple(map(_said, each.findings))) for each in outcome.verdicts
+        replace(each, findings=tuple(map(_said, each.findings))) if each.findings else each
+        for each in outcome.verdicts
     )
     findings = tuple(map(_said, outcome.findings))
     return replace(outcome, verdicts=tuple(verdicts), findings=findings)

@@ -25,7 +25,7 @@ def made_as(relation: Node) -> Name:
 
 def words(nodes: Node) -> tuple[str, ...]:
     """The strings of a list of nodes."""
-    return tuple(node.string.sval for node in nodes)
+    return tuple([node.string.sval for node in nodes])
 
 
 def qualified(nodes: Node) -> Name:
@@ -39,7 +39,7 @@ def qualified(nodes: Node) -> Name:
 def type_of(node: Node) -> Type:
     """The type a TypeName stands for."""
     name = qualified(node.names)
-    modifiers = tuple(_modifier(each) for each in node.typmods)
+    modifiers = tuple(map(_modifier, node.typmods))
     if name.name == "interval" and modifiers:
         fields, *precision = modifiers
         modifiers = (*precision,) if fields == FULL_RANGE else (-fields, *precision)

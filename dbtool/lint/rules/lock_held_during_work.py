@@ -56,10 +56,10 @@ def _worked_on(judged: Judged) -> dict[Name, None]:
     }
 
 
-def _locked(judged: Judged) -> set[Name]:
+def _locked(judged: Judged) -> dict[Name, None]:
     """What the statement itself keeps from everybody, which is told by the rule about it."""
     held = (each for step in judged.steps for each in step.effect.locks)
-    return {each.relation for each in held if each.lock is Lock.ACCESS_EXCLUSIVE}
+    return {each.relation: None for each in held if each.lock is Lock.ACCESS_EXCLUSIVE}
 
 
 def _finding(
