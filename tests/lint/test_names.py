@@ -89,7 +89,7 @@ SCRIPTS = {
     "tables dropped together": """
         CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int REFERENCES t);
         CREATE VIEW v AS SELECT * FROM t; CREATE VIEW w AS SELECT * FROM v; DROP VIEW v, w;
-        DROP TABLE t, u; CREATE TABLE t (a int); DROP TABLE t, t""",
+        DROP TABLE t, u; CREATE TABLE t (a int); DROP TABLE t, public.t""",
     "a table that inherits": """
         CREATE TABLE t (a int, b int); CREATE TABLE u (a int) INHERITS (t); ALTER TABLE t DROP a;
         ALTER TABLE u DROP a; ALTER TABLE u RENAME TO v; ALTER TABLE t ADD c int;
