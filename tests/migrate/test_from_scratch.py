@@ -358,8 +358,8 @@ def test_extension_that_the_throwaway_server_lacks(scratch: Scratch, project: Sm
     assert ran.code == 4
     assert 'failed: extension "no_such" is not available\n' in ran.err
     assert ran.err.endswith(
-        "hint: Its files must be installed on the server's machine. For a server that dbtool starts,"
-        " DBTOOL_PG_BIN can name other programs.\n"
+        "hint: Its files must be installed on the server's machine. For a server that dbtool"
+        " starts, DBTOOL_PG_BIN can name other programs.\n"
     )
 
 
