@@ -152,6 +152,12 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         X + ", CheckConstraint('x > 0', name=T + '_ck')",
         X + ", CheckConstraint('x > 10', name=T + '_ck')",
     ),
+    "check_list": _pair(
+        f"{S}, CheckConstraint(\"s IN ({labels})\", name=T + '_ck'),"
+        f" Index(T + '_ix', 'id', postgresql_where=text(\"s NOT IN ({labels})\"))"
+        for labels in ("'a', 'b'", "'a', 'it''s'")
+    ),
+    "check_list_new": (S, S + ", CheckConstraint(\"s IN ('a', 'b')\", name=T + '_ck')"),
     "check_text": (
         S + ", CheckConstraint(\"s <> 'a:b'\", name=T + '_ck')",
         S + ", CheckConstraint(\"s <> 'a:c' AND s NOT LIKE '%x'\", name=T + '_ck')",

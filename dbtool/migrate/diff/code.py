@@ -19,6 +19,9 @@ from dbtool import catalog as cat
 from dbtool.sql.names import identifier
 
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
+_LISTED = re.compile(
+    r"(\()?(ARRAY\[(?:'(?:[^'\\]|'')*'::character varying(?:, )?)+\])(?(1)\))::text\[\]"
+)
 
 
 class Code:
@@ -41,11 +44,12 @@ class Code:
             text = render.render_op_text(self._autogen, operation)
         except Exception:  # a team's own renderer may fail in any way
             return ""
-        return textwrap.dedent(text).strip()
+        return _read_back(textwrap.dedent(text).strip())
 
     def execute(self, *statements: str) -> str:
         """Statements as text; a colon before a word would be a parameter."""
-        return "\n".join(f"{self.op}execute({_unbound(each)!r})" for each in statements)
+        said = (_unbound(_read_back(each)) for each in statements)
+        return "\n".join(f"{self.op}execute({each!r})" for each in said)
 
     def name(self, schema: str, name: str) -> str:
         """A name in SQL."""
@@ -118,7 +122,7 @@ class Code:
 
     def create_check(self, table: Table, name: str, condition: str) -> str:
         """A CHECK; the text is what the server prints."""
-        text = f"{self.sa}text({_unbound(condition)!r})"
+        text = f"{self.sa}text({_unbound(_read_back(condition))!r})"
         return self._call("create_check_constraint", table, self._f(name), repr(table.name), text)
 
     def _call(self, verb: str, table: Table, *said: str) -> str:
@@ -139,6 +143,14 @@ def commented(code: Code, table: tuple[str, str], constraint: cat.Constraint) ->
     if constraint.comment:
         on = f"CONSTRAINT {identifier(constraint.name)} ON {code.name(*table)}"
         yield f"COMMENT ON {on} IS {literal(constraint.comment)}"
+
+
+def _read_back(sql: str) -> str:
+    """What the server prints of IN over a varchar, so that it prints the same once it has read it.
+
+    It takes the cast of the whole list for casts of each text, and prints those.
+    """
+    return _LISTED.sub(r"\2", sql)
 
 
 def _unbound(sql: str) -> str:
