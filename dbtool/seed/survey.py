@@ -1,6 +1,7 @@
 """Find out what there is to fill: the tables asked for, as they stand, and the rows around them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 from asyncpg.exceptions import LockNotAvailableError
@@ -22,15 +23,23 @@ from dbtool.sql.text import quoted
 
 
 async def survey(
-    connection: Connection, models: Models, request: Request, *, writing: bool = True
+    connection: Connection,
+    models: Models,
+    request: Request,
+    *,
+    writing: bool = True,
+    anew: bool = False,
 ) -> Found:
     """Everything a plan needs; raises where the database is not ready for it.
 
-    With `writing` it must also be ready to be filled, by this role and on this server.
+    With `writing` it must also be ready to be filled, by this role and on this server. With
+    `anew` it is that of tables without rows, whatever is there.
     """
     try:
         async with connection.limits():
-            return await _survey(connection, models, request, writing)
+            found = await _survey(connection, models, request, writing)
+            first = {} if anew else await _first_blocks(connection, found.tables)
+            return await tried(connection, replace(found, first_blocks=first), request)
     except LockNotAvailableError as error:
         if await turn.is_taken(connection):
             raise turn.taken() from error
@@ -51,24 +60,26 @@ async def _survey(connection: Connection, models: Models, request: Request, writ
     if writing:
         _refuse_read_only(seen)
     _refuse_role(seen, chosen, writing)
-    full = await live.filled(connection, chosen)
-    first = {
-        table.name: -(-await live.next_index(connection, table) // BLOCK)
-        for table in chosen
-        if table.name in full
-    }
     named = _by_name(seen, said)
     # Of a handful of rows some kind would have none, nor the table that extends it.
     few = (name for name in lookups(seen.tables) if not named[name].discriminators)
-    found = Found(
+    return Found(
         tables=chosen,
         meanings=named,
         lookups=frozenset(few),
-        first_blocks=first,
         existing=await _existing(connection, seen.tables, chosen, request.random_seed),
         missing=() if request.tables else _missing(seen),
     )
-    return await tried(connection, found, request)
+
+
+async def _first_blocks(connection: Connection, tables: Sequence[LiveTable]) -> dict[str, int]:
+    """Where numbering goes on in the tables that hold rows."""
+    full = await live.filled(connection, tables)
+    return {
+        table.name: -(-await live.next_index(connection, table) // BLOCK)
+        for table in tables
+        if table.name in full
+    }
 
 
 def _missing(seen: Live) -> tuple[Skipped, ...]:

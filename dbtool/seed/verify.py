@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from asyncpg.exceptions import PostgresError
 from sqlalchemy import Connection as OrmConnection
@@ -80,8 +80,8 @@ def verify(
     wanted, shown = request or Request(), progress or Silent()
     connected = SyncConnection(target, application_name=_NAME, read_only=True, settings=SETTINGS)
     with connected as session:
-        found = session.run(lambda c: survey(c, models, wanted, writing=False))
-        planned = build(replace(found, first_blocks={}), wanted)
+        found = session.run(lambda c: survey(c, models, wanted, writing=False, anew=True))
+        planned = build(found, wanted)
         kept = session.run(lambda c: _kept(c, wanted))
         present = (*found.tables, *kept)
         shown.step(f"checking the constraints of {counted(len(present), 'table')}")
