@@ -11,7 +11,7 @@ from dbtool.errors import OperationError
 from dbtool.migrate.failure import refused_by_author
 from dbtool.migrate.given import given_to
 from dbtool.migrate.location import relative_name
-from dbtool.migrate.losses import Losses, Undone, numbers
+from dbtool.migrate.losses import Losses, Undone, holds_locks, numbers
 from dbtool.migrate.preview import Preview, can_run, preview
 from dbtool.migrate.record import Record, Table, driver_connection
 from dbtool.migrate.taking import Taken, Taking
@@ -54,16 +54,16 @@ class Foresight:
             return
         given = given_to(context)
         readings = [(step, read(Path(step.revision.path), given)) for step in steps]
-        _refuse(readings, context, connection)
+        first = all(version_table == table.shown for version_table, _ in self._seen)
+        _refuse(readings, context, connection, "Nothing was run." if first else "It was not run.")
         others = [each for each in self.found if each.version_table != table.shown]
         try:
-            held = self.agreed is not None
-            undone = _undone(connection, table, context, readings, exactly=held)
+            undone = _undone(connection, table, context, readings, self.agreed)
         except Exception as error:
             # Whoever goes back at night must not be kept from it by what is only told.
             undone = _unknown(table, readings, f"{type(error).__name__}: {error}")
         if self.agreed is not None and (more := losing(undone) - self.agreed):
-            raise _loses_more(sorted(more))
+            raise _loses_more(more, undone)
         if not again:
             self.found, self._seen = (*others, *undone), self._seen | key
 
@@ -98,10 +98,12 @@ def losing(undone: Iterable[Undone]) -> frozenset[str]:
     return frozenset().union(*(each.named for each in undone))
 
 
-def _loses_more(what: Sequence[str]) -> OperationError:
+def _loses_more(what: Iterable[str], undone: Iterable[Undone]) -> OperationError:
+    doubts = {name: why for each in undone for name, why in each.doubts.items()}
+    said = [f"{each} ({doubts[each]})" if each in doubts else each for each in sorted(what)]
     return OperationError(
         "the downgrade would lose more than was agreed to",
-        detail=f"New since then: {listed(what)}. None of that was run.",
+        detail=f"New since then: {listed(said)}. None of that was run.",
         hint="Run it again to see what it loses now.",
     )
 
@@ -110,19 +112,21 @@ Reading = tuple[RevisionStep, Undoing]
 
 
 def _refuse(
-    readings: Sequence[Reading], context: MigrationContext, connection: "SyncConnection"
+    readings: Sequence[Reading],
+    context: MigrationContext,
+    connection: "SyncConnection",
+    state: str,
 ) -> None:
     """What is certain to fail is refused before anything runs."""
     for step, undoing in readings:
         file = relative_name(step.revision.path)
         if undoing.refusal is not None:
             place = f"{file}:{undoing.refusal.line}"
-            raise refused_by_author(
-                step.revision.revision, f"{place}: {undoing.refusal.said}", "Nothing was run."
-            )
+            said = f"{place}: {undoing.refusal.said}"
+            raise refused_by_author(step.revision.revision, said, state)
         broken = [each for each in undoing.unnamed if not can_run(each, context)]
         if broken:
-            raise unnamed_refusal(step.revision.revision, file, broken, undoing, connection)
+            raise unnamed_refusal(step.revision.revision, file, broken, undoing, connection, state)
 
 
 def _undone(
@@ -130,21 +134,22 @@ def _undone(
     table: Table,
     context: MigrationContext,
     readings: Sequence[Reading],
-    *,
-    exactly: bool,
+    agreed: frozenset[str] | None,
 ) -> tuple[Undone, ...]:
     previews = [preview(step, context, undoing) for step, undoing in readings]
     taken = list(_taken(previews))
-    found = numbers(driver_connection(context), [each for step in taken for each in step[0]])
+    driver = driver_connection(context)
+    found = numbers(driver, [each for step in taken for each in step[0]])
+    holding = holds_locks(driver)
 
     async def weigh(opened: "Connection") -> list[Undone]:
-        losses = Losses(opened, found, exactly)
+        losses = Losses(opened, found, agreed, holding)
         await losses.know()
         return [
             Undone(
                 revision=step.revision.revision,
                 version_table=table.shown,
-                losses=await losses.of(takes),
+                losses=await losses.of(step.revision.revision, takes),
                 unknown=unknown,
                 does_nothing=undoing.does_nothing,
             )

@@ -73,10 +73,17 @@ class Undone:
     def named(self) -> frozenset[str]:
         """What is lost without its numbers, which change while somebody thinks."""
         names = {f"{each.kind} {each.name}" for each in self.losses}
-        names |= {f"rows in {each.name}" for each in self.losses if each.rows != 0}
+        names |= {rows_in(each.name) for each in self.losses if each.rows != 0}
         names |= {taken for each in self.losses for taken in each.cascades}
-        names |= {"what is not known"} if self.unknown else set()
-        return frozenset(f"{name}, by {self.revision}" for name in names)
+        names |= {_NOT_KNOWN} if self.unknown else set()
+        return frozenset(by(self.revision, name) for name in names)
+
+    @property
+    def doubts(self) -> dict[str, str]:
+        """Why one of these names is among them though nobody has seen it."""
+        uncounted = (each for each in self.losses if not each.exact)
+        found = {by(self.revision, rows_in(each.name)): _UNCOUNTED for each in uncounted}
+        return found | ({by(self.revision, _NOT_KNOWN): self.unknown} if self.unknown else {})
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -88,6 +95,35 @@ class Undone:
         if self.does_nothing:
             lines.append("does nothing: the schema stays as it is")
         return tuple(lines)
+
+
+_NOT_KNOWN = "what is not known"
+_UNCOUNTED = "perhaps: nobody could count them now"
+
+
+def rows_in(name: str) -> str:
+    """The rows of a table, or the values of a column, as somebody agrees to lose them."""
+    return f"rows in {name}"
+
+
+def by(revision: str, name: str) -> str:
+    """What one revision takes, as somebody agrees to it."""
+    return f"{name}, by {revision}"
+
+
+def holds_locks(connection: DBAPIConnection) -> bool:
+    """Whether others may have to wait for the transaction of a connection."""
+    return bool(answer(connection, _HOLDS)[0])
+
+
+_HOLDS = """
+    SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_locks
+         WHERE pid = pg_catalog.pg_backend_pid() AND granted
+           AND (locktype = 'transactionid'
+                OR locktype = 'relation'
+                   AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')))
+"""
 
 
 def numbers(connection: DBAPIConnection, taken: Iterable[Taken]) -> dict[Taken, int]:
@@ -123,29 +159,33 @@ _CATALOGS = {
 
 @dataclass(slots=True)
 class Losses:
-    """Weighs what step after step takes away; what is gone already is not lost again."""
+    """Weighs what step after step takes away; what is gone already is not lost again.
+
+    `agreed` is what somebody has agreed to lose; what is not in it is counted with more patience.
+    """
 
     connection: "Connection"
     numbers: dict[Taken, int]
-    exactly: bool = False
+    agreed: frozenset[str] | None = None
+    holding: bool = False
     _gone: set[tuple[int, str]] = field(default_factory=set)
     _known: dict[int, Relation] = field(default_factory=dict)
     _measure: Measure = field(init=False)
 
     def __post_init__(self) -> None:
-        self._measure = Measure(self.connection, exactly=self.exactly)
+        self._measure = Measure(self.connection, holding=self.holding)
 
     async def know(self) -> None:
         """Read the tables once for all steps."""
         oids = [oid for each, oid in self.numbers.items() if each.kind != "type"]
         self._known = await self._measure.relations(list(dict.fromkeys(oids)))
 
-    async def of(self, taken: Sequence[Taken]) -> tuple[Loss, ...]:
-        """What one step loses."""
+    async def of(self, revision: str, taken: Sequence[Taken]) -> tuple[Loss, ...]:
+        """What undoing one revision loses."""
         found: list[Loss] = []
         for each in taken:
             for oid, column in await self._places(each):
-                if (loss := await self._loss(each, oid, column)) is not None:
+                if (loss := await self._loss(revision, each, oid, column)) is not None:
                     found.append(loss)
         return tuple(found)
 
@@ -164,7 +204,7 @@ class Losses:
             return columns
         return [(oid, taken.column)]
 
-    async def _loss(self, taken: Taken, oid: int, column: str) -> Loss | None:
+    async def _loss(self, revision: str, taken: Taken, oid: int, column: str) -> Loss | None:
         relation = self._known.get(oid)
         if relation is None or (oid, "") in self._gone or (oid, column) in self._gone:
             return None
@@ -175,10 +215,14 @@ class Losses:
             return None
         if kind in ("table", "column", "materialized view", "sequence"):
             self._gone.add((oid, column))
-        rows = None if kind == "sequence" else await self._measure.count(relation, column)
+        name = f"{relation.shown}.{column}" if column else relation.shown
+        again = self.agreed is not None and by(revision, rows_in(name)) not in self.agreed
+        rows = None
+        if kind != "sequence":
+            rows = await self._measure.count(relation, column, again=again)
         return Loss(
             kind=kind,
-            name=f"{relation.shown}.{column}" if column else relation.shown,
+            name=name,
             rows=relation.rows if rows is None else rows,
             exact=rows is not None,
             bytes=relation.bytes,

@@ -17,7 +17,8 @@ SMALL = 16 * 1024 * 1024
 """Bytes of a table that are read through within a fraction of a second."""
 
 _BUDGET = 5.0
-_LONGER = 60.0
+_HOLDING = 2.0
+_AGAIN = 60.0
 _PATIENCE = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '2s'"
 _RELATIONS = """
     WITH RECURSIVE tree (root, oid) AS (
@@ -101,13 +102,14 @@ class Measure:
     """Asks on our own connection; once it has taken seconds, estimates have to do.
 
     So they have where the connection is in a transaction that must not fail: behind a pooler.
-    With `exactly` it may take longer, where an estimate would be taken for a change.
+    Where the migration is `holding` locks, they have to do sooner: others may wait behind those.
     """
 
-    def __init__(self, connection: "Connection", *, exactly: bool = False) -> None:
+    def __init__(self, connection: "Connection", *, holding: bool = False) -> None:
         self._connection = connection
         self._may_fail = not connection.is_in_transaction()
-        self._until = time.monotonic() + (_LONGER if exactly else _BUDGET)
+        self._begun = time.monotonic()
+        self._holding = holding
         self._counts: dict[str, int | None] = {}
 
     async def relations(self, oids: Sequence[int]) -> dict[int, Relation]:
@@ -135,9 +137,16 @@ class Measure:
         without = _RELATIONS.replace("pg_catalog.pg_relation_size(c.oid)", "c.relpages * 8192")
         return await self._connection.fetch(without, oids)
 
-    async def count(self, relation: Relation, column: str = "") -> int | None:
-        """The exact number of rows, or of values; None where it would take too long."""
-        if not self._may_fail or relation.bytes > SMALL or time.monotonic() > self._until:
+    async def count(
+        self, relation: Relation, column: str = "", *, again: bool = False
+    ) -> int | None:
+        """The exact number of rows, or of values; None where it would take too long.
+
+        What was counted before may take longer `again`: an estimate would pass for a change.
+        """
+        limit = _HOLDING if self._holding else _AGAIN if again else _BUDGET
+        late = time.monotonic() > self._begun + limit
+        if not self._may_fail or relation.bytes > SMALL or late:
             return None
         what = identifier(column) if column else "*"
         sql = f"SELECT count({what}) FROM {relation.sql}"

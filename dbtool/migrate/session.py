@@ -150,8 +150,8 @@ class Session(Runner):
             steps = self._steps(command, loaded.script, heads)
             table = record.begin(context, heads, steps)
             self._refuse_other_schema(table)
-            if agreed is not None and not record.asked <= agreed:
-                raise changed_meanwhile(self.target.shown)
+            if agreed is not None and (more := record.asked - agreed):
+                raise changed_meanwhile(self.target.shown, more)
             if steps and command.prelude is not None:
                 with self.watch.closed():
                     command.prelude.look(self.connection, table, context, steps)

@@ -31,6 +31,7 @@ def refusal(
     calls: Sequence[Literal],
     undoing: Undoing,
     connection: "SyncConnection",
+    state: str,
 ) -> OperationError:
     """Each call with its line, and the call that would work here."""
     created = list(undoing.created)
@@ -40,7 +41,7 @@ def refusal(
         corrected.append(f"line {call.line}: {_corrected(call, created, connection)}")
     return OperationError(
         f"revision {revision} cannot be downgraded: it drops a constraint without naming it",
-        detail="\n".join([*lines, "Nothing was run."]),
+        detail="\n".join([*lines, state]),
         hint="\n".join(
             [
                 "Name it as this database has it:",

@@ -7,8 +7,10 @@ from dbtool.migrate.status import Status
 from dbtool.migrate.surroundings import Detachment, InvalidIndex, OpenTransaction, Run
 from dbtool.migrate.view_current import NO_FILE, at, judged, named_by, next_step, unknown
 from dbtool.report import Column, Report, Section, Table, counted, duration, facts, listed
+from dbtool.sql.names import string_literal
 
 _SHOWN = 30
+_UNDECIDED = 10.0
 
 
 def status(found: Status, command: str, *, check_heads: bool = False) -> Report:
@@ -201,7 +203,13 @@ def _detachments(found: tuple[Detachment, ...]) -> Table:
 
 
 def _next(found: Status) -> Iterator[str]:
-    """What leads on: the upgrade, unless it would only look, and what nobody needs any more."""
+    """What leads on: the upgrade, unless it would only look, and what nobody needs any more.
+
+    Between the two phases of a commit lie milliseconds, unless whoever should end it is gone.
+    """
+    for prepared in found.surroundings.transactions:
+        if prepared.prepared and (prepared.seconds or 0) >= _UNDECIDED:
+            yield _decision(string_literal(prepared.prepared))
     if found.pending:
         upgrade = next_step(found.standings)
         yield _past_pooler(upgrade, found) if found.pooler else upgrade
@@ -211,6 +219,12 @@ def _next(found: Status) -> Iterator[str]:
     for detachment in found.surroundings.detachments:
         if not detachment.detached_by:
             yield detachment.remedy
+
+
+def _decision(name: str) -> str:
+    return (
+        f"COMMIT PREPARED {name};   -- keeps what it did; ROLLBACK PREPARED {name}; takes it back"
+    )
 
 
 def _past_pooler(upgrade: str, found: Status) -> str:

@@ -11,9 +11,9 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import Interrupted, LockNotObtained, OperationError
 from dbtool.guard import Consent, Permission
-from dbtool.migrate import record, shortcut
+from dbtool.migrate import measure, record, shortcut
 from dbtool.migrate.broken import Broken, asked_now
-from dbtool.migrate.downgrade import downgrade
+from dbtool.migrate.downgrade import downgrade, plan
 from dbtool.migrate.fleet import view, view_status
 from dbtool.migrate.fleet.outcome import Fleet, Seen, Verb
 from dbtool.migrate.fleet.targets import Item
@@ -27,6 +27,7 @@ from dbtool.migrate.session import Session
 from dbtool.migrate.status import status
 from dbtool.migrate.upgrade import upgrade
 from dbtool.migrate.view_status import obstacles
+from dbtool.migrate.view_status import status as view_of
 from dbtool.migrate.waits import Limits, Patience
 from dbtool.ports import Silent
 from dbtool.report import Table, error_envelope
@@ -101,6 +102,8 @@ def test_a_fleet_is_held_to_what_was_agreed_to(
     refused = _one(agreed, job, print)
     assert refused.error is not None
     assert (refused.error.message, refused.revisions) == (said, ())
+    new = f"rows in t1, by {FIRST}" if down else f"{THIRD} in public.alembic_version"
+    assert refused.error.detail == f"New since then: {new}. None of that was run."
     looked = _one(Item(database), Job(opened, to, None, None, True, verb), print)
     done = _one(replace(agreed, agreed=looked.asked, losing=looked.losing), job, print)
     assert (done.error, len(done.revisions)) == (None, 2)
@@ -169,6 +172,13 @@ def test_no_more_is_lost_than_was_agreed_to(
         )
         said = lost_besides("INSERT INTO t2 VALUES (1)")
         assert said == f"New since then: rows in t2, by {HEAD}. None of that was run."
+        other.execute("TRUNCATE t2")
+        said = lost_besides("BEGIN; LOCK TABLE t2")
+        assert said == (
+            f"New since then: rows in t2, by {HEAD} (perhaps: nobody could count them now)."
+            " None of that was run."
+        )
+        other.execute("ROLLBACK")
         said = lost_besides("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
         assert said == (
             f"New since then: rows in t1, by {FIRST}. None of that was run.\n"
@@ -176,6 +186,25 @@ def test_no_more_is_lost_than_was_agreed_to(
         )
         done = downgrade(patient, "base", permission=Permission(ask=Agreeing("SELECT 1")))
     assert [each.losses[0].rows for each in done.losses] == [1]
+
+
+def test_nothing_is_counted_for_long_behind_the_locks_of_env(
+    project: Small, opened: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for what the migration holds already waits for the counting too."""
+    upgrade(opened, permission=YES)
+    monkeypatch.setattr(measure, "_HOLDING", -1.0)
+
+    def counted() -> list[bool]:
+        return [loss.exact for each in plan(opened, "base").losses for loss in each.losses]
+
+    assert counted() == [True, True]
+    configure = "context.configure(connection=connection)"
+    locks = "LOCK TABLE t2 IN SHARE MODE", "SELECT pg_current_xact_id()"
+    for held in locks:
+        begun = f"connection.exec_driver_sql({held!r}); {configure}"
+        project.env(FROM_CONFIG.replace(f"        {configure}", f"        {begun}"))
+        assert counted() == [False, False]
 
 
 def test_a_locked_version_table_holds_nobody_up_for_long(
@@ -241,6 +270,10 @@ def test_a_prepared_transaction_in_the_way(
                 (only,) = found.surroundings.transactions
                 assert (only.prepared, only.tables) == ("it's left", tables)
                 assert tuple(obstacles(found)) == ("1 open transaction may hold it up",)
+                around = replace(found.surroundings, transactions=(replace(only, seconds=60.0),))
+                steps = view_of(replace(found, surroundings=around), "status").next
+                assert steps[0].startswith("COMMIT PREPARED 'it''s left';   -- keeps")
+                assert view_of(found, "status").next == steps[1:]
                 assert 'by the prepared transaction "it\'s left".' in raised.value.detail
                 assert "ROLLBACK PREPARED 'it''s left' takes it back" in raised.value.hint
                 connection.execute("ROLLBACK PREPARED 'it''s left'")
