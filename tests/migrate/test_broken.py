@@ -24,7 +24,7 @@ from dbtool.migrate.location import find
 from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
-from dbtool.migrate.status import status
+from dbtool.migrate.status import Status, status
 from dbtool.migrate.upgrade import upgrade
 from dbtool.migrate.view_status import obstacles
 from dbtool.migrate.view_status import status as view_of
@@ -248,6 +248,13 @@ def test_where_it_stood_is_known_though_the_first_attempt_saw_nothing(
     assert (done.before, done.after, done.waited.attempts) == ((HEAD,), (HEAD,), 2)
 
 
+def steps_after(found: Status, seconds: float) -> tuple[str, ...]:
+    """What `status` proposes once its transactions are that old."""
+    (only,) = found.surroundings.transactions
+    aged = replace(found.surroundings, transactions=(replace(only, seconds=seconds),))
+    return view_of(replace(found, surroundings=aged), "status").next
+
+
 def test_a_prepared_transaction_in_the_way(
     project: Small, opened: Project, decoy_server: Server
 ) -> None:
@@ -270,10 +277,9 @@ def test_a_prepared_transaction_in_the_way(
                 (only,) = found.surroundings.transactions
                 assert (only.prepared, only.tables) == ("it's left", tables)
                 assert tuple(obstacles(found)) == ("1 open transaction may hold it up",)
-                around = replace(found.surroundings, transactions=(replace(only, seconds=60.0),))
-                steps = view_of(replace(found, surroundings=around), "status").next
-                assert steps[0].startswith("COMMIT PREPARED 'it''s left';   -- keeps")
-                assert view_of(found, "status").next == steps[1:]
+                soon, late = steps_after(found, 1.0), steps_after(found, 60.0)
+                assert late[0].startswith("COMMIT PREPARED 'it''s left';   -- keeps")
+                assert soon == late[1:]
                 assert 'by the prepared transaction "it\'s left".' in raised.value.detail
                 assert "ROLLBACK PREPARED 'it''s left' takes it back" in raised.value.hint
                 connection.execute("ROLLBACK PREPARED 'it''s left'")
