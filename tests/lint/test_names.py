@@ -126,7 +126,10 @@ SCRIPTS = {
         ALTER TABLE u DROP a""",
     "a default that goes along": """
         CREATE TABLE t (a varchar DEFAULT 1, b varchar DEFAULT '1', c text DEFAULT NULL);
-        ALTER TABLE t ALTER c TYPE int USING 1;
+        ALTER TABLE t ALTER c TYPE int USING 1; ALTER TABLE t ALTER c SET NOT NULL;
+        ALTER TABLE t ALTER c ADD GENERATED ALWAYS AS IDENTITY;
+        CREATE OR REPLACE VIEW v AS SELECT a FROM t; CREATE OR REPLACE VIEW v AS SELECT a FROM v;
+        DROP VIEW v;
         ALTER TABLE t ALTER a TYPE int USING a::int; ALTER TABLE t ALTER b TYPE int USING b::int""",
     "a type under another path": """
         CREATE SCHEMA aside; CREATE TYPE e AS ENUM ('a'); CREATE TYPE aside.f AS ENUM ('a');

@@ -45,7 +45,7 @@ def _drop_part(made: Making, action: act.Drop, state: State) -> None:
 def _drop_view(made: Making, action: act.Drop, state: State) -> None:
     if (view := state.schema.view(action.name)) is None:
         return
-    beside = _beside(action, state)
+    beside = _beside(action, state) | {view.name}
     readers = [each for each in state.schema.readers(view.name) if each.name not in beside]
     if readers and not action.cascade:
         why = f"another view reads {view.name.name}"

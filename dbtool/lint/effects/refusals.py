@@ -130,7 +130,7 @@ def _identity(action: act.ChangeIdentity, state: State) -> Iterator[Task]:
         return
     if column.type.array or base(column.type, state.schema)[0].name not in INTEGERS:
         yield fail("22023", table.name, f"{column.name} is {column.type}: integers only")
-    elif column.identity or column.default is not None:
+    elif column.identity or (column.default is not None and column.default.form is not Form.NULL):
         what = "an identity" if column.identity else "a default"
         yield fail("55000", table.name, f"{column.name} has {what} already", Cause.EXISTS)
 
