@@ -3,6 +3,7 @@
 import importlib.util
 import re
 
+from dbtool.errors import UsageError
 from dbtool.migrate.servererror import ServerError
 from dbtool.scratch.binaries import with_extension
 from dbtool.sql.names import identifier
@@ -66,7 +67,11 @@ def lacks_extension(message: str) -> str:
 
 
 def _install(extension: str) -> str:
-    others = with_extension(extension)
+    """A DBTOOL_PG_BIN that names no programs must not hide what failed."""
+    try:
+        others = with_extension(extension)
+    except UsageError:
+        others = ()
     named = f": {others[0].directory} has it" if others else ""
     return (
         "Its files must be installed on the server's machine. For a server that dbtool starts,"

@@ -188,6 +188,6 @@ def refusal(version_table: str, standing: tuple[Other, ...], waited: float) -> A
     return AnotherRun(
         "another run is at work on this database",
         detail=f"{standing[0].shown} works on {version_table}; waited {duration(waited)}."
-        " Nothing was run.",
+        f" Nothing was run that {version_table} would record.",
         hint="Run it again when that one has ended, or wait longer: --wait-lock 30min.",
     )

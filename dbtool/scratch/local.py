@@ -211,7 +211,7 @@ def _binaries(work: Workspace, major: int | None, progress: Progress) -> Binarie
         if made_by is not None:
             error.detail = f"PostgreSQL {made_by} made {work.data}. {error.detail}"
         raise
-    if made_by is not None and found.source != VARIABLE and VARIABLE in os.environ:
+    if made_by is not None and found.source != VARIABLE and os.environ.get(VARIABLE):
         progress.note(
             f"PostgreSQL {made_by} made {work.data}, so the programs that {VARIABLE} names are not"
             f" used; to begin anew with them, move {work.home} away while it is stopped"

@@ -339,6 +339,15 @@ def test_the_grant_names_what_was_denied() -> None:
     )
 
 
+def test_an_extension_is_asked_for_though_programs_are_named_wrongly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What failed is told, not what is wrong with a variable that has nothing to do with it."""
+    monkeypatch.setenv("DBTOOL_PG_BIN", "/nowhere")
+    error = ServerError('extension "postgis" is not available', "0A000")
+    assert advice(error, from_empty=False).endswith("DBTOOL_PG_BIN can name other programs.")
+
+
 def test_session_that_is_read_only(run: Run, database: Target) -> None:
     """A server or role that only reads says so."""
     with SyncConnection(database) as connection:

@@ -133,6 +133,7 @@ def test_giving_up(run: Run, project: Small, start: Start, watch: SyncConnection
     waited = re.search(r"works on public.alembic_version; waited ([\d.]+) s", ran.err)
     assert waited is not None, ran.err
     assert float(waited[1]) >= 0.3
+    assert "Nothing was run that public.alembic_version would record." in ran.err
     assert f", runs: dbtool revision {HEAD}: SELECT pg_sleep(60)) works on" in ran.err
     first.send_signal(signal.SIGINT)
     assert first.wait(20) == 130
