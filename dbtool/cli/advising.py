@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtool.cli.output import reserved
+from dbtool.cli.place import tells_secret
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def offered(call: "Call", report: "Report", named: Sequence[str], *, planned: bo
 def _spelled(call: "Call", words: Sequence[str]) -> str:
     """`--advise` for the same database; empty where a URL with a password would be told."""
     options = call.options
-    if options.configs or options.x or (options.url and call.target.holds_secret):
+    if options.configs or options.x or tells_secret(call):
         return ""
     place = [*(("--url", options.url) if options.url else ())]
     place += ["--env", options.env] if options.env else []

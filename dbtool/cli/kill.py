@@ -6,9 +6,9 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.options import DATABASE
-from dbtool.cli.place import led
+from dbtool.cli.place import led, told
 from dbtool.cli.rescue import asked
-from dbtool.errors import UsageError
+from dbtool.errors import DbtoolError, UsageError
 
 if TYPE_CHECKING:
     from dbtool.report import Report
@@ -48,6 +48,8 @@ def kill(
         raise UsageError("give one of --cancel and --terminate, not both")
     if pid < 1:
         raise UsageError(f"{pid} is not the id of a process")
+    from functools import partial
+
     from dbtool.health.kill import Signal, Wish
     from dbtool.health.kill import kill as end
     from dbtool.health.view_kill import kill_report, victim_lines
@@ -55,5 +57,11 @@ def kill(
     signal: Signal | None = "cancel" if cancel else "terminate" if terminate else None
     wish = Wish(pid, signal, force, dry_run)
     permission = call.permission(yes)
-    done = asked(call, lambda target: end(target, wish, permission, call.progress, victim_lines))
-    return led(call, kill_report(done))
+    ask = partial(
+        end, wish=wish, permission=permission, progress=call.progress, describe=victim_lines
+    )
+    try:
+        return led(call, kill_report(asked(call, ask)))
+    except DbtoolError as error:
+        error.hint = told(call, error.hint)
+        raise

@@ -1,5 +1,6 @@
 """Spells the commands a report names so that they lead to the database it is about."""
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,29 +14,50 @@ if TYPE_CHECKING:
 ANYWHERE = "dbtool rules "
 """A command that connects to no database."""
 
+_SPOKEN = re.compile(r"dbtool (?:kill \d+|locks)(?: --[a-z-]+)*")
+"""The commands that hints of `kill` name."""
+
 
 def led(call: "Call", report: "Report") -> "Report":
     """The report whose commands go where this one went: elsewhere a pid is somebody else's."""
     given = place(call.options)
-    if not given or not (report.next or report.findings):
+    if not given:
         return report
-    secret = bool(call.options.url) and call.target.holds_secret
+    next_ = tuple(_at(each, given) for each in report.next)
+    findings = tuple(_ended(each, given) for each in report.findings)
     tree = report.command == "locks" and bool(report.sections)
+    if not tree and (next_, findings) == (report.next, report.findings):
+        return report
+    secret = tells_secret(call)
     need = "commands need " + ("the same --url" if call.options.url else given)
-    notes = _noted(report.notes, need) if secret or tree else report.notes
+    notes = _noted(report.notes, need, tree) if secret or tree else report.notes
     if secret:
         return replace(report, notes=notes)
-    return replace(
-        report,
-        next=tuple(_at(each, given) for each in report.next),
-        findings=tuple(_ended(each, given) for each in report.findings),
-        notes=notes,
-    )
+    return replace(report, next=next_, findings=findings, notes=notes)
 
 
-def _noted(notes: tuple[str, ...], said: str) -> tuple[str, ...]:
+def _noted(notes: tuple[str, ...], said: str, tree: bool) -> tuple[str, ...]:
     """A tree has its pids alone, to stay readable, and its note stays in one line."""
-    return (f"{notes[0]}; {said}", *notes[1:]) if notes else (said,)
+    return (f"{notes[0]}; {said}", *notes[1:]) if tree and notes else (*notes, said)
+
+
+def told(call: "Call", sentence: str) -> str:
+    """A sentence about what may be done to a session, whose commands go to the same server."""
+    given = place(call.options)
+    if not given or not _SPOKEN.search(sentence):
+        return sentence
+    if tells_secret(call):
+        return f"{sentence}\nCommands need the same --url."
+    return _SPOKEN.sub(lambda found: f"{found[0]} {given}", sentence)
+
+
+def tells_secret(call: "Call") -> bool:
+    """Whether the URL that was given may tell a password, be it one that another takes back."""
+    url = call.options.url
+    if not url:
+        return False
+    login = url.partition("://")[2].rpartition("@")[0]
+    return ":" in login or "password" in url.lower() or call.target.holds_secret
 
 
 def place(options: Options) -> str:

@@ -8,6 +8,9 @@ from dbtool.health.parts import SESSIONS, Part
 from dbtool.health.progress import PROGRESS, Work, works
 from dbtool.health.redact import Shown, redact
 
+PACE_SECONDS = 600
+"""What is written in a shorter time, as behind a start, tells nothing of the hours to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Activity:
@@ -24,6 +27,7 @@ class Statement:
     pid: int
     application: str
     role: str
+    superuser: bool
     seconds: float
     query_start: str
     query: str
@@ -60,8 +64,8 @@ class Replication:
 class Slot:
     """A replication slot and the WAL it keeps; `safe` is what may be added before it is lost.
 
-    `pace` is how many bytes of WAL the server writes a second, on average since its counters
-    began.
+    `written` are the bytes of WAL that the server has written in the `counted` seconds since its
+    counters began, which a reset and a crash begin anew.
     """
 
     name: str
@@ -69,7 +73,15 @@ class Slot:
     status: str | None
     retained: int | None
     safe: int | None
-    pace: float | None = None
+    written: float | None = None
+    counted: float | None = None
+
+    @property
+    def pace(self) -> float | None:
+        """Bytes of WAL a second; None where they are not counted for long enough to tell."""
+        if self.written is None or self.counted is None or self.counted < PACE_SECONDS:
+            return None
+        return self.written / self.counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +165,10 @@ SELECT json_build_object(
     'longest', (
         SELECT row_to_json(s)
         FROM (SELECT pid, coalesce(application_name, '') AS application,
-                     coalesce(usename, '') AS role, seconds, query_start,
+                     coalesce(usename, '') AS role,
+                     coalesce(usesysid IN (SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper),
+                              false) AS superuser,
+                     seconds, query_start,
                      left(query, {QUERY_LENGTH}) AS query
               FROM running WHERE wait_event_type IS DISTINCT FROM 'Lock'
               ORDER BY seconds DESC LIMIT 1) AS s)))
@@ -187,9 +202,11 @@ _SLOTS = f"""
 (SELECT coalesce(json_agg(s), '[]')
  FROM (SELECT slot_name AS name, active, wal_status AS status, safe_wal_size AS safe,
               pg_wal_lsn_diff({_HERE}, restart_lsn)::bigint AS retained,
-              (SELECT wal_bytes::float / nullif(date_part('epoch', now() - stats_reset), 0)
-               FROM pg_catalog.pg_stat_wal) AS pace
-       FROM pg_catalog.pg_replication_slots
+              w.written, w.counted
+       FROM pg_catalog.pg_replication_slots,
+            (SELECT wal_bytes::float AS written,
+                    date_part('epoch', clock_timestamp() - stats_reset) AS counted
+             FROM pg_catalog.pg_stat_wal) AS w
        ORDER BY 5 DESC NULLS LAST) AS s)
 """
 

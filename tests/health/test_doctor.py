@@ -212,6 +212,10 @@ def test_thresholds(seen: Examined) -> None:
     assert pinned.severity is Severity.ERROR
     assert pinned.fix
     assert pinned.fix.code == "ROLLBACK PREPARED 'o''clock';"
+    held = replace(bad, horizon=(Pin("session", "pid 4711, backup", 20_000_000, 4000.0),))
+    assert [each.fix and each.fix.code for each in found(held, "horizon-pinned")] == [
+        "dbtool kill 4711 --dry-run"
+    ]
     unused = {each.location.name for each in found(bad, "index-never-scanned") if each.location}
     assert {"public.child_x_y", "public.child_few"} <= unused
     assert "public.child_pkey" not in unused

@@ -11,7 +11,8 @@ pg_monitor other roles' sessions are hidden, and the check says so.
 Thresholds: a warning from 100,000 transactions and 5 minutes on, an error from 10 million or an
 hour with as many; check_pgactivity counts transactions only, pganalyze 24 hours.
 
-Now: end the session (`dbtool kill PID`), finish the prepared transaction, or drop the slot.
+Now: look at the session (`dbtool kill PID --dry-run`) and end it, finish the prepared
+transaction, or drop the slot.
 
 For good: idle_in_transaction_session_timeout for the application's role, max_slot_wal_keep_size
 and idle_replication_slot_timeout (18) for slots.
@@ -63,7 +64,9 @@ def check(examined: Examined) -> Iterator[Finding | Unknown]:
 
 def _end(pin: Pin) -> Fix | None:
     if pin.kind == "session":
-        return Fix("shell", f"dbtool kill {pin.name.removeprefix('pid ').partition(',')[0]}")
+        pid = pin.name.removeprefix("pid ").partition(",")[0]
+        label = "shows what it is, perhaps a backup; without --dry-run it is ended"
+        return Fix("shell", f"dbtool kill {pid} --dry-run", label=label)
     if pin.kind == "replication slot":
         return Fix("sql", f"SELECT pg_drop_replication_slot('{literal(pin.name)}');")
     if pin.kind == "prepared transaction":

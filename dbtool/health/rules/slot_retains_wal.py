@@ -5,8 +5,9 @@ the consumer is gone for good (a dropped replica, a logical subscriber that was 
 the promise still holds: pg_wal grows until the disk is full and the server stops, or until
 max_slot_wal_keep_size is reached and the slot is of no use any more.
 
-Reads: pg_replication_slots, and pg_stat_wal for how fast WAL is written; any role may. How much
-room the disk has left is not to be seen through SQL.
+Reads: pg_replication_slots, and pg_stat_wal for how fast WAL is written; any role may. That is
+an average since its counters were reset, with quiet nights and stops in it: a burst is faster.
+How much room the disk has left is not to be seen through SQL.
 
 Thresholds: a warning for a slot without a consumer that keeps 5 GB, or whose WAL exceeds
 max_wal_size (wal_status extended) without a consumer; an error where the WAL is about to be
@@ -79,13 +80,14 @@ def _evidence(slot: Slot) -> Iterator[str]:
     if slot.status == "lost":
         return
     pace = slot.pace or 0.0
-    hourly = f"; the server writes {_gigabytes(int(pace * HOUR))} an hour on average"
-    hourly = hourly if pace * HOUR >= TOLD_BYTES else ""
+    average = f"{_gigabytes(int(pace * HOUR))} an hour"
+    told = pace * HOUR >= TOLD_BYTES
     if slot.safe is not None:
         room = max(slot.safe, 0)
-        left = f", in about {duration(room / pace)}" if hourly else ""
-        yield f"{_gigabytes(room)} may be written before it is lost{left}{hourly}"
+        left = f", in about {duration(room / pace)} at the average of {average}" if told else ""
+        yield f"{_gigabytes(room)} may be written before it is lost{left}"
     else:
+        hourly = f"; the server has written {average} on average" if told else ""
         yield f"no max_slot_wal_keep_size: it grows until the disk of pg_wal is full{hourly}"
 
 

@@ -44,6 +44,7 @@ def check(now: Now) -> Iterator[Finding]:
     longest = activity.longest if activity else None
     if longest is None or longest.seconds < NOTE_SECONDS:
         return
+    force = " --force" if longest.superuser else ""
     yield Finding(
         rule=NAME,
         severity=Severity.WARNING if longest.seconds >= WARNING_SECONDS else Severity.NOTE,
@@ -53,7 +54,7 @@ def check(now: Now) -> Iterator[Finding]:
         evidence=(f"role {longest.role}: {longest.query}",),
         fix=Fix(
             "shell",
-            f"dbtool kill {longest.pid} --dry-run",
+            f"dbtool kill {longest.pid} --dry-run{force}",
             label="shows what it is and who waits for it; without --dry-run it is cancelled",
         ),
     )

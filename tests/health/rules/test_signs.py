@@ -113,16 +113,22 @@ def test_a_slot_that_nobody_reads(server: Server) -> None:
     assert judged(dataclasses.replace(large, active=True)) == []
     (lost,) = judged(dataclasses.replace(large, status="lost"))
     assert (found.severity, lost.severity) == (Severity.WARNING, Severity.ERROR)
-    assert slot.pace is not None
-    hourly = dataclasses.replace(large, pace=GIGABYTE / 3600)
-    assert [
-        judged(dataclasses.replace(hourly, safe=safe))[0].evidence[1] for safe in (None, 2 << 30)
-    ] == [
-        "no max_slot_wal_keep_size: it grows until the disk of pg_wal is full;"
-        " the server writes 1.0 GB an hour on average",
-        "2.0 GB may be written before it is lost, in about 2 h;"
-        " the server writes 1.0 GB an hour on average",
-    ]
+    assert slot.written is not None
+    assert slot.counted is not None
+    assert slot.counted > 0
+
+    def told(safe: int | None, counted: float) -> str:
+        grown = dataclasses.replace(large, safe=safe, written=float(GIGABYTE), counted=counted)
+        return judged(grown)[0].evidence[1]
+
+    full = "no max_slot_wal_keep_size: it grows until the disk of pg_wal is full"
+    lost_after = "2.0 GB may be written before it is lost"
+    assert told(None, 3600) == f"{full}; the server has written 1.0 GB an hour on average"
+    assert told(2 << 30, 3600) == f"{lost_after}, in about 2 h at the average of 1.0 GB an hour"
+    assert told(-1, 3600).startswith("0.0 GB may be written before it is lost, in about 0.00 s")
+    # Just started, as after a crash, or next to nothing written: no forecast.
+    for counted in (0.0, 599.0, 360_000.0):
+        assert (told(None, counted), told(2 << 30, counted)) == (full, lost_after)
 
 
 @pytest.mark.parametrize(
@@ -202,4 +208,4 @@ def test_a_statement_that_runs_long(database: Target) -> None:
         assert found.title.startswith(f"pid {pid} (report) has run one statement for ")
         assert found.evidence == ("role postgres: SELECT pg_sleep(?), ?",)
         assert found.fix is not None
-        assert found.fix.code == f"dbtool kill {pid} --dry-run"
+        assert found.fix.code == f"dbtool kill {pid} --dry-run --force"
