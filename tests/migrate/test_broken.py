@@ -188,6 +188,27 @@ def test_no_more_is_lost_than_was_agreed_to(
     assert [each.losses[0].rows for each in done.losses] == [1]
 
 
+def test_what_ran_before_a_refusal_is_not_denied(
+    project: Small, opened: Project, database: Target
+) -> None:
+    """A second version table may be refused behind what was committed for the first."""
+    configure = "context.configure(connection=connection"
+    project.env(EACH.replace(configure, f"{configure}, version_table='va'"))
+    upgrade(opened, FIRST, permission=YES)
+    project.revision(HEAD, FIRST, "pass", 'raise NotImplementedError("for ever")')
+    before, behind = EACH.split(f"        {configure}")
+    each = f"        for name in ('va', 'vb'):\n            {configure}, version_table=name"
+    project.env(before + each + behind.replace("\n        ", "\n            "))
+    with SyncConnection(database) as other:
+        other.execute(f"CREATE TABLE vb AS SELECT '{HEAD}' version_num")
+    with pytest.raises(OperationError, match="its author says so") as raised:
+        downgrade(opened, "base", permission=YES)
+    assert raised.value.detail.splitlines()[1:] == [
+        "It was not run.",
+        f"{database.shown} stands at no revision; before this run it stood at {FIRST}.",
+    ]
+
+
 def test_nothing_is_counted_for_long_behind_the_locks_of_env(
     project: Small, opened: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
