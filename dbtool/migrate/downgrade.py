@@ -47,7 +47,7 @@ def downgrade(
     progress: Progress | None = None,
     tag: str | None = None,
 ) -> Downgraded:
-    """Take the database back to a revision; it loses no more than was agreed to."""
+    """Take the database back to a revision; what it loses is held to what was agreed to."""
     foresight, told = Foresight(project.losing), progress or Silent()
     command = replace(downgrading(revision, tag, told), prelude=foresight)
     with Session(project, told) as session:
