@@ -11,7 +11,8 @@ POOL = f"""
     SELECT pg_catalog.clock_timestamp() AS now
 ),
 clients AS MATERIALIZED (
-    SELECT pid, backend_start, hidden, state, backend_xmin, query_id, query,
+    SELECT pid, backend_start, hidden, state, query_id, query,
+           coalesce(backend_xmin, backend_xid) IS NOT NULL AS holds_horizon,
            date_part('epoch', now - backend_start) AS age,
            date_part('epoch', now - xact_start) AS transaction_age,
            date_part('epoch', now - state_change) AS state_age,
@@ -54,7 +55,7 @@ SELECT json_build_object(
                      transaction_age AS transaction_seconds,
                      state_age AS idle_seconds,
                      state LIKE '%aborted%' AS aborted,
-                     backend_xmin IS NOT NULL AS holds_horizon,
+                     holds_horizon,
                      coalesce(query_id::text, md5(query)) AS fingerprint,
                      left(query, {QUERY_LENGTH}) AS query
               FROM idle

@@ -1,6 +1,7 @@
 """doctor on real servers: each rule finds what is there, and nothing where all is well."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -222,6 +223,28 @@ def test_thresholds(seen: Examined) -> None:
     young = replace(bad, counts=Counts(0, 0, 0, 0, 0, 1, 3 * DAY, 0, 0))
     assert found(young, "index-never-scanned") == []
     assert len(found(bad, "dead-rows-pile-up")) == len(dead)
+
+
+def test_who_pins_the_horizon(server: Server, database: Target) -> None:
+    """Who has written and is not done, also in another database; who reads, in its own alone."""
+    begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1"
+    with ExitStack() as stack:
+
+        def session(target: Target, name: str, sql: str) -> None:
+            stack.enter_context(SyncConnection(target, application_name=name)).execute(sql)
+
+        session(database, "writer", "BEGIN; SELECT pg_current_xact_id()")
+        session(database, "reader", begin)
+        session(server.target(), "stranger", begin)
+        session(server.target(), "writer elsewhere", "BEGIN; SELECT pg_current_xact_id()")
+        session(database, "done", "SELECT pg_current_xact_id()")
+        seen = [read(each) for each in (database, server.target())]
+        idle = pool.read(database).idle_transactions
+    ours, theirs = ({pin.name.partition(", ")[2] for pin in each.horizon or ()} for each in seen)
+    known = {"writer", "reader", "stranger", "writer elsewhere", "done"}
+    assert ours & known == {"writer", "reader", "writer elsewhere"}
+    assert theirs & known == {"writer", "stranger", "writer elsewhere"}
+    assert [each.holds_horizon for each in idle if each.application == "writer"] == [True]
 
 
 def test_bloat_is_estimated_from_the_statistics(server: Server) -> None:

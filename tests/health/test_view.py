@@ -118,7 +118,7 @@ def test_findings_and_what_is_unknown() -> None:
 warning (measured): api: 1 transaction held idle for up to 40 s
     transaction-held-idle
     pid 4242: idle 40 s, transaction open 41 s, last ran: SELECT * FROM orders WHERE id = $1
-    vacuum cannot remove rows that died since they first read
+    vacuum cannot remove rows that died since they first read or wrote
     fix: ends exactly these sessions, if they have done nothing since (same role, pg_signal_backend
     or superuser)
         SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity

@@ -112,13 +112,15 @@ HORIZON = Part(
     "horizon",
     """
 (SELECT coalesce(json_agg(x ORDER BY age DESC), '[]') FROM (
-    SELECT 'session' AS kind,
-           'pid ' || pid || coalesce(', ' || nullif(application_name, ''), '') AS name,
-           greatest(age(backend_xmin), coalesce(age(backend_xid), 0)) AS age,
-           extract(epoch FROM clock_timestamp() - xact_start) AS seconds
-    FROM pg_catalog.pg_stat_activity
-    WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()
-      AND backend_type NOT IN ('walsender', 'autovacuum worker')
+    SELECT 'session' AS kind, name, greatest(age(backend_xid), age(snapshot)) AS age, seconds
+    FROM (SELECT 'pid ' || pid || coalesce(', ' || nullif(application_name, ''), '') AS name,
+                 backend_xid,
+                 CASE WHEN datname = current_database() THEN backend_xmin END AS snapshot,
+                 extract(epoch FROM clock_timestamp() - xact_start) AS seconds
+          FROM pg_catalog.pg_stat_activity
+          WHERE pid <> pg_backend_pid()
+            AND backend_type NOT IN ('walsender', 'autovacuum worker', 'parallel worker')) AS a
+    WHERE coalesce(backend_xid, snapshot) IS NOT NULL
     UNION ALL
     SELECT 'replication slot', slot_name,
            greatest(coalesce(age(xmin), 0), coalesce(age(catalog_xmin), 0)), NULL
@@ -132,6 +134,10 @@ HORIZON = Part(
     FROM pg_catalog.pg_stat_replication WHERE backend_xmin IS NOT NULL) AS x)
 """,
 )
+"""Who wrote and is not done is older than every snapshot taken since, whatever the database.
+
+A snapshot itself counts in its own database alone.
+"""
 
 _COUNTS = """
 (SELECT json_build_object(

@@ -5,6 +5,9 @@ forgotten for hours, a prepared transaction nobody finishes, a replication slot 
 consumer or a standby with hot_standby_feedback holds the horizon for all tables at once; they
 grow, and the transaction ids run towards their end.
 
+One that has written counts wherever it is, for all later snapshots look past it; one that only
+reads counts in its own database.
+
 Reads: pg_stat_activity, pg_replication_slots, pg_prepared_xacts, pg_stat_replication. Without
 pg_monitor other roles' sessions are hidden, and the check says so.
 

@@ -2,8 +2,8 @@
 
 What it means: the application began a transaction and then does something else, waits for
 another service, or has lost the session. Its connection is taken, its locks are kept, and
-once it has read anything vacuum cannot remove rows that died since. It becomes an outage when
-another session waits for a lock it holds.
+while it keeps a snapshot, or once it has written, vacuum cannot remove rows that died since. It
+becomes an outage when another session waits for a lock it holds.
 
 Reads: pg_stat_activity; pg_locks where somebody waits. Without pg_monitor the state of other
 roles' sessions is hidden and the check says so.
@@ -104,7 +104,7 @@ def _evidence(sessions: list[IdleTransaction]) -> Iterator[str]:
     if len(sessions) > LISTED:
         yield f"+{len(sessions) - LISTED:,} more"
     if any(each.holds_horizon for each in sessions):
-        yield "vacuum cannot remove rows that died since they first read"
+        yield "vacuum cannot remove rows that died since they first read or wrote"
 
 
 def _queue(blocked: int, waiters: int) -> Iterator[str]:

@@ -12,8 +12,9 @@ Thresholds: a warning from 50 % of the 2^31 ids on, an error from 75 %. pganalyz
 80 %, check_postgres 1.3 and 1.4 thousand million ids. Autovacuum starts to act at
 autovacuum_freeze_max_age, by default at 9 %.
 
-Now: `dbtool doctor --select horizon-pinned` names who holds back the horizon (an old
-transaction, a prepared one, a slot): end that, and run the statement given in the database named.
+Now: `dbtool doctor --select horizon-pinned`, asked of the database named, tells who holds back
+its horizon (an old transaction, a prepared one, a slot): end that, and run the statement given
+there.
 
 For good: alert on this long before, and let no transaction stay open for hours.
 
