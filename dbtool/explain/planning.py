@@ -9,7 +9,7 @@ from postgast import pg_query_pb2 as pb
 
 from dbtool.explain import facts, safety
 from dbtool.explain.facts import FunctionFacts
-from dbtool.explain.reach import Mentioned
+from dbtool.explain.reach import Mentioned, endings
 from dbtool.sql.classify import Traits, unquoted
 from dbtool.sql.text import quoted
 
@@ -81,7 +81,9 @@ WITH RECURSIVE relation(oid) AS (
     CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\d+)', 'g') m
   UNION SELECT g.rngsubdiff FROM target t JOIN pg_range g ON g.rngtypid = t.oid
   UNION SELECT f.oid FROM target t JOIN pg_opclass o ON o.opcintype = t.oid
-    AND o.opcnamespace <> 'pg_catalog'::regnamespace CROSS JOIN LATERAL (
+    AND o.opcnamespace <> 'pg_catalog'::regnamespace
+    AND o.opcmethod IN (SELECT m.oid FROM pg_am m WHERE m.amname IN ('btree', 'hash'))
+    CROSS JOIN LATERAL (
       SELECT a.amproc FROM pg_amproc a WHERE a.amprocfamily = o.opcfamily
       UNION ALL SELECT w.oprcode FROM pg_amop a JOIN pg_operator w ON w.oid = a.amopopr
       WHERE a.amopfamily = o.opcfamily) f(oid)
@@ -110,7 +112,8 @@ WITH RECURSIVE relation(oid) AS (
 )
 SELECT coalesce(array_agg(p.oid) FILTER (WHERE kind = 'met'), '{}')::oid[] AS met,
   coalesce(array_agg(p.oid) FILTER (WHERE kind = 'typed'), '{}')::oid[] AS typed,
-  coalesce(array_agg(p.oid) FILTER (WHERE kind = 'hidden'), '{}')::oid[] AS hidden
+  coalesce(array_agg(p.oid) FILTER (
+    WHERE kind = 'hidden' OR kind = 'typed' AND NOT l.lanpltrusted), '{}')::oid[] AS hidden
 FROM told CROSS JOIN LATERAL (SELECT * FROM pg_proc WHERE pg_proc.oid = told.oid OFFSET 0) p
 JOIN pg_language l ON l.oid = p.prolang
 WHERE l.lanname NOT IN ('internal', 'c') OR kind = 'typed' AND p.provolatile = 'v' OR {to_xml}
@@ -118,7 +121,8 @@ WHERE l.lanname NOT IN ('internal', 'c') OR kind = 'typed' AND p.provolatile = '
 """Functions of users that a planner meets: named, or behind a view, a policy, a default, a check,
 an expression of an index or of statistics, an operator, a cast, a type. Only built-in ones and
 those in C are left out: the server keeps no note of where it uses the former, and the latter show
-no body. Types numbered from 16384 on are those of users.
+no body. Types numbered from 16384 on are those of users. Of their operator classes those
+that sort and hash are looked at: what other kinds of index call is in C.
 """
 
 _IMPLIED = frozenset(["=", "<>", "<", "<=", ">", ">=", "~", "!~", "~~", "!~~", "~~*", "!~~*"])
@@ -135,7 +139,8 @@ class Behind:
     """Functions of users behind a statement, by their numbers.
 
     Planning may run those `met`, and those `typed` whatever they say of themselves: they check
-    or compare the values of a type. Casts that are `hidden` show in no plan.
+    or compare the values of a type. Casts, and checks in languages that are not trusted, are
+    `hidden`: they show in no plan.
     """
 
     met: tuple[int, ...] = ()
@@ -148,7 +153,7 @@ async def behind(connection: "Connection", text: str, found: Traits) -> Behind:
     words, operators = _scanned(text)
     # Where the parser gives up any word may be the name of a table.
     names = spellings(found) if found.exact else frozenset(map(quoted, words))
-    functions = {each.rpartition(".")[2] for each in found.functions}
+    functions = {name for each in found.functions for name in endings(each)}
     if not _TAKES_TYPES.isdisjoint(functions):
         words.update(re.findall(r"\w+", text))
     lists = (names, functions, operators, words, _IMPLIED)
@@ -177,8 +182,11 @@ def spellings(found: Traits) -> frozenset[str]:
 
 def _spellings(relation: str) -> set[str]:
     """A name in quotes; whether a dot is part of it or parts it cannot be told any more."""
-    schema, dot, name = relation.partition(".")
-    return {quoted(relation), f"{quoted(schema)}.{quoted(name)}"} if dot else {quoted(relation)}
+    splits = {
+        f"{quoted(relation[: dot.start()])}.{quoted(relation[dot.end() :])}"
+        for dot in re.finditer(r"(?<=.)\.(?=.)", relation, re.DOTALL)
+    }
+    return {quoted(relation), *splits}
 
 
 async def run_by_planning(connection: "Connection", found: Behind) -> tuple[FunctionFacts, ...]:

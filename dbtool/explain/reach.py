@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dbtool.explain.plan import Plan
+from dbtool.sql.classify import unquoted
 
 _CALL = re.compile(r'(?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*(?=\()')
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _TYPE = re.compile(r'::((?:[\w$]+|"(?:[^"]|"")+")(?:\.(?:[\w$]+|"(?:[^"]|"")+"))*)')
+_PART = re.compile(r'[\w$]+|"(?:[^"]|"")+"')
 _QUOTED = re.compile(r"""("(?:[^"]|"")*")|'(?:[^']|'')*'""")
 """A name in quotes, which is kept, or a literal: what looks like a call in there is none."""
 
@@ -33,9 +35,9 @@ def mentioned(plan: Plan, functions: Iterable[str] = ()) -> Mentioned:
     """What a plan uses, also what views and policies brought in; `functions` are known to be."""
     shown = set(_strings(value for node in plan.nodes for value in node.props.values()))
     read = [_QUOTED.sub(r"\1", each) for each in shown]
-    calls = {*functions, *(name for each in read if "(" in each for name in _CALL.findall(each))}
+    calls = (_bare(name) for each in read if "(" in each for name in _CALL.findall(each))
     return Mentioned(
-        frozenset(_bare(name) for name in calls),
+        frozenset(calls).union(*map(endings, functions)),
         frozenset(name for each in read for name in _OPERATOR.findall(each)),
         frozenset(_bare(name) for each in read if "::" in each for name in _TYPE.findall(each)),
     )
@@ -50,7 +52,14 @@ def _strings(values: Iterable[object]) -> Iterator[str]:
 
 
 def _bare(name: str) -> str:
-    return name.rpartition(".")[2].replace('"', "")
+    """A name in a plan without its schema, as the server keeps it."""
+    return unquoted(_PART.findall(name)[-1])
+
+
+def endings(name: str) -> Iterator[str]:
+    """What a name without quotes may be in its schema: a dot parts it, or is a part of it."""
+    parts = name.split(".")
+    return (".".join(parts[place:]) for place in range(len(parts)))
 
 
 _COMMENT = r"""$c$('(?:[^']|'')*'|"(?:[^"]|"")*")|--[^\n\r]*|/\*(?:[^*]|\*+[^*/])*\*+/$c$"""
@@ -67,7 +76,10 @@ _ANY_COMMENT = r"$c$--[^\n\r]*|/\*([^*]|\*+[^*/])*\*+/$c$"
 """Also inside a literal: where that is SQL to run, a comment stands between its words."""
 
 _NAME = r"[\w$\u0080-\uffff]+"
-"""A name that needs no quotes; one that does is what stands between two of them."""
+"""A name that needs no quotes; one that does is what stands between two of them.
+
+One with a quote in it is looked for as it is written.
+"""
 
 _LEADS_ON = "(c.relkind IN ('v', 'f', 'p') OR c.relhassubclass)"
 """What is read in more than one place, or runs something: views, foreign tables, parents."""
@@ -120,6 +132,9 @@ named AS (
       FROM regexp_matches(body.text, '(?:"?({name})"?\s*\.\s*)?"?({name})"?\s*\(', 'g') m
       UNION ALL SELECT piece, piece, NULL, NULL
       FROM regexp_split_to_table(body.text, '"') piece WHERE piece ~ '[^\w$]'
+      UNION ALL SELECT o.proname, o.proname, NULL, NULL FROM pg_proc o
+      WHERE strpos(body.text, '""') > 0 AND o.proname ~ '"'
+        AND strpos(body.text, quote_ident(o.proname)) > 0
     ) call(name, folded, folded_place, place)
     JOIN pg_proc q ON q.proname IN (call.name, call.folded)
       AND (q.pronamespace IN (folded_place, place) OR coalesce(folded_place, place) IS NULL)
@@ -131,6 +146,9 @@ named AS (
         '(?:"?{name}"?\s*\.\s*)?"?({name})', 'gi') m
       UNION ALL SELECT piece
       FROM regexp_split_to_table(body.text, '"') piece WHERE piece ~ '[^\w$]'
+      UNION ALL SELECT o.relname FROM pg_class o
+      WHERE strpos(body.text, '""') > 0 AND o.relname ~ '"'
+        AND strpos(body.text, quote_ident(o.relname)) > 0
     ) seen(name)
     JOIN pg_class c ON c.relname IN (seen.name, lower(seen.name)) AND {leads_on}
       AND c.relnamespace <> ALL ('{pg_catalog,information_schema}'::regnamespace[])

@@ -240,12 +240,13 @@ class _Runner:
             raise misfit(refused.error, statement.values) or refused from refused.error
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
-        known_of = behind.met if statement.more_than_planned else behind.hidden
+        more = statement.more_than_planned
         views = planning.spellings(statement.traits) if statement.hands_over else ()
         uses = replace(
             reach.mentioned(plan, statement.traits.functions),
-            known=known_of,
-            typed=behind.typed,
+            known=behind.met if more else behind.hidden,
+            # Reading makes no values of a column's type; planning has refused what reaches out.
+            typed=behind.typed if more else (),
             views=frozenset(views),
         )
         with _in_time(session, line):

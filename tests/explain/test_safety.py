@@ -85,7 +85,13 @@ CREATE TYPE hot AS (v int);
 CREATE FUNCTION heated(v int) RETURNS hot LANGUAGE plpgsql
 AS 'DECLARE h hot; BEGIN PERFORM resets(v); h.v := v; RETURN h; END';
 CREATE CAST (int AS hot) WITH FUNCTION heated(int) AS IMPLICIT;
-CREATE FUNCTION takes_hot(hot) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'
+CREATE FUNCTION takes_hot(hot) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE FUNCTION "do.t""ted"(int) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN resets($1); END';
+CREATE VIEW "se""en" AS SELECT a FROM locking;
+CREATE FUNCTION sees() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(a) FROM public."se""en"); END';
+CREATE FUNCTION names_dotted() RETURNS bool LANGUAGE plpgsql
+AS 'BEGIN RETURN "do.t""ted"(1); END'
 """
 
 _EXTENSIONS = ["citext", "intagg", "pg_trgm", "pgcrypto", "tablefunc", "uuid-ossp"]
@@ -115,7 +121,15 @@ CREATE FUNCTION far.tidied() RETURNS bool LANGUAGE plpgsql
 AS 'BEGIN RETURN pg_try_advisory_lock(4); END';
 CREATE FUNCTION tidied_near() RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN near.tidied(); END';
 CREATE DOMAIN positive AS int CHECK (value > 0 AND program_name(value) IS NULL);
-CREATE DOMAIN more AS positive CHECK (value > 1)
+CREATE DOMAIN more AS positive CHECK (value > 1);
+CREATE FUNCTION is_code(text) RETURNS bool LANGUAGE plpgsql
+AS 'BEGIN RETURN length($1) > 0; END';
+CREATE DOMAIN code AS text CHECK (is_code(value));
+CREATE TYPE embedding AS (v float4[]);
+CREATE FUNCTION embedding_support(internal) RETURNS internal LANGUAGE internal AS 'drandom';
+CREATE OPERATOR CLASS embedding_ops FOR TYPE embedding USING gin AS
+FUNCTION 2 embedding_support(internal);
+CREATE TABLE coded (id int, c code, e embedding)
 """
 
 
@@ -257,6 +271,9 @@ def test_what_nothing_holds_back_is_asked(
         ("SELECT told_by_parent()", "the program echo told by reading public.child_told"),
         ("SELECT takes_hot(id) FROM t", "pg_stat_reset() in public.heated()"),
         ("SELECT exports()", "COPY with a file or program in public.exports()"),
+        ('SELECT "do.t""ted"(id) FROM t', 'pg_stat_reset() in public.do.t"ted()'),
+        ("SELECT names_dotted()", "pg_stat_reset() in public.names_dotted()"),
+        ("SELECT sees()", "pg_try_advisory_lock() in public.sees()"),
     ],
 )
 def test_what_reaches_out_of_a_transaction_is_asked(
@@ -393,6 +410,10 @@ CREATE OPERATOR CLASS pair_order DEFAULT FOR TYPE pair USING btree
 AS OPERATOR 1 <#, FUNCTION 1 compared(pair, pair);
 CREATE TABLE pairs (p pair);
 CREATE VIEW xml AS SELECT id FROM t WHERE length(table_to_xml('t', true, true, '')::text) > id;
+CREATE SCHEMA "a.b";
+CREATE VIEW "a.b"."c.d" AS SELECT folds(1) AS a;
+CREATE FUNCTION "fo.l""ds"() RETURNS int LANGUAGE plpgsql IMMUTABLE
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN 1; END';
 CREATE TABLE innocent (id int PRIMARY KEY, v int DEFAULT bt_charge() CHECK (v > 0));
 """
 
@@ -441,12 +462,30 @@ def test_planning_runs_nothing_behind_what_a_statement_names(
         "SELECT defaults_to(1)",
         "SELECT * FROM pairs ORDER BY p",
         "SELECT * FROM xml",
+        'SELECT * FROM "a.b"."c.d"',
+        'SELECT public."fo.l""ds"()',
         "SELECT * FROM t WHERE length(table_to_xml('over_it', true, true, '')::text) > id",
     ):
         with pytest.raises(UsageError, match="refused to plan the statement: it calls"):
             explain(target, sql, how=How(analyze=False))
     assert watcher.fetchval(since) == before
     assert explain(target, "SELECT * FROM innocent").statements[0].times is not None
+
+
+def test_reading_columns_of_checked_and_indexed_types_is_not_asked(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """Not even in production: it makes no values of them, and only their index calls what is in C.
+
+    What makes such a value is asked there, as nobody said that its check only reads.
+    """
+    permission = asking(Looking(watcher, agrees=False), production=True)
+    (read,) = explain(
+        target, "SELECT c, e FROM coded WHERE c = 'x'", permission=permission
+    ).statements
+    assert read.times is not None
+    (made,) = explain(target, "SELECT name::code FROM program", permission=permission).statements
+    assert made.refused == "It calls public.is_code(), which may do more than read."
 
 
 @pytest.mark.pg(">=16")
