@@ -15,6 +15,7 @@ removed or is lost (unreserved, lost). postgres_exporter's rules alert on any in
 pgdoctor from 1 and 5 GiB.
 
 Now: bring the consumer back; if it will never come back, drop the slot with the statement given.
+A slot that is lost, to the WAL's limit or since 16 for another reason, is only to be dropped.
 
 For good: set max_slot_wal_keep_size, so that a forgotten slot cannot stop the server.
 
@@ -68,9 +69,7 @@ def _severity(slot: Slot) -> Severity | None:
 
 def _title(slot: Slot) -> str:
     if slot.status == "lost":
-        return (
-            f'the WAL that replication slot "{slot.name}" needs is gone: it is of no use any more'
-        )
+        return f'replication slot "{slot.name}" is lost: it serves its consumer no more'
     consumer = "its consumer is behind" if slot.active else "nobody reads it"
     return f'replication slot "{slot.name}" keeps {_gigabytes(slot.retained)} of WAL, {consumer}'
 
@@ -82,10 +81,13 @@ def _evidence(slot: Slot) -> Iterator[str]:
     pace = slot.pace or 0.0
     average = f"{_gigabytes(int(pace * HOUR))} an hour"
     told = pace * HOUR >= TOLD_BYTES
-    if slot.safe is not None:
-        room = max(slot.safe, 0)
-        left = f", in about {duration(room / pace)} at the average of {average}" if told else ""
-        yield f"{_gigabytes(room)} may be written before it is lost{left}"
+    if slot.safe is not None and slot.safe <= 0:
+        yield "the next checkpoint may remove what it needs"
+    elif slot.safe is not None:
+        left = (
+            f", in about {duration(slot.safe / pace)} at the average of {average}" if told else ""
+        )
+        yield f"{_gigabytes(slot.safe)} may be written before it is lost{left}"
     else:
         hourly = f"; the server has written {average} on average" if told else ""
         yield f"no max_slot_wal_keep_size: it grows until the disk of pg_wal is full{hourly}"
@@ -99,8 +101,7 @@ def _drop(slot: Slot) -> Fix | None:
     if slot.active:
         return None
     name = slot.name.replace("'", "''")
-    return Fix(
-        "sql",
-        f"SELECT pg_drop_replication_slot('{name}');",
-        label="only if its consumer will never come back",
-    )
+    label = "only if its consumer will never come back"
+    if slot.status == "lost":
+        label = "nothing brings it back: its consumer has to be built anew, with a new slot"
+    return Fix("sql", f"SELECT pg_drop_replication_slot('{name}');", label=label)
