@@ -53,6 +53,16 @@ class EachParent:
                 total += some
         return total
 
+    def families(self) -> tuple[int, int]:
+        """How many parents have rows, and how many rows the one with most of them has."""
+        families = most = total = 0
+        for block in self.parent.blocks:
+            for some in filter(None, self._of_block(block)):
+                if total >= self.count:
+                    return families, most
+                total, families, most = total + some, families + 1, max(most, some)
+        return families, most
+
     def deal(self, block: int) -> Dealt:
         """The parents of one block's rows."""
         number = block - self._first_block

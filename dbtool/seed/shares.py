@@ -1,15 +1,17 @@
 """Compare how often values come up, and how rows fall to parents, with what the plan has."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from math import sqrt
+
+from asyncpg.exceptions import DataError
 
 from dbtool.database.connection import Connection
 from dbtool.seed.dealing import EachParent
 from dbtool.seed.fill import literal
 from dbtool.seed.plan import Load
-from dbtool.seed.rows import NULL, Rows, blocks
+from dbtool.seed.rows import NULL, Population, Rows
 from dbtool.sql.text import quoted
 
 _BLOCKS = 4
@@ -20,7 +22,9 @@ _LEAST = 30
 """The rows below which a share says little."""
 _AWAY = 0.1
 """How far a share may be from the planned one: what is used changes a little."""
-_FAMILY = 1.5
+_CHANCE = 4
+"""How many standard deviations a share may be away: other rows of one plan differ by chance."""
+_FAMILY = 2
 """How many times as many rows, or as few, a parent may have."""
 
 
@@ -32,28 +36,42 @@ class Off:
     said: str
 
 
-async def off_plan(connection: Connection, load: Load, there: int) -> tuple[Off, ...]:
+async def off_plan(
+    connection: Connection, load: Load, there: int, own: Collection[str] = ()
+) -> tuple[Off, ...]:
     """What differs in a table that holds about as many rows as planned.
 
     Where rows are missing or others came, shares say nothing about those planned; nor do they
-    where a trigger may have changed what was loaded.
+    where a trigger may have changed what was loaded. Of `own` columns, whose values are made
+    by code of the user's and may be others each time, only the NULLs are compared.
     """
     planned = load.population.count
     if planned < _LEAST or abs(there - planned) > planned / 10 or load.table.triggers:
         return ()
-    known = tuple(islice(blocks(load.population), _BLOCKS))
+    known = _spread(load.population)
     total = sum(rows.size for rows in known)
+    found: list[Off] = []
+    for name, times in _planned(load, known, own):
+        shares = {text: count / total for text, count in times}
+        async with connection.limits():
+            if off := await _value(connection, load, name, shares):
+                found.append(off)
     async with connection.limits():
-        found = [
-            off
-            for name, times in _planned(load, known)
-            if (off := await _value(connection, load, name, {t: n / total for t, n in times}))
-        ]
-        parents = await _parents(connection, load, known, total)
-    return (*found, *parents)
+        return (*found, *await _parents(connection, load))
 
 
-def _planned(load: Load, known: Sequence[Rows]) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+def _spread(population: Population) -> list[Rows]:
+    """Some blocks from the first to the last: rows may differ along the way."""
+    numbers = population.blocks
+    if len(numbers) > _BLOCKS:
+        last = len(numbers) - 1
+        return [population.block(numbers[at * last // (_BLOCKS - 1)]) for at in range(_BLOCKS)]
+    return [population.block(number) for number in numbers]
+
+
+def _planned(
+    load: Load, known: Sequence[Rows], own: Collection[str]
+) -> Iterator[tuple[str, list[tuple[str, int]]]]:
     """How often each value is planned where there are few, else NULL; of keys only that."""
     told = load.table.of_kind("primary key", "unique", "foreign key", "exclusion")
     keys = {name for each in told for name in each.columns}
@@ -61,7 +79,7 @@ def _planned(load: Load, known: Sequence[Rows]) -> Iterator[tuple[str, list[tupl
         times: Counter[str] = Counter()
         for rows in known:
             times.update(rows.texts(name))
-        if len(times) <= _VALUES and name not in keys:
+        if len(times) <= _VALUES and name not in keys and name not in own:
             yield name, list(times.items())
         elif load.table.column(name).nullable:
             yield name, [(NULL, times[NULL])]
@@ -77,33 +95,49 @@ async def _value(
         for text in planned
     )
     counts = ", ".join(f"count(*) FILTER (WHERE {test})::float8" for test in tests)
-    every, *found = await connection.fetchrow(f"SELECT count(*), {counts} FROM {load.table.name}")
-    there = {text: count / max(every, 1) for text, count in zip(planned, found, strict=True)}
+    try:
+        every, *found = await connection.fetchrow(
+            f"SELECT count(*), {counts} FROM {load.table.name}"
+        )
+    except DataError:
+        # A value planned today that the type of the column no longer takes.
+        return None
+    rows = max(every, 1)
+    there = {text: count / rows for text, count in zip(planned, found, strict=True)}
     text = max(planned, key=lambda each: abs(there[each] - planned[each]))
-    if abs(there[text] - planned[text]) <= _AWAY:
+    chance = _CHANCE * sqrt((_variance(there[text]) + _variance(planned[text])) / rows)
+    if abs(there[text] - planned[text]) <= max(_AWAY, chance):
         return None
     shown = "NULL" if text == NULL else text[:40]
     said = f"{shown}: {there[text]:.0%} of the rows, planned {planned[text]:.0%}"
     return Off(f"{load.table.shown}.{name}", said)
 
 
-async def _parents(
-    connection: Connection, load: Load, known: Sequence[Rows], total: int
-) -> list[Off]:
+def _variance(share: float) -> float:
+    return share * (1 - share)
+
+
+async def _parents(connection: Connection, load: Load) -> list[Off]:
     """Whether the parents that have rows have about as many as planned."""
     walk = load.population.walk
     if not isinstance(walk, EachParent):
         return []
-    most = max(max(rows.dealt.siblings) for rows in known)
-    each = total / len({parent for rows in known for parent in rows.dealt.parents})
+    families, most = walk.families()
+    if not families:
+        return []
+    each = walk.count / families
     keys = load.table.of_kind("foreign key")
     columns = next(key.columns for key in keys if ",".join(key.columns) == walk.name)
     by = ", ".join(map(quoted, columns))
     mean, top = await connection.fetchrow(
         "SELECT avg(children)::float8, max(children) FROM"
-        f" (SELECT count(*) AS children FROM {load.table.name} GROUP BY {by}) AS parents"
+        f" (SELECT count(*) AS children FROM {load.table.name}"
+        f" WHERE num_nulls({by}) = 0 GROUP BY {by}) AS parents"
     )
-    if 1 / _FAMILY <= mean / each <= _FAMILY and top <= 2 * most + 1:
+    # Whoever tries the application out gives one parent more rows than others have.
+    if mean is None or (
+        1 / _FAMILY <= mean / each <= _FAMILY and top <= 2 * most + 1 + walk.count * _AWAY
+    ):
         return []
     said = f"{mean:.1f} rows to each parent that has any, {top:,} at most"
     said += f"; planned {each:.1f}, {most:,} at most"

@@ -18,7 +18,7 @@ def verified(done: Verified, command: str) -> Report:
     )
     findings = (
         *map(seed_not_verified.finding, done.wrong),
-        *planned_rows_missing.findings(done.missing),
+        *planned_rows_missing.findings(done),
         *map(seed_off_plan.finding, done.off_plan),
     )
     other = len(findings) - len(done.wrong)
@@ -45,6 +45,11 @@ def _counts(done: Verified) -> Table:
 
 
 def _notes(done: Verified) -> Iterator[str]:
+    if done.missing or done.off_plan:
+        yield (
+            "planned is what dbtool seed run makes with the options given here; what was made with"
+            " others is verified with those"
+        )
     for unread in done.unread:
         yield f"{unread.name} could not be checked: {unread.said}"
     for skipped in done.skipped:

@@ -1,6 +1,7 @@
 """Look at what is there: rows against the plan, every constraint again, every mapped class."""
 
 import asyncio
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +22,9 @@ from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
 from dbtool.report import counted
 from dbtool.seed import live
-from dbtool.seed.build import build
+from dbtool.seed.build import Found, build
 from dbtool.seed.live import LiveConstraint, LiveTable
-from dbtool.seed.plan import Load, Request, SeedPlan, Skipped
+from dbtool.seed.plan import Load, Planned, Request, SeedPlan, Skipped
 from dbtool.seed.shares import Off, off_plan
 from dbtool.seed.survey import survey
 from dbtool.sql.text import quoted
@@ -31,6 +32,10 @@ from dbtool.sql.text import quoted
 _NAME = "dbtool seed verify"
 _LOADED = 1000
 """How many objects of each class are loaded."""
+_BODIES = """
+SELECT DISTINCT p.prosrc FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,8 @@ class Verified:
     wrong: tuple[Wrong, ...]
     unread: tuple[Wrong, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    missing: tuple[Counted, ...] = ()
     off_plan: tuple[Off, ...] = ()
-
-    @property
-    def missing(self) -> tuple[Counted, ...]:
-        """The tables with fewer rows than planned."""
-        return tuple(each for each in self.tables if each.rows < (each.planned or 0))
 
 
 def verify(
@@ -86,7 +87,8 @@ def verify(
         present = (*found.tables, *kept)
         shown.step(f"checking the constraints of {counted(len(present), 'table')}")
         tables = session.run(lambda c: _counts(c, present, planned.plan))
-        off = session.run(lambda c: _shares(c, planned.loads, tables, wanted))
+        loads = [each for each in planned.loads if not _is_written(each, _hooks(wanted, planned))]
+        off = session.run(lambda c: _shares(c, loads, tables, found, wanted))
         checked, wrong, unread = session.run(lambda c: _constraints(c, present))
         shown.step("loading every mapped class")
         names = {(table.schema, table.bare_name) for table in found.tables}
@@ -100,6 +102,7 @@ def verify(
         wrong=(*wrong, *failed),
         unread=unread,
         skipped=planned.plan.skipped,
+        missing=_missing(tables, loads),
         off_plan=off,
     )
 
@@ -117,16 +120,50 @@ async def _kept(connection: Connection, request: Request) -> tuple[LiveTable, ..
         return (await live.read(connection, request.kept)).tables
 
 
+def _missing(tables: Sequence[Counted], loads: Sequence[Load]) -> tuple[Counted, ...]:
+    """The tables with fewer rows than planned."""
+    names = {each.table.shown for each in loads}
+    return tuple(each for each in tables if each.name in names and each.rows < (each.planned or 0))
+
+
 async def _shares(
-    connection: Connection, loads: Sequence[Load], tables: Sequence[Counted], request: Request
+    connection: Connection,
+    loads: Sequence[Load],
+    tables: Sequence[Counted],
+    found: Found,
+    request: Request,
 ) -> tuple[Off, ...]:
-    """What comes up more or less often than planned, but for what the user's own SQL changes."""
+    """What comes up more or less often than planned, but for what triggers change."""
     there = {each.name: each.rows for each in tables}
-    found: list[Off] = []
+    async with connection.limits():
+        bodies = [each["prosrc"] for each in await connection.fetch(_BODIES)]
+    off: list[Off] = []
     for each in loads:
-        if not any(each.table.bare_name in hook.sql for hook in request.after):
-            found += await off_plan(connection, each, there[each.table.shown])
-    return tuple(found)
+        if not _is_written(each, bodies):
+            own = _own(each.table, found, request)
+            off += await off_plan(connection, each, there[each.table.shown], own)
+    return tuple(off)
+
+
+def _hooks(request: Request, planned: Planned) -> tuple[str, ...]:
+    """The SQL that the user's own hooks run; such as names no table may change any of them."""
+    written = tuple(hook.sql for hook in request.after)
+    names = " ".join(each.table.bare_name for each in planned.loads)
+    unknown = (sql for sql in written if not any(_is_written(e, [sql]) for e in planned.loads))
+    return (*written, *(names for _ in unknown))
+
+
+def _is_written(load: Load, statements: Sequence[str]) -> bool:
+    """Whether statements name the table: what is in it then is theirs."""
+    name = re.compile(rf"(?<!\w){re.escape(load.table.bare_name)}(?!\w)", re.IGNORECASE)
+    return any(map(name.search, statements))
+
+
+def _own(table: LiveTable, found: Found, request: Request) -> frozenset[str]:
+    """The columns whose values the project's code makes, by factories or types of the models."""
+    made = (name for name, rule in request.rule(table.sql_name).columns if rule.made)
+    meaning = found.meanings.get(table.name)
+    return frozenset((*made, *(meaning.stored if meaning else ())))
 
 
 async def _counts(

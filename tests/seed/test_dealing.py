@@ -1,6 +1,7 @@
 """Rows are dealt to their parents one after the other, in whatever blocks they are asked for."""
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -64,10 +65,15 @@ def test_keys_of_families(counts: tuple[int, ...]) -> None:
     parents.generators["id"] = Serial()
     children = Population("child", 7, 0)
     walk = EachParent("parent_id", parents, "child", counts, 0)
-    children.walk, children.count = walk, min(walk.count, 9_000)
+    children.walk = walk
+    walk.count = children.count = min(walk.count, 9_000)
     for rows in map(children.block, children.blocks):
         keys = KeyOf(walk, parents, "id").texts(rows)
         assert keys == parents.lookup("id", rows.dealt.parents)
+    sizes = Counter(
+        parent for rows in map(children.block, children.blocks) for parent in rows.dealt.parents
+    )
+    assert walk.families()[0] == len(sizes)
 
 
 class _Born:

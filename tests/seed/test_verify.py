@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
+import pytest
+
 import dbtool.example
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.guard import Permission
+from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
 from dbtool.seed.files import Seeds
 from dbtool.seed.plan import Afterwards, Request
-from dbtool.seed.run import plan, seed
+from dbtool.seed.run import Loading, plan, seed
 from dbtool.seed.scenes import Given, Scenes
 from dbtool.seed.verified import verified
-from dbtool.seed.verify import verify
+from dbtool.seed.verify import Counted, Verified, verify
 from dbtool.severity import Severity
 from tests.conftest import ROOT
 
@@ -52,6 +54,59 @@ def test_rows_that_are_missing_or_not_as_planned(migrated: Target, example: Mode
     hooked = Request(rows=60, after=(Afterwards("users", "x", "UPDATE users SET status = 'x'"),))
     names = {each.name for each in verify(migrated, example, hooked).off_plan}
     assert names == {"orders.shipping_address", "posts.author_id"}
+    anything = Request(rows=60, after=(Afterwards("users", "x", "SELECT refresh()"),))
+    left = verify(migrated, example, anything)
+    assert (left.missing, left.off_plan) == ((), ())
+    with SyncConnection(migrated) as session:
+        session.execute("""
+            CREATE FUNCTION counted() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN UPDATE Posts SET author_id = 1; UPDATE orders SET note = NULL; END';
+            CREATE TRIGGER counted AFTER INSERT ON tags EXECUTE FUNCTION counted();
+        """)
+    assert [each.name for each in verify(migrated, example, request).off_plan] == ["users.status"]
+
+
+def test_rows_of_the_same_plan_are_no_others(migrated: Target, example: Models) -> None:
+    """Where rows went and others were made for them, chance is not told as another plan."""
+    request, allowed = Request(rows=36), Permission(Consent(yes=True))
+    seed(migrated, example, request)
+    with SyncConnection(migrated) as session:
+        session.execute("""
+            DELETE FROM order_lines; DELETE FROM orders; DELETE FROM comments;
+            DELETE FROM post_tags; DELETE FROM posts WHERE author_id % 2 = 0;
+            DELETE FROM users WHERE id % 2 = 0;
+        """)
+    seed(migrated, example, request, allowed, loading=Loading(top_up=True))
+    found = verify(migrated, example, request)
+    by_hand = {"products.created_by_id", "products.updated_by_id"}
+    assert {each.name for each in found.off_plan} <= by_hand
+    assert {"users", "profiles"}.isdisjoint(each.name for each in found.missing)
+
+
+@pytest.mark.parametrize(
+    ("rows", "planned", "told"),
+    [
+        ((0, 100), (50, 100), [Severity.ERROR]),
+        ((0, 0), (50, 100), [Severity.ERROR]),
+        ((0, 5, 1), (50, 100, 1), [Severity.WARNING, Severity.WARNING]),
+        ((99, 100), (100, 100), [Severity.NOTE]),
+        ((89, 100), (100, 100), [Severity.WARNING]),
+        ((0, 4), (4, 4), [Severity.ERROR]),
+        ((120, 100), (100, 100), []),
+    ],
+)
+def test_missing_rows(
+    rows: tuple[int, ...], planned: tuple[int, ...], told: list[Severity]
+) -> None:
+    """Empty tables are an error, but not where all rows are another run's; a few are a note."""
+    tables = tuple(
+        Counted(f"t{at}", *each) for at, each in enumerate(zip(rows, planned, strict=True))
+    )
+    missing = tuple(each for each in tables if each.rows < (each.planned or 0))
+    done = Verified(tables, 0, 0, 0, (), missing=missing)
+    report = verified(done, "dbtool seed verify")
+    assert [each.severity for each in report.findings] == told
+    assert any("options" in note for note in report.notes) is bool(told)
 
 
 def test_the_example_has_seeds_of_its_own(migrated: Target, example: Models) -> None:

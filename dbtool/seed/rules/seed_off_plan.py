@@ -3,8 +3,10 @@
 What it means: a status that a scenario gives to 80 of 100 rows is on all of them, a column is
 NULL throughout, or all rows fall to one parent: something changed them after the load, or the
 run had another scenario or other options. Columns of few values, shares of NULL and the rows
-to each parent are compared where a table has at least 30 rows and about as many as planned;
-what hooks of factories.py and triggers change is left alone.
+to each parent are compared where a table has at least 30 rows and about as many as planned,
+and further apart than chance and a little use bring them. Tables that hooks of factories.py
+or the functions of triggers name are left alone, and so are the values (not the NULLs) that
+factories or types of the models make.
 
 Bad:
 ```shell
