@@ -582,6 +582,36 @@ from not_there.logs import get
     ]
 
 
+def test_what_is_not_installed_gets_into_no_statement(project: Small) -> None:
+    """Neither as text nor compared: what depends on it is a gap, the same in every run."""
+    path = project.revision(
+        "a",
+        None,
+        """
+        op.execute(f"DROP VIEW {NAME}")
+        op.execute("DROP VIEW %s" % NAME)
+        op.execute("DROP VIEW " + NAME)
+        op.create_table(NAME, sa.Column("id", sa.Integer))
+        op.add_column("t", sa.Column("c", sa.Text, server_default=NAME))
+        op.execute(sa.text("DELETE FROM t WHERE c = :c").bindparams(c=NAME))
+        if NAME == "prod": op.execute("DROP VIEW v")
+        op.execute("SELECT 1")
+        """,
+    )
+    imports = "from not_there import NAME\nfrom alembic import op"
+    path.write_text(path.read_text().replace("from alembic import op", imports))
+    found = read(project.root)
+    assert found.sql() == ["SELECT 1"]
+    uses = "it uses not_there, which cannot be imported here (ModuleNotFoundError)"
+    lines = [line for line, _ in found.gaps]
+    assert lines == [*range(lines[0], lines[0] + 7)]
+    assert found.gaps[0][1] == uses
+    assert {reason for _, reason in found.gaps} <= {
+        uses,
+        "it depends on what is not known before it",
+    }
+
+
 def test_what_is_unknown_stays_unknown_behind_the_next_gap(project: Small) -> None:
     """A variable that the first gap left open is used by nobody behind the second."""
     project.revision(
