@@ -329,6 +329,13 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         " Index(T + '_ix', 'g', postgresql_where=text(\"s = 'a'\"))"
         for labels in ("'a', 'b', 'c'", "'a', 'b'")
     ),
+    "enum_default_computed": _pair(
+        f"Column('s', Enum({labels}, name=T + '_kind'), server_default=text('lower(\\'A\\')::'"
+        f" + T + '_kind')), Column('n', Enum('a', 'b', name=T + '_kind_2')),"
+        " CheckConstraint(\"s <> 'a' OR n <> 'a'\", name=T + '_ck'),"
+        " Index(T + '_ix', 'id', postgresql_where=text(\"s = 'a'\"))"
+        for labels in ("'a', 'b', 'c'", "'a', 'b'")
+    ),
     "enum_array_table": (
         "!",
         _NO_KEY.format("Column('s', ARRAY(Enum('a', 'b', name=T + '_kind')))"),

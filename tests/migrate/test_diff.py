@@ -224,6 +224,30 @@ def test_a_not_null_that_holds_for_new_rows_only(server: Server) -> None:
     assert result.left("unproven") == []
 
 
+def test_what_no_model_knows_outlives_a_new_type(server: Server) -> None:
+    """The comment of an index, and the default of a table of somebody else's."""
+    one, other = (
+        metadata({"kept": f"Column('s', Enum({labels}, name=T + '_kind')), {index}"})
+        for index in ["Index(T + '_ix', 'id', postgresql_where=text(\"s = 'a'\"))"]
+        for labels in ("'a', 'b', 'c'", "'a', 'b'")
+    )
+    side = Side(server, one)
+    try:
+        with SyncConnection(side.target) as connection:
+            connection.execute(
+                "COMMENT ON INDEX kept_0_ix IS 'why';"
+                "CREATE TABLE theirs (s kept_0_kind DEFAULT lower('B')::kept_0_kind)"
+            )
+        found = side.differences(other, side.built(other))
+        assert side.run(tuple(e for e in found if e.kind == "extra-label"), other) == {}
+        live = side.live()
+        tables = {each.name: each for each in live.tables}
+        assert tables["theirs"].columns[0].default == "(lower('B'::text))::public.kept_0_kind"
+        assert [e.comment for e in tables["kept_0"].indexes if e.name == "kept_0_ix"] == ["why"]
+    finally:
+        side.close()
+
+
 def test_all_differences_belong_to_a_case(ways: dict[str, Result]) -> None:
     """Nothing is told of tables that do not differ."""
     for result in ways.values():

@@ -1,6 +1,7 @@
 """The constraints and indexes of one table on both sides."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -304,7 +305,8 @@ def _same_index(
         done = code.execute(f"COMMENT ON INDEX {name} IS {literal(models.comment)}")
         text += " has another comment in the database"
         return said.tell(Step.ADD_PART, ("different-comment", models.name), text, (code, done))
-    drop, made = code.drop_index(pair.table, live.name), created_index(code, item, models)
+    kept = replace(models, comment=models.comment or live.comment)
+    drop, made = code.drop_index(pair.table, live.name), created_index(code, item, kept)
     sides = _sides(models, live)
     if stands_on_another_type(pair, {*models.reads, *live.reads}):
         return _in_two(said, pair, ("index", models.name), text, (drop, made), sides)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 
 from dbtool import catalog as cat
 from dbtool.migrate.diff.casts import TEXTS, by_themselves
-from dbtool.migrate.diff.code import commented
+from dbtool.migrate.diff.code import Code, commented, literal
 from dbtool.migrate.diff.scope import Key
 from dbtool.migrate.diff.sides import Comparison, Pair
 from dbtool.migrate.diff.spelled import printed_name
@@ -79,6 +79,16 @@ def printed(key: Key) -> frozenset[str]:
     return frozenset(names | {f"{one}.{two}" for one in schemas for two in names})
 
 
+def renamed(definition: str, kind: Key, code: Code) -> str:
+    """What the server prints, with a type as each tenant calls it."""
+    for name in printed(kind):
+        if "." in name:
+            # Another type's name may begin alike.
+            pattern = rf"::{re.escape(name)}(?!\w)"
+            definition = re.sub(pattern, lambda _: f"::{code.name(*kind)}", definition)
+    return definition
+
+
 def in_the_way(
     said: Comparison, table: cat.Table, columns: Collection[str], kind: Key
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -87,18 +97,11 @@ def in_the_way(
     What has gone already comes back by itself.
     """
     key, code = (table.schema, table.name), said.code()
-    names = {f"::{each}": f"::{code.name(*kind)}" for each in printed(kind) if "." in each}
-
-    def plain(definition: str) -> str:
-        for name, shown in names.items():
-            definition = definition.replace(name, shown)
-        return definition
-
     for part in table.constraints:
         reads = part.kind in ("check", "exclusion") and {*columns} & {*part.columns}
         if reads and not part.inherited and (key, part.name) not in said.released:
             where, name = f"ALTER TABLE {code.name(*key)}", identifier(part.name)
-            made = f"{where} ADD CONSTRAINT {name} {plain(part.definition)}"
+            made = f"{where} ADD CONSTRAINT {name} {renamed(part.definition, kind, code)}"
             yield f"{where} DROP CONSTRAINT {name}", (made, *commented(code, key, part))
     for index in table.indexes:
         says = index.predicate or not all(each.is_column for each in index.keys)
@@ -106,5 +109,11 @@ def in_the_way(
             continue
         if {*columns} & {*index.reads}:
             before, _, behind = index.definition.partition(" USING ")
-            made = f"{before.partition(' ON ')[0]} ON {code.name(*key)} USING {plain(behind)}"
-            yield f"DROP INDEX {code.name(table.schema, index.name)}", (made,)
+            behind, name = renamed(behind, kind, code), code.name(table.schema, index.name)
+            made = f"{before.partition(' ON ')[0]} ON {code.name(*key)} USING {behind}"
+            yield f"DROP INDEX {name}", (made, *_told(name, index))
+
+
+def _told(name: str, index: cat.Index) -> Iterator[str]:
+    if index.comment:
+        yield f"COMMENT ON INDEX {name} IS {literal(index.comment)}"

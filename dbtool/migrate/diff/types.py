@@ -1,6 +1,5 @@
 """Schemas, enumerations, domains and sequences that stand by themselves."""
 
-import re
 from collections.abc import Iterator
 
 from sqlalchemy import Table
@@ -8,7 +7,7 @@ from sqlalchemy import Table
 from dbtool import catalog as cat
 from dbtool.migrate.diff.code import literal
 from dbtool.migrate.diff.ddl import enums
-from dbtool.migrate.diff.retyped import in_the_way, is_replaced, printed
+from dbtool.migrate.diff.retyped import in_the_way, is_replaced, printed, renamed
 from dbtool.migrate.diff.scope import Key
 from dbtool.migrate.diff.sides import Comparison, Step
 from dbtool.sql.names import identifier
@@ -121,27 +120,31 @@ def _replaced(said: Comparison, key: Key, models: tuple[str, ...]) -> Iterator[s
         if uses and table.parent is None:
             ways = [*in_the_way(said, table, {each.name for each in uses}, key)]
             yield from (drop for drop, _ in ways)
-            where = f"ALTER TABLE {code.name(table.schema, table.name)}"
             for column in uses:
-                yield from _moved(where, column, code.name(*key), models)
+                yield from _moved(said, table, column, key)
             yield from (each for _, made in ways for each in made)
     yield f"DROP TYPE {schema}{old}"
 
 
-def _moved(where: str, column: cat.Column, name: str, labels: tuple[str, ...]) -> Iterator[str]:
-    """A column gets the new type; a default that the type has lost is told by itself."""
+def _moved(said: Comparison, table: cat.Table, column: cat.Column, kind: Key) -> Iterator[str]:
+    """A column gets the new type; another default of the models is told by itself."""
+    code = said.code()
+    where = f"ALTER TABLE {code.name(table.schema, table.name)}"
     many = "[]" if column.type.endswith("[]") else ""
-    at, new = f"ALTER COLUMN {identifier(column.name)}", f"{name}{many}"
+    at, new = f"ALTER COLUMN {identifier(column.name)}", f"{code.name(*kind)}{many}"
     if column.default is not None:
         yield f"{where} {at} DROP DEFAULT"
     cast = f"{identifier(column.name)}::text{many}::{new}"
     yield f"{where} {at} TYPE {new} USING {cast}"
-    if column.default is not None:
-        literal = column.default.rpartition("::")[0]
-        text = literal[1:-1].replace("''", "'")
-        told = re.findall(r'"[^"]*"|[^{},]+', text) if many else [text]
-        if all(each.strip('"') in labels for each in told):
-            yield f"{where} {at} SET DEFAULT {literal}::{new}"
+    if column.default is not None and not _gets_another_default(said, table, column):
+        yield f"{where} {at} SET DEFAULT {renamed(column.default, kind, code)}"
+
+
+def _gets_another_default(said: Comparison, table: cat.Table, column: cat.Column) -> bool:
+    """Whether the models have another; the one of a table they do not have is not to be lost."""
+    models = said.models.tables.get((table.schema, table.name))
+    mine = {each.name: each.default for each in models.columns} if models else {}
+    return column.name in mine and mine[column.name] != column.default
 
 
 def domains(said: Comparison) -> None:
