@@ -139,8 +139,8 @@ class _Ready:
 def _prepare(session: SyncConnection, models: Models, request: Request, how: Loading) -> _Ready:
     """Look and plan; nothing is written. Where nothing is missing, nothing is planned."""
 
-    def look(wanted: Request) -> Found:
-        return session.run(lambda connection: survey(connection, models, wanted))
+    def look(wanted: Request, *, anew: bool = False) -> Found:
+        return session.run(lambda it: survey(it, models, wanted, anew=anew))
 
     there = look(request)
     if how.top_up:
@@ -148,7 +148,12 @@ def _prepare(session: SyncConnection, models: Models, request: Request, how: Loa
         if short is None:
             return _Ready(request, there, there, Planned(build(there, request).plan))
         request, there = short, look(short)
-    lost, found = _emptied(session, there, request) if how.truncate else ((), there)
+    lost: tuple[Doomed, ...] = ()
+    found = there
+    if how.truncate:
+        # What is tried out beside rows may choose other values than in empty tables.
+        found = look(request, anew=True) if there.first_blocks else there
+        lost, found = _emptied(session, found, request)
     parts = InParts.of(session, how.state, resume=how.resume) if how.in_parts else None
     if parts and how.resume:
         found = parts.resumed(session, found)
@@ -160,19 +165,19 @@ def _prepare(session: SyncConnection, models: Models, request: Request, how: Loa
 
 
 def _emptied(
-    session: SyncConnection, there: Found, request: Request
+    session: SyncConnection, anew: Found, request: Request
 ) -> tuple[tuple[Doomed, ...], Found]:
     """The rows that go with those of these tables, and what there is once they are gone."""
 
     async def ask(connection: Connection) -> tuple[Doomed, ...]:
         async with connection.limits():
-            return await doomed(connection, [table.name for table in there.tables])
+            return await doomed(connection, [table.name for table in anew.tables])
 
     lost = session.run(ask)
-    keep_reference(lost, {table.name for table in there.tables}, request.kept)
+    keep_reference(lost, {table.name for table in anew.tables}, request.kept)
     names = {name for each in lost for name in (each.name, each.shown)}
-    existing = {name: each for name, each in there.existing.items() if name not in names}
-    return lost, replace(there, first_blocks={}, existing=existing)
+    existing = {name: each for name, each in anew.existing.items() if name not in names}
+    return lost, replace(anew, existing=existing)
 
 
 def _try_out(

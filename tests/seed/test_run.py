@@ -306,6 +306,31 @@ def test_scarce_values_are_told(database: Target) -> None:
     assert {each.name: each.rows for each in made.tables} == {"codes": 0, "flags": 0}
 
 
+def test_truncate_plans_for_empty_tables(database: Target) -> None:
+    """The rows are those of the first run, where few values differ and others must fit a CHECK."""
+    from sqlalchemy import CheckConstraint, Column, Integer, MetaData, String, Table
+
+    metadata = MetaData()
+    Table(
+        "codes",
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("code", String(1), unique=True, nullable=False),
+        Column("kind", String, nullable=False),
+        Column("amount", Integer, nullable=False),
+        CheckConstraint("kind = 'gift' AND amount = 0 OR kind = 'sale' AND amount > 10"),
+    )
+    with_connection(database, metadata.create_all)
+    models = Models((metadata,), (), ())
+    made: list[list[tuple[object, ...]]] = []
+    for truncate in (False, True):
+        seed(database, models, Request(30), AGREED, loading=Loading(truncate=truncate))
+        with SyncConnection(database) as session:
+            made.append([tuple(row) for row in session.fetch("SELECT * FROM codes ORDER BY id")])
+    assert len(made[0]) == 30
+    assert made[0] == made[1]
+
+
 def test_names_and_values_that_need_quoting(database: Target) -> None:
     """Schemas, tables, columns and values with quotes, blanks, backslashes and capitals."""
     from sqlalchemy import Column, Enum, ForeignKey, Identity, Integer, MetaData, Table
