@@ -283,6 +283,8 @@ def test_a_history_that_detaches_what_a_job_made_is_known_all_the_same() -> None
             "SELECT f()",
         ),
         ("SELECT AddGeometryColumn('news', 'place', 4326, 'POINT', 2)",),
+        ("SELECT * FROM partman.create_parent('news')",),
+        ("WITH a AS (SELECT drop_all()) TABLE a",),
         ("CALL make()",),
         ("DROP FUNCTION make CASCADE",),
     ],
@@ -297,7 +299,12 @@ def test_what_nobody_can_read_leaves_doubt(unseen: tuple[str, ...]) -> None:
 def test_a_function_that_makes_nothing_leaves_none() -> None:
     """Nor does a query of functions that PostgreSQL brings."""
     made = "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ begin return 1; end $$"
-    history = ["CREATE TABLE news (id int)", made, "SELECT f()", "SELECT setval('s', max(id))"]
+    history = ["CREATE TABLE news (id int)", made, "SELECT f() FROM news WHERE id > abs(1)"]
+    history += [
+        "SELECT setval('s', max(id)) FROM news",
+        "UPDATE news SET id = f()",
+        "SELECT * FROM f()",
+    ]
     found = judged(*history, sql="ALTER TABLE news ADD COLUMN id int")
     assert "fails-on-known-schema" in {each.rule for each in found.findings}
 

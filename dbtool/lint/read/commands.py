@@ -9,7 +9,7 @@ from dbtool.lint import actions as act
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.expressions import expression, optional
 from dbtool.lint.read.names import Node, made_as, name_of, words
-from dbtool.lint.read.query import reads
+from dbtool.lint.read.query import calls, reads
 from dbtool.lint.schema import Expression, Name
 
 _USUAL_PATH = '"$user", public'
@@ -208,15 +208,15 @@ def select(node: Node) -> Iterator[act.Action]:
             reads=reads(node),
         )
         return
-    called = [expression(each.res_target.val) for each in node.target_list]
-    path = search_path_set(called[0].word, called[0].parts) if called else None
+    first = expression(node.target_list[0].res_target.val) if node.target_list else None
+    path = search_path_set(first.word, first.parts) if first else None
     if path is not None:
         yield act.SetVariable(name="search_path", value=path)
         return
     relations = (each.range_var for each in node.from_clause if each.HasField("range_var"))
     yield act.Select(
         reads=frozenset(name_of(each) for each in relations),
-        functions=frozenset(name for each in called for name in each.functions),
+        functions=calls(node),
         locking=len(node.locking_clause) > 0,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dbtool.lint.read.names import Node, name_of
+from dbtool.lint.read.names import Node, name_of, qualified
 from dbtool.lint.schema import Name
 
 
@@ -16,9 +16,7 @@ class _Found:
 
     def look(self, message: Node) -> None:
         """Collect below a message of the tree."""
-        pending = [message]
-        while pending:
-            current = pending.pop()
+        for current in _walk(message):
             kind = current.DESCRIPTOR.name
             if kind == "RangeVar":
                 self._relation(current)
@@ -26,7 +24,6 @@ class _Found:
                 self._column(current)
             elif kind == "CommonTableExpr":
                 self.inner.add(current.ctename)
-            pending.extend(_below(current))
 
     def _relation(self, node: Node) -> None:
         name = name_of(node)
@@ -36,6 +33,14 @@ class _Found:
     def _column(self, node: Node) -> None:
         parts = [each.string.sval if each.HasField("string") else "*" for each in node.fields]
         self.columns.append((parts[-2] if len(parts) > 1 else "", parts[-1]))
+
+
+def _walk(message: Node) -> Iterator[Node]:
+    pending = [message]
+    while pending:
+        current = pending.pop()
+        yield current
+        pending.extend(_below(current))
 
 
 def _below(message: Node) -> Iterator[Node]:
@@ -62,3 +67,9 @@ def reads(query: Node) -> frozenset[tuple[Name, str]]:
         of = [owner] if owner in relations else [] if qualifier else relations
         read.update((name, column) for name in of if name is not None)
     return frozenset(read)
+
+
+def calls(query: Node) -> frozenset[str]:
+    """The functions that a query calls, in whatever part of it, as written."""
+    called = (each for each in _walk(query) if each.DESCRIPTOR.name == "FuncCall")
+    return frozenset(str(qualified(each.funcname)) for each in called)
