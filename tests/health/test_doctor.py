@@ -23,6 +23,7 @@ from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR, Dbtool
+from tests.health.waiting import running
 from tests.proxy import proxy
 
 DAY = 86_400
@@ -245,6 +246,20 @@ def test_who_pins_the_horizon(server: Server, database: Target) -> None:
     assert ours & known == {"writer", "reader", "writer elsewhere"}
     assert theirs & known == {"writer", "stranger", "writer elsewhere"}
     assert [each.holds_horizon for each in idle if each.application == "writer"] == [True]
+
+
+def test_a_vacuum_keeps_no_rows_from_another(database: Target) -> None:
+    """The server passes over its snapshot where it looks for the horizon, however long it runs."""
+    slow = f"ALTER DATABASE {database.database} SET vacuum_cost_"
+    with SyncConnection(database) as connection:
+        connection.execute(f"{slow}delay = 100; {slow}limit = 1")
+        connection.execute("CREATE TABLE t AS SELECT repeat('x', 900) FROM generate_series(1, 500)")
+    with running(database, "VACUUM t", "sweeper", "VacuumDelay") as pid:
+        with SyncConnection(database) as connection:
+            snapshot = f"SELECT backend_xmin FROM pg_stat_activity WHERE pid = {pid}"
+            assert connection.fetchval(snapshot)
+        examined = read(database)
+    assert [pin.name for pin in examined.horizon or () if "sweeper" in pin.name] == []
 
 
 def test_bloat_is_estimated_from_the_statistics(server: Server) -> None:

@@ -22,9 +22,11 @@ def waiting(target: Target, statement: str, application: str = "waiter") -> Iter
 
 
 @contextmanager
-def running(target: Target, statement: str, application: str = "runner") -> Iterator[int]:
-    """Run a statement that ends in a sleep, in a session of its own; gives its pid."""
-    with _until(target, statement, application, "wait_event = 'PgSleep'") as pid:
+def running(
+    target: Target, statement: str, application: str = "runner", event: str = "PgSleep"
+) -> Iterator[int]:
+    """Run a statement until it sleeps, in a session of its own; gives its pid."""
+    with _until(target, statement, application, f"wait_event = '{event}'") as pid:
         yield pid
 
 

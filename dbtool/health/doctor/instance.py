@@ -119,7 +119,8 @@ HORIZON = Part(
                  extract(epoch FROM clock_timestamp() - xact_start) AS seconds
           FROM pg_catalog.pg_stat_activity
           WHERE pid <> pg_backend_pid()
-            AND backend_type NOT IN ('walsender', 'autovacuum worker', 'parallel worker')) AS a
+            AND backend_type NOT IN ('walsender', 'autovacuum worker', 'parallel worker')
+            AND pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum)) AS a
     WHERE coalesce(backend_xid, snapshot) IS NOT NULL
     UNION ALL
     SELECT 'replication slot', slot_name,
@@ -136,7 +137,7 @@ HORIZON = Part(
 )
 """Who wrote and is not done is older than every snapshot taken since, whatever the database.
 
-A snapshot itself counts in its own database alone.
+A snapshot itself counts in its own database alone, and that of a VACUUM nowhere.
 """
 
 _COUNTS = """
