@@ -152,11 +152,8 @@ async def guarded(
     What is asked first is not compiled; whoever asks lets the statement be, by AS_BEFORE.
     """
     session = Session(connection, seconds, purpose is Purpose.WRITE)
-    chosen = any(name.lower() == "jit" for name, _ in settings)
-    begin = _begin(session, runs)
-    begins = connection.execute(
-        f"{begin}; {UNCOMPILED}" if purpose is Purpose.ASK and not chosen else begin
-    )
+    begin, asks = _begin(session, runs), purpose is Purpose.ASK
+    begins = connection.execute(f"{begin}; {UNCOMPILED}" if asks and not settings else begin)
     try:
         await (patience.first(begins) if patience else begins)
     except PostgresError as error:
@@ -164,6 +161,8 @@ async def guarded(
     try:
         for name, value in settings:
             await connection.execute(_SET, name, value)
+        if asks and settings:
+            await connection.execute(UNCOMPILED)
         yield session
     finally:
         if not connection.is_closed():

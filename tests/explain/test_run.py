@@ -282,13 +282,16 @@ def test_the_statement_is_compiled_as_it_would_be(target: Target, how: How, on: 
     assert examined.plan.root.rows == on
 
 
-def test_our_own_questions_are_not_compiled(target: Target) -> None:
+@pytest.mark.parametrize("settings", [(), (("jit", "on"),)])
+def test_our_own_questions_are_not_compiled(
+    target: Target, settings: tuple[tuple[str, str], ...]
+) -> None:
     """Where they cost much in the planner's eyes, that took seconds; the last gives it back."""
 
     async def shown() -> list[str]:
         connection = await connect(target)
         try:
-            async with guarded(connection, 7.0, purpose=Purpose.ASK):
+            async with guarded(connection, 7.0, purpose=Purpose.ASK, settings=settings):
                 inside = await connection.fetchval("SHOW jit")
                 await facts.read(connection, (), Mentioned())
                 still = await connection.fetchval("SHOW jit")
