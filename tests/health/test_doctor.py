@@ -27,6 +27,7 @@ from tests.health.waiting import running
 from tests.proxy import proxy
 
 DAY = 86_400
+SLOT_IN_USE = "used replication slot"
 PARTS = {each.name for each in fields(Examined)} - {
     *("endpoint", "server", "rights", "sight", "gaps")
 }
@@ -214,9 +215,12 @@ def test_thresholds(seen: Examined) -> None:
     assert pinned.severity is Severity.ERROR
     assert pinned.fix
     assert pinned.fix.code == "ROLLBACK PREPARED 'o''clock';"
-    held = replace(bad, horizon=(Pin("session", "pid 4711, backup", 20_000_000, 4000.0),))
+    slots = [Pin(kind, "s", 20_000_000, None) for kind in ("replication slot", SLOT_IN_USE)]
+    held = replace(bad, horizon=(Pin("session", "pid 4711, backup", 20_000_000, 4000.0), *slots))
     assert [each.fix and each.fix.code for each in found(held, "horizon-pinned")] == [
-        "dbtool kill 4711 --dry-run"
+        "dbtool kill 4711 --dry-run",
+        "SELECT pg_drop_replication_slot('s');",
+        None,
     ]
     unused = {each.location.name for each in found(bad, "index-never-scanned") if each.location}
     assert {"public.child_x_y", "public.child_few"} <= unused

@@ -123,7 +123,7 @@ HORIZON = Part(
             AND pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum)) AS a
     WHERE coalesce(backend_xid, snapshot) IS NOT NULL
     UNION ALL
-    SELECT 'replication slot', slot_name,
+    SELECT CASE WHEN active THEN 'used replication slot' ELSE 'replication slot' END, slot_name,
            greatest(coalesce(age(xmin), 0), coalesce(age(catalog_xmin), 0)), NULL
     FROM pg_catalog.pg_replication_slots WHERE xmin IS NOT NULL OR catalog_xmin IS NOT NULL
     UNION ALL

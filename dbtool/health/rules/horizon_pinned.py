@@ -15,7 +15,8 @@ Thresholds: a warning from 100,000 transactions and 5 minutes on, an error from 
 hour with as many; check_pgactivity counts transactions only, pganalyze 24 hours.
 
 Now: look at the session (`dbtool kill PID --dry-run`) and end it, finish the prepared
-transaction, or drop the slot.
+transaction, or drop the slot that nobody uses. Behind one in use stands its consumer: a standby
+with an old query, or a subscriber that is behind.
 
 For good: idle_in_transaction_session_timeout for the application's role, max_slot_wal_keep_size
 and idle_replication_slot_timeout (18) for slots.
@@ -71,7 +72,8 @@ def _end(pin: Pin) -> Fix | None:
         label = "shows what it is, perhaps a backup; without --dry-run it is ended"
         return Fix("shell", f"dbtool kill {pid} --dry-run", label=label)
     if pin.kind == "replication slot":
-        return Fix("sql", f"SELECT pg_drop_replication_slot('{literal(pin.name)}');")
+        label = "only if its consumer will never come back"
+        return Fix("sql", f"SELECT pg_drop_replication_slot('{literal(pin.name)}');", label=label)
     if pin.kind == "prepared transaction":
         return Fix("sql", f"ROLLBACK PREPARED '{literal(pin.name)}';", "or COMMIT PREPARED")
     return None
