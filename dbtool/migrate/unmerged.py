@@ -49,6 +49,8 @@ def unmerged(files: Mapping[str, str], directories: Sequence[str]) -> Unmerged |
         return "git has no commit yet"
     branch = _branch(git)
     if branch is None:
+        if shallow == "true":
+            raise _too_shallow("the main branch")
         return "git knows neither main nor master"
     base = git.ask("merge-base", "HEAD", branch)
     if base is None:

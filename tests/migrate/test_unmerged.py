@@ -143,9 +143,12 @@ def test_shallow(clone: Small, git: Git, tmp_path: Path) -> None:
     git(clone.root, "push", "-q", "origin", "feature")
     source = (clone.root.parent / "origin").as_uri()
     git(tmp_path, "clone", "-q", "--depth=1", "-b", "feature", source, "shallow")
+    found = read(tmp_path / "shallow")
+    said = "this clone does not reach back to where it left"
+    assert found.answer["error"] == f"{said} the main branch"
     git(tmp_path / "shallow", "fetch", "-q", "--depth=1", "origin", "main:refs/remotes/origin/main")
     found = read(tmp_path / "shallow")
-    assert found.answer["error"] == "this clone does not reach back to where it left main"
+    assert found.answer["error"] == f"{said} main"
     assert read(tmp_path / "shallow", "cccc").judged == ["cccc"]
 
 
