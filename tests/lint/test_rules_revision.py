@@ -122,6 +122,7 @@ _TYPE = "CREATE TYPE k AS ENUM ('a')"
         (_TYPE, None, 0),
         (f"{_TYPE}; DROP TYPE k", "SELECT 1", 0),
         ("CREATE DOMAIN k AS text", "SELECT 1", 0),
+        (f"ALTER TYPE k RENAME TO o; {_TYPE}; DROP TYPE o", "ALTER TYPE k ADD VALUE 'b'", 0),
     ],
 )
 def test_enum_types_left_behind(up: str, down: str | None, count: int) -> None:

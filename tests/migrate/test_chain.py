@@ -183,3 +183,23 @@ def test_somebody_else_has_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with alone(opened, heads):
             pytest.fail("it was let in")
     assert "bbbb00000002" in raised.value.detail
+
+
+def test_a_type_changes_in_two_revisions(dbtool: Dbtool, tmp_path: Path) -> None:
+    """What stands on a type goes before it in the same revision, on the way back too."""
+    before = """
+op.execute("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+op.execute('''CREATE TABLE t (x int, y int, m mood, CONSTRAINT moody CHECK (m <> 'ok'),
+              CONSTRAINT ck CHECK (x > 0)); CREATE INDEX old ON t (abs(x))''')
+"""
+    after = """
+Table("t", metadata, Column("x", Text), Column("y", Integer, nullable=False),
+      Column("m", Enum("sad", "ok", "new", name="mood")), Index("old", "y"),
+      CheckConstraint("m <> 'sad'", name=conv("moody")),
+      CheckConstraint("x <> ''", name=conv("ck")))
+"""
+    after = f"from sqlalchemy.sql.elements import conv\n{after}"
+    made = project(tmp_path, ENV.format(options=""), before, after)
+    ran = dbtool(*RUN, cwd=made.root)
+    assert (ran.code, ran.err) == (0, ""), ran
+    assert ran.out.splitlines()[0].endswith("written: 8 changes, proven up, down and up again")

@@ -53,7 +53,9 @@ def check(whole: Whole) -> Iterator[Finding]:
         for seen in actions_of(whole, Drop, "down")
         if seen.action.kind in ("type", "domain", "schema")
     }
-    dropped |= {seen.action.name.name for seen in actions_of(whole, Rename, "down")}
+    # What the way up makes anew in the place of a type it renames was there before.
+    for way in ("up", "down"):
+        dropped |= {seen.action.name.name for seen in actions_of(whole, Rename, way)}
     module = tree(migration)
     down = function(module, "downgrade") if module is not None else None
     left = [

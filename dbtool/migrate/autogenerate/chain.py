@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from dbtool.migrate.autogenerate.proposed import Proposed, Step, proposed
 from dbtool.migrate.autogenerate.undo import table_of
+from dbtool.migrate.diff.parts import COMES_BACK, GOES_FIRST
 from dbtool.migrate.difference import Difference
 
 _GOES = frozenset({"table", "column", "enum", "domain", "sequence"})
@@ -15,6 +16,7 @@ _KEY = re.compile(r"FOREIGN KEY \(.*?\) REFERENCES .*?\(.*?\)")
 _REQUIRED = "nullable=False"
 _FILLS_ITSELF = re.compile(r" DEFAULT |GENERATED |server_default=|Identity\(|Computed\(")
 REQUIRED = "a value in each row"
+_TYPE = "its type is "
 _NOT_NULL = "it may be NULL in the database, is NOT NULL in the models"
 
 
@@ -35,8 +37,36 @@ def new_of(differences: Iterable[Difference]) -> New:
     ))  # fmt: skip
 
 
+def waits(wanted: Iterable[Difference]) -> dict[Difference, str]:
+    """What the code has to do before each may come; empty where running code goes on with it.
+
+    What goes before a type changes goes in the same revision, and comes back in no earlier one.
+    """
+    all_ = [*wanted]
+    new = new_of(all_)
+    found = {each: waits_for(each, new) for each in all_}
+    for each in all_:
+        if each.text.endswith((GOES_FIRST, COMES_BACK)):
+            why = next((found[o] for o in _around(each, all_) if found[o]), "")
+            found[each] = why or (found[each] if each.text.endswith(COMES_BACK) else "")
+    return found
+
+
+def _around(part: Difference, wanted: Iterable[Difference]) -> list[Difference]:
+    """The changes of type that a part makes room for: columns of its table, else enumerations."""
+    table = table_of(part)
+    columns = [
+        each
+        for each in wanted
+        if each.kind == "different-column"
+        and _TYPE in each.text
+        and each.name.rpartition(".")[0] == table
+    ]
+    return columns or [each for each in wanted if each.kind in ("extra-label", "different-enum")]
+
+
 def waits_for(difference: Difference, new: New) -> str:
-    """What the code has to do before this may come; empty where running code goes on with it.
+    """What the code has to do before one change.
 
     What new code may need comes first: a UNIQUE constraint is what its upserts name.
     """

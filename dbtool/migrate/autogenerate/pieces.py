@@ -1,6 +1,6 @@
 """What goes into `upgrade` and into `downgrade`, for one of env.py's contexts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alembic.runtime.migration import MigrationContext
@@ -13,6 +13,7 @@ from dbtool.migrate.autogenerate.undo import Undone, place, table_of, undone
 from dbtool.migrate.difference import Difference
 
 _NO_WAY_BACK = "raise NotImplementedError({!r})"
+_HALVES = {"before": "behind", "behind": "before"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +27,36 @@ class Changes:
     def both_ways(self, context: MigrationContext) -> tuple[list[Proposed], list[Piece]]:
         """The changes, and what takes them back."""
         back = undone(context, self.one.built, self.one.live.catalog, self.wanted)
-        new = chain.new_of(self.wanted)
-        steps = [self._steps(each, back, new) for each in self.wanted]
+        waits = chain.waits(self.wanted)
+        steps = [self._steps(each, back, waits[each]) for each in self.wanted]
         up = [each for step in steps for each in step]
         up += [*self._fills(steps, context)] if self.chained else []
         down = [Piece("", each.undo, step=Step.LAST) for step in steps for each in step[1:]]
-        return up, [*down, *self._back(back, new)]
+        return up, [*down, *self._back(back, waits)]
 
-    def _steps(self, each: Difference, back: Undone, new: chain.New) -> list[Proposed]:
+    def _steps(self, each: Difference, back: Undone, waits: str) -> list[Proposed]:
         """A difference as the change that ends it; in a chain perhaps as two."""
         undo = back.code(each)
         if self.chained and chain.is_required(each):
             schema, table = self._table(each)
             return chain.in_steps(each, undo, (table, schema))
-        waits = chain.waits_for(each, new)
         return [replace(proposed(each, undo), waits=waits, step=_step(bool(waits)))]
 
-    def _back(self, back: Undone, new: chain.New) -> Iterator[Piece]:
+    def _back(self, back: Undone, waits: Mapping[Difference, str]) -> Iterator[Piece]:
         """The way back, each piece in the revision of the change that it takes back."""
-        late = {place(each) for each in self.wanted if chain.waits_for(each, new)}
+        late = {place(each) for each in self.wanted if waits[each]}
+        halves = {(each.kind, place(each)): bool(waits[each]) for each in self.wanted}
         gone = {each.name for each in self.wanted if each.kind == "extra-table"}
         for each in back.pieces:
-            if each.operation:
-                step = _step(place(each, back=True) in late or table_of(each) in gone)
-                yield Piece("", each.operation, each.imports, step)
+            if not each.operation:
+                continue
+            key, half = place(each, back=True), _other_half(each.kind)
+            waited = halves.get((half, key), key in late)
+            piece = Piece("", each.operation, each.imports, _step(waited or table_of(each) in gone))
+            yield piece
+            if self.chained and waited and half and (half, key) not in halves:
+                # The type changes on the way back alone, in the first revision.
+                yield replace(piece, step=Step.FIRST)
 
     def _fills(
         self, steps: Sequence[Sequence[Proposed]], context: MigrationContext
@@ -92,6 +99,12 @@ def is_kept(difference: Difference, one: One) -> bool:
     used = {name, f"{schema}.{name}", f'"{name}"'}
     columns = (each for table in one.live.catalog.tables for each in table.columns)
     return not any(each.type.removesuffix("[]") in used for each in columns)
+
+
+def _other_half(kind: str) -> str:
+    """What goes on the way back takes back what came on the way up."""
+    side, _, what = kind.partition("-")
+    return f"{_HALVES[side]}-{what}" if side in _HALVES else ""
 
 
 def _step(waits: bool) -> Step:

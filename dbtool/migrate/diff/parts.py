@@ -40,6 +40,10 @@ _BEYOND = (
 """What the operations of Alembic cannot say of a constraint."""
 
 _EXPRESSIONS = ("check", "exclusion")
+_RETYPED = ", and a column of it gets another type:"
+GOES_FIRST = f"{_RETYPED} it goes first"
+COMES_BACK = f"{_RETYPED} it comes back behind that"
+"""How the text of a part ends that cannot stand while the type of a column changes."""
 
 
 def constraints(said: Comparison, pair: Pair) -> None:
@@ -155,8 +159,7 @@ def _in_two(
     differs = (
         f"is {live} in the database, {models} in the models" if models != live else "is the same"
     )
-    text = f"{about} {differs}, and a column of it gets another type"
-    before, behind = f"{text}: it goes first", f"{text}: it comes back behind that"
+    before, behind = f"{about} {differs}{GOES_FIRST}", f"{about} {differs}{COMES_BACK}"
     step = Step.REFER if kind == "foreignkey" else Step.ADD_PART
     said.tell(Step.RELEASE, (f"before-{kind}", name), before, (said.code(), operations[0]), sides)
     said.tell(step, (f"behind-{kind}", name), behind, (said.code(), operations[1]), sides)
@@ -189,7 +192,7 @@ def _extra(said: Comparison, pair: Pair, constraint: cat.Constraint) -> None:
     text += " is in the database, not in the models"
     step = Step.FREE if constraint.kind == "foreign key" else Step.DROP_PART
     if constraint.kind in _EXPRESSIONS and stands_on_another_type(pair, constraint.columns):
-        step = Step.RELEASE
+        step, text = Step.RELEASE, text + GOES_FIRST
         said.released.add((pair.key, constraint.name))
     sides = (None, constraint.definition)
     said.tell(step, (f"extra-{what}", constraint.name), text, (code, done), sides)
@@ -284,7 +287,7 @@ def indexes(said: Comparison, pair: Pair) -> None:
             done = code.drop_index(pair.table, name)
             sides_x, step = (None, index.definition), Step.DROP_PART
             if stands_on_another_type(pair, index.reads):
-                step = Step.RELEASE
+                step, text = Step.RELEASE, text + GOES_FIRST
                 said.released.add((pair.key, name))
             said.tell(step, ("extra-index", name), text, (code, done), sides_x)
 
