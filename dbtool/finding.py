@@ -31,6 +31,10 @@ class Location:
             place = f"{self.file}:{self.line}"
         return ", ".join(part for part in (place, self.name) if part)
 
+    def __bool__(self) -> bool:
+        """Whether it says anything: a line alone does not, as where a query was typed."""
+        return bool(self.file or self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:

@@ -69,8 +69,9 @@ def test_equally_bad_findings_keep_the_order_of_the_rules() -> None:
     ],
 )
 def test_location(location: Location, text: str) -> None:
-    """A place is printed as editors read it."""
+    """A place is printed as editors read it, and counts where there is something to print."""
     assert str(location) == text
+    assert bool(location) == bool(text)
 
 
 def test_rule_name() -> None:
