@@ -53,8 +53,9 @@ WITH RECURSIVE relation(oid) AS (
 ), named(oid) AS (
   SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($2::text[])
     AND (p.pronamespace <> 'pg_catalog'::regnamespace OR {to_xml})
-  UNION SELECT p.oid FROM pg_proc p JOIN pg_type y ON y.oid = p.proargtypes[0]
-    WHERE p.proname = ANY ($4::text[]) AND y.typtype = 'c'
+  UNION SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($6::text[])
+    AND p.pronamespace <> 'pg_catalog'::regnamespace
+    AND p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1
 ), operator AS (
   SELECT o.oprcode, o.oprleft, o.oprright FROM pg_operator o
   WHERE o.oprname = ANY ($3::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
@@ -150,29 +151,38 @@ class Behind:
 
 async def behind(connection: "Connection", text: str, found: Traits) -> Behind:
     """The functions of users in a statement and behind what it names."""
-    words, operators = _scanned(text)
+    words, dotted, operators = _scanned(text)
     # Where the parser gives up any word may be the name of a table.
     names = spellings(found) if found.exact else frozenset(map(quoted, words))
     functions = {name for each in found.functions for name in endings(each)}
     if not _TAKES_TYPES.isdisjoint(functions):
         words.update(re.findall(r"\w+", text))
-    lists = (names, functions, operators, words, _IMPLIED)
+    lists = (names, functions, operators, words, _IMPLIED, dotted)
     row = await connection.fetchrow(_BEHIND, *map(sorted, lists))
     return Behind(tuple(row["met"]), tuple(row["typed"]), tuple(row["hidden"]))
 
 
-def _scanned(text: str) -> tuple[set[str], set[str]]:
-    """The words of a statement, any of which may be a type, and its operators."""
+def _scanned(text: str) -> tuple[set[str], set[str], set[str]]:
+    """The words of a statement, any of which may be a type, those behind a dot, its operators.
+
+    Behind a dot a word may be a function of what is before it, written as a column.
+    """
     words: set[str] = set()
+    dotted: set[str] = set()
     operators: set[str] = set()
-    encoded = text.encode()
+    encoded, before = text.encode(), 0
     for token in postgast.scan(text).tokens:
+        if token.token in (pb.SQL_COMMENT, pb.C_COMMENT):
+            continue
         written = encoded[token.start : token.end].decode()
         if token.token == pb.IDENT or token.keyword_kind:
             words.add(unquoted(written))
+            if before == pb.ASCII_46:
+                dotted.add(unquoted(written))
         elif _SYMBOLS.fullmatch(written):
             operators.add(written)
-    return words, operators
+        before = token.token
+    return words, dotted, operators
 
 
 def spellings(found: Traits) -> frozenset[str]:

@@ -410,6 +410,8 @@ CREATE OPERATOR CLASS pair_order DEFAULT FOR TYPE pair USING btree
 AS OPERATOR 1 <#, FUNCTION 1 compared(pair, pair);
 CREATE TABLE pairs (p pair);
 CREATE VIEW xml AS SELECT id FROM t WHERE length(table_to_xml('t', true, true, '')::text) > id;
+CREATE FUNCTION shifts(text) RETURNS int LANGUAGE plpgsql IMMUTABLE
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN 1; END';
 CREATE SCHEMA "a.b";
 CREATE VIEW "a.b"."c.d" AS SELECT folds(1) AS a;
 CREATE FUNCTION "fo.l""ds"() RETURNS int LANGUAGE plpgsql IMMUTABLE
@@ -463,6 +465,7 @@ def test_planning_runs_nothing_behind_what_a_statement_names(
         "SELECT * FROM pairs ORDER BY p",
         "SELECT * FROM xml",
         'SELECT * FROM "a.b"."c.d"',
+        "SELECT ('x'::text)./**/shifts",
         'SELECT public."fo.l""ds"()',
         "SELECT * FROM t WHERE length(table_to_xml('over_it', true, true, '')::text) > id",
     ):
