@@ -158,10 +158,13 @@ class _Linter:
     def _close(self, migration: Migration) -> None:
         """What could not be read may have made anything; the next one has a session of its own."""
         if migration.gaps:
-            self.schema.complete = False
-            self.schema.doubted = True
+            self._lose_track()
         self.schema.search_path = ("public",)
         self._begun = self._begun or bool(migration.up)
+
+    def _lose_track(self) -> None:
+        self.schema.complete = False
+        self.schema.doubted = True
 
     def judge(self, migration: Migration) -> Outcome:
         self.schema.judging = True
@@ -217,6 +220,8 @@ class _Linter:
             if alone or statement.transaction != transaction:
                 session.begin(statement.transaction is not None)
             transaction = statement.transaction
+            if migration.gaps and _behind_gap(statement, migration):
+                self._lose_track()
             state = State(self.schema, session, self.server, statement.sql)
             steps = steps_of(actions, state)
             ran = bool(seen) and seen[number].ran
@@ -252,6 +257,12 @@ class _Linter:
             rules = (rule for kind in kinds for rule in self._asked.get(kind, ()))
             self._together[kinds] = tuple(dict.fromkeys(rules))
         return self._together[kinds]
+
+
+def _behind_gap(statement: Statement, migration: Migration) -> bool:
+    """Whether something that may run before it could not be read."""
+    elsewhere = statement.file != migration.file
+    return any(elsewhere or gap.line <= statement.line for gap in migration.gaps)
 
 
 def _renamed(read: Sequence[Read]) -> frozenset[tuple[str, str]]:

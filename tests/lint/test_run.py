@@ -209,6 +209,21 @@ def test_an_error_behind_a_part_that_cannot_be_read() -> None:
     assert "fails-on-known-schema" in {each.rule for each in linted.unknowns}
 
 
+@pytest.mark.parametrize(("line", "proven"), [(3, False), (5, False), (6, True)])
+def test_an_error_behind_a_part_of_its_own_revision(line: int, proven: bool) -> None:
+    """What stands above it, and only the server can follow, may have added what it lacks."""
+    first = migration("CREATE TABLE own (id int)", name="1", judged=False)
+    second = Migration(
+        name="2",
+        file="2.py",
+        up=(Statement("ALTER TABLE own DROP a", "2.py", 5),),
+        gaps=(Gap(line, "it reads the database"),),
+    )
+    linted = lint([first, second], schema=Schema(complete=True))
+    assert ("fails-on-known-schema" in {each.rule for each in linted.findings}) is proven
+    assert ("fails-on-known-schema" in {each.rule for each in linted.unknowns}) is not proven
+
+
 @pytest.mark.parametrize(
     "change", ["SET LOGGED", "SET TABLESPACE pg_default", "SET ACCESS METHOD heap"]
 )
