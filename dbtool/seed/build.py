@@ -14,7 +14,7 @@ from dbtool.seed.columns import (
 )
 from dbtool.seed.dealing import EachParent, Limit, identities
 from dbtool.seed.drift import drift
-from dbtool.seed.keys import Serial
+from dbtool.seed.keys import Given, Serial
 from dbtool.seed.links import Link, Links, Traits, Way
 from dbtool.seed.live import LiveConstraint, LiveTable
 from dbtool.seed.meaning import Kin, Meaning
@@ -70,6 +70,18 @@ def build(found: Found, request: Request) -> Planned:
         dropped |= incomplete
 
 
+def _by_key(found: Found, request: Request) -> dict[str, dict[str, int]]:
+    """The indices of rows that are there, by the keys that files have for them."""
+    natural = dict(request.natural)
+    indices: dict[str, dict[str, int]] = {}
+    for name, population in found.existing.items():
+        meaning = found.meanings.get(name)
+        made = population.generators.get(natural.get(meaning.sql_name, "")) if meaning else None
+        if isinstance(made, Given):
+            indices[name] = {text: at for at, text in enumerate(made.values)}
+    return indices
+
+
 def _incomplete(found: Found, planned: Planned) -> frozenset[tuple[str, str]]:
     """The kinds of rows, by the root of their tables, that would lack the row of one table."""
     filled = {load.table.name for load in planned.loads}
@@ -95,7 +107,7 @@ class _Builder:
             **{name: self._empty(name) for name in self.tables},
             **found.existing,
         }
-        self.rulebook = Rulebook(self.populations, self.calendar)
+        self.rulebook = Rulebook(self.populations, self.calendar, _by_key(found, request))
 
     def _empty(self, name: str) -> Population:
         first = self.found.first_blocks.get(name, 0)

@@ -11,6 +11,7 @@ from dbtool.metadata import Models
 from dbtool.seed.bound import stored
 from dbtool.seed.document import Fields, Items, Node, Place, Scalar, near, read, read_csv, refuse
 from dbtool.seed.files import Seeds
+from dbtool.seed.meaning import sql_name
 from dbtool.seed.vocabulary import Tie, Vocabulary, unique_keys
 
 FILE_KEYS = ("table", "key", "rows")
@@ -67,6 +68,11 @@ def load(seeds: Seeds, models: Models) -> tuple[ReferenceTable, ...]:
             refuse(draft.place, f"{draft.table.fullname} has reference rows in another file too")
         reader.keys[draft.table] = reader.key(draft)
     return tuple(reader.finished(draft) for draft in drafts)
+
+
+def natural(tables: Sequence[ReferenceTable]) -> tuple[tuple[str, str], ...]:
+    """The one column, where it is one, that tells the rows of a table apart; by quoted name."""
+    return tuple((sql_name(each.table), each.key[0]) for each in tables if len(each.key) == 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,10 @@ class Rulebook:
         """The index of the row a pin refers to along a foreign key."""
         for columns, name in pin.references:
             if set(columns) == set(link.key.columns):
-                found = self.named.get(link.parent, {})
-                if name in found:
-                    return found[name]
+                found = self.named.get(link.parent)
+                if found is not None and (not found or name in found):
+                    # Where reference rows are not there yet, as in a plan, any row stands for one.
+                    return found.get(name)
                 parent = link.parent.removeprefix("public.").replace('"', "")
                 raise UsageError(
                     f'{pin.place}: no row "{name}" of {parent} is there to refer to',

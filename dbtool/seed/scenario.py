@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Table
 
 from dbtool.metadata import Models
+from dbtool.seed import reference
 from dbtool.seed.bound import stored
 from dbtool.seed.document import Fields, Items, Node, Place, Scalar, near, read, refuse
 from dbtool.seed.files import Seeds
@@ -39,13 +41,24 @@ class Scenario:
 
 def load(seeds: Seeds, name: str, models: Models) -> Scenario:
     """A scenario by its name, with what it extends; raises UsageError for whatever is wrong."""
-    return _Loader(seeds, Vocabulary(models)).load(name, ())
+    return _Loader(seeds, models).load(name, ())
 
 
 class _Loader:
-    def __init__(self, seeds: Seeds, vocabulary: Vocabulary) -> None:
+    def __init__(self, seeds: Seeds, models: Models) -> None:
         self.seeds = seeds
-        self.vocabulary = vocabulary
+        self.models = models
+        self.vocabulary = Vocabulary(models)
+
+    @cached_property
+    def _natural(self) -> dict[str, set[str]]:
+        """The keys of the reference rows of each table, where a key is one column."""
+        tables = reference.load(self.seeds, self.models)
+        rows = {sql_name(each.table): each.rows for each in tables}
+        return {
+            name: {str(row.values.get(key)) for row in rows[name]}
+            for name, key in reference.natural(tables)
+        }
 
     def load(self, name: str, below: tuple[str, ...]) -> Scenario:
         """One scenario on top of those it extends."""
@@ -155,27 +168,37 @@ class _Loader:
         references: list[tuple[tuple[str, ...], str]] = []
         for key, each in said.fields.items():
             tie = self.vocabulary.tie(table, key)
-            if tie is not None and _refers(tie, key, each, named, table):
+            if tie is not None and self._refers(tie, key, each, named, table):
                 references.append((tie.columns, _text(each, "the name of a row")))
             else:
                 column = self.vocabulary.column(table, key, said.names[key])
                 values.append((key, stored(column, each)))
         return Pin(str(node.place), name, tuple(values), tuple(references))
 
+    def _refers(
+        self, tie: Tie, key: str, node: Node, named: dict[str, set[str]], table: Table
+    ) -> bool:
+        """Whether a value names a row; a relationship can only do that.
 
-def _refers(tie: Tie, key: str, node: Node, named: dict[str, set[str]], table: Table) -> bool:
-    """Whether a value names a row of this scenario; a relationship can only do that."""
-    known = named.get(sql_name(tie.parent), set())
-    if isinstance(node, Scalar) and node.text in known:
-        return True
-    if key in {str(column.name) for column in table.columns}:
-        return False
-    refuse(
-        node.place,
-        f"no row of {tie.parent.fullname} has this name in this scenario",
-        near(node.text if isinstance(node, Scalar) else "", known)
-        or f"A row that is there already is given by its key: {', '.join(tie.columns)}.",
-    )
+        It is one of this scenario, or by a relationship a reference row by its key.
+        """
+        known = named.get(sql_name(tie.parent), set())
+        text = node.text if isinstance(node, Scalar) else ""
+        if text in known:
+            return True
+        if key in {str(column.name) for column in table.columns}:
+            return False
+        there = self._natural.get(sql_name(tie.parent), set())
+        if text in there:
+            return True
+        refuse(
+            node.place,
+            f"no row of {tie.parent.fullname} has this name in this scenario or its reference file"
+            if there
+            else f"no row of {tie.parent.fullname} has this name in this scenario",
+            near(text, known | there)
+            or f"A row that is there already is given by its key: {', '.join(tie.columns)}.",
+        )
 
 
 def column_rule(column: "Column[Any]", node: Node) -> ColumnRule:

@@ -57,6 +57,7 @@ class Scenes:
             as_of=given.as_of or said.as_of or plain.as_of,
             rules=scenario.merged_rules(own.rules, said.rules),
             kept=kept,
+            natural=reference.natural(self.reference()) if kept else (),
             after=own.after,
             locale=None if given.locale is None else locale(given.locale, seed),
         )

@@ -67,7 +67,7 @@ async def _survey(connection: Connection, models: Models, request: Request, writ
         tables=chosen,
         meanings=named,
         lookups=frozenset(few),
-        existing=await _existing(connection, seen.tables, chosen, request.random_seed),
+        existing=await _existing(connection, seen.tables, chosen, request),
         missing=() if request.tables else _missing(seen),
     )
 
@@ -153,7 +153,7 @@ def _refuse_role(seen: Live, chosen: Sequence[LiveTable], writing: bool) -> None
 
 
 async def _existing(
-    connection: Connection, seen: Sequence[LiveTable], chosen: Sequence[LiveTable], seed: int
+    connection: Connection, seen: Sequence[LiveTable], chosen: Sequence[LiveTable], request: Request
 ) -> dict[str, Population]:
     """Rows of tables that are referenced and not filled, as parents to choose from."""
     filled = {table.name for table in chosen}
@@ -163,6 +163,8 @@ async def _existing(
             if key.target and key.target not in filled:
                 wanted.setdefault(key.target, set()).update(key.target_columns)
     parents = [table for table in seen if table.name in wanted]
+    for parent in parents:
+        wanted[parent.name].update(name for t, name in request.natural if t == parent.sql_name)
     if others := sorted(wanted.keys() - {table.name for table in parents}):
         parents += (await live.read(connection, others)).tables
     found: dict[str, Population] = {}
@@ -170,7 +172,9 @@ async def _existing(
         columns = sorted(wanted[parent.name])
         readable = "select" in parent.privileges
         values = await live.keys(connection, parent, columns, BLOCK) if readable else {}
-        population = Population(parent.name, seed, len(next(iter(values.values()), ())))
+        population = Population(
+            parent.name, request.random_seed, len(next(iter(values.values()), ()))
+        )
         population.generators = {
             name: Given(tuple(map(escaped, texts))) for name, texts in values.items()
         }

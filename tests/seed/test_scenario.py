@@ -11,11 +11,14 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import UsageError
+from dbtool.guard import Permission
 from dbtool.metadata import Models
+from dbtool.ports import Silent
 from dbtool.seed.files import Seeds
 from dbtool.seed.plan import Request
 from dbtool.seed.run import seed
 from dbtool.seed.scenario import Scenario, load
+from dbtool.seed.scenes import Given, Scenes
 from tests.seed.conftest import planned, texts
 
 Write = Callable[..., Scenario]
@@ -209,3 +212,33 @@ def test_a_sample_keeps_small_tables_whole(migrated: Target, example: Models, wr
         counts = {table.name: table.rows for table in found.plan.tables}
         assert (counts["users"], counts["roles"]) == (users, roles)
         assert counts["profiles"] <= users
+
+
+def test_named_rows_refer_to_reference_rows_by_their_keys(
+    migrated: Target, example: Models, tmp_path: Path
+) -> None:
+    """Also where rows are dealt along that relationship; a key that no file has is refused."""
+    for name in ("reference", "scenarios"):
+        (tmp_path / name).mkdir()
+    rows = "[{slug: cups, name: Cups, position: 1}, {slug: mugs, name: Mugs, position: 2}]"
+    (tmp_path / "reference/categories.yaml").write_text(f"key: slug\nrows: {rows}")
+    scenario = "{tables: {products: {per: category, count: 3}}, rows: {products: ROWS}}"
+    named = "{one: {category: mugs, name: One}, two: {category: mugs, name: Two}}"
+    (tmp_path / "scenarios/shop.yaml").write_text(scenario.replace("ROWS", named))
+    (tmp_path / "scenarios/bad.yaml").write_text(scenario.replace("ROWS", "[{category: mgs}]"))
+    scenes = Scenes(Seeds(tmp_path, tmp_path), example)
+    kept = scenes.kept(migrated, Permission(), Silent(), dry_run=False)
+    request = scenes.request("shop", Given(tables=("products",)), kept)
+    seed(migrated, example, request)
+    with SyncConnection(migrated) as session:
+        found = session.fetch("""
+            SELECT c.slug, count(*), count(*) FILTER (WHERE p.name IN ('One', 'Two')) AS named
+            FROM products p JOIN categories c ON c.id = p.category_id GROUP BY 1 ORDER BY 1
+        """)
+    assert [tuple(each) for each in found] == [("cups", 3, 0), ("mugs", 3, 2)]
+    with pytest.raises(UsageError) as caught:
+        scenes.request("bad", Given(), kept)
+    assert caught.value.message.endswith(
+        "no row of categories has this name in this scenario or its reference file"
+    )
+    assert "mugs" in caught.value.hint
