@@ -57,6 +57,11 @@ class Code:
             return identifier(name)
         return f"{identifier(schema)}.{identifier(name)}"
 
+    def bare(self, expression: str) -> str:
+        """What the server prints, with types of the default schema as each tenant finds them."""
+        schema = "|".join(map(re.escape, (self.default, identifier(self.default))))
+        return re.sub(rf'::(?:{schema})\.(?=[\w"])', "::", expression)
+
     def create_table(self, table: Table, keys: Iterable[ForeignKeyConstraint]) -> str:
         """The table with its indexes; its types, and other foreign keys, are created apart."""
         new = _without_types(table)

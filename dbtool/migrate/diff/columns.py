@@ -172,7 +172,7 @@ class _Column:
         if apart and live.default is not None:
             self.done.append(self.code.execute(f"{self.where} {self.at} DROP DEFAULT"))
         collated = f" COLLATE {models.collation}" if models.collation else ""
-        expression = using(models, live) if apart else ""
+        expression = self.code.bare(using(models, live)) if apart else ""
         said = ""
         if self.item is not None and models.collation == live.collation:
             said = self.code.change_type(self.pair.table, self.item, expression)

@@ -206,7 +206,7 @@ def created(
 ) -> str:
     """In Alembic's terms where these say all of it, else as the server prints it."""
     item = items.get(constraint.name) or _unnamed(pair.table, constraint)
-    definition = _unqualified(constraint, code.default)
+    definition = code.bare(_unqualified(constraint, code.default))
     done = ""
     if not any(each in definition for each in _BEYOND):
         if isinstance(item, UniqueConstraint | ForeignKeyConstraint):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 
 from dbtool import catalog as cat
 from dbtool.migrate.diff.casts import TEXTS, by_themselves
-from dbtool.migrate.diff.code import Code, commented, literal
+from dbtool.migrate.diff.code import commented, literal
 from dbtool.migrate.diff.scope import Key
 from dbtool.migrate.diff.sides import Comparison, Pair
 from dbtool.migrate.diff.spelled import printed_name
@@ -79,18 +79,8 @@ def printed(key: Key) -> frozenset[str]:
     return frozenset(names | {f"{one}.{two}" for one in schemas for two in names})
 
 
-def renamed(definition: str, kind: Key, code: Code) -> str:
-    """What the server prints, with a type as each tenant calls it."""
-    for name in printed(kind):
-        if "." in name:
-            # Another type's name may begin alike.
-            pattern = rf"::{re.escape(name)}(?!\w)"
-            definition = re.sub(pattern, lambda _: f"::{code.name(*kind)}", definition)
-    return definition
-
-
 def in_the_way(
-    said: Comparison, table: cat.Table, columns: Collection[str], kind: Key
+    said: Comparison, table: cat.Table, columns: Collection[str]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What drops each expression over columns of a replaced type, and what makes it again.
 
@@ -101,7 +91,7 @@ def in_the_way(
         reads = part.kind in ("check", "exclusion") and {*columns} & {*part.columns}
         if reads and not part.inherited and (key, part.name) not in said.released:
             where, name = f"ALTER TABLE {code.name(*key)}", identifier(part.name)
-            made = f"{where} ADD CONSTRAINT {name} {renamed(part.definition, kind, code)}"
+            made = f"{where} ADD CONSTRAINT {name} {code.bare(part.definition)}"
             yield f"{where} DROP CONSTRAINT {name}", (made, *commented(code, key, part))
     for index in table.indexes:
         says = index.predicate or not all(each.is_column for each in index.keys)
@@ -109,7 +99,7 @@ def in_the_way(
             continue
         if {*columns} & {*index.reads}:
             before, _, behind = index.definition.partition(" USING ")
-            behind, name = renamed(behind, kind, code), code.name(table.schema, index.name)
+            behind, name = code.bare(behind), code.name(table.schema, index.name)
             made = f"{before.partition(' ON ')[0]} ON {code.name(*key)} USING {behind}"
             yield f"DROP INDEX {name}", (made, *_told(name, index))
 

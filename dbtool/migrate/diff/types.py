@@ -7,7 +7,7 @@ from sqlalchemy import Table
 from dbtool import catalog as cat
 from dbtool.migrate.diff.code import literal
 from dbtool.migrate.diff.ddl import enums
-from dbtool.migrate.diff.retyped import in_the_way, is_replaced, printed, renamed
+from dbtool.migrate.diff.retyped import in_the_way, is_replaced, printed
 from dbtool.migrate.diff.scope import Key
 from dbtool.migrate.diff.sides import Comparison, Step
 from dbtool.sql.names import identifier
@@ -118,7 +118,7 @@ def _replaced(said: Comparison, key: Key, models: tuple[str, ...]) -> Iterator[s
     for table in said.database.catalog.tables:
         uses = [each for each in table.columns if each.type.removesuffix("[]") in names]
         if uses and table.parent is None:
-            ways = [*in_the_way(said, table, {each.name for each in uses}, key)]
+            ways = [*in_the_way(said, table, {each.name for each in uses})]
             yield from (drop for drop, _ in ways)
             for column in uses:
                 yield from _moved(said, table, column, key)
@@ -137,7 +137,7 @@ def _moved(said: Comparison, table: cat.Table, column: cat.Column, kind: Key) ->
     cast = f"{identifier(column.name)}::text{many}::{new}"
     yield f"{where} {at} TYPE {new} USING {cast}"
     if column.default is not None and not _gets_another_default(said, table, column):
-        yield f"{where} {at} SET DEFAULT {renamed(column.default, kind, code)}"
+        yield f"{where} {at} SET DEFAULT {code.bare(column.default)}"
 
 
 def _gets_another_default(said: Comparison, table: cat.Table, column: cat.Column) -> bool:
