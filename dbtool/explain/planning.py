@@ -133,6 +133,7 @@ _TAKES_TYPES = frozenset(["pg_input_is_valid", "pg_input_error_info"])
 """Functions that make a value of a type whose name they are given."""
 
 _SYMBOLS = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
+_SPELLED_BY_NUMBER = re.compile(r'u&"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,9 @@ class Behind:
 async def behind(connection: "Connection", text: str, found: Traits) -> Behind:
     """The functions of users in a statement and behind what it names."""
     words, dotted, operators = _scanned(text)
+    if found.exact and _SPELLED_BY_NUMBER.search(text):
+        spelled = _spelled(text)
+        words, dotted = words | spelled, dotted | spelled
     # Where the parser gives up any word may be the name of a table.
     names = spellings(found) if found.exact else frozenset(map(quoted, words))
     functions = {name for each in found.functions for name in endings(each)}
@@ -183,6 +187,12 @@ def _scanned(text: str) -> tuple[set[str], set[str], set[str]]:
             operators.add(written)
         before = token.token
     return words, dotted, operators
+
+
+def _spelled(text: str) -> set[str]:
+    """All names as the parser reads them."""
+    tree = postgast.parse(text)
+    return {each.sval for _, each in postgast.walk(tree) if isinstance(each, pb.String)}
 
 
 def spellings(found: Traits) -> frozenset[str]:

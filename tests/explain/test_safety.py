@@ -452,6 +452,7 @@ def test_planning_runs_nothing_behind_what_a_statement_names(
         "SELECT $q$'$q$, id === 3, $q$'$q$ FROM t",
         "SELECT id /* it's */ === /* ' */ 3 FROM t",
         "SELECT id::sly FROM t",
+        "SELECT '1'::U&\"sl!0079\" UESCAPE '!'",
         "SELECT '{1}'::slyer[]",
         "SELECT '(1)'::has_sly",
         "SELECT * FROM holds_sly WHERE a = '{1}'",
