@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import Table
 
 from dbtool import catalog as cat
+from dbtool.migrate.diff.asked import default_counts
 from dbtool.migrate.diff.code import literal
 from dbtool.migrate.diff.ddl import enums
 from dbtool.migrate.diff.retyped import in_the_way, is_replaced, printed
@@ -141,10 +142,14 @@ def _moved(said: Comparison, table: cat.Table, column: cat.Column, kind: Key) ->
 
 
 def _gets_another_default(said: Comparison, table: cat.Table, column: cat.Column) -> bool:
-    """Whether the models have another; the one of a table they do not have is not to be lost."""
-    models = said.models.tables.get((table.schema, table.name))
-    mine = {each.name: each.default for each in models.columns} if models else {}
-    return column.name in mine and mine[column.name] != column.default
+    """Whether the models have another that counts; what they do not know is not to be lost."""
+    key = (table.schema, table.name)
+    models, item = said.models.tables.get(key), said.scope.tables.get(key)
+    defaults = {each.name: each.default for each in models.columns} if models else {}
+    if item is None or defaults.get(column.name, column.default) == column.default:
+        return False
+    found = next((each for each in item.columns if each.name == column.name), None)
+    return found is not None and default_counts(said.scope.context, item, found, column)
 
 
 def domains(said: Comparison) -> None:
