@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dbtool.report import Cell, Column, Report, Styled, Table, counted
+from dbtool.report import Cell, Column, Report, Styled, Table, counted, listed
 from dbtool.seed.rules import planned_rows_missing, seed_not_verified, seed_off_plan
 from dbtool.seed.verify import Verified
 
@@ -49,6 +49,11 @@ def _notes(done: Verified) -> Iterator[str]:
         yield (
             "planned is what dbtool seed run makes with the options given here; what was made with"
             " others is verified with those"
+        )
+    if hidden := [each.name for each in done.tables if each.filtered]:
+        yield (
+            f"row security may hide rows of {listed(hidden)} from this role: they are not held"
+            " against the plan"
         )
     for unread in done.unread:
         yield f"{unread.name} could not be checked: {unread.said}"

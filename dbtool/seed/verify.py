@@ -40,11 +40,15 @@ JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal AND t.
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The rows of a table, and how many the plan has for it."""
+    """The rows of a table, and how many the plan has for it.
+
+    `filtered` is whether row security may hide some from this role.
+    """
 
     name: str
     rows: int
     planned: int | None
+    filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def verify(
         present = (*found.tables, *kept)
         shown.step(f"checking the constraints of {counted(len(present), 'table')}")
         tables = session.run(lambda c: _counts(c, present, planned.plan))
-        loads = [each for each in planned.loads if not _is_written(each, _hooks(wanted, planned))]
+        loads = _comparable(planned, tables, wanted)
         off = session.run(lambda c: _shares(c, loads, tables, found, wanted))
         checked, wrong, unread = session.run(lambda c: _constraints(c, present))
         shown.step("loading every mapped class")
@@ -118,6 +122,16 @@ async def _kept(connection: Connection, request: Request) -> tuple[LiveTable, ..
         return ()
     async with connection.limits():
         return (await live.read(connection, request.kept)).tables
+
+
+def _comparable(planned: Planned, tables: Sequence[Counted], request: Request) -> tuple[Load, ...]:
+    """The tables whose rows are those that were loaded, and all seen: no hook changes them."""
+    hooks, hidden = _hooks(request, planned), {each.name for each in tables if each.filtered}
+    return tuple(
+        load
+        for load in planned.loads
+        if load.table.shown not in hidden and not _is_written(load, hooks)
+    )
 
 
 def _missing(tables: Sequence[Counted], loads: Sequence[Load]) -> tuple[Counted, ...]:
@@ -173,8 +187,12 @@ async def _counts(
     made: list[Counted] = []
     async with connection.limits():
         for table in tables:
-            rows = await connection.fetchval(f"SELECT count(*) FROM {table.name}")
-            made.append(Counted(table.shown, int(rows), planned.get(table.shown)))
+            rows, filtered = await connection.fetchrow(
+                "SELECT count(*), pg_catalog.row_security_active($1::text::regclass)"
+                f" FROM {table.name}",
+                table.name,
+            )
+            made.append(Counted(table.shown, rows, planned.get(table.shown), filtered))
     return tuple(made)
 
 

@@ -1,5 +1,6 @@
 """What `seed verify` finds besides broken constraints: rows that are missing, or not as planned."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_rows_that_are_missing_or_not_as_planned(migrated: Target, example: Mode
             CREATE TRIGGER counted AFTER INSERT ON tags EXECUTE FUNCTION counted();
         """)
     assert [each.name for each in verify(migrated, example, request).off_plan] == ["users.status"]
+    with SyncConnection(migrated) as session:
+        session.execute("""
+            CREATE ROLE seed_clerk LOGIN;
+            GRANT SELECT ON ALL TABLES IN SCHEMA public TO seed_clerk;
+            ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+            ALTER TABLE user_roles ENABLE ROW LEVEL SECURITY;
+        """)
+    hidden = verify(replace(migrated, user="seed_clerk"), example, request)
+    assert [each.name for each in hidden.tables if each.filtered] == ["user_roles", "users"]
+    assert [each.name for each in hidden.missing] == ["order_lines"]
+    assert any("user_roles" in note for note in verified(hidden, "v").notes)
 
 
 def test_rows_of_the_same_plan_are_no_others(migrated: Target, example: Models) -> None:
