@@ -112,7 +112,8 @@ class Held:
 class Task:
     """A piece of work: on which relation, for which cause, and why in words.
 
-    For FAIL, `code` is the SQLSTATE. `if_rows` says that it fails only where rows exist.
+    For FAIL, `code` is the SQLSTATE. `if_rows` says that it fails only where rows exist,
+    `seen` that it did when it was run.
     """
 
     work: Work
@@ -121,6 +122,7 @@ class Task:
     why: str = ""
     code: str = ""
     if_rows: bool = False
+    seen: bool = False
 
 
 @value()

@@ -170,14 +170,16 @@ def _failed(effects: Sequence[Effect], failure: Failure) -> tuple[Effect, ...]:
     effects = [_certain(each, failure.sqlstate) for each in effects]
     last = effects[-1]
     relation = next((held.relation for held in last.locks), Name("", ""))
-    task = Task(Work.FAIL, relation, Cause.UNEXPECTED, failure.message, failure.sqlstate)
+    task = Task(Work.FAIL, relation, Cause.UNEXPECTED, failure.message, failure.sqlstate, seen=True)
     return (*effects[:-1], replace(last, tasks=(*last.tasks, task)))
 
 
 def _certain(effect: Effect, code: str) -> Effect:
     """There are rows, since it failed; what else was expected to fail, it did not come to."""
     tasks = (
-        replace(task, if_rows=False) if task.work is Work.FAIL and task.code == code else task
+        replace(task, if_rows=False, seen=True)
+        if task.work is Work.FAIL and task.code == code
+        else task
         for task in effect.tasks
         if task.work is not Work.FAIL or task.if_rows or task.code == code
     )

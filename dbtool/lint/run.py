@@ -165,6 +165,7 @@ class _Linter:
     def _lose_track(self) -> None:
         self.schema.complete = False
         self.schema.doubted = True
+        self.schema.unread = True
 
     def judge(self, migration: Migration) -> Outcome:
         self.schema.judging = True

@@ -32,13 +32,15 @@ class Schema:
     `complete` says that the history was replayed from an empty database, so that what is not
     here does not exist. Names without a schema are looked for along `search_path`. While
     `judging`, what is created is new: no deployed program uses it yet. `doubted` says that some
-    of the history could not be read, which may have changed or dropped anything. `former` are
-    the names that tables had before; `temporary` says that some relation is, which is found first.
+    of the history is not known, which may have changed or dropped anything; `unread`, that a part
+    could not be read, so that it is left out in scratch too. `former` are the names that tables
+    had before; `temporary` says that some relation is, which is found first.
     """
 
     def __init__(self, *, complete: bool = False) -> None:
         self.complete = complete
         self.doubted = False
+        self.unread = False
         self.search_path: tuple[str, ...] = ("public",)
         self.tables: dict[Name, Table] = {}
         self.views: dict[Name, View] = {}

@@ -19,6 +19,7 @@ from dbtool.lint.schema import Name, Schema, Table
 from dbtool.lint.subject import Step
 from dbtool.observe import SETTINGS, Observed, Observer
 from dbtool.observe.baseline import Baseline, dump
+from dbtool.observe.observed import Failure
 from dbtool.scratch.server import Server
 from dbtool.statement import Gap, Migration, Statement
 from tests.conftest import MAJOR
@@ -262,8 +263,8 @@ def test_a_failure_is_work_of_its_own(observer: Observer) -> None:
         Work.FAIL, USERS, Cause.UNEXPECTED, 'column "n" of relation "users" already exists', "42701"
     )
     (effect,) = reconcile([expected], seen, Schema())
-    assert effect == Effect((Held(USERS, AX),), (task,))
-    assert reconcile([effect], seen, Schema()) == (effect,)
+    assert effect == Effect((Held(USERS, AX),), (replace(task, seen=True),))
+    assert reconcile([Effect((Held(USERS, AX),), (task,))], seen, Schema()) == (effect,)
     wrong = Effect((Held(USERS, AX),), (replace(task, code="2BP01"),))
     assert reconcile([wrong], seen, Schema()) == (effect,)
 
@@ -325,3 +326,26 @@ def test_findings_about_what_was_seen_say_measured(server: Server) -> None:
         "users is written anew with all its indexes while nobody can use it",
         "the server refuses it: function odd(integer) does not exist",
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "gaps", "code", "rule", "sure"),
+    [
+        ("SELECT 1", (Gap(1, "it reads rows"),), "42703", "fails-when-run", False),
+        ("SELECT 1", (Gap(1, "it reads rows"),), "22012", "fails-when-run", True),
+        ("SELECT 1", (Gap(1, "it reads rows"),), "42701", "fails-on-known-schema", False),
+        ("CALL make()", (), "42701", "fails-on-known-schema", True),
+    ],
+)
+def test_a_failure_that_was_seen(
+    before: str, gaps: tuple[Gap, ...], code: str, rule: str, sure: bool
+) -> None:
+    """It is a measured one, unless it rests on names and a part that may matter was not run."""
+    judged = replace(migration("r3", before, "ALTER TABLE users ADD n int", judged=True), gaps=gaps)
+    seen = [Observed(statement=each) for each in judged.up]
+    seen[1] = replace(seen[1], failure=Failure(code, "no"))
+    measured = Measured(18, {("", "r3"): tuple(seen)})
+    linted = lint((*HISTORY, judged), schema=Schema(complete=True), measured=measured)
+    found = {each.rule: each.certainty for each in linted.findings}
+    assert found.get(rule) == (Certainty.MEASURED if sure else None)
+    assert (rule in {each.rule for each in linted.unknowns}) is not sure

@@ -48,17 +48,18 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
         return
     told = dict.fromkeys(task for step in subject.steps for task in _failures(step))
     for task in told:
-        if subject.schema.doubted and task.cause is not Cause.VERSION:
+        measured = task.seen and not subject.schema.unread
+        if subject.schema.doubted and task.cause is not Cause.VERSION and not measured:
             yield _doubted(task)
             continue
-        if task.cause is Cause.MISSING and _may_be_partition(task, subject):
+        if task.cause is Cause.MISSING and not measured and _may_be_partition(task, subject):
             yield _made_elsewhere(task)
             continue
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR,
             title=f"it fails: {task.why}",
-            certainty=Certainty.PROVEN,
+            certainty=Certainty.MEASURED if measured else Certainty.PROVEN,
             evidence=(f"SQLSTATE {task.code}: nothing of it is done, and the deploy stops",),
             location=subject.location,
         )
