@@ -76,6 +76,8 @@ def test_rows_that_are_missing_or_not_as_planned(migrated: Target, example: Mode
     assert [each.name for each in hidden.tables if each.filtered] == ["user_roles", "users"]
     assert [each.name for each in hidden.missing] == ["order_lines"]
     assert any("user_roles" in note for note in verified(hidden, "v").notes)
+    with SyncConnection(migrated) as session:
+        session.execute("DROP OWNED BY seed_clerk; DROP ROLE seed_clerk")
 
 
 def test_rows_of_the_same_plan_are_no_others(migrated: Target, example: Models) -> None:
