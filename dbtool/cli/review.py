@@ -172,7 +172,9 @@ def _sections(found: Reviewed, said: Sequence[Operation], *, written: bool) -> I
     yield from _tables(found, said)
     if found.needs:
         yield Text("\n".join(found.needs), "to decide; where nobody can be asked, by these flags")
-    if known := tuple(_worth_knowing(found.linted.findings)):
+    left_behind = dict.fromkeys(("note", e.left_behind) for e in found.proposal.changes)
+    left_behind.pop(("note", ""), None)
+    if known := (*_worth_knowing(found.linted.findings), *left_behind):
         columns = (Column(""), Column(""))
         yield Table(columns, known, title="worth knowing")
     if found.trip is not None and not found.trip.is_proven:

@@ -225,7 +225,7 @@ def test_a_not_null_that_holds_for_new_rows_only(server: Server) -> None:
 
 
 def test_what_no_model_knows_outlives_a_new_type(server: Server) -> None:
-    """The comment of an index, and the default of a table of somebody else's."""
+    """The comments of an index and of the type, and the default of a table of somebody else's."""
     one, other = (
         metadata({"kept": f"Column('s', Enum({labels}, name=T + '_kind')), {index}"})
         for index in ["Index(T + '_ix', 'id', postgresql_where=text(\"s = 'a'\"))"]
@@ -235,7 +235,7 @@ def test_what_no_model_knows_outlives_a_new_type(server: Server) -> None:
     try:
         with SyncConnection(side.target) as connection:
             connection.execute(
-                "COMMENT ON INDEX kept_0_ix IS 'why';"
+                "COMMENT ON INDEX kept_0_ix IS 'why'; COMMENT ON TYPE kept_0_kind IS 'it''s';"
                 "CREATE TABLE theirs (s kept_0_kind DEFAULT lower('B')::kept_0_kind)"
             )
         found = side.differences(other, side.built(other))
@@ -244,6 +244,7 @@ def test_what_no_model_knows_outlives_a_new_type(server: Server) -> None:
         tables = {each.name: each for each in live.tables}
         assert tables["theirs"].columns[0].default == "(lower('B'::text))::public.kept_0_kind"
         assert [e.comment for e in tables["kept_0"].indexes if e.name == "kept_0_ix"] == ["why"]
+        assert [each.comment for each in live.enums if each.name == "kept_0_kind"] == ["it's"]
     finally:
         side.close()
 

@@ -16,7 +16,7 @@ _KEY = re.compile(r"FOREIGN KEY \(.*?\) REFERENCES .*?\(.*?\)")
 _REQUIRED = "nullable=False"
 _FILLS_ITSELF = re.compile(r" DEFAULT |GENERATED |server_default=|Identity\(|Computed\(")
 REQUIRED = "a value in each row"
-_TYPE = "its type is "
+TYPE = "its type is "
 _NOT_NULL = "it may be NULL in the database, is NOT NULL in the models"
 
 
@@ -59,7 +59,7 @@ def _around(part: Difference, wanted: Iterable[Difference]) -> list[Difference]:
         each
         for each in wanted
         if each.kind == "different-column"
-        and _TYPE in each.text
+        and TYPE in each.text
         and each.name.rpartition(".")[0] == table
     ]
     return columns or [each for each in wanted if each.kind in ("extra-label", "different-enum")]

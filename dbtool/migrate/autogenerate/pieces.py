@@ -5,10 +5,18 @@ from dataclasses import dataclass, replace
 
 from alembic.runtime.migration import MigrationContext
 
+from dbtool.catalog import Catalog, Column
 from dbtool.migrate.autogenerate import chain
 from dbtool.migrate.autogenerate.backfill import backfill
 from dbtool.migrate.autogenerate.compared import One
-from dbtool.migrate.autogenerate.proposed import Piece, Proposed, Step, proposed
+from dbtool.migrate.autogenerate.proposed import (
+    Piece,
+    Proposed,
+    Step,
+    Undo,
+    of_values,
+    proposed,
+)
 from dbtool.migrate.autogenerate.undo import Undone, place, table_of, undone
 from dbtool.migrate.difference import Difference
 
@@ -40,7 +48,23 @@ class Changes:
         if self.chained and chain.is_required(each):
             schema, table = self._table(each)
             return chain.in_steps(each, undo, (table, schema))
-        return [replace(proposed(each, undo), waits=waits, step=_step(bool(waits)))]
+        change = proposed(each, undo)
+        if change.undone == "yes":
+            change = replace(change, undone=self._of_values(each))
+        return [replace(change, waits=waits, step=_step(bool(waits)))]
+
+    def _of_values(self, difference: Difference) -> Undo:
+        """What going back does to values, where the type of a column changes."""
+        if difference.kind != "different-column" or chain.TYPE not in difference.text:
+            return "yes"
+        models = self._column(difference, self.one.sides.models)
+        live = self._column(difference, self.one.sides.database)
+        return of_values(models, live) if models and live else "yes"
+
+    def _column(self, difference: Difference, side: Catalog) -> Column | None:
+        schema, name = self.one.sides.key(difference.name.rpartition(".")[0])
+        table, column = side.table(name, schema), difference.name.rpartition(".")[2]
+        return next((e for e in table.columns if e.name == column), None) if table else None
 
     def _back(self, back: Undone, waits: Mapping[Difference, str]) -> Iterator[Piece]:
         """The way back, each piece in the revision of the change that it takes back."""

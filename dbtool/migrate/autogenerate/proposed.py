@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
+from dbtool import catalog as cat
+from dbtool.migrate.diff.fit import Fit, fit
 from dbtool.migrate.difference import Difference
 
 _VERBS = {"missing": "add", "extra": "drop", "before": "drop", "behind": "add"}
@@ -13,6 +15,7 @@ _IS = re.compile(r": | (?:is|has|sorts|inherits) ")
 _PART = re.compile(r"its (\w+) is (.+) in the database, (.+) in the models")
 _IT_IS = re.compile(r"it is (.+) in the database, (.+) in the models")
 _LABEL = re.compile(r'enum (?P<enum>\S+) has (?P<labels>".+?") in the')
+_ENUM = re.compile(r"enum (\S+) (?:has|sorts) ")
 _LABELS_TOO = re.compile(r'; (".+") in the models, not in the database')
 _NULL = {
     "it may be NULL in the database, is NOT NULL in the models": "NOT NULL",
@@ -20,7 +23,13 @@ _NULL = {
     "its comment differs": "comment",
 }
 
-Undo = Literal["yes", "not its data", "no"]
+Undo = Literal["yes", "narrows values", "fails where values do not fit", "not its data", "no"]
+_GOING_BACK: dict[Fit, Undo] = {
+    Fit.KEPT: "yes",
+    Fit.FAILS: "fails where values do not fit",
+    Fit.CUT: "narrows values",
+}
+_OF_THE_OLD = "the owner and the GRANTs of the old type do not come along"
 
 
 class Step(IntEnum):
@@ -50,7 +59,7 @@ class Proposed:
 
     `key` is how somebody agrees to it who loses something by it; empty where nothing is lost.
     `rows` are those that would go, where they are known. `waits` is what running code has to
-    do first, where it would not go on otherwise.
+    do first, where it would not go on otherwise. `left_behind` is what the code does not carry on.
     """
 
     title: str
@@ -62,6 +71,7 @@ class Proposed:
     rows: int | None = None
     waits: str = ""
     step: Step = Step.FIRST
+    left_behind: str = ""
     imports: tuple[str, ...] = field(default=(), metadata={"json": False})
 
     @property
@@ -82,8 +92,28 @@ def proposed(difference: Difference, undo: str) -> Proposed:
         undo,
         undone,
         key_of(difference),
+        left_behind=left_behind(difference),
         imports=difference.imports,
     )
+
+
+def of_values(models: cat.Column, live: cat.Column) -> Undo:
+    """What going back does to the values of a column whose type changes."""
+    if live.generated:
+        return "yes"
+    if fit(live, models) is Fit.CUT:
+        return "not its data"
+    return _GOING_BACK[fit(models, live)]
+
+
+def left_behind(difference: Difference) -> str:
+    """What an enumeration made anew, here or on the way back, comes without."""
+    found = _ENUM.match(difference.text)
+    if found and difference.kind in ("extra-label", "different-enum"):
+        return f"enum {found[1]} is made anew: {_OF_THE_OLD}"
+    if found and difference.kind == "missing-label":
+        return f"going back makes enum {found[1]} anew: {_OF_THE_OLD}"
+    return ""
 
 
 def key_of(difference: Difference) -> str:

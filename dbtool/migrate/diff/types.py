@@ -114,6 +114,9 @@ def _replaced(said: Comparison, key: Key, models: tuple[str, ...]) -> Iterator[s
     old = identifier(f"{key[1]}_old")
     yield f"ALTER TYPE {code.name(*key)} RENAME TO {old}"
     yield f"CREATE TYPE {code.name(*key)} AS ENUM ({_list(models)})"
+    comment = said.models.enums[key].comment or said.database.enums[key].comment
+    if comment:
+        yield f"COMMENT ON TYPE {code.name(*key)} IS {literal(comment)}"
     schema = f"{identifier(key[0])}." if key[0] != said.scope.default else ""
     names = printed(key)
     for table in said.database.catalog.tables:
