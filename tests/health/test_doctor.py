@@ -10,7 +10,7 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import UsageError
-from dbtool.finding import Finding, Severity, Unknown, rule_name
+from dbtool.finding import Finding, Fix, Severity, Unknown, rule_name
 from dbtool.health import locks, now, pool
 from dbtool.health.doctor import baseline
 from dbtool.health.doctor.examined import Examined, read
@@ -27,7 +27,6 @@ from tests.health.waiting import running
 from tests.proxy import proxy
 
 DAY = 86_400
-SLOT_IN_USE = "used replication slot"
 PARTS = {each.name for each in fields(Examined)} - {
     *("endpoint", "server", "rights", "sight", "gaps")
 }
@@ -215,13 +214,15 @@ def test_thresholds(seen: Examined) -> None:
     assert pinned.severity is Severity.ERROR
     assert pinned.fix
     assert pinned.fix.code == "ROLLBACK PREPARED 'o''clock';"
-    slots = [Pin(kind, "s", 20_000_000, None) for kind in ("replication slot", SLOT_IN_USE)]
+    slots = [Pin("replication slot", "s", 20_000_000, None, used) for used in (False, True)]
     held = replace(bad, horizon=(Pin("session", "pid 4711, backup", 20_000_000, 4000.0), *slots))
     assert [each.fix and each.fix.code for each in found(held, "horizon-pinned")] == [
         "dbtool kill 4711 --dry-run",
         "SELECT pg_drop_replication_slot('s');",
         None,
     ]
+    free, used = found(held, "horizon-pinned")[1:]
+    assert (free.location, used.title) == (used.location, f"used {free.title}")
     unused = {each.location.name for each in found(bad, "index-never-scanned") if each.location}
     assert {"public.child_x_y", "public.child_few"} <= unused
     assert "public.child_pkey" not in unused
@@ -257,7 +258,10 @@ def test_a_vacuum_keeps_no_rows_from_another(database: Target) -> None:
     slow = f"ALTER DATABASE {database.database} SET vacuum_cost_"
     with SyncConnection(database) as connection:
         connection.execute(f"{slow}delay = 100; {slow}limit = 1")
-        connection.execute("CREATE TABLE t AS SELECT repeat('x', 900) FROM generate_series(1, 500)")
+        connection.execute(
+            "CREATE TABLE t WITH (autovacuum_enabled = off, fillfactor = 10) AS"
+            " SELECT repeat('x', 900) FROM generate_series(1, 1500)"
+        )
     with running(database, "VACUUM t", "sweeper", "VacuumDelay") as pid:
         with SyncConnection(database) as connection:
             snapshot = f"SELECT backend_xmin FROM pg_stat_activity WHERE pid = {pid}"
@@ -415,6 +419,34 @@ def test_many_of_a_kind_are_one_finding(seen: Examined) -> None:
     text = render(report, Screen(80, color=False, drawing=False))
     assert text.startswith("2 things to mend in 5 tables and ")
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_fixes_that_are_put_together_keep_their_warnings(seen: Examined) -> None:
+    """What is pasted is of one language, and says of each line when it must not run."""
+    session, slot, prepared = (
+        Pin(kind, name, 20_000_000, 4000.0)
+        for kind, name in (
+            ("session", "pid 7, api"),
+            ("replication slot", "s"),
+            ("prepared transaction", "g"),
+        )
+    )
+
+    def fix(*pins: Pin) -> Fix | None:
+        examined = replace(seen, horizon=pins)
+        (finding,) = doctor_report(
+            examined, choose(["horizon-pinned"], []), baseline.Known()
+        ).findings
+        return finding.fix
+
+    label = "only if its consumer will never come back"
+    drop = "SELECT pg_drop_replication_slot('s');"
+    decide = "ROLLBACK PREPARED 'g'; -- or COMMIT PREPARED"
+    kill = "dbtool kill 7 --dry-run"
+    assert fix(slot, slot) == Fix("sql", f"{drop}\n{drop}", label)
+    assert fix(slot, session, prepared) == Fix("sql", f"{drop} -- {label}\n{decide}")
+    shell = "shows what it is, perhaps a backup; without --dry-run it is ended"
+    assert fix(session, slot, session) == Fix("shell", f"{kill}\n{kill}", shell)
 
 
 def test_what_is_accepted_is_left_out(seen: Examined, tmp_path: Path) -> None:

@@ -49,5 +49,19 @@ def _merged(title: str, found: list[Finding]) -> Finding:
         title=title.format(f"{len(found):,}"),
         evidence=tuple(lines),
         location=Location(name=", ".join(names)) if len(names) == 1 else None,
-        fix=Fix(fixes[0].language, "\n".join(each.code for each in fixes)) if fixes else None,
+        fix=_block(fixes) if fixes else None,
     )
+
+
+def _block(fixes: list[Fix]) -> Fix:
+    """What can be pasted as one: of one language, and each warning beside what it is about.
+
+    In a shell it stands above instead, for more words may come behind the commands.
+    """
+    language = fixes[0].language
+    alike = [each for each in fixes if each.language == language]
+    labels = list(dict.fromkeys(each.label for each in alike))
+    if len(labels) > 1 and language == "sql":
+        lines = [f"{each.code} -- {each.label}" if each.label else each.code for each in alike]
+        return Fix(language, "\n".join(lines))
+    return Fix(language, "\n".join(each.code for each in alike), "; ".join(filter(None, labels)))

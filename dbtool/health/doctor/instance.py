@@ -25,12 +25,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What keeps vacuum from removing rows: its kind, its name, and its age in transactions."""
+    """What keeps vacuum from removing rows: its kind, its name, and its age in transactions.
+
+    `used` says of a replication slot that its consumer is connected just now.
+    """
 
     kind: str
     name: str
     age: int
     seconds: float | None
+    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,8 @@ HORIZON = Part(
     "horizon",
     """
 (SELECT coalesce(json_agg(x ORDER BY age DESC), '[]') FROM (
-    SELECT 'session' AS kind, name, greatest(age(backend_xid), age(snapshot)) AS age, seconds
+    SELECT 'session' AS kind, name, greatest(age(backend_xid), age(snapshot)) AS age, seconds,
+           false AS used
     FROM (SELECT 'pid ' || pid || coalesce(', ' || nullif(application_name, ''), '') AS name,
                  backend_xid,
                  CASE WHEN datname = current_database() THEN backend_xmin END AS snapshot,
@@ -123,15 +128,16 @@ HORIZON = Part(
             AND pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum)) AS a
     WHERE coalesce(backend_xid, snapshot) IS NOT NULL
     UNION ALL
-    SELECT CASE WHEN active THEN 'used replication slot' ELSE 'replication slot' END, slot_name,
-           greatest(coalesce(age(xmin), 0), coalesce(age(catalog_xmin), 0)), NULL
+    SELECT 'replication slot', slot_name,
+           greatest(coalesce(age(xmin), 0), coalesce(age(catalog_xmin), 0)), NULL, active
     FROM pg_catalog.pg_replication_slots WHERE xmin IS NOT NULL OR catalog_xmin IS NOT NULL
     UNION ALL
     SELECT 'prepared transaction', gid, age(transaction),
-           extract(epoch FROM clock_timestamp() - prepared)
+           extract(epoch FROM clock_timestamp() - prepared), false
     FROM pg_catalog.pg_prepared_xacts
     UNION ALL
-    SELECT 'standby', coalesce(nullif(application_name, ''), 'pid ' || pid), age(backend_xmin), NULL
+    SELECT 'standby', coalesce(nullif(application_name, ''), 'pid ' || pid), age(backend_xmin),
+           NULL, false
     FROM pg_catalog.pg_stat_replication WHERE backend_xmin IS NOT NULL) AS x)
 """,
 )

@@ -56,12 +56,14 @@ def check(examined: Examined) -> Iterator[Finding | Unknown]:
             continue
         error = pin.age >= ERROR_XIDS or (pin.seconds or 0) >= ERROR_SECONDS
         since = f" and {duration(pin.seconds)}" if pin.seconds is not None else ""
+        name = f"{pin.kind} {pin.name}"
+        told = f"used {name}" if pin.used else name
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR if error else Severity.WARNING,
-            title=f"{pin.kind} {pin.name} holds the horizon for {pin.age:,} transactions{since}",
+            title=f"{told} holds the horizon for {pin.age:,} transactions{since}",
             certainty=Certainty.MEASURED,
-            location=Location(name=f"{pin.kind} {pin.name}"),
+            location=Location(name=name),
             fix=_end(pin),
         )
 
@@ -71,7 +73,7 @@ def _end(pin: Pin) -> Fix | None:
         pid = pin.name.removeprefix("pid ").partition(",")[0]
         label = "shows what it is, perhaps a backup; without --dry-run it is ended"
         return Fix("shell", f"dbtool kill {pid} --dry-run", label=label)
-    if pin.kind == "replication slot":
+    if pin.kind == "replication slot" and not pin.used:
         label = "only if its consumer will never come back"
         return Fix("sql", f"SELECT pg_drop_replication_slot('{literal(pin.name)}');", label=label)
     if pin.kind == "prepared transaction":
