@@ -146,4 +146,5 @@ def _shorter(report: "Report") -> Iterator["Report"]:
     yield replace(report, below=())
     told = tuple(replace(each, evidence=(), fix=None) for each in report.findings)
     yield replace(report, below=(), findings=told)
-    yield replace(report, below=(), findings=(), unknowns=(), notes=())
+    # Nothing is counted that is not shown: the verdict alone must not end in "no findings".
+    yield replace(report, below=(), findings=(), unknowns=(), notes=(), judged=False)

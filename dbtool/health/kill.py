@@ -42,7 +42,7 @@ class Killed:
     """What was done to whom, and what it released.
 
     `freed` counts those who waited behind the session before and do not wait any more. `command`
-    does what a dry run has shown.
+    does what a dry run has shown; `refused` says why it takes --force where that was not given.
     """
 
     database: str
@@ -55,6 +55,7 @@ class Killed:
     freed: int
     audit: str
     command: str
+    refused: str
 
 
 def kill(
@@ -87,6 +88,7 @@ def kill(
             freed=0,
             audit=audit,
             command=_command(wish, victim.session),
+            refused="" if wish.force else _protection(victim.session),
         )
         if wish.dry_run:
             return did
@@ -182,7 +184,7 @@ def _chosen(wish: Wish, victim: Victim, identity: Identity) -> tuple[Signal, str
             hint=identity.rights.grant,
         )
     protected = _protection(seen)
-    if protected and not wish.force:
+    if protected and not wish.force and not wish.dry_run:
         raise UsageError(
             f"refused to end pid {seen.pid}: {protected}", hint="If you mean it: --force"
         )

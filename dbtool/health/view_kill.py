@@ -18,7 +18,8 @@ def kill_report(killed: Killed) -> Report:
     if killed.done:
         headline = f"{_DONE[killed.signal]} {who} in {duration(killed.seconds)}{_went_on(killed)}"
     else:
-        headline = f"would {_VERBS[killed.signal]} {who}"
+        would = "would not" if killed.refused else "would"
+        headline = f"{would} {_VERBS[killed.signal]} {who}"
     outcome = "done" if killed.done else "dry run, nothing was done"
     return Report(
         command="kill",
@@ -28,7 +29,8 @@ def kill_report(killed: Killed) -> Report:
             facts(_facts(killed.victim, killed.why)),
             Text(f"audit: {killed.audit} outcome={outcome!r}"),
         ),
-        next=() if killed.done else (killed.command,),
+        notes=(f"refused without --force: {killed.refused}",) if killed.refused else (),
+        next=() if killed.done or killed.refused else (killed.command,),
     )
 
 

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from dbtool.cli.formats import for_people
 from dbtool.cli.now import fitting
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.finding import Certainty, Finding, Severity
 from dbtool.report import Report, Table, facts
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR, Ran
@@ -199,6 +201,10 @@ def test_a_command_that_is_never_broken_takes_several_lines_of_a_screen(
     assert isinstance(cut, Table)
     assert cut.rows == signs.rows[:4]
     assert fitting(report, 2) == replace(report, below=())
+    wrong = Finding(rule="x", severity=Severity.ERROR, title="it is", certainty=Certainty.MEASURED)
+    bad = replace(report, findings=(wrong,), judged=True)
+    assert "1 error" in for_people(fitting(bad, 40))
+    assert "findings" not in for_people(fitting(bad, 2))
 
 
 def test_kill_asks_at_a_terminal_and_refuses_without_one(

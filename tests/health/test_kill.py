@@ -154,6 +154,12 @@ def test_refuses_what_must_not_be_ended(shop: Target, database: Target, people: 
         with pytest.raises(UsageError, match=why) as refused:
             ended(database, pid)
         assert refused.value.hint == "If you mean it: --force"
+        report = kill_report(
+            kill(database, Wish(pid, dry_run=True), Permission(), Silent(), victim_lines)
+        )
+        assert report.headline.startswith(f"would not terminate pid {pid} (")
+        assert [note for note in report.notes if "--force" in note and why in note]
+        assert report.next == ()
     assert ended(database, superuser, force=True).done
 
 
