@@ -183,9 +183,14 @@ def peers(bench: Bench, limit: float) -> None:
         try:
             found = bench.run(bench.database(), command, few, more)
         except (OSError, ValueError) as error:
-            print(f"{label:36} did not run: {str(error).strip().splitlines()[-1]}")
+            print(f"{label:36} did not run: {last_line(error)}")
         else:
             line(label, found, limit)
+
+
+def last_line(error: Exception) -> str:
+    """What a program said at its end."""
+    return (str(error).strip().splitlines() or ["it said nothing"])[-1]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -127,7 +127,10 @@ def install(place: Path, root: Path) -> Path:
     node.mkdir()
     uv = shutil.which("uv") or str(root / ".uv" / "bin" / "uv")
     options = ["-q", "--python", sys.executable, "--target", str(directory)]
-    subprocess.run([uv, "pip", "install", *options, *PYTHON], check=False)
+    try:
+        subprocess.run([uv, "pip", "install", *options, *PYTHON], check=False)
+    except OSError as error:
+        print(f"{', '.join(PYTHON)}: not installed: {error}")
     if npm := shutil.which("npm"):
         quiet = ["--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
         subprocess.run([npm, "install", *quiet, *NODE], cwd=node, check=False)

@@ -30,7 +30,7 @@ from dbtool.seed.plan import (
     seed_plan,
 )
 from dbtool.seed.remedy import Remedy
-from dbtool.seed.rows import Population
+from dbtool.seed.rows import NULL, Population
 from dbtool.seed.ruling import Rulebook
 from dbtool.seed.subject import INTEGERS, TIMES, Choice, Subject, Unfit
 from dbtool.seed.times import Calendar
@@ -71,14 +71,14 @@ def build(found: Found, request: Request) -> Planned:
 
 
 def _by_key(found: Found, request: Request) -> dict[str, dict[str, int]]:
-    """The indices of rows that are there, by the keys that files have for them."""
+    """The indices of rows that are there, by the keys that files have for them, as COPY text."""
     natural = dict(request.natural)
     indices: dict[str, dict[str, int]] = {}
     for name, population in found.existing.items():
         meaning = found.meanings.get(name)
         made = population.generators.get(natural.get(meaning.sql_name, "")) if meaning else None
         if isinstance(made, Given):
-            indices[name] = {text: at for at, text in enumerate(made.values)}
+            indices[name] = {text: at for at, text in enumerate(made.values) if text != NULL}
     return indices
 
 

@@ -244,16 +244,24 @@ async def next_index(connection: Connection, table: LiveTable) -> int:
 
 
 async def keys(
-    connection: Connection, table: LiveTable, columns: Sequence[str], limit: int
-) -> dict[str, tuple[str, ...]]:
-    """The values of some columns in the first rows of a table, as text."""
-    chosen = ", ".join(f"{quoted(name)}::text" for name in columns)
+    connection: Connection,
+    table: LiveTable,
+    columns: Sequence[str],
+    limit: int,
+    beside: Sequence[str] = (),
+) -> dict[str, tuple[str | None, ...]]:
+    """The values of some columns in the first rows of a table that have them all, as text.
+
+    Those `beside` them are read too, and may be NULL.
+    """
+    names = (*columns, *beside)
+    chosen = ", ".join(f"{quoted(name)}::text" for name in names)
     by = ", ".join(map(quoted, table.primary_key or columns))
     known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
     rows = await connection.fetch(
         f"SELECT {chosen} FROM {table.name} WHERE {known} ORDER BY {by} LIMIT {limit}"
     )
-    return {name: tuple(row[place] for row in rows) for place, name in enumerate(columns)}
+    return {name: tuple(row[place] for row in rows) for place, name in enumerate(names)}
 
 
 def identifier(schema: str, name: str) -> str:

@@ -21,6 +21,7 @@ from dbtool.seed.overrides import (
     without,
 )
 from dbtool.seed.rows import Moments, Population, Rows
+from dbtool.seed.stream import BLOCK
 from dbtool.seed.subject import Choice, Subject
 from dbtool.seed.times import WINDOW_DAYS, Born, Calendar, Written
 from dbtool.seed.values import escaped
@@ -30,7 +31,7 @@ Populations = Mapping[str, Population]
 
 @dataclass(slots=True)
 class Rulebook:
-    """The rules of one run, and the indices of the rows they name, by table."""
+    """The rules of one run, and the indices of the rows they name, by table and COPY text."""
 
     populations: Populations
     calendar: Calendar
@@ -86,15 +87,11 @@ class Rulebook:
         """The index of the row a pin refers to along a foreign key."""
         for columns, name in pin.references:
             if set(columns) == set(link.key.columns):
-                found = self.named.get(link.parent)
-                if found is not None and (not found or name in found):
+                found, text = self.named.get(link.parent), escaped(name)
+                if found is not None and (not found or text in found):
                     # Where reference rows are not there yet, as in a plan, any row stands for one.
-                    return found.get(name)
-                parent = link.parent.removeprefix("public.").replace('"', "")
-                raise UsageError(
-                    f'{pin.place}: no row "{name}" of {parent} is there to refer to',
-                    detail="It is not named in the scenario, or its table is filled later or not.",
-                )
+                    return found.get(text)
+                raise _unfound(pin, name, self.populations[link.parent], found is not None)
         return None
 
     def apply(
@@ -153,7 +150,7 @@ class Rulebook:
             return
         indices = self._indices(rule, links, population)
         self.named[population.name] = dict(
-            zip((pin.name for pin in rule.pins), indices, strict=True)
+            zip((escaped(pin.name) for pin in rule.pins), indices, strict=True)
         )
         pinned: dict[str, dict[int, str | Elsewhere]] = {}
         for pin, index in zip(rule.pins, indices, strict=True):
@@ -210,6 +207,23 @@ def _impossible(
         f"{rule.place}: {subject_of(population)} cannot have {wanted}",
         detail=f"Its constraints allow {most} per row of {subject_of(parent)}, "
         f"of which there are {parent.count:,}. Nothing was loaded.",
+    )
+
+
+def _unfound(pin: Pin, name: str, parent: Population, looked_up: bool) -> UsageError:
+    shown = subject_of(parent)
+    detail = "It is not named in the scenario, or its table is filled later or not, "
+    detail += "or lacks the column by which a file tells its rows apart."
+    hint = ""
+    if looked_up and parent.count >= BLOCK:
+        detail = f"It was looked for among the first {BLOCK:,} rows of {shown}."
+        hint = "dbtool seed reference brings in one that is missing; "
+        hint += "one behind those is given by the columns of the foreign key."
+    elif looked_up:
+        detail = f"It is a row of a file, and not among those of {shown} in the database."
+        hint = "dbtool seed reference brings it in."
+    return UsageError(
+        f'{pin.place}: no row "{name}" of {shown} is there to refer to', detail=detail, hint=hint
     )
 
 

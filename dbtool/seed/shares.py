@@ -1,11 +1,15 @@
 """Compare how often values come up, and how rows fall to parents, with what the plan has."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from asyncpg.exceptions import DataError
+from asyncpg.exceptions import (
+    DataError,
+    IntegrityConstraintViolationError,
+    TooManyColumnsError,
+)
 
 from dbtool.database.connection import Connection
 from dbtool.seed.dealing import EachParent
@@ -26,6 +30,10 @@ _CHANCE = 4
 """How many standard deviations a share may be away: other rows of one plan differ by chance."""
 _FAMILY = 2
 """How many times as many rows, or as few, a parent may have."""
+_UNASKED = (DataError, IntegrityConstraintViolationError, TooManyColumnsError)
+"""Why columns cannot be asked about together: a type or a domain refuses, or they are too many."""
+Shares = tuple[str, Mapping[str, float]]
+"""A column, and the share of each of its values that is planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +58,11 @@ async def off_plan(
         return ()
     known = _spread(load.population)
     total = sum(rows.size for rows in known)
-    found: list[Off] = []
-    for name, times in _planned(load, known, own):
-        shares = {text: count / total for text, count in times}
-        async with connection.limits():
-            if off := await _value(connection, load, name, shares):
-                found.append(off)
+    shares: list[Shares] = [
+        (name, {text: count / total for text, count in times})
+        for name, times in _planned(load, known, own)
+    ]
+    found = await _values(connection, load, shares)
     async with connection.limits():
         return (*found, *await _parents(connection, load))
 
@@ -85,25 +92,45 @@ def _planned(
             yield name, [(NULL, times[NULL])]
 
 
-async def _value(
-    connection: Connection, load: Load, name: str, planned: dict[str, float]
-) -> Off | None:
-    """The value of a column whose share is furthest from the plan, where that is far."""
-    column, kind = quoted(name), load.table.column(name).type
-    tests = (
-        f"{column} IS NULL" if text == NULL else f"{column}::text = ({literal(text)}::{kind})::text"
-        for text in planned
-    )
+async def _values(connection: Connection, load: Load, planned: Sequence[Shares]) -> list[Off]:
+    """The columns with a share far from the plan: all are counted in one scan, where they can be.
+
+    A value planned today may be one that the type of its column no longer takes: it is found
+    by halves, and its column left out.
+    """
+    if not planned:
+        return []
+    tests = (_test(load, name, text) for name, shares in planned for text in shares)
     counts = ", ".join(f"count(*) FILTER (WHERE {test})::float8" for test in tests)
     try:
-        every, *found = await connection.fetchrow(
-            f"SELECT count(*), {counts} FROM {load.table.name}"
-        )
-    except DataError:
-        # A value planned today that the type of the column no longer takes.
-        return None
-    rows = max(every, 1)
-    there = {text: count / rows for text, count in zip(planned, found, strict=True)}
+        async with connection.limits():
+            every, *found = await connection.fetchrow(
+                f"SELECT count(*), {counts} FROM {load.table.name}"
+            )
+    except _UNASKED:
+        half = len(planned) // 2
+        parts = (planned[:half], planned[half:]) if half else ()
+        return [off for part in parts for off in await _values(connection, load, part)]
+    numbers = iter(found)
+    told = (
+        _furthest(load, name, shares, dict(zip(shares, numbers, strict=False)), max(every, 1))
+        for name, shares in planned
+    )
+    return [off for off in told if off is not None]
+
+
+def _test(load: Load, name: str, text: str) -> str:
+    column, kind = quoted(name), load.table.column(name).type
+    if text == NULL:
+        return f"{column} IS NULL"
+    return f"{column}::text = ({literal(text)}::{kind})::text"
+
+
+def _furthest(
+    load: Load, name: str, planned: Mapping[str, float], counts: Mapping[str, float], rows: int
+) -> Off | None:
+    """The value of a column whose share is furthest from the plan, where that is far."""
+    there = {text: count / rows for text, count in counts.items()}
     text = max(planned, key=lambda each: abs(there[each] - planned[each]))
     chance = _CHANCE * sqrt((_variance(there[text]) + _variance(planned[text])) / rows)
     if abs(there[text] - planned[text]) <= max(_AWAY, chance):

@@ -15,7 +15,7 @@ from dbtool.seed.keys import Given
 from dbtool.seed.live import Live, LiveTable
 from dbtool.seed.meaning import Meaning, meanings
 from dbtool.seed.plan import Request, Skipped
-from dbtool.seed.rows import Population
+from dbtool.seed.rows import NULL, Population
 from dbtool.seed.stream import BLOCK
 from dbtool.seed.trial import tried
 from dbtool.seed.values import escaped
@@ -163,20 +163,28 @@ async def _existing(
             if key.target and key.target not in filled:
                 wanted.setdefault(key.target, set()).update(key.target_columns)
     parents = [table for table in seen if table.name in wanted]
-    for parent in parents:
-        wanted[parent.name].update(name for t, name in request.natural if t == parent.sql_name)
     if others := sorted(wanted.keys() - {table.name for table in parents}):
         parents += (await live.read(connection, others)).tables
     found: dict[str, Population] = {}
     for parent in parents:
         columns = sorted(wanted[parent.name])
         readable = "select" in parent.privileges
-        values = await live.keys(connection, parent, columns, BLOCK) if readable else {}
+        beside = _natural(parent, request) - set(columns)
+        values = (
+            await live.keys(connection, parent, columns, BLOCK, sorted(beside)) if readable else {}
+        )
         population = Population(
             parent.name, request.random_seed, len(next(iter(values.values()), ()))
         )
         population.generators = {
-            name: Given(tuple(map(escaped, texts))) for name, texts in values.items()
+            name: Given(tuple(NULL if text is None else escaped(text) for text in texts))
+            for name, texts in values.items()
         }
         found[parent.name] = population
     return found
+
+
+def _natural(table: LiveTable, request: Request) -> set[str]:
+    """The column by which a file tells its rows apart, where it is migrated already."""
+    there = {column.name for column in table.columns}
+    return {key for name, key in request.natural if name == table.sql_name and key in there}

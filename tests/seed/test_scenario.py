@@ -242,3 +242,48 @@ def test_named_rows_refer_to_reference_rows_by_their_keys(
         "no row of categories has this name in this scenario or its reference file"
     )
     assert "mugs" in caught.value.hint
+
+
+def test_reference_rows_that_are_not_found_by_their_keys(
+    migrated: Target, example: Models, tmp_path: Path
+) -> None:
+    """Each refusal says why; keys are any text, and rows without one are parents all the same."""
+    for name in ("reference", "scenarios"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "reference/categories.yaml").write_text(
+        "key: name\nrows: [{slug: cups, name: Cups}, {slug: mugs, name: 'M\\ugs'}]"
+    )
+    scenario = "tables: {products: {per: category, count: 2}}\n"
+    (tmp_path / "scenarios/plain.yaml").write_text(scenario)
+    named = "rows: {products: [{category: 'M\\ugs', name: One}]}"
+    (tmp_path / "scenarios/shop.yaml").write_text(scenario + named)
+    scenes = Scenes(Seeds(tmp_path, tmp_path), example)
+
+    def refused() -> UsageError:
+        with pytest.raises(UsageError) as caught:
+            planned(migrated, example, request)
+        assert caught.value.message.endswith(r'no row "M\ugs" of categories is there to refer to')
+        return caught.value
+
+    def change(sql: str) -> None:
+        with SyncConnection(migrated) as session:
+            session.execute(sql)
+
+    scenes.kept(migrated, Permission(), Silent(), dry_run=False)
+    request = scenes.planned("shop", Given(tables=("products",)))
+    change("""
+        ALTER TABLE categories ALTER name DROP NOT NULL;
+        INSERT INTO categories (slug, position) VALUES ('nameless', 3);
+    """)
+    assert [each.rows for each in planned(migrated, example, request).plan.tables] == [6]
+    change("DELETE FROM categories WHERE slug = 'mugs'")
+    assert refused().hint == "dbtool seed reference brings it in."
+    change("""
+        INSERT INTO categories (slug, name, position)
+        SELECT 'more-' || n, 'More ' || n, n FROM generate_series(1, 4096) AS n
+    """)
+    assert refused().detail == "It was looked for among the first 4,096 rows of categories."
+    change("ALTER TABLE categories RENAME name TO title")
+    assert "lacks the column" in refused().detail
+    plain = scenes.planned("plain", Given(tables=("products",)))
+    assert [each.rows for each in planned(migrated, example, plain).plan.tables] == [8192]
