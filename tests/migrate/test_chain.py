@@ -15,7 +15,7 @@ from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.migrate.autogenerate.alone import alone, heads_of
 from dbtool.migrate.autogenerate.backfill import _literal
-from dbtool.migrate.autogenerate.chain import New, is_required, waits_for
+from dbtool.migrate.autogenerate.chain import New, is_required, waits, waits_for
 from dbtool.migrate.difference import Difference
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
@@ -146,6 +146,28 @@ def test_what_waits_for_a_deploy(
     kind, name, text, models, database = said
     found = waits_for(Difference(kind, name, text, "", False, models, database), NEW)
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "waiting"),
+    [
+        ("mood", True),
+        ('app."mood"[]', True),
+        ("mood NOT NULL", True),
+        ("moody", False),
+        ("text", False),
+    ],
+)
+def test_another_default_waits_with_its_enumeration(kind: str, waiting: bool) -> None:
+    """The enumeration is made anew without the old default, and takes none of the models back."""
+    said = 'enum app.mood has "sad" in the database, not in the models'
+    enum = Difference("extra-label", "app.mood.sad", said, "")
+    said = "column t.m: its default is 'sad' in the database, 'ok' in the models"
+    sides = (f"{kind} DEFAULT 'ok'", f"{kind} DEFAULT 'sad'")
+    column = Difference("different-column", "t.m", said, "", False, *sides)
+    found = waits([column, enum])
+    assert found == {enum: "no longer use value app.mood.sad",
+                     column: found[enum] if waiting else ""}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ _REQUIRED = "nullable=False"
 _FILLS_ITSELF = re.compile(r" DEFAULT |GENERATED |server_default=|Identity\(|Computed\(")
 REQUIRED = "a value in each row"
 TYPE = "its type is "
+_DEFAULT = "its default is "
+_ENUM = re.compile(r"enum (.*?) (?:has|sorts) ")
+_BEHIND_TYPE = re.compile(r"(?:\[\])?(?: (?:NOT NULL|GENERATED|DEFAULT)\b.*)?$", re.DOTALL)
 _NOT_NULL = "it may be NULL in the database, is NOT NULL in the models"
 
 
@@ -41,15 +44,33 @@ def waits(wanted: Iterable[Difference]) -> dict[Difference, str]:
     """What the code has to do before each may come; empty where running code goes on with it.
 
     What goes before a type changes goes in the same revision, and comes back in no earlier one.
+    Another default comes with the enumeration of its column, which is made anew without the old.
     """
     all_ = [*wanted]
     new = new_of(all_)
     found = {each: waits_for(each, new) for each in all_}
+    late = {_of_enum(each): why for each, why in found.items() if why and _of_enum(each)}
+    for each in all_:
+        if each.kind == "different-column" and _DEFAULT in each.text:
+            found[each] = found[each] or late.get(_type(each), "")
     for each in all_:
         if each.text.endswith((GOES_FIRST, COMES_BACK)):
             why = next((found[o] for o in _around(each, all_) if found[o]), "")
             found[each] = why or (found[each] if each.text.endswith(COMES_BACK) else "")
     return found
+
+
+def _of_enum(difference: Difference) -> str:
+    """The enumeration that is made anew, without its schema; empty for anything else."""
+    known = difference.kind in ("extra-label", "different-enum")
+    found = _ENUM.match(difference.text) if known else None
+    return found[1].rpartition(".")[2] if found else ""
+
+
+def _type(column: Difference) -> str:
+    """The type of a column in the database, without its schema; an array's is that of its items."""
+    name = _BEHIND_TYPE.sub("", column.database or "", count=1)
+    return name.replace('"', "").rpartition(".")[2]
 
 
 def _around(part: Difference, wanted: Iterable[Difference]) -> list[Difference]:
