@@ -86,7 +86,8 @@ class Blocker:
             )
         name = string_literal(self.application or "NAME")
         return (
-            "It holds its locks until somebody ends it, after a restart too:"
+            "It holds its locks until it is ended, after a restart too. Only if its transaction"
+            " manager, which decides, is gone:"
             f" COMMIT PREPARED {name} keeps what it did, ROLLBACK PREPARED {name} takes it back."
             " Then run it again."
         )

@@ -207,12 +207,18 @@ def _next(found: Status) -> Iterator[str]:
 
     Between the two phases of a commit lie milliseconds, unless whoever should end it is gone.
     """
-    for prepared in found.surroundings.transactions:
-        if prepared.prepared and (prepared.seconds or 0) >= _UNDECIDED:
-            yield _decision(string_literal(prepared.prepared))
     if found.pending:
+        undecided = [
+            each
+            for each in found.surroundings.transactions
+            if each.prepared and (each.seconds or 0) >= _UNDECIDED
+        ]
+        first = [each for each in undecided if _is_in_the_way(each, found)]
+        yield from map(_decision, first)
         upgrade = next_step(found.standings)
         yield _past_pooler(upgrade, found) if found.pooler else upgrade
+        # Of other tables nobody knows here whether the upgrade wants them.
+        yield from (_decision(each) for each in undecided if each.tables and each not in first)
     for each in found.surroundings.invalid_indexes:
         if each.kind == "copy" and not each.built_by:
             yield f"DROP INDEX CONCURRENTLY {each.name};"
@@ -221,9 +227,23 @@ def _next(found: Status) -> Iterator[str]:
             yield detachment.remedy
 
 
-def _decision(name: str) -> str:
+def _is_in_the_way(prepared: OpenTransaction, found: Status) -> bool:
+    """Whether any upgrade would meet it: it holds a version table, or perhaps makes one."""
+    tables = {_bare(each) for each in prepared.tables}
+    if not tables:
+        return any(not each.recorded for each in found.standings)
+    return any(_bare(each.version_table) in tables for each in found.standings)
+
+
+def _bare(table: str) -> str:
+    return table.rpartition(".")[2].strip('"')
+
+
+def _decision(prepared: OpenTransaction) -> str:
+    name = string_literal(prepared.prepared)
     return (
-        f"COMMIT PREPARED {name};   -- keeps what it did; ROLLBACK PREPARED {name}; takes it back"
+        f"COMMIT PREPARED {name};   -- only if its transaction manager is gone: keeps what it did;"
+        f" ROLLBACK PREPARED {name}; takes it back"
     )
 
 
