@@ -157,6 +157,11 @@ DIFFERENT: dict[str, tuple[str, str]] = {
         f" Index(T + '_ix', 'id', postgresql_where=text(\"s NOT IN ({labels})\"))"
         for labels in ("'a', 'b'", "'a', 'it''s'")
     ),
+    "check_cast_list": (
+        "Column('t', ARRAY(Text))",
+        "Column('t', ARRAY(Text)), CheckConstraint("
+        "\"t <@ (ARRAY['a', 'b']::varchar[])::text[]\", name=T + '_ck')",
+    ),
     "check_list_new": (S, S + ", CheckConstraint(\"s IN ('a', 'b')\", name=T + '_ck')"),
     "check_text": (
         S + ", CheckConstraint(\"s <> 'a:b'\", name=T + '_ck')",

@@ -20,7 +20,8 @@ from dbtool.sql.names import identifier
 
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
 _LISTED = re.compile(
-    r"(\()?(ARRAY\[(?:'(?:[^'\\]|'')*'::character varying(?:, )?)+\])(?(1)\))::text\[\]"
+    r"((?:ANY|ALL) \()?"
+    r"(\()?(ARRAY\[(?:'(?:[^'\\]|'')*'::character varying(?:, )?)+\])(?(2)\))::text\[\]"
 )
 
 
@@ -44,7 +45,7 @@ class Code:
             text = render.render_op_text(self._autogen, operation)
         except Exception:  # a team's own renderer may fail in any way
             return ""
-        return _read_back(textwrap.dedent(text).strip())
+        return _read_back(textwrap.dedent(text).strip(), printed=False)
 
     def execute(self, *statements: str) -> str:
         """Statements as text; a colon before a word would be a parameter."""
@@ -150,12 +151,19 @@ def commented(code: Code, table: tuple[str, str], constraint: cat.Constraint) ->
         yield f"COMMENT ON {on} IS {literal(constraint.comment)}"
 
 
-def _read_back(sql: str) -> str:
-    """What the server prints of IN over a varchar, so that it prints the same once it has read it.
+def _read_back(sql: str, *, printed: bool = True) -> str:
+    """What the server prints of a list of varchar, so that it prints the same once it has read it.
 
-    It takes the cast of the whole list for casts of each text, and prints those.
+    It takes the cast of the whole list for casts of each text, and prints those. Behind ANY it
+    casts by itself; elsewhere the list is a varchar's first, in what somebody wrote as it is.
     """
-    return _LISTED.sub(r"\2", sql)
+
+    def said(found: re.Match[str]) -> str:
+        if found[1]:
+            return f"{found[1]}{found[3]}"
+        return f"({found[3]}::character varying[])::text[]" if printed else found[0]
+
+    return _LISTED.sub(said, sql)
 
 
 def _unbound(sql: str) -> str:
