@@ -1,6 +1,6 @@
 """A statement of a migration in its neutral form, whoever wrote it: an operation or plain SQL."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -24,10 +24,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A part of a migration whose statements are not known without running it."""
+    """A part of a migration whose statements are not known without running it.
+
+    `after` counts the statements of the way up that run before it; None where its line tells.
+    """
 
     line: int
     reason: str
+    after: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,9 +156,10 @@ class _Linter:
         return self.schema.table(name) is not None
 
     def _close(self, migration: Migration) -> None:
-        """What could not be read may have made anything; the next one has a session of its own."""
+        """What could not be read may have made anything; the next one may have another session."""
         if migration.gaps:
             self._lose_track()
+        self.schema.leave_session()
         self.schema.search_path = ("public",)
         self._begun = self._begun or bool(migration.up)
 
@@ -221,7 +222,9 @@ class _Linter:
             if alone or statement.transaction != transaction:
                 session.begin(statement.transaction is not None)
             transaction = statement.transaction
-            if migration.gaps and _behind_gap(statement, migration):
+            if migration.gaps and _behind_gap(
+                statement, migration, number if way == "up" else None
+            ):
                 self._lose_track()
             state = State(self.schema, session, self.server, statement.sql)
             steps = steps_of(actions, state)
@@ -260,10 +263,14 @@ class _Linter:
         return self._together[kinds]
 
 
-def _behind_gap(statement: Statement, migration: Migration) -> bool:
+def _behind_gap(statement: Statement, migration: Migration, number: int | None) -> bool:
     """Whether something that may run before it could not be read."""
-    elsewhere = statement.file != migration.file
-    return any(elsewhere or gap.line <= statement.line for gap in migration.gaps)
+    if statement.file != migration.file:
+        return True
+    return any(
+        gap.line <= statement.line if gap.after is None or number is None else gap.after <= number
+        for gap in migration.gaps
+    )
 
 
 def _renamed(read: Sequence[Read]) -> frozenset[tuple[str, str]]:

@@ -34,7 +34,8 @@ class Schema:
     `judging`, what is created is new: no deployed program uses it yet. `doubted` says that some
     of the history is not known, which may have changed or dropped anything; `unread`, that a part
     could not be read, so that it is left out in scratch too. `former` are the names that tables
-    had before; `temporary` says that some relation is, which is found first.
+    had before; `temporary` says that some relation is, which is found first, and `left` are the
+    names of those that sessions before made, which may be there where theirs goes on.
     """
 
     def __init__(self, *, complete: bool = False) -> None:
@@ -51,9 +52,10 @@ class Schema:
         self.referrers: dict[Name, tuple[Name, ...]] = {}
         self.former: dict[Name, Name] = {}
         self.temporary = False
+        self.left: set[str] = set()
         self.judging = False
         self._journals: list[list[_Undo]] = []
-        self._marks: list[tuple[tuple[str, ...], bool, bool]] = []
+        self._marks: list[tuple[tuple[str, ...], bool, bool, bool]] = []
 
     def full(self, name: Name) -> Name:
         """The name with the schema a new object of that name would be created in."""
@@ -126,7 +128,9 @@ class Schema:
         wanted = [found.name if found is not None else self.full(type_name)]
         for base in wanted if derived else ():
             above = (each for each in self.types.values() if each.base is not None)
-            wanted += [each.name for each in above if each.base and self._is(each.base, base)]
+            over = [each.name for each in above if each.base and self._is(each.base, base)]
+            # A domain called by the name of what it stands on would be found below itself.
+            wanted += [each for each in over if each not in wanted]
         for table in self.tables.values():
             for column in table.columns.values():
                 if column.type is not None and any(self._is(column.type, n) for n in wanted):
@@ -193,14 +197,24 @@ class Schema:
             journal: dict[Name, object] = among  # type: ignore[assignment]
             self._journals[-1].append((journal, name, journal.get(name, _ABSENT)))
 
+    def leave_session(self) -> None:
+        """Forget what is temporary: it is there no more, or still is where the session goes on."""
+        if not self.temporary:
+            return
+        for among in (self.tables, self.views, self.sequences, self.index_owners, self.types):
+            for name in [each for each in among if each.schema == TEMPORARY]:
+                self.left.add(name.name)
+                among.pop(name)
+        self.temporary = False
+
     def begin(self) -> None:
         """From here on `undo` can go back; such points nest."""
         self._journals.append([])
-        self._marks.append((self.search_path, self.complete, self.doubted))
+        self._marks.append((self.search_path, self.complete, self.doubted, self.temporary))
 
     def undo(self) -> None:
         """Go back to where `begin` was called last."""
-        self.search_path, self.complete, self.doubted = self._marks.pop()
+        self.search_path, self.complete, self.doubted, self.temporary = self._marks.pop()
         for among, name, before in reversed(self._journals.pop()):
             if before is _ABSENT:
                 among.pop(name, None)

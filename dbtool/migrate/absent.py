@@ -37,7 +37,8 @@ class Absent:
 
     # Nor what stands in its text, how long it is, or whether it is like something else.
     __repr__ = __format__ = __len__ = __iter__ = __int__ = __index__ = __fspath__ = __call__
-    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __mro_entries__ = __call__
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = __enter__ = __exit__ = __call__
+    __mro_entries__ = __call__
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __call__
     __truediv__ = __rtruediv__ = __floordiv__ = __call__
     __hash__ = object.__hash__

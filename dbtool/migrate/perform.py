@@ -53,11 +53,12 @@ class _Performance:
                 function()
         except (Unknown, NoInspectionAvailable, ImportError) as error:
             self.missed(error)
+            before = len(self._recorder.statements)
             for rest in remainders(error.__traceback__, self._file, self._rests):
                 self._rests[rest.function.__code__] = rest
                 self.run(rest.run)
                 for line in rest.left_out:
-                    self._gap(line, "it depends on what is not known before it")
+                    self._gap(line, "it depends on what is not known before it", before)
         except (Exception, SystemExit) as error:
             self.refused = _is_raised_by(error.__traceback__, self._file)
             if not self.refused or self._recorder.statements:
@@ -65,10 +66,11 @@ class _Performance:
 
     def missed(self, error: BaseException) -> None:
         """Note a gap where an error came from."""
-        self._gap(_line(error.__traceback__, self._file), _reason(error))
+        line = _line(error.__traceback__, self._file)
+        self._gap(line, _reason(error), len(self._recorder.statements))
 
-    def _gap(self, line: int, reason: str) -> None:
-        gap = Gap(line, reason)
+    def _gap(self, line: int, reason: str, after: int) -> None:
+        gap = Gap(line, reason, after)
         if gap not in self._recorder.gaps:
             self._recorder.gaps.append(gap)
 

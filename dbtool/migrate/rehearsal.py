@@ -65,7 +65,8 @@ class Run:
             if before.judged:
                 self._recorder.transactions.split()
                 statements = self._perform(script, file, "downgrade", named)
-                gaps = (*before.gaps, *self._recorder.gaps)
+                below = (replace(each, after=None) for each in self._recorder.gaps)
+                gaps = (*before.gaps, *below)
                 self.found[script.revision] = replace(before, down=statements, gaps=gaps)
 
         step.migration_fn = noted

@@ -129,3 +129,13 @@ def test_a_trial_leaves_no_trace() -> None:
     schema.undo()
     assert schema.complete
     assert schema.table(Name("", "t")) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "proven"),
+    [("IF EXISTS nope", False), ('IF EXISTS public."nope"', False), ("nope", True)],
+)
+def test_if_exists_within_a_block(name: str, proven: bool) -> None:
+    """A table that need not exist is no error there either."""
+    found = rules(judged(f"BEGIN ALTER TABLE {name} ADD b int; END"))
+    assert (("fails-on-known-schema", Certainty.PROVEN) in found) is proven

@@ -250,3 +250,54 @@ def test_foreign_keys_are_proven_again() -> None:
         (step,) = linted.outcomes[0].verdicts[0].steps
         read = [each.relation.name for each in step.effect.tasks if each.work is Work.SCAN]
         assert read == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (
+            ("CREATE TEMP TABLE tmp (a int) ON COMMIT DROP", "CREATE INDEX tmp_ix ON tmp (a)"),
+            ("CREATE TEMP TABLE tmp (a int) ON COMMIT DROP", "CREATE INDEX tmp_ix ON tmp (a)"),
+        ),
+        (("CREATE TEMP VIEW v AS SELECT state FROM orders",), ("DROP TABLE orders",)),
+        (
+            ("CREATE TEMP VIEW v AS SELECT state FROM orders",),
+            ("ALTER TABLE orders DROP COLUMN state",),
+        ),
+        (
+            ("CREATE TEMP TABLE orders (id int)",),
+            ("ALTER TABLE orders DROP COLUMN state",),
+        ),
+        (("CREATE TEMP TABLE tmp (a int)",), ("ALTER TABLE tmp ADD COLUMN b int",)),
+        (("CREATE TEMP TABLE tmp (a int)",), ("CREATE INDEX i ON tmp (a)",)),
+        (("CREATE TEMP TABLE tmp (a int)",), ("DROP TABLE tmp",)),
+        (("CREATE TEMP VIEW v AS SELECT 1",), ("DROP VIEW v",)),
+    ],
+)
+@pytest.mark.parametrize("judged", [True, False])
+def test_what_an_earlier_migration_made_as_temporary(
+    first: tuple[str, ...], second: tuple[str, ...], judged: bool
+) -> None:
+    """It may be there or not, as one upgrade runs both or two do: nothing is proven by it."""
+    history = migration(*_HISTORY, name="1", judged=False)
+    before = migration(*first, name="2", judged=judged)
+    linted = lint([history, before, migration(*second, name="3")], schema=Schema(complete=True))
+    assert "fails-on-known-schema" not in rules(linted)
+
+
+def test_a_gap_in_a_function_that_stands_below() -> None:
+    """It runs where it is called: what its line is says nothing."""
+    first = migration("CREATE TABLE own (id int)", name="1", judged=False)
+    drop = (Statement("SELECT 1", "2.py", 4), Statement("ALTER TABLE own DROP a", "2.py", 5))
+    for after, proven in ((1, False), (2, True)):
+        gap = Gap(50, "it reads the database", after)
+        second = Migration(name="2", file="2.py", up=drop, gaps=(gap,))
+        linted = lint([first, second], schema=Schema(complete=True))
+        assert ("fails-on-known-schema" in rules(linted)) is proven
+
+
+@pytest.mark.parametrize("drop", ["DROP DOMAIN money", "DROP DOMAIN money CASCADE"])
+def test_a_domain_called_by_the_name_of_its_base(drop: str) -> None:
+    """It does not stand on itself."""
+    made = "CREATE DOMAIN money AS money"
+    assert not after_history(made, drop, made).findings

@@ -582,6 +582,15 @@ from not_there.logs import get
     ]
 
 
+def test_a_block_of_what_is_not_installed(project: Small) -> None:
+    """Nobody knows what it begins with, nor how it ends."""
+    path = project.revision("a", None, "with NAME: pass")
+    imports = "from not_there import NAME\nfrom alembic import op"
+    path.write_text(path.read_text().replace("from alembic import op", imports))
+    ((_, reason),) = read(project.root).gaps
+    assert reason == "it uses not_there, which cannot be imported here (ModuleNotFoundError)"
+
+
 def test_what_is_not_installed_gets_into_no_statement(project: Small) -> None:
     """Neither as text nor compared: what depends on it is a gap, the same in every run."""
     path = project.revision(

@@ -47,6 +47,9 @@ def effect_of(action: act.Action, state: State) -> Effect:
 
 
 _IF_EXISTS = re.compile(r"\s*alter\s+(?:foreign\s+)?table\s+if\s+exists\b", re.I)
+_IF_EXISTS_WITHIN = re.compile(
+    r"""\balter\s+(?:foreign\s+)?table\s+if\s+exists\s+(?:only\s+)?((?:[^\s;"]|"[^"]*")+)""", re.I
+)
 _ON_ANY_RELATION = (act.LockTable, act.Comment, act.Maintain, act.Write, act.AlterTable)
 
 
@@ -58,7 +61,7 @@ def absent(action: act.Action, state: State) -> Effect | None:
         return None
     if state.schema.table(name) is not None or state.schema.view(name) is not None:
         return None
-    if _IF_EXISTS.match(state.sql):
+    if _if_exists(name, state.sql):
         return NOTHING
     full = state.schema.full(name)
     why = f"relation {name} does not exist"
@@ -72,7 +75,15 @@ def passes_by(action: act.Action, schema: Schema, sql: str) -> bool:
     name: Name | None = getattr(action, "table", None)
     if name is None or schema.table(name) is not None or schema.view(name) is not None:
         return False
-    return _IF_EXISTS.match(sql) is not None
+    return _if_exists(name, sql)
+
+
+def _if_exists(name: Name, sql: str) -> bool:
+    """Whether the text says so at its beginning, or of this table within a block."""
+    if _IF_EXISTS.match(sql):
+        return True
+    said = (each.lower() for each in _IF_EXISTS_WITHIN.findall(sql))
+    return any(name.name.lower() in each.replace('""', '"') for each in said)
 
 
 def references(action: act.Action) -> Iterator[Name]:

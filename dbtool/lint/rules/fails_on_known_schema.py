@@ -52,6 +52,9 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
         if subject.schema.doubted and task.cause is not Cause.VERSION and not measured:
             yield _doubted(task)
             continue
+        if task.relation.name in subject.schema.left and not measured:
+            yield _left(task)
+            continue
         if task.cause is Cause.MISSING and not measured and _may_be_partition(task, subject):
             yield _made_elsewhere(task)
             continue
@@ -70,6 +73,14 @@ def _doubted(task: Task) -> Unknown:
         rule=NAME,
         reason=f"it fails: {task.why}, unless what could not be read of the history changed that",
         decide="see what that part does, or run it in scratch with --measure",
+    )
+
+
+def _left(task: Task) -> Unknown:
+    return Unknown(
+        rule=NAME,
+        reason=f"it fails: {task.why}, unless what an earlier migration made as temporary is there",
+        decide="make it in the migration that needs it: a later deploy has a session of its own",
     )
 
 
