@@ -591,6 +591,18 @@ def test_a_block_of_what_is_not_installed(project: Small) -> None:
     assert reason == "it uses not_there, which cannot be imported here (ModuleNotFoundError)"
 
 
+def test_where_a_gap_is_among_the_statements(project: Small) -> None:
+    """A function that stands below runs where it is called."""
+    path = project.revision("a", None, 'op.execute("SELECT 1")\nbelow()\nop.execute("SELECT 2")')
+    below = (
+        "def below():\n    op.execute(f\"SELECT {op.get_bind().scalar(sa.text('SELECT 3'))}\")\n"
+    )
+    path.write_text(f"{path.read_text()}\n\n{below}")
+    found = read(project.root)
+    assert found.sql() == ["SELECT 1", "SELECT 3", "SELECT 2"]
+    assert [gap["after"] for each in found.migrations for gap in each["gaps"]] == [2]
+
+
 def test_what_is_not_installed_gets_into_no_statement(project: Small) -> None:
     """Neither as text nor compared: what depends on it is a gap, the same in every run."""
     path = project.revision(
