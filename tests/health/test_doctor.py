@@ -441,7 +441,7 @@ def test_fixes_that_are_put_together_keep_their_warnings(seen: Examined) -> None
 
     label = "only if its consumer will never come back"
     drop = "SELECT pg_drop_replication_slot('s');"
-    decide = "ROLLBACK PREPARED 'g'; -- or COMMIT PREPARED"
+    decide = "ROLLBACK PREPARED 'g'; -- only if its transaction manager is gone; or COMMIT PREPARED"
     kill = "dbtool kill 7 --dry-run"
     assert fix(slot, slot) == Fix("sql", f"{drop}\n{drop}", label)
     assert fix(slot, session, prepared) == Fix("sql", f"{drop} -- {label}\n{decide}")

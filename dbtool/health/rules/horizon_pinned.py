@@ -77,7 +77,8 @@ def _end(pin: Pin) -> Fix | None:
         label = "only if its consumer will never come back"
         return Fix("sql", f"SELECT pg_drop_replication_slot('{literal(pin.name)}');", label=label)
     if pin.kind == "prepared transaction":
-        return Fix("sql", f"ROLLBACK PREPARED '{literal(pin.name)}';", "or COMMIT PREPARED")
+        label = "only if its transaction manager is gone; or COMMIT PREPARED"
+        return Fix("sql", f"ROLLBACK PREPARED '{literal(pin.name)}';", label=label)
     return None
 
 
