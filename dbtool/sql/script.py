@@ -44,8 +44,9 @@ _PART_OF_WORD = r"[^\x00-#%-/:-@\[-^`{-\x7f]"
 _OTHER = r"[\x00-!#%&*+,.:<=>?@\[\]^`{|}~\x7f]"
 _ESCAPED = r"'(?:[^'\\]|\\.|'')*+'"
 _TAG = rf"\$(?:{_LETTER}{_PART}*)?\$"
+# Before 3.11.5 Python ends a possessive repeat behind what its last, failed turn had read.
 _QUOTED = rf"""
-    [eE]{_ESCAPED}(?:\s*\n\s*{_ESCAPED})*+
+    [eE]{_ESCAPED}(?:\s*\n\s*{_ESCAPED})*
   | '(?:[^']|'')*+'
   | "(?:[^"]|"")*+"
 """

@@ -1,6 +1,7 @@
 """The lock forest beside the server's own word, pg_blocking_pids, in every kind of queue."""
 
 import dataclasses
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -414,7 +415,8 @@ def test_redacts_every_statement(table: Target, people: Crowd) -> None:
     """No literal of anybody leaves the server's activity."""
     people.session("holder", "BEGIN", "UPDATE t SET b = 987654 WHERE a = 1")
     with waiting(table, "UPDATE t SET b = 987655 WHERE a = 1 /* token=987656 */"):
-        assert "98765" not in str(read(table))
+        words = re.findall(r"\w+", str(read(table)))
+    assert not {"987654", "987655", "987656"} & set(words)
 
 
 def test_quiet_where_nobody_waits(table: Target, people: Crowd) -> None:

@@ -5,12 +5,13 @@ import re
 from collections.abc import Mapping
 
 _VALUE = r'(?:"[^"\\\n]*+"|True|False)'
-_ARGUMENTS = rf"(?:\s*+(?:\w++=)?+{_VALUE}(?:,|(?=\s*+\))))*+\s*+"
+# Before 3.11.5 Python matches possessive groups wrongly, as in Debian 12.
+_ARGUMENTS = rf"(?:\s*(?:\w+=)?{_VALUE}(?:,|(?=\s*\))))*\s*"
 _PIECE = re.compile(
     rf"""[ ]*+(?:
     with\ op\.get_context\(\)\.autocommit_block\(\):
   | \#[^\n]*+
-  | op\.execute\(\n[ ]*+\"{{3}}\n(?P<sql>(?:[^"\\]|"(?!""))*+)\"{{3}}\n[ ]*+\)
+  | op\.execute\(\n[ ]*+\"{{3}}\n(?P<sql>[^"\\]*(?:"(?!"")[^"\\]*)*)\"{{3}}\n[ ]*+\)
   | (?P<function>op\.\w++)\((?P<arguments>{_ARGUMENTS})\)
     )(?:\n++|\Z)""",
     re.VERBOSE,
