@@ -35,6 +35,12 @@ class Graph:
         self.queues = {
             key: Queue(locks) for key, locks in rows.items() if not all(x.granted for x in locks)
         }
+        self._at_turn = {
+            lock.group
+            for locks in rows.values()
+            for lock in locks
+            if lock.kind == ROW_TURN and lock.granted
+        }
         self.waits: dict[int, list[Lock]] = {}
         self.touched: dict[int, set[str]] = {}
         for key, queue in self.queues.items():
@@ -84,12 +90,17 @@ class Graph:
     def freed_by(self, gone: int) -> Iterator[Lock]:
         """What would be granted at once if one participant were not there, and lets somebody go on.
 
-        All who wait for one transaction are woken together, but those who want the same row or
-        key of it then wait for the first of them: only that one is counted.
+        All who wait for one transaction are woken together. Who has the turn at a row of it goes
+        on; to want a key of it takes no turn, and may end in a wait for whoever got it: of those
+        only one is counted.
         """
         for key in sorted(self.touched.get(gone, ())):
             granted = self.queues[key].granted_without(gone)
             if self.kinds[key] == TRANSACTION:
-                yield from islice(granted, 1)
+                yield from self._woken(list(granted))
             elif self.kinds[key] != ROW_TURN:
                 yield from granted
+
+    def _woken(self, granted: list[Lock]) -> Iterator[Lock]:
+        yield from (lock for lock in granted if lock.group in self._at_turn)
+        yield from islice((lock for lock in granted if lock.group not in self._at_turn), 1)

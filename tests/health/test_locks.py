@@ -24,6 +24,11 @@ SHARE = "SELECT * FROM t WHERE a = 1 FOR SHARE"
 
 SCENARIOS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "row chain": ((UPDATE,), (UPDATE, UPDATE, UPDATE)),
+    "rows of one transaction": (
+        ("UPDATE t SET b = 2",),
+        (UPDATE, "UPDATE t SET b = 3 WHERE a = -1", "DELETE FROM t WHERE a = -2", UPDATE),
+    ),
+    "row deleted": (("DELETE FROM t WHERE a = 1",), (SHARE, SHARE, SHARE)),
     "shared row": ((SHARE, SHARE), (UPDATE, UPDATE, UPDATE)),
     "reader, ALTER, readers": (("SELECT * FROM t",), (ALTER, "SELECT * FROM t", "SELECT 1 FROM t")),
     "two ALTERs": (
@@ -48,9 +53,12 @@ ACTIVE = "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
 
 @pytest.fixture
 def table(database: Target) -> Target:
-    """A database with one table of one row."""
+    """A database with one table of a few rows."""
     with SyncConnection(database) as connection:
-        connection.execute("CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t VALUES (1, 1)")
+        connection.execute(
+            "CREATE TABLE t (a int PRIMARY KEY, b int);"
+            " INSERT INTO t VALUES (1, 1), (-1, 1), (-2, 1)"
+        )
     return database
 
 
