@@ -8,6 +8,7 @@ import errno
 import re
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from asyncpg.exceptions import InterfaceError, PostgresError, TargetServerAttrib
 from dbtool.database import refusal
 from dbtool.database.target import Target, tls_parameters
 from dbtool.errors import ConnectError, DbtoolError, UsageError
+
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+"""Asks whether there is TLS: what a server answers before it looks anything up."""
 
 _PROBE_LIMIT = 1.0
 _CODE = re.compile(r"\[Errno (\d+)\]")
@@ -133,15 +137,28 @@ def _tls_failed(error: ssl.SSLError, target: Target) -> ConnectError:
 
 
 async def _timed_out(target: Target, limit: float) -> ConnectError:
-    """Find out how far it got: name, address or server."""
+    """Find out how far it got: name, address, server or login."""
     hint = "Is it behind a firewall or VPN? A slow one may need a higher connect_timeout."
     if not await _works(_reach(target)):
         what = f"{target.address} did not answer within {limit:g} s"
         return ConnectError(what, detail=f"Named by {target.source}.", hint=hint)
+    if await _works(_answers(target)):
+        return _login_hangs(target, limit)
     return ConnectError(
         f"{target.address} accepts connections but did not reply within {limit:g} s",
         detail="The host is there; the server process is stalled, overloaded, or no PostgreSQL.",
         hint="Look at the host: CPU, memory, disk, a stopped process.",
+    )
+
+
+def _login_hangs(target: Target, limit: float) -> ConnectError:
+    return ConnectError(
+        f"{target.address} answers, but did not complete the login within {limit:g} s",
+        detail="Something holds the login up: a lock on pg_authid or pg_database (VACUUM FULL, "
+        "REINDEX or LOCK of it),\na host short of CPU or disk, or behind a pooler a server that "
+        "does not answer.",
+        hint="A session that is open still shows the lock: pg_locks where granted, joined to "
+        "pg_stat_activity.\nOn the host SIGTERM to that one backend ends it.",
     )
 
 
@@ -154,9 +171,21 @@ async def _works(attempt: Awaitable[None]) -> bool:
 
 
 async def _reach(target: Target) -> None:
-    if target.is_socket:
-        opening = asyncio.open_unix_connection(f"{target.host}/.s.PGSQL.{target.port}")
-    else:
-        opening = asyncio.open_connection(target.host, target.port)
-    _, writer = await opening
+    _, writer = await _opened(target)
     writer.close()
+
+
+async def _answers(target: Target) -> None:
+    reader, writer = await _opened(target)
+    try:
+        writer.write(SSL_REQUEST)
+        if await reader.read(1) not in (b"S", b"N"):
+            raise ConnectionError
+    finally:
+        writer.close()
+
+
+async def _opened(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if target.is_socket:
+        return await asyncio.open_unix_connection(f"{target.host}/.s.PGSQL.{target.port}")
+    return await asyncio.open_connection(target.host, target.port)

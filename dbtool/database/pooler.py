@@ -66,8 +66,9 @@ async def _pooler(target: Target) -> str:
         return _PGBOUNCER
     except (OSError, TimeoutError, PostgresError, InterfaceError):
         return ""
+    direct = in_force(connection, options) and not pooled(target)
     connection.terminate()
-    return "" if in_force(connection, options) and not pooled(target) else "the pooler"
+    return "" if direct else "the pooler"
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,15 @@ def full(told: str, target: Target) -> ConnectError | None:
     return _full(Answer("53300", found[0], "", ""), target) if found else None
 
 
+def _catalogue_locked(answer: Answer, target: Target) -> ConnectError:
+    return ConnectError(
+        f"nobody can log in to {target.named}: a system catalogue is locked",
+        detail=answer.text,
+        hint="Who runs VACUUM FULL, CLUSTER or REINDEX on it shows from another database of the "
+        "server:\ndbtool locks --url … there, while another login waits.",
+    )
+
+
 def _full(answer: Answer, target: Target) -> ConnectError:
     told = answer.message
     if "connections for role" in told:
@@ -212,6 +221,7 @@ _BY_STATE: dict[str, Callable[[Answer, Target], ConnectError]] = {
     "3D000": _no_database,
     "42501": _no_privilege,
     "53300": _full,
+    "55P03": _catalogue_locked,
     "57P03": _not_now,
     "08P01": _protocol,
     "22023": _option,

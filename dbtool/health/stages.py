@@ -4,17 +4,15 @@ import asyncio
 import socket
 import ssl
 import statistics
-import struct
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 
 from dbtool.database.connect import DEFAULT_TIMEOUT
-from dbtool.database.login import explain
+from dbtool.database.login import SSL_REQUEST, explain
 from dbtool.database.target import Target
 
 RUNS = 3
-_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ async def _encrypt(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target
 ) -> bool:
     """Whether TLS is there. Nothing secret is sent, so that the certificate need not be judged."""
-    writer.write(_SSL_REQUEST)
+    writer.write(SSL_REQUEST)
     if await reader.readexactly(1) != b"S":
         return False
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

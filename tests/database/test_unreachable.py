@@ -204,6 +204,17 @@ def listening(reply: bytes | None) -> Iterator[Target]:
         thread.join()
 
 
+def test_a_login_that_waits_for_a_lock(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server answers, so that it is not taken for one that is frozen."""
+    monkeypatch.setattr("dbtool.database.login._PROBE_LIMIT", 30.0)
+    with SyncConnection(small.target) as holder:
+        holder.execute("BEGIN; LOCK pg_authid")
+        found = refusal(small.target, timeout=0.3)
+    message, *detail = found.splitlines()
+    assert message == "SERVER answers, but did not complete the login within 0.3 s"
+    assert "a lock on pg_authid or pg_database" in detail[0]
+
+
 def test_something_else_listens_there() -> None:
     """A web server, a port that hangs up, and one that keeps silent."""
     with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n") as target:

@@ -141,6 +141,29 @@ def test_a_server_that_froze_after_the_login_is_given_up(
     )
 
 
+def test_a_session_that_hangs_while_others_get_in(
+    database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second look is answered, and proves no more than that the login is not to blame."""
+    monkeypatch.setattr("dbtool.health.session.GRACE_SECONDS", -1.7)
+    with pytest.raises(ConnectError) as caught:
+        ask(database, lambda opened: opened.read("SELECT pg_sleep(60)::text"))
+    assert caught.value.message == (
+        f"{database.shown} accepted the login and then stopped answering"
+    )
+
+
+def test_a_locked_catalogue_that_every_login_reads(database: Target) -> None:
+    """The login itself gives up in time, and says what is in its way."""
+    with SyncConnection(database) as holder:
+        holder.execute("BEGIN; LOCK pg_class")
+        with pytest.raises(ConnectError) as caught:
+            ask(database, lambda opened: opened.read(SETTINGS))
+    assert caught.value.message == (
+        f"nobody can log in to {database.named}: a system catalogue is locked"
+    )
+
+
 def test_a_pooler_without_a_free_server_connection(database: Target) -> None:
     """The pooler is named, not the host it stands on; the answer comes within seconds."""
     alone = {"default_pool_size": "1"}
