@@ -76,9 +76,12 @@ def _by_key(found: Found, request: Request) -> dict[str, dict[str, int]]:
     indices: dict[str, dict[str, int]] = {}
     for name, population in found.existing.items():
         meaning = found.meanings.get(name)
-        made = population.generators.get(natural.get(meaning.sql_name, "")) if meaning else None
-        if isinstance(made, Given):
-            indices[name] = {text: at for at, text in enumerate(made.values) if text != NULL}
+        key = natural.get(meaning.sql_name, ()) if meaning else ()
+        made = [population.generators.get(column) for column in key]
+        columns = [each.values for each in made if isinstance(each, Given)]
+        if columns and len(columns) == len(key):
+            texts = list(zip(*columns, strict=True))
+            indices[name] = {"\t".join(t): at for at, t in enumerate(texts) if NULL not in t}
     return indices
 
 

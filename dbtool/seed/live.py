@@ -243,24 +243,45 @@ async def next_index(connection: Connection, table: LiveTable) -> int:
     return int(await connection.fetchval(f"SELECT greatest(count(*), {top}) FROM {table.name}"))
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Columns that are read beside others, and the rows to find by their values in any case."""
+
+    columns: tuple[str, ...] = ()
+    wanted: tuple[tuple[str, ...], ...] = ()
+
+
 async def keys(
-    connection: Connection,
-    table: LiveTable,
-    columns: Sequence[str],
-    limit: int,
-    beside: Sequence[str] = (),
+    connection: Connection, table: LiveTable, columns: Sequence[str], limit: int, beside: Beside
 ) -> dict[str, tuple[str | None, ...]]:
     """The values of some columns in the first rows of a table that have them all, as text.
 
-    Those `beside` them are read too, and may be NULL.
+    Those `beside` them may be NULL; rows that are wanted by those come in place of the last.
     """
-    names = (*columns, *beside)
-    chosen = ", ".join(f"{quoted(name)}::text" for name in names)
-    by = ", ".join(map(quoted, table.primary_key or columns))
-    known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in columns)
-    rows = await connection.fetch(
-        f"SELECT {chosen} FROM {table.name} WHERE {known} ORDER BY {by} LIMIT {limit}"
-    )
+    names = list(dict.fromkeys((*columns, *beside.columns)))
+    chosen = ", ".join(f"t.{quoted(name)}::text" for name in names)
+    by = ", ".join(f"t.{quoted(name)}" for name in table.primary_key or columns)
+    known = " AND ".join(f"t.{quoted(name)} IS NOT NULL" for name in columns)
+    asked = f"SELECT {chosen} FROM {table.name} AS t"
+    rows = [
+        tuple(row)
+        for row in await connection.fetch(f"{asked} WHERE {known} ORDER BY {by} LIMIT {limit}")
+    ]
+    places = [names.index(name) for name in beside.columns]
+    there = {tuple(row[place] for place in places) for row in rows}
+    if len(rows) == limit and (behind := [key for key in beside.wanted if key not in there]):
+        kinds = [table.column(name).type for name in beside.columns]
+        texts = ", ".join(f"${at}::text[]" for at in range(1, len(kinds) + 1))
+        same = " AND ".join(
+            f"t.{quoted(name)} = k.c{at}::{kind}"
+            for at, (name, kind) in enumerate(zip(beside.columns, kinds, strict=True))
+        )
+        listed = ", ".join(f"c{at}" for at in range(len(kinds)))
+        found = await connection.fetch(
+            f"{asked} JOIN unnest({texts}) AS k({listed}) ON {same} WHERE {known} ORDER BY {by}",
+            *map(list, zip(*behind, strict=True)),
+        )
+        rows = [*rows[: limit - len(found)], *map(tuple, found)]
     return {name: tuple(row[place] for row in rows) for place, name in enumerate(names)}
 
 

@@ -47,13 +47,32 @@ class ColumnRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Meant:
+    """A row that another refers to by `columns`: by its name, or by the key files have for it."""
+
+    columns: tuple[str, ...]
+    name: tuple[str, ...]
+    by_key: bool = False
+
+    @property
+    def text(self) -> str:
+        """What the row is known by, as COPY text."""
+        return "\t".join(map(escaped, self.name))
+
+    @property
+    def shown(self) -> str:
+        """What the row is known by, as people write it."""
+        return ", ".join(self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class Pin:
-    """One row that is there in any case: its values, and which named rows its keys refer to."""
+    """One row that is there in any case: its values, and which rows its keys refer to."""
 
     place: str
     name: str
     values: tuple[tuple[str, str | None], ...] = ()
-    references: tuple[tuple[tuple[str, ...], str], ...] = ()
+    references: tuple[Meant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Request:
     """What the user asks for; `rows` is for tables of their own, others follow from them.
 
     `rules` are a scenario's, by the quoted name of the table; the rows of tables in `kept` are
-    the user's own: they are referred to, and none is made. `natural` is the column by which
+    the user's own: they are referred to, and none is made. `natural` are the columns by which
     files tell the rows of such a table apart. With `sample` no table of its own gets more rows
     than that.
     """
@@ -43,7 +43,7 @@ class Request:
     as_of: date = AS_OF
     rules: tuple[tuple[str, TableRule], ...] = ()
     kept: tuple[str, ...] = ()
-    natural: tuple[tuple[str, str], ...] = ()
+    natural: tuple[tuple[str, tuple[str, ...]], ...] = ()
     after: tuple[Afterwards, ...] = ()
     sample: int = 0
     locale: Locale | None = None

@@ -70,9 +70,13 @@ def load(seeds: Seeds, models: Models) -> tuple[ReferenceTable, ...]:
     return tuple(reader.finished(draft) for draft in drafts)
 
 
-def natural(tables: Sequence[ReferenceTable]) -> tuple[tuple[str, str], ...]:
-    """The one column, where it is one, that tells the rows of a table apart; by quoted name."""
-    return tuple((sql_name(each.table), each.key[0]) for each in tables if len(each.key) == 1)
+def natural(tables: Sequence[ReferenceTable]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The columns that tell the rows of a table apart, where files give them; by quoted name."""
+    return tuple(
+        (sql_name(each.table), each.key)
+        for each in tables
+        if all(set(each.key) <= row.values.keys() for row in each.rows)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +200,7 @@ class _Reader:
     def _row(self, draft: _Draft, row: Fields) -> Row:
         values: dict[str, str | None] = {}
         references: list[Reference] = []
-        for name, node in _dotted(row).items():
+        for name, node in dotted(row).fields.items():
             place = row.names.get(name, node.place)
             tie = self.vocabulary.tie(draft.table, name)
             own = name in {str(column.name) for column in draft.table.columns}
@@ -274,7 +278,7 @@ def _of_record(table: Table, header: Sequence[str], record: Iterable[Scalar]) ->
     return Fields(place, fields, names)
 
 
-def _dotted(row: Fields) -> dict[str, Node]:
+def dotted(row: Fields) -> Fields:
     """The fields of a row, those named `category.slug` gathered under what they refer to."""
     found: dict[str, Node] = {}
     for name, node in row.fields.items():
@@ -290,4 +294,5 @@ def _dotted(row: Fields) -> dict[str, Node]:
         names = dict(before.names) if isinstance(before, Fields) else {}
         place = row.names[name]
         found[head] = Fields(place, {**fields, column: node}, {**names, column: place})
-    return found
+    names = {name: row.names.get(name, node.place) for name, node in found.items()}
+    return Fields(row.place, found, names)

@@ -12,6 +12,7 @@ from dbtool.seed.links import Link, Links, Way
 from dbtool.seed.overrides import (
     Dealing,
     Elsewhere,
+    Meant,
     Pin,
     Pinned,
     Ruled,
@@ -21,7 +22,6 @@ from dbtool.seed.overrides import (
     without,
 )
 from dbtool.seed.rows import Moments, Population, Rows
-from dbtool.seed.stream import BLOCK
 from dbtool.seed.subject import Choice, Subject
 from dbtool.seed.times import WINDOW_DAYS, Born, Calendar, Written
 from dbtool.seed.values import escaped
@@ -85,13 +85,13 @@ class Rulebook:
 
     def _target(self, pin: Pin, link: Link) -> int | None:
         """The index of the row a pin refers to along a foreign key."""
-        for columns, name in pin.references:
-            if set(columns) == set(link.key.columns):
-                found, text = self.named.get(link.parent), escaped(name)
-                if found is not None and (not found or text in found):
+        for meant in pin.references:
+            if set(meant.columns) == set(link.key.columns):
+                found = self.named.get(link.parent)
+                if found is not None and (not found or meant.text in found):
                     # Where reference rows are not there yet, as in a plan, any row stands for one.
-                    return found.get(text)
-                raise _unfound(pin, name, self.populations[link.parent], found is not None)
+                    return found.get(meant.text)
+                raise _unfound(pin, meant, self.populations[link.parent], found is not None)
         return None
 
     def apply(
@@ -210,20 +210,18 @@ def _impossible(
     )
 
 
-def _unfound(pin: Pin, name: str, parent: Population, looked_up: bool) -> UsageError:
+def _unfound(pin: Pin, meant: Meant, parent: Population, looked_up: bool) -> UsageError:
     shown = subject_of(parent)
     detail = "It is not named in the scenario, or its table is filled later or not, "
-    detail += "or lacks the column by which a file tells its rows apart."
+    detail += "or lacks the columns by which a file tells its rows apart."
     hint = ""
-    if looked_up and parent.count >= BLOCK:
-        detail = f"It was looked for among the first {BLOCK:,} rows of {shown}."
-        hint = "dbtool seed reference brings in one that is missing; "
-        hint += "one behind those is given by the columns of the foreign key."
-    elif looked_up:
+    if looked_up:
         detail = f"It is a row of a file, and not among those of {shown} in the database."
         hint = "dbtool seed reference brings it in."
     return UsageError(
-        f'{pin.place}: no row "{name}" of {shown} is there to refer to', detail=detail, hint=hint
+        f'{pin.place}: no row "{meant.shown}" of {shown} is there to refer to',
+        detail=detail,
+        hint=hint,
     )
 
 

@@ -7,12 +7,13 @@ from sqlalchemy import Column, Enum, Table, TypeDecorator
 
 from dbtool.metadata import Models
 from dbtool.seed.document import Place
-from dbtool.seed.scenario import COLUMN_KEYS, COUNT_KEYS
+from dbtool.seed.drawn import COLUMN_KEYS, COUNT_KEYS
 from dbtool.seed.vocabulary import Vocabulary
 
 _ENDS = {"type": "array", "minItems": 2, "maxItems": 2}
 _COUNT = {"type": "integer", "minimum": 0}
 _VALUE = {"type": ["string", "number", "boolean", "null", "object", "array"]}
+_MEANT = {"type": ["string", "integer", "null", "object"]}
 
 
 def schema_of(models: Models) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def _value(column: "Column[Any]") -> dict[str, Any]:
 def _rows(vocabulary: Vocabulary, table: Table) -> dict[str, Any]:
     columns = {str(each.name): _value(each) for each in table.columns if each.computed is None}
     names = {name for tie in vocabulary.ties(table) for name in tie.names}
-    row = _closed({**columns, **{name: {"type": ["string", "integer", "null"]} for name in names}})
+    row = _closed({**columns, **dict.fromkeys(names, _MEANT)})
     return {
         "description": "Rows that are there in any case, by name or as a list.",
         "anyOf": [{"type": "array", "items": row}, {"type": "object", "additionalProperties": row}],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
-from asyncpg.exceptions import LockNotAvailableError
+from asyncpg.exceptions import LockNotAvailableError, QueryCanceledError
 
 from dbtool.database.connection import Connection
 from dbtool.errors import LockNotObtained, OperationError, UsageError
@@ -12,7 +12,7 @@ from dbtool.metadata import Models
 from dbtool.seed import live, turn
 from dbtool.seed.build import Found, lookups
 from dbtool.seed.keys import Given
-from dbtool.seed.live import Live, LiveTable
+from dbtool.seed.live import Beside, Live, LiveTable
 from dbtool.seed.meaning import Meaning, meanings
 from dbtool.seed.plan import Request, Skipped
 from dbtool.seed.rows import NULL, Population
@@ -47,6 +47,12 @@ async def survey(
             "a table of the models is locked by another session",
             detail=f"{error}. Nothing was loaded.",
             hint="dbtool pool shows who sits in a transaction; run this again when it ended.",
+        ) from error
+    except QueryCanceledError as error:
+        raise OperationError(
+            "the server ended a question about the tables",
+            detail=f"{error}. Nothing was loaded.",
+            hint="SHOW statement_timeout tells how long this role's statements may take.",
         ) from error
 
 
@@ -169,10 +175,8 @@ async def _existing(
     for parent in parents:
         columns = sorted(wanted[parent.name])
         readable = "select" in parent.privileges
-        beside = _natural(parent, request) - set(columns)
-        values = (
-            await live.keys(connection, parent, columns, BLOCK, sorted(beside)) if readable else {}
-        )
+        beside = _natural(parent, chosen, request)
+        values = await live.keys(connection, parent, columns, BLOCK, beside) if readable else {}
         population = Population(
             parent.name, request.random_seed, len(next(iter(values.values()), ()))
         )
@@ -184,7 +188,22 @@ async def _existing(
     return found
 
 
-def _natural(table: LiveTable, request: Request) -> set[str]:
-    """The column by which a file tells its rows apart, where it is migrated already."""
-    there = {column.name for column in table.columns}
-    return {key for name, key in request.natural if name == table.sql_name and key in there}
+def _natural(table: LiveTable, chosen: Sequence[LiveTable], request: Request) -> Beside:
+    """The columns, if migrated, by which a file tells its rows apart, and the rows meant."""
+    key = next((key for name, key in request.natural if name == table.sql_name), ())
+    if not set(key) <= {column.name for column in table.columns}:
+        return Beside()
+    keys = {
+        (child.sql_name, frozenset(each.columns))
+        for child in chosen
+        for each in child.of_kind("foreign key")
+        if each.target == table.name
+    }
+    wanted = dict.fromkeys(
+        meant.name
+        for name, rule in request.rules
+        for pin in rule.pins
+        for meant in pin.references
+        if meant.by_key and (name, frozenset(meant.columns)) in keys
+    )
+    return Beside(key, tuple(wanted))

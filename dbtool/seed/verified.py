@@ -2,9 +2,17 @@
 
 from collections.abc import Iterator
 
+from dbtool.finding import Unknown
 from dbtool.report import Cell, Column, Report, Styled, Table, counted, listed
+from dbtool.seed.constraints import Wrong
 from dbtool.seed.rules import planned_rows_missing, seed_not_verified, seed_off_plan
 from dbtool.seed.verify import Verified
+
+_ASKED = {
+    "rows": "how many rows it has",
+    "shares": "how its rows are shared out",
+    "class": "whether it loads",
+}
 
 
 def verified(done: Verified, command: str) -> Report:
@@ -24,14 +32,28 @@ def verified(done: Verified, command: str) -> Report:
     other = len(findings) - len(done.wrong)
     parts = ((len(done.wrong), "wrong"), (other, "not as planned"))
     verdict = ", ".join(f"{count} {what}" for count, what in parts if count) or "all is well"
+    if done.unread and not findings:
+        verdict = "nothing wrong in what could be checked"
     return Report(
         command=command,
         data=done,
         headline=f"{verdict}: {looked}",
         sections=(_counts(done),),
         findings=findings,
+        unknowns=tuple(map(_unknown, done.unread)),
         notes=tuple(_notes(done)),
         judged=True,
+    )
+
+
+def _unknown(unread: Wrong) -> Unknown:
+    """What there was no answer about, and how to get one."""
+    rule = seed_off_plan.NAME if unread.kind == "shares" else seed_not_verified.NAME
+    what = _ASKED.get(unread.kind, "whether its rows satisfy it")
+    return Unknown(
+        rule=rule,
+        reason=f"{unread.name}: {what} could not be asked: {unread.said}",
+        decide="run it again when nobody holds a lock on the table, or ask the server by psql",
     )
 
 
@@ -55,7 +77,5 @@ def _notes(done: Verified) -> Iterator[str]:
             f"row security may hide rows of {listed(hidden)} from this role: they are not held"
             " against the plan"
         )
-    for unread in done.unread:
-        yield f"{unread.name} could not be checked: {unread.said}"
     for skipped in done.skipped:
         yield f"{skipped.name} is not filled by dbtool seed: {skipped.reason}"

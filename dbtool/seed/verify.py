@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asyncpg.exceptions import PostgresError
+from asyncpg.exceptions import LockNotAvailableError, PostgresError, QueryCanceledError
 from sqlalchemy import Connection as OrmConnection
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.pool import NullPool
@@ -23,13 +24,15 @@ from dbtool.ports import Progress, Silent
 from dbtool.report import counted
 from dbtool.seed import live
 from dbtool.seed.build import Found, build
-from dbtool.seed.live import LiveConstraint, LiveTable
+from dbtool.seed.constraints import Wrong, constraints
+from dbtool.seed.live import LiveTable
 from dbtool.seed.plan import Load, Planned, Request, SeedPlan, Skipped
 from dbtool.seed.shares import Off, off_plan
 from dbtool.seed.survey import survey
-from dbtool.sql.text import quoted
 
 _NAME = "dbtool seed verify"
+_LIMITS = {**SETTINGS, "statement_timeout": "60s"}
+"""Nobody shall wait long for a question, nor for who waits behind its lock."""
 _LOADED = 1000
 """How many objects of each class are loaded."""
 _BODIES = """
@@ -49,15 +52,6 @@ class Counted:
     rows: int
     planned: int | None
     filtered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """Something that is not as it must be: a constraint rows break, a class that does not load."""
-
-    kind: str
-    name: str
-    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +77,28 @@ def verify(
 ) -> Verified:
     """Count, check every constraint again and load every mapped class; nothing is written."""
     wanted, shown = request or Request(), progress or Silent()
-    connected = SyncConnection(target, application_name=_NAME, read_only=True, settings=SETTINGS)
+    connected = SyncConnection(target, application_name=_NAME, read_only=True, settings=_LIMITS)
     with connected as session:
         found = session.run(lambda c: survey(c, models, wanted, writing=False, anew=True))
         planned = build(found, wanted)
         kept = session.run(lambda c: _kept(c, wanted))
         present = (*found.tables, *kept)
         shown.step(f"checking the constraints of {counted(len(present), 'table')}")
-        tables = session.run(lambda c: _counts(c, present, planned.plan))
+        tables, uncounted = session.run(lambda c: _counts(c, present, planned.plan))
         loads = _comparable(planned, tables, wanted)
-        off = session.run(lambda c: _shares(c, loads, tables, found, wanted))
-        checked, wrong, unread = session.run(lambda c: _constraints(c, present))
+        off, uncompared = session.run(lambda c: _shares(c, loads, tables, found, wanted))
+        checked, wrong, unread = session.run(lambda c: constraints(c, present))
         shown.step("loading every mapped class")
         names = {(table.schema, table.bare_name) for table in found.tables}
         mappers = [each for each in models.mappers if not wanted.tables or _is_of(each, names)]
-        objects, failed = _classes(target, session, mappers)
+        objects, failed, unloaded = _classes(target, session, mappers)
     return Verified(
         tables=tables,
         constraints=checked,
         classes=len(mappers),
         objects=objects,
         wrong=(*wrong, *failed),
-        unread=unread,
+        unread=(*uncounted, *unread, *uncompared, *unloaded),
         skipped=planned.plan.skipped,
         missing=_missing(tables, loads),
         off_plan=off,
@@ -126,11 +120,9 @@ async def _kept(connection: Connection, request: Request) -> tuple[LiveTable, ..
 
 def _comparable(planned: Planned, tables: Sequence[Counted], request: Request) -> tuple[Load, ...]:
     """The tables whose rows are those that were loaded, and all seen: no hook changes them."""
-    hooks, hidden = _hooks(request, planned), {each.name for each in tables if each.filtered}
+    hooks, seen = _hooks(request, planned), {each.name for each in tables if not each.filtered}
     return tuple(
-        load
-        for load in planned.loads
-        if load.table.shown not in hidden and not _is_written(load, hooks)
+        load for load in planned.loads if load.table.shown in seen and not _is_written(load, hooks)
     )
 
 
@@ -146,17 +138,25 @@ async def _shares(
     tables: Sequence[Counted],
     found: Found,
     request: Request,
-) -> tuple[Off, ...]:
-    """What comes up more or less often than planned, but for what triggers change."""
+) -> tuple[tuple[Off, ...], tuple[Wrong, ...]]:
+    """What comes up more or less often than planned, but for what triggers change.
+
+    And the tables about which there was no answer.
+    """
     there = {each.name: each.rows for each in tables}
     async with connection.limits():
         bodies = [each["prosrc"] for each in await connection.fetch(_BODIES)]
     off: list[Off] = []
+    unread: list[Wrong] = []
     for each in loads:
-        if not _is_written(each, bodies):
-            own = _own(each.table, found, request)
+        if _is_written(each, bodies):
+            continue
+        own = _own(each.table, found, request)
+        try:
             off += await off_plan(connection, each, there[each.table.shown], own)
-    return tuple(off)
+        except PostgresError as error:
+            unread.append(Wrong("shares", each.table.shown, str(error)))
+    return tuple(off), tuple(unread)
 
 
 def _hooks(request: Request, planned: Planned) -> tuple[str, ...]:
@@ -182,89 +182,43 @@ def _own(table: LiveTable, found: Found, request: Request) -> frozenset[str]:
 
 async def _counts(
     connection: Connection, tables: Sequence[LiveTable], plan: SeedPlan
-) -> tuple[Counted, ...]:
+) -> tuple[tuple[Counted, ...], tuple[Wrong, ...]]:
+    """The rows of the tables, and the tables that could not be counted."""
     planned = {each.name: each.rows for each in plan.tables}
     made: list[Counted] = []
-    async with connection.limits():
-        for table in tables:
-            rows, filtered = await connection.fetchrow(
-                "SELECT count(*), pg_catalog.row_security_active($1::text::regclass)"
-                f" FROM {table.name}",
-                table.name,
-            )
-            made.append(Counted(table.shown, rows, planned.get(table.shown), filtered))
-    return tuple(made)
-
-
-async def _constraints(
-    connection: Connection, tables: Sequence[LiveTable]
-) -> tuple[int, tuple[Wrong, ...], tuple[Wrong, ...]]:
-    """How many were asked about, those that rows break, and those that could not be asked."""
-    wrong: list[Wrong] = []
     unread: list[Wrong] = []
-    checked = 0
     for table in tables:
-        for each in table.of_kind("check", "foreign key", "unique", "primary key"):
-            question = _question(table, each)
-            if not question:
-                continue
-            name = f"{table.shown}.{each.name}"
-            try:
-                async with connection.limits():
-                    count = await connection.fetchval(question)
-            except PostgresError as error:
-                unread.append(Wrong(each.kind, name, str(error)))
-                continue
-            checked += 1
-            if count:
-                wrong.append(Wrong(each.kind, name, f"{count:,} rows break {each.definition}"))
-    return checked, tuple(wrong), tuple(unread)
-
-
-def _question(table: LiveTable, each: LiveConstraint) -> str:
-    """A statement that counts the rows that break a constraint; none for what none can break."""
-    if each.definition.endswith(" NOT ENFORCED"):
-        return ""
-    if each.kind == "check":
-        inside = each.definition.removeprefix("CHECK ")
-        for suffix in (" NOT VALID", " NO INHERIT"):
-            inside = inside.removesuffix(suffix)
-        return f"SELECT count(*) FROM {table.name} WHERE NOT ({inside})"
-    if each.kind == "foreign key":
-        if not each.target or ", PERIOD " in each.definition:
-            # Of keys over time several rows may cover one: equality says nothing.
-            return ""
-        pairs = zip(each.columns, each.target_columns, strict=True)
-        joined = " AND ".join(f"p.{quoted(there)} = c.{quoted(here)}" for here, there in pairs)
-        known = " AND ".join(f"c.{quoted(name)} IS NOT NULL" for name in each.columns)
-        return (
-            f"SELECT count(*) FROM {table.name} AS c WHERE {known}"
-            f" AND NOT EXISTS (SELECT FROM {each.target} AS p WHERE {joined})"
-        )
-    keys = [f"({key})" for key in each.expressions] or list(map(quoted, each.columns))
-    if not keys:
-        return ""
-    where = f"({each.predicate})" if each.predicate else "true"
-    if not each.is_strict:
-        where += f" AND num_nulls({', '.join(keys)}) = 0"
-    return (
-        f"SELECT coalesce(sum(n - 1), 0)::int8 FROM (SELECT count(*) AS n FROM {table.name}"
-        f" WHERE {where} GROUP BY {', '.join(keys)} HAVING count(*) > 1) AS repeated"
-    )
+        try:
+            async with connection.limits():
+                rows, filtered = await connection.fetchrow(
+                    "SELECT count(*), pg_catalog.row_security_active($1::text::regclass)"
+                    f" FROM {table.name}",
+                    table.name,
+                )
+        except PostgresError as error:
+            unread.append(Wrong("rows", table.shown, str(error)))
+            continue
+        made.append(Counted(table.shown, rows, planned.get(table.shown), filtered))
+    return tuple(made), tuple(unread)
 
 
 def _classes(
     target: Target, session: SyncConnection, mappers: Sequence[Mapper[object]]
-) -> tuple[int, tuple[Wrong, ...]]:
-    """Load objects of every class on a connection that proves to be on the same database."""
+) -> tuple[int, tuple[Wrong, ...], tuple[Wrong, ...]]:
+    """Load objects of every class on a connection that proves to be on the same database.
+
+    How many, the classes that fail, and those the server gave no answer about in time.
+    """
     secret = secrets.randbits(62)
     session.execute("SELECT pg_advisory_lock($1)", secret)
 
-    def load(connection: OrmConnection) -> tuple[int, tuple[Wrong, ...]]:
-        loaded, failed = 0, list[Wrong]()
+    def load(connection: OrmConnection) -> tuple[int, tuple[Wrong, ...], tuple[Wrong, ...]]:
+        loaded, failed, unread = 0, list[Wrong](), list[Wrong]()
         for mapper in mappers:
             transaction = connection.begin()
             connection.execute(text("SET TRANSACTION READ ONLY"))
+            for name, value in _LIMITS.items():
+                connection.execute(text(f"SET LOCAL {name} = '{value}'"))
             _refuse_elsewhere(connection, secret)
             orm = Session(connection)
             try:
@@ -272,14 +226,15 @@ def _classes(
             except Exception as error:
                 # Whatever the team's classes raise is the answer.
                 said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-                failed.append(Wrong("class", mapper.class_.__name__, said))
+                list_of = unread if _is_out_of_time(error) else failed
+                list_of.append(Wrong("class", mapper.class_.__name__, said))
             finally:
                 orm.close()
                 if transaction.is_active:
                     transaction.rollback()
-        return loaded, tuple(failed)
+        return loaded, tuple(failed), tuple(unread)
 
-    async def work() -> tuple[int, tuple[Wrong, ...]]:
+    async def work() -> tuple[int, tuple[Wrong, ...], tuple[Wrong, ...]]:
         engine = create_async_engine(target.sqlalchemy_url(), poolclass=NullPool)
         async with engine.connect() as connection:
             return await connection.run_sync(load)
@@ -288,6 +243,12 @@ def _classes(
         return asyncio.run(work())
     finally:
         session.execute("SELECT pg_advisory_unlock($1)", secret)
+
+
+def _is_out_of_time(error: Exception) -> bool:
+    """Whether the server ended a question because of a lock or its length: no class's fault."""
+    states = (LockNotAvailableError.sqlstate, QueryCanceledError.sqlstate)
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in states
 
 
 def _refuse_elsewhere(connection: OrmConnection, secret: int) -> None:

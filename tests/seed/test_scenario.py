@@ -282,8 +282,44 @@ def test_reference_rows_that_are_not_found_by_their_keys(
         INSERT INTO categories (slug, name, position)
         SELECT 'more-' || n, 'More ' || n, n FROM generate_series(1, 4096) AS n
     """)
-    assert refused().detail == "It was looked for among the first 4,096 rows of categories."
-    change("ALTER TABLE categories RENAME name TO title")
+    assert refused().hint == "dbtool seed reference brings it in."
+    scenes.kept(migrated, Permission(), Silent(), dry_run=False)
+    seed(migrated, example, request)
+    with SyncConnection(migrated) as session:
+        (one,) = session.fetch("""
+            SELECT c.slug, c.id > 4096 AS behind FROM products p JOIN categories c
+            ON c.id = p.category_id WHERE p.name = 'One'
+        """)
+    assert tuple(one) == ("mugs", True)
+    change("DELETE FROM products; ALTER TABLE categories RENAME name TO title")
     assert "lacks the column" in refused().detail
     plain = scenes.planned("plain", Given(tables=("products",)))
     assert [each.rows for each in planned(migrated, example, plain).plan.tables] == [8192]
+
+
+def test_named_rows_refer_by_keys_of_several_columns(
+    migrated: Target, example: Models, tmp_path: Path
+) -> None:
+    """In either spelling that reference files know; a key that lacks a column is refused."""
+    for name in ("reference", "scenarios"):
+        (tmp_path / name).mkdir()
+    rows = "[{slug: cups, name: Cups, position: 1}, {slug: mugs, name: Mugs, position: 2}]"
+    (tmp_path / "reference/categories.yaml").write_text(f"key: [position, name]\nrows: {rows}")
+    scenario = "{tables: {products: {per: category, count: 2}}, rows: {products: [ROW]}}"
+    whole = "{category: {name: Mugs, position: 2}, name: One}"
+    dotted = "{category.name: Mugs, category.position: 2, name: One}"
+    part = "{category: {name: Mugs}, name: One}"
+    for name, row in (("whole", whole), ("dotted", dotted), ("part", part)):
+        (tmp_path / f"scenarios/{name}.yaml").write_text(scenario.replace("ROW", row))
+    scenes = Scenes(Seeds(tmp_path, tmp_path), example)
+    kept = scenes.kept(migrated, Permission(), Silent(), dry_run=False)
+    asked = [
+        scenes.request(name, Given(tables=("products",)), kept) for name in ("whole", "dotted")
+    ]
+    made = [texts(planned(migrated, example, each)) for each in asked]
+    assert made[0] == made[1]
+    at = made[0]["products.name"].index("One")
+    assert made[0]["products.category_id"][at] == "2"
+    with pytest.raises(UsageError) as caught:
+        scenes.request("part", Given(), kept)
+    assert caught.value.hint == "Its file tells rows apart by {position: …, name: …}."

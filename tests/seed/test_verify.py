@@ -85,6 +85,36 @@ def test_rows_that_are_missing_or_not_as_planned(migrated: Target, example: Mode
     assert any("user_roles" in note for note in verified(hidden, "v").notes)
 
 
+def test_no_answer_in_time_is_unknown(migrated: Target, example: Models) -> None:
+    """Nor is it laid to a class; each question of the table is named with what the server said."""
+    request = Request(rows=30, tables=("users", "tags"))
+    seed(migrated, example, request)
+    with SyncConnection(migrated) as session:
+        session.execute("""
+            CREATE ROLE seed_reader LOGIN;
+            GRANT SELECT ON ALL TABLES IN SCHEMA public TO seed_reader;
+            CREATE FUNCTION slow() RETURNS boolean LANGUAGE plpgsql AS
+                $$BEGIN RAISE 'out of time' USING ERRCODE = 'query_canceled'; END$$;
+            ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY slowly ON users USING (slow());
+        """)
+    try:
+        found = verify(replace(migrated, user="seed_reader"), example, request)
+    finally:
+        with SyncConnection(migrated) as session:
+            session.execute("DROP OWNED BY seed_reader; DROP ROLE seed_reader")
+    assert (found.wrong, found.off_plan) == ((), ())
+    assert [each.name for each in found.tables] == ["tags"]
+    kinds = {each.kind for each in found.unread}
+    assert {"rows", "class", "check", "unique", "primary key"} == kinds
+    report = verified(found, "dbtool seed verify")
+    assert report.headline.startswith("nothing wrong in what could be checked: ")
+    assert len(report.unknowns) == len(found.unread)
+    assert (
+        report.unknowns[0].reason == "users: how many rows it has could not be asked: out of time"
+    )
+
+
 def test_shares_are_counted_in_one_scan(migrated: Target, example: Models) -> None:
     """A column whose domain refuses a planned value is left out, and the others are compared."""
     request = Request(rows=60, tables=("users",))

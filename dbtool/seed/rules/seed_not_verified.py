@@ -19,7 +19,7 @@ dbtool seed run && dbtool seed verify
 """
 
 from dbtool.finding import Certainty, Finding, Severity, rule_name
-from dbtool.seed.verify import Wrong
+from dbtool.seed.constraints import Wrong
 
 NAME = rule_name(__name__)
 _TITLES = {
