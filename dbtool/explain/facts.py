@@ -51,7 +51,8 @@ class FunctionFacts:
 
     `via` is the function whose body or aggregate calls it, empty where the plan itself does;
     `extension` is what it came with; `copies` that it copies to a file or with a program;
-    `planned` that PostgreSQL may run it to plan; `program` is what a foreign table runs.
+    `planned` that PostgreSQL may run it to plan; `unconfined` that its language, which is not C,
+    lets it do what the server's account may; `program` is what a foreign table runs.
     """
 
     schema: str
@@ -61,6 +62,7 @@ class FunctionFacts:
     extension: str = ""
     copies: bool = False
     planned: bool = False
+    unconfined: bool = False
     program: str = ""
 
 

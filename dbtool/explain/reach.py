@@ -170,7 +170,7 @@ named AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(x.via) FILTER (WHERE p.planned), min(x.via), '') AS via,
     coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
-    bool_or(p.planned) AS planned, '' AS program
+    bool_or(p.planned) AS planned, bool_or(x.unconfined) AS unconfined, '' AS program
   FROM called p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_language l ON l.oid = p.prolang
@@ -180,13 +180,15 @@ named AS (
   LEFT JOIN pg_extension e ON e.oid = d.refobjid
   CROSS JOIN LATERAL (SELECT vn.nspname || '.' || v.proname AS via,
     l.lanname NOT IN ('internal', 'c') AND {read} ~*
-      '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies
+      '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies,
+    l.lanname NOT IN ('internal', 'c') AND NOT l.lanpltrusted AS unconfined
     FROM (VALUES (p.prosrc)) body(source)) x
-  WHERE p.provolatile = 'v' OR x.copies OR p.proname ~ '^(table|schema|database)_to_xml'
+  WHERE p.provolatile = 'v' OR x.copies OR x.unconfined
+    OR p.proname ~ '^(table|schema|database)_to_xml'
   GROUP BY n.nspname, p.proname, e.extname, p.via IS NULL
   UNION ALL
   SELECT n.nspname, c.relname, true, coalesce(min(vn.nspname || '.' || v.proname), ''), '', true,
-    bool_or(r.planned), o.option_value
+    bool_or(r.planned), false, o.option_value
   FROM reached r
   JOIN pg_foreign_table t ON r.is_view AND t.ftrelid = r.oid
   CROSS JOIN LATERAL pg_options_to_table(t.ftoptions) o
@@ -203,6 +205,9 @@ named AS (
 )
 REACHED = REACHED.replace("{leads_on}", _LEADS_ON)
 """Common table expressions: each volatile function reached, `via` which one, where in a body.
+
+Of one in an untrusted procedural language that it is not volatile is only its author's word: it
+may ask other servers, and the planner calls it all the same.
 
 What a body calls is told by its words, which may speak of more than is run. An operator, a cast
 or a domain's check shows in no plan as the function it is; nor do the parts of an aggregate.

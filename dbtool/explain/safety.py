@@ -164,7 +164,8 @@ def run_to_plan(facts: Facts) -> tuple[FunctionFacts, ...]:
     return tuple(
         each
         for each in facts.volatile
-        if each.planned and (each.copies or (_outlives(each) and not _takes_a_number(each)))
+        if each.planned
+        and (each.copies or each.unconfined or (_outlives(each) and not _takes_a_number(each)))
     )
 
 

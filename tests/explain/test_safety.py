@@ -91,7 +91,11 @@ CREATE VIEW "se""en" AS SELECT a FROM locking;
 CREATE FUNCTION sees() RETURNS bigint LANGUAGE plpgsql
 AS 'BEGIN RETURN (SELECT count(a) FROM public."se""en"); END';
 CREATE FUNCTION names_dotted() RETURNS bool LANGUAGE plpgsql
-AS 'BEGIN RETURN "do.t""ted"(1); END'
+AS 'BEGIN RETURN "do.t""ted"(1); END';
+CREATE LANGUAGE outward HANDLER plpgsql_call_handler;
+CREATE FUNCTION embeds(text) RETURNS text LANGUAGE outward IMMUTABLE
+AS $$ BEGIN EXECUTE 'SELECT pg_stat_' || 'reset()'; RETURN $1; END $$;
+CREATE FUNCTION embeds_later() RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN embeds(1::text); END'
 """
 
 _EXTENSIONS = ["citext", "intagg", "pg_trgm", "pgcrypto", "tablefunc", "uuid-ossp"]
@@ -286,6 +290,32 @@ def test_what_reaches_out_of_a_transaction_is_asked(
     assert refused.times is None
     agreed = Permission(Consent(yes=True), looking)
     assert explain(target, sql, permission=agreed).statements[0].times is not None
+
+
+@pytest.mark.parametrize("sql", ["SELECT embeds('x')", "SELECT * FROM t WHERE v = embeds('x')"])
+@pytest.mark.parametrize("analyze", [True, False])
+def test_an_untrusted_language_is_not_taken_at_its_word(
+    target: Target, watcher: SyncConnection, sql: str, analyze: bool
+) -> None:
+    """IMMUTABLE is what an author says of a function that asks another server, and is planned."""
+    since = "SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()"
+    before = watcher.fetchval(since)
+    with pytest.raises(UsageError, match=r"refused to plan the statement: it calls public\.embeds"):
+        explain(target, sql, how=How(analyze=analyze))
+    assert watcher.fetchval(since) == before
+
+
+def test_a_body_that_calls_an_untrusted_language_is_asked(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """Whatever the function it calls says of itself."""
+    looking = Looking(watcher, agrees=False)
+    sql = "SELECT embeds_later()"
+    (refused,) = explain(target, sql, permission=asking(looking)).statements
+    assert refused.times is None
+    assert refused.refused == (
+        "It calls public.embeds() in public.embeds_later(), which may do more than read."
+    )
 
 
 @pytest.mark.parametrize(
