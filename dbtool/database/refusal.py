@@ -12,6 +12,7 @@ from dbtool.database.target import Target
 from dbtool.errors import ConnectError
 
 _MASKED = "***"
+_RESERVED = "pg_use_reserved_connections"
 _NO_SLOT = re.compile(
     "sorry, too many clients already"
     "|remaining connection slots are reserved.*|too many connections for (role|database) .*"
@@ -168,7 +169,9 @@ def _full(answer: Answer, target: Target) -> ConnectError:
         hint = f'The server itself is not full: ALTER DATABASE "{name}" CONNECTION LIMIT …'
     elif "reserved" in told:
         what = f"all connection slots for applications are used at {target.address}"
-        hint = "A superuser, or from 16 on a member of pg_use_reserved_connections, still gets in."
+        hint = "A superuser still gets in."
+        if _RESERVED in told:
+            hint = f"A superuser, or a member of {_RESERVED}, still gets in."
     else:
         what = f"all connection slots are used at {target.address}, the reserved ones too"
         hint = "End sessions on the host itself, or stop an application."

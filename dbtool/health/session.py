@@ -163,6 +163,18 @@ def _console(target: Target) -> UsageError:
     )
 
 
+def _not_allowed(told: str, detail: str, target: Target) -> OperationError:
+    from dbtool.sql.names import identifier
+
+    hint = f"dbtool doctor --grants {target.user} prints the least rights that role needs."
+    if "process" in told or "cancel" in told:
+        hint = f"GRANT pg_signal_backend TO {identifier(target.user)}\n"
+        hint += "A session of a superuser takes a superuser."
+    return OperationError(
+        f"role {target.user} may not do that", detail=f"{told}\n{detail}".strip(), hint=hint
+    )
+
+
 def _explained(error: Exception, target: Target, seconds: int) -> DbtoolError:
     """The error a user can act on, for a statement that failed after the login."""
     import asyncpg
@@ -183,12 +195,7 @@ def _explained(error: Exception, target: Target, seconds: int) -> DbtoolError:
                 hint="Find who runs VACUUM FULL, CLUSTER or REINDEX on a system catalogue.",
             )
         case asyncpg.InsufficientPrivilegeError():
-            return OperationError(
-                f"role {target.user} may not do that",
-                detail="\n".join(filter(None, (str(error), getattr(error, "detail", "")))),
-                hint="The role itself, a member of pg_signal_backend or a superuser may signal"
-                " a session; only a superuser may signal a superuser's.",
-            )
+            return _not_allowed(str(error.args[0]), getattr(error, "detail", None) or "", target)
         case asyncpg.ProtocolViolationError() if "invalid command" in str(error):
             return _console(target)
         case asyncpg.ProtocolViolationError():

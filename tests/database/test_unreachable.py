@@ -61,7 +61,7 @@ def test_a_full_server(small: Small) -> None:
     assert refusal(app) == said(
         "all connection slots for applications are used at SERVER",
         f"The server is up. It says: {told}.",
-        "A superuser, or from 16 on a member of pg_use_reserved_connections, still gets in.",
+        "A superuser still gets in.",
     )
     held.append(SyncConnection(small.target))
     assert refusal(small.target) == said(
@@ -202,6 +202,24 @@ def listening(reply: bytes | None) -> Iterator[Target]:
         listener.shutdown(socket.SHUT_RDWR)
     if reply is not None:
         thread.join()
+
+
+@pytest.mark.pg(">=16")
+def test_each_tier_of_slots_has_its_own_way_in() -> None:
+    """Members of pg_use_reserved_connections are named only while there is a slot for them."""
+    slots = {"max_connections": "4", "superuser_reserved_connections": "1", "max_wal_senders": "0"}
+    with throwaway(MAJOR, settings=slots | {"reserved_connections": "1"}) as running:
+        target = replace(running.target(), source="test")
+        with SyncConnection(target) as admin:
+            admin.execute("CREATE ROLE app LOGIN; CREATE ROLE monitor LOGIN")
+            admin.execute("GRANT pg_use_reserved_connections TO monitor")
+            app, monitor = replace(target, user="app"), replace(target, user="monitor")
+            with SyncConnection(app):
+                first = refusal(app)
+                with SyncConnection(monitor):
+                    second = refusal(monitor)
+    assert first.endswith("A superuser, or a member of pg_use_reserved_connections, still gets in.")
+    assert second.endswith("SUPERUSER attribute.\nA superuser still gets in.")
 
 
 def test_a_login_that_waits_for_a_lock(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The connection of a health question: limits, poolers, and servers that stop answering."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -161,6 +162,24 @@ def test_a_locked_catalogue_that_every_login_reads(database: Target) -> None:
             ask(database, lambda opened: opened.read(SETTINGS))
     assert caught.value.message == (
         f"nobody can log in to {database.named}: a system catalogue is locked"
+    )
+
+
+def test_a_right_that_is_missing(database: Target) -> None:
+    """What was refused stands in the error; rights to end sessions would not help."""
+    with SyncConnection(database) as admin:
+        admin.execute("CREATE ROLE reader LOGIN; CREATE TABLE closed (a int)")
+        try:
+            with pytest.raises(OperationError) as caught:
+                ask(
+                    dataclasses.replace(database, user="reader"),
+                    lambda opened: opened.read("SELECT count(*)::text FROM closed"),
+                )
+        finally:
+            admin.execute("DROP ROLE reader")
+    assert caught.value.detail == "permission denied for table closed"
+    assert caught.value.hint == (
+        "dbtool doctor --grants reader prints the least rights that role needs."
     )
 
 

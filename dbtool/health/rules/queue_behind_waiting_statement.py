@@ -97,8 +97,10 @@ def _doing(node: Node) -> str:
 
 
 def _before(node: Node) -> str:
-    first, *more = node.blockers
-    others = f" and {counted(len(more), 'other')}" if more else ""
+    """One who waits for nobody, where there is one, and how many more."""
+    first = node.blockers[0] if node.parent is None else node.parent
+    more = node.blocker_count - 1
+    others = f" and {counted(more, 'other')}" if more else ""
     return f"pid {first}{others}" if first > 0 else f"a prepared transaction{others}"
 
 

@@ -58,6 +58,26 @@ def test_readers_behind_an_alter(
     )
 
 
+def test_of_many_in_the_way_one_who_waits_for_nobody_is_named(table: Target, people: Crowd) -> None:
+    """All are counted, and none of those who wait is told to hold the statement up."""
+    people.session("holder", "BEGIN", "UPDATE t SET b = 2")
+    with waiting(table, "UPDATE t SET b = 3"), waiting(table, "UPDATE t SET b = 4"):
+        idle = [people.session("report", "BEGIN", "SELECT * FROM t") for _ in range(20)]
+        with waiting(table, ALTER, "migration") as alter, waiting(table, "SELECT * FROM t"):
+            pool = read(table)
+        assert idle
+    node = pool.forest.node(alter)
+    (found,) = judged(pool)
+    assert node is not None
+    named = pool.forest.node(node.parent or 0)
+    assert named is not None
+    assert named.waits is None
+    assert found.evidence == (
+        f"pid {alter} waits 2.0 s for AccessExclusiveLock on t,"
+        f" behind pid {named.id} and 22 others: {ALTER}",
+    )
+
+
 @pytest.mark.parametrize(
     ("holds", "waits", "follows"),
     [
