@@ -26,7 +26,8 @@ from dbtool.scratch import workspace
 from dbtool.scratch.binaries import find_binaries
 from dbtool.scratch.server import Server, throwaway
 from tests.processes import absent
-from tests.projects.runner import Runner, running
+from tests.projects.clusters import STORE, copy_data_directories
+from tests.projects.runner import Runner, warm
 
 if TYPE_CHECKING:
     from dbtool.database.sync import SyncConnection
@@ -43,16 +44,22 @@ _numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep servers, projects and databases in memory where there is room: disks are slow."""
-    if hasattr(config, "workerinput") or "TMPDIR" in os.environ:
+    """Give all processes of the tests one place, in memory where there is room."""
+    if hasattr(config, "workerinput"):
         return
     with suppress(OSError):
-        if shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED:
-            directory = tempfile.mkdtemp(prefix="dbtool-tests-", dir=_MEMORY)
-            config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+        if "TMPDIR" not in os.environ and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED:
+            directory = _directory(config, "dbtool-tests-", _MEMORY)
             # Accounts that run servers for root must pass.
-            Path(directory).chmod(0o1777)
-            os.environ["TMPDIR"] = tempfile.tempdir = directory
+            directory.chmod(0o1777)
+            os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
+    os.environ[STORE] = str(_directory(config, "dbtool-clusters-"))
+
+
+def _directory(config: pytest.Config, prefix: str, place: Path | None = None) -> Path:
+    made = tempfile.mkdtemp(prefix=prefix, dir=place)
+    config.add_cleanup(lambda: shutil.rmtree(made, ignore_errors=True))
+    return Path(made)
 
 
 def pytest_sessionstart() -> None:
@@ -98,6 +105,12 @@ def _fits(spec: str) -> bool:
         if not compare[parsed[1]](int(parsed[2])):
             return False
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _copied_clusters() -> None:
+    """Let the tests' own servers begin with a copy of one data directory."""
+    copy_data_directories()
 
 
 @pytest.fixture(scope="session")
@@ -189,10 +202,9 @@ Dbtool = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+def runner() -> Runner:
     """The warm process whose forks are the commands of this process' tests."""
-    with running(tmp_path_factory.mktemp("runner")) as warm:
-        yield warm
+    return warm()
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """Read a project's revisions in a process of its own, as a command would, and print them."""
 
-import atexit
-import functools
 import json
-import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.projects.runner import Runner, running
+from tests.projects.runner import warm
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +53,7 @@ def read(
     asked = {"revisions": revisions, "since": since, "down": down}
     asked |= {"config": None, "section": None, "x": (), **place}
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = _warm()("read-revisions", json.dumps(asked), cwd=root, env=clean | (env or {}))
+    ran = warm()("read-revisions", json.dumps(asked), cwd=root, env=clean | (env or {}))
     assert ran.code == 0, ran.err
     *before, last = ran.out.splitlines()
     return Reading(json.loads(last), "\n".join(before).strip(), ran.err)
-
-
-@functools.cache
-def _warm() -> Runner:
-    """One process for all readings, until the tests end."""
-    ends = ExitStack()
-    atexit.register(ends.close)
-    scratch = ends.enter_context(tempfile.TemporaryDirectory())
-    return ends.enter_context(running(Path(scratch)))

@@ -15,7 +15,7 @@ from tests.migrate.conftest import Run, plain
 from tests.migrate.projects import FROM_CONFIG, INI, Small, small
 from tests.processes import eventually, using
 from tests.projects.pair import Pair, paired
-from tests.projects.runner import Runner, running
+from tests.projects.runner import Runner
 from tests.projects.snapshot import snapshot
 
 
@@ -41,13 +41,6 @@ def branched(tmp_path: Path) -> Small:
     return project
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    """Runs a command line."""
-    with running(tmp_path_factory.mktemp("runner")) as runner:
-        yield runner
-
-
 @pytest.fixture
 def databases(server: Server, database: Target) -> Iterator[tuple[Target, Target]]:
     """Two empty databases."""
@@ -57,9 +50,9 @@ def databases(server: Server, database: Target) -> Iterator[tuple[Target, Target
 
 
 @pytest.fixture
-def pair(branched: Small, databases: tuple[Target, Target], warm: Runner, tmp_path: Path) -> Pair:
+def pair(branched: Small, databases: tuple[Target, Target], runner: Runner, tmp_path: Path) -> Pair:
     """Two copies of the branched project."""
-    return paired(lambda _: None, tmp_path, databases, warm)
+    return paired(lambda _: None, tmp_path, databases, runner)
 
 
 JOURNEYS = {

@@ -15,7 +15,7 @@ from tests.conftest import MAJOR, Dbtool, Ran
 from tests.migrate.conftest import Decoy, plain, url
 from tests.migrate.projects import FROM_CONFIG, MIGRATE, Small
 from tests.projects.build import build
-from tests.projects.runner import Runner, running
+from tests.projects.runner import Runner
 from tests.projects.shapes import PROJECTS
 from tests.projects.snapshot import execute, sessions, snapshot
 
@@ -89,13 +89,6 @@ op.execute("CREATE TABLE read_%d (id int)" % len(rows))
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    """Runs a command line."""
-    with running(tmp_path_factory.mktemp("runner")) as runner:
-        yield runner
-
-
-@pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Target]:
     """The database the projects believe to be theirs."""
     with throwaway(MAJOR, port=0) as started:
@@ -132,7 +125,7 @@ def psql(target: Target, script: str) -> None:
 
 @pytest.mark.parametrize("name", UNUSUAL)
 def test_leads_where_alembic_leads(
-    run: Runner,
+    runner: Runner,
     databases: tuple[Target, Target],
     elsewhere: Target,
     tmp_path: Path,
@@ -143,11 +136,11 @@ def test_leads_where_alembic_leads(
     shape = SHAPES[name]
     theirs = build(shape, tmp_path / "theirs", migrated)
     words = (*shape.arguments, "upgrade", shape.head)
-    ran = run("alembic", *words, cwd=theirs.directory, env=theirs.environment)
+    ran = runner("alembic", *words, cwd=theirs.directory, env=theirs.environment)
     assert ran.code == 0, ran
     ours, seen = build(shape, tmp_path / "ours", elsewhere), sessions(elsewhere)
     words = (*words, "--sql", "--from-scratch")
-    ran = run("dbtool", *words, cwd=ours.directory, env=ours.environment)
+    ran = runner("dbtool", *words, cwd=ours.directory, env=ours.environment)
     assert (ran.code, sessions(elsewhere)) == (0, seen), ran
     execute(scripted, shape.before)
     psql(scripted, ran.out)
@@ -383,7 +376,7 @@ def test_range_in_the_wrong_direction(dbtool: Dbtool, project: Small) -> None:
 
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
 def test_values_survive(
-    run: Runner,
+    runner: Runner,
     project: Small,
     databases: tuple[Target, Target],
     driver: str,
@@ -395,9 +388,9 @@ def test_values_survive(
     project.env(ASYNC if driver == "asyncpg" else FROM_CONFIG)
     project.revision("aaaa00000003", "aaaa00000002", VALUES)
     ini.write_text(ini.read_text().replace("URL", url(migrated, driver).replace("%", "%%")))
-    ran = run("alembic", "upgrade", "head", cwd=project.root)
+    ran = runner("alembic", "upgrade", "head", cwd=project.root)
     assert ran.code == 0, ran
-    ran = run("dbtool", "upgrade", "--sql", "--from-scratch", cwd=project.root)
+    ran = runner("dbtool", "upgrade", "--sql", "--from-scratch", cwd=project.root)
     assert ran.code == 0, ran
     psql(scripted, ran.out)
     assert snapshot(scripted) == snapshot(migrated)

@@ -15,7 +15,7 @@ from tests.migrate.projects import Small, small
 from tests.migrate.reading import Reading, read
 from tests.migrate.test_from_scratch import VALUES
 from tests.projects.build import Built, build
-from tests.projects.runner import Runner, running
+from tests.projects.runner import Runner
 from tests.projects.shapes import OTHERS, PROJECTS
 from tests.projects.snapshot import execute, snapshot
 
@@ -28,13 +28,6 @@ SAME = (
 )
 NOWHERE = parse("postgresql://nobody:secret@127.0.0.1:1/shop", "test")
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    """Runs a command line."""
-    with running(tmp_path_factory.mktemp("runner")) as runner:
-        yield runner
 
 
 @pytest.fixture
@@ -80,7 +73,7 @@ def without_version_table(lines: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize("name", SAME)
 def test_statements_do_what_alembic_does(
-    run: Runner, databases: tuple[Target, Target], tmp_path: Path, name: str
+    runner: Runner, databases: tuple[Target, Target], tmp_path: Path, name: str
 ) -> None:
     """Up to the same schema and rows as Alembic, down again to where it began."""
     theirs, ours = databases
@@ -88,7 +81,7 @@ def test_statements_do_what_alembic_does(
     built = build(shape, tmp_path / "theirs", theirs)
     execute(theirs, shape.before)
     words = (*shape.arguments, "upgrade", shape.head)
-    ran = run("alembic", *words, cwd=built.directory, env=built.environment)
+    ran = runner("alembic", *words, cwd=built.directory, env=built.environment)
     assert ran.code == 0, ran
     elsewhere = build(shape, tmp_path / "ours", NOWHERE)
     found, files = read_shape(elsewhere, down=True), elsewhere.files()

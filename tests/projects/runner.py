@@ -1,12 +1,14 @@
 """Runs `alembic` and `dbtool` as a user would, one after the other, quickly."""
 
+import atexit
+import functools
 import json
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +34,8 @@ class Runner:
             "HOME": str(scratch),
             "TMPDIR": tempfile.gettempdir(),
         }
-        self.turn = threading.Lock()
-        """Held by a caller that may not be alone, for it runs one command at a time."""
+        self.turn = threading.RLock()
+        """Held while a command runs: it runs one at a time."""
 
     def __call__(
         self,
@@ -45,7 +47,6 @@ class Runner:
     ) -> Ran:
         """Run one command to its end."""
         given, out, err = (self._scratch / name for name in ("in", "out", "err"))
-        given.write_text(stdin)
         job = {
             "program": program,
             "argv": argv,
@@ -55,27 +56,37 @@ class Runner:
             "out": str(out),
             "err": str(err),
         }
+        with self.turn:
+            given.write_text(stdin)
+            code = self._answer(job)
+            return Ran(" ".join((program, *argv)), code, out.read_text(), err.read_text())
+
+    def _answer(self, job: Mapping[str, object]) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        code = int(self._process.stdout.readline())
-        return Ran(" ".join((program, *argv)), code, out.read_text(), err.read_text())
+        return int(self._process.stdout.readline())
+
+
+@functools.cache
+def warm() -> Runner:
+    """The one runner of this process, until the tests end."""
+    ends = ExitStack()
+    atexit.register(ends.close)
+    scratch = ends.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+    return ends.enter_context(_running(Path(scratch)))
 
 
 @contextmanager
-def running(scratch: Path) -> Iterator[Runner]:
-    """A runner, and its process until the end of the block."""
+def _running(scratch: Path) -> Iterator[Runner]:
     zygote = Path(__file__).with_name("zygote.py")
-    with (
-        tempfile.TemporaryDirectory(prefix="dbtool-clusters-", ignore_cleanup_errors=True) as store,
-        subprocess.Popen(
-            [sys.executable, "-P", str(zygote), store],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
+    with subprocess.Popen(
+        [sys.executable, "-P", str(zygote)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "warm\n"
         try:

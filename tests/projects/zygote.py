@@ -12,19 +12,11 @@ import json
 import os
 import pkgutil
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dbtool.scratch.account import Account
-    from dbtool.scratch.binaries import Binaries
-
+from typing import Any
 
 TIME_LIMIT = 300
 """Seconds after which a command that hangs is killed; its exit code is then negative."""
@@ -63,38 +55,7 @@ def preload() -> None:
     for name in WARM:
         importlib.import_module(name)
     import_below("dbtool")
-    copy_data_directories(Path(sys.argv[1]))
-
-
-def copy_data_directories(store: Path) -> None:
-    """Let throwaway servers begin with a copy of what initdb made once: it costs a fifth."""
-    from dbtool.scratch import server
-
-    initdb = server.create  # type: ignore[attr-defined]
-
-    def create(binaries: "Binaries", account: "Account", data: Path, **how: Any) -> None:
-        made = store / str(binaries.directory).replace("/", "-")
-        if how["password_file"] is None and made.exists():
-            copy(made, data)
-            return
-        initdb(binaries, account, data, **how)
-        if how["password_file"] is None:
-            keep(data, made)
-
-    server.create = create  # type: ignore[attr-defined]
-
-
-def keep(data: Path, made: Path) -> None:
-    """Copy beside the goal and rename: another process may do the same, or be killed in it."""
-    with tempfile.TemporaryDirectory(dir=made.parent, ignore_cleanup_errors=True) as work:
-        copy(data, Path(work) / "data")
-        with suppress(OSError):
-            (Path(work) / "data").rename(made)
-
-
-def copy(source: Path, goal: Path) -> None:
-    """Copy a directory as it is, its owner too."""
-    subprocess.run(["cp", "-a", source, goal], check=True)
+    importlib.import_module("tests.projects.clusters").copy_data_directories()
 
 
 def import_below(package: str) -> None:
