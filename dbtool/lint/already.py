@@ -1,7 +1,7 @@
 """Whether what a statement would create is there already, so that IF NOT EXISTS passes over it."""
 
 from dbtool.lint import actions as act
-from dbtool.lint.schema import Name, Schema
+from dbtool.lint.schema import TEMPORARY, Name, Schema
 
 
 def passed_over(action: act.Action, schema: Schema) -> bool:
@@ -20,6 +20,15 @@ def passed_over(action: act.Action, schema: Schema) -> bool:
         case act.CreateSequence(sequence=name):
             return action.if_not_exists and taken(schema, schema.full(name))
     return False
+
+
+def view_name(schema: Schema, action: act.CreateView) -> Name:
+    """The name a view gets; one that reads what is temporary is temporary itself."""
+    if action.view.schema or not schema.temporary:
+        return action.view
+    over = (schema.table(name) or schema.view(name) for name, _ in action.reads)
+    temporary = any(each is not None and each.name.schema == TEMPORARY for each in over)
+    return Name(TEMPORARY, action.view.name) if temporary else action.view
 
 
 def _has_index(schema: Schema, on: Name, name: str) -> bool:

@@ -8,6 +8,9 @@ from typing import Literal
 from dbtool.lint.expression import Expression, Name, Type
 from dbtool.lint.values import replace, value
 
+USUAL_TABLESPACE = "pg_default"
+"""The tablespace of databases that were given no other."""
+
 
 @value(kw_only=True)
 class Column:
@@ -116,14 +119,28 @@ class Bound:
     remainder: int = 0
 
 
+@value()
+class Conditions:
+    """The columns that USING and WITH CHECK of a policy use."""
+
+    using: frozenset[str] = frozenset()
+    check: frozenset[str] = frozenset()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Those of either."""
+        return self.using | self.check
+
+
 @value(kw_only=True)
 class Table:
     """A table, partitioned table, materialized view or foreign table.
 
     `complete` says that its CREATE was seen, so that a column not listed does not exist.
     `new` says that no deployed program uses it: it was created by what is being judged.
-    `partition_by` is empty, or the partitioning as `range (day)`. `triggers` have the columns
-    of their UPDATE OF, `policies` those of their conditions.
+    `tablespace` is empty for the database's own, `partition_by` where the table is not
+    partitioned, else as `range (day)`. `triggers` have the columns of their UPDATE OF,
+    `policies` their conditions.
     """
 
     name: Name
@@ -135,13 +152,14 @@ class Table:
     new: bool = False
     created_by: str = ""
     persistence: Literal["permanent", "unlogged", "temporary"] = "permanent"
+    tablespace: str = ""
     partition_by: str = ""
     partition_keys: tuple[str, ...] = ()
     parent: Name | None = None
     bound: Bound | None = None
     children: tuple[Name, ...] = ()
     triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    policies: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    policies: Mapping[str, Conditions] = field(default_factory=dict)
 
     def having(self, kind: Holds) -> Iterator[Constraint]:
         """Its constraints of one kind."""
@@ -195,13 +213,14 @@ class Function:
     """A function of the user: all its overloads share what is known.
 
     `inlined` is the value that the server computes in the place of a call. `changes` says that
-    it may create or drop something.
+    it may create or drop something, `calls` which others it may call.
     """
 
     name: Name
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
     inlined: Expression | None = None
     changes: bool = False
+    calls: frozenset[str] = frozenset()
 
 
 def with_columns(table: Table, columns: Iterable[Column]) -> Table:

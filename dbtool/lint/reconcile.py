@@ -128,7 +128,8 @@ def _measured(effect: Effect, facts: _Facts) -> Effect:
 
 def _decided(missing: Missing, facts: _Facts) -> Task | None:
     work = next(facts.works(missing.relation), None)
-    return Task(work, missing.relation, missing.cause) if work else None
+    cause = Cause.UNEXPECTED if missing.cause is Cause.OPAQUE else missing.cause
+    return Task(work, missing.relation, cause) if work else None
 
 
 def _lock(expected: Held, facts: _Facts) -> Held | None:

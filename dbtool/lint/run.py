@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
-from dbtool.lint.actions import Action, DoBlock, Rename
+from dbtool.lint.actions import Action, CreateTable, CreateTableAs, DoBlock, Rename
 from dbtool.lint.allow import allowances
 from dbtool.lint.course import course
 from dbtool.lint.effects import State, absent, passes_by, references, refusals
@@ -122,12 +122,22 @@ class _Linter:
         """Let a statement change the catalog; what a branch decides over, where that can be."""
         for place in actions.turns:
             if place not in actions.maybe:
+                if self._is_left(actions[place]):
+                    continue
                 if doubting:
                     self._doubt(statement, actions[place])
                 if not passes_by(actions[place], self.schema, statement.sql):
-                    apply(self.schema, actions[place])
+                    apply(self.schema, actions[place], statement.sql)
             elif possible(actions[place], self._state(statement)):
-                apply(self.schema, actions[place])
+                apply(self.schema, actions[place], statement.sql)
+
+    def _is_left(self, action: Action) -> bool:
+        """Whether it changes what an earlier session made as temporary, and nothing else."""
+        name: Name | None = getattr(action, "table", None)
+        if name is None or name.schema or name.name not in self.schema.left:
+            return False
+        made = isinstance(action, CreateTable | CreateTableAs)
+        return not made and self.schema.table(name) is None and self.schema.view(name) is None
 
     def _state(self, statement: Statement) -> State:
         return State(self.schema, Session(in_transaction=True), self.server, statement.sql)

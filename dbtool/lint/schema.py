@@ -7,8 +7,10 @@ from dbtool.lint.expression import BY_EXTENSION
 from dbtool.lint.expression import Expression as Expression
 from dbtool.lint.expression import Name as Name
 from dbtool.lint.expression import Type as Type
+from dbtool.lint.objects import USUAL_TABLESPACE as USUAL_TABLESPACE
 from dbtool.lint.objects import Bound as Bound
 from dbtool.lint.objects import Column as Column
+from dbtool.lint.objects import Conditions as Conditions
 from dbtool.lint.objects import Constraint as Constraint
 from dbtool.lint.objects import Function as Function
 from dbtool.lint.objects import Holds as Holds
@@ -35,7 +37,8 @@ class Schema:
     of the history is not known, which may have changed or dropped anything; `unread`, that a part
     could not be read, so that it is left out in scratch too. `former` are the names that tables
     had before; `temporary` says that some relation is, which is found first, and `left` are the
-    names of those that sessions before made, which may be there where theirs goes on.
+    names of those that sessions before made, which may be there where theirs goes on. `armed` are
+    the relations whose use runs functions that may create or drop something.
     """
 
     def __init__(self, *, complete: bool = False) -> None:
@@ -51,6 +54,7 @@ class Schema:
         self.index_owners: dict[Name, Name] = {}
         self.referrers: dict[Name, tuple[Name, ...]] = {}
         self.former: dict[Name, Name] = {}
+        self.armed: dict[Name, bool] = {}
         self.temporary = False
         self.left: set[str] = set()
         self.judging = False

@@ -58,6 +58,15 @@ def test_a_branch_that_cannot_be_taken_is_no_error() -> None:
     assert not found.unknowns
 
 
+def test_if_exists_is_said_of_one_table() -> None:
+    """That another one whose name begins alike need not be there says nothing of this one."""
+    spared = 'ALTER TABLE IF EXISTS public."t_old" ADD COLUMN b int;'
+    found = judged(f"BEGIN {spared} ALTER TABLE t_ol ADD COLUMN b int; END")
+    assert ("fails-on-known-schema", Certainty.PROVEN) in rules(found)
+    found = judged(f"BEGIN {spared} ALTER TABLE t ADD COLUMN b int; END")
+    assert not found.findings
+
+
 def test_what_comes_after_stands_on_it() -> None:
     """A column that a block adds is there, and a branch leaves a doubt about what fails."""
     sure = judged("BEGIN ALTER TABLE t ADD COLUMN b text; END", "ALTER TABLE t ADD COLUMN b text")

@@ -135,6 +135,28 @@ def test_what_costs_is_named_once(sql: str, rules: list[str]) -> None:
             "ALTER TABLE a DROP CONSTRAINT a_b_fkey",
             "a: which table a_b_fkey refers to, and so locks as well",
         ),
+        (
+            "ALTER TABLE a SET UNLOGGED",
+            "a: whether the table is so already: then SET UNLOGGED does nothing",
+        ),
+        (
+            "ALTER TABLE a SET TABLESPACE fast",
+            "a: whether the table is so already: then SET TABLESPACE does nothing",
+        ),
+        (
+            "CREATE INDEX IF NOT EXISTS i ON a (b)",
+            "a: index i: whether it exists already: if not, it is built while writes wait",
+        ),
+        (
+            "ALTER TABLE a ADD COLUMN IF NOT EXISTS b uuid DEFAULT gen_random_uuid() UNIQUE",
+            "whether column b of a exists already: if not, the table is rewritten and given an"
+            " index while nobody can use it",
+        ),
+        (
+            "ALTER TABLE a ADD COLUMN IF NOT EXISTS b int NOT NULL",
+            "whether column b of a exists already: if not, the table is read row by row while"
+            " nobody can use it",
+        ),
     ],
 )
 def test_what_hangs_on_the_catalog_is_unknown(sql: str, unknown: str) -> None:

@@ -108,6 +108,20 @@ SCRIPTS = {
     "a temporary table": """
         CREATE TABLE t (a int); CREATE TEMP TABLE t (b int); ALTER TABLE t ADD a int; DROP TABLE t;
         ALTER TABLE t ADD b int; CREATE TABLE t (b int)""",
+    "a view over a temporary table": """
+        CREATE TEMP TABLE t (a int); CREATE VIEW v AS SELECT a FROM t; CREATE TABLE v (b int);
+        DROP VIEW v; ALTER TABLE v ADD b int; CREATE VIEW w AS SELECT 1 FROM (SELECT a FROM t) x;
+        CREATE VIEW x AS SELECT * FROM w; CREATE VIEW public.w AS SELECT 1; DROP TABLE t CASCADE;
+        CREATE VIEW x AS SELECT 1; DROP VIEW public.w; DROP VIEW w""",
+    "what stands on a dropped column": """
+        CREATE TABLE t (a int, b int); CREATE POLICY p ON t USING (a > 0);
+        CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE TRIGGER r BEFORE UPDATE OF a ON t EXECUTE FUNCTION f();
+        ALTER TABLE t DROP a CASCADE; CREATE POLICY p ON t USING (b > 0) WITH CHECK (b > 1);
+        CREATE TRIGGER r BEFORE UPDATE OF b ON t EXECUTE FUNCTION f();
+        DROP TRIGGER r ON t; ALTER POLICY p ON t USING (true); ALTER TABLE t ALTER b TYPE bigint;
+        ALTER POLICY p ON t WITH CHECK (true); ALTER TABLE t ALTER b TYPE bigint;
+        ALTER TABLE t DROP b""",
     "a table made anew beside the old": """
         CREATE TABLE t (id int PRIMARY KEY, n int CHECK (n > 0)); CREATE INDEX ON t (n);
         ALTER TABLE t RENAME TO old; CREATE TABLE t (id int PRIMARY KEY, n int CHECK (n > 0));
@@ -294,6 +308,78 @@ def test_what_nobody_can_read_leaves_doubt(unseen: tuple[str, ...]) -> None:
     found = judged("CREATE TABLE news (id int)", *unseen, sql="ALTER TABLE news ADD COLUMN id int")
     assert "fails-on-known-schema" in {each.rule for each in found.unknowns}
     assert "fails-on-known-schema" not in {each.rule for each in found.findings}
+
+
+MAKER = "CREATE FUNCTION make() RETURNS int LANGUAGE plpgsql AS $$ begin execute 'x'; end $$"
+BEHIND = "CREATE FUNCTION call_it() RETURNS int LANGUAGE sql AS 'SELECT make()'"
+RUNS = "FOR EACH ROW EXECUTE FUNCTION make()"
+
+
+@pytest.mark.parametrize(
+    "ran",
+    [
+        ("INSERT INTO own VALUES (make())",),
+        ("INSERT INTO own SELECT public.Make()",),
+        ("UPDATE own SET id = 1 WHERE id = make()",),
+        ("DELETE FROM own USING make() AS m",),
+        ("MERGE INTO own USING make() AS m ON true WHEN MATCHED THEN DELETE",),
+        ("CREATE TABLE other AS SELECT make()",),
+        ("CREATE MATERIALIZED VIEW other AS SELECT make()",),
+        ("ALTER TABLE own ADD COLUMN other int DEFAULT make()",),
+        ("ALTER TABLE own ALTER id TYPE bigint USING make()",),
+        ("DO $$ DECLARE i int; BEGIN i := make(); END $$",),
+        ("DO $$ DECLARE i int = make(); BEGIN END $$",),
+        ("DO $$ BEGIN IF make() > 0 THEN NULL; END IF; END $$",),
+        ("DO $$ BEGIN INSERT INTO own VALUES (make()); END $$",),
+        (BEHIND, "INSERT INTO own VALUES (call_it())"),
+        (BEHIND, "SELECT call_it()"),
+        ("ALTER TABLE own ALTER id SET DEFAULT make()", "INSERT INTO own DEFAULT VALUES"),
+        ("CREATE TABLE other (id int DEFAULT make())", "INSERT INTO other DEFAULT VALUES"),
+        (f"CREATE TRIGGER t AFTER INSERT ON own {RUNS}", "INSERT INTO own VALUES (1)"),
+        (f"CREATE TRIGGER t AFTER INSERT ON own {RUNS}", "COPY own FROM stdin"),
+        (
+            f"CREATE TRIGGER t AFTER INSERT ON own {RUNS}",
+            "ALTER TABLE own RENAME TO ours",
+            "INSERT INTO ours VALUES (1)",
+        ),
+        ("CREATE VIEW v AS SELECT make() AS m", "SELECT m FROM v"),
+        ("CREATE VIEW v AS SELECT make() AS m", "INSERT INTO own SELECT m FROM v"),
+        ("CREATE VIEW v AS SELECT make() AS m", "CREATE VIEW w AS TABLE v", "SELECT m FROM w"),
+        ("INSERT INTO own SELECT create_parent('news')",),
+        ("DO $$ DECLARE i int; BEGIN i := partman.create_parent('news'); END $$",),
+    ],
+)
+def test_what_a_function_changed_by_whatever_way(ran: tuple[str, ...]) -> None:
+    """It may have been run by any statement, or by what stands in a table, trigger or view."""
+    history = ("CREATE TABLE own (id int)", "CREATE TABLE news (id int)", MAKER, *ran)
+    found = judged(*history, sql="ALTER TABLE news ADD COLUMN id int")
+    assert "fails-on-known-schema" in {each.rule for each in found.unknowns}
+    assert "fails-on-known-schema" not in {each.rule for each in found.findings}
+
+
+def test_within_one_block_too() -> None:
+    """A block that runs it and goes on is not proven to fail."""
+    block = "DO $$ BEGIN PERFORM make(); ALTER TABLE made ADD COLUMN a int; END $$"
+    found = judged(MAKER, sql=block)
+    assert "fails-on-known-schema" not in {each.rule for each in found.findings}
+    assert "whether it fails" in " ".join(each.reason for each in found.unknowns)
+
+
+def test_what_was_not_run_leaves_none() -> None:
+    """That it stands somewhere changes nothing, as long as no row and no query comes by."""
+    history = [
+        "CREATE TABLE own (id int)",
+        "CREATE TABLE news (id int)",
+        MAKER,
+        f"CREATE TRIGGER t AFTER INSERT ON own {RUNS}",
+        "CREATE VIEW v AS SELECT make() AS m",
+        "COMMENT ON FUNCTION make() IS 'make()'",
+        "ALTER TABLE own ADD COLUMN note text",
+        "INSERT INTO news VALUES (1)",
+        "SELECT id FROM own",
+    ]
+    found = judged(*history, sql="ALTER TABLE news ADD COLUMN id int")
+    assert "fails-on-known-schema" in {each.rule for each in found.findings}
 
 
 def test_a_function_that_makes_nothing_leaves_none() -> None:

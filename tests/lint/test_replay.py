@@ -50,7 +50,7 @@ def carried_on(schema: Schema, *texts: str) -> Schema:
     for text in texts:
         actions = read(text)
         for place in actions.turns:
-            apply(schema, actions[place])
+            apply(schema, actions[place], text)
     return schema
 
 
@@ -165,7 +165,7 @@ def test_going_back() -> None:
     for case in every_case():
         actions = read(case.sql)
         for place in actions.turns:
-            apply(schema, actions[place])
+            apply(schema, actions[place], case.sql)
     schema.undo()
     after = ours(schema), dict(schema.types), dict(schema.views), dict(schema.index_owners)
     assert after == before

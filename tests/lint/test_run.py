@@ -285,6 +285,33 @@ def test_what_an_earlier_migration_made_as_temporary(
     assert "fails-on-known-schema" not in rules(linted)
 
 
+def test_what_was_temporary_leaves_the_rest_as_it_was() -> None:
+    """A history that changes what a session before made began with an empty database."""
+    before = [migration(*_HISTORY, name="1", judged=False)]
+    before += [migration("CREATE TEMP TABLE tmp (a int)", name="2", judged=False)]
+    change = ("ALTER TABLE tmp ADD COLUMN b int", "CREATE INDEX i ON tmp (b)")
+    before += [migration(*change, name="3", judged=False)]
+    last = migration("ALTER TABLE nowhere ADD COLUMN c int", name="4")
+    assert "fails-on-known-schema" in rules(lint([*before, last], schema=Schema(complete=True)))
+
+
+def test_where_a_table_was_put() -> None:
+    """A table that is in a tablespace already is not copied into it, and back it is."""
+    made = "CREATE TABLE far (id int) TABLESPACE fast"
+    history = migration(made, "CREATE TABLE near (id int)", name="1", judged=False)
+    copied = {}
+    for table in ("far", "near"):
+        for place in ("fast", "pg_default"):
+            change = migration(f"ALTER TABLE {table} SET TABLESPACE {place}")
+            linted = lint([history, change], schema=Schema(complete=True))
+            copied[table, place] = "table-rewritten-by-command" in rules(linted)
+            assert not linted.unknowns
+    assert [each for each, done in copied.items() if done] == [
+        ("far", "pg_default"),
+        ("near", "fast"),
+    ]
+
+
 def test_a_gap_in_a_function_that_stands_below() -> None:
     """It runs where it is called: what its line is says nothing."""
     first = migration("CREATE TABLE own (id int)", name="1", judged=False)

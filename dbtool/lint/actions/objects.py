@@ -171,7 +171,7 @@ class CreateFunction:
     """CREATE FUNCTION and CREATE PROCEDURE.
 
     `inlined` is the value that the server computes in the place of a call. `changes` says that
-    it may create or drop something.
+    it may create or drop something, `calls` which others it may call.
     """
 
     function: Name
@@ -179,6 +179,7 @@ class CreateFunction:
     replace: bool = False
     inlined: Expression | None = None
     changes: bool = False
+    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)
@@ -209,12 +210,13 @@ class OwnSequence:
 
 @value(kw_only=True)
 class Policy:
-    """CREATE POLICY, ALTER POLICY; `columns` are those its conditions use."""
+    """CREATE POLICY, ALTER POLICY, with the columns of each condition that is given."""
 
     table: Name
     name: str
     change: Literal["create", "alter"]
-    columns: frozenset[str] = frozenset()
+    using: frozenset[str] | None = None
+    check: frozenset[str] | None = None
 
 
 @value(kw_only=True)

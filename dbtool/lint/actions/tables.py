@@ -24,6 +24,7 @@ class CreateTable:
     kind: Literal["table", "foreign table"] = "table"
     if_not_exists: bool = False
     persistence: Literal["permanent", "unlogged", "temporary"] = "permanent"
+    tablespace: str = ""
     partition_by: str = ""
     partition_keys: tuple[str, ...] = ()
     partition_of: Name | None = None
@@ -40,7 +41,8 @@ class CreateTableAs:
     materialized: bool = False
     with_data: bool = True
     if_not_exists: bool = False
-    temporary: bool = False
+    persistence: Literal["permanent", "unlogged", "temporary"] = "permanent"
+    tablespace: str = ""
     reads: frozenset[tuple[Name, str]] = frozenset()
 
 

@@ -50,6 +50,7 @@ _IF_EXISTS = re.compile(r"\s*alter\s+(?:foreign\s+)?table\s+if\s+exists\b", re.I
 _IF_EXISTS_WITHIN = re.compile(
     r"""\balter\s+(?:foreign\s+)?table\s+if\s+exists\s+(?:only\s+)?((?:[^\s;"]|"[^"]*")+)""", re.I
 )
+_PART = re.compile(r'("(?:[^"]|"")*")|([^."]+)')
 _ON_ANY_RELATION = (act.LockTable, act.Comment, act.Maintain, act.Write, act.AlterTable)
 
 
@@ -82,8 +83,15 @@ def _if_exists(name: Name, sql: str) -> bool:
     """Whether the text says so at its beginning, or of this table within a block."""
     if _IF_EXISTS.match(sql):
         return True
-    said = (each.lower() for each in _IF_EXISTS_WITHIN.findall(sql))
-    return any(name.name.lower() in each.replace('""', '"') for each in said)
+    return name in map(_spelled, _IF_EXISTS_WITHIN.findall(sql))
+
+
+def _spelled(text: str) -> Name:
+    """The name that a text spells."""
+    parts = [
+        plain.lower() or quoted[1:-1].replace('""', '"') for quoted, plain in _PART.findall(text)
+    ]
+    return Name(parts[-2] if len(parts) > 1 else "", parts[-1] if parts else "")
 
 
 def references(action: act.Action) -> Iterator[Name]:

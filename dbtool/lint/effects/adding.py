@@ -28,7 +28,23 @@ def add(action: act.AddColumn, state: State) -> Effect:
         for constraint in action.constraints:
             _constrain(made, each, action.column, constraint, state)
     _refuse(made, table, action, default, state)
+    if action.if_not_exists and not table.complete:
+        _leave_open(made, table, action.column.name)
     return made.done()
+
+
+_DOES = {Work.REWRITE: "rewritten", Work.SCAN: "read row by row", Work.BUILD: "given an index"}
+
+
+def _leave_open(made: Making, table: Table, column: str) -> None:
+    """Nothing is done where a column exists already, of which nobody knows."""
+    works = dict.fromkeys(_DOES[task.work] for task in made.tasks if task.work in _DOES)
+    made.tasks = [task for task in made.tasks if task.cause is Cause.VERSION]
+    if works:
+        done = f"the table is {' and '.join(works)} while nobody can use it"
+        fact = f"whether column {column} of {table.name.name} exists already: if not, {done}"
+        made.missing.clear()
+        made.lacks(Cause.OPAQUE, table, fact)
 
 
 def _default(column: Column, state: State) -> Expression | None:

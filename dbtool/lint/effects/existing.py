@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from dbtool.lint import actions as act
-from dbtool.lint.already import taken
+from dbtool.lint.already import taken, view_name
 from dbtool.lint.effect import Cause, Task, Work
 from dbtool.lint.effects.making import State
 from dbtool.lint.schema import Name, Schema, Table
@@ -30,7 +30,7 @@ def create_index(action: act.CreateIndex, state: State) -> Iterator[Task]:
 
 def create_view(action: act.CreateView, state: State) -> Iterator[Task]:
     """CREATE VIEW."""
-    name = state.schema.full(action.view)
+    name = state.schema.full(view_name(state.schema, action))
     if taken(state.schema, name) and not (action.replace and name in state.schema.views):
         yield _exists("42809" if action.replace else "42P07", name)
 

@@ -39,12 +39,21 @@ def _build(made: Making, action: act.CreateIndex, table: Table, state: State) ->
         fact = "whether the table is partitioned: then nothing is built yet"
         made.lock(Lock.SHARE, table).lacks(Cause.INDEX, table, fact)
         return
+    if action.if_not_exists and action.index.name and not _seen(table, state):
+        fact = "whether it exists already: if not, it is built while writes wait"
+        made.lock(Lock.SHARE, table).lacks(Cause.INDEX, table, fact)
+        return
     partitions = table.partition_by and not action.only
     for each in state.schema.family(table) if partitions else (table,):
         made.lock(Lock.SHARE, each)
         there = each is not table and share_of(each, action.index) is not None
         if not each.partition_by and not there:
             made.task(Work.BUILD, each, Cause.INDEX)
+
+
+def _seen(table: Table, state: State) -> bool:
+    """Whether all that was ever done to a table is known, its indexes too."""
+    return table.complete or (state.schema.complete and table.name in state.schema.tables)
 
 
 def _table_of(action: act.DropIndex | act.Reindex, state: State) -> Table:
@@ -93,7 +102,7 @@ def reindex(action: act.Reindex, state: State) -> Effect:
     touched = (*state.schema.tables.values(),) if whole else state.schema.family(table)
     for each in touched:
         if each.partition_by or (
-            action.kind == "table" and not (each.indexes or not each.complete)
+            action.kind == "table" and not each.indexes and _seen(each, state)
         ):
             made.lock(Lock.SHARE, each)
         elif action.concurrently:

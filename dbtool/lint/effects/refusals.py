@@ -96,8 +96,8 @@ def _set_type(action: act.AlterColumnType, state: State) -> Iterator[Task]:
     if action.only and table.children:
         why = f"the type of {column.name} changes in partitions and children too, or nowhere"
         yield fail("42P16", table.name, why)
-    for policy, columns in table.policies.items():
-        if action.column in columns:
+    for policy, conditions in table.policies.items():
+        if action.column in conditions.columns:
             why = f"policy {policy} uses the column"
             yield fail("0A000", table.name, why, Cause.TYPE_USED)
     changed = {**table.columns, column.name: Column(name=column.name, type=action.type)}
@@ -117,8 +117,8 @@ def _drop_column(action: act.DropColumn, state: State) -> Iterator[Task]:
     table = state.table(action.table)
     if action.column in table.columns and (above := _inherited(table, action.column, state)):
         yield fail("42P16", table.name, f"{action.column} is inherited from {above.name.name}")
-    for policy, columns in table.policies.items() if not action.cascade else ():
-        if action.column in columns:
+    for policy, conditions in table.policies.items() if not action.cascade else ():
+        if action.column in conditions.columns:
             why = f"policy {policy} uses the column"
             yield fail("2BP01", table.name, why, Cause.DEPENDENT)
 
@@ -194,7 +194,7 @@ def _create_table(action: act.CreateTable, state: State) -> Iterator[Task]:
 
 def _create_as(action: act.CreateTableAs, state: State) -> Iterator[Task]:
     name = state.schema.full(action.table)
-    if not action.temporary and taken(state.schema, name):
+    if action.persistence != "temporary" and taken(state.schema, name):
         yield fail("42P07", name, f"{name} exists", Cause.EXISTS)
 
 

@@ -6,7 +6,7 @@ from dbtool.lint.effect import Cause, Effect, Lock, Work
 from dbtool.lint.effects.bounds import outside
 from dbtool.lint.effects.existing import numbered
 from dbtool.lint.effects.making import Making, State
-from dbtool.lint.schema import Bound, Name, Table
+from dbtool.lint.schema import USUAL_TABLESPACE, Bound, Name, Table
 
 
 def create(action: act.CreateTable, state: State) -> Effect:
@@ -169,12 +169,11 @@ def alter(action: act.AlterTable, state: State) -> Effect:
     family = state.schema.family(whole) if recurses else (whole,)
     made.lock(_MODES.get(action.change, Lock.ACCESS_EXCLUSIVE), *family)
     if action.change in _REWRITING and not whole.partition_by:
-        settled = {"set logged": "permanent", "set unlogged": "unlogged"}.get(action.change)
-        usual = action.subject in ("pg_default", "heap")
-        if not whole.complete and (usual or settled == "permanent"):
+        seen = state.schema.complete and state.schema.table(action.table) is not None
+        if not whole.complete and not seen:
             fact = f"whether the table is so already: then {action.change.upper()} does nothing"
             made.lacks(Cause.REWRITE_COMMAND, whole, fact)
-        elif not whole.complete or (settled != whole.persistence and not usual):
+        elif not _is_so(whole, action):
             made.task(Work.REWRITE, whole, Cause.REWRITE_COMMAND, action.change)
     if action.change == "set unlogged":
         for other in state.schema.referring(whole):
@@ -182,6 +181,19 @@ def alter(action: act.AlterTable, state: State) -> Effect:
                 why = f"{other.name.name} is logged and refers to it"
                 made.fail("42P16", whole.name, Cause.DEPENDENT, why)
     return made.done()
+
+
+def _is_so(table: Table, action: act.AlterTable) -> bool:
+    """Whether a table is already as a command would make it."""
+    match action.change:
+        case "set logged":
+            return table.persistence != "unlogged"
+        case "set unlogged":
+            return table.persistence == "unlogged"
+        case "set tablespace":
+            usual = "" if action.subject == USUAL_TABLESPACE else action.subject
+            return table.tablespace == usual
+    return action.subject == "heap"
 
 
 def lock(action: act.LockTable, state: State) -> Effect:

@@ -111,6 +111,9 @@ def _rebuilt(index: Index, column: Column, action: act.AlterColumnType, state: S
     """Whether an index cannot go on as it is."""
     if index.expressions or index.predicate is not None:
         return True
+    if index.part_of:
+        # The index of the whole has no file that could be kept, and its parts go with it.
+        return True
     if index.method == "gin" and action.type.array:
         return True
     if action.column not in index.columns or column.type is None:

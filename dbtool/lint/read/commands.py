@@ -8,7 +8,7 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint import actions as act
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.expressions import expression, optional
-from dbtool.lint.read.names import Node, made_as, name_of, words
+from dbtool.lint.read.names import Node, made_as, name_of, persistence, words
 from dbtool.lint.read.query import calls, reads
 from dbtool.lint.schema import Expression, Name
 
@@ -142,12 +142,13 @@ def _owner(options: Node) -> tuple[Name, str] | None:
 
 def policy(node: Node, change: Literal["create", "alter"]) -> Iterator[act.Action]:
     """CREATE and ALTER POLICY."""
-    conditions = (optional(node, "qual"), optional(node, "with_check"))
+    using, check = optional(node, "qual"), optional(node, "with_check")
     yield act.Policy(
         table=name_of(node.table),
         name=node.policy_name,
         change=change,
-        columns=frozenset(name for each in conditions if each for name in each.columns),
+        using=using.columns if using else None,
+        check=check.columns if check else None,
     )
 
 
@@ -204,7 +205,8 @@ def select(node: Node) -> Iterator[act.Action]:
     if node.HasField("into_clause"):
         yield act.CreateTableAs(
             table=made_as(node.into_clause.rel),
-            temporary=node.into_clause.rel.relpersistence == "t",
+            persistence=persistence(node.into_clause.rel),
+            tablespace=node.into_clause.table_space_name,
             reads=reads(node),
         )
         return

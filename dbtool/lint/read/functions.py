@@ -12,13 +12,15 @@ from dbtool.lint.expression import Expression
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.expressions import expression
 from dbtool.lint.read.names import Node, qualified
+from dbtool.lint.read.query import calls
 
 _VOLATILITY: dict[str, Literal["volatile", "stable", "immutable"]] = {
     "volatile": "volatile",
     "stable": "stable",
     "immutable": "immutable",
 }
-_CHANGES = re.compile(r"\b(?:create|alter|drop|execute|rename|import|perform|call)\b", re.I)
+_CHANGES = re.compile(r"\b(?:create|alter|drop|execute|rename|import)\b", re.I)
+_CALLS = re.compile(r'(?<!into )\b(\w+)"?\s*\(', re.I)
 _PLAIN = {"target_list", "limit_option", "op"}
 """The parts of a query that computes one value and reads nothing."""
 
@@ -30,7 +32,8 @@ def create_function(node: Node) -> Iterator[act.Action]:
         volatility=_VOLATILITY[option(node.options, "volatility") or "volatile"],
         replace=node.replace,
         inlined=_inlined(node),
-        changes=_CHANGES.search(_text(node)) is not None,
+        changes=_CHANGES.search(text := _text(node)) is not None,
+        calls=frozenset(map(str.lower, _CALLS.findall(text))) | _within(node),
     )
 
 
@@ -73,6 +76,13 @@ def _text(node: Node) -> str:
     """The body of a function that is written as a string."""
     texts = (each.def_elem.arg.list.items for each in node.options if each.def_elem.defname == "as")
     return "".join(each.string.sval for items in texts for each in items)
+
+
+def _within(node: Node) -> frozenset[str]:
+    """What a body calls that is written as statements."""
+    if not node.HasField("sql_body"):
+        return frozenset()
+    return frozenset(each.rpartition(".")[2] for each in calls(node.sql_body))
 
 
 def _written(node: Node) -> Expression | None:

@@ -1,6 +1,6 @@
 """Names and types in the parser's tree."""
 
-from typing import Any
+from typing import Any, Literal
 
 from dbtool.lint.expression import OF_EXTENSIONS
 from dbtool.lint.schema import TEMPORARY, Name, Type
@@ -8,6 +8,10 @@ from dbtool.lint.schema import TEMPORARY, Name, Type
 Node = Any
 """A message of the parser's tree; its classes are generated and carry no types."""
 
+_PERSISTENCE: dict[str, Literal["permanent", "unlogged", "temporary"]] = {
+    "u": "unlogged",
+    "t": "temporary",
+}
 FULL_RANGE = 32767
 
 
@@ -21,6 +25,11 @@ def made_as(relation: Node) -> Name:
     if relation.relpersistence == "t":
         return Name(TEMPORARY, relation.relname)
     return name_of(relation)
+
+
+def persistence(relation: Node) -> Literal["permanent", "unlogged", "temporary"]:
+    """How lasting a RangeVar that is created is."""
+    return _PERSISTENCE.get(relation.relpersistence, "permanent")
 
 
 def words(nodes: Node) -> tuple[str, ...]:

@@ -16,15 +16,10 @@ from dbtool.lint.read.columns import (
     sequence_name,
 )
 from dbtool.lint.read.expressions import optional
-from dbtool.lint.read.names import Node, made_as, name_of, type_of
+from dbtool.lint.read.names import Node, made_as, name_of, persistence, type_of
 from dbtool.lint.read.query import reads
 from dbtool.lint.schema import Column, Constraint, Name
 from dbtool.lint.values import replace
-
-_PERSISTENCE: dict[str, Literal["permanent", "unlogged", "temporary"]] = {
-    "u": "unlogged",
-    "t": "temporary",
-}
 
 
 def create_table(node: Node, foreign: bool = False) -> Iterator[act.Action]:
@@ -51,7 +46,8 @@ def create_table(node: Node, foreign: bool = False) -> Iterator[act.Action]:
         constraints=tuple(constraints),
         kind="foreign table" if foreign else "table",
         if_not_exists=node.if_not_exists,
-        persistence=_PERSISTENCE.get(node.relation.relpersistence, "permanent"),
+        persistence=persistence(node.relation),
+        tablespace=node.tablespacename,
         partition_by=partition_by,
         partition_keys=keys,
         partition_of=parents[0] if of_partition and parents else None,
@@ -87,7 +83,8 @@ def create_table_as(node: Node) -> Iterator[act.Action]:
         materialized=node.objtype == pb.OBJECT_MATVIEW,
         with_data=not node.into.skip_data,
         if_not_exists=node.if_not_exists,
-        temporary=node.into.rel.relpersistence == "t",
+        persistence=persistence(node.into.rel),
+        tablespace=node.into.table_space_name,
         reads=reads(node.query),
     )
 

@@ -5,14 +5,17 @@ from typing import Any
 
 from dbtool.lint import actions as act
 from dbtool.lint.replay import columns, creating, others, renaming, sequences
+from dbtool.lint.replay.running import BY_EXTENSIONS, run
 from dbtool.lint.schema import Schema
 
 
-def apply(schema: Schema, action: act.Action) -> None:
-    """Change the catalog as the server's would change."""
+def apply(schema: Schema, action: act.Action, sql: str) -> None:
+    """Change the catalog as the server's would change by an action of a statement."""
     change = _CHANGES.get(type(action))
     if change is not None:
         change(schema, action)
+    if schema.functions or type(action) in BY_EXTENSIONS:
+        run(schema, action, sql)
 
 
 # Each function takes the action it stands beside: one type per entry, which no type can say.

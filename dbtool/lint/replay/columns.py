@@ -14,7 +14,16 @@ from dbtool.lint.replay.tables import (
     placed,
     store,
 )
-from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, with_columns
+from dbtool.lint.schema import (
+    Column,
+    Conditions,
+    Constraint,
+    Holds,
+    Name,
+    Schema,
+    Table,
+    with_columns,
+)
 from dbtool.lint.values import replace
 
 
@@ -78,9 +87,14 @@ def drop(schema: Schema, action: act.DropColumn) -> None:
             for key, each in table.constraints.items()
             if action.column not in each.columns
         }
+        policies = {
+            key: uses for key, uses in table.policies.items() if action.column not in uses.columns
+        }
+        triggers = {key: uses for key, uses in table.triggers.items() if action.column not in uses}
         # A child keeps the columns that it was given itself, which nobody noted.
         sure = table.complete and (table.parent is None or table.bound is not None)
-        store(schema, replace(table, columns=columns, constraints=constraints, complete=sure))
+        table = replace(table, policies=policies, triggers=triggers, complete=sure)
+        store(schema, replace(table, columns=columns, constraints=constraints))
 
 
 def _forget_keys(schema: Schema, table: Table, columns: set[str]) -> None:
@@ -251,7 +265,10 @@ def rename_column(schema: Schema, table_name: Name, old: str, new: str) -> None:
             for key, each in table.indexes.items()
         }
         triggers = {key: named(each) for key, each in table.triggers.items()}
-        policies = {key: frozenset(named((*each,))) for key, each in table.policies.items()}
+        policies = {
+            key: Conditions(frozenset(named((*each.using,))), frozenset(named((*each.check,))))
+            for key, each in table.policies.items()
+        }
         renamed = replace(table, columns=columns, constraints=constraints, indexes=indexes)
         renamed = replace(renamed, triggers=triggers, policies=policies)
         store(schema, replace(renamed, partition_keys=named(table.partition_keys)))

@@ -11,7 +11,16 @@ from dbtool.lint.replay.tables import (
     resolved,
     store,
 )
-from dbtool.lint.schema import Column, Constraint, Holds, Name, Schema, Table, View
+from dbtool.lint.schema import (
+    USUAL_TABLESPACE,
+    Column,
+    Constraint,
+    Holds,
+    Name,
+    Schema,
+    Table,
+    View,
+)
 from dbtool.lint.values import replace
 
 _INDEXED = (Holds.PRIMARY_KEY, Holds.UNIQUE, Holds.EXCLUDE)
@@ -38,6 +47,7 @@ def create(schema: Schema, action: act.CreateTable) -> None:
         and all(source is not None and source.complete for source, _ in sources),
         new=schema.judging,
         persistence=action.persistence,
+        tablespace=_placed_in(action.tablespace),
         partition_by=action.partition_by,
         partition_keys=action.partition_keys,
         parent=above[0].name if above else None,
@@ -57,6 +67,10 @@ def create(schema: Schema, action: act.CreateTable) -> None:
     for source, like in sources:
         if source is not None:
             _copy_parts(schema, name, source, like)
+
+
+def _placed_in(tablespace: str) -> str:
+    return "" if tablespace == USUAL_TABLESPACE else tablespace
 
 
 def _of_no_rows(constraint: Constraint) -> Constraint:
@@ -111,7 +125,8 @@ def create_as(schema: Schema, action: act.CreateTableAs) -> None:
             kind="materialized view" if action.materialized else "table",
             complete=False,
             new=schema.judging,
-            persistence="temporary" if action.temporary else "permanent",
+            persistence=action.persistence,
+            tablespace=_placed_in(action.tablespace),
         ),
     )
     if action.materialized:

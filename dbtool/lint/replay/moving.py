@@ -19,6 +19,7 @@ def rename_schema(schema: Schema, old: str, new: str) -> None:
         schema.sequences,
         schema.index_owners,
         schema.referrers,
+        schema.armed,
     )
     for among in kept:
         for name, value in [*among.items()]:

@@ -1,14 +1,25 @@
 """What statements about anything but tables change in the replayed catalog."""
 
-import re
 from collections.abc import Iterable
 from typing import TypeVar
 
 from dbtool.lint import actions as act
-from dbtool.lint.already import passed_over
+from dbtool.lint.already import passed_over, view_name
 from dbtool.lint.replay import columns, parts, sequences, tables
 from dbtool.lint.replay.naming import domain_checks
-from dbtool.lint.schema import Column, Function, Holds, Name, Schema, Table, UserType, View
+from dbtool.lint.replay.running import ANY, arm, changes, of_extension
+from dbtool.lint.schema import (
+    USUAL_TABLESPACE,
+    Column,
+    Conditions,
+    Function,
+    Holds,
+    Name,
+    Schema,
+    Table,
+    UserType,
+    View,
+)
 from dbtool.lint.values import replace
 
 Known = TypeVar("Known", UserType, View, Function)
@@ -161,7 +172,7 @@ def create_index(schema: Schema, action: act.CreateIndex) -> None:
 
 def create_view(schema: Schema, action: act.CreateView) -> None:
     """CREATE VIEW."""
-    name = schema.full(action.view)
+    name = schema.full(view_name(schema, action))
     reads = tables.resolved(schema, action.reads)
     schema.put(schema.views, name, View(name=name, reads=reads))
 
@@ -175,7 +186,13 @@ def create_function(schema: Schema, action: act.CreateFunction) -> None:
         volatility=action.volatility,
         inlined=action.inlined,
         changes=action.changes or (before is not None and before.changes),
+        calls=action.calls | (before.calls if before is not None else frozenset()),
     )
+    if before is not None and action.replace and not changes(schema, before):
+        # A trigger, a default or a view may run it already.
+        schema.put(schema.functions, name, made)
+        if changes(schema, made):
+            arm(schema, ANY)
     if before is not None and not action.replace and before.volatility == "volatile":
         made = before if before.inlined is None else replace(made, volatility="volatile")
     schema.put(schema.functions, name, made)
@@ -201,12 +218,6 @@ def run_block(schema: Schema, action: act.DoBlock) -> None:
         schema.doubted = True
 
 
-_CHANGING = re.compile(
-    r"(?:create|add|drop|alter|attach|detach|rename|execute|exec|run|install"
-    r"|upgrade|migrate|undistribute|partition)_?",
-    re.I,
-)
-"""How the names of functions begin that extensions bring to change tables."""
 _OF_ANY = frozenset({"call", "drop_owned", "import_foreign_schema", "execute"})
 
 
@@ -215,7 +226,7 @@ def call(schema: Schema, action: act.Select) -> None:
     for each in action.functions:
         home, _, name = each.rpartition(".")
         known = schema.function(Name(home, name))
-        schema.doubted |= known.changes if known is not None else bool(_CHANGING.match(name))
+        schema.doubted |= changes(schema, known) if known is not None else of_extension(name)
 
 
 def transaction(schema: Schema, action: act.Transaction) -> None:
@@ -235,10 +246,14 @@ def create_trigger(schema: Schema, action: act.CreateTrigger) -> None:
 
 
 def policy(schema: Schema, action: act.Policy) -> None:
-    """CREATE and ALTER POLICY; what it may have used before counts on."""
+    """CREATE and ALTER POLICY."""
     table = tables.known(schema, action.table)
-    columns = table.policies.get(action.name, frozenset()) | action.columns
-    tables.store(schema, replace(table, policies={**table.policies, action.name: columns}))
+    conditions = table.policies.get(action.name, Conditions())
+    if action.using is not None:
+        conditions = replace(conditions, using=action.using)
+    if action.check is not None:
+        conditions = replace(conditions, check=action.check)
+    tables.store(schema, replace(table, policies={**table.policies, action.name: conditions}))
 
 
 def inherit(schema: Schema, action: act.Inherit) -> None:
@@ -288,11 +303,16 @@ def set_variable(schema: Schema, action: act.SetVariable) -> None:
 
 
 def alter_table(schema: Schema, action: act.AlterTable) -> None:
-    """Other ALTER TABLE commands; SET LOGGED and UNLOGGED are remembered."""
-    if action.change in ("set logged", "set unlogged"):
-        if schema.complete and schema.table(action.table) is None:
-            return
-        table = tables.known(schema, action.table)
+    """Other ALTER TABLE commands; SET LOGGED, UNLOGGED and TABLESPACE are remembered."""
+    if action.change not in ("set logged", "set unlogged", "set tablespace"):
+        return
+    if schema.complete and schema.table(action.table) is None:
+        return
+    table = tables.known(schema, action.table)
+    if action.change == "set tablespace":
+        place = "" if action.subject == USUAL_TABLESPACE else action.subject
+        tables.store(schema, replace(table, tablespace=place))
+    else:
         logged = action.change == "set logged"
         kept = replace(table, persistence="permanent" if logged else "unlogged")
         tables.store(schema, kept)

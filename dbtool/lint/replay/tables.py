@@ -200,6 +200,8 @@ def move_view(schema: Schema, old: Name, to: Name) -> None:
     if (view := schema.views.get(old)) is not None:
         schema.remove(schema.views, old)
         schema.put(schema.views, to, replace(view, name=to))
+        if old in schema.armed:
+            schema.put(schema.armed, to, True)
         _read_anew(schema, old, to)
 
 
@@ -210,6 +212,8 @@ def move(schema: Schema, name: Name, to: Name) -> None:
         return
     old = table.name
     schema.put(schema.former, old, to)
+    if old in schema.armed:
+        schema.put(schema.armed, to, True)
     move_view(schema, old, to)
     indexes = {key: replace(each, table=to) for key, each in table.indexes.items()}
     schema.remove(schema.tables, old)

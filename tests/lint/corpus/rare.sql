@@ -226,3 +226,17 @@ ALTER TABLE events DETACH PARTITION nowhere;
 ALTER TABLE teams INHERIT nowhere;
 CREATE TABLE events_33 PARTITION OF nowhere FOR VALUES FROM ('2033-01-01') TO ('2034-01-01');
 CREATE TABLE villages (mayor text) INHERITS (nowhere);
+--+ CREATE TABLE kept (code varchar(10), day date) PARTITION BY RANGE (day); CREATE TABLE kept_1 PARTITION OF kept FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'); CREATE INDEX ON kept (code)
+ALTER TABLE kept ALTER COLUMN code TYPE varchar(20);
+--+ CREATE TABLE kept (code varchar(10), day date) PARTITION BY RANGE (day); CREATE TABLE kept_1 PARTITION OF kept FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'); CREATE INDEX ON kept_1 (code)
+ALTER TABLE kept ALTER COLUMN code TYPE varchar(20);
+--+ CREATE UNLOGGED TABLE copied AS SELECT id FROM teams
+ALTER TABLE copied SET UNLOGGED;
+--+ CREATE UNLOGGED TABLE copied AS SELECT id FROM teams
+ALTER TABLE copied SET LOGGED;
+--+ CREATE TABLE copied AS SELECT id FROM teams
+ALTER TABLE copied SET TABLESPACE pg_default;
+--+ CREATE TABLE copied AS SELECT id FROM teams
+CREATE INDEX IF NOT EXISTS copied_id ON copied (id);
+--+ CREATE TABLE copied AS SELECT id FROM teams
+REINDEX TABLE copied;
