@@ -70,9 +70,12 @@ class _Performance:
         self._gap(line, _reason(error), len(self._recorder.statements))
 
     def _gap(self, line: int, reason: str, after: int) -> None:
-        gap = Gap(line, reason, after)
-        if gap not in self._recorder.gaps:
-            self._recorder.gaps.append(gap)
+        gaps, gap = self._recorder.gaps, Gap(line, reason, after)
+        if gap not in gaps:
+            gaps.append(gap)
+        elif (before := gaps[gaps.index(gap)].after) is not None and after < before:
+            # What is met twice, as in a loop, counts from where it is met first.
+            gaps[gaps.index(gap)] = gap
 
 
 def _module(script: Script) -> ModuleType:
