@@ -6,12 +6,15 @@ from typing import Protocol
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.database.sync import SyncConnection
-from dbtool.migrate.record import Record, Table
+from dbtool.migrate.record import Record, Step, Table
 from dbtool.ports import Progress
 
 Steps = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
+Before = Callable[[Step, str, DBAPIConnection], None]
+"""Hears of each statement in a step's transaction before it runs, and may refuse it."""
 
 
 class Prelude(Protocol):
@@ -44,6 +47,7 @@ class Command:
     always: bool = False
     purge: bool = False
     prelude: Prelude | None = None
+    before: Before | None = None
 
     @property
     def resumes(self) -> bool:

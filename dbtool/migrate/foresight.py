@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alembic.runtime.migration import MigrationContext, RevisionStep
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import OperationError
+from dbtool.migrate.emptiness import filled
 from dbtool.migrate.failure import refused_by_author
 from dbtool.migrate.given import given_to
 from dbtool.migrate.location import relative_name
-from dbtool.migrate.losses import Losses, Undone, holds_locks, numbers
+from dbtool.migrate.losses import Empty, Losses, Undone, by, holds_locks, numbers, rows_in
 from dbtool.migrate.preview import Preview, can_run, preview
-from dbtool.migrate.record import Record, Table, driver_connection
+from dbtool.migrate.record import Record, Step, Table, driver_connection
 from dbtool.migrate.taking import Taken, Taking
 from dbtool.migrate.undoing import Undoing, read
 from dbtool.migrate.unnamed import refusal as unnamed_refusal
-from dbtool.ports import Progress
+from dbtool.ports import Progress, Silent
 from dbtool.report import listed
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class Foresight:
     found: tuple[Undone, ...] = ()
     told: bool = False
     _seen: set[tuple[str, str]] = field(default_factory=set)
+    _empty: dict[str, tuple[Empty, ...]] = field(default_factory=dict)
+    _progress: Progress = field(default_factory=Silent)
 
     def look(
         self,
@@ -58,10 +62,13 @@ class Foresight:
         _refuse(readings, context, connection, "Nothing was run." if first else "It was not run.")
         others = [each for each in self.found if each.version_table != table.shown]
         try:
-            undone = _undone(connection, table, context, readings, self.agreed)
+            undone, self._empty[table.shown] = _undone(
+                connection, table, context, readings, self.agreed
+            )
         except Exception as error:
             # Whoever goes back at night must not be kept from it by what is only told.
             undone = _unknown(table, readings, f"{type(error).__name__}: {error}")
+            self._empty[table.shown] = ()
         if self.agreed is not None and (more := losing(undone) - self.agreed):
             raise _loses_more(more, undone)
         if not again:
@@ -78,6 +85,7 @@ class Foresight:
 
     def tell(self, progress: Progress, record: Record) -> None:
         """Say it where nobody was asked, and so nobody has seen it."""
+        self._progress = progress
         if self.told:
             return
         self.told = True
@@ -91,6 +99,16 @@ class Foresight:
             progress.note(line)
         if len(lines) > _TOLD:
             progress.note(f"and {len(lines) - _TOLD} more: --plan shows them all")
+
+    def before(self, step: Step, statement: str, connection: DBAPIConnection) -> None:
+        """What held nothing when it was looked at may by now; it was agreed to as empty."""
+        known = self._empty.get(step.version_table, ())
+        empty = [each for each in known if each.revision == step.revision]
+        names = [rows_in(each.name) for each in filled(statement, connection, empty)]
+        if names and self.agreed is not None:
+            raise _loses_more([by(step.revision, each) for each in names], ())
+        for each in names:
+            self._progress.note(f"{step.revision} loses {each} too, which came after it was told")
 
 
 def losing(undone: Iterable[Undone]) -> frozenset[str]:
@@ -135,17 +153,17 @@ def _undone(
     context: MigrationContext,
     readings: Sequence[Reading],
     agreed: frozenset[str] | None,
-) -> tuple[Undone, ...]:
+) -> tuple[tuple[Undone, ...], tuple[Empty, ...]]:
     previews = [preview(step, context, undoing) for step, undoing in readings]
     taken = list(_taken(previews))
     driver = driver_connection(context)
     found = numbers(driver, [each for step in taken for each in step[0]])
     holding = holds_locks(driver)
 
-    async def weigh(opened: "Connection") -> list[Undone]:
+    async def weigh(opened: "Connection") -> tuple[tuple[Undone, ...], tuple[Empty, ...]]:
         losses = Losses(opened, found, agreed, holding)
         await losses.know()
-        return [
+        undone = [
             Undone(
                 revision=step.revision.revision,
                 version_table=table.shown,
@@ -155,8 +173,9 @@ def _undone(
             )
             for (step, undoing), (takes, unknown) in zip(readings, taken, strict=True)
         ]
+        return tuple(undone), tuple(losses.empty)
 
-    return tuple(connection.run(weigh))
+    return connection.run(weigh)
 
 
 def _unknown(table: Table, readings: Sequence[Reading], why: str) -> tuple[Undone, ...]:

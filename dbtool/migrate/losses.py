@@ -157,17 +157,30 @@ _CATALOGS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A table, or a column of one, that held nothing when its loss was told."""
+
+    revision: str
+    oid: int
+    column: str
+    name: str
+    schema: str
+
+
 @dataclass(slots=True)
 class Losses:
     """Weighs what step after step takes away; what is gone already is not lost again.
 
     `agreed` is what somebody has agreed to lose; what is not in it is counted with more patience.
+    `empty` is what would lose nothing, as far as anybody can see yet.
     """
 
     connection: "Connection"
     numbers: dict[Taken, int]
     agreed: frozenset[str] | None = None
     holding: bool = False
+    empty: list[Empty] = field(default_factory=list)
     _gone: set[tuple[int, str]] = field(default_factory=set)
     _known: dict[int, Relation] = field(default_factory=dict)
     _measure: Measure = field(init=False)
@@ -220,6 +233,8 @@ class Losses:
         rows = None
         if kind != "sequence":
             rows = await self._measure.count(relation, column, again=again)
+            if rows == 0:
+                self.empty.append(Empty(revision, oid, column, name, relation.schema))
         return Loss(
             kind=kind,
             name=name,

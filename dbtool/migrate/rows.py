@@ -8,8 +8,7 @@ from typing import Protocol
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.catalog import Catalog, Table
-from dbtool.migrate.statements import answer
-from dbtool.migrate.stop import execute
+from dbtool.migrate.statements import answer, execute
 from dbtool.migrate.trip import Rows, Skipped
 from dbtool.report import counted
 from dbtool.sql.names import identifier, string_literal

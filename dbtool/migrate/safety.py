@@ -11,6 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import DbtoolError, LockNotObtained
 from dbtool.migrate import lock, reach, rights, state
+from dbtool.migrate.command import Before
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.introduction import introduce, naming
 from dbtool.migrate.journal import Journal
@@ -59,6 +60,8 @@ class Safety:
         self._recorded: dict[str, Recording] = {}
         self._recording: Recording | None = None
         self._is_proven = self._may_change_settings = False
+        self.before: Before | None = None
+        self._step: Step | None = None
 
     @property
     def resumable(self) -> bool:
@@ -159,7 +162,7 @@ class Safety:
         """
         if not self._is_proven:
             self._prove(connection, step)
-        self._is_proven = False
+        self._is_proven, self._step = False, step
         self._recording = self._recorded.get(step.version_table)
         self._resume = self._resumes.get(step.version_table)
         if self._resume is not None:
@@ -201,6 +204,9 @@ class Safety:
             if self._or_end(lambda: resume.is_done(statement)):
                 return None
             resume.inside(statement)
+        before, step = self.before, self._step
+        if before is not None and step is not None:
+            self._or_end(lambda: before(step, statement, connection))
         self._may_change_settings |= _SETTINGS.search(statement) is not None
         return Wrapped(statement)
 

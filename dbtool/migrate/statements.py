@@ -203,3 +203,12 @@ def answer(connection: DBAPIConnection, sql: str) -> Sequence[Any]:
         return row
     finally:
         cursor.close()
+
+
+def execute(connection: DBAPIConnection, sql: str) -> None:
+    """Run a statement that answers nothing, past SQLAlchemy."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+    finally:
+        cursor.close()

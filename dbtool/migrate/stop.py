@@ -11,7 +11,7 @@ from dbtool import catalog
 from dbtool.catalog import Catalog
 from dbtool.catalog.relations import table
 from dbtool.migrate.diff.catalogs import Change, How, changes
-from dbtool.migrate.statements import answer
+from dbtool.migrate.statements import answer, execute
 
 _VERSION = "SELECT pg_catalog.current_setting('server_version_num')"
 _IS_PLANNED = "SELECT count(*)::int FROM pg_catalog.pg_prepared_statements WHERE name = '{}'"
@@ -91,15 +91,6 @@ class Reader:
         if not answer(self._connection, _IS_PLANNED.format(name))[0]:
             execute(self._connection, f"PREPARE {name} AS {self._plans[name]}")
         return str(answer(self._connection, f"EXECUTE {name}")[0])
-
-
-def execute(connection: DBAPIConnection, sql: str) -> None:
-    """Run a statement that answers nothing, past SQLAlchemy."""
-    cursor = connection.cursor()
-    try:
-        cursor.execute(sql)
-    finally:
-        cursor.close()
 
 
 def between(before: Stop, after: Stop) -> tuple[Change, ...]:

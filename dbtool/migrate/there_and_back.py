@@ -15,7 +15,7 @@ from dbtool.migrate import rows, stop
 from dbtool.migrate.failure import is_refusal, told
 from dbtool.migrate.record import Step, Table, driver_connection
 from dbtool.migrate.rows import Fill
-from dbtool.migrate.statements import answer
+from dbtool.migrate.statements import answer, execute
 from dbtool.migrate.stop import Stop
 from dbtool.migrate.trip import Failure, Outcome, Rows, Trip, is_leak
 from dbtool.migrate.undoing import read as read_source
@@ -184,7 +184,7 @@ class _Attempt:
             if function is None:
                 raise NotImplementedError(f"there is no {name}()")
             function(**self.named)
-            stop.execute(self.driver, _CHECK)
+            execute(self.driver, _CHECK)
         except Exception as error:
             if self.stopped():
                 raise

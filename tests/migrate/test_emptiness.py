@@ -1,0 +1,161 @@
+"""Rows that nobody could see when the loss was told: of a transaction that was open then."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from threading import Event, Thread
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import OperationError
+from dbtool.guard import Consent, Permission
+from dbtool.migrate.downgrade import downgrade
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
+from dbtool.migrate.upgrade import upgrade
+from dbtool.migrate.waits import Limits
+from dbtool.ports import Silent
+from tests.migrate.projects import FROM_CONFIG, Small
+from tests.migrate.test_lock import ASYNC
+
+FIRST, HEAD = "aaaa00000001", "aaaa00000002"
+YES = Permission(Consent(yes=True))
+UP = 'op.execute("CREATE SCHEMA s; CREATE TABLE s.t (a int, b int)")'
+_WAITS = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
+                    WHERE NOT granted AND relation = 's.t'::pg_catalog.regclass)
+"""
+
+
+class Agreeing:
+    """Says yes, after something has happened."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self.meanwhile = meanwhile
+
+    def confirm(self, question: str) -> bool:
+        """Answer a question."""
+        self.meanwhile()
+        return "?" in question
+
+    def type_name(self, question: str, name: str) -> bool:
+        """Type the name."""
+        return self.confirm(f"{question} {name}?")
+
+
+class Telling(Silent):
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.told.append(text)
+
+
+@pytest.fixture
+def opened(project: Small, database: Target) -> Iterator[Project]:
+    """The project, upgraded, which waits for a lock as long as it takes."""
+    project.revision(HEAD, FIRST, UP)
+    with contextlib.chdir(project.root):
+        place = find(None, None, project.root)
+        limits = Limits(lock_timeout=300.0, wait_lock=0.0, max_blocking=300.0)
+        opened = Project(place, root=project.root, target=database, limits=limits)
+        upgrade(opened, permission=YES)
+        yield opened
+
+
+@pytest.fixture
+def writer(database: Target) -> Iterator[Callable[[], None]]:
+    """Begins a transaction with a row, which commits when somebody waits for the table."""
+    written, threads = Event(), list[Thread]()
+
+    def write() -> None:
+        with SyncConnection(database) as session, SyncConnection(database) as looking:
+            session.execute("BEGIN; INSERT INTO s.t VALUES (1, 1)")
+            written.set()
+            while not looking.fetchval(_WAITS):
+                time.sleep(0.01)
+            session.execute("COMMIT")
+
+    def begin() -> None:
+        threads.append(Thread(target=write, daemon=True))
+        threads[0].start()
+        assert written.wait(60)
+
+    yield begin
+    for each in threads:
+        each.join(60)
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["", "async"])
+@pytest.mark.parametrize(
+    ("back", "lost"),
+    [
+        ("DROP TABLE s.t", "s.t"),
+        ("TRUNCATE s.t", "s.t"),
+        ("DROP SCHEMA s CASCADE", "s.t"),
+        ("ALTER TABLE s.t DROP COLUMN b", "s.t.b"),
+    ],
+)
+def test_rows_that_come_while_the_lock_is_waited_for_stay(
+    project: Small,
+    opened: Project,
+    database: Target,
+    writer: Callable[[], None],
+    env: str,
+    back: str,
+    lost: str,
+) -> None:
+    """Who agreed to lose an empty table has not agreed to lose what commits just before."""
+    project.env(env)
+    project.revision(HEAD, FIRST, UP, f'op.execute("{back}")')
+    with pytest.raises(OperationError, match="would lose more than was agreed to") as raised:
+        downgrade(opened, FIRST, permission=Permission(ask=Agreeing(writer)))
+    assert f"New since then: rows in {lost}, by {HEAD}. None of that was run." in (
+        raised.value.detail
+    )
+    with SyncConnection(database) as looking:
+        assert looking.fetchval("SELECT count(*) FROM s.t") == 1
+        assert looking.fetchval("SELECT version_num FROM alembic_version") == HEAD
+        looking.execute("TRUNCATE s.t")
+    assert downgrade(opened, FIRST, permission=Permission(ask=Agreeing(lambda: None))).after == (
+        FIRST,
+    )
+
+
+def test_where_nobody_was_asked_they_are_told(
+    project: Small, opened: Project, writer: Callable[[], None]
+) -> None:
+    """With --yes the rows go, and what was told before is put right."""
+    project.revision(HEAD, FIRST, UP, 'op.execute("DROP TABLE s.t")')
+    writer()
+    telling = Telling()
+    downgrade(opened, FIRST, permission=YES, progress=telling)
+    assert telling.told == [
+        f"{HEAD} loses table s.t (0 rows)",
+        f"{HEAD} loses rows in s.t too, which came after it was told",
+    ]
+
+
+def test_a_table_that_this_role_may_not_lock_keeps_nobody_from_going_back(
+    project: Small, opened: Project, database: Target
+) -> None:
+    """An owner without rights on the rows may drop the table all the same."""
+    owner = f"owner_of_{database.database}"
+    back = (f'SET LOCAL ROLE "{owner}"', "DROP TABLE s.t", "RESET ROLE")
+    project.revision(HEAD, FIRST, UP, "\n".join(f"op.execute({each!r})" for each in back))
+    with SyncConnection(database) as admin:
+        admin.execute(f'CREATE ROLE "{owner}"; ALTER SCHEMA s OWNER TO "{owner}"')
+        admin.execute(f'ALTER TABLE s.t OWNER TO "{owner}"; REVOKE ALL ON s.t FROM "{owner}"')
+    again = replace(opened, limits=Limits(lock_timeout=5.0, wait_lock=0.0))
+    try:
+        done = downgrade(again, FIRST, permission=Permission(ask=Agreeing(lambda: None)))
+    finally:
+        with SyncConnection(database) as admin:
+            admin.execute(f'DROP OWNED BY "{owner}" CASCADE; DROP ROLE "{owner}"')
+    assert done.after == (FIRST,)
