@@ -20,11 +20,14 @@ def logline(command: str, fields: "Mapping[str, Value]", at: float | None = None
 
 def _written(value: "Value") -> str:
     """A number as it is; a text in quotes where it would not be one word."""
-    from dbtool.render.words import clean
-
     if isinstance(value, float):
         return f"{value:.3f}"
-    text = clean(" ".join(str(value).split()))
+    text = str(value)
+    if text.isprintable() and _BARE.fullmatch(text):
+        return text
+    from dbtool.render.words import clean
+
+    text = clean(" ".join(text.split()))
     if _BARE.fullmatch(text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,34 +1,27 @@
 """Execute a revision file as Alembic does, and leave no bytecode where that does not pay."""
 
+import os
 import re
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import cache_from_source, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
 _WORTH_WRITING = 4096
-"""Bytes of bytecode from which a single later use saves what writing it costs."""
+"""Bytes of source whose bytecode saves by a single later use what writing it costs."""
 
 
 def execute(path: Path) -> ModuleType:
     """The module of a revision file, under the name that Alembic gives it."""
+    place = str(path)
     name = re.sub(r"\W", "_", path.name)
-    loader = _Loader(name, str(path))
-    spec = spec_from_file_location(name, path, loader=loader)
+    loader = _Loader(name, place)
+    spec = spec_from_file_location(name, place, loader=loader)
     assert spec is not None
     module = module_from_spec(spec)
     loader.exec_module(module)
     return module
-
-
-class _Compiler(SourceFileLoader):
-    """Uses the bytecode there is; a short file is compiled faster than its own is written."""
-
-    def set_data(self, path: str, data: bytes, *, _mode: int = 0o666) -> None:  # type: ignore[override]
-        """Write bytecode."""
-        if len(data) > _WORTH_WRITING:
-            super().set_data(path, data, _mode=_mode)
 
 
 class _Loader(SourceFileLoader):
@@ -36,10 +29,14 @@ class _Loader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         """What is executed."""
-        found = Path(self.path).stat()
+        found = os.stat(self.path)  # noqa: PTH116  (thousands ask for it)
         return _code(fullname, str(self.path), found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=4096)
-def _code(name: str, path: str, _written: int, _size: int) -> CodeType | None:
-    return _Compiler(name, path).get_code(name)
+def _code(name: str, path: str, _written: int, size: int) -> CodeType | None:
+    """From the bytecode there is; a short file is compiled faster than its own is written."""
+    loader = SourceFileLoader(name, path)
+    if size > _WORTH_WRITING or os.path.exists(cache_from_source(path)):  # noqa: PTH110
+        return loader.get_code(name)
+    return loader.source_to_code(loader.get_data(path), path)

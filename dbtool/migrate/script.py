@@ -90,7 +90,7 @@ class _Deferred(Script):
     """A revision whose file is executed the first time that its module is needed."""
 
     def __init__(self, header: Header) -> None:
-        self.path = str(header.path)
+        self._file, self.path = header.path, str(header.path)
         self._doc = header.doc
         super(Script, self).__init__(
             header.revision,
@@ -102,7 +102,7 @@ class _Deferred(Script):
     @cached_property
     def module(self) -> ModuleType:  # type: ignore[override]
         """The executed file."""
-        return execute(Path(self.path))
+        return execute(self._file)
 
     @property
     def longdoc(self) -> str:

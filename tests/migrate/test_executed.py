@@ -2,6 +2,7 @@
 
 import os
 import py_compile
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,8 +89,11 @@ def test_same_script_as_alembic(project: Small) -> None:
             assert mine.module.__name__ == other.module.__name__
 
 
-def test_bytecode_is_used_and_a_changed_file_is_read_again(tmp_path: Path) -> None:
+def test_bytecode_is_used_and_a_changed_file_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Bytecode that is there serves until the file changes; a long file gets its own."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = tmp_path / "a.py"
     path.write_text("x = 1\n")
     found = path.stat()
