@@ -7,8 +7,8 @@ from typing import Protocol
 from dbtool.finding import Severity
 from dbtool.health.forest import Forest, Node
 from dbtool.health.identity import Server
-from dbtool.health.participant import Session
-from dbtool.health.wording import service
+from dbtool.health.participant import CLIENT, STARTUP, Session
+from dbtool.health.wording import bracketed, service
 from dbtool.report import duration
 
 WARNING_SECONDS = 1
@@ -17,6 +17,8 @@ ERROR_WAITERS = 5
 LISTED = 3
 TOLD = 3
 """How many trees have a finding of their own; one more tells of the rest."""
+
+_PROCESSES = {STARTUP: "startup process"}
 
 
 class Blocking(Protocol):
@@ -76,13 +78,23 @@ def named(node: Node) -> str:
         return f'the prepared transaction "{node.prepared.name}"'
     if node.session is None:
         return f"pid {node.id}, which has ended since,"
-    return f"pid {node.id} ({known_as(node.session)})"
+    return f"pid {node.id} {bracketed(known_as(node.session))}"
+
+
+def statement(node: Node) -> str:
+    """What it runs; a process of the server's own may run no statement."""
+    session = node.session
+    if session is None or session.hidden:
+        return "(hidden)"
+    return session.query or "no statement"
 
 
 def known_as(session: Session) -> str:
-    """The application of a session, and the revision that runs there."""
+    """The application of a session, and the revision that runs there; else what process it is."""
     if session.revision:
         return f"dbtool, revision {session.revision}"
+    if not session.application and session.backend_type and session.backend_type != CLIENT:
+        return _PROCESSES.get(session.backend_type, session.backend_type)
     return service(session.application)
 
 
@@ -91,10 +103,9 @@ def waits(tree: Tree) -> Iterator[str]:
     for each in tree.waiters[:LISTED]:
         assert each.waits is not None
         waited = duration(each.waits.seconds) if each.waits.seconds is not None else "not yet long"
-        query = each.session.query if each.session else ""
         yield (
             f"{named(each)} waits {waited} for {each.waits.mode} on {each.waits.thing}:"
-            f" {query or '(hidden)'}"
+            f" {statement(each)}"
         )
     if len(tree.waiters) > LISTED:
         yield f"+{len(tree.waiters) - LISTED:,} more"

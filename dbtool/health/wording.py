@@ -3,12 +3,18 @@
 import re
 
 _INSTANCE = re.compile(r"@[^@]*:\d+$")
+_NAMELESS = "(no application name)"
 _SIZES = ((1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
 
 
 def service(application: str) -> str:
     """What an application_name has in common over all processes: "api" of "api@web1:4242"."""
-    return _INSTANCE.sub("", application) or "(no application name)"
+    return _INSTANCE.sub("", application) or _NAMELESS
+
+
+def bracketed(name: str) -> str:
+    """The name of an application in brackets, as it stands behind a pid."""
+    return name if name == _NAMELESS else f"({name})"
 
 
 def size(number: float) -> str:

@@ -11,6 +11,7 @@ from dbtool.errors import OperationError, UsageError
 from dbtool.guard import Consent, Permission
 from dbtool.health.kill import Killed, Signal, Wish, kill
 from dbtool.health.locks import read
+from dbtool.health.tree import named
 from dbtool.health.view_kill import kill_report, victim_lines
 from dbtool.ports import Silent
 from dbtool.scratch.server import Server
@@ -191,7 +192,11 @@ def test_a_vacuum_that_prevents_wraparound_is_refused(preparing: Server) -> None
             admin.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
             admin.execute("SELECT pg_reload_conf()")
             pid = _wraparound(admin)
-            (root,) = read(target).forest.roots
+            forest = read(target).forest
+            (root,) = forest.roots
+            worker = forest.node(pid)
+            assert worker is not None
+            assert named(worker) == f"pid {pid} (autovacuum worker)"
             with pytest.raises(UsageError, match="prevents transaction ids from running out"):
                 ended(target, pid)
         assert {node.id for node in read(target).forest.nodes} <= {pid, root.id}

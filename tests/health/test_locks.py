@@ -11,6 +11,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.health import tree
 from dbtool.health.forest import Forest, Node, forest
 from dbtool.health.locks import Locks, read
 from dbtool.health.locktable import lock_table
@@ -433,3 +434,23 @@ def test_quiet_where_nobody_waits(table: Target, people: Crowd) -> None:
     people.session("worker", "SELECT pg_advisory_lock(9)")
     with running(table, "SELECT pg_sleep(60) FROM t"):
         assert read(table).forest == Forest()
+
+
+def test_a_process_of_the_server_is_called_by_its_kind(table: Target, people: Crowd) -> None:
+    """A standby's startup process has no application and runs no statement: nothing is hidden."""
+    people.session("holder", "BEGIN", "LOCK t")
+    with waiting(table, "SELECT * FROM t") as pid:
+        node = read(table).forest.node(pid)
+    assert node is not None
+    assert node.session is not None
+    replays = dataclasses.replace(node.session, application="", backend_type="startup", query="")
+    process = dataclasses.replace(node, session=replays)
+    assert (tree.named(process), tree.statement(process)) == (
+        f"pid {pid} (startup process)",
+        "no statement",
+    )
+    unseen = dataclasses.replace(node, session=dataclasses.replace(replays, backend_type=None))
+    assert (tree.named(unseen), tree.statement(unseen)) == (
+        f"pid {pid} (no application name)",
+        "(hidden)",
+    )

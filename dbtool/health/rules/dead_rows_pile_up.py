@@ -35,7 +35,7 @@ from dbtool.health.doctor.examined import Examined
 from dbtool.health.doctor.lockers import Locker
 from dbtool.health.doctor.relations import Table
 from dbtool.health.rules import horizon_pinned
-from dbtool.health.wording import service
+from dbtool.health.wording import bracketed, service
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
@@ -84,7 +84,7 @@ def _lockers(table: Table, examined: Examined) -> tuple[Locker, ...]:
 def _who(locker: Locker) -> str:
     if locker.pid is None:
         return "a prepared transaction"
-    return f"pid {locker.pid} ({service(locker.application)})"
+    return f"pid {locker.pid} {bracketed(service(locker.application))}"
 
 
 def _why(table: Table, examined: Examined) -> Iterator[str]:

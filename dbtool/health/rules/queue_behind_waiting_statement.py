@@ -33,7 +33,15 @@ from collections.abc import Iterator
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.health import ending
 from dbtool.health.forest import Forest, Node
-from dbtool.health.tree import ERROR_WAITERS, TOLD, WARNING_SECONDS, Blocking, named, seconds
+from dbtool.health.tree import (
+    ERROR_WAITERS,
+    TOLD,
+    WARNING_SECONDS,
+    Blocking,
+    named,
+    seconds,
+    statement,
+)
 from dbtool.report import counted, duration
 
 NAME = rule_name(__name__)
@@ -88,11 +96,10 @@ def _finding(node: Node, longest: float) -> Finding:
 
 def _doing(node: Node) -> str:
     assert node.waits is not None
-    query = node.session.query if node.session else ""
     waited = duration(node.waits.seconds) if node.waits.seconds is not None else "not yet long"
     return (
         f"pid {node.id} waits {waited} for {node.waits.mode} on {node.waits.thing},"
-        f" behind {_before(node)}: {query or '(hidden)'}"
+        f" behind {_before(node)}: {statement(node)}"
     )
 
 

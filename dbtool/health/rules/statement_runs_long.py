@@ -30,7 +30,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.health.now import Now
-from dbtool.health.wording import service
+from dbtool.health.wording import bracketed, service
 from dbtool.report import duration
 
 NAME = rule_name(__name__)
@@ -48,7 +48,7 @@ def check(now: Now) -> Iterator[Finding]:
     yield Finding(
         rule=NAME,
         severity=Severity.WARNING if longest.seconds >= WARNING_SECONDS else Severity.NOTE,
-        title=f"pid {longest.pid} ({service(longest.application)}) has run one statement"
+        title=f"pid {longest.pid} {bracketed(service(longest.application))} has run one statement"
         f" for {duration(longest.seconds)}",
         certainty=Certainty.MEASURED,
         evidence=(f"role {longest.role}: {longest.query}",),
