@@ -24,6 +24,8 @@ def reasons(known: Facts, plan: Plan, standing: Standing) -> Iterator[str]:
         yield f"It calls {safety.listed(doubtful)}, which may do more than read."
     if programs := safety.programs(plan):
         yield f"Reading its foreign tables runs {listed(programs)} on the server."
+    if remote := safety.elsewhere(plan):
+        yield f"It reads {listed(remote)} on another server, whose transaction is not read-only."
 
 
 def _cost(plan: Plan) -> float:

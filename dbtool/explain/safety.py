@@ -202,3 +202,9 @@ def _listed(function: FunctionFacts) -> str:
 def programs(plan: Plan) -> tuple[str, ...]:
     """The programs that foreign tables of a plan run on the server."""
     return tuple(filter(None, (node.text("Foreign Program") for node in plan.nodes)))
+
+
+def elsewhere(plan: Plan) -> tuple[str, ...]:
+    """What a plan has another PostgreSQL server read, in a transaction that may write there."""
+    remote = (node for node in plan.nodes if node.text("Remote SQL"))
+    return tuple(dict.fromkeys(node.relation or node.text("Relations") for node in remote))

@@ -292,6 +292,29 @@ def test_what_reaches_out_of_a_transaction_is_asked(
     assert explain(target, sql, permission=agreed).statements[0].times is not None
 
 
+def test_another_server_is_read_only_where_somebody_agrees(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """What postgres_fdw opens there is no read-only transaction: a view may take numbers."""
+    watcher.execute(f"""
+        CREATE EXTENSION postgres_fdw;
+        CREATE SEQUENCE far_numbers;
+        CREATE VIEW far_view AS SELECT nextval('far_numbers') AS n;
+        CREATE SERVER beyond FOREIGN DATA WRAPPER postgres_fdw
+        OPTIONS (host '{target.host}', port '{target.port}', dbname '{target.database}');
+        CREATE USER MAPPING FOR PUBLIC SERVER beyond OPTIONS (user '{target.user}');
+        CREATE FOREIGN TABLE beyond_view (n bigint) SERVER beyond OPTIONS (table_name 'far_view')
+    """)
+    looking = Looking(watcher, agrees=False)
+    sql = "SELECT n FROM beyond_view"
+    (refused,) = explain(target, sql, permission=asking(looking)).statements
+    assert refused.times is None
+    assert refused.refused == (
+        "It reads beyond_view on another server, whose transaction is not read-only."
+    )
+    assert watcher.fetchval("SELECT is_called FROM far_numbers") is False
+
+
 @pytest.mark.parametrize("sql", ["SELECT embeds('x')", "SELECT * FROM t WHERE v = embeds('x')"])
 @pytest.mark.parametrize("analyze", [True, False])
 def test_an_untrusted_language_is_not_taken_at_its_word(
