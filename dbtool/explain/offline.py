@@ -2,10 +2,9 @@
 
 from dbtool.explain.analysis import analyse
 from dbtool.explain.examined import Examined, Explained
+from dbtool.explain.folding import judged
 from dbtool.explain.plan import Plan
-from dbtool.explain.rules import RULES
 from dbtool.explain.source import read
-from dbtool.finding import judge
 
 
 def examine(text: str, name: str) -> Explained:
@@ -20,5 +19,5 @@ def _examined(plan: Plan, place: int) -> Examined:
     if not plan.analysed:
         return Examined(sql, place, plan)
     analysis = analyse(plan)
-    findings, unknowns = judge(RULES, analysis)
+    findings, unknowns = judged(analysis)
     return Examined(sql, place, plan, analysis.times, findings, unknowns)

@@ -18,14 +18,14 @@ from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.compiling import AS_BEFORE
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.failures import Sent, misfit, ran_out, tell
+from dbtool.explain.folding import judged
 from dbtool.explain.limits import Place, check_timeout
 from dbtool.explain.lockwatch import LockWatch
 from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Given, Prepared, Script, prepare
-from dbtool.explain.rules import RULES
 from dbtool.explain.runs import repeat
 from dbtool.explain.session import Purpose, RefusedByServerError, Session, guarded
-from dbtool.finding import Finding, Location, judge
+from dbtool.finding import Finding, Location
 from dbtool.guard import Action, Classified, Need, Permission, classify, permit
 from dbtool.ports import Progress, Silent
 
@@ -277,7 +277,7 @@ class _Runner:
             return Examined(planned.text, line, planned.plan, generic=generic)
         others = Others(runs, generic, session.watch.taken() if session.watch else None)
         analysis = analyse(runs.plan, planned.known, others)
-        findings, unknowns = judge(RULES, analysis)
+        findings, unknowns = judged(analysis)
         return Examined(
             sql=planned.text,
             line=line,

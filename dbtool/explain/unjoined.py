@@ -10,6 +10,8 @@ _CONDITIONS = (
     *("Index Cond", "Recheck Cond", "Filter", "Join Filter", "Hash Cond", "Merge Cond"),
     *("Function Call", "Table Function Call", "Order By", "TID Cond"),
 )
+_QUALIFIER = re.compile(r'(?<![\w"$])(?:"((?:[^"]|"")*)"|([\w$]+))\.')
+"""What stands before the name of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +24,34 @@ class Unjoined:
 
 
 def unjoined(plan: Plan) -> Iterator[Unjoined]:
-    """Each such join; a side of one row multiplies nothing."""
+    """Each such join of a plan."""
     for node in plan.nodes:
-        if node.kind != "Nested Loop" or node.text("Join Filter"):
-            continue
-        outer, inner, *_ = (*plan.children(node), None, None)
-        if outer is None or inner is None or min(outer.plan_rows, inner.plan_rows) <= 1:
-            continue
-        left, right = _names(plan, outer), _names(plan, inner)
-        if left and right and not _mentions(plan, inner, left):
-            yield Unjoined(node, left, right)
+        if node.kind == "Nested Loop" and (found := product(plan, node)):
+            yield found
+
+
+def product(plan: Plan, node: Node) -> Unjoined | None:
+    """What a nested loop multiplies, if it does; a side of one row multiplies nothing."""
+    outer, inner, *_ = (*plan.children(node), None, None)
+    if node.text("Join Filter") or outer is None or inner is None:
+        return None
+    if min(outer.plan_rows, inner.plan_rows) <= 1:
+        return None
+    left, right = _names(plan, outer), _names(plan, inner)
+    if not (left and right) or _mentions(plan, inner, frozenset(left)):
+        return None
+    return Unjoined(node, left, right)
 
 
 def _names(plan: Plan, node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.alias for each in (node, *plan.below(node)) if each.alias))
 
 
-def _mentions(plan: Plan, node: Node, names: tuple[str, ...]) -> bool:
+def _mentions(plan: Plan, node: Node, names: frozenset[str]) -> bool:
     """Whether a condition on the inner side speaks of the outer one."""
-    pattern = re.compile("|".join(rf'(?<![\w"])"?{re.escape(name)}"?\.' for name in names))
-    below = (node, *plan.below(node))
-    return any(pattern.search(each.text(key)) for each in below for key in _CONDITIONS) or any(
-        pattern.search(shown) for each in below for shown in each.texts("Output")
+    return any(
+        (bare or quoted.replace('""', '"')) in names
+        for below in (node, *plan.below(node))
+        for shown in (*map(below.text, _CONDITIONS), *below.texts("Output"))
+        for quoted, bare in _QUALIFIER.findall(shown)
     )

@@ -21,6 +21,9 @@ _BLOCK_KB = 8
 NOTICEABLE = 10.0
 """Milliseconds of planning below which the headline does not speak of them."""
 
+SPREAD_OUT = 0.05
+"""Share of the time below which no node is the one that costs."""
+
 
 def report(explained: Explained, command: str = "explain") -> Report:
     """All statements of one text, each with its plan, then what was found."""
@@ -67,6 +70,10 @@ def _verdict(examined: Examined) -> str:
     if not times.total_ms:
         return duration(whole)
     share = percent(times.part(slowest))
+    if times.part(slowest) < SPREAD_OUT:
+        return (
+            f"{duration(whole)}: no node of {len(plan.nodes)} takes more than {share} of the time"
+        )
     return f"{duration(whole)}: {share} of the time goes into #{slowest.id} {title(slowest)}"
 
 

@@ -45,6 +45,7 @@ from dbtool.explain.rules import (
 from dbtool.finding import Rule
 
 RULES: tuple[Rule[Analysis], ...] = (
+    partitions_not_pruned,
     rows_discarded,
     filter_after_index,
     ordered_scan_filters,
@@ -71,7 +72,6 @@ RULES: tuple[Rule[Analysis], ...] = (
     top_n_over_many,
     offset_pagination,
     slow_count,
-    partitions_not_pruned,
     foreign_key_without_index,
     trigger_time,
     workers_not_launched,

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node
-from dbtool.explain.unjoined import Unjoined, unjoined
+from dbtool.explain.unjoined import Unjoined, product
 from dbtool.explain.wording import count, where
 from dbtool.finding import Certainty, Finding, Severity, rule_name
 
@@ -31,12 +31,14 @@ LEAST_ROWS = 10_000
 
 def check(analysis: Analysis) -> Iterator[Finding]:
     """Report products of two sides."""
-    for join in unjoined(analysis.plan):
-        sides = analysis.inputs(join.node)
-        if join.node.executed and join.node.rows >= LEAST_ROWS and len(sides) == 2:
-            outer, inner = sides
-            if min(outer.rows, inner.rows / max(inner.loops, 1)) > 1:
-                yield _finding(join, outer, inner)
+    for node in analysis.of_kind("Nested Loop"):
+        sides = analysis.inputs(node)
+        if node.rows < LEAST_ROWS or len(sides) != 2:
+            continue
+        outer, inner = sides
+        multiplied = min(outer.rows, inner.rows / max(inner.loops, 1)) > 1
+        if multiplied and (join := product(analysis.plan, node)):
+            yield _finding(join, outer, inner)
 
 
 def _finding(join: Unjoined, outer: Node, inner: Node) -> Finding:

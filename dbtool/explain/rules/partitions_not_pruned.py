@@ -4,7 +4,8 @@ Why: PostgreSQL leaves a partition out only when the condition speaks of the par
 form it can compare with the bounds.
 
 When: ten partitions or more were searched, four fifths of them returned nothing, and none was
-left out. Add the key to the condition, or the column to the key. PostgreSQL 14+.
+left out. Add the key to the condition, or the column to the key; where the condition has a
+function of the key, write it as bounds of the key itself. PostgreSQL 14+.
 
 Bad:
 ```sql
@@ -68,7 +69,7 @@ def _finding(analysis: Analysis, node: Node, ran: list[Node], empty: int) -> Fin
         certainty=Certainty.MEASURED,
         evidence=(
             f"{percent(analysis.part_below(node))} of the time",
-            f"the condition does not speak of the partition key: {condition}",
+            f"nothing compares the partition key itself with values known beforehand: {condition}",
         ),
         location=where(node),
     )

@@ -1,0 +1,64 @@
+"""Say once what is found of many partitions of one table."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from dbtool.explain.analysis import Analysis
+from dbtool.explain.plan import Node
+from dbtool.explain.rules import RULES
+from dbtool.explain.wording import times
+from dbtool.finding import Finding, Unknown, judge
+
+_APPENDS = ("Append", "Merge Append")
+_NUMBER = re.compile(r"_\d+$")
+_SHOWN = 10
+"""Nodes that are named; of more the first are."""
+
+
+def judged(analysis: Analysis) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
+    """What the rules find in a plan, of partitions read alike with the one that took longest."""
+    findings, unknowns = judge(RULES, analysis)
+    return tuple(_folded(analysis, findings)), unknowns
+
+
+def _folded(analysis: Analysis, findings: Iterable[Finding]) -> Iterator[Finding]:
+    alike: dict[object, list[tuple[Finding, Node]]] = defaultdict(list)
+    for finding in findings:
+        node = _node(analysis, finding)
+        table = node and _partitioned(analysis, node)
+        key = (finding.rule, finding.severity, table) if table else id(finding)
+        alike[key].append((finding, node or analysis.plan.root))
+    for several in alike.values():
+        yield _one(analysis, several) if len(several) > 1 else several[0][0]
+
+
+def _one(analysis: Analysis, several: list[tuple[Finding, Node]]) -> Finding:
+    finding, slowest = max(several, key=lambda each: analysis.times.of(each[1]).wall_ms)
+    others = [f"#{node.id}" for _, node in several if node is not slowest]
+    named = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
+    said = f"the same holds of {times(len(others), 'other partition')}: {named}"
+    return replace(finding, evidence=(*finding.evidence, said))
+
+
+def _node(analysis: Analysis, finding: Finding) -> Node | None:
+    """The node a finding is about, which its place begins with."""
+    name = finding.location.name if finding.location else None
+    number = re.match(r"#(\d+) ", name or "")
+    return analysis.plan.node(int(number[1])) if number else None
+
+
+def _partitioned(analysis: Analysis, node: Node) -> tuple[int, str] | None:
+    """The append that reads a partition, and how the statement calls the table it is of."""
+    if not node.relation or not _NUMBER.search(node.alias):
+        return None
+    table = analysis.table(node)
+    if not (table.partition if table else node.alias != node.relation):
+        return None
+    above = node
+    while above.parent:
+        above = analysis.plan.node(above.parent)
+        if above.kind in _APPENDS:
+            return above.id, _NUMBER.sub("", node.alias)
+    return None
