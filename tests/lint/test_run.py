@@ -312,6 +312,16 @@ def test_where_a_table_was_put() -> None:
     ]
 
 
+def test_an_index_that_nobody_saw() -> None:
+    """Where a part of the history is hidden, a table may have been given its first index there."""
+    made = "CREATE TABLE copied AS SELECT id FROM orders"
+    for hidden, unknown in (("SELECT 1", False), ("DO $$ BEGIN EXECUTE a || b; END $$", True)):
+        history = migration(*_HISTORY, made, hidden, name="1", judged=False)
+        linted = lint([history, migration("REINDEX TABLE copied")], schema=Schema(complete=True))
+        assert "reindex-not-concurrent" not in rules(linted)
+        assert any("has an index" in each.reason for each in linted.unknowns) is unknown
+
+
 def test_a_gap_in_a_function_that_stands_below() -> None:
     """It runs where it is called: what its line is says nothing."""
     first = migration("CREATE TABLE own (id int)", name="1", judged=False)

@@ -56,6 +56,12 @@ def _seen(table: Table, state: State) -> bool:
     return table.complete or (state.schema.complete and table.name in state.schema.tables)
 
 
+def _may_have_none(table: Table, state: State) -> bool:
+    """Whether a table that was seen without an index may have been given one since."""
+    there = table.name in state.schema.tables and not table.complete
+    return there and not (table.indexes or _seen(table, state))
+
+
 def _table_of(action: act.DropIndex | act.Reindex, state: State) -> Table:
     """The table of an index; where it is not known, a stand-in by the index's name."""
     name = action.index if isinstance(action, act.DropIndex) else action.name
@@ -99,7 +105,12 @@ def reindex(action: act.Reindex, state: State) -> Effect:
         why = f"REINDEX {action.kind.upper()} cannot run inside a transaction block"
         made.fail("25001", table.name, Cause.IN_TRANSACTION, why)
         return made.done()
-    touched = (*state.schema.tables.values(),) if whole else state.schema.family(table)
+    if action.kind == "table" and _may_have_none(table, state):
+        fact = f"whether {table.name.name} has an index: each is built anew while writes wait"
+        return made.lock(Lock.SHARE, table).lacks(Cause.OPAQUE, table, fact).done()
+    # Children that inherit are left alone, as partitions are not.
+    family = state.schema.family(table) if table.partition_by else (table,)
+    touched = (*state.schema.tables.values(),) if whole else family
     for each in touched:
         if each.partition_by or (
             action.kind == "table" and not each.indexes and _seen(each, state)

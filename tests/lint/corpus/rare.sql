@@ -240,3 +240,5 @@ ALTER TABLE copied SET TABLESPACE pg_default;
 CREATE INDEX IF NOT EXISTS copied_id ON copied (id);
 --+ CREATE TABLE copied AS SELECT id FROM teams
 REINDEX TABLE copied;
+--+ CREATE TABLE heir () INHERITS (plain_rows); CREATE INDEX ON heir (c)
+REINDEX TABLE plain_rows;
