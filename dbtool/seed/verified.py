@@ -53,7 +53,7 @@ def _unknown(unread: Wrong) -> Unknown:
     return Unknown(
         rule=rule,
         reason=f"{unread.name}: {what} could not be asked: {unread.said}",
-        decide="run it again when nobody holds a lock on the table, or ask the server by psql",
+        decide="run it again when nobody locks it, as a role whose statements may take longer",
     )
 
 
