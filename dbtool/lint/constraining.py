@@ -27,7 +27,17 @@ def name_of(subject: Subject, action: AddConstraint) -> str:
 def not_valid_fix(subject: Subject, action: AddConstraint, place: int, name: str) -> Fix:
     """Add it NOT VALID, and validate it in the next revision."""
     code = not_valid_chain(action.table, name, subject.statement, place)
-    return Fix("python", code, "hold new rows to it now, and prove the old ones afterwards")
+    return Fix(
+        "python",
+        beside_column(subject, action.constraint.kind) + code,
+        "hold new rows to it now, and prove the old ones afterwards",
+    )
+
+
+def beside_column(subject: Subject, what: str) -> str:
+    """What to keep of a call that adds a column and more: the fix is about the rest alone."""
+    column = subject.statement.operation == "op.add_column"
+    return f"# op.add_column stays, without its {what}\n" if column else ""
 
 
 def nullable(table: Table | None, columns: Iterable[str]) -> tuple[str, ...]:

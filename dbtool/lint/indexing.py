@@ -3,6 +3,7 @@
 from dbtool.finding import Fix
 from dbtool.lint.actions import CreateIndex
 from dbtool.lint.code import create_index, partitioned_index
+from dbtool.lint.constraining import beside_column
 from dbtool.lint.replay.naming import index_name
 from dbtool.lint.subject import Subject
 from dbtool.lint.values import replace
@@ -17,6 +18,7 @@ def while_writes_go_on(subject: Subject, action: CreateIndex) -> Fix:
         index = replace(index, name=index_name(index.table.name, index, taken))
     if table is None or not table.partition_by:
         code = create_index(index, subject.statement)
-        return Fix("python", code, "build it while writes go on")
+        kept = beside_column(subject, "index")
+        return Fix("python", kept + code, "build it while writes go on")
     code = partitioned_index(index, subject.schema.family(table))
     return Fix("python", code, "build it on each partition while writes go on")

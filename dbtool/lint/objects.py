@@ -140,7 +140,7 @@ class Table:
     `new` says that no deployed program uses it: it was created by what is being judged.
     `tablespace` is empty for the database's own, `partition_by` where the table is not
     partitioned, else as `range (day)`. `triggers` have the columns of their UPDATE OF,
-    `policies` their conditions.
+    `policies` their conditions. `of_type` is the composite type that says its columns.
     """
 
     name: Name
@@ -160,6 +160,7 @@ class Table:
     children: tuple[Name, ...] = ()
     triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policies: Mapping[str, Conditions] = field(default_factory=dict)
+    of_type: Name | None = None
 
     def having(self, kind: Holds) -> Iterator[Constraint]:
         """Its constraints of one kind."""

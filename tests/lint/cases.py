@@ -13,7 +13,7 @@ from dbtool.statement import Migration, Statement
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = {
-    "base": ("statements.sql", "twisted.sql", "rare.sql"),
+    "base": ("statements.sql", "twisted.sql", "rare.sql", "clauses.sql"),
     "app": ("app_cases.sql",),
     "films": ("films_cases.sql",),
 }

@@ -24,7 +24,9 @@ SELECT n.nspname AS schema, c.relname AS name,
           FROM pg_attribute
           WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
     array(SELECT concat_ws(' ', conname, contype::text, CASE WHEN NOT convalidated THEN 'open' END)
-          FROM pg_constraint WHERE conrelid = c.oid AND contype NOT IN ('n', 't')) AS constraints,
+          FROM pg_constraint AS k WHERE conrelid = c.oid AND contype NOT IN ('n', 't')
+          AND NOT EXISTS (SELECT FROM pg_constraint AS whole WHERE whole.oid = k.conparentid
+                          AND whole.conrelid = k.conrelid)) AS constraints,
     array(SELECT i.relname FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid
           WHERE x.indrelid = c.oid) AS indexes
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace

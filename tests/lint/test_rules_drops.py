@@ -2,6 +2,7 @@
 
 import pytest
 
+from dbtool.statement import Migration
 from tests.lint.judging import findings, judge, script
 
 
@@ -121,3 +122,12 @@ def test_cascade_where_nothing_is_known() -> None:
     [found] = judge("cascade-drop", script("DROP TABLE x CASCADE"), known=False).findings
     assert found.evidence == ("it takes whatever depends on it: not known here",)
     assert found.certainty.value == "heuristic"
+
+
+def test_a_drop_that_takes_no_foreign_key_along_has_no_other_way() -> None:
+    """Where nothing can go before it, nothing is proposed."""
+    made = script("CREATE TABLE n (id int); CREATE MATERIALIZED VIEW m AS SELECT id FROM n")
+    before = Migration(name="0", up=made.up, judged=False)
+    [found] = judge("drop-locks-other-table", before, script("DROP TABLE n CASCADE")).findings
+    assert found.title == "n: dropping it locks m as well"
+    assert found.fix is None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dbtool.statement import Migration
 from tests.lint.judging import findings, judge, script
 
 _SWAP = (
@@ -44,4 +45,19 @@ def test_a_value_used_in_its_transaction() -> None:
         "with op.get_context().autocommit_block():\n"
         "    op.execute(\"ALTER TYPE order_state ADD VALUE 'x'\")\n"
         "op.execute(\"UPDATE orders SET state = 'x' WHERE id = 1\")"
+    )
+
+
+def test_a_renamed_value_of_a_table_elsewhere() -> None:
+    """The rows are changed under the name that their table has, whatever schema the type is in."""
+    made = script(
+        "CREATE TYPE mood AS ENUM ('a'); CREATE SCHEMA \"My\";"
+        'CREATE TABLE "My"."A b" (id int PRIMARY KEY, m mood)'
+    )
+    before = Migration(name="0", up=made.up, judged=False)
+    sql = script("ALTER TYPE mood RENAME VALUE 'a' TO 'b'")
+    [found] = judge("enum-value-renamed", before, sql).findings
+    assert found.fix is not None
+    assert """UPDATE "My"."A b" SET m = 'b'\n        WHERE id IN (SELECT id FROM batch)""" in (
+        found.fix.code
     )

@@ -1,7 +1,10 @@
 """Rules about indexes beside the one about building them."""
 
+from dataclasses import replace
+
 import pytest
 
+from dbtool.statement import Migration
 from tests.lint.judging import findings, judge, script, unknowns
 
 
@@ -122,3 +125,23 @@ def test_a_foreign_key_of_a_table_nobody_knows() -> None:
     """Whether it has an index is for the history to say."""
     [said] = unknowns("foreign-key-without-index", "ALTER TABLE x ADD FOREIGN KEY (a) REFERENCES y")
     assert said.reason == "x: whether an index begins with a"
+
+
+@pytest.mark.parametrize(
+    ("rule", "sql", "what"),
+    [
+        ("index-not-concurrent", "CREATE INDEX i ON orders (code)", "index"),
+        ("unique-built-under-lock", "ALTER TABLE orders ADD UNIQUE (code)", "unique"),
+        (
+            "foreign-key-validated-at-once",
+            "ALTER TABLE items ADD FOREIGN KEY (quantity) REFERENCES orders",
+            "foreign key",
+        ),
+    ],
+)
+def test_a_call_that_also_adds_the_column(rule: str, sql: str, what: str) -> None:
+    """The proposal says that the column is added as before."""
+    statement = replace(script(sql).up[0], operation="op.add_column", source="op.add_column(...)")
+    [found] = judge(rule, Migration(name="1", up=(statement,))).findings
+    assert found.fix is not None
+    assert found.fix.code.startswith(f"# op.add_column stays, without its {what}\n")

@@ -96,3 +96,22 @@ def test_where_nothing_is_known() -> None:
     assert reasons == ["visits_2027: whether a validated check proves the bounds of the partition"]
     reasons = [each.reason for each in unknowns("partition-created-beside-default", _BOUNDS)]
     assert reasons == ["visits: whether there is a DEFAULT partition: it would be read"]
+
+
+_REFERRED = script(
+    "CREATE TABLE stays (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+    "CREATE TABLE stays_1 PARTITION OF stays FOR VALUES FROM (0) TO (10);"
+    "CREATE TABLE guests (stay int REFERENCES stays)"
+)
+_PARTITIONED = Migration(name="0", up=_REFERRED.up, judged=False)
+
+
+@pytest.mark.parametrize("how", ["", " CONCURRENTLY"])
+def test_a_partition_that_others_may_refer_to(how: str) -> None:
+    """The tables with foreign keys to the whole are read while nobody can use them."""
+    sql = f"ALTER TABLE stays DETACH PARTITION stays_1{how}"
+    found, *rest = judge("partition-detached-under-lock", _PARTITIONED, script(sql)).findings
+    said = "stays: guests cannot be used while rows that refer to stays_1 are looked for"
+    assert (found.severity.word, found.title) == ("error", said)
+    assert found.evidence[-1] == "every row of guests is read"
+    assert bool(rest) is not bool(how)

@@ -135,6 +135,7 @@ class AlterType:
 
     name: Name
     change: str
+    cascade: bool = False
 
 
 @value(kw_only=True)

@@ -16,7 +16,10 @@ class Like:
 
 @value(kw_only=True)
 class CreateTable:
-    """CREATE TABLE; `likes` are the tables it takes columns from, and what else of them."""
+    """CREATE TABLE; `likes` are the tables it takes columns from, and what else of them.
+
+    One `of_type` has the attributes of a composite type as its columns.
+    """
 
     table: Name
     columns: tuple[Column, ...] = ()
@@ -31,6 +34,7 @@ class CreateTable:
     bound: Bound | None = None
     inherits: tuple[Name, ...] = ()
     likes: tuple[Like, ...] = ()
+    of_type: Name | None = None
 
 
 @value(kw_only=True)
@@ -146,11 +150,12 @@ class ValidateConstraint:
 
 @value(kw_only=True)
 class AlterConstraint:
-    """ALTER TABLE … ALTER CONSTRAINT; `enforced` is None where that stays as it is."""
+    """ALTER TABLE … ALTER CONSTRAINT; what stays as it is, is None."""
 
     table: Name
     constraint: str
     enforced: bool | None = None
+    inherited: bool | None = None
 
 
 @value(kw_only=True)

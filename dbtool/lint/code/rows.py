@@ -13,8 +13,9 @@ _TOKEN = re.compile(
     re.S | re.I | re.X,
 )
 """What the condition is found by: words in quotes and comments are none, nor those in brackets."""
-_PLAIN_UPDATE = re.compile(r"UPDATE\s+(?:ONLY\s+)?\S+\s+SET\s", re.I)
-_PLAIN_DELETE = re.compile(r"DELETE\s+FROM\s+(?:ONLY\s+)?\S+(?:\s+WHERE\s|\s*\Z)", re.I)
+_NAME = r"""(?:[^\s"]|"[^"]*")+"""
+_PLAIN_UPDATE = re.compile(rf"UPDATE\s+(?:ONLY\s+)?{_NAME}\s+SET\s", re.I)
+_PLAIN_DELETE = re.compile(rf"DELETE\s+FROM\s+(?:ONLY\s+)?{_NAME}(?:\s+WHERE\s|\s*\Z)", re.I)
 _QUERY = re.compile(r"\bselect\b", re.I)
 
 

@@ -172,6 +172,7 @@ _EFFECTS: dict[type, Callable[[Any, State], Effect]] = {
     act.Rename: tables.rename,
     act.SetSchema: tables.set_schema,
     act.AlterDomain: domains.alter,
+    act.AlterType: domains.alter_composite,
     act.AttachPartition: partitions.attach,
     act.DetachPartition: partitions.detach,
     act.RefreshView: commands.refresh,

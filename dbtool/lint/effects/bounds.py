@@ -31,11 +31,35 @@ def outside(table: Table, key: str, bound: Bound) -> bool:
     """Whether a validated check of a default partition says that no row is within the bound."""
     compare = _reaches if ordered(table, key) else _is_same
     checks = (
-        each.expression
+        _pushed(each.expression)
         for each in table.having(Holds.CHECK)
         if each.valid and each.expression is not None
     )
     return any(_excludes(part, key, bound, compare) for check in checks for part in _all_of(check))
+
+
+_NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "=": "<>", "<>": "="}
+
+
+def _pushed(expression: Expression, *, negated: bool = False) -> Expression:
+    """A condition with its NOTs moved to where they turn comparisons around."""
+    form, parts = expression.form, expression.parts
+    if form is Form.NOT:
+        return _pushed(parts[0], negated=not negated)
+    if form in (Form.AND, Form.OR):
+        other = Form.OR if form is Form.AND else Form.AND
+        moved = tuple(_pushed(each, negated=negated) for each in parts)
+        return Expression(other if negated else form, expression.word, moved)
+    if not negated:
+        return expression
+    if form is Form.OPERATOR and expression.word in _NEGATED and len(parts) == 2:
+        return Expression(form, _NEGATED[expression.word], parts)
+    if form is Form.OTHER and expression.word == "in":
+        return Expression(form, "in <>", parts)
+    if form in (Form.IS_NULL, Form.IS_NOT_NULL):
+        turned = Form.IS_NOT_NULL if form is Form.IS_NULL else Form.IS_NULL
+        return Expression(turned, expression.word, parts)
+    return Expression(Form.NOT, "", (expression,))
 
 
 def _all_of(expression: Expression) -> list[Expression]:

@@ -204,7 +204,9 @@ def alter(action: act.AlterConstraint, state: State) -> Effect:
     table = state.table(action.table)
     made = Making().lock(Lock.ACCESS_EXCLUSIVE, table)
     constraint = table.constraints.get(action.constraint)
-    if constraint is None:
+    if action.inherited is not None:
+        _inherited(made, table, constraint, action.inherited, state)
+    elif constraint is None:
         if action.enforced and not table.complete:
             fact = f"whether {action.constraint} is enforced already, and what it refers to"
             made.lacks(Cause.FOREIGN_KEY, table, fact)
@@ -217,6 +219,24 @@ def alter(action: act.AlterConstraint, state: State) -> Effect:
         else:
             _enforced(made, table, other, state)
     return made.done()
+
+
+def _inherited(
+    made: Making, table: Table, constraint: Constraint | None, inherited: bool, state: State
+) -> None:
+    """A NOT NULL that the children get, too, is proven for their rows."""
+    made.lock(Lock.ACCESS_EXCLUSIVE, *state.schema.family(table))
+    if not inherited:
+        return
+    if constraint is None:
+        if not table.complete:
+            made.lacks(Cause.NOT_NULL, table, "which tables inherit from it: each is read")
+        return
+    for each in state.schema.family(table):
+        if each.name != table.name and not all(
+            not_null_proven(each, column) for column in constraint.columns
+        ):
+            made.task(Work.SCAN, each, Cause.NOT_NULL, constraint.name)
 
 
 def _enforced(made: Making, table: Table, other: Table, state: State) -> None:

@@ -1,4 +1,4 @@
-"""What changes of a domain do to every table that uses it."""
+"""What changes of a domain or a composite type do to every table that uses it."""
 
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
@@ -28,4 +28,27 @@ def alter(action: act.AlterDomain, state: State) -> Effect:
         name = state.schema.full(action.name)
         fact = "which tables have a column of this domain: each is read"
         made.lacks(Cause.DOMAIN_CHECKED, Table(name=name, complete=False), fact)
+    return made.done()
+
+
+def alter_composite(action: act.AlterType, state: State) -> Effect:
+    """ALTER TYPE of a composite type: with CASCADE the tables made OF it change as well."""
+    made = Making()
+    found = state.schema.type(action.name)
+    name = found.name if found is not None else state.schema.full(action.name)
+    typed = [each for each in state.schema.tables.values() if each.of_type == name]
+    for table in typed:
+        if not action.cascade:
+            why = f"{table.name.name} is a table of that type"
+            made.fail("2BP01", name, Cause.REFUSED, why)
+            break
+        made.lock(Lock.ACCESS_EXCLUSIVE, table)
+    if not action.cascade or action.change != "AlterColumnType":
+        return made.done()
+    if typed:
+        fact = "whether the new type has every row written anew of what is made OF it"
+        made.lacks(Cause.TYPE_CHANGE, typed[0], fact, "run it in scratch with --measure")
+    elif not state.schema.complete:
+        fact = "which tables are made OF this type: they may be written anew"
+        made.lacks(Cause.TYPE_CHANGE, Table(name=name, complete=False), fact)
     return made.done()

@@ -84,8 +84,19 @@ def _drop_table(made: Making, action: act.Drop, state: State) -> None:
     reached = state.schema.reached(table.name) if action.cascade else views
     stored = (state.schema.tables.get(view.name) for view in reached if view.name != table.name)
     made.lock(Lock.ACCESS_EXCLUSIVE, *(each for each in stored if each is not None))
+    of_the_whole = _of_the_whole(table, beside, state)
+    made.lock(Lock.ACCESS_EXCLUSIVE, *of_the_whole)
+    dependents += [f"a foreign key of {other.name.name}" for other in of_the_whole]
     if dependents and not action.cascade:
         made.fail("2BP01", table.name, Cause.DEPENDENT, f"{dependents[0]} depends on it")
+
+
+def _of_the_whole(table: Table, beside: frozenset[Name], state: State) -> list[Table]:
+    """Who refers to the partitioned table that this one is a partition of."""
+    if table.bound is None or table.parent is None or table.parent in beside:
+        return []
+    referring = state.schema.referring(state.table(table.parent))
+    return [each for each in referring if each.name not in beside]
 
 
 def _beside(action: act.Drop, state: State) -> frozenset[Name]:
@@ -100,7 +111,9 @@ def _take_with_relatives(made: Making, table: Table, state: State) -> None:
     for each in state.schema.family(table):
         for key in each.foreign_keys:
             if key.references is not None:
-                made.lock(Lock.ACCESS_EXCLUSIVE, state.table(key.references))
+                referred = state.table(key.references)
+                parts = state.schema.family(referred) if referred.partition_by else (referred,)
+                made.lock(Lock.ACCESS_EXCLUSIVE, *parts)
     if table.parent is not None:
         parent = state.table(table.parent)
         made.lock(Lock.ACCESS_EXCLUSIVE, parent, *defaults(parent, state))

@@ -177,8 +177,24 @@ def detach(action: act.DetachPartition, state: State) -> Effect:
     elif action.concurrently or action.finalize:
         made.lock(Lock.SHARE_UPDATE_EXCLUSIVE, parent).lock(Lock.ACCESS_EXCLUSIVE, child)
         made.task(Work.WAIT, parent, Cause.DETACH)
+        if not action.finalize:
+            _look_for_referring(made, parent, state)
     else:
-        made.lock(Lock.ACCESS_EXCLUSIVE, parent, child, *default)
+        made.lock(Lock.ACCESS_EXCLUSIVE, parent, *state.schema.family(child), *default)
+        _look_for_referring(made, parent, state)
         for key in (each for each in parent.foreign_keys if each.references is not None):
             made.lock(Lock.SHARE_ROW_EXCLUSIVE, state.table(key.references or parent.name))
     return made.done()
+
+
+def _look_for_referring(made: Making, parent: Table, state: State) -> None:
+    """Rows that refer to one of the partition stand in the way: they are looked for."""
+    whole: Table | None = parent
+    while whole is not None:
+        referring = state.schema.referring(whole)
+        for other in (each for each in referring if each.bound is None):
+            made.lock(Lock.ACCESS_EXCLUSIVE, other)
+            for each in state.schema.family(other):
+                if not each.partition_by:
+                    made.task(Work.SCAN, each, Cause.DETACH, str(whole.name))
+        whole = state.table(whole.parent) if whole.parent is not None else None

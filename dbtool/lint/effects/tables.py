@@ -193,7 +193,7 @@ def _is_so(table: Table, action: act.AlterTable) -> bool:
         case "set tablespace":
             usual = "" if action.subject == USUAL_TABLESPACE else action.subject
             return table.tablespace == usual
-    return action.subject == "heap"
+    return action.subject in ("heap", "default")
 
 
 def lock(action: act.LockTable, state: State) -> Effect:

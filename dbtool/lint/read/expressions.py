@@ -78,21 +78,21 @@ def _operator(node: Node) -> Expression:
     word = qualified(node.name).name
     if node.kind == pb.AEXPR_OP:
         return Expression(Form.OPERATOR, word, sides)
-    if node.kind == pb.AEXPR_BETWEEN:
-        column, limits = sides
-        return Expression(
-            Form.AND,
-            "",
-            (
-                Expression(Form.OPERATOR, ">=", (column, limits.parts[0])),
-                Expression(Form.OPERATOR, "<=", (column, limits.parts[1])),
-            ),
-        )
+    if node.kind in (pb.AEXPR_BETWEEN, pb.AEXPR_NOT_BETWEEN):
+        return _between(*sides, within=node.kind == pb.AEXPR_BETWEEN)
     any_of = node.kind == pb.AEXPR_OP_ANY and word == "=" and sides[1].form is Form.ARRAY
     if any_of or (node.kind == pb.AEXPR_IN and word == "="):
         return Expression(Form.OTHER, "in", (sides[0], *sides[1].parts))
     kind = pb.A_Expr_Kind.Name(node.kind)[6:].lower().replace("_", " ")
     return Expression(Form.OTHER, f"{kind} {word}".strip(), sides)
+
+
+def _between(column: Expression, limits: Expression, *, within: bool) -> Expression:
+    """BETWEEN, and NOT BETWEEN, as the two comparisons that they stand for."""
+    form, words = (Form.AND, (">=", "<=")) if within else (Form.OR, ("<", ">"))
+    sides = zip(words, limits.parts, strict=True)
+    parts = tuple(Expression(Form.OPERATOR, word, (column, limit)) for word, limit in sides)
+    return Expression(form, "", parts)
 
 
 _BOOLEAN = {pb.AND_EXPR: Form.AND, pb.OR_EXPR: Form.OR, pb.NOT_EXPR: Form.NOT}

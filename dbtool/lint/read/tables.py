@@ -16,7 +16,7 @@ from dbtool.lint.read.columns import (
     sequence_name,
 )
 from dbtool.lint.read.expressions import optional
-from dbtool.lint.read.names import Node, made_as, name_of, persistence, type_of
+from dbtool.lint.read.names import Node, made_as, name_of, persistence, qualified, type_of
 from dbtool.lint.read.query import reads
 from dbtool.lint.schema import Column, Constraint, Name
 from dbtool.lint.values import replace
@@ -50,6 +50,7 @@ def create_table(node: Node, foreign: bool = False) -> Iterator[act.Action]:
         tablespace=node.tablespacename,
         partition_by=partition_by,
         partition_keys=keys,
+        of_type=qualified(node.of_typename.names) if node.HasField("of_typename") else None,
         partition_of=parents[0] if of_partition and parents else None,
         bound=bound(node.partbound) if of_partition else None,
         inherits=() if of_partition else parents,
@@ -105,19 +106,28 @@ def alter_table(node: Node) -> Iterator[act.Action]:
     if node.objtype == pb.OBJECT_TYPE:
         for each in node.cmds:
             change = pb.AlterTableType.Name(each.alter_table_cmd.subtype)[3:]
-            yield act.AlterType(name=name, change=change)
+            cascade = each.alter_table_cmd.behavior == pb.DROP_CASCADE
+            yield act.AlterType(name=name, change=change, cascade=cascade)
         return
     for each in node.cmds:
         command = each.alter_table_cmd
         reader = _COMMANDS.get(command.subtype)
         if node.objtype == pb.OBJECT_INDEX:
             yield _alter_index(name, command)
+        elif node.objtype == pb.OBJECT_SEQUENCE:
+            yield act.Other(kind="AlterSequence")
         elif reader is None:
-            yield act.AlterTable(
-                table=name, change=_CHANGES.get(command.subtype, "option"), subject=command.name
-            )
+            change = _CHANGES.get(command.subtype, "option")
+            yield act.AlterTable(table=name, change=change, subject=_subject(command))
         else:
             yield _limited(reader(name, command), only=not node.relation.inh)
+
+
+def _subject(command: Node) -> str:
+    """What a command names; SET ACCESS METHOD DEFAULT names nothing."""
+    if command.subtype == pb.AT_SetAccessMethod and not command.name:
+        return "default"
+    return str(command.name)
 
 
 _MAY_BE_ALONE = (act.AddColumn, act.AddConstraint, act.SetDefault, act.AlterColumnType)
@@ -202,6 +212,7 @@ def _alter_constraint(name: Name, command: Node) -> act.Action:
         table=name,
         constraint=getattr(inner, "conname", "") or command.name,
         enforced=inner.is_enforced if getattr(inner, "alter_enforceability", False) else None,
+        inherited=not inner.noinherit if getattr(inner, "alter_inheritability", False) else None,
     )
 
 

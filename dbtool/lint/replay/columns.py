@@ -193,7 +193,7 @@ def validate(schema: Schema, action: act.ValidateConstraint) -> None:
 
 
 def alter_constraint(schema: Schema, action: act.AlterConstraint) -> None:
-    """ALTER CONSTRAINT: what is enforced again has been proven for every row."""
+    """ALTER CONSTRAINT: what is enforced again, or by children too, is proven for every row."""
     if (enforced := action.enforced) is not None:
         _constraint(
             schema,
@@ -201,6 +201,13 @@ def alter_constraint(schema: Schema, action: act.AlterConstraint) -> None:
             action.constraint,
             lambda c: replace(c, valid=enforced, enforced=enforced),
         )
+    if action.inherited is not None:
+        whole = known(schema, action.table)
+        found = whole.constraints.get(action.constraint)
+        columns = found.columns if found is not None and action.inherited else ()
+        for table in schema.family(whole) if columns else ():
+            for column in columns:
+                _change(schema, table.name, column, lambda c: replace(c, not_null=True))
 
 
 def drop_constraint(schema: Schema, action: act.DropConstraint) -> None:

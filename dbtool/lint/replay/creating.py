@@ -43,7 +43,8 @@ def create(schema: Schema, action: act.CreateTable) -> None:
         name=name,
         kind=action.kind,
         columns=columns | {each.name: placed(schema, each) for each in action.columns},
-        complete=all(each.complete for each in above)
+        complete=action.of_type is None
+        and all(each.complete for each in above)
         and all(source is not None and source.complete for source, _ in sources),
         new=schema.judging,
         persistence=action.persistence,
@@ -52,6 +53,7 @@ def create(schema: Schema, action: act.CreateTable) -> None:
         partition_keys=action.partition_keys,
         parent=above[0].name if above else None,
         bound=action.bound,
+        of_type=_type_of(schema, action),
     )
     store(schema, table)
     for column in action.columns:
@@ -71,6 +73,13 @@ def create(schema: Schema, action: act.CreateTable) -> None:
 
 def _placed_in(tablespace: str) -> str:
     return "" if tablespace == USUAL_TABLESPACE else tablespace
+
+
+def _type_of(schema: Schema, action: act.CreateTable) -> Name | None:
+    if action.of_type is None:
+        return None
+    found = schema.type(action.of_type)
+    return found.name if found is not None else schema.full(action.of_type)
 
 
 def _of_no_rows(constraint: Constraint) -> Constraint:

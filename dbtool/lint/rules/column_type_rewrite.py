@@ -39,7 +39,7 @@ COMMIT;
 from collections.abc import Iterator
 
 from dbtool.finding import Finding, Unknown, rule_name
-from dbtool.lint.actions import AlterColumnType
+from dbtool.lint.actions import AlterColumnType, AlterType
 from dbtool.lint.changing import change_of, safely
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
@@ -47,13 +47,16 @@ from dbtool.lint.saying import undecided
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
-ACTIONS = (AlterColumnType,)
+ACTIONS = (AlterColumnType, AlterType)
 
 
 def check(subject: Subject) -> Iterator[Finding | Unknown]:
     """Report changes of type that rewrite a table; those that the server refuses are others'."""
     for place, step in enumerate(subject.steps):
         action, effect = step.action, step.effect
+        if isinstance(action, AlterType):
+            for missing in effect.undecided(Cause.TYPE_CHANGE):
+                yield undecided(NAME, str(action.name), missing)
         if not isinstance(action, AlterColumnType):
             continue
         column = f"{action.table}.{action.column}"

@@ -107,7 +107,7 @@ def _in_a_hurry(subject: Subject) -> bool:
     return subject.session.settings.get("lock_timeout", "0") not in ("", "0", "0s", "0ms")
 
 
-def _fix(subject: Subject, name: Name, place: int, alone: bool) -> Fix:
+def _fix(subject: Subject, name: Name, place: int, alone: bool) -> Fix | None:
     own = own_code(subject, place)
     short = execute("SET LOCAL lock_timeout = '2s'")
     if alone:
@@ -116,6 +116,8 @@ def _fix(subject: Subject, name: Name, place: int, alone: bool) -> Fix:
         f"{short}\n{drop_constraint(_written(subject, table.name), key.name, 'foreignkey')}"
         for table, key in _keys(subject, name, place)
     ]
+    if not keys:
+        return None
     return Fix("python", chain(*keys, own), "drop each foreign key by itself first")
 
 

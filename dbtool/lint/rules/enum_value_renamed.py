@@ -23,7 +23,7 @@ from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import Rename
 from dbtool.lint.code import autocommit, chain, execute, in_batches, sql_name, sql_string
 from dbtool.lint.saying import sure
-from dbtool.lint.schema import Schema
+from dbtool.lint.schema import Name
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
@@ -43,17 +43,18 @@ def check(subject: Subject) -> Iterator[Finding]:
             certainty=sure(type_ is not None),
             evidence=(f"it is '{action.to}' in every row from here on",),
             location=subject.location,
-            fix=Fix("python", _code(subject.schema, action), "add the new name beside the old one"),
+            fix=Fix("python", _code(subject, action), "add the new name beside the old one"),
         )
 
 
-def _code(schema: Schema, action: Rename) -> str:
+def _code(subject: Subject, action: Rename) -> str:
     """The new value first; programs that know it write it; then the rows follow."""
     new, old = sql_string(action.to), sql_string(action.part)
     added = autocommit(execute(f"ALTER TYPE {sql_name(action.name)} ADD VALUE {new}"))
     changes = []
-    for table, column in schema.using(action.name):
-        written = table.name._replace(schema=action.name.schema)
+    for table, column in subject.schema.using(action.name):
+        plain = subject.shown(table.name) == table.name.name
+        written = Name("", table.name.name) if plain else table.name
         of = sql_name(column.name)
         sql = f"UPDATE {sql_name(written)} SET {of} = {new} WHERE {of} = {old}"
         key = table.primary_key[0] if len(table.primary_key) == 1 else ""

@@ -23,10 +23,10 @@ ALTER TABLE orders DROP CONSTRAINT orders_note_not_null;
 from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Unknown, rule_name
-from dbtool.lint.actions import AddConstraint, SetNotNull
+from dbtool.lint.actions import AddConstraint, AlterConstraint, SetNotNull
 from dbtool.lint.code import not_null_chain
 from dbtool.lint.constraining import name_of, not_valid_fix
-from dbtool.lint.effect import Cause
+from dbtool.lint.effect import Cause, Effect
 from dbtool.lint.effects.proofs import proves_not_null
 from dbtool.lint.evidence import found, locked, worked
 from dbtool.lint.saying import undecided
@@ -34,13 +34,15 @@ from dbtool.lint.schema import Constraint, Holds
 from dbtool.lint.subject import Subject
 
 NAME = rule_name(__name__)
-ACTIONS = (SetNotNull, AddConstraint)
+ACTIONS = (SetNotNull, AddConstraint, AlterConstraint)
 
 
 def check(subject: Subject) -> Iterator[Finding | Unknown]:
     """Report SET NOT NULL that nothing has proven before."""
     for place, step in enumerate(subject.steps):
         action, effect = step.action, step.effect
+        if isinstance(action, AlterConstraint):
+            yield from _inherited(subject, action, effect)
         if not isinstance(action, SetNotNull | AddConstraint):
             continue
         column = _column(action)
@@ -60,6 +62,25 @@ def check(subject: Subject) -> Iterator[Finding | Unknown]:
             *([f"check {promised.name} is NOT VALID, which proves nothing"] if promised else []),
             about=action.table,
             fix=_fix(subject, action, place, promised),
+        )
+
+
+def _inherited(
+    subject: Subject, action: AlterConstraint, effect: Effect
+) -> Iterator[Finding | Unknown]:
+    """ALTER CONSTRAINT … INHERIT: the children get it too."""
+    for missing in effect.undecided(Cause.NOT_NULL):
+        yield undecided(NAME, f"{action.table}.{action.constraint}", missing)
+    tasks = [*effect.of(Cause.NOT_NULL)]
+    if tasks:
+        title = "its children are checked for null while nobody can use them"
+        yield found(
+            subject,
+            NAME,
+            f"{action.table}.{action.constraint}: all rows of {title}",
+            *locked(subject, effect),
+            *worked(subject, tasks),
+            about=action.table,
         )
 
 

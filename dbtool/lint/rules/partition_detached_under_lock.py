@@ -2,7 +2,8 @@
 
 Why: DETACH PARTITION takes an ACCESS EXCLUSIVE lock on the whole partitioned table. It is brief,
 but it waits for every query on any partition, and all that come after it wait behind it. DETACH
-CONCURRENTLY lets them through; it cannot run in a transaction.
+CONCURRENTLY lets them through; it cannot run in a transaction. Where foreign keys refer to the
+partitioned table, the tables they are on are locked and read whole, in either way.
 
 When: the table existed before. Beside a default partition it cannot be done concurrently.
 PostgreSQL 14+.
@@ -23,7 +24,8 @@ from collections.abc import Iterator
 from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.lint.actions import DetachPartition
 from dbtool.lint.code import autocommit, execute, sql_name
-from dbtool.lint.effect import Lock
+from dbtool.lint.effect import Cause, Effect, Lock, Work
+from dbtool.lint.evidence import found, listed, locked, worked
 from dbtool.lint.saying import certainty
 from dbtool.lint.subject import Subject
 
@@ -34,6 +36,8 @@ ACTIONS = (DetachPartition,)
 def check(subject: Subject) -> Iterator[Finding]:
     """Report DETACH without CONCURRENTLY."""
     for action, effect in subject.actions(DetachPartition):
+        if effect.blocks:
+            yield _searched(subject, action, effect)
         if action.concurrently or action.finalize or effect.lock is not Lock.ACCESS_EXCLUSIVE:
             continue
         default = _has_default(subject, action)
@@ -54,6 +58,21 @@ def check(subject: Subject) -> Iterator[Finding]:
             location=subject.location,
             fix=None if default else Fix("python", code, "detach it while the table is used"),
         )
+
+
+def _searched(subject: Subject, action: DetachPartition, effect: Effect) -> Finding:
+    """Foreign keys refer to the whole, so that rows referring to the partition are looked for."""
+    tasks = [each for each in effect.of(Cause.DETACH) if each.work is Work.SCAN]
+    tables = listed(subject, (each.relation for each in tasks))
+    return found(
+        subject,
+        NAME,
+        f"{subject.shown(action.table)}: {tables} cannot be used while rows that refer to"
+        f" {subject.shown(action.partition)} are looked for",
+        *locked(subject, effect),
+        *worked(subject, tasks),
+        about=action.table,
+    )
 
 
 def _has_default(subject: Subject, action: DetachPartition) -> bool:

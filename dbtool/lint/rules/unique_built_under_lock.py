@@ -25,7 +25,7 @@ from dbtool.finding import Finding, Fix, rule_name
 from dbtool.lint.actions import AddConstraint
 from dbtool.lint.code.constraints import index_chain, partitioned_unique
 from dbtool.lint.code.statements import keyed
-from dbtool.lint.constraining import name_of
+from dbtool.lint.constraining import beside_column, name_of
 from dbtool.lint.effect import Cause
 from dbtool.lint.evidence import found, locked, worked
 from dbtool.lint.subject import Subject
@@ -66,4 +66,5 @@ def _fix(subject: Subject, action: AddConstraint, place: int, name: str) -> Fix 
         code = partitioned_unique(action.table, constraint, family)
         return Fix("python", code, "make a unique index of those of the partitions")
     code = index_chain(action.table, constraint, keyed(subject.statement.sql, place))
-    return Fix("python", code, "build the index while writes go on")
+    kept = beside_column(subject, action.constraint.kind)
+    return Fix("python", kept + code, "build the index while writes go on")
