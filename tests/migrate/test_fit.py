@@ -57,7 +57,11 @@ CASES = [
     ("text", "date", "2024-05-06 07:08", GONE),
     ("text", "numeric(10,2)", "1.234", GONE),
     ("boolean", "integer", "2", CUT),
-    ("json", "jsonb", '{"a": 1}', KEPT),
+    ("json", "jsonb", '{"a": 1, "a": 2}', GONE),
+    ("jsonb", "json", '{"a": 1, "a": 2}', CUT),
+    ("json[]", "jsonb[]", '{"{\\"a\\": 1, \\"a\\": 2}"}', GONE),
+    ("text", "jsonb", '{"a": 1, "a": 2}', GONE),
+    ("text", "json", '{"a": 1, "a": 2}', KEPT),
     ("cidr", "inet", "192.168.0.1/24", CUT),
     ("bit(3)", "bit varying", "1011", CUT),
     ("mood", "text", "glad", FAILS),
@@ -142,3 +146,21 @@ def test_what_a_new_enum_comes_without(kind: str, text: str, expected: str) -> N
     found = left_behind(Difference(kind, "", text, ""))
     assert found == f"{expected}the owner and the GRANTs of the old type do not come along"
     assert left_behind(Difference("missing-enum", "mood", "enum mood is in the", "")) == ""
+
+
+@pytest.mark.parametrize(
+    ("live", "models", "way"),
+    [
+        ("json", "jsonb", ""),
+        ("character varying(20)[]", "jsonb[]", ""),
+        ("jsonb", "text", "going back to jsonb, "),
+        ("integer", "jsonb", None),
+        ("json", "text", None),
+    ],
+)
+def test_what_a_document_loses(live: str, models: str, way: str | None) -> None:
+    """What jsonb does not keep of a document is named, whichever way it is read into it."""
+    text = f"column a.b: its type is {live} in the database, {models} in the models"
+    loses = "neither blanks nor the order of keys, and of a key said twice only the last value"
+    expected = f"{way}column a.b keeps {loses}" if way is not None else ""
+    assert left_behind(Difference("different-column", "a.b", text, "")) == expected

@@ -29,6 +29,12 @@ _GOING_BACK: dict[Fit, Undo] = {
     Fit.FAILS: "fails where values do not fit",
     Fit.CUT: "narrows values",
 }
+_SPELLED = r"(?:json|text|character(?: varying)?(?:\(\d+\))?)(?:\[\])?"
+_READ = re.compile(
+    rf"column (.+?): .*\b(?:type is {_SPELLED} in the database, jsonb(?:\[\])? in the models"
+    rf"|(type) is jsonb(?:\[\])? in the database, {_SPELLED} in the models)"
+)
+_OF_JSONB = "neither blanks nor the order of keys, and of a key said twice only the last value"
 _OF_THE_OLD = "the owner and the GRANTs of the old type do not come along"
 
 
@@ -107,7 +113,10 @@ def of_values(models: cat.Column, live: cat.Column) -> Undo:
 
 
 def left_behind(difference: Difference) -> str:
-    """What an enumeration made anew, here or on the way back, comes without."""
+    """What an enumeration made anew, or a document, comes without, here or on the way back."""
+    if read := _READ.match(difference.text):
+        way = "going back to jsonb, " if read[2] else ""
+        return f"{way}column {read[1]} keeps {_OF_JSONB}"
     found = _ENUM.match(difference.text)
     if found and difference.kind in ("extra-label", "different-enum"):
         return f"enum {found[1]} is made anew: {_OF_THE_OLD}"

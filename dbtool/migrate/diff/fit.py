@@ -16,7 +16,7 @@ _PRINTED = {"bool": 5, "int2": 6, "int4": 11, "int8": 20, "uuid": 36}
 """The most characters that a value is printed with."""
 _TIMES = frozenset({"timestamp", "timestamptz", "time", "timetz"})
 _MICROSECONDS = 6
-_CUT_WHEN_READ = frozenset({"date", "timestamp", "time", *_FLOATS})
+_CUT_WHEN_READ = frozenset({"date", "timestamp", "time", "jsonb", *_FLOATS})
 _KEPT = frozenset({
     ("date", "timestamp"), ("date", "timestamptz"), ("timestamp", "timestamptz"),
     ("time", "timetz"), ("time", "interval"), ("bool", "int4"), ("jsonb", "json"),
@@ -25,7 +25,7 @@ _KEPT = frozenset({
 _CUT = frozenset({
     ("timestamp", "date"), ("timestamptz", "date"), ("timestamptz", "timestamp"),
     ("timetz", "time"), ("interval", "time"), ("interval", "timetz"), ("int4", "bool"),
-    ("inet", "cidr"), ("varbit", "bit"),
+    ("inet", "cidr"), ("varbit", "bit"), ("json", "jsonb"),
 })  # fmt: skip
 
 
