@@ -3,8 +3,8 @@
 Models and database are equal, in one schema and in four. Both commands run in turn as whole
 processes; what our throwaway server takes is counted as ours, and what the compared database's
 server takes is told apart. Statements are those it was sent, as pg_stat_statements counts them.
-Plain tables are known without being built. Others, with a condition in each that only a server
-can print, are built in the first run and known for those after it.
+Plain tables are known without being built. Of others, with a condition in each that only a server
+can print, that is built in the first run and known for those after it.
 """
 
 import os

@@ -149,7 +149,8 @@ def _binaries(major: int) -> Binaries:
 class Builder(ExitStack):
     """Builds models in one server, which is started for the first that were not built before.
 
-    Tables the database plainly has as the models want them are taken from there. `major` is
+    Tables the database plainly has as the models want them are taken from there; of those with a
+    condition that only a server can print, that alone is built first. `major` is
     the version of the server that printed the others.
     """
 
@@ -163,7 +164,9 @@ class Builder(ExitStack):
         """The models of a context as the server prints them."""
         default = context.dialect.default_schema_name or "public"
         written = script(metadatas_of(context), context.dialect)
-        known = settled(written, live.catalog, default)
+        known = settled(
+            written, live.catalog, default, lambda asked: self._built(asked, live, default)
+        )
         left = known.left(written)
         if not left.statements and not written.unbuilt:
             joined = known.alone()

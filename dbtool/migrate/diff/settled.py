@@ -1,7 +1,7 @@
 """Which tables need not be built: what their statements plainly make is in the database already."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dbtool import catalog as cat
@@ -10,12 +10,13 @@ from dbtool.migrate.diff.build import Built
 from dbtool.migrate.diff.ddl import Kind, Planned, Script
 from dbtool.migrate.diff.nulls import unproven
 from dbtool.migrate.diff.parts import own, stands_alone
+from dbtool.migrate.diff.questions import answer
 from dbtool.migrate.diff.retyped import stands_on
 from dbtool.migrate.diff.scope import Key
 from dbtool.migrate.diff.sides import OwnerKey, draws, owned
 from dbtool.migrate.diff.spelled import printed_name
 from dbtool.migrate.diff.types import options
-from dbtool.migrate.diff.understood import Known, names_of, relations, understood
+from dbtool.migrate.diff.understood import Known, names_of, read, relations
 
 _TRIED_SINCE = 150000
 _BOUNDS = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}
@@ -89,8 +90,13 @@ class Settled:
         )
 
 
-def settled(script: Script, live: Catalog, schema: str) -> Settled:
-    """Read the statements; what is not plainly understood, or not in the database, is not."""
+def settled(
+    script: Script, live: Catalog, schema: str, build: Callable[[Script], Built] | None = None
+) -> Settled:
+    """Read the statements; what is not plainly understood, or not in the database, is not.
+
+    Conditions that are not understood are put to the server that builds, where there is one.
+    """
     statements = script.statements
     strange = any(each.kind is Kind.ANY for each in statements if not each.table)
     if script.unbuilt or strange or live.version_number < _TRIED_SINCE:
@@ -100,18 +106,21 @@ def settled(script: Script, live: Catalog, schema: str) -> Settled:
     for each in statements:
         if each.table:
             groups.setdefault(each.table, []).append(each)
-    tables = [(understood(each, schema, enums), each) for each in groups.values()]
+    tables = [(read(each, schema, enums), each) for each in groups.values()]
     names = Counter(
         name
         for known, group in tables
         for name in (relations(known) if known else names_of(group, schema))
     )
     there = {(each.schema, each.name): each for each in live.tables}
+    if build is not None:
+        answer((e for e, _ in tables if e and (e.schema, e.name) in there), script, build)
     sequences = owned(live)
     found = {
         (known.schema, known.name): known
         for known, _ in tables
         if known is not None
+        and not known.open
         and all(names[name] < 2 for name in relations(known))
         and _is(known, there.get((known.schema, known.name)), sequences)
     }
