@@ -170,6 +170,50 @@ def test_another_default_waits_with_its_enumeration(kind: str, waiting: bool) ->
                      column: found[enum] if waiting else ""}  # fmt: skip
 
 
+def test_an_enumeration_waits_with_a_default_that_goes() -> None:
+    """It is made anew without the default, which running code still counts on; so do its others."""
+    enum = Difference("different-enum", "mood", "enum mood sorts a, b in the database", "")
+    text = "column t.{}: its default is {} in the database, {} in the models"
+    goes = Difference("different-column", "t.m", text.format("m", "'a'", "none"), "", False,
+                      "mood", "mood DEFAULT 'a'")  # fmt: skip
+    other = Difference("different-column", "t.n", text.format("n", "'a'", "'b'"), "", False,
+                       "mood[] DEFAULT 'b'", "mood[] DEFAULT 'a'")  # fmt: skip
+    assert waits([other, enum, goes]) == dict.fromkeys(
+        (other, enum, goes), "give t.m a value of its own"
+    )
+
+
+IN_THE_WAY = """
+op.execute('''CREATE TABLE kept (id int PRIMARY KEY, b int, c int REFERENCES kept);
+              CREATE TABLE gone (id int PRIMARY KEY, b int, CONSTRAINT kept_c_fkey
+                                 FOREIGN KEY (b) REFERENCES kept);
+              CREATE TABLE parts (id int) PARTITION BY RANGE (id);
+              CREATE INDEX one ON gone (b); CREATE INDEX two ON kept (c)''')
+"""
+COMES = """
+Table("kept", metadata, Column("id", BigInteger, primary_key=True), Column("b", Integer),
+      Column("c", BigInteger, ForeignKey("kept.id", name="kept_c_fkey")), Index("one", "b"))
+Table("new", metadata, Column("id", Integer, primary_key=True), Column("b", Integer))
+Index("two", metadata.tables["new"].c.b)
+"""
+
+ALLOWED = ("--allow", "drop-table:gone", "--allow", "drop-table:parts")
+
+
+@pytest.mark.parametrize("chain", [(), ("--chain",)])
+def test_a_table_that_goes_is_not_in_the_way(
+    dbtool: Dbtool, tmp_path: Path, chain: tuple[str, ...]
+) -> None:
+    """Its foreign key goes before a type changes; what takes the name of its index waits for it."""
+    made = project(tmp_path, ENV.format(options=""), IN_THE_WAY, COMES)
+    words = [each for each in RUN if each != "--chain"]
+    ran = dbtool(*words, *chain, *ALLOWED, cwd=made.root)
+    assert (ran.code, ran.err) == (0, ""), ran
+    assert ran.out.splitlines()[0].endswith("proven up, down and up again")
+    again = dbtool(*(each for each in words if each not in ("--rev-id", "n1")), cwd=made.root)
+    assert again.out.startswith("no file written: models and the history do not differ"), again
+
+
 @pytest.mark.parametrize(
     ("column", "expected"),
     [

@@ -1,12 +1,12 @@
 """Which changes have to wait for a deploy, and what that deploy has to bring."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dbtool.migrate.autogenerate.proposed import Proposed, Step, proposed
 from dbtool.migrate.autogenerate.undo import table_of
-from dbtool.migrate.diff.parts import COMES_BACK, GOES_FIRST
+from dbtool.migrate.diff.parts import COMES_BACK, GOES_FIRST, MAKES_ROOM
 from dbtool.migrate.difference import Difference
 
 _GOES = frozenset({"table", "column", "enum", "domain", "sequence"})
@@ -49,15 +49,37 @@ def waits(wanted: Iterable[Difference]) -> dict[Difference, str]:
     all_ = [*wanted]
     new = new_of(all_)
     found = {each: waits_for(each, new) for each in all_}
-    late = {_of_enum(each): why for each, why in found.items() if why and _of_enum(each)}
-    for each in all_:
-        if each.kind == "different-column" and _DEFAULT in each.text:
-            found[each] = found[each] or late.get(_type(each), "")
+    defaults = [e for e in all_ if e.kind == "different-column" and _DEFAULT in e.text]
+    enums = [each for each in all_ if _of_enum(each)]
+    both = [(e, enum) for enum in enums for e in defaults if _type(e) == _of_enum(enum)]
+    for default, enum in both:
+        found[enum] = found[enum] or found[default]
+    for default, enum in both:
+        found[default] = found[default] or found[enum]
+    found |= _in_their_place(all_, found)
     for each in all_:
         if each.text.endswith((GOES_FIRST, COMES_BACK)):
             why = next((found[o] for o in _around(each, all_) if found[o]), "")
             found[each] = why or (found[each] if each.text.endswith(COMES_BACK) else "")
     return found
+
+
+def _in_their_place(
+    wanted: Iterable[Difference], found: Mapping[Difference, str]
+) -> dict[Difference, str]:
+    """What comes has to wait where its name is that of something that waits to go."""
+    late = {
+        name: why
+        for each, why in found.items()
+        if why and each.kind == "extra-table"
+        for name in each.text.partition(MAKES_ROOM)[2].split(", ")
+    }
+    return {
+        each: why
+        for each in wanted
+        for name, why in late.items()
+        if name and each.kind.startswith("missing-") and repr(name) in each.operation
+    }
 
 
 def _of_enum(difference: Difference) -> str:
@@ -98,7 +120,7 @@ def waits_for(difference: Difference, new: New) -> str:
     if side == "extra" and what == "label":
         return f"no longer use value {name}"
     if side == "extra" and what == "index" and " UNIQUE " not in (difference.database or ""):
-        return f"no longer need index {name}"
+        return "" if MAKES_ROOM in difference.text else f"no longer need index {name}"
     if side not in ("extra", "before") and what in _REJECTS and not _is_of(difference, new):
         return "" if _refers_alike(difference) else f"keep to {name}"
     return _of_column(difference) if difference.kind == "different-column" else ""

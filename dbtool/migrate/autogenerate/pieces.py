@@ -70,13 +70,15 @@ class Changes:
         """The way back, each piece in the revision of the change that it takes back."""
         late = {place(each) for each in self.wanted if waits[each]}
         halves = {(each.kind, place(each)): bool(waits[each]) for each in self.wanted}
+        known = {place(each) for each in self.wanted}
         gone = {each.name for each in self.wanted if each.kind == "extra-table"}
         for each in back.pieces:
             if not each.operation:
                 continue
             key, half = place(each, back=True), _other_half(each.kind)
             waited = halves.get((half, key), key in late)
-            piece = Piece("", each.operation, each.imports, _step(waited or table_of(each) in gone))
+            along = key not in known and table_of(each) in gone
+            piece = Piece("", each.operation, each.imports, _step(waited or along))
             yield piece
             if self.chained and waited and half and (half, key) not in halves:
                 # The type changes on the way back alone, in the first revision.

@@ -121,6 +121,10 @@ def _reflected(context: MigrationContext, built: Built, live: Catalog) -> MetaDa
     event.listen(metadata, "column_reflect", impl.autogen_column_reflect)
     for schema, tables in names.items():
         _reflect(context, metadata, None if schema == default else schema, tables)
+    for each in live.tables:
+        name = each.name if each.schema == default else f"{each.schema}.{each.name}"
+        if each.partition_key and (table := metadata.tables.get(name)) is not None:
+            table.kwargs["postgresql_partition_by"] = each.partition_key
     return metadata
 
 

@@ -45,6 +45,9 @@ GOES_FIRST = f"{_RETYPED} it goes first"
 COMES_BACK = f"{_RETYPED} it comes back behind that"
 """How the text of a part ends that cannot stand while the type of a column changes."""
 
+MAKES_ROOM = ", and has the name of what comes: "
+"""How the text of what goes ends where the models use the name of an index elsewhere."""
+
 
 def constraints(said: Comparison, pair: Pair) -> None:
     """Pair the constraints by name, what nobody named by what it says, and tell the rest."""
@@ -286,10 +289,17 @@ def indexes(said: Comparison, pair: Pair) -> None:
             text = f"index {name} on {pair.shown} is in the database, not in the models"
             done = code.drop_index(pair.table, name)
             sides_x, step = (None, index.definition), Step.DROP_PART
+            if _is_used_elsewhere(said, pair, name):
+                step, text = Step.FREE, f"{text}{MAKES_ROOM}{name}"
             if stands_on_another_type(pair, index.reads):
                 step, text = Step.RELEASE, text + GOES_FIRST
                 said.released.add((pair.key, name))
             said.tell(step, ("extra-index", name), text, (code, done), sides_x)
+
+
+def _is_used_elsewhere(said: Comparison, pair: Pair, name: str) -> bool:
+    tables = (each for key, each in said.models.tables.items() if key != pair.key)
+    return any(t.schema == pair.key[0] and any(e.name == name for e in t.indexes) for t in tables)
 
 
 def _same_index(

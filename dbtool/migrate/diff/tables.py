@@ -1,7 +1,7 @@
 """Tables: which there are, and what of them is neither column, constraint nor index."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint, Table
@@ -104,27 +104,24 @@ def _extra(said: Comparison) -> None:
     ]
     ordered = [*_unreferenced_first(said, found)]
     taken = {(t.schema, each.name) for t in said.models.tables.values() for each in t.indexes}
-    early = [number for number, live in enumerate(ordered) if _goes_first(said, live, taken)]
+    room = [[e.name for e in live.indexes if (live.schema, e.name) in taken] for live in ordered]
+    early = [number for number, names in enumerate(room) if names]
     for number, live in enumerate(ordered):
-        code = said.code()
-        name = said.scope.shown((live.schema, live.name))
-        schema = said.scope.schema(live.schema)
-        where = f", schema={schema!r}" if schema else ""
-        done = f"{code.op}drop_table({live.name!r}{where})"
-        text = f"table {name} is in the database, not in the models"
-        what = ("extra-table", name)
         # What refers to a table goes before that.
         step = Step.FREE if early and number <= early[-1] else Step.DROP_TABLE
-        said.tell(step, what, text, (code, done), drops=True)
+        _extra_table(said, live, step, room[number])
 
 
-def _goes_first(said: Comparison, live: cat.Table, taken: Collection[Key]) -> bool:
-    """Whether a table has the name of an index to come, or refers to what changes."""
-    return any((live.schema, each.name) in taken for each in live.indexes) or any(
-        target is not None and _changes(said, target, each.referenced_columns)
-        for each in live.constraints
-        for target in [_target(each)]
-    )
+def _extra_table(said: Comparison, live: cat.Table, step: Step, room: list[str]) -> None:
+    code = said.code()
+    name = said.scope.shown((live.schema, live.name))
+    schema = said.scope.schema(live.schema)
+    where = f", schema={schema!r}" if schema else ""
+    done = f"{code.op}drop_table({live.name!r}{where})"
+    text = f"table {name} is in the database, not in the models"
+    if room:
+        text += f"{parts.MAKES_ROOM}{', '.join(room)}"
+    said.tell(step, ("extra-table", name), text, (code, done), drops=True)
 
 
 def _changes(said: Comparison, target: Key, columns: tuple[str, ...]) -> bool:
@@ -136,9 +133,12 @@ def _changes(said: Comparison, target: Key, columns: tuple[str, ...]) -> bool:
 
 
 def _unreferenced_first(said: Comparison, tables: list[cat.Table]) -> Iterator[cat.Table]:
-    """A circle is opened by dropping the foreign keys that lead to one of its tables."""
+    """A circle is opened by dropping the foreign keys that lead to one of its tables.
+
+    Those that lead to what changes go before that, wherever their table goes.
+    """
     left = {(each.schema, each.name): each for each in tables}
-    keys = {name: [k for k in e.constraints if _leads_away(e, k)] for name, e in left.items()}
+    keys = {name: [*_left_after_freeing(said, each)] for name, each in left.items()}
     referring = Counter(_target(key) for each in keys.values() for key in each)
     ready = [name for name in left if not referring[name]]
     while left:
@@ -155,6 +155,15 @@ def _unreferenced_first(said: Comparison, tables: list[cat.Table]) -> Iterator[c
             if target in left and not referring[target]:
                 ready.append(target)
         yield left.pop(name)
+
+
+def _left_after_freeing(said: Comparison, table: cat.Table) -> Iterator[cat.Constraint]:
+    for key in table.constraints:
+        target = _target(key)
+        if target is not None and _changes(said, target, key.referenced_columns):
+            _extra_key(said, table, key)
+        elif _leads_away(table, key):
+            yield key
 
 
 def _leads_away(table: cat.Table, constraint: cat.Constraint) -> bool:
