@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from dbtool.finding import Fix
 from dbtool.lint.actions import AddConstraint
-from dbtool.lint.code import execute, sql_name
+from dbtool.lint.code import KEPT, execute, sql_name
 from dbtool.lint.code.constraints import not_valid_chain, partition_keys
 from dbtool.lint.code.statements import definition
 from dbtool.lint.effects.proofs import not_null_proven
@@ -37,7 +37,7 @@ def not_valid_fix(subject: Subject, action: AddConstraint, place: int, name: str
 def beside_column(subject: Subject, what: str) -> str:
     """What to keep of a call that adds a column and more: the fix is about the rest alone."""
     column = subject.statement.operation == "op.add_column"
-    return f"# op.add_column stays, without its {what}\n" if column else ""
+    return f"{KEPT}{what}\n" if column else ""
 
 
 def nullable(table: Table | None, columns: Iterable[str]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The Alembic code that does safely what a statement does at once."""
 
+from dbtool.lint.code.calls import KEPT as KEPT
 from dbtool.lint.code.calls import NEXT as NEXT
 from dbtool.lint.code.calls import autocommit as autocommit
 from dbtool.lint.code.calls import call as call

@@ -7,6 +7,8 @@ from dbtool.sql.text import quoted
 
 WIDTH = 88
 NEXT = "# next revision"
+KEPT = "# op.add_column stays, without its "
+"""What a proposal begins with that is about a part of such a call: `--fix` keeps the rest."""
 _PARAMETER = re.compile(r":(?<![:\w\x5c]:)(\w+)(?!:)")
 """Looked for by its colon, which is found in a fraction of the time of what stands before one."""
 

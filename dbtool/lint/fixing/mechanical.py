@@ -3,7 +3,7 @@
 from textwrap import dedent
 
 from dbtool.finding import Finding
-from dbtool.lint.code import NEXT, autocommit
+from dbtool.lint.code import KEPT, NEXT, autocommit
 
 MECHANICAL = frozenset(
     (
@@ -78,7 +78,7 @@ def refusal(finding: Finding) -> str | None:
     if "op.get_bind()" in finding.fix.code:
         return "the rows that exist are changed by code that asks the database"
     told = (line for line in finding.fix.code.splitlines() if line.lstrip().startswith("#"))
-    if any(line != NEXT for line in told):
+    if any(line != NEXT and not line.startswith(KEPT) for line in told):
         return "a step of it is for people"
     return None
 
@@ -89,7 +89,7 @@ def steps(code: str) -> list[str]:
     for line in code.splitlines():
         if line == NEXT:
             found.append([])
-        else:
+        elif not line.startswith(KEPT):
             found[-1].append(line)
     return ["\n".join(lines) for lines in found]
 
