@@ -126,6 +126,12 @@ class Schema:
             found.extend(self.tables[name] for name in each.children if name in self.tables)
         return tuple(found)
 
+    def within(self, name: Name, whole: Name) -> bool:
+        """Whether a table is another one, or stands below it, which so cannot be put below."""
+        table = self.tables.get(whole)
+        below = self.family(table) if table is not None else ()
+        return name == whole or any(each.name == name for each in below)
+
     def using(self, type_name: Name, derived: bool = False) -> Iterator[tuple[Table, Column]]:
         """Every column of a type of the user, on request also of domains that stand on it."""
         found = self.type(type_name)

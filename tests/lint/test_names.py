@@ -346,6 +346,10 @@ RUNS = "FOR EACH ROW EXECUTE FUNCTION make()"
         ("CREATE VIEW v AS SELECT make() AS m", "INSERT INTO own SELECT m FROM v"),
         ("CREATE VIEW v AS SELECT make() AS m", "CREATE VIEW w AS TABLE v", "SELECT m FROM w"),
         ("INSERT INTO own SELECT create_parent('news')",),
+        (
+            "CREATE FUNCTION add_up(i int) RETURNS int LANGUAGE sql AS 'SELECT i'",
+            "INSERT INTO own SELECT add_up(1) + add_up(create_parent('news'))",
+        ),
         ("DO $$ DECLARE i int; BEGIN i := partman.create_parent('news'); END $$",),
     ],
 )
@@ -380,6 +384,79 @@ def test_what_was_not_run_leaves_none() -> None:
     ]
     found = judged(*history, sql="ALTER TABLE news ADD COLUMN id int")
     assert "fails-on-known-schema" in {each.rule for each in found.findings}
+
+
+CIRCLES = {
+    "of itself": ("CREATE TABLE whole PARTITION OF whole FOR VALUES IN (1)",),
+    "attached to itself": ("ALTER TABLE whole ATTACH PARTITION whole FOR VALUES IN (1)",),
+    "attached to its own": (
+        "ALTER TABLE whole ATTACH PARTITION part FOR VALUES IN (1)",
+        "ALTER TABLE part ATTACH PARTITION whole FOR VALUES IN (1)",
+    ),
+    "its own heir": ("ALTER TABLE heir INHERIT heir",),
+    "heir of its heir": ("CREATE TABLE below () INHERITS (heir)", "ALTER TABLE heir INHERIT below"),
+    "called as what is below": (
+        "CREATE TABLE below PARTITION OF whole FOR VALUES IN (1) PARTITION BY LIST (id)",
+        "CREATE TABLE lowest PARTITION OF below FOR VALUES IN (1)",
+        "ALTER TABLE whole RENAME TO lowest",
+    ),
+    "in a schema where it is below": (
+        "CREATE SCHEMA one",
+        "CREATE SCHEMA two",
+        "CREATE TABLE one.heir () INHERITS (heir)",
+        "CREATE TABLE two.heir () INHERITS (one.heir)",
+        "ALTER SCHEMA one RENAME TO two",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CIRCLES.values(), ids=CIRCLES)
+@pytest.mark.parametrize("complete", [True, False])
+def test_nothing_is_below_itself(change: tuple[str, ...], complete: bool) -> None:
+    """The server refuses a circle, and what is said afterwards comes to an end."""
+    made = [
+        "CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY LIST (id)",
+        "CREATE TABLE part (id int PRIMARY KEY) PARTITION BY LIST (id)",
+        "CREATE TABLE heir (id int)",
+        *change,
+    ]
+    for table in ("whole", "part", "heir", "below", "lowest", "one.heir", "two.heir"):
+        made += [f"ALTER TABLE {table} ADD n int", f"CREATE INDEX ON {table} (n)"]
+        made += [f"INSERT INTO {table} (n) VALUES (1)", f"DROP TABLE {table} CASCADE"]
+    history = Migration(name="1", up=tuple(map(Statement, made)))
+    lint([history], schema=Schema(complete=complete))
+
+
+def test_a_circle_is_proven_to_fail() -> None:
+    """Of what is asked for in so many words."""
+    heirs = ("CREATE TABLE a (id int)", "CREATE TABLE b () INHERITS (a)")
+    found = judged(*heirs, sql="ALTER TABLE a INHERIT b")
+    assert [each.title for each in found.findings if each.rule == "fails-on-known-schema"] == [
+        "it fails: b is a or below it"
+    ]
+
+
+def test_the_sequence_of_a_temporary_table_is_found_first() -> None:
+    """A table that is called as it is keeps its name."""
+    history = (
+        "CREATE TEMP TABLE t (id serial)",
+        "CREATE TABLE t_id_seq (a int)",
+        "ALTER TABLE t_id_seq RENAME TO other",
+    )
+    found = judged(*history, sql="ALTER TABLE public.t_id_seq ADD COLUMN b int")
+    assert "fails-on-known-schema" not in {each.rule for each in found.findings}
+
+
+def test_what_a_body_only_says_changes_nothing() -> None:
+    """A comment of a function and a word that it writes down are no commands."""
+    says = "BEGIN /* drop it */ INSERT INTO own VALUES ('create'); RETURN NEW; -- alter\nEND"
+    made = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS"
+    trigger = "CREATE TRIGGER t AFTER INSERT ON news FOR EACH ROW EXECUTE FUNCTION f()"
+    tables = ("CREATE TABLE own (id text)", "CREATE TABLE news (id int)")
+    for body, rule_holds in ((says, True), (says.replace("-- alter", "drop table own;"), False)):
+        ran = (f"{made} $${body}$$", trigger, "INSERT INTO news VALUES (1)")
+        found = judged(*tables, *ran, sql="ALTER TABLE news ADD COLUMN id int")
+        assert ("fails-on-known-schema" in {each.rule for each in found.findings}) is rule_holds
 
 
 def test_a_function_that_makes_nothing_leaves_none() -> None:

@@ -220,11 +220,17 @@ def _unrelated(action: act.Action, state: State) -> Iterator[Task]:
 def _attach(action: act.AttachPartition, state: State) -> Iterator[Task]:
     yield from _unrelated(action, state)
     whole, part = state.table(action.table), state.table(action.partition)
+    yield from _circular(whole, part, state)
     if part.parent is not None and part.bound is not None:
         yield fail("42809", part.name, f"{part.name.name} is a partition already", Cause.EXISTS)
     elif whole.complete and part.complete:
         yield from _unlike(whole, part, state)
     yield from _overlap(whole, action.bound, state)
+
+
+def _circular(whole: Table, part: Table, state: State) -> Iterator[Task]:
+    if state.schema.within(whole.name, part.name):
+        yield fail("42P07", part.name, f"{whole.name.name} is {part.name.name} or below it")
 
 
 def _unlike(whole: Table, part: Table, state: State) -> Iterator[Task]:
@@ -248,6 +254,8 @@ def _same_type(own: Type | None, other: Type | None, state: State) -> bool:
 def _inherit(action: act.Inherit, state: State) -> Iterator[Task]:
     yield from _unrelated(action, state)
     whole, part = state.table(action.parent), state.table(action.table)
+    if not action.drop:
+        yield from _circular(whole, part, state)
     if not action.drop and whole.complete and part.complete:
         yield from _unlike(whole, part, state)
 

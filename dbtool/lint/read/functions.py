@@ -21,18 +21,21 @@ _VOLATILITY: dict[str, Literal["volatile", "stable", "immutable"]] = {
 }
 _CHANGES = re.compile(r"\b(?:create|alter|drop|execute|rename|import)\b", re.I)
 _CALLS = re.compile(r'(?<!into )\b(\w+)"?\s*\(', re.I)
+_ASIDE = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|--[^\n]*|/\*.*?\*/""", re.S)
+_WORD = re.compile(r"'\w*'")
 _PLAIN = {"target_list", "limit_option", "op"}
 """The parts of a query that computes one value and reads nothing."""
 
 
 def create_function(node: Node) -> Iterator[act.Action]:
     """CREATE FUNCTION."""
+    text = _without_asides(node)
     yield act.CreateFunction(
         function=qualified(node.funcname),
         volatility=_VOLATILITY[option(node.options, "volatility") or "volatile"],
         replace=node.replace,
         inlined=_inlined(node),
-        changes=_CHANGES.search(text := _text(node)) is not None,
+        changes=_CHANGES.search(text) is not None,
         calls=frozenset(map(str.lower, _CALLS.findall(text))) | _within(node),
     )
 
@@ -76,6 +79,20 @@ def _text(node: Node) -> str:
     """The body of a function that is written as a string."""
     texts = (each.def_elem.arg.list.items for each in node.options if each.def_elem.defname == "as")
     return "".join(each.string.sval for items in texts for each in items)
+
+
+def _without_asides(node: Node) -> str:
+    """The body without comments and strings of a word, which change nothing by what they say."""
+    text = _text(node)
+    language = (option(node.options, "language") or "").lower()
+    if language not in ("sql", "plpgsql") or "\\'" in text:
+        return text
+    return _ASIDE.sub(_kept, text)
+
+
+def _kept(found: re.Match[str]) -> str:
+    said = found.group()
+    return " " if said[:2] in ("--", "/*") or _WORD.fullmatch(said) else said
 
 
 def _within(node: Node) -> frozenset[str]:

@@ -33,6 +33,7 @@ def create(schema: Schema, action: act.CreateTable) -> None:
     name = schema.full(action.table)
     parent = known(schema, action.partition_of) if action.partition_of else None
     above = [parent] if parent else [known(schema, each) for each in action.inherits]
+    above = [each for each in above if not schema.within(each.name, name)]
     sources = [(schema.table(like.table), like) for like in action.likes]
     columns: dict[str, Column] = {}
     for each in above:

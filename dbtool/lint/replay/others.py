@@ -259,6 +259,8 @@ def policy(schema: Schema, action: act.Policy) -> None:
 def inherit(schema: Schema, action: act.Inherit) -> None:
     """INHERIT and NO INHERIT."""
     parent, child = tables.known(schema, action.parent), tables.known(schema, action.table)
+    if schema.within(parent.name, child.name):
+        return
     left = tuple(each for each in parent.children if each != child.name)
     added = () if action.drop else (child.name,)
     tables.store(schema, replace(parent, children=(*left, *added)))
@@ -268,6 +270,8 @@ def inherit(schema: Schema, action: act.Inherit) -> None:
 def attach(schema: Schema, action: act.AttachPartition) -> None:
     """ATTACH PARTITION."""
     parent, child = tables.known(schema, action.table), tables.known(schema, action.partition)
+    if schema.within(parent.name, child.name):
+        return
     tables.store(schema, replace(child, parent=parent.name, bound=action.bound))
     parent = replace(parent, children=(*parent.children, child.name))
     tables.store(schema, parent)

@@ -33,7 +33,10 @@ def rename(schema: Schema, action: act.Rename) -> None:
 
 
 def _rename_relation(schema: Schema, action: act.Rename) -> None:
-    if (table := schema.table(action.name)) is not None:
+    if sequences.of_temporary(schema, action.name):
+        # Nobody notes what that is called, so that the next of the name may be another.
+        schema.doubted = True
+    elif (table := schema.table(action.name)) is not None:
         tables.move(schema, table.name, Name(table.name.schema, action.to))
     elif (view := schema.view(action.name)) is not None:
         tables.move_view(schema, view.name, Name(view.name.schema, action.to))

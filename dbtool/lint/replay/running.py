@@ -68,8 +68,7 @@ def calls_changing(schema: Schema, sql: str) -> bool:
         if name in text and changes(schema, each) and _is_called(name, text):
             return True
     # The names of extensions' functions are looked at only where nobody knows such a one.
-    found = _CALLED.search(text)
-    return found is not None and not _known(schema, found.group())
+    return any(not _known(schema, each.group()) for each in _CALLED.finditer(text))
 
 
 def _is_called(name: str, text: str) -> bool:
@@ -127,7 +126,9 @@ def _reached(schema: Schema, name: Name) -> Iterator[Name]:
         yield view.name if view is not None else name
         return
     around: list[Table] = [*schema.family(table), *schema.referring(table)]
-    while table is not None and table.parent is not None:
+    seen = {table.name}
+    while table is not None and table.parent is not None and table.parent not in seen:
+        seen.add(table.parent)
         table = schema.table(table.parent)
         around += [table] if table is not None else []
     # A trigger may change the rows of any other table.

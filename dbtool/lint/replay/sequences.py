@@ -2,7 +2,7 @@
 
 from dbtool.lint import actions as act
 from dbtool.lint.already import taken
-from dbtool.lint.schema import Name, Schema, Sequence
+from dbtool.lint.schema import TEMPORARY, Name, Schema, Sequence
 from dbtool.lint.values import replace
 
 
@@ -49,6 +49,18 @@ def rename(schema: Schema, name: Name, to: str) -> None:
     """ALTER SEQUENCE, or ALTER TABLE, … RENAME."""
     if (found := schema.sequence(name)) is not None:
         _change(schema, found, replace(found, name=Name(found.name.schema, to)))
+
+
+def of_temporary(schema: Schema, name: Name) -> bool:
+    """Whether the server finds the sequence first that numbers a temporary table."""
+    if name.schema or not schema.temporary:
+        return False
+    return any(
+        table.name.schema == TEMPORARY and name.name == f"{table.name.name}_{column.name}_seq"
+        for table in schema.tables.values()
+        for column in table.columns.values()
+        if column.serial or column.identity
+    )
 
 
 def set_schema(schema: Schema, name: Name, to: str) -> None:

@@ -216,6 +216,9 @@ def move(schema: Schema, name: Name, to: Name) -> None:
         schema.put(schema.armed, to, True)
     move_view(schema, old, to)
     indexes = {key: replace(each, table=to) for key, each in table.indexes.items()}
+    if to in schema.tables:
+        # The server refuses it; a table of that name below this one would be below itself.
+        table = replace(table, children=())
     schema.remove(schema.tables, old)
     store(schema, replace(table, name=to, indexes=indexes))
     for index in indexes:
