@@ -649,6 +649,9 @@ def test_what_is_unknown_stays_unknown_behind_the_next_gap(project: Small) -> No
     said = [reason for _, reason in found.gaps]
     assert said[:2] == [f"what follows depends on the answer to SELECT {n}" for n in (1, 2)]
     assert said[2:] == ["it depends on what is not known before it"] * 3
+    # What both gaps left open is so from the first of them on.
+    gaps = sorted(found.migrations[0]["gaps"], key=lambda gap: gap["line"])
+    assert [gap["after"] for gap in gaps] == [1, 2, 1, 1, 2]
 
 
 def test_computed_header(project: Small) -> None:
