@@ -52,7 +52,8 @@ class FunctionFacts:
     `via` is the function whose body or aggregate calls it, empty where the plan itself does;
     `extension` is what it came with; `copies` that it copies to a file or with a program;
     `planned` that PostgreSQL may run it to plan; `unconfined` that its language, which is not C,
-    lets it do what the server's account may; `program` is what a foreign table runs.
+    lets it do what the server's account may; `composes` that it runs SQL which it puts together
+    meanwhile; `program` is what a foreign table runs.
     """
 
     schema: str
@@ -63,6 +64,7 @@ class FunctionFacts:
     copies: bool = False
     planned: bool = False
     unconfined: bool = False
+    composes: bool = False
     program: str = ""
 
 

@@ -81,6 +81,23 @@ _NAME = r"[\w$\u0080-\uffff]+"
 One with a quote in it is looked for as it is written.
 """
 
+_CONSTANT = (
+    r"(?:'(?:[^']|'')*'|\$\w*\$[^$]*\$\w*\$"
+    r"|format\s*\(\s*'(?:[^'%]|''|%%|%(?:\d+\$)?-?\d*(?:L|I(?!\s*\()))*'"
+    r"(?:\s*,(?:[^()]|\([^()]*\))*)?\))\s*(?:;|\m(?:into|using|loop)\M)"
+)
+"""What EXECUTE runs as it stands: a literal, or one into which only values and names are put."""
+
+_EXECUTES = (
+    r"(?:^|[;\n\r]|\*/|>>|\m(?:begin|then|else|loop|query|in|for)\M)\s*execute\M"
+    rf"(?!\s*{_CONSTANT})"
+)
+_COMPOSES = rf"""l.lanpltrusted AND p.proname !~ '^(crosstab|connectby|xpath_table)'
+      AND CASE WHEN l.lanname = 'plpgsql' THEN {_READ} ~* $c${_EXECUTES}$c$
+      ELSE l.lanname NOT IN ('sql', 'internal', 'c')
+        AND source ~* '\m(spi_\w+|execute|prepare)\M' END"""
+"""Whether a body runs SQL that it puts together; what crosstab is handed is looked at."""
+
 _LEADS_ON = "(c.relkind IN ('v', 'f', 'p') OR c.relhassubclass)"
 """What is read in more than one place, or runs something: views, foreign tables, parents."""
 
@@ -170,7 +187,8 @@ named AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(x.via) FILTER (WHERE p.planned), min(x.via), '') AS via,
     coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
-    bool_or(p.planned) AS planned, bool_or(x.unconfined) AS unconfined, '' AS program
+    bool_or(p.planned AND NOT (x.composes AND p.proretset)) AS planned,
+    bool_or(x.unconfined) AS unconfined, bool_or(x.composes) AS composes, '' AS program
   FROM called p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_language l ON l.oid = p.prolang
@@ -181,14 +199,15 @@ named AS (
   CROSS JOIN LATERAL (SELECT vn.nspname || '.' || v.proname AS via,
     l.lanname NOT IN ('internal', 'c') AND {read} ~*
       '\mcopy\M[^;]*\m(to|(to|from)\s+program)\s*(''|\$\D|%[sL\d])' AS copies,
-    l.lanname NOT IN ('internal', 'c') AND NOT l.lanpltrusted AS unconfined
+    l.lanname NOT IN ('internal', 'c') AND NOT l.lanpltrusted AS unconfined,
+    {composes} AS composes
     FROM (VALUES (p.prosrc)) body(source)) x
-  WHERE p.provolatile = 'v' OR x.copies OR x.unconfined
+  WHERE p.provolatile = 'v' OR x.copies OR x.unconfined OR x.composes
     OR p.proname ~ '^(table|schema|database)_to_xml'
   GROUP BY n.nspname, p.proname, e.extname, p.via IS NULL
   UNION ALL
   SELECT n.nspname, c.relname, true, coalesce(min(vn.nspname || '.' || v.proname), ''), '', true,
-    bool_or(r.planned), false, o.option_value
+    bool_or(r.planned), false, false, o.option_value
   FROM reached r
   JOIN pg_foreign_table t ON r.is_view AND t.ftrelid = r.oid
   CROSS JOIN LATERAL pg_options_to_table(t.ftoptions) o
@@ -199,7 +218,8 @@ named AS (
   WHERE o.option_name = 'program'
   GROUP BY n.nspname, c.relname, o.option_value, r.via IS NULL
 )
-""".replace("{read}", _READ)
+""".replace("{composes}", _COMPOSES)
+    .replace("{read}", _READ)
     .replace("{comment}", _ANY_COMMENT)
     .replace("{name}", _NAME)
 )

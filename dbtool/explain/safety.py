@@ -165,7 +165,12 @@ def run_to_plan(facts: Facts) -> tuple[FunctionFacts, ...]:
         each
         for each in facts.volatile
         if each.planned
-        and (each.copies or each.unconfined or (_outlives(each) and not _takes_a_number(each)))
+        and (
+            each.copies
+            or each.unconfined
+            or _composes(each)
+            or (_outlives(each) and not _takes_a_number(each))
+        )
     )
 
 
@@ -181,7 +186,16 @@ def check_planning(found: Iterable[FunctionFacts]) -> None:
 
 
 def _reaches(function: FunctionFacts) -> bool:
-    return function.copies or _reaches_out(function)
+    return function.copies or _composes(function) or _reaches_out(function)
+
+
+def _composes(function: FunctionFacts) -> bool:
+    """Whether nobody can tell beforehand what SQL it runs."""
+    return (
+        function.composes
+        and function.schema not in ("pg_catalog", "information_schema")
+        and function.extension not in _EXTENSIONS
+    )
 
 
 def listed(functions: Iterable[FunctionFacts]) -> str:
@@ -196,7 +210,8 @@ def _listed(function: FunctionFacts) -> str:
         return f"the program {function.program} by reading {name}"
     if function.copies:
         return f"COPY with a file or program in {function.via or name}()"
-    return f"{name}() in {function.via}()" if function.via else f"{name}()"
+    called = f"{name}() in {function.via}()" if function.via else f"{name}()"
+    return f"SQL put together in {called}" if _composes(function) else called
 
 
 def programs(plan: Plan) -> tuple[str, ...]:

@@ -292,6 +292,42 @@ def test_what_reaches_out_of_a_transaction_is_asked(
     assert explain(target, sql, permission=agreed).statements[0].times is not None
 
 
+_COMPOSED = [
+    "EXECUTE 'SELECT pg_stat_' || 'reset()'",
+    "-- first\n EXECUTE 'SELECT ' || $1",
+    "IF true THEN EXECUTE $1; END IF",
+    "EXECUTE format('SELECT %s', $1)",
+    "EXECUTE format('SELECT %I()', $1)",
+    "EXECUTE format('SELECT %L', $1) || $1",
+]
+_CONSTANT = [
+    "EXECUTE 'SELECT ''it''' USING $1",
+    "EXECUTE format('SELECT %L, count(*) FROM %I', lower($1), $1)",
+    "RAISE DEBUG 'nobody may execute %', $1",
+    "PERFORM has_function_privilege('lower(text)', 'EXECUTE')",
+    "EXECUTE $q$ SELECT 1 $q$",
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "asked"),
+    [*((each, True) for each in _COMPOSED), *((each, False) for each in _CONSTANT)],
+)
+def test_sql_that_a_body_puts_together_is_asked(
+    target: Target, watcher: SyncConnection, body: str, asked: bool
+) -> None:
+    """Nobody can tell what it calls; where only values and names are put into it one can."""
+    watcher.execute(
+        "CREATE OR REPLACE FUNCTION runs_text(text) RETURNS int LANGUAGE plpgsql"
+        f" AS $body$ BEGIN {body}; RETURN 1; END $body$"
+    )
+    looking = Looking(watcher, agrees=False)
+    sql = "SELECT runs_text('t')"
+    (examined,) = explain(target, sql, permission=asking(looking)).statements
+    said = "It calls SQL put together in public.runs_text(), which may do more than read."
+    assert examined.refused == (said if asked else "")
+
+
 def test_another_server_is_read_only_where_somebody_agrees(
     target: Target, watcher: SyncConnection
 ) -> None:
