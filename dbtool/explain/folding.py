@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dbtool.explain.analysis import Analysis
+from dbtool.explain.causes import about, by_cause
 from dbtool.explain.plan import Node
 from dbtool.explain.rules import RULES
 from dbtool.explain.wording import times
@@ -20,13 +21,13 @@ _SHOWN = 10
 def judged(analysis: Analysis) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
     """What the rules find in a plan, of partitions read alike with the one that took longest."""
     findings, unknowns = judge(RULES, analysis)
-    return tuple(_folded(analysis, findings)), unknowns
+    return by_cause(analysis, tuple(_folded(analysis, findings))), unknowns
 
 
 def _folded(analysis: Analysis, findings: Iterable[Finding]) -> Iterator[Finding]:
     alike: dict[object, list[tuple[Finding, Node]]] = defaultdict(list)
     for finding in findings:
-        node = _node(analysis, finding)
+        node = about(analysis, finding)
         table = node and _partitioned(analysis, node)
         key = (finding.rule, finding.severity, table) if table else id(finding)
         alike[key].append((finding, node or analysis.plan.root))
@@ -40,13 +41,6 @@ def _one(analysis: Analysis, several: list[tuple[Finding, Node]]) -> Finding:
     named = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
     said = f"the same holds of {times(len(others), 'other partition')}: {named}"
     return replace(finding, evidence=(*finding.evidence, said))
-
-
-def _node(analysis: Analysis, finding: Finding) -> Node | None:
-    """The node a finding is about, which its place begins with."""
-    name = finding.location.name if finding.location else None
-    number = re.match(r"#(\d+) ", name or "")
-    return analysis.plan.node(int(number[1])) if number else None
 
 
 def _partitioned(analysis: Analysis, node: Node) -> tuple[int, str] | None:

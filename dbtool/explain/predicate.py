@@ -61,6 +61,8 @@ def complete(condition: str, alias: str) -> bool:
 
 
 def _parts(condition: str, alias: str) -> tuple[Term | None, ...]:
+    if not condition:
+        return ()
     import postgast
     from google.protobuf.message import DecodeError
 
