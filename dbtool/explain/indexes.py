@@ -10,6 +10,7 @@ from dbtool.explain.analysis import Analysis
 from dbtool.explain.facts import IndexFacts, TableFacts
 from dbtool.explain.plan import Node
 from dbtool.explain.predicate import Term, complete, terms
+from dbtool.explain.wording import on_lines
 from dbtool.finding import Fix
 from dbtool.sql.text import quoted
 
@@ -133,7 +134,7 @@ def _expression(node: Node, function: str, column: str) -> Proposal:
     expression = f"{function}({quoted(column)})"
     return Proposal(
         (column,),
-        sql=f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} ({expression});",
+        sql=on_lines(f"CREATE INDEX CONCURRENTLY {quoted(name)}", f"ON {table} ({expression});"),
         model_line=f'Index("{name}", func.{function}({column}))',
         operation=_operation(name, node, f'sa.text("{expression}")'),
     )
@@ -209,7 +210,7 @@ def _written(node: Node, columns: tuple[str, ...]) -> Proposal:
     arguments = ", ".join(f'"{column}"' for column in (name, *columns))
     return Proposal(
         columns,
-        sql=f"CREATE INDEX CONCURRENTLY {quoted(name)} ON {table} ({listed});",
+        sql=on_lines(f"CREATE INDEX CONCURRENTLY {quoted(name)}", f"ON {table} ({listed});"),
         model_line=f"Index({arguments})",
         operation=_operation(name, node, arguments.partition(", ")[2]),
     )

@@ -119,3 +119,13 @@ def plenty(kilobytes: float) -> str:
     while megabytes * 1024 < kilobytes and megabytes < LARGEST_MB:
         megabytes *= 2
     return f"{megabytes}MB"
+
+
+PASTED = 72
+"""Characters of SQL that a screen of 80 shows of a fix in one line."""
+
+
+def on_lines(head: str, tail: str) -> str:
+    """SQL in one line, or in two where a screen would break it anywhere."""
+    whole = f"{head} {tail}"
+    return whole if len(whole) <= PASTED else f"{head}\n    {tail}"

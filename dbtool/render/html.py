@@ -32,7 +32,10 @@ pre { background: var(--soft); padding: .6rem .8rem; overflow-x: auto; }
 .error { color: var(--error); } .warning { color: var(--warning); } .note { color: var(--note); }
 .good { color: var(--good); } .muted { opacity: .65; } .strong { font-weight: 600; }
 .finding { border-left: 3px solid currentColor; padding-left: .8rem; margin: 1.2rem 0; }
-@media (max-width: 40rem) { body { margin: 1rem auto; } th, td { padding: .1rem .3rem; } }
+@media (max-width: 40rem) { body { margin: 1rem auto; padding: 0 .6rem; }
+  table { font-size: 12px; } th, td { padding: .1rem .3rem; vertical-align: top; }
+  .name { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 8rem; max-width: 9.5rem; }
+  .drawn { display: none; } }
 .finding > * { color: CanvasText; } .finding h3 { font-size: 1rem; margin: 0; color: inherit; }
 """
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -110,7 +113,7 @@ def _section(section: Section) -> str:
 
 
 def _table(table: Table) -> str:
-    sides = [' class="right"' if each.align == "right" else "" for each in table.columns]
+    sides = [_class(table, place) for place in range(len(table.columns))]
     head = ""
     if any(column.title for column in table.columns):
         names = zip(sides, table.columns, strict=True)
@@ -124,9 +127,22 @@ def _table(table: Table) -> str:
     return f'<div class="scroll"><table{kind}>{head}<tbody>\n{rows}\n</tbody></table></div>'
 
 
+def _class(table: Table, place: int) -> str:
+    """How a column stands, and gives way on a phone: names break, what is drawn is left out."""
+    column = table.columns[place]
+    drawn = not column.title and any(_drawn(words_of(row[place])) for row in table.rows)
+    said = {"right": column.align == "right", "name": column.shrink, "drawn": drawn}
+    names = " ".join(name for name, holds in said.items() if holds)
+    return f' class="{names}"' if names else ""
+
+
+def _drawn(words: str) -> bool:
+    return bool(words) and not words.strip(_EIGHTHS)
+
+
 def _cell(cell: Cell) -> str:
     words = words_of(cell)
-    if words and not words.strip(_EIGHTHS):
+    if _drawn(words):
         return _bar(words)
     shown = _MARK.sub(_links, _text(words))
     return f'<span class="{cell.tone}">{shown}</span>' if isinstance(cell, Styled) else shown

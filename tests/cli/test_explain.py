@@ -79,7 +79,8 @@ blocks    109 (872kB), 0 from outside shared buffers
     in the revision, inside op.get_context().autocommit_block(): \
 op.create_index("ix_orders_customer_id", "orders", ["customer_id"], postgresql_concurrently=True)
     fix: an index that finds the rows
-        CREATE INDEX CONCURRENTLY ix_orders_customer_id ON public.orders (customer_id);
+        CREATE INDEX CONCURRENTLY ix_orders_customer_id
+            ON public.orders (customer_id);
 
 next: dbtool explain --advise --url {shlex.quote(url)} '{SLOW}'
 

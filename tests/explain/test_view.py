@@ -79,7 +79,8 @@ settings  work_mem = 64kB
     op.create_index("ix_orders_customer_id", "orders", ["customer_id"],
     postgresql_concurrently=True)
     fix: an index that finds the rows
-        CREATE INDEX CONCURRENTLY ix_orders_customer_id ON public.orders (customer_id);
+        CREATE INDEX CONCURRENTLY ix_orders_customer_id
+            ON public.orders (customer_id);
 
 next: dbtool revision --autogenerate -m "add ix_orders_customer_id"
 

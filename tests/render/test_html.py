@@ -96,3 +96,15 @@ def test_what_a_server_printed_is_folded_away() -> None:
     page = render(Report(command="explain", data=None, raw='[{"Plan": "<b>"}]'))
     folded = "<details><summary>as the server printed it</summary><pre><code>"
     assert f"{folded}[{{&quot;Plan&quot;: &quot;&lt;b&gt;&quot;}}]" in page
+
+
+def test_names_give_way_to_figures_on_a_phone() -> None:
+    """A name breaks and a bar is left out there; a column of numbers stays."""
+    columns = (Column("node", shrink=True), Column("ms", "right"), Column(""), Column(""))
+    table = Table(columns, (("Seq Scan", "7", "█", "[1]"),))
+    page = render(Report(command="explain", data=None, sections=(table,)))
+    assert '<th class="name">node</th><th class="right">ms</th><th class="drawn"></th><th>' in page
+    assert '<td class="name">Seq Scan</td><td class="right">7</td><td class="drawn">' in page
+    phone = page.partition("max-width: 40rem")[2].partition("</style>")[0]
+    assert ".name { white-space: pre-wrap;" in phone
+    assert ".drawn { display: none; }" in phone

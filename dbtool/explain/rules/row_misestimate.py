@@ -30,7 +30,7 @@ from dbtool.explain.analysis import Analysis
 from dbtool.explain.estimates import Estimate
 from dbtool.explain.plan import Node
 from dbtool.explain.predicate import terms
-from dbtool.explain.wording import count, times, title, where
+from dbtool.explain.wording import count, on_lines, times, title, where
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
 from dbtool.report import counted
 from dbtool.sql.text import quoted
@@ -133,7 +133,10 @@ def _fix(analysis: Analysis, node: Node) -> tuple[Fix | None, str]:
     if table and table.kind == "r" and (table.rows < 0 or _stale(table.modified, table.rows)):
         why = "was never analysed" if table.rows < 0 else "changed much since it was last analysed"
         return Fix("sql", f"ANALYZE {name};", "fresh statistics"), f"{node.relation} {why}"
-    found = [each for key in _CONDITIONS for each in terms(node.text(key), node.alias)]
+    shown = [node.text(key) for key in _CONDITIONS if node.text(key)]
+    if len(shown) < 2 and not any(" AND " in each for each in shown):
+        return None, ""
+    found = [each for condition in shown for each in terms(condition, node.alias)]
     columns = tuple(dict.fromkeys(term.column for term in found))
     if len(columns) > 1:
         return _statistics(node, name, columns), "the planner takes the conditions as independent"
@@ -149,7 +152,9 @@ def _statistics(node: Node, table: str, columns: tuple[str, ...]) -> Fix:
     listed = ", ".join(quoted(column) for column in columns[:8])
     return Fix(
         "sql",
-        f"CREATE STATISTICS {statistics} (dependencies, mcv) ON {listed} FROM {table};\n"
-        f"ANALYZE {table};",
+        on_lines(
+            f"CREATE STATISTICS {statistics} (dependencies, mcv)", f"ON {listed} FROM {table};"
+        )
+        + f"\nANALYZE {table};",
         "statistics that know the columns belong together",
     )
