@@ -1,9 +1,10 @@
 """What `explain` costs beside psql, and large plans: `python -m benchmarks.explain [RUNS]`.
 
 Whole processes in turns, medians, as ratios to P (`python -c pass`, run before each) and to
-psql's EXPLAIN of the same query; then plans of 5,000 to 20,000 nodes parsed, analysed and
-rendered in one process without the garbage collector, as the command runs. Last, queries whose
-nodes sleep for a known time: own times by containment, and by the usual formula.
+psql's EXPLAIN of the same query; queries whose nodes sleep for a known time: own times by
+containment, and by the usual formula. Last, plans of 5,000 to 20,000 nodes parsed, analysed and
+rendered in one process without the garbage collector, as the command runs: scans of partitions,
+of which little is said, and joins with a finding for every fourth node.
 """
 
 import gc
@@ -112,6 +113,35 @@ def plan_of(size: int) -> str:
     return json.dumps([{"Plan": root, "Planning Time": 1.0, "Execution Time": size * 0.0092}])
 
 
+def joins_of(size: int) -> str:
+    """Joins in pairs of pairs, half of whose tables came with more rows than expected."""
+
+    def node(kind: str, rows: int, expected: int, ms: float, **more: object) -> dict[str, object]:
+        cost = {"Startup Cost": 0.29, "Total Cost": 8.31, "Plan Rows": expected, "Plan Width": 8}
+        actual = {"Actual Startup Time": 0.0, "Actual Total Time": ms, "Actual Rows": float(rows)}
+        named = {key.replace("_", " "): value for key, value in more.items()}
+        return {"Node Type": kind, **cost, **actual, "Actual Loops": 1, **named}
+
+    def scan(place: int) -> dict[str, object]:
+        name, condition = f"t_{place}", f"((t_{place}.k = 7) AND (t_{place}.v > 3))"
+        named = {"Relation_Name": name, "Schema": "public", "Alias": name}
+        return node("Seq Scan", 2_000, 2_000 if place % 2 else 10, 1.0, **named, Filter=condition)
+
+    level = [scan(place) for place in range((size + 1) // 2)]
+    while len(level) > 1:
+        pairs = list(zip(level[::2], level[1::2], strict=False))
+        odd = level[len(pairs) * 2 :]
+        joined = []
+        for left, right in pairs:
+            left["Parent Relationship"], right["Parent Relationship"] = "Outer", "Inner"
+            ms = sum(float(str(each["Actual Total Time"])) for each in (left, right)) + 0.5
+            condition = "(a.id = b.id)"
+            plans = {"Plans": [left, right], "Hash_Cond": condition}
+            joined.append(node("Hash Join", 20_000, 20_000, ms, **plans))
+        level = joined + odd
+    return json.dumps([{"Plan": level[0], "Planning Time": 1.0}])
+
+
 def median_of(work: Callable[[], object], runs: int) -> float:
     """Milliseconds of one call; its result is let go afterwards, as the command never does.
 
@@ -130,10 +160,15 @@ def median_of(work: Callable[[], object], runs: int) -> float:
 def large_plans(runs: int) -> None:
     """Read, attributed, judged and printed."""
     gc.disable()
-    print(f"\n{'nodes':>8}{'ms':>8}{'us/node':>9}{'json.loads':>12}   goal: {GOAL_MS} ms at 10,000")
-    for size in SIZES:
-        whole, parse = large_plan(plan_of(size), runs)
-        print(f"{size:8,}{whole:8.0f}{whole * 1000 / size:9.1f}{parse:12.0f}")
+    print(f"\n{'nodes':>18}{'ms':>8}{'us/node':>9}{'json.loads':>12}{'findings':>10}")
+    for shape, made in (("partitions", plan_of), ("joins", joins_of)):
+        for size in SIZES:
+            text = made(size)
+            whole, parse = large_plan(text, runs)
+            findings = len(printed(text)[0].findings)
+            each = whole * 1000 / size
+            print(f"{shape:10}{size:8,}{whole:8.0f}{each:9.1f}{parse:12.0f}{findings:10,}")
+    print(f"goal: {GOAL_MS} ms for 10,000 nodes")
 
 
 def printed(text: str) -> tuple[Report, str]:
