@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
 from dbtool.lint.actions import Action, CreateTable, CreateTableAs, DoBlock, Rename
+from dbtool.lint.afterwards import settled
 from dbtool.lint.allow import allowances
 from dbtool.lint.course import course
 from dbtool.lint.effects import State, absent, passes_by, references, refusals
@@ -79,7 +80,9 @@ def lint(
     known = schema if schema is not None else Schema()
     complete = known.complete
     linters: dict[str, _Linter] = {}
-    outcomes, replayed = [], 0
+    outcomes: list[Outcome] = []
+    schemas: list[Schema] = []
+    replayed = 0
     for migration in migrations:
         database = migration.database
         if database not in linters:
@@ -88,10 +91,11 @@ def lint(
         linter = linters[database]
         if migration.judged:
             outcomes.append(linter.judge(migration))
+            schemas.append(linter.schema)
         else:
             linter.replay(migration)
             replayed += 1
-    return Linted(tuple(outcomes), replayed, server)
+    return Linted(settled(outcomes, schemas), replayed, server)
 
 
 class _Linter:

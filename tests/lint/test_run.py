@@ -338,3 +338,44 @@ def test_a_domain_called_by_the_name_of_its_base(drop: str) -> None:
     """It does not stand on itself."""
     made = "CREATE DOMAIN money AS money"
     assert not after_history(made, drop, made).findings
+
+
+KEY = "CREATE TABLE tags (id bigint PRIMARY KEY, of bigint REFERENCES orders (id))"
+
+
+@pytest.mark.parametrize(
+    ("later", "noted"),
+    [
+        (("CREATE INDEX ON tags (of)",), False),
+        (("ALTER TABLE tags ADD n int", "CREATE INDEX CONCURRENTLY i ON tags (of, id)"), False),
+        (("CREATE INDEX ON tags (of) WHERE id > 5",), True),
+        (("CREATE INDEX ON tags (id)",), True),
+        (("CREATE INDEX i ON tags (of)", "DROP INDEX i"), True),
+        (("DELETE FROM orders", "CREATE INDEX i ON tags (of)"), True),
+        (("DELETE FROM tags", "CREATE INDEX i ON tags (of)"), False),
+        (("ALTER TABLE tags RENAME TO labels",), True),
+        ((), True),
+    ],
+)
+def test_a_foreign_key_that_a_later_revision_gives_an_index(
+    later: tuple[str, ...], noted: bool
+) -> None:
+    """Of all that is judged together; what stands alone is judged as it is."""
+    history = migration(*_HISTORY, name="0", judged=False)
+    after = [migration(sql, name=str(number + 2)) for number, sql in enumerate(later)]
+    linted = lint([history, migration(KEY, name="1"), *after], schema=Schema(complete=True))
+    assert ("foreign-key-without-index" in {f.rule for f in linted.outcomes[0].findings}) is noted
+
+
+def test_of_two_foreign_keys_the_one_that_is_left() -> None:
+    """The note names no more than what has no index in the end."""
+    keys = [f"{name} bigint REFERENCES orders" for name in "abc"]
+    added = f"ALTER TABLE tags ADD {keys[0]}, ADD {keys[1]}, ADD {keys[2]}"
+    for table in ((f"CREATE TABLE tags ({', '.join(keys)})",), ("CREATE TABLE tags ()", added)):
+        made = [migration(*_HISTORY, name="0", judged=False), migration(*table, name="1")]
+        linted = lint([*made, migration("CREATE INDEX ON tags (a)")], schema=Schema(complete=True))
+        titles = [f.title for f in linted.findings if f.rule == "foreign-key-without-index"]
+        one, each = ["(b), (c)"], ["(b)", "(c)"]
+        assert titles == [
+            f"tags: no index on foreign key {key}" for key in (each if len(table) > 1 else one)
+        ]

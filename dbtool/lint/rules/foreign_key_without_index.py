@@ -4,7 +4,8 @@ Why: whenever a row of the other table is deleted, or its key changes, the serve
 rows that refer to it. Without an index it reads the whole referring table for each of them. Joins
 along the key do the same.
 
-When: no index begins with the columns after the migration. Only a note: a table that nobody
+When: no index begins with the columns after the migration, nor after those that are judged with
+it, unless one of these deletes rows of the other table. Only a note: a table that nobody
 deletes from needs none, and one whose key is a word is taken for a list of kinds, which is such a
 table. All versions.
 
