@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dbtool.report import counted
-from dbtool.seed import exclusions, order, remedy
+from dbtool.seed import exclusions, implied, order, remedy
 from dbtool.seed.columns import (
     combinations,
     inside,
@@ -43,7 +43,7 @@ class Found:
 
     `lookups` are small tables others pick from, whether or not they are filled themselves.
     `first_blocks` is where numbering begins in a table with rows; `existing` holds the rows
-    of tables that are referenced but not filled.
+    of tables that are referenced but not filled, `beside` the other tables of the models.
     """
 
     tables: tuple[LiveTable, ...]
@@ -53,6 +53,7 @@ class Found:
     remedies: Mapping[str, tuple[Remedy, ...]] = field(default_factory=dict)
     missing: tuple[Skipped, ...] = ()
     existing: Mapping[str, Population] = field(default_factory=dict)
+    beside: tuple[LiveTable, ...] = ()
 
 
 def build(found: Found, request: Request) -> Planned:
@@ -103,6 +104,7 @@ class _Builder:
         self.dropped = dropped
         self.calendar = Calendar(request.as_of)
         self.tables = {table.name: table for table in found.tables}
+        self.known = {table.name: table for table in (*found.beside, *found.tables)}
         self.order = order.sort(sorted(self.tables), _edges(found.tables))
         self.skipped: dict[str, Skipped] = {}
         # A foreign key checked at the end may point to a table that is planned later.
@@ -148,8 +150,10 @@ class _Builder:
         )
         few = {name: len(values) for name, values in subject.few.items()}
         slots = frozenset(subject.slots)
-        traits = Traits(few, meaning.kin is not None, slots, self._telling(table))
         cut, deferred = self.order.cut, self.order.deferred
+        unproven = implied.unproven(table, self.known, cut | deferred)
+        telling = self._telling(table)
+        traits = Traits(few, meaning.kin is not None, slots, telling, unproven)
         links = plan_links(table, self.found.lookups, cut, deferred, rule.per, traits)
         self._refuse_orphans(table, links)
         population = self.populations[table.name]
@@ -218,7 +222,7 @@ class _Builder:
             return ""
         parent = self.populations[links.walk.parent]
         counts = self._limited(links, subject)
-        most = self._most(links, subject.meaning)
+        most = self._most(links, subject)
         walk = self.rulebook.walk(rule, links, population, counts, most)
         population.walk, population.count = walk, walk.count
         if rule.rows is not None:
@@ -245,13 +249,15 @@ class _Builder:
         most = min(partners, default=max(links.counts))
         return tuple(min(count, most) for count in links.counts)
 
-    def _most(self, links: Links, meaning: Meaning) -> Limit | None:
+    def _most(self, links: Links, subject: Subject) -> Limit | None:
         """How many rows each parent can have, where that differs from one to the next."""
         limits: list[Limit] = []
-        if meaning.kin is not None:
-            limits.append(self._of_kind(meaning.kin))
+        if subject.meaning.kin is not None:
+            limits.append(self._of_kind(subject.meaning.kin))
         for link in links.links:
-            if link.way is Way.INSIDE and not link.optional and links.walk is not None:
+            needed = link.way is Way.INSIDE and not link.optional
+            needed = needed or (link.way is Way.SAME and link.key.name in links.unproven)
+            if needed and links.walk is not None:
                 limits.append(self._with_room(link, links, links.walk))
         if not limits:
             return None

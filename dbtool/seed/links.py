@@ -67,16 +67,19 @@ class Links:
     unique: frozenset[str]
     combined: tuple[Combined, ...] = ()
     apart: frozenset[str] = frozenset()
+    unproven: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
     """Columns of few values and how many, and whether the rows extend those of another table.
 
-    `telling` are columns that refer to one which alone tells the rows of its table apart.
+    `telling` are columns that refer to one which alone tells the rows of its table apart,
+    `unproven` foreign keys whose columns others fill with what need not be in their tables.
     """
 
     few: Mapping[str, int] = field(default_factory=dict)
     extends: bool = False
     slots: frozenset[str] = frozenset()
     telling: frozenset[str] = frozenset()
+    unproven: frozenset[str] = frozenset()

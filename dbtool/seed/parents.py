@@ -35,7 +35,11 @@ def plan_links(
     pairs = _pairs(table, walked, keys)
     links: list[Link] = []
     covered: set[str] = set()
-    for key in sorted(keys, key=lambda each: (each is not walk, -len(each.columns))):
+
+    def place(key: LiveConstraint) -> tuple[bool, bool, int]:
+        return key is not walk, key.name not in known.unproven, -len(key.columns)
+
+    for key in sorted(keys, key=place):
         own = set(key.columns) - covered
         way = Way.KIN if known.extends and key is walk else _way(key, table, walk, own, cut, pairs)
         takes = [table.column(name).nullable for name in own]
@@ -53,6 +57,7 @@ def plan_links(
         frozenset(found.unique),
         tuple(found.combined),
         frozenset(link.key.name for link in links if link.key.name in pairs),
+        known.unproven,
     )
 
 

@@ -75,6 +75,7 @@ async def _survey(connection: Connection, models: Models, request: Request, writ
         lookups=frozenset(few),
         existing=await _existing(connection, seen.tables, chosen, request),
         missing=() if request.tables else _missing(seen),
+        beside=tuple(table for table in seen.tables if table not in chosen),
     )
 
 

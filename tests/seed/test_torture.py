@@ -10,7 +10,7 @@ from dbtool.metadata import Models
 from dbtool.seed.plan import Request
 from dbtool.seed.run import seed
 from dbtool.seed.verify import verify
-from tests.seed.conftest import with_connection
+from tests.seed.conftest import planned, texts, with_connection
 from tests.seed.torture import DDL, Base
 
 
@@ -44,7 +44,10 @@ def test_torture(database: Target) -> None:
     told = verify(database, models, Request(rows=60))
     assert (told.wrong, told.missing, told.off_plan) == ((), (), ())
     assert (told.classes, told.unread) == (5, ())
+    alone = texts(planned(database, models, Request(rows=60, tables=("shared_ports",))))
     with SyncConnection(database) as session:
+        nets = {each["net_id"] for each in session.fetch("SELECT net_id FROM shared_nets")}
+        assert set(alone["shared_ports.net_id"]) <= nets
         kinds = session.fetch("SELECT kind, count(*) > 0 AS some FROM assets GROUP BY 1 ORDER BY 1")
         assert [each["kind"] for each in kinds] == ["asset", "machine", "robot", "toy"]
         incomplete = (

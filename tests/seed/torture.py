@@ -92,6 +92,15 @@ CREATE TABLE hooks (id int PRIMARY KEY, size size NOT NULL, deleted bool NOT NUL
 CREATE UNIQUE INDEX one_hook ON hooks (size) WHERE deleted = false;
 CREATE TABLE notices (id int PRIMARY KEY, tenant_id int, customer_id int NOT NULL,
     FOREIGN KEY (tenant_id, customer_id) REFERENCES customers);
+CREATE TABLE nets (id varchar(36) PRIMARY KEY, name text NOT NULL);
+CREATE TABLE shared_nets (net_id varchar(36) PRIMARY KEY REFERENCES nets, tenant_id int NOT NULL
+    REFERENCES tenants);
+CREATE TABLE ports (id varchar(36) PRIMARY KEY, net_id varchar(36) NOT NULL REFERENCES nets,
+    UNIQUE (id, net_id));
+CREATE TABLE shared_ports (port_id varchar(36) PRIMARY KEY, net_id varchar(36) NOT NULL
+    REFERENCES shared_nets, FOREIGN KEY (port_id, net_id) REFERENCES ports (id, net_id));
+CREATE TABLE port_notes (id int PRIMARY KEY, port_id varchar(36), net_id varchar(36)
+    REFERENCES shared_nets, FOREIGN KEY (port_id, net_id) REFERENCES ports (id, net_id));
 CREATE TABLE impossible (id int PRIMARY KEY, CHECK (id < 0 AND id > 0));
 """
 
