@@ -115,6 +115,35 @@ def test_no_answer_in_time_is_unknown(migrated: Target, example: Models) -> None
     )
 
 
+def test_engine_out_of_time_is_unknown(migrated: Target, example: Models) -> None:
+    """A role whose limits end the first question of an engine: no class could be asked about."""
+    request = Request(rows=30, tables=("users", "tags"))
+    seed(migrated, example, request)
+    with SyncConnection(migrated) as session:
+        session.execute("""
+            CREATE ROLE seed_hurried LOGIN;
+            GRANT SELECT ON ALL TABLES IN SCHEMA public TO seed_hurried;
+            CREATE SCHEMA hurried;
+            GRANT USAGE ON SCHEMA hurried TO seed_hurried;
+            ALTER ROLE seed_hurried SET search_path = hurried, pg_catalog, public;
+            CREATE FUNCTION hurried.current_schema() RETURNS name LANGUAGE plpgsql AS $$BEGIN
+                IF current_setting('statement_timeout') = '0' THEN
+                    RAISE 'out of time' USING ERRCODE = 'query_canceled';
+                END IF;
+                RETURN 'public';
+            END$$;
+        """)
+    try:
+        found = verify(replace(migrated, user="seed_hurried"), example, request)
+    finally:
+        with SyncConnection(migrated) as session:
+            session.execute("DROP OWNED BY seed_hurried; DROP ROLE seed_hurried")
+    assert (found.wrong, found.missing, found.off_plan) == ((), (), ())
+    assert [each.kind for each in found.unread] == ["class"] * found.classes
+    assert {each.name for each in found.unread} >= {"User", "Tag"}
+    assert all(each.said.endswith("out of time") for each in found.unread)
+
+
 def test_shares_are_counted_in_one_scan(migrated: Target, example: Models) -> None:
     """A column whose domain refuses a planned value is left out, and the others are compared."""
     request = Request(rows=60, tables=("users",))
