@@ -183,6 +183,16 @@ def test_an_enumeration_waits_with_a_default_that_goes() -> None:
     )
 
 
+def test_a_column_waits_for_no_index_of_its_name() -> None:
+    """An index that takes the name of a dropped table's waits; a column is found by its table."""
+    text = "table t is in the database, not in the models, and has the name of what comes: email"
+    goes = Difference("extra-table", "t", text, "op.drop_table('t')", True)
+    index = Difference("missing-index", "email", "", "op.create_index('email', 'u', ['email'])")
+    column = Difference("missing-column", "u.email", "", "op.add_column('u', sa.Column('email'))")
+    why = "no longer use table t"
+    assert waits([goes, index, column]) == {goes: why, index: why, column: ""}
+
+
 IN_THE_WAY = """
 op.execute('''CREATE TABLE kept (id int PRIMARY KEY, b int, c int REFERENCES kept);
               CREATE TABLE gone (id int PRIMARY KEY, b int, CONSTRAINT kept_c_fkey

@@ -89,21 +89,29 @@ def test_another_condition_is_seen(server: Server, condition: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "condition",
+    ("condition", "there"),
     [
-        "nobody_knows(i)",
-        "i > 0), CHECK (n > 0",
-        'U&"\\0069" > 0',
-        "n > 0) NO INHERIT, CHECK (i > 0",
+        ("nobody_knows(i)", "i > 0"),
+        ("i + 0 > 0), CHECK (n > 0", "i + 0 > 0"),
+        ('U&"\\0069" > 0', "i > 0"),
+        ("n > 0) NO INHERIT, CHECK (i > 0", "n > 0"),
+        ("ROW(asked_0.*) IS NULL OR i > 0", "ROW(n, i, e) IS NULL OR i > 0"),
+        ("ROW((asked_0). /* all */ *) IS NULL OR i > 0", "ROW(n, i, e) IS NULL OR i > 0"),
     ],
 )
-def test_what_stays_open_is_built(server: Server, condition: str) -> None:
+def test_what_stays_open_is_built(server: Server, condition: str, there: str) -> None:
     """What fails, makes more than itself or may speak of any column is no answer."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     dialect.default_schema_name = "public"
-    models = metadata({"asked": f"{COLUMNS}, CheckConstraint({condition!r}, name='c')"})
-    with _written(server, "i > 0") as (_, side):
+    models, live = (
+        metadata({"asked": f"{COLUMNS}, CheckConstraint({each!r}, name='c')"})
+        for each in (condition, there)
+    )
+    side = Side(server, live)
+    try:
         known = settled(script([models], dialect), side.live(), "public", Builds(server))
+    finally:
+        side.close()
     assert known.tables == {}
 
 

@@ -11,6 +11,7 @@ from dbtool.migrate.difference import Difference
 
 _GOES = frozenset({"table", "column", "enum", "domain", "sequence"})
 _REJECTS = frozenset({"check", "exclusion", "foreignkey"})
+_TAKES_A_NAME = ("missing-table", "missing-index", "missing-unique", "missing-primary")
 _LENGTH = re.compile(r"character varying(?:\((\d+)\))?")
 _KEY = re.compile(r"FOREIGN KEY \(.*?\) REFERENCES .*?\(.*?\)")
 _REQUIRED = "nullable=False"
@@ -78,7 +79,7 @@ def _in_their_place(
         each: why
         for each in wanted
         for name, why in late.items()
-        if name and each.kind.startswith("missing-") and repr(name) in each.operation
+        if name and each.kind in _TAKES_A_NAME and repr(name) in each.operation
     }
 
 

@@ -10,8 +10,8 @@ from dbtool.migrate.diff.scope import Key
 from dbtool.migrate.diff.spelled import printed_name
 from dbtool.migrate.diff.understood import Known, Question
 
-_ESCAPED = re.compile(r"\bU&", re.IGNORECASE)
-"""A name may be spelled by numbers behind it."""
+_ANY_COLUMN = re.compile(r"\bU&|\.\s*(?:\*|/\*|--)", re.IGNORECASE)
+"""A name may be spelled by numbers, or a star stand for all columns: `ROW(t.*)`."""
 _PRINTED = re.compile(r"CHECK \((.*)\)", re.DOTALL)
 
 
@@ -29,7 +29,7 @@ def answer(tables: Iterable[Known], script: Script, build: Callable[[Script], Bu
 
 
 def _can_be_asked(known: Known) -> bool:
-    return bool(known.open) and not any(_ESCAPED.search(each.said) for each in known.open)
+    return bool(known.open) and not any(_ANY_COLUMN.search(each.said) for each in known.open)
 
 
 def _asked(key: Key, known: Known) -> Planned:
