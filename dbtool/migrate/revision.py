@@ -23,7 +23,7 @@ from dbtool.migrate.history import Revision, of_script
 from dbtool.migrate.importing import complete
 from dbtool.migrate.listener import Offline
 from dbtool.migrate.location import relative
-from dbtool.migrate.lookup import resolve
+from dbtool.migrate.lookup import all_scripts, resolve
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
 from dbtool.ports import Progress, Silent
@@ -82,6 +82,7 @@ def create(
     """Write an empty revision; env.py runs only where the configuration says so."""
     words = ("revision", *(("--sql",) if sql else ()), *wish.words())
     loaded = load(project, words, io.StringIO() if sql else None)
+    refuse_known(loaded.script, wish)
     comparison = prepared(loaded, {**wish.arguments(autogenerate=False), "sql": sql})
     if not runs_env(project):
         if sql:
@@ -99,6 +100,18 @@ def create(
 
     run(loaded, work, Offline(), as_sql=True, **options_for(comparison))
     return _write(loaded, comparison)
+
+
+def refuse_known(script: ScriptDirectory, wish: Wish) -> None:
+    """A second revision of one id would leave the whole history unreadable."""
+    scripts = resolve(script, lambda: all_scripts(script)) if wish.rev_id else []
+    for each in scripts:
+        if each.revision == wish.rev_id:
+            raise UsageError(
+                f"revision {wish.rev_id} exists already",
+                detail=f"It is {relative(Path(each.path))}.",
+                hint="Give --rev-id another id, or leave it out.",
+            )
 
 
 def runs_env(project: Project) -> bool:
@@ -135,6 +148,7 @@ def merge(
     """Write a revision in which several heads meet; env.py runs where the configuration says so."""
     words = ("merge", *wish.words(), "--", *revisions)
     loaded = load(project, words)
+    refuse_known(loaded.script, wish)
     given = list(revisions) if len(revisions) > 1 else revisions[0]
     arguments: dict[str, Any] = {"config": loaded.config}
     if runs_env(project):

@@ -371,6 +371,36 @@ def test_history_that_does_not_build(
     assert "op.alter_column('users', 'id', type_=sa.BigInteger())" in text
 
 
+def test_env_that_fails_is_not_the_history(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Nothing is said of the history where env.py fails itself, before or behind the revisions."""
+    for env in (ENV.format(options="") + "1 / 0\n", ENV.format(options=", url=1 / 0")):
+        made = project(tmp_path, env, BEFORE, "")
+        ran = dbtool(*RUN, cwd=made.root)
+        assert ran.code == 4
+        line = 1 + next(n for n, each in enumerate(env.splitlines()) if "1 / 0" in each)
+        assert ran.err == (
+            "error: env.py failed\n"
+            f"detail: migrations/env.py, line {line}: ZeroDivisionError: division by zero\n"
+        )
+
+
+def test_id_of_another_revision(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A second revision of one id is refused before a file is written, or another overwritten."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    made.write("migrations/script.py.mako", "revision = ${repr(up_revision)}")
+    files = {each: each.read_text() for each in made.root.glob("migrations/versions/*.py")}
+    [known] = {each.stem[:12] for each in files}
+    name = next(iter(files)).relative_to(made.root)
+    for words in (("revision", "--autogenerate", "-q"), ("revision",), ("merge", known)):
+        ran = dbtool(*words, "--rev-id", known, "-m", "again", cwd=made.root)
+        assert (ran.code, ran.err) == (
+            2,
+            f"error: revision {known} exists already\ndetail: It is {name}.\n"
+            "hint: Give --rev-id another id, or leave it out.\n",
+        ), words
+    assert {each: each.read_text() for each in made.root.glob("migrations/versions/*.py")} == files
+
+
 LIBRARY = """
 from alembic.autogenerate import comparators
 from sqlalchemy import text

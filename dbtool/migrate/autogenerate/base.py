@@ -28,6 +28,7 @@ from dbtool.scratch.server import Server, throwaway
 
 NAME = "history"
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
+_OF_ENV = "env.py failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ def base(project: Project, progress: Progress, live: Live | None) -> Iterator[Ba
         except DbtoolError as error:
             if live is None:
                 raise _unbuildable(error) from error
-            progress.note(f"the history does not build from empty: {error.message}")
+            progress.note(
+                f"{_headline(error)}; the schema of {live.target.shown} is copied instead"
+            )
             server.drop_database(NAME)
             server.create_database(NAME)
             baseline.load(target, baseline.dump(live.target, live.version_table))
@@ -148,9 +151,18 @@ def _unbuildable(error: DbtoolError) -> DbtoolError:
     if not isinstance(error, OperationError) or "another database" in error.message:
         return error
     lines = (each for each in error.detail.splitlines() if f"/{NAME} stands at" not in each)
+    if error.message == _OF_ENV:
+        return OperationError(error.message, detail="\n".join(lines), hint=error.hint)
     return OperationError(
-        f"the history does not build from an empty database: {error.message}",
+        _headline(error),
         detail="\n".join(lines),
         hint=f"{error.hint if lacks_extension(error.message) else 'Mend it.'} Or name a database"
         " that stands at the head: --against URL; its schema is compared then.",
     )
+
+
+def _headline(error: DbtoolError) -> str:
+    """What env.py does itself is no fault of the history."""
+    if error.message.startswith(_OF_ENV):
+        return error.message
+    return f"the history does not build from an empty database: {error.message}"

@@ -30,7 +30,7 @@ from dbtool.migrate.environment import Loaded
 from dbtool.migrate.location import relative
 from dbtool.migrate.lookup import all_scripts, resolve, several_heads
 from dbtool.migrate.project import Project
-from dbtool.migrate.revision import Created, Wish, written
+from dbtool.migrate.revision import Created, Wish, refuse_known, written
 from dbtool.migrate.script import read_history
 from dbtool.migrate.session import Session
 from dbtool.ports import Progress
@@ -75,8 +75,9 @@ def _words(wish: Wish) -> tuple[str, ...]:
 
 
 def _check_head(project: Project, wish: Wish) -> frozenset[str]:
-    """A revision follows one head; which of several, somebody has to say."""
+    """A revision is new and follows one head; which of several, somebody has to say."""
     script = read_history(project)
+    refuse_known(script, wish)
     heads = resolve(script, script.get_heads)
     if wish.head == "head" and len(heads) > 1:
         error = several_heads(all_scripts(script), tuple(heads), "head")
