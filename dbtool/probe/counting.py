@@ -43,9 +43,11 @@ class Counts:
         self._waiting[number] = monotonic()
         return number
 
-    def got(self, number: int) -> None:
-        """It has one."""
-        self._waited(number)
+    def got(self, number: int, record: object, place: Place) -> None:
+        """It has one, and uses it from now on; one without a record has left the pool already."""
+        now = self._waited(number)
+        if record is not None:
+            self._held[record] = (now, place)
 
     def gave_up(self, number: int) -> None:
         """It has waited for the whole pool timeout."""
@@ -59,10 +61,6 @@ class Counts:
         with self._lock:
             self._failures += 1
             self._waiting.pop(number, None)
-
-    def taken(self, record: object, place: Place) -> None:
-        """A connection is used from now on."""
-        self._held[record] = (monotonic(), place)
 
     def returned(self, record: object) -> None:
         """It is used no longer; those taken before the first count are not known."""
@@ -106,12 +104,13 @@ class Counts:
             "places": list(self._by_place(held, threshold)),
         }
 
-    def _waited(self, number: int) -> None:
+    def _waited(self, number: int) -> float:
         now = monotonic()
-        began = self._waiting.pop(number, now)
+        waited = now - self._waiting.pop(number, now)
         with self._lock:
-            self._wait.record(now - began)
-            self._recent.waits.append((now, now - began))
+            self._wait.record(waited)
+            self._recent.waits.append((now, waited))
+        return now
 
     def _by_place(
         self, held: list[tuple[float, Place]], threshold: float

@@ -87,7 +87,6 @@ class Probe:
         self._close()
 
     def _listen(self, act: Callable[[Any, str, Any], None]) -> None:
-        act(self._first, "checkout", self._checked_out)
         act(self._first, "checkin", self._checked_in)
         act(self._first, "detach", self._checked_in)
         act(self._first, "connect", self._connected)
@@ -112,13 +111,11 @@ class Probe:
         except BaseException:
             counts.failed(number)
             raise
-        counts.got(number)
-        return connection
-
-    def _checked_out(self, _connection: object, record: object, _fairy: object) -> None:
-        self._counts.taken(record, self._places.here())
         if self._listener is None and self._wanted is not False:
             self._open()
+        # Asked for here: a listener for "checkout" takes the pool off its shortest way.
+        counts.got(number, getattr(connection, "_connection_record", None), self._places.here())
+        return connection
 
     def _checked_in(self, _connection: object, record: object) -> None:
         self._counts.returned(record)
