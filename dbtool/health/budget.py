@@ -42,7 +42,8 @@ class Budget:
 
     `steady` and `deploying` are what the application opens, None where nothing limits it;
     `needed` is the whole sum. Where `through_pooler` tells that a pooler takes the application's
-    connections, they are not part of it. `per_process` is what fits comfortably.
+    connections, they are not part of it. `per_process` is what fits comfortably. `apart` is the
+    address that was asked where the engine has another one and nobody said what stands there.
     """
 
     wanted: Wanted
@@ -56,6 +57,7 @@ class Budget:
     poolers: int
     needed: int | None
     per_process: int
+    apart: str | None = None
 
 
 def read(
@@ -80,12 +82,19 @@ async def ask(
     user, database = (engine.user, engine.database) if engine else (target.user, target.database)
     mine = {("role", user), ("database", database)}
     limits = tuple(Limit(**each) for each in found["all_limits"])
-    return budget(
-        wanted,
-        engine,
-        pool,
-        tuple(each for each in limits if (each.kind, each.name) in mine),
-        pooler,
+    mine_only = tuple(each for each in limits if (each.kind, each.name) in mine)
+    summed = budget(wanted, engine, pool, mine_only, pooler)
+    told = summed.through_pooler or pooler or wanted.poolers is not None
+    apart = engine is not None and not told and not _same_address(engine, target)
+    return replace(summed, apart=target.address if apart else None)
+
+
+def _same_address(engine: "Pooling", target: Target) -> bool:
+    """Whether both lead to one port of one host; all addresses of this machine are one."""
+    host, _, port = engine.address.rpartition(":")
+    there = replace(target, host=host.strip("[]"), port=int(port))
+    return there.port == target.port and (
+        there.host == target.host or (there.is_local and target.is_local)
     )
 
 

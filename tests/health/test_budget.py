@@ -157,7 +157,13 @@ def test_the_engines_own_pooler_is_recognised(database: Target) -> None:
     assert (through.needed, direct.needed) == (3, 9)
     assert through.through_pooler is not None
     assert ("statements-cached-through-pooler", Severity.WARNING) in judged(through)
-    assert direct.through_pooler is None
+    assert (direct.through_pooler, direct.apart) == (None, database.address)
+    (unknown,) = judge(BUDGET, direct)[1]
+    assert unknown.reason == (
+        f"the engine connects to {pooler.target.address}, the slots are those of"
+        f" {database.address}: that no pooler stands between is not known"
+    )
+    assert (through.apart, asked.apart) == (None, None)
     error = [("statements-cached-through-pooler", Severity.ERROR)]
     assert (asked.poolers, asked.needed, judged(asked)) == (2, 5, error)
     assert asked.pooler is not None
@@ -167,6 +173,15 @@ def test_the_engines_own_pooler_is_recognised(database: Target) -> None:
     ):
         safe = dataclasses.replace(asked.pooler, **change)
         assert judged(dataclasses.replace(asked, pooler=safe)) == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_the_same_server_by_another_name_is_no_other_address(database: Target, host: str) -> None:
+    """A socket and the loopback addresses are one host; with --poolers everything is said."""
+    near = dataclasses.replace(ENGINE, address=f"{host}:{database.port}")
+    assert read(database, WANTED, near).apart is None
+    declared = dataclasses.replace(WANTED, poolers=4)
+    assert read(database, declared, ENGINE).apart is None
 
 
 @pytest.mark.parametrize(

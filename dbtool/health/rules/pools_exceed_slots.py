@@ -38,6 +38,14 @@ NAME = rule_name(__name__)
 def check(budget: Budget) -> Iterator[Finding | Unknown]:
     """Compare the sum with the slots an ordinary role can get."""
     usable = budget.pool.slots.usable
+    if budget.engine and budget.apart:
+        yield Unknown(
+            rule=NAME,
+            reason=f"the engine connects to {budget.engine.address}, the slots are those of"
+            f" {budget.apart}: that no pooler stands between is not known",
+            decide=f"--url of {budget.engine.address}; where that is a pooler, --pgbouncer URL or"
+            " --poolers N",
+        )
     if budget.through_pooler and not budget.poolers:
         yield Unknown(
             rule=NAME,
