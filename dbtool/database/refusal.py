@@ -53,9 +53,12 @@ def _read(error: PostgresError) -> Answer:
 
 def closed(target: Target) -> ConnectError:
     """The other side hung up during the login."""
+    other = "is not PostgreSQL"
+    if target.parameter("sslcert"):
+        other += ", or does not trust the certificate that sslcert names"
     return ConnectError(
         f"{target.address} closed the connection during the login",
-        detail="A server that is stopping does so, and so does one that is not PostgreSQL.",
+        detail=f"A server that is stopping does so, and so does one that {other}.",
         hint="sslnegotiation=direct needs PostgreSQL 17 or later there."
         if target.parameter("sslnegotiation") == "direct"
         else "Check host and port, then the server's log.",
@@ -95,7 +98,12 @@ def _authorization(answer: Answer, target: Target) -> ConnectError:
     if "pg_hba.conf" in told:
         return _no_entry(answer, target)
     hint = "Give the user in the connection string."
-    if "Peer authentication" in told or "Ident authentication" in told:
+    if "certificate" in told:
+        hint = (
+            "sslcert=FILE and sslkey=FILE in the connection string name a certificate that the "
+            f'server\ntrusts; its pg_hba.conf may ask that it was made for "{target.user}".'
+        )
+    elif "Peer authentication" in told or "Ident authentication" in told:
         hint = (
             "The server compares the user with the one of the operating system. Connect as "
             f'"{target.user}" there, or over TCP with a password.'

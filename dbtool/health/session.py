@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from dbtool.health.redact import Shown, in_full, redact
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
+
+_SIGNALS = re.compile(r"pg_signal_\w+")
+"""The role that may, which the server names in every language."""
 
 STATEMENT_SECONDS = 2
 GRACE_SECONDS = 1.0
@@ -167,9 +171,10 @@ def _not_allowed(told: str, detail: str, target: Target) -> OperationError:
     from dbtool.sql.names import identifier
 
     hint = f"dbtool doctor --grants {target.user} prints the least rights that role needs."
-    if "process" in told or "cancel" in told:
-        hint = f"GRANT pg_signal_backend TO {identifier(target.user)}\n"
-        hint += "A session of a superuser takes a superuser."
+    if role := _SIGNALS.search(f"{told}\n{detail}"):
+        hint = f"GRANT {role[0]} TO {identifier(target.user)}"
+    elif "superuser" in f"{told}\n{detail}".lower():
+        hint = "A session of a superuser takes a superuser."
     return OperationError(
         f"role {target.user} may not do that", detail=f"{told}\n{detail}".strip(), hint=hint
     )

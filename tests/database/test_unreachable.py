@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from dbtool.database.login import explain
+from dbtool.database.refusal import closed
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError
@@ -231,6 +232,21 @@ def test_a_login_that_waits_for_a_lock(small: Small, monkeypatch: pytest.MonkeyP
     message, *detail = found.splitlines()
     assert message == "SERVER answers, but did not complete the login within 0.3 s"
     assert "a lock on pg_authid or pg_database" in detail[0]
+
+
+def test_a_client_certificate_that_is_missing_or_not_trusted() -> None:
+    """The user is not to blame; one that is not trusted is told by no more than a hang-up."""
+    fields = b"SFATAL\0C28000\0Mconnection requires a valid client certificate\0\0"
+    with listening(b"E" + (len(fields) + 4).to_bytes(4) + fields) as target:
+        assert refusal(replace(target, sslmode="disable")).endswith(
+            "sslcert=FILE and sslkey=FILE in the connection string name a certificate that the"
+            ' server\ntrusts; its pg_hba.conf may ask that it was made for "u".'
+        )
+    shown = closed(replace(target, parameters=(("sslcert", "client.crt"),)))
+    assert shown.detail == (
+        "A server that is stopping does so, and so does one that is not PostgreSQL,"
+        " or does not trust the certificate that sslcert names."
+    )
 
 
 def test_something_else_listens_there() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
@@ -181,6 +182,28 @@ def test_a_right_that_is_missing(database: Target) -> None:
     assert caught.value.hint == (
         "dbtool doctor --grants reader prints the least rights that role needs."
     )
+
+
+def test_the_right_to_end_a_session_is_called_as_the_server_calls_it(database: Target) -> None:
+    """Neither a table called process nor the session of a superuser takes pg_signal_backend."""
+    boss = "FROM pg_stat_activity WHERE application_name = 'boss'"
+    superuser = "A session of a superuser takes a superuser."
+    least = "dbtool doctor --grants reader prints the least rights that role needs."
+    questions = {
+        "SELECT count(*)::text FROM process": least,
+        f"SELECT pg_cancel_backend(pid)::text {boss}": superuser,
+    }
+    with SyncConnection(database, application_name="boss") as admin:
+        admin.execute("CREATE ROLE reader LOGIN IN ROLE pg_signal_backend")
+        admin.execute("CREATE TABLE process (a int)")
+        reader = dataclasses.replace(database, user="reader")
+        try:
+            for question, hint in questions.items():
+                with pytest.raises(OperationError) as caught:
+                    ask(reader, partial(Session.read, sql=question))
+                assert caught.value.hint == hint
+        finally:
+            admin.execute("DROP ROLE reader")
 
 
 def test_a_pooler_without_a_free_server_connection(database: Target) -> None:
