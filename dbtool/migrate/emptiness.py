@@ -4,71 +4,115 @@ Rows of a transaction that was open then are seen by nobody before it ends; the 
 takes a table away waits for that, and would take them along.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.migrate.losses import Empty, numbers
-from dbtool.migrate.statements import answer, execute
+from dbtool.migrate.statements import answer, answers, execute
 from dbtool.migrate.taking import Taken, Taking
-from dbtool.sql.names import identifier
+
+_PLACES = """
+    SELECT v.number, n.nspname, pg_catalog.format('%I.%I', n.nspname, c.relname),
+           coalesce(a.attname, ''), pg_catalog.quote_ident(coalesce(a.attname, '')),
+           coalesce(a.atttypid, 0)::pg_catalog.int8,
+           pg_catalog.has_table_privilege(c.oid, 'SELECT')
+           AND NOT pg_catalog.row_security_active(c.oid),
+           pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
+      FROM (VALUES {}) v (number, oid, attnum)
+      JOIN pg_catalog.pg_class c ON c.oid = v.oid AND c.relkind IN ('r', 'p')
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN pg_catalog.pg_attribute a
+             ON a.attrelid = v.oid AND a.attnum = v.attnum AND NOT a.attisdropped
+     WHERE v.attnum = 0 OR a.attname IS NOT NULL
+     ORDER BY v.number
+"""
+_BY_OTHERS = """
+    CASE WHEN pg_catalog.age(xmin) > 0 THEN true
+         ELSE pg_catalog.txid_status(
+              pg_catalog.txid_current() >> 32 << 32 | xmin::text::pg_catalog.int8)
+              IS DISTINCT FROM 'in progress' END
+"""
+"""A row that is seen though its transaction is in progress is of our own transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Of what a statement takes away: what is `filled` by now, and what is `unseen`."""
+
+    filled: tuple[Empty, ...] = ()
+    unseen: tuple[Empty, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A table in the words of the server, and whether this role may lock and read it."""
+    """Where something that held nothing stands by now, and what this role may do there."""
 
-    sql: str
+    empty: Empty
+    schema: str
+    table: str
+    column: str
+    column_sql: str
+    type: int
     may_be_read: bool
+    may_be_locked: bool
+
+    def is_meant(self, taken: Taken, number: int | None) -> bool:
+        """Whether a statement takes it away; `number` is what its name stands for."""
+        if taken.kind == "schema":
+            return self.schema == taken.name[1] and not self.column
+        if taken.kind == "type":
+            return bool(self.column) and self.type == number
+        return (self.empty.oid, self.column) == (number, taken.column)
 
 
-def filled(
-    statement: str, connection: DBAPIConnection, empty: Iterable[Empty]
-) -> tuple[Empty, ...]:
-    """Those that a statement takes away and that hold something by now.
+def look(statement: str, connection: DBAPIConnection, empty: Iterable[Empty]) -> Look:
+    """Look at what a statement takes away, locked as the statement itself is about to lock it.
 
-    They are locked as the statement itself is about to lock them. One that this role may not
-    read is left out: whoever goes back must not be kept from it by a missing right.
+    What this role may not lock and read is unseen: whoever goes back must not be kept from it
+    by a missing right.
     """
     known = tuple(empty)
     taken = Taking().read([statement]) if known else ()
-    found = numbers(connection, taken) if taken else {}
-    meant = [(each, one) for one in taken for each in _meant(one, found.get(one), known)]
-    return tuple(dict.fromkeys(each for each, one in meant if _is_filled(connection, each, one)))
+    if not taken:
+        return Look()
+    found = numbers(connection, taken)
+    places = _places(connection, known)
+    locked = _meant(places, [(e, found.get(e)) for e in taken if not _is_of_rows(e)])
+    read = _meant(places, [(e, found.get(e)) for e in taken if _is_of_rows(e)])
+    seen = [each for each in locked if each.may_be_read and each.may_be_locked]
+    if tables := dict.fromkeys(each.table for each in seen):
+        execute(connection, f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+    seen += [each for each in read if each.may_be_read and each not in seen]
+    unseen = [each.empty for each in (*locked, *read) if each not in seen]
+    filled = [each.empty for each in seen if _is_filled(connection, each)]
+    return Look(tuple(filled), tuple(dict.fromkeys(unseen)))
 
 
-def _meant(taken: Taken, oid: int | None, known: Iterable[Empty]) -> Iterator[Empty]:
-    for each in known:
-        if taken.kind == "schema":
-            is_meant = each.schema == taken.name[1] and not each.column
-        elif taken.kind == "type":
-            is_meant = bool(each.column)
-        else:
-            is_meant = (each.oid, each.column) == (oid, taken.column)
-        if is_meant:
-            yield each
+def _is_of_rows(taken: Taken) -> bool:
+    """Whether the table itself is not locked against others who write."""
+    return taken.how in ("DELETE", "UPDATE")
 
 
-def _is_filled(connection: DBAPIConnection, empty: Empty, taken: Taken) -> bool:
-    place = _place(connection, empty.oid)
-    if place is None or not place.may_be_read:
+def _meant(
+    places: Sequence[_Place], taken: Sequence[tuple[Taken, int | None]]
+) -> tuple[_Place, ...]:
+    found = (each for one, number in taken for each in places if each.is_meant(one, number))
+    return tuple(dict.fromkeys(found))
+
+
+def _is_filled(connection: DBAPIConnection, place: _Place) -> bool:
+    """Whether somebody else has filled it: what the migration itself wrote is nobody's loss."""
+    holds = f"{place.column_sql} IS NOT NULL" if place.column else "true"
+    question = f"SELECT EXISTS (SELECT FROM {place.table} WHERE {holds}"
+    if not answer(connection, f"{question})")[0]:
         return False
-    if taken.how not in ("DELETE", "UPDATE"):
-        execute(connection, f"LOCK TABLE {place.sql} IN ACCESS EXCLUSIVE MODE")
-    where = f" WHERE {identifier(empty.column)} IS NOT NULL" if empty.column else ""
-    return bool(answer(connection, f"SELECT EXISTS (SELECT FROM {place.sql}{where})")[0])
+    return bool(answer(connection, f"{question} AND {_BY_OTHERS})")[0])
 
 
-def _place(connection: DBAPIConnection, oid: int) -> _Place | None:
-    """None where there is no such table any more, or what stands there is none."""
-    name, readable, lockable = answer(
-        connection,
-        "SELECT pg_catalog.min(pg_catalog.format('%I.%I', n.nspname, c.relname)),"
-        " pg_catalog.bool_and(pg_catalog.has_table_privilege(c.oid, 'SELECT')),"
-        " pg_catalog.bool_and(pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'))"
-        " FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        f" WHERE c.oid = {oid} AND c.relkind IN ('r', 'p')",
-    )
-    return _Place(name, readable and lockable) if name is not None else None
+def _places(connection: DBAPIConnection, known: Sequence[Empty]) -> tuple[_Place, ...]:
+    """Those that still stand, with the names they have now."""
+    values = ", ".join(f"({n}, {each.oid}, {each.attnum})" for n, each in enumerate(known))
+    rows = answers(connection, _PLACES.format(values))
+    return tuple(_Place(known[number], *rest) for number, *rest in rows)

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import OperationError
-from dbtool.migrate.emptiness import filled
+from dbtool.migrate.emptiness import look
 from dbtool.migrate.failure import refused_by_author
 from dbtool.migrate.given import given_to
 from dbtool.migrate.location import relative_name
@@ -42,6 +42,7 @@ class Foresight:
     told: bool = False
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _empty: dict[str, tuple[Empty, ...]] = field(default_factory=dict)
+    _noted: set[str] = field(default_factory=set)
     _progress: Progress = field(default_factory=Silent)
 
     def look(
@@ -104,11 +105,23 @@ class Foresight:
         """What held nothing when it was looked at may by now; it was agreed to as empty."""
         known = self._empty.get(step.version_table, ())
         empty = [each for each in known if each.revision == step.revision]
-        names = [rows_in(each.name) for each in filled(statement, connection, empty)]
+        found = look(statement, connection, empty)
+        for each in found.unseen:
+            self._note(
+                f"{step.revision} takes {each.name}, told to hold nothing: whether it still does is"
+                " not known, as this role may not lock it and read all its rows"
+            )
+        names = [rows_in(each.name) for each in found.filled]
         if names and self.agreed is not None:
             raise _loses_more([by(step.revision, each) for each in names], ())
-        for each in names:
-            self._progress.note(f"{step.revision} loses {each} too, which came after it was told")
+        for name in names:
+            self._note(f"{step.revision} loses {name} too, which came after it was told")
+
+    def _note(self, text: str) -> None:
+        """Say it once, however many attempts find it."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self._progress.note(text)
 
 
 def losing(undone: Iterable[Undone]) -> frozenset[str]:

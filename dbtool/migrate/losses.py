@@ -163,9 +163,8 @@ class Empty:
 
     revision: str
     oid: int
-    column: str
+    attnum: int
     name: str
-    schema: str
 
 
 @dataclass(slots=True)
@@ -234,7 +233,8 @@ class Losses:
         if kind != "sequence":
             rows = await self._measure.count(relation, column, again=again)
             if rows == 0:
-                self.empty.append(Empty(revision, oid, column, name, relation.schema))
+                attnum = relation.attnums.get(column, 0)
+                self.empty.append(Empty(revision, oid, attnum, name))
         return Loss(
             kind=kind,
             name=name,

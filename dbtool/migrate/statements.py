@@ -205,6 +205,16 @@ def answer(connection: DBAPIConnection, sql: str) -> Sequence[Any]:
         cursor.close()
 
 
+def answers(connection: DBAPIConnection, sql: str) -> Sequence[Sequence[Any]]:
+    """All rows of such a query."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+        return cursor.fetchall()
+    finally:
+        cursor.close()
+
+
 def execute(connection: DBAPIConnection, sql: str) -> None:
     """Run a statement that answers nothing, past SQLAlchemy."""
     cursor = connection.cursor()

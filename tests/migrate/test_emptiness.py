@@ -152,10 +152,58 @@ def test_a_table_that_this_role_may_not_lock_keeps_nobody_from_going_back(
     with SyncConnection(database) as admin:
         admin.execute(f'CREATE ROLE "{owner}"; ALTER SCHEMA s OWNER TO "{owner}"')
         admin.execute(f'ALTER TABLE s.t OWNER TO "{owner}"; REVOKE ALL ON s.t FROM "{owner}"')
-    again = replace(opened, limits=Limits(lock_timeout=5.0, wait_lock=0.0))
+    again, telling = replace(opened, limits=Limits(lock_timeout=5.0, wait_lock=0.0)), Telling()
+    agreeing = Permission(ask=Agreeing(lambda: None))
     try:
-        done = downgrade(again, FIRST, permission=Permission(ask=Agreeing(lambda: None)))
+        done = downgrade(again, FIRST, permission=agreeing, progress=telling)
     finally:
         with SyncConnection(database) as admin:
             admin.execute(f'DROP OWNED BY "{owner}" CASCADE; DROP ROLE "{owner}"')
     assert done.after == (FIRST,)
+    assert telling.told == [
+        f"{HEAD} takes s.t, told to hold nothing: whether it still does is not known, as this role"
+        " may not lock it and read all its rows"
+    ]
+
+
+NOBODY = Permission(ask=Agreeing(lambda: None))
+_NOT_LOCKED = """
+    SELECT 1 / (1 - count(*)::int) FROM pg_catalog.pg_locks
+     WHERE relation = 's.t'::pg_catalog.regclass AND mode = 'AccessExclusiveLock'
+"""
+
+
+@pytest.mark.parametrize(
+    ("up", "back"),
+    [
+        pytest.param(
+            "ALTER TABLE s.t ADD COLUMN c s.e",
+            ("ALTER TABLE s.t DROP COLUMN c", "DROP TYPE s.e CASCADE"),
+            id="a column that went before its type",
+        ),
+        pytest.param(
+            "CREATE TABLE s.other (c s.e)",
+            ("DROP TYPE s.e CASCADE", _NOT_LOCKED, "ALTER TABLE s.t DROP COLUMN b"),
+            id="a table that no statement touches yet is not locked",
+        ),
+        pytest.param(
+            "INSERT INTO s.t VALUES (1)",
+            (
+                "UPDATE s.t SET b = 1",
+                "SAVEPOINT p",
+                "INSERT INTO s.t VALUES (2, 2)",
+                "RELEASE SAVEPOINT p",
+                "ALTER TABLE s.t ALTER COLUMN b TYPE text",
+            ),
+            id="what the migration itself has written",
+        ),
+    ],
+)
+def test_who_agreed_goes_back(
+    project: Small, opened: Project, database: Target, up: str, back: tuple[str, ...]
+) -> None:
+    """Nothing of others has come, so neither a refusal nor a lock is due."""
+    with SyncConnection(database) as admin:
+        admin.execute(f"CREATE TYPE s.e AS ENUM ('a'); {up}")
+    project.revision(HEAD, FIRST, UP, "\n".join(f"op.execute({each!r})" for each in back))
+    assert downgrade(opened, FIRST, permission=NOBODY).after == (FIRST,)

@@ -182,6 +182,24 @@ def test_locked_table_does_not_hold_up(shop: Run, project: Small, database: Targ
         assert "loses table orders (about 3 rows, estimated, " in ran.out
 
 
+def test_rows_that_a_policy_hides_are_estimated(
+    shop: Run, project: Small, watch: SyncConnection, database: Target
+) -> None:
+    """Of what a policy hides from the owner too, nobody says that it holds nothing."""
+    project.revision(HEAD, FIRST, UP, 'op.drop_table("orders")')
+    owner = f"hidden_from_{database.database}"
+    watch.execute(f'ANALYZE orders; CREATE ROLE "{owner}" LOGIN')
+    watch.execute(f'ALTER TABLE alembic_version OWNER TO "{owner}"')
+    watch.execute(f'ALTER TABLE orders OWNER TO "{owner}"')
+    watch.execute("ALTER TABLE orders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    try:
+        url = plain(database).replace("postgres@", f"{owner}@", 1)
+        ran = shop("--url", url, "downgrade", "-1", "--plan")
+        assert "loses table orders (about 3 rows, estimated, " in ran.out, ran
+    finally:
+        watch.execute(f'DROP OWNED BY "{owner}" CASCADE; DROP ROLE "{owner}"')
+
+
 def test_pooler_gets_estimates(
     dbtool: Dbtool, shop: Run, project: Small, database: Target, watch: SyncConnection
 ) -> None:
