@@ -29,13 +29,30 @@ def ordered(table: Table, key: str) -> bool:
 
 def outside(table: Table, key: str, bound: Bound) -> bool:
     """Whether a validated check of a default partition says that no row is within the bound."""
-    compare = _reaches if ordered(table, key) else _is_same
+    compare = _comparing(table, key)
     checks = (
         _pushed(each.expression)
         for each in table.having(Holds.CHECK)
         if each.valid and each.expression is not None
     )
     return any(_excludes(part, key, bound, compare) for check in checks for part in _all_of(check))
+
+
+_WHOLE = frozenset(("int2", "int4", "int8"))
+
+
+def _comparing(table: Table, key: str) -> _Compare:
+    """How limits are compared; the server proves nothing of whole numbers by a broken one."""
+    if not ordered(table, key):
+        return _is_same
+    column = table.columns.get(key)
+    if column is None or column.type is None or column.type.name not in _WHOLE:
+        return _reaches
+    return lambda higher, lower: _reaches(higher, lower) and not (_broken(higher) or _broken(lower))
+
+
+def _broken(limit: Expression) -> bool:
+    return "." in bare(limit).word
 
 
 _NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "=": "<>", "<>": "="}
@@ -97,16 +114,27 @@ def _ruled_out(check: Expression, key: str) -> set[Expression]:
 def _beside(check: Expression, key: str, bound: Bound, reaches: _Compare) -> bool:
     if check.form is Form.IS_NULL:
         return _is_key(check.parts[0], key)
+    if check.form is Form.OTHER and check.word == "in" and _is_key(check.parts[0], key):
+        return all(_apart(each, bound, reaches) for each in check.parts[1:])
     if check.form is not Form.OPERATOR or len(check.parts) != 2:
         return False
     column, limit = check.parts
     if not _is_key(column, key):
         return False
+    if check.word == "=":
+        return _apart(limit, bound, reaches)
     if check.word == "<":
         return any(reaches(each, limit) for each in bound.lower)
     if check.word in (">=", ">"):
         return any(reaches(limit, each) for each in bound.upper)
     return False
+
+
+def _apart(value: Expression, bound: Bound, reaches: _Compare) -> bool:
+    """Whether one value is not between the limits: the upper is none of them."""
+    above = any(reaches(value, each) for each in bound.upper)
+    below = any(reaches(each, value) and not reaches(value, each) for each in bound.lower)
+    return above or below
 
 
 def _is_key(expression: Expression, key: str) -> bool:
