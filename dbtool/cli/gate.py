@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dbtool.cli import output, several
 from dbtool.cli.command import Call
 from dbtool.cli.migrate import opened
-from dbtool.errors import ConnectError, DbtoolError, Interrupted, UsageError
+from dbtool.errors import DbtoolError, Interrupted, UsageError
 from dbtool.finding import Unknown
 from dbtool.report import Column, Report, Styled, Table, Tone, counted, duration
 from dbtool.severity import Severity
@@ -53,23 +53,25 @@ class Gate:
 def gate(call: Call, released: str | None = None) -> Report:
     """Run every part; what cannot be judged is unknown, and the others go on.
 
-    A server that is away is nobody's finding: it ends the command once the others are reported.
+    A part that failed, as by a server that is away or an env.py that raises, is nobody's finding:
+    the first one ends the command once the others are reported, since a gate that could not look
+    must not let pass.
     """
     from dbtool.scratch.server import throwaway
 
     call.runs_long()
     done: list[tuple[Part, Report]] = []
-    away: list[ConnectError] = []
+    failed: list[DbtoolError] = []
     with throwaway(settings={"jit": "off", "max_locks_per_transaction": "512"}) as server:
         for name, run in _parts(call, server, released):
             begun = time.perf_counter()
-            report = _ran(name, run, away)
+            report = _ran(name, run, failed)
             done.append((_part(name, report, time.perf_counter() - begun), report))
     report = _report(call.command, done)
-    if away:
+    if failed:
         call.progress.close()
         call.emit(report)
-        raise away[0]
+        raise failed[0]
     return report
 
 
@@ -87,7 +89,7 @@ def _parts(
     yield "round trip", lambda: _round_trip(call, server)
 
 
-def _ran(name: str, run: Callable[[], Report], away: list[ConnectError]) -> Report:
+def _ran(name: str, run: Callable[[], Report], failed: list[DbtoolError]) -> Report:
     """One part; settings that are wrong are nobody's finding, and an interrupt ends all of it."""
     try:
         with output.reserved():
@@ -95,8 +97,7 @@ def _ran(name: str, run: Callable[[], Report], away: list[ConnectError]) -> Repo
     except (UsageError, Interrupted):
         raise
     except DbtoolError as error:
-        if isinstance(error, ConnectError):
-            away.append(error)
+        failed.append(error)
         decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
         unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
         return Report(command="", data=None, headline=error.message, unknowns=(unknown,))
