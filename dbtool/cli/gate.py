@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dbtool.cli import output, several
 from dbtool.cli.command import Call
 from dbtool.cli.migrate import opened
-from dbtool.errors import DbtoolError, Interrupted, UsageError
+from dbtool.errors import ConnectError, DbtoolError, Interrupted, UsageError
 from dbtool.finding import Unknown
 from dbtool.report import Column, Report, Styled, Table, Tone, counted, duration
 from dbtool.severity import Severity
@@ -53,25 +53,23 @@ class Gate:
 def gate(call: Call, released: str | None = None) -> Report:
     """Run every part; what cannot be judged is unknown, and the others go on.
 
-    A part that failed, as by a server that is away or an env.py that raises, is nobody's finding:
-    the first one ends the command once the others are reported, since a gate that could not look
-    must not let pass.
+    A server that is away is nobody's finding: it ends the command once the others are reported.
     """
     from dbtool.scratch.server import throwaway
 
     call.runs_long()
     done: list[tuple[Part, Report]] = []
-    failed: list[DbtoolError] = []
+    away: list[ConnectError] = []
     with throwaway(settings={"jit": "off", "max_locks_per_transaction": "512"}) as server:
         for name, run in _parts(call, server, released):
             begun = time.perf_counter()
-            report = _ran(name, run, failed)
+            report = _ran(name, run, away)
             done.append((_part(name, report, time.perf_counter() - begun), report))
     report = _report(call.command, done)
-    if failed:
+    if away:
         call.progress.close()
         call.emit(report)
-        raise failed[0]
+        raise away[0]
     return report
 
 
@@ -89,7 +87,7 @@ def _parts(
     yield "round trip", lambda: _round_trip(call, server)
 
 
-def _ran(name: str, run: Callable[[], Report], failed: list[DbtoolError]) -> Report:
+def _ran(name: str, run: Callable[[], Report], away: list[ConnectError]) -> Report:
     """One part; settings that are wrong are nobody's finding, and an interrupt ends all of it."""
     try:
         with output.reserved():
@@ -97,7 +95,8 @@ def _ran(name: str, run: Callable[[], Report], failed: list[DbtoolError]) -> Rep
     except (UsageError, Interrupted):
         raise
     except DbtoolError as error:
-        failed.append(error)
+        if isinstance(error, ConnectError):
+            away.append(error)
         decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
         unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
         return Report(command="", data=None, headline=error.message, unknowns=(unknown,))

@@ -15,7 +15,7 @@ from dbtool.migrate.diff.build import Around, Built
 from dbtool.migrate.diff.ddl import Script, Unbuilt
 from dbtool.scratch.binaries import Binaries
 
-_KEPT = 8
+_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
