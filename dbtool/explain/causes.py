@@ -4,10 +4,21 @@ import re
 
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node
-from dbtool.explain.rules import row_misestimate
+from dbtool.explain.rules import (
+    cartesian_product,
+    cast_hides_index,
+    offset_pagination,
+    partitions_not_pruned,
+    row_misestimate,
+)
 from dbtool.finding import Finding
 
 _PLACE = re.compile(r"#(\d+) ")
+_OF_THE_STATEMENT = {
+    each.NAME
+    for each in (cartesian_product, cast_hides_index, offset_pagination, partitions_not_pruned)
+}
+"""Rules about how a statement is written, which no estimate led to."""
 
 
 def about(analysis: Analysis, finding: Finding) -> Node | None:
@@ -32,7 +43,8 @@ def by_cause(analysis: Analysis, findings: tuple[Finding, ...]) -> tuple[Finding
     ordered: dict[int, Finding] = {}
     for finding in findings:
         node = about(analysis, finding)
-        if node and not finding.fix and (cause := mendable.get(node.id)):
+        led_to = node and not finding.fix and finding.rule not in _OF_THE_STATEMENT
+        if node and led_to and (cause := mendable.get(node.id)):
             ordered.setdefault(id(cause), cause)
         ordered.setdefault(id(finding), finding)
     return tuple(ordered.values())

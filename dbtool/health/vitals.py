@@ -224,7 +224,8 @@ _ARCHIVING = """
     'last_failed', last_failed_wal,
     'failing_seconds', CASE
         WHEN last_failed_time > coalesce(last_archived_time, stats_reset)
-        THEN extract(epoch FROM clock_timestamp() - coalesce(last_archived_time, stats_reset)) END,
+        THEN extract(epoch FROM clock_timestamp() - coalesce(last_archived_time,
+            greatest(stats_reset, pg_postmaster_start_time()))) END,
     'archived_seconds', extract(epoch FROM clock_timestamp() - last_archived_time))
  FROM pg_catalog.pg_stat_archiver)
 """
