@@ -21,6 +21,14 @@ from dbtool.errors import ConnectError, DbtoolError, UsageError
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """Asks whether there is TLS: what a server answers before it looks anything up."""
 
+HOLDER = """\
+A session that is still open shows the lock, one of another database also where it is on pg_class:
+SELECT pid, mode, relation FROM pg_locks
+WHERE granted AND mode = 'AccessExclusiveLock' AND relation < 16384;
+Leave pg_stat_activity alone, it would wait there too: on the host ps tells what that pid runs,
+and SIGTERM to that one backend ends it."""
+"""How to find who holds up every login; it waits for no lock on a shared catalogue."""
+
 _PROBE_LIMIT = 1.0
 _CODE = re.compile(r"\[Errno (\d+)\]")
 _NO_WAY_THERE = frozenset(
@@ -155,10 +163,9 @@ def _login_hangs(target: Target, limit: float) -> ConnectError:
     return ConnectError(
         f"{target.address} answers, but did not complete the login within {limit:g} s",
         detail="Something holds the login up: a lock on pg_authid or pg_database (VACUUM FULL, "
-        "REINDEX or LOCK of it),\na host short of CPU or disk, or behind a pooler a server that "
-        "does not answer.",
-        hint="A session that is open still shows the lock: pg_locks where granted, joined to "
-        "pg_stat_activity.\nOn the host SIGTERM to that one backend ends it.",
+        "REINDEX or LOCK of it),\nan LDAP, RADIUS or PAM service that checks the password, a host "
+        "short of CPU or disk,\nor behind a pooler a server that does not answer.",
+        hint=HOLDER,
     )
 
 

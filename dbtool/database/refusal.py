@@ -27,6 +27,7 @@ class Answer:
     message: str
     detail: str
     hint: str
+    context: str = ""
 
     @property
     def text(self) -> str:
@@ -46,9 +47,9 @@ def explain(error: PostgresError, target: Target) -> ConnectError:
 
 
 def _read(error: PostgresError) -> Answer:
-    parts = (getattr(error, name, None) or "" for name in ("sqlstate", "detail", "hint"))
-    state, detail, hint = parts
-    return Answer(state, str(error.args[0]), detail, hint)
+    names = ("sqlstate", "detail", "hint", "context")
+    state, detail, hint, context = (getattr(error, name, None) or "" for name in names)
+    return Answer(state, str(error.args[0]), detail, hint, context)
 
 
 def closed(target: Target) -> ConnectError:
@@ -98,7 +99,7 @@ def _authorization(answer: Answer, target: Target) -> ConnectError:
     if "pg_hba.conf" in told:
         return _no_entry(answer, target)
     hint = "Give the user in the connection string."
-    if "certificate" in told:
+    if "client certificate" in told or "certificate authentication" in told.lower():
         hint = (
             "sslcert=FILE and sslkey=FILE in the connection string name a certificate that the "
             f'server\ntrusts; its pg_hba.conf may ask that it was made for "{target.user}".'
@@ -157,7 +158,14 @@ def full(told: str, target: Target) -> ConnectError | None:
     return _full(Answer("53300", found[0], "", ""), target) if found else None
 
 
-def _catalogue_locked(answer: Answer, target: Target) -> ConnectError:
+def _locked(answer: Answer, target: Target) -> ConnectError:
+    if answer.context:
+        return ConnectError(
+            f"cannot log in to {target.named}: what runs at a login waits for a lock",
+            detail=f"{answer.text}\n{answer.context}",
+            hint="Most likely a login event trigger. Who holds the lock shows from another "
+            "database of\nthe server: dbtool locks --url … there, while another login waits.",
+        )
     return ConnectError(
         f"nobody can log in to {target.named}: a system catalogue is locked",
         detail=answer.text,
@@ -232,7 +240,7 @@ _BY_STATE: dict[str, Callable[[Answer, Target], ConnectError]] = {
     "3D000": _no_database,
     "42501": _no_privilege,
     "53300": _full,
-    "55P03": _catalogue_locked,
+    "55P03": _locked,
     "57P03": _not_now,
     "08P01": _protocol,
     "22023": _option,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SIGNALS = re.compile(r"pg_signal_\w+")
 """The role that may, which the server names in every language."""
 
+_SUPERUSERS = re.compile(r"to (?:cancel|terminate) .*superuser", re.IGNORECASE | re.DOTALL)
+
 STATEMENT_SECONDS = 2
 GRACE_SECONDS = 1.0
 """How much longer than the server's own limit the client waits for a server that froze."""
@@ -173,7 +175,7 @@ def _not_allowed(told: str, detail: str, target: Target) -> OperationError:
     hint = f"dbtool doctor --grants {target.user} prints the least rights that role needs."
     if role := _SIGNALS.search(f"{told}\n{detail}"):
         hint = f"GRANT {role[0]} TO {identifier(target.user)}"
-    elif "superuser" in f"{told}\n{detail}".lower():
+    elif _SUPERUSERS.search(f"{told}\n{detail}"):
         hint = "A session of a superuser takes a superuser."
     return OperationError(
         f"role {target.user} may not do that", detail=f"{told}\n{detail}".strip(), hint=hint

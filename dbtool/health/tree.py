@@ -82,10 +82,12 @@ def named(node: Node) -> str:
 
 
 def statement(node: Node) -> str:
-    """What it runs; a process of the server's own may run no statement."""
+    """What it runs; a process of the server's own may run none, and track_activities hides it."""
     session = node.session
     if session is None or session.hidden:
         return "(hidden)"
+    if session.state == "disabled":
+        return "(not tracked)"
     return session.query or "no statement"
 
 

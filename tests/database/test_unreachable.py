@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from dbtool.database.login import explain
+from dbtool.database.login import HOLDER, explain
 from dbtool.database.refusal import closed
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -48,6 +48,18 @@ def small() -> Iterator[Small]:
         yield Small(target, int(pidfile.read_text().split()[0]))
 
 
+def _with_a_free_slot(target: Target) -> SyncConnection:
+    """Log in once the backend of a login that was refused has given its slot back."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return SyncConnection(target)
+        except ConnectError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
 def test_a_full_server(small: Small) -> None:
     """First the slots of applications are gone, then all of them."""
     with SyncConnection(small.target) as admin:
@@ -64,7 +76,7 @@ def test_a_full_server(small: Small) -> None:
         f"The server is up. It says: {told}.",
         "A superuser still gets in.",
     )
-    held.append(SyncConnection(small.target))
+    held.append(_with_a_free_slot(small.target))
     assert refusal(small.target) == said(
         "all connection slots are used at SERVER, the reserved ones too",
         "The server is up. It says: sorry, too many clients already.",
@@ -217,7 +229,7 @@ def test_each_tier_of_slots_has_its_own_way_in() -> None:
             app, monitor = replace(target, user="app"), replace(target, user="monitor")
             with SyncConnection(app):
                 first = refusal(app)
-                with SyncConnection(monitor):
+                with _with_a_free_slot(monitor):
                     second = refusal(monitor)
     assert first.endswith("A superuser, or a member of pg_use_reserved_connections, still gets in.")
     assert second.endswith("SUPERUSER attribute.\nA superuser still gets in.")
@@ -232,6 +244,45 @@ def test_a_login_that_waits_for_a_lock(small: Small, monkeypatch: pytest.MonkeyP
     message, *detail = found.splitlines()
     assert message == "SERVER answers, but did not complete the login within 0.3 s"
     assert "a lock on pg_authid or pg_database" in detail[0]
+    assert "LDAP, RADIUS or PAM" in detail[1]
+
+
+@pytest.mark.parametrize("catalogue", ["pg_authid", "pg_database", "pg_class"])
+def test_the_query_that_finds_who_holds_up_logins(small: Small, catalogue: str) -> None:
+    """It waits for no such lock itself, in a session that was open before."""
+    query = HOLDER[HOLDER.index("SELECT") : HOLDER.index(";")]
+    other = "template1" if catalogue == "pg_class" else small.target.database
+    with (
+        SyncConnection(replace(small.target, database=other)) as watcher,
+        SyncConnection(small.target) as holder,
+    ):
+        watcher.execute("SET statement_timeout = '30s'")
+        holder.execute(f"BEGIN; LOCK {catalogue}")
+        pid = holder.fetchval("SELECT pg_backend_pid()")
+        assert watcher.fetchval(query) == pid
+
+
+@pytest.mark.pg(">=17")
+def test_a_login_event_trigger_that_waits(small: Small) -> None:
+    """Its own table is no system catalogue: what the server says of the place is shown."""
+    with SyncConnection(small.target) as admin:
+        admin.execute(
+            "CREATE TABLE visits (); CREATE FUNCTION noted() RETURNS event_trigger"
+            " LANGUAGE plpgsql AS 'BEGIN LOCK visits; END';"
+            "CREATE EVENT TRIGGER noted ON login EXECUTE FUNCTION noted()"
+        )
+        admin.execute("BEGIN; LOCK visits")
+        options = (("options", "-c lock_timeout=100ms"),)
+        found = refusal(replace(small.target, parameters=options))
+    assert "what runs at a login waits for a lock" in found
+    assert "PL/pgSQL function noted() line 1 at SQL statement" in found
+    assert "catalogue" not in found
+
+
+def test_a_role_named_after_certificates(small: Small) -> None:
+    """What it is called is no reason to speak of certificates."""
+    found = refusal(replace(small.target, user="certificate"))
+    assert found.endswith('creates it with CREATE ROLE "certificate" LOGIN.')
 
 
 def test_a_client_certificate_that_is_missing_or_not_trusted() -> None:

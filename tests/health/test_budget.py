@@ -163,6 +163,10 @@ def test_the_engines_own_pooler_is_recognised(database: Target) -> None:
         f"the engine connects to {pooler.target.address}, the slots are those of"
         f" {database.address}: that no pooler stands between is not known"
     )
+    assert unknown.decide == (
+        f"--url of {pooler.target.address}; if a pooler answers there, --pgbouncer URL"
+        " or --poolers N as well"
+    )
     assert (through.apart, asked.apart) == (None, None)
     error = [("statements-cached-through-pooler", Severity.ERROR)]
     assert (asked.poolers, asked.needed, judged(asked)) == (2, 5, error)

@@ -449,6 +449,8 @@ def test_a_process_of_the_server_is_called_by_its_kind(table: Target, people: Cr
         f"pid {pid} (startup process)",
         "no statement",
     )
+    silent = dataclasses.replace(node.session, query="", state="disabled")
+    assert tree.statement(dataclasses.replace(node, session=silent)) == "(not tracked)"
     unseen = dataclasses.replace(node, session=dataclasses.replace(replays, backend_type=None))
     assert (tree.named(unseen), tree.statement(unseen)) == (
         f"pid {pid} (no application name)",

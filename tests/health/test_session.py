@@ -191,11 +191,12 @@ def test_the_right_to_end_a_session_is_called_as_the_server_calls_it(database: T
     least = "dbtool doctor --grants reader prints the least rights that role needs."
     questions = {
         "SELECT count(*)::text FROM process": least,
+        "SELECT count(*)::text FROM superuser_process": least,
         f"SELECT pg_cancel_backend(pid)::text {boss}": superuser,
     }
     with SyncConnection(database, application_name="boss") as admin:
         admin.execute("CREATE ROLE reader LOGIN IN ROLE pg_signal_backend")
-        admin.execute("CREATE TABLE process (a int)")
+        admin.execute("CREATE TABLE process (a int); CREATE TABLE superuser_process ()")
         reader = dataclasses.replace(database, user="reader")
         try:
             for question, hint in questions.items():

@@ -43,8 +43,8 @@ def check(budget: Budget) -> Iterator[Finding | Unknown]:
             rule=NAME,
             reason=f"the engine connects to {budget.engine.address}, the slots are those of"
             f" {budget.apart}: that no pooler stands between is not known",
-            decide=f"--url of {budget.engine.address}; where that is a pooler, --pgbouncer URL or"
-            " --poolers N",
+            decide=f"--url of {budget.engine.address}; if a pooler answers there, --pgbouncer URL"
+            " or --poolers N as well",
         )
     if budget.through_pooler and not budget.poolers:
         yield Unknown(
