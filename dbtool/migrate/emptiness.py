@@ -4,9 +4,13 @@ Rows of a transaction that was open then are seen by nobody before it ends; the 
 takes a table away waits for that, and would take them along.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import postgast
+from google.protobuf.message import DecodeError
+from postgast import pg_query_pb2 as pb
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.migrate.losses import Empty, numbers
@@ -37,6 +41,19 @@ _BY_OTHERS = """
 """A row that is seen though its transaction is in progress is of our own transaction."""
 
 
+_BOUND = re.compile(r"%(?:\(\w+\))?s(?!\w)")
+"""Where the driver puts a value; PostgreSQL's own parser knows `$1` only."""
+_REWRITTEN = "rewritten"
+_REWRITES = (
+    pb.AT_AddColumn,
+    pb.AT_AlterColumnType,
+    pb.AT_SetLogged,
+    pb.AT_SetUnLogged,
+    pb.AT_SetAccessMethod,
+)
+"""What may write every row anew; the rows of others are told from our own only before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """Of what a statement takes away: what is `filled` by now, and what is `unseen`."""
@@ -59,7 +76,9 @@ class _Place:
     may_be_locked: bool
 
     def is_meant(self, taken: Taken, number: int | None) -> bool:
-        """Whether a statement takes it away; `number` is what its name stands for."""
+        """Whether a statement takes or rewrites it; `number` is what its name stands for."""
+        if taken.kind == _REWRITTEN:
+            return self.empty.oid == number
         if taken.kind == "schema":
             return self.schema == taken.name[1] and not self.column
         if taken.kind == "type":
@@ -74,7 +93,8 @@ def look(statement: str, connection: DBAPIConnection, empty: Iterable[Empty]) ->
     by a missing right.
     """
     known = tuple(empty)
-    taken = Taking().read([statement]) if known else ()
+    sql = _BOUND.sub("$1", statement)
+    taken = (*Taking().read([sql]), *_rewritten(sql)) if known else ()
     if not taken:
         return Look()
     found = numbers(connection, taken)
@@ -88,6 +108,18 @@ def look(statement: str, connection: DBAPIConnection, empty: Iterable[Empty]) ->
     unseen = [each.empty for each in (*locked, *read) if each not in seen]
     filled = [each.empty for each in seen if _is_filled(connection, each)]
     return Look(tuple(filled), tuple(dict.fromkeys(unseen)))
+
+
+def _rewritten(statement: str) -> Iterator[Taken]:
+    """The tables whose rows would all be of our transaction afterwards, whoever wrote them."""
+    try:
+        parsed = postgast.parse(statement)
+    except (postgast.PgQueryError, DecodeError):
+        return
+    for each in parsed.stmts:
+        altered = each.stmt.alter_table_stmt
+        if any(command.alter_table_cmd.subtype in _REWRITES for command in altered.cmds):
+            yield Taken(_REWRITTEN, (altered.relation.schemaname, altered.relation.relname))
 
 
 def _is_of_rows(taken: Taken) -> bool:

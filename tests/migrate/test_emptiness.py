@@ -100,6 +100,12 @@ def writer(database: Target) -> Iterator[Callable[[], None]]:
         ("TRUNCATE s.t", "s.t"),
         ("DROP SCHEMA s CASCADE", "s.t"),
         ("ALTER TABLE s.t DROP COLUMN b", "s.t.b"),
+        ("ALTER TABLE s.t ADD COLUMN c serial; ALTER TABLE s.t DROP COLUMN b", "s.t.b"),
+        (
+            "ALTER TABLE s.t ALTER COLUMN a TYPE bigint; ALTER TABLE s.t DROP COLUMN b",
+            f"s.t.a, by {HEAD}, rows in s.t.b",
+        ),
+        ("ALTER TABLE s.t SET UNLOGGED; DROP TABLE s.t", "s.t"),
     ],
 )
 def test_rows_that_come_while_the_lock_is_waited_for_stay(
@@ -113,7 +119,8 @@ def test_rows_that_come_while_the_lock_is_waited_for_stay(
 ) -> None:
     """Who agreed to lose an empty table has not agreed to lose what commits just before."""
     project.env(env)
-    project.revision(HEAD, FIRST, UP, f'op.execute("{back}")')
+    statements = "\n".join(f"op.execute({each!r})" for each in back.split("; "))
+    project.revision(HEAD, FIRST, UP, statements)
     with pytest.raises(OperationError, match="would lose more than was agreed to") as raised:
         downgrade(opened, FIRST, permission=Permission(ask=Agreeing(writer)))
     assert f"New since then: rows in {lost}, by {HEAD}. None of that was run." in (
@@ -126,6 +133,23 @@ def test_rows_that_come_while_the_lock_is_waited_for_stay(
     assert downgrade(opened, FIRST, permission=Permission(ask=Agreeing(lambda: None))).after == (
         FIRST,
     )
+
+
+def test_a_statement_with_bound_parameters_is_looked_at(
+    project: Small, opened: Project, writer: Callable[[], None]
+) -> None:
+    """Rows that come before a DELETE whose values are bound are not what was agreed to."""
+    delete = "DELETE FROM s.t WHERE a = :a"
+    project.revision(
+        HEAD,
+        FIRST,
+        UP,
+        "import sqlalchemy as sa\nop.execute('LOCK TABLE s.t')\n"
+        f"op.execute(sa.text({delete!r}).bindparams(a=1))",
+    )
+    with pytest.raises(OperationError, match="would lose more than was agreed to") as raised:
+        downgrade(opened, FIRST, permission=Permission(ask=Agreeing(writer)))
+    assert f"New since then: rows in s.t, by {HEAD}." in raised.value.detail
 
 
 def test_where_nobody_was_asked_they_are_told(
