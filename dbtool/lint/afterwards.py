@@ -24,7 +24,7 @@ def settled(outcomes: Sequence[Outcome], schemas: Sequence[Schema]) -> tuple[Out
     noted = [any(each.rule == _NAME for each in outcome.findings) for outcome in outcomes]
     emptied = _emptied(outcomes) if any(noted[:-1]) else {}
     return tuple(
-        _settled(outcome, schema, {name for name, last in emptied.items() if last > number})
+        _settled(outcome, schema, {name for name, last in emptied.items() if last >= number})
         if noted[number] and number < len(outcomes) - 1
         else outcome
         for number, (outcome, schema) in enumerate(zip(outcomes, schemas, strict=True))

@@ -153,7 +153,7 @@ def test_what_costs_is_named_once(sql: str, rules: list[str]) -> None:
             " index while nobody can use it",
         ),
         (
-            "ALTER TABLE a ADD COLUMN IF NOT EXISTS b int NOT NULL",
+            "ALTER TABLE a ADD COLUMN IF NOT EXISTS b int CHECK (b > 0)",
             "whether column b of a exists already: if not, the table is read row by row while"
             " nobody can use it",
         ),
@@ -166,6 +166,20 @@ def test_what_hangs_on_the_catalog_is_unknown(sql: str, unknown: str) -> None:
     assert [(each.reason, each.decide) for each in told.unknowns] == [
         (unknown, "lint it with the history, or give the schema with --schema")
     ]
+
+
+@pytest.mark.parametrize("required", ["NOT NULL", "PRIMARY KEY"])
+@pytest.mark.parametrize("before", ["", "CREATE TABLE a AS SELECT 1 AS c;"])
+def test_a_required_column_that_may_exist(required: str, before: str) -> None:
+    """Unless it exists already it fails at the first row, which is said and not left open."""
+    made = Migration(name="made", up=(*statements(before, 1),))
+    sql = f"ALTER TABLE a ADD COLUMN IF NOT EXISTS b int {required}"
+    change = Migration(name="change", up=(*statements(sql, 1),))
+    told = lint([made, change], schema=Schema(complete=False))
+    assert [(each.title, each.certainty.value) for each in told.findings] == [
+        ("a.b: NOT NULL without a default fails as soon as the table has a row", "heuristic")
+    ]
+    assert told.unknowns == ()
 
 
 def test_what_the_time_zone_decides() -> None:

@@ -320,6 +320,10 @@ def test_an_index_that_nobody_saw() -> None:
         linted = lint([history, migration("REINDEX TABLE copied")], schema=Schema(complete=True))
         assert "reindex-not-concurrent" not in rules(linted)
         assert any("has an index" in each.reason for each in linted.unknowns) is unknown
+        beside = lint(
+            [history, migration("REINDEX TABLE CONCURRENTLY copied")], schema=Schema(complete=True)
+        )
+        assert not any("writes wait" in each.reason for each in beside.unknowns)
 
 
 def test_a_gap_in_a_function_that_stands_below() -> None:

@@ -37,10 +37,15 @@ _DOES = {Work.REWRITE: "rewritten", Work.SCAN: "read row by row", Work.BUILD: "g
 
 
 def _leave_open(made: Making, table: Table, column: str) -> None:
-    """Nothing is done where a column exists already, of which nobody knows."""
+    """Nothing is done where a column exists already, of which nobody knows.
+
+    What fails at the first row unless it exists is said all the same.
+    """
     works = dict.fromkeys(_DOES[task.work] for task in made.tasks if task.work in _DOES)
-    made.tasks = [task for task in made.tasks if task.cause is Cause.VERSION]
-    if works:
+    fails = any(task.work is Work.FAIL and task.if_rows for task in made.tasks)
+    kept = (Cause.VERSION, Cause.ADD_NOT_NULL) if fails else (Cause.VERSION,)
+    made.tasks = [task for task in made.tasks if task.cause in kept]
+    if works and not fails:
         done = f"the table is {' and '.join(works)} while nobody can use it"
         fact = f"whether column {column} of {table.name.name} exists already: if not, {done}"
         made.missing.clear()

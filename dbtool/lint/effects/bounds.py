@@ -1,6 +1,7 @@
 """Whether validated checks keep the rows of a new partition out of the default one."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -42,7 +43,7 @@ _WHOLE = frozenset(("int2", "int4", "int8"))
 
 
 def _comparing(table: Table, key: str) -> _Compare:
-    """How limits are compared; the server proves nothing of whole numbers by a broken one."""
+    """How limits are compared; the server proves nothing of whole numbers by another type."""
     if not ordered(table, key):
         return _is_same
     column = table.columns.get(key)
@@ -51,8 +52,16 @@ def _comparing(table: Table, key: str) -> _Compare:
     return lambda higher, lower: _reaches(higher, lower) and not (_broken(higher) or _broken(lower))
 
 
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+|minvalue|maxvalue", re.IGNORECASE)
+
+
 def _broken(limit: Expression) -> bool:
-    return "." in bare(limit).word
+    """Whether a limit is not written as a whole number, or is made into something else."""
+    while limit.form is Form.CAST:
+        if limit.type is None or limit.type.array or limit.type.name not in _WHOLE:
+            return True
+        limit = limit.parts[0]
+    return _WHOLE_NUMBER.fullmatch(bare(limit).word) is None
 
 
 _NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "=": "<>", "<>": "="}

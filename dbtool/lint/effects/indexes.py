@@ -105,7 +105,7 @@ def reindex(action: act.Reindex, state: State) -> Effect:
         why = f"REINDEX {action.kind.upper()} cannot run inside a transaction block"
         made.fail("25001", table.name, Cause.IN_TRANSACTION, why)
         return made.done()
-    if action.kind == "table" and _may_have_none(table, state):
+    if action.kind == "table" and not action.concurrently and _may_have_none(table, state):
         fact = f"whether {table.name.name} has an index: each is built anew while writes wait"
         return made.lock(Lock.SHARE, table).lacks(Cause.OPAQUE, table, fact).done()
     # Children that inherit are left alone, as partitions are not.

@@ -49,7 +49,7 @@ def create(schema: Schema, action: act.CreateTable) -> None:
         and all(source is not None and source.complete for source, _ in sources),
         new=schema.judging,
         persistence=action.persistence,
-        tablespace=_placed_in(action.tablespace),
+        tablespace=_placed_in(action.tablespace or (parent.tablespace if parent else "")),
         partition_by=action.partition_by,
         partition_keys=action.partition_keys,
         parent=above[0].name if above else None,
