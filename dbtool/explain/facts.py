@@ -53,7 +53,7 @@ class FunctionFacts:
     `extension` is what it came with; `copies` that it copies to a file or with a program;
     `planned` that PostgreSQL may run it to plan; `unconfined` that its language, which is not C,
     lets it do what the server's account may; `composes` that it runs SQL which it puts together
-    meanwhile; `program` is what a foreign table runs.
+    meanwhile; `program` is what a foreign table runs, `remote` that it asks another server.
     """
 
     schema: str
@@ -66,6 +66,7 @@ class FunctionFacts:
     unconfined: bool = False
     composes: bool = False
     program: str = ""
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dbtool.finding import Finding, Unknown, judge
 
 _APPENDS = ("Append", "Merge Append")
 _NUMBER = re.compile(r"_\d+$")
+_NUMBERED = re.compile(r'_\d+(?="?\.)|(?<=Plan )\d+')
 _SHOWN = 10
 """Nodes that are named; of more the first are."""
 
@@ -29,7 +30,9 @@ def _folded(analysis: Analysis, findings: Iterable[Finding]) -> Iterator[Finding
     for finding in findings:
         node = about(analysis, finding)
         table = node and _partitioned(analysis, node)
-        key = (finding.rule, finding.severity, table) if table else id(finding)
+        key: object = id(finding)
+        if node and table:
+            key = (finding.rule, finding.severity, table, _conditions(node))
         alike[key].append((finding, node or analysis.plan.root))
     for several in alike.values():
         yield _one(analysis, several) if len(several) > 1 else several[0][0]
@@ -47,6 +50,9 @@ def _partitioned(analysis: Analysis, node: Node) -> tuple[int, str] | None:
     """The append that reads a partition, and how the statement calls the table it is of."""
     if not node.relation or not _NUMBER.search(node.alias):
         return None
+    called = _NUMBER.sub("", node.alias)
+    if called == node.relation:
+        return None
     table = analysis.table(node)
     if not (table.partition if table else node.alias != node.relation):
         return None
@@ -54,5 +60,14 @@ def _partitioned(analysis: Analysis, node: Node) -> tuple[int, str] | None:
     while above.parent:
         above = analysis.plan.node(above.parent)
         if above.kind in _APPENDS:
-            return above.id, _NUMBER.sub("", node.alias)
+            return above.id, called
     return None
+
+
+def _conditions(node: Node) -> tuple[tuple[str, str], ...]:
+    """What a scan asks of its rows, without the numbers that tell partitions apart."""
+    return tuple(
+        (name, _NUMBERED.sub("", node.text(name)))
+        for name in sorted(node.props)
+        if name.endswith(("Cond", "Filter")) and not name.startswith("Rows Removed")
+    )

@@ -81,22 +81,34 @@ _NAME = r"[\w$\u0080-\uffff]+"
 One with a quote in it is looked for as it is written.
 """
 
+_END = r"(?:;|\m(?:into|using|loop)\M)"
+
+_NESTED = r"(?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*"
+"""What a call is handed, with parentheses three deep."""
+
 _CONSTANT = (
     r"(?:'(?:[^']|'')*'|\$\w*\$[^$]*\$\w*\$"
     r"|format\s*\(\s*'(?:[^'%]|''|%%|%(?:\d+\$)?-?\d*(?:L|I(?!\s*\()))*'"
-    r"(?:\s*,(?:[^()]|\([^()]*\))*)?\))\s*(?:;|\m(?:into|using|loop)\M)"
+    rf"(?:\s*,{_NESTED})?\))\s*{_END}"
 )
-"""What EXECUTE runs as it stands: a literal, or one into which only values and names are put."""
+"""What EXECUTE runs as it stands: a literal, or one into which only values and names are put.
+
+A name put behind FROM may be that of a view, which is not looked into.
+"""
 
 _EXECUTES = (
     r"(?:^|[;\n\r]|\*/|>>|\m(?:begin|then|else|loop|query|in|for)\M)\s*execute\M"
     rf"(?!\s*{_CONSTANT})"
 )
-_COMPOSES = rf"""l.lanpltrusted AND p.proname !~ '^(crosstab|connectby|xpath_table)'
+_HANDED = _EXECUTES.removesuffix(")") + rf"|\s*\$\d+\s*{_END})"
+"""EXECUTE of anything but what stands in the body or is handed to the function."""
+
+_COMPOSES = rf"""l.lanpltrusted AND NOT (p.via IS NULL AND l.lanname = 'plpgsql'
+        AND p.proname ~ '^(crosstab\w*|connectby|xpath_table)$' AND {_READ} !~* $c${_HANDED}$c$)
       AND CASE WHEN l.lanname = 'plpgsql' THEN {_READ} ~* $c${_EXECUTES}$c$
       ELSE l.lanname NOT IN ('sql', 'internal', 'c')
         AND source ~* '\m(spi_\w+|execute|prepare)\M' END"""
-"""Whether a body runs SQL that it puts together; what crosstab is handed is looked at."""
+"""Whether a body runs SQL that it puts together; what a plan hands crosstab is looked at."""
 
 _LEADS_ON = "(c.relkind IN ('v', 'f', 'p') OR c.relhassubclass)"
 """What is read in more than one place, or runs something: views, foreign tables, parents."""
@@ -187,8 +199,9 @@ named AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(x.via) FILTER (WHERE p.planned), min(x.via), '') AS via,
     coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
-    bool_or(p.planned AND NOT (x.composes AND p.proretset)) AS planned,
-    bool_or(x.unconfined) AS unconfined, bool_or(x.composes) AS composes, '' AS program
+    bool_or(p.planned AND NOT (x.composes AND p.proretset AND p.via IS NULL)) AS planned,
+    bool_or(x.unconfined) AS unconfined, bool_or(x.composes) AS composes, '' AS program,
+    false AS remote
   FROM called p
   JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_language l ON l.oid = p.prolang
@@ -207,15 +220,18 @@ named AS (
   GROUP BY n.nspname, p.proname, e.extname, p.via IS NULL
   UNION ALL
   SELECT n.nspname, c.relname, true, coalesce(min(vn.nspname || '.' || v.proname), ''), '', true,
-    bool_or(r.planned), false, false, o.option_value
+    bool_or(r.planned), false, false, coalesce(o.option_value, ''), o.option_value IS NULL
   FROM reached r
   JOIN pg_foreign_table t ON r.is_view AND t.ftrelid = r.oid
-  CROSS JOIN LATERAL pg_options_to_table(t.ftoptions) o
+  JOIN pg_foreign_server s ON s.oid = t.ftserver
+  JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+  LEFT JOIN pg_proc h ON h.oid = w.fdwhandler
+  LEFT JOIN LATERAL pg_options_to_table(t.ftoptions) o ON o.option_name = 'program'
   JOIN pg_class c ON c.oid = r.oid
   JOIN pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_proc v ON v.oid = r.via
   LEFT JOIN pg_namespace vn ON vn.oid = v.pronamespace
-  WHERE o.option_name = 'program'
+  WHERE o.option_value IS NOT NULL OR h.proname = 'postgres_fdw_handler'
   GROUP BY n.nspname, c.relname, o.option_value, r.via IS NULL
 )
 """.replace("{composes}", _COMPOSES)
@@ -235,6 +251,7 @@ Bodies are read of what is called alone, whatever a planner expects: a database 
 A body in SQL may be put in the place of its call, and what it calls be run by the planner; so are
 operators, to see how many of a column's common values they are true of.
 A view is in no plan where a body reads it; what it calls is in its rule, by number. Nor is a
-foreign table, which may run a program: it counts as a function that does.
+foreign table, which may run a program or ask another server: it counts as a function that does.
+Planning runs no set that the plan itself calls, but all that a function it runs calls.
 What reads whole tables into XML is STABLE, and runs the functions of any view among them.
 """

@@ -208,6 +208,8 @@ def _listed(function: FunctionFacts) -> str:
     name = function.name if built_in else f"{function.schema}.{function.name}"
     if function.program:
         return f"the program {function.program} by reading {name}"
+    if function.remote:
+        return f"another server by reading {name}"
     if function.copies:
         return f"COPY with a file or program in {function.via or name}()"
     called = f"{name}() in {function.via}()" if function.via else f"{name}()"

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
+from math import ceil
 
 from dbtool.errors import OperationError, UsageError
 from dbtool.explain.examined import Examined, Explained
@@ -69,12 +70,13 @@ def _verdict(examined: Examined) -> str:
     slowest = max(plan.nodes, key=lambda node: times.of(node).wall_ms)
     if not times.total_ms:
         return duration(whole)
-    share = percent(times.part(slowest))
-    if times.part(slowest) < SPREAD_OUT:
-        return (
-            f"{duration(whole)}: no node of {len(plan.nodes)} takes more than {share} of the time"
-        )
-    return f"{duration(whole)}: {share} of the time goes into #{slowest.id} {title(slowest)}"
+    part = times.part(slowest)
+    if part < SPREAD_OUT:
+        most = percent(ceil(round(part * 100, 6)) / 100)
+        return f"{duration(whole)}: no node of {len(plan.nodes)} takes more than {most} of the time"
+    return (
+        f"{duration(whole)}: {percent(part)} of the time goes into #{slowest.id} {title(slowest)}"
+    )
 
 
 def _rows(number: float) -> str:

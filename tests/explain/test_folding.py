@@ -38,6 +38,25 @@ def test_tables_put_together_are_found_each() -> None:
     assert [each.rule for each in findings].count("rows-discarded") == 2
 
 
+def test_one_table_read_by_different_conditions_is_found_each() -> None:
+    """As in UNION ALL, where the server numbers what is read again; so is a partition."""
+    for relation, alias in (("orders", "orders"), ("orders", "o"), ("log_2024", "log_2024")):
+        scans = [scan(relation, f"{alias}_{place}", 30.0) for place in (1, 2)]
+        for column, each in zip("bc", scans, strict=True):
+            each["Filter"] = f"({each['Alias']}.{column} = 7)"
+        findings, _ = judged(appended(scan(relation, alias, 30.0), *scans))
+        assert [each.rule for each in findings].count("rows-discarded") == 3
+
+
+def test_the_largest_share_is_not_rounded_down() -> None:
+    """Of 70 nodes that each take 1.43 %, none takes more than 2 %."""
+    scans = [scan(f"log_{place}", f"l_{place}", 1.0) for place in range(70)]
+    text = json.dumps([{"Plan": node("Append", *scans, ms=70.0), "Execution Time": 70.0}])
+    assert report(examine(text, "x")).headline == (
+        "70.0 ms: no node of 71 takes more than 2 % of the time"
+    )
+
+
 def test_a_plan_without_a_costly_node_blames_none() -> None:
     """As one of a thousand partitions that each take a thousandth of the time."""
     scans = [scan(f"log_{place}", f"l_{place}", 1.0) for place in range(100)]

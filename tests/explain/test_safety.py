@@ -299,10 +299,12 @@ _COMPOSED = [
     "EXECUTE format('SELECT %s', $1)",
     "EXECUTE format('SELECT %I()', $1)",
     "EXECUTE format('SELECT %L', $1) || $1",
+    "EXECUTE format('SELECT %L', lower(upper($1))) || lower($1)",
 ]
 _CONSTANT = [
     "EXECUTE 'SELECT ''it''' USING $1",
     "EXECUTE format('SELECT %L, count(*) FROM %I', lower($1), $1)",
+    "EXECUTE format('SELECT %L', lower(coalesce(nullif($1, ''), 'a')))",
     "RAISE DEBUG 'nobody may execute %', $1",
     "PERFORM has_function_privilege('lower(text)', 'EXECUTE')",
     "EXECUTE $q$ SELECT 1 $q$",
@@ -348,7 +350,61 @@ def test_another_server_is_read_only_where_somebody_agrees(
     assert refused.refused == (
         "It reads beyond_view on another server, whose transaction is not read-only."
     )
+    watcher.execute("""
+        CREATE VIEW over_beyond AS SELECT n FROM beyond_view;
+        CREATE FUNCTION asks() RETURNS bigint LANGUAGE plpgsql
+        AS 'BEGIN RETURN (SELECT max(n) FROM beyond_view); END';
+        CREATE FUNCTION asks_by_view() RETURNS bigint LANGUAGE plpgsql
+        AS 'BEGIN RETURN (SELECT max(n) FROM over_beyond); END';
+        CREATE FUNCTION asks_early() RETURNS bigint LANGUAGE plpgsql STABLE
+        AS 'BEGIN RETURN (SELECT max(n) FROM over_beyond); END'
+    """)
+    told = "calls another server by reading public.beyond_view"
+    for called in ("asks()", "asks_by_view()"):
+        (refused,) = explain(target, f"SELECT {called}", permission=asking(looking)).statements
+        assert refused.refused == f"It {told}, which may do more than read."
+        assert refused.times is None
+    with pytest.raises(UsageError, match=f"refused to plan the statement: it {told}"):
+        explain(target, "SELECT id FROM t WHERE id = asks_early()", how=How(analyze=False))
     assert watcher.fetchval("SELECT is_called FROM far_numbers") is False
+
+
+_BY_NAME = """
+CREATE FUNCTION crosstab_mine(text) RETURNS int LANGUAGE plpgsql
+AS $$ BEGIN EXECUTE 'SELECT ' || $1; RETURN 1; END $$;
+CREATE FUNCTION connectby_mine(text) RETURNS int LANGUAGE plpgsql
+AS $$ BEGIN EXECUTE $1; RETURN 1; END $$;
+CREATE FUNCTION hands_on() RETURNS bigint LANGUAGE plpgsql
+AS $$ BEGIN RETURN (SELECT count(*) FROM crosstab_of('SELECT ' || 1) x(a int)); END $$;
+"""
+
+
+def test_a_name_like_crosstab_is_no_reason_not_to_ask(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """Only what the plan itself hands over, and the function runs as it is, was looked at."""
+    watcher.execute(_BY_NAME)
+    looking = Looking(watcher, agrees=False)
+    for call in ("crosstab_mine('1')", "connectby_mine('SELECT 1')", "hands_on()"):
+        (refused,) = explain(target, f"SELECT {call}", permission=asking(looking)).statements
+        assert refused.refused.startswith("It calls SQL put together in public.")
+        assert refused.times is None
+
+
+@pytest.mark.parametrize("analyze", [True, False])
+def test_a_set_that_planning_reads_in_a_body_is_not_run(
+    target: Target, watcher: SyncConnection, analyze: bool
+) -> None:
+    """Planning calls no set itself, but a function that says IMMUTABLE reads it."""
+    watcher.execute("""
+        CREATE OR REPLACE FUNCTION set_of() RETURNS SETOF int LANGUAGE plpgsql
+        AS $$ BEGIN RETURN QUERY EXECUTE 'SELECT pg_stat_' || 'reset()'; END $$;
+        CREATE OR REPLACE FUNCTION counts_set() RETURNS bigint LANGUAGE plpgsql IMMUTABLE
+        AS 'BEGIN RETURN (SELECT count(*) FROM set_of()); END'
+    """)
+    with pytest.raises(UsageError, match=r"refused to plan .* SQL put together in public\.set_of"):
+        explain(target, "SELECT counts_set()", how=How(analyze=analyze))
+    assert explain(target, "SELECT set_of()", how=How(analyze=False)).statements
 
 
 @pytest.mark.parametrize("sql", ["SELECT embeds('x')", "SELECT * FROM t WHERE v = embeds('x')"])
