@@ -3,23 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asyncpg.exceptions import PostgresError
+from asyncpg.exceptions import LockNotAvailableError, PostgresError, QueryCanceledError
 
 from dbtool.database.connection import Connection
 from dbtool.seed.live import LiveConstraint, LiveTable
 from dbtool.sql.text import quoted
+
+OUT_OF_TIME = (LockNotAvailableError.sqlstate, QueryCanceledError.sqlstate)
+"""What the server ends a question with because of a lock or its length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """Something that is not as it must be: a constraint rows break, a class that does not load.
 
-    Or something that could not be asked about, and what the server said instead.
+    Or something that could not be asked about, and what the server said instead: `sqlstate` is
+    the code of that.
     """
 
     kind: str
     name: str
     said: str
+    sqlstate: str = ""
 
 
 async def constraints(
@@ -39,7 +44,7 @@ async def constraints(
                 async with connection.limits():
                     count = await connection.fetchval(question)
             except PostgresError as error:
-                unread.append(Wrong(each.kind, name, str(error)))
+                unread.append(Wrong(each.kind, name, str(error), getattr(error, "sqlstate", "")))
                 continue
             checked += 1
             if count:

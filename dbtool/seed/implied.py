@@ -19,15 +19,31 @@ def unproven(
         for key in keys
         if key.target != table.name
         and f"{table.name}.{key.name}" not in late
-        and set(key.columns) <= {name for each in _wider(key, keys) for name in each.columns}
-        and not any(_holds(each, key, tables, set()) for each in _wider(key, keys))
+        and set(key.columns) <= {name for each in _wider(key, table) for name in each.columns}
+        and not any(_holds(each, key, tables, set()) for each in _binding(key, table))
     )
 
 
-def _wider(key: LiveConstraint, keys: Collection[LiveConstraint]) -> list[LiveConstraint]:
-    """The foreign keys with one of its columns and others beside."""
+def _wider(key: LiveConstraint, table: LiveTable) -> list[LiveConstraint]:
+    """The foreign keys to other tables with one of its columns and others beside."""
     own = set(key.columns)
-    return [each for each in keys if own & set(each.columns) and set(each.columns) - own]
+    return [
+        each
+        for each in table.of_kind("foreign key")
+        if each.target != table.name and own & set(each.columns) and set(each.columns) - own
+    ]
+
+
+def _binding(key: LiveConstraint, table: LiveTable) -> list[LiveConstraint]:
+    """Those of them that say where its values are from, though others fill its columns too."""
+    wider = _wider(key, table)
+    own = set(key.columns)
+    return [
+        each
+        for each in wider
+        if len(wider) == 1
+        or not any(table.column(name).nullable for name in set(each.columns) - own)
+    ]
 
 
 def _holds(

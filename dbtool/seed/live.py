@@ -281,7 +281,10 @@ async def keys(
             f"{asked} JOIN unnest({texts}) AS k({listed}) ON {same} WHERE {known} ORDER BY {by}",
             *map(list, zip(*behind, strict=True)),
         )
-        rows = [*rows[: limit - len(found)], *map(tuple, found)]
+        keys_of = [tuple(row[place] for place in places) for row in rows]
+        spare = [at for at, key in enumerate(keys_of) if key not in beside.wanted]
+        gone = {*spare[max(len(spare) - len(found), 0) :]}
+        rows = [*(row for at, row in enumerate(rows) if at not in gone), *map(tuple, found)]
     return {name: tuple(row[place] for row in rows) for place, name in enumerate(names)}
 
 

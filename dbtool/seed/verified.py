@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Unknown
 from dbtool.report import Cell, Column, Report, Styled, Table, counted, listed
-from dbtool.seed.constraints import Wrong
+from dbtool.seed.constraints import OUT_OF_TIME, Wrong
 from dbtool.seed.rules import planned_rows_missing, seed_not_verified, seed_off_plan
 from dbtool.seed.verify import Verified
 
@@ -13,6 +13,8 @@ _ASKED = {
     "shares": "how its rows are shared out",
     "class": "whether it loads",
 }
+_WAIT = "run it again when nobody locks it, as a role whose statements may take longer"
+_MEND = "mend what the server says, then run it again"
 
 
 def verified(done: Verified, command: str) -> Report:
@@ -53,7 +55,7 @@ def _unknown(unread: Wrong) -> Unknown:
     return Unknown(
         rule=rule,
         reason=f"{unread.name}: {what} could not be asked: {unread.said}",
-        decide="run it again when nobody locks it, as a role whose statements may take longer",
+        decide=_WAIT if unread.sqlstate in OUT_OF_TIME else _MEND,
     )
 
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asyncpg.exceptions import LockNotAvailableError, PostgresError, QueryCanceledError
+from asyncpg.exceptions import PostgresError
 from sqlalchemy import Connection as OrmConnection
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
@@ -24,7 +24,7 @@ from dbtool.ports import Progress, Silent
 from dbtool.report import counted
 from dbtool.seed import live
 from dbtool.seed.build import Found, build
-from dbtool.seed.constraints import Wrong, constraints
+from dbtool.seed.constraints import OUT_OF_TIME, Wrong, constraints
 from dbtool.seed.live import LiveTable
 from dbtool.seed.plan import Load, Planned, Request, SeedPlan, Skipped
 from dbtool.seed.shares import Off, off_plan
@@ -155,7 +155,9 @@ async def _shares(
         try:
             off += await off_plan(connection, each, there[each.table.shown], own)
         except PostgresError as error:
-            unread.append(Wrong("shares", each.table.shown, str(error)))
+            unread.append(
+                Wrong("shares", each.table.shown, str(error), getattr(error, "sqlstate", ""))
+            )
     return tuple(off), tuple(unread)
 
 
@@ -196,7 +198,7 @@ async def _counts(
                     table.name,
                 )
         except PostgresError as error:
-            unread.append(Wrong("rows", table.shown, str(error)))
+            unread.append(Wrong("rows", table.shown, str(error), getattr(error, "sqlstate", "")))
             continue
         made.append(Counted(table.shown, rows, planned.get(table.shown), filtered))
     return tuple(made), tuple(unread)
@@ -227,7 +229,7 @@ def _classes(
                 # Whatever the team's classes raise is the answer.
                 said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
                 list_of = unread if _is_out_of_time(error) else failed
-                list_of.append(Wrong("class", mapper.class_.__name__, said))
+                list_of.append(Wrong("class", mapper.class_.__name__, said, _sqlstate(error)))
             finally:
                 orm.close()
                 if transaction.is_active:
@@ -246,15 +248,19 @@ def _classes(
             raise
         # The engine's own first questions have the limits of the role.
         names = (mapper.class_.__name__ for mapper in mappers)
-        return 0, (), tuple(Wrong("class", name, str(error.orig)) for name in names)
+        said, state = str(error.orig), _sqlstate(error)
+        return 0, (), tuple(Wrong("class", name, said, state) for name in names)
     finally:
         session.execute("SELECT pg_advisory_unlock($1)", secret)
 
 
 def _is_out_of_time(error: Exception) -> bool:
     """Whether the server ended a question because of a lock or its length: no class's fault."""
-    states = (LockNotAvailableError.sqlstate, QueryCanceledError.sqlstate)
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in states
+    return _sqlstate(error) in OUT_OF_TIME
+
+
+def _sqlstate(error: Exception) -> str:
+    return getattr(error.orig, "sqlstate", None) or "" if isinstance(error, DBAPIError) else ""
 
 
 def _refuse_elsewhere(connection: OrmConnection, secret: int) -> None:
