@@ -23,10 +23,11 @@ SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 HOLDER = """\
 A session that is still open shows the lock, one of another database also where it is on pg_class:
-SELECT pid, mode, relation FROM pg_locks
-WHERE granted AND mode = 'AccessExclusiveLock' AND relation < 16384;
+SELECT pid, granted, database, mode, relation FROM pg_locks
+WHERE mode = 'AccessExclusiveLock' AND relation < 16384;
+Database 0 is shared by all. Where granted is false, logins wait behind the one that waits: end it.
 Leave pg_stat_activity alone, it would wait there too: on the host ps tells what that pid runs,
-and SIGTERM to that one backend ends it."""
+and SIGTERM ends a backend. Never a startup process: end the statement on the primary instead."""
 """How to find who holds up every login; it waits for no lock on a shared catalogue."""
 
 _PROBE_LIMIT = 1.0

@@ -162,7 +162,7 @@ def _locked(answer: Answer, target: Target) -> ConnectError:
     if answer.context:
         return ConnectError(
             f"cannot log in to {target.named}: what runs at a login waits for a lock",
-            detail=f"{answer.text}\n{answer.context}",
+            detail=f"{answer.text}\n{_place(answer.context)}".rstrip(),
             hint="Most likely a login event trigger. Who holds the lock shows from another "
             "database of\nthe server: dbtool locks --url … there, while another login waits.",
         )
@@ -172,6 +172,12 @@ def _locked(answer: Answer, target: Target) -> ConnectError:
         hint="Who runs VACUUM FULL, CLUSTER or REINDEX on it shows from another database of the "
         "server:\ndbtool locks --url … there, while another login waits.",
     )
+
+
+def _place(context: str) -> str:
+    """The function a context ends in; its other lines quote statements, with their values."""
+    last = context.rsplit("\n", 1)[-1]
+    return last if re.match(r"PL/\w+ function ", last) else ""
 
 
 def _full(answer: Answer, target: Target) -> ConnectError:

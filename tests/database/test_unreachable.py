@@ -268,14 +268,16 @@ def test_a_login_event_trigger_that_waits(small: Small) -> None:
     with SyncConnection(small.target) as admin:
         admin.execute(
             "CREATE TABLE visits (); CREATE FUNCTION noted() RETURNS event_trigger"
-            " LANGUAGE plpgsql AS 'BEGIN LOCK visits; END';"
+            " LANGUAGE plpgsql AS"
+            " $$BEGIN EXECUTE 'LOCK visits -- geheim'; END$$;"
             "CREATE EVENT TRIGGER noted ON login EXECUTE FUNCTION noted()"
         )
         admin.execute("BEGIN; LOCK visits")
         options = (("options", "-c lock_timeout=100ms"),)
         found = refusal(replace(small.target, parameters=options))
     assert "what runs at a login waits for a lock" in found
-    assert "PL/pgSQL function noted() line 1 at SQL statement" in found
+    assert "PL/pgSQL function noted() line 1 at EXECUTE" in found
+    assert "geheim" not in found
     assert "catalogue" not in found
 
 

@@ -266,7 +266,7 @@ def test_network_that_falls_silent(
     """The run ends and says so, and the same command goes on where it ended."""
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    monkeypatch.setattr(reach, "SILENCE", 1.0)
+    monkeypatch.setattr(reach, "SILENCE", 6.0)
     project.env(env)
     project.revision("slow", "aaaa00000002", FALLS_SILENT)
     with proxy(database) as between:
@@ -276,7 +276,7 @@ def test_network_that_falls_silent(
             if env is APPLICATION
             else create_async_engine(url(between.target, "asyncpg"), poolclass=NullPool)
         )
-        with pytest.raises(OperationError, match="has not answered for 1") as ended:
+        with pytest.raises(OperationError, match="has not answered for 6") as ended:
             upgrade(at(between.target))
         assert "During revision slow. Where" in ended.value.detail
         between.go_silent(False)
