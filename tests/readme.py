@@ -5,6 +5,7 @@ The names are `help` and `help COMMAND` (a help page as it is printed), `command
 commands), `reference` (every help page), `settings` and `rules`.
 """
 
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -45,18 +46,25 @@ def _below(prefix: str, group: Any, context: Any) -> Iterator[tuple[str, Any, An
 
 def page(wanted: str) -> str:
     """The help page of a command, as code."""
-    for name, command, context in commands():
-        if name == wanted:
-            words = f"dbtool {name}".strip()
-            return f"```\n$ {words} --help\n{command.get_help(context)}\n```\n"
-    raise KeyError(f"the documentation asks for the help of {wanted!r}, which is no command")
+    if wanted not in help_pages():
+        raise KeyError(f"the documentation asks for the help of {wanted!r}, which is no command")
+    return help_pages()[wanted]
+
+
+@functools.cache
+def help_pages() -> dict[str, str]:
+    """Every help page, as code, by the command's full name."""
+    return {
+        name: f"```\n$ {f'dbtool {name}'.strip()} --help\n{command.get_help(context)}\n```\n"
+        for name, command, context in commands()
+    }
 
 
 def command_table() -> str:
     """All commands under their panels, in the order of the help page."""
     lines = ["| command | what it does |", "| --- | --- |"]
     lines += [
-        f"| `dbtool {name}` | {_cell(command.get_short_help_str())} |"
+        f"| `dbtool {name}` | {cell(command.get_short_help_str())} |"
         for name, command, _ in commands()
         if name
     ]
@@ -65,7 +73,7 @@ def command_table() -> str:
 
 def reference() -> str:
     """Every help page under its own heading."""
-    return "\n".join(f"## dbtool {name}\n\n{page(name)}" for name, _, _ in commands() if name)
+    return "\n".join(f"## dbtool {name}\n\n{text}" for name, text in help_pages().items() if name)
 
 
 def setting_table() -> str:
@@ -74,7 +82,7 @@ def setting_table() -> str:
     for key, field in KEYS.items():
         variables = ", ".join(f"`{name}`" for name in variables_of(key))
         default = f"`{field.default}`" if field.default else ""
-        meaning = _cell(field.metadata["meaning"])
+        meaning = cell(field.metadata["meaning"])
         lines.append(f"| `{shown(key)}` | {variables} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
@@ -82,11 +90,12 @@ def setting_table() -> str:
 def rule_table() -> str:
     """Every rule with what it finds."""
     lines = ["| rule | family | what it finds |", "| --- | --- | --- |"]
-    lines += [f"| `{each.name}` | {each.family} | {_cell(each.summary)} |" for each in all_pages()]
+    lines += [f"| `{each.name}` | {each.family} | {cell(each.summary)} |" for each in all_pages()]
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text inside a table."""
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
