@@ -5,20 +5,101 @@ import re
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node
 from dbtool.explain.rules import (
+    blocks_per_row,
     cartesian_product,
     cast_hides_index,
+    correlated_subplan,
+    cte_overcomputed,
+    disabled_node,
+    filter_after_index,
+    foreign_key_without_index,
+    full_page_images,
+    function_rows_guessed,
+    generic_plan_costs,
+    hash_spill,
+    heap_fetches,
+    init_plan_dominates,
+    jit_overhead,
+    join_filter_discards,
+    lossy_bitmap,
+    memoize_misses,
+    merge_join_sorts,
+    nested_loop_repeats,
     offset_pagination,
+    ordered_scan_filters,
     partitions_not_pruned,
+    reads_dominate,
+    recheck_discards,
     row_misestimate,
+    rows_discarded,
+    slow_count,
+    slow_planning,
+    sort_spill,
+    temporary_files,
+    timing_overhead,
+    top_n_over_many,
+    trigger_time,
+    waited_for_lock,
+    weak_bitmap,
+    wide_rows,
+    worker_skew,
+    workers_not_launched,
 )
 from dbtool.finding import Finding
 
 _PLACE = re.compile(r"#(\d+) ")
-_OF_THE_STATEMENT = {
+LED_TO = frozenset(
     each.NAME
-    for each in (cartesian_product, cast_hides_index, offset_pagination, partitions_not_pruned)
-}
-"""Rules about how a statement is written, which no estimate led to."""
+    for each in (
+        filter_after_index,
+        hash_spill,
+        jit_overhead,
+        lossy_bitmap,
+        memoize_misses,
+        merge_join_sorts,
+        nested_loop_repeats,
+        ordered_scan_filters,
+        reads_dominate,
+        rows_discarded,
+        sort_spill,
+        temporary_files,
+        top_n_over_many,
+        weak_bitmap,
+    )
+)
+"""Rules about what a planner chooses by its estimates: another one, another plan."""
+
+OF_THE_STATEMENT = frozenset(
+    each.NAME
+    for each in (
+        blocks_per_row,
+        cartesian_product,
+        cast_hides_index,
+        correlated_subplan,
+        cte_overcomputed,
+        disabled_node,
+        foreign_key_without_index,
+        full_page_images,
+        function_rows_guessed,
+        generic_plan_costs,
+        heap_fetches,
+        init_plan_dominates,
+        join_filter_discards,
+        offset_pagination,
+        partitions_not_pruned,
+        recheck_discards,
+        row_misestimate,
+        slow_count,
+        slow_planning,
+        timing_overhead,
+        trigger_time,
+        waited_for_lock,
+        wide_rows,
+        worker_skew,
+        workers_not_launched,
+    )
+)
+"""Rules about how a statement is written, its data or its server: no estimate led to that."""
 
 
 def about(analysis: Analysis, finding: Finding) -> Node | None:
@@ -43,7 +124,7 @@ def by_cause(analysis: Analysis, findings: tuple[Finding, ...]) -> tuple[Finding
     ordered: dict[int, Finding] = {}
     for finding in findings:
         node = about(analysis, finding)
-        led_to = node and not finding.fix and finding.rule not in _OF_THE_STATEMENT
+        led_to = node and not finding.fix and finding.rule in LED_TO
         if node and led_to and (cause := mendable.get(node.id)):
             ordered.setdefault(id(cause), cause)
         ordered.setdefault(id(finding), finding)

@@ -14,7 +14,10 @@ from dbtool.finding import Finding, Unknown, judge
 
 _APPENDS = ("Append", "Merge Append")
 _NUMBER = re.compile(r"_\d+$")
-_NUMBERED = re.compile(r'_\d+(?="?\.)|(?<=Plan )\d+')
+_NUMBERED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"\.?|_\d+(?=\.)|(?<=Plan )\d+""")
+"""A number behind a table's name or of a subplan, or what it may be a part of: text in quotes."""
+
+_NUMBER_IN_QUOTES = re.compile(r'_\d+(?="\.$)')
 _SHOWN = 10
 """Nodes that are named; of more the first are."""
 
@@ -67,7 +70,13 @@ def _partitioned(analysis: Analysis, node: Node) -> tuple[int, str] | None:
 def _conditions(node: Node) -> tuple[tuple[str, str], ...]:
     """What a scan asks of its rows, without the numbers that tell partitions apart."""
     return tuple(
-        (name, _NUMBERED.sub("", node.text(name)))
+        (name, _NUMBERED.sub(_without_number, node.text(name)))
         for name in sorted(node.props)
         if name.endswith(("Cond", "Filter")) and not name.startswith("Rows Removed")
     )
+
+
+def _without_number(found: re.Match[str]) -> str:
+    """A literal as it is, a table's name without its number."""
+    written = found[0]
+    return _NUMBER_IN_QUOTES.sub("", written) if written[0] in "'\"" else ""

@@ -48,6 +48,22 @@ def test_one_table_read_by_different_conditions_is_found_each() -> None:
         assert [each.rule for each in findings].count("rows-discarded") == 3
 
 
+def test_what_is_asked_of_a_partition_is_more_than_its_name() -> None:
+    """Numbers in literals are the statement's own; those of names in quotes are the server's."""
+    for texts, findings in (
+        (("l_1.k = 'a_1.b'", "l_2.k = 'a_2.b'"), 2),
+        (("l_1.k = 'Plan 1'", "l_2.k = 'Plan 2'"), 2),
+        (("l_1.k = 'it''s_1.b'", "l_2.k = 'it''s_2.b'"), 2),
+        (("\"l's_1\".k = 'b'", "\"l's_2\".k = 'b'"), 1),
+        (("l_1.k = (SubPlan 1).col1", "l_2.k = (SubPlan 2).col1"), 1),
+    ):
+        scans = [scan(f"log_{place}", f"l_{place}", 30.0) for place in (1, 2)]
+        for each, text in zip(scans, texts, strict=True):
+            each["Filter"] = f"({text})"
+        found, _ = judged(appended(*scans))
+        assert [each.rule for each in found].count("rows-discarded") == findings, texts
+
+
 def test_the_largest_share_is_not_rounded_down() -> None:
     """Of 70 nodes that each take 1.43 %, none takes more than 2 %."""
     scans = [scan(f"log_{place}", f"l_{place}", 1.0) for place in range(70)]
