@@ -20,7 +20,8 @@ from dbtool.severity import Severity
 SCHEMA = 1
 """Number of the JSON envelope; raised when a field changes meaning or goes away.
 
-1: command, data, findings, unknown; or command, error.
+1: command, data, findings, unknown; or command, error; or all of them, where the command failed
+at a part of what it was to do.
 """
 
 Tone = Literal["plain", "strong", "muted", "good", "note", "warning", "error"]
@@ -143,7 +144,7 @@ class Report:
     frozen dataclass and the whole of what `--json` prints besides the findings.
     `judged` says that rules ran, so that a clean result is worth a closing line. `below` are
     sections that come after the findings. `metrics` are for monitoring alone, and `raw` is what
-    a server printed, as it is.
+    a server printed, as it is. `error` is what the command failed at, beside all it found.
 
     Headlines, titles, findings and notes begin in lower case, unless with a name, and have no
     full stop, as PostgreSQL's messages do; the detail and hint of an error are sentences.
@@ -161,6 +162,7 @@ class Report:
     below: tuple[Section, ...] = ()
     metrics: tuple[Metric, ...] = ()
     raw: str = ""
+    error: DbtoolError | None = None
 
 
 def facts(named: Iterable[tuple[str, str]], title: str = "") -> Table:
@@ -209,30 +211,26 @@ def exit_code(report: Report, fail_on: FailOn) -> int:
 
 
 def envelope(report: Report) -> dict[str, object]:
-    """The report as plain JSON values."""
+    """The report as plain JSON values; with `error` where a part of the command failed."""
     return {
         "schema": SCHEMA,
         "command": report.command,
         "data": plain(report.data),
         "findings": plain(report.findings),
         "unknown": plain(report.unknowns),
+        **({} if report.error is None else _error(report.error)),
     }
 
 
 def error_envelope(command: str, error: DbtoolError) -> dict[str, object]:
     """The envelope of a command that failed; `data` where it had done something before."""
     done = {} if error.done is None else {"data": plain(error.done)}
-    return {
-        "schema": SCHEMA,
-        "command": command,
-        **done,
-        "error": {
-            "message": error.message,
-            "detail": error.detail,
-            "hint": error.hint,
-            "exit": error.exit,
-        },
-    }
+    return {"schema": SCHEMA, "command": command, **done, **_error(error)}
+
+
+def _error(error: DbtoolError) -> dict[str, object]:
+    parts = ("message", "detail", "hint", "exit")
+    return {"error": {name: getattr(error, name) for name in parts}}
 
 
 def plain(value: object) -> object:

@@ -204,8 +204,12 @@ def _deliver(call: Call, report: "Report") -> int:
 
     call.progress.close()
     code = exit_code(report, call.fail_on) if report.findings or report.unknowns else 0
+    if report.error is not None:
+        _complete_hint(call, report.error)
     with suppress(output.ReaderGone):
         call.emit(report)
+    if report.error is not None:
+        return _told(call, report.error)
     if call.options.wanted is output.Format.NAGIOS:
         from dbtool.render.nagios import exit_of
 
@@ -222,17 +226,31 @@ def _failed(call: Call, error: BaseException) -> int:
     elif isinstance(error, SystemExit):
         error = _left(error)
     error = failing.without_directory(error) or failing.ended(error) or error
+    if isinstance(error, DbtoolError):
+        _complete_hint(call, error)
+        if call.options.raiseerr:
+            failing.trace(error)
+        return failing.fail(call.command, error, wanted, path, behind=call.emitted)
+    return failing.fail_as_bug(call.command, error, wanted, path, behind=call.emitted)
+
+
+def _told(call: Call, error: DbtoolError) -> int:
+    """The report that was written tells of a failure too: nothing more goes to stdout or a file."""
+    from dbtool.cli import failing
+
+    if call.options.raiseerr:
+        failing.trace(error)
+    return failing.told(error, call.options.wanted)
+
+
+def _complete_hint(call: Call, error: DbtoolError) -> None:
+    """What only the command line knows of the next step."""
     if isinstance(error, ConnectError) and "dbtool local start" in error.hint:
         error.hint = _hint_of_local(call) or error.hint
     if isinstance(error, UsageError) and error.hint.startswith("Give --url"):
         error.hint = "\n".join((error.hint, *_hint_of_export(call)))
     if isinstance(error, ConnectError) and "createdb" in error.hint:
         error.hint = _hint_of_creating(call) or error.hint
-    if isinstance(error, DbtoolError):
-        if call.options.raiseerr:
-            failing.trace(error)
-        return failing.fail(call.command, error, wanted, path, behind=call.emitted)
-    return failing.fail_as_bug(call.command, error, wanted, path, behind=call.emitted)
 
 
 def _hint_of_local(call: Call) -> str:

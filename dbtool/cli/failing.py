@@ -23,6 +23,11 @@ def fail(
     It goes `behind` the report that was written before it.
     """
     _write(command, error, wanted, path, behind=behind)
+    return told(error, wanted)
+
+
+def told(error: DbtoolError, wanted: Format) -> int:
+    """Say on stderr what a report that is written already says of a failure."""
     _show(error)
     return _exit(error, wanted)
 
@@ -38,13 +43,13 @@ def fail_as_bug(
     """Print what a bug report needs; returns the exit code of a bug."""
     from dbtool.cli import bug
 
-    told = DbtoolError("this is a bug of dbtool; please report what follows")
-    told.exit = BUG_EXIT
-    _show(told)
-    told.detail = bug.report(error, sys.argv[1:])
-    output.say(told.detail)
-    _write(command, told, wanted, path, behind=behind)
-    return _exit(told, wanted)
+    failure = DbtoolError("this is a bug of dbtool; please report what follows")
+    failure.exit = BUG_EXIT
+    _show(failure)
+    failure.detail = bug.report(error, sys.argv[1:])
+    output.say(failure.detail)
+    _write(command, failure, wanted, path, behind=behind)
+    return _exit(failure, wanted)
 
 
 def _exit(error: DbtoolError, wanted: Format) -> int:

@@ -30,7 +30,8 @@ _MODELS = 'models = "package.module:Base" in the settings'
 class Part:
     """One check: its name, what it says in a line, and all it found; no data where it did not run.
 
-    `worst` is the severity of its worst finding, `found` says how many of each there are.
+    `worst` is the severity of its worst finding, `found` says how many of each there are;
+    `failed` that it ended by an error which fails the command.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Part:
     findings: int
     unknowns: int
     seconds: float
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +55,19 @@ class Gate:
 def gate(call: Call, released: str | None = None) -> Report:
     """Run every part; what cannot be judged is unknown, and the others go on.
 
-    A server that is away is nobody's finding: it ends the command once the others are reported.
+    A server that is away, and code of the project that raises, are nobody's finding: the first
+    of them fails the command, in the report of all parts.
     """
     from dbtool.scratch.server import throwaway
 
     call.runs_long()
     done: list[tuple[Part, Report]] = []
-    away: list[ConnectError] = []
     with throwaway(settings={"jit": "off", "max_locks_per_transaction": "512"}) as server:
         for name, run in _parts(call, server, released):
             begun = time.perf_counter()
-            report = _ran(name, run, away)
+            report = _ran(name, run)
             done.append((_part(name, report, time.perf_counter() - begun), report))
-    report = _report(call.command, done)
-    if away:
-        call.progress.close()
-        call.emit(report)
-        raise away[0]
-    return report
+    return _report(call.command, done)
 
 
 def _parts(
@@ -87,19 +84,30 @@ def _parts(
     yield "round trip", lambda: _round_trip(call, server)
 
 
-def _ran(name: str, run: Callable[[], Report], away: list[ConnectError]) -> Report:
-    """One part; settings that are wrong are nobody's finding, and an interrupt ends all of it."""
+def _ran(name: str, run: Callable[[], Report]) -> Report:
+    """One part; settings that are wrong are nobody's finding, and an interrupt ends all of it.
+
+    What a history needs and is not here, an extension, is unknown; what fails wherever it runs
+    is an error too.
+    """
+    from dbtool.migrate.fault import is_fault
+
     try:
         with output.reserved():
             return run()
     except (UsageError, Interrupted):
         raise
     except DbtoolError as error:
-        if isinstance(error, ConnectError):
-            away.append(error)
+        failed = isinstance(error, ConnectError) or is_fault(error)
         decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
         unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
-        return Report(command="", data=None, headline=error.message, unknowns=(unknown,))
+        return Report(
+            command="",
+            data=None,
+            headline=error.message,
+            unknowns=(unknown,),
+            error=error if failed else None,
+        )
 
 
 def _heads(call: Call) -> Report:
@@ -198,7 +206,8 @@ def _part(name: str, report: Report, seconds: float) -> Part:
         for severity in sorted(Severity, reverse=True)
         if (number := sum(each.severity is severity for each in report.findings))
     )
-    return Part(name, report.headline, report.data, worst, found, count, unknowns, seconds)
+    failed = report.error is not None
+    return Part(name, report.headline, report.data, worst, found, count, unknowns, seconds, failed)
 
 
 def _report(command: str, done: list[tuple[Part, Report]]) -> Report:
@@ -219,10 +228,13 @@ def _report(command: str, done: list[tuple[Part, Report]]) -> Report:
         unknowns=tuple(each for _, report in done for each in report.unknowns),
         next=tuple(dict.fromkeys(following)),
         judged=True,
+        error=next((report.error for _, report in done if report.error), None),
     )
 
 
 def _result(part: Part) -> Styled:
+    if part.failed:
+        return Styled("failed", "error")
     if part.worst is not None:
         return Styled(part.found, _TONES[part.worst])
     return Styled("unknown", "muted") if part.unknowns else Styled("nothing", "good")
@@ -230,8 +242,11 @@ def _result(part: Part) -> Styled:
 
 def _headline(parts: tuple[Part, ...]) -> str:
     found = [each.name for each in parts if each.findings]
-    if not found:
-        unknown = [each.name for each in parts if each.unknowns]
-        also = f"; not all could be judged: {', '.join(unknown)}" if unknown else ""
-        return f"{counted(len(parts), 'check')}, nothing found{also}"
-    return f"{len(found)} of {counted(len(parts), 'check')} found something: {', '.join(found)}"
+    failed = [each.name for each in parts if each.failed]
+    also = f"; failed: {', '.join(failed)}" if failed else ""
+    if found:
+        which = f"{len(found)} of {counted(len(parts), 'check')} found something"
+        return f"{which}: {', '.join(found)}{also}"
+    unknown = [each.name for each in parts if each.unknowns and not each.failed]
+    also += f"; not all could be judged: {', '.join(unknown)}" if unknown else ""
+    return f"{counted(len(parts), 'check')}, nothing found{also}"

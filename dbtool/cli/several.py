@@ -28,7 +28,7 @@ def are_in(project: "Project") -> bool:
 
 
 def each(call: Call, project: "Project", one: One) -> "Report":
-    """What a command finds in every database; where one fails the others are shown first."""
+    """What a command finds in every database; where one fails the others are told beside it."""
     from dbtool.migrate.several import Named, naming, parts
 
     several = parts(project)
@@ -44,12 +44,9 @@ def each(call: Call, project: "Project", one: One) -> "Report":
             raise
         except DbtoolError as error:
             failed.append(error)
-    if failed and reports:
-        call.progress.close()
-        call.emit(joined(call.command, reports))
-    if failed:
+    if not reports:
         raise _all_of(failed)
-    return joined(call.command, reports)
+    return replace(joined(call.command, reports), error=_all_of(failed) if failed else None)
 
 
 def _all_of(failed: list[DbtoolError]) -> DbtoolError:

@@ -23,10 +23,14 @@ def render(report: Report, workspace: str = "") -> str:
 
 
 def annotations(report: Report, workspace: str = "") -> str:
-    """One workflow command per finding and per unknown; `workspace` is the repository's root."""
+    """One workflow command per finding, per unknown and for a failure beside them.
+
+    `workspace` is the repository's root.
+    """
     lines = [_finding(finding, workspace) for finding in report.findings]
     lines += [_unknown(unknown, workspace) for unknown in report.unknowns]
-    return "".join(f"{line}\n" for line in lines)
+    failed = "" if report.error is None else failure(report.command, report.error, workspace)
+    return "".join(f"{line}\n" for line in lines) + failed
 
 
 def failure(command: str, error: DbtoolError, workspace: str = "") -> str:

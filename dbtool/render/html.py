@@ -3,6 +3,7 @@
 import html
 import re
 
+from dbtool.errors import DbtoolError
 from dbtool.finding import Finding, Unknown
 from dbtool.render.counts import count_line
 from dbtool.render.screen import PAPER, words_of
@@ -49,6 +50,7 @@ def render(report: Report) -> str:
     parts += [_section(section) for section in report.sections]
     parts += [_finding(number, each) for number, each in enumerate(report.findings, 1)]
     parts += [_unknown(unknown) for unknown in report.unknowns]
+    parts += [] if report.error is None else [_failure(report.error)]
     parts += [_section(section) for section in report.below]
     parts += [f"<p class=muted>{_text(note)}</p>" for note in report.notes]
     if report.raw:
@@ -175,6 +177,12 @@ def _finding(number: int, finding: Finding) -> str:
     if finding.fix:
         parts.append(f"<p>fix: {_text(finding.fix.label)}</p>{_commands(finding.fix.code)}")
     return "\n".join([*parts, "</section>"])
+
+
+def _failure(error: DbtoolError) -> str:
+    labelled = (("detail", error.detail), ("hint", error.hint))
+    below = "".join(f"<br>{label}: {_text(text)}" for label, text in labelled if text)
+    return f"<p><b>error</b>: {_text(error.message)}{below}</p>"
 
 
 def _unknown(unknown: Unknown) -> str:

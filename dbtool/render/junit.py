@@ -2,6 +2,7 @@
 
 from xml.sax.saxutils import escape, quoteattr
 
+from dbtool.errors import DbtoolError
 from dbtool.finding import Finding, Unknown
 from dbtool.render.words import clean
 from dbtool.report import Report
@@ -16,9 +17,11 @@ def render(report: Report) -> str:
     """
     cases = [_case(report, each) for each in report.findings]
     cases += [_skipped(report, each) for each in report.unknowns]
+    cases += [] if report.error is None else [_failed(report, report.error)]
     cases = cases or [f"    <testcase{_name(report.command, 'no findings')}/>"]
     failed = sum(each.severity > Severity.NOTE for each in report.findings)
     numbers = f'tests="{len(cases)}" failures="{failed}" skipped="{len(report.unknowns)}"'
+    numbers += "" if report.error is None else ' errors="1"'
     suite = f"  <testsuite name={quoteattr('dbtool ' + report.command)} {numbers}>"
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites {numbers}>", suite]
     return "\n".join([*lines, *cases, "  </testsuite>", "</testsuites>"]) + "\n"
@@ -44,6 +47,12 @@ def _skipped(report: Report, unknown: Unknown) -> str:
     name = _name(report.command, f"{unknown.rule} {unknown.location or ''}".rstrip())
     message = quoteattr(clean(f"unknown: {unknown.reason}; to decide: {unknown.decide}"))
     return f"    <testcase{name}>\n      <skipped message={message}/>\n    </testcase>"
+
+
+def _failed(report: Report, error: DbtoolError) -> str:
+    text = _text("\n".join(filter(None, (error.detail, error.hint))))
+    inner = f"      <error message={quoteattr(clean(error.message))}>{text}</error>"
+    return f"    <testcase{_name(report.command, 'error')}>\n{inner}\n    </testcase>"
 
 
 def _name(command: str, name: str) -> str:

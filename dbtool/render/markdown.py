@@ -24,6 +24,7 @@ def render(report: Report) -> str:
     blocks += [_section(section) for section in report.sections]
     blocks += [_finding(number, each) for number, each in enumerate(report.findings, 1)]
     blocks += [_unknown(unknown) for unknown in report.unknowns]
+    blocks += [] if report.error is None else _failure(report.error)
     blocks += [_section(section) for section in report.below]
     blocks += [f"> {escaped(note)}" for note in report.notes]
     blocks += [f"Next:\n\n{fenced(chr(10).join(report.next), 'shell')}"] if report.next else []
@@ -33,13 +34,17 @@ def render(report: Report) -> str:
 
 def failure(command: str, error: DbtoolError) -> str:
     """A run that failed."""
-    blocks = [f"## dbtool {escaped(command)}".rstrip(), f"**error**: {escaped(error.message)}"]
+    return "\n\n".join([f"## dbtool {escaped(command)}".rstrip(), *_failure(error)]) + "\n"
+
+
+def _failure(error: DbtoolError) -> list[str]:
+    blocks = [f"**error**: {escaped(error.message)}"]
     for label, text in (("detail", error.detail), ("hint", error.hint)):
         if "\n" in text:
             blocks += [f"**{label}**:", fenced(text)]
         elif text:
             blocks.append(f"**{label}**: {escaped(text)}")
-    return "\n\n".join(blocks) + "\n"
+    return blocks
 
 
 def escaped(text: str) -> str:

@@ -14,6 +14,8 @@ _OF_SEVERITY = {Severity.NOTE: 0, Severity.WARNING: 1, Severity.ERROR: 2}
 
 def exit_of(report: Report, *, unknown: bool = False) -> int:
     """0 ok, 1 warning, 2 critical; 3 where nothing is wrong and `unknown` counts."""
+    if report.error is not None:
+        return exit_of_failure(report.error)
     worst = max((_OF_SEVERITY[each.severity] for each in report.findings), default=0)
     return 3 if unknown and worst == 0 else worst
 
@@ -29,6 +31,8 @@ def render(report: Report) -> str:
     line = f"DBTOOL {report.command.upper()} {state} - {_plain(report.headline)}"
     numbers = " ".join(map(_number, report.metrics))
     rest = [_finding(each) for each in report.findings]
+    if report.error is not None:
+        rest.append(f"error: {_failed(report.error)}")
     rest += [f"unknown: {_plain(each.reason)} ({each.rule})" for each in report.unknowns]
     return "\n".join([f"{line} | {numbers}" if numbers else line, *rest]) + "\n"
 
@@ -36,8 +40,11 @@ def render(report: Report) -> str:
 def failure(command: str, error: DbtoolError) -> str:
     """The same for a command that failed."""
     state = _STATES[exit_of_failure(error)]
-    said = ": ".join(filter(None, (error.message, error.detail)))
-    return f"DBTOOL {command.upper()} {state} - {_plain(said)}\n"
+    return f"DBTOOL {command.upper()} {state} - {_failed(error)}\n"
+
+
+def _failed(error: DbtoolError) -> str:
+    return _plain(": ".join(filter(None, (error.message, error.detail))))
 
 
 def _finding(finding: Finding) -> str:

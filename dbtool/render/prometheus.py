@@ -12,7 +12,7 @@ def render(report: Report) -> str:
     """The metrics, one sample for each rule that found something, and a count by severity."""
     command = ("command", report.command)
     samples = [
-        Metric("up", 1, "Whether the server answered.", (command,)),
+        Metric("up", int(report.error is None), "Whether the server answered.", (command,)),
         *report.metrics,
         *_counts(report, command),
         *_rules(report, command),

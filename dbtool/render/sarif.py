@@ -3,6 +3,7 @@
 import json
 from importlib.metadata import version
 
+from dbtool.errors import DbtoolError
 from dbtool.finding import Finding, Location, Unknown
 from dbtool.render.fingerprint import fingerprints
 from dbtool.render.words import clean
@@ -29,6 +30,8 @@ def render(report: Report) -> str:
         "rules": [{"id": rule} for rule in rules],
     }
     run: Value = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    if report.error is not None:
+        run["invocations"] = [_failed(report.error)]
     whole = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
@@ -50,6 +53,12 @@ def _result(told: Finding | Unknown, rule: int, mark: str) -> Value:
         "locations": _locations(told.location),
         "partialFingerprints": {"dbtool/v1": mark},
     }
+
+
+def _failed(error: DbtoolError) -> Value:
+    text = "\n".join(filter(None, (error.message, error.detail, error.hint)))
+    told: Value = {"level": "error", "message": {"text": clean(text)}}
+    return {"executionSuccessful": False, "toolExecutionNotifications": [told]}
 
 
 def _locations(location: Location | None) -> list[Value]:

@@ -105,6 +105,90 @@ def test_a_server_that_is_away_hides_nothing(dbtool: Dbtool, tmp_path: Path) -> 
     assert ran.err.count("error: ") == 1, ran.err
 
 
+RAISES = ENV.replace("context.run_migrations()", "raise RuntimeError('no settings in CI')")
+"""An env.py that fails wherever it runs, in its line 10."""
+
+
+def raising(root: Path) -> Small:
+    """The project, with an env.py that raises, and one finding nevertheless."""
+    made = project(root)
+    made.write("migrations/env.py", RAISES)
+    return made
+
+
+def test_a_gate_that_cannot_look_lets_nothing_pass(dbtool: Dbtool, tmp_path: Path) -> None:
+    """An env.py that raises fails it, whatever `--fail-on` says; the other parts are reported."""
+    ran = dbtool("check", "--all", "--fail-on", "never", cwd=raising(tmp_path).root)
+    assert ran.code == 4, ran
+    assert "foreign-key-unindexed" in ran.out
+    assert "failed: history, round trip" in ran.out.splitlines()[0]
+    assert ran.err.count("error: ") == 1, ran.err
+    assert "error: env.py failed\n" in ran.err
+    assert "migrations/env.py, line 10: RuntimeError: no settings in CI" in ran.err
+
+
+def test_programs_read_one_document(dbtool: Dbtool, tmp_path: Path) -> None:
+    """What was found, what stays unknown and what failed are one JSON value, in a file too."""
+    made = raising(tmp_path)
+    told = dbtool("check", "--all", "--json", cwd=made.root)
+    filed = dbtool("check", "--all", "--json", "-o", "gate.json", cwd=made.root)
+    assert (told.code, filed.code, filed.out) == (4, 4, "")
+    for text in (told.out, (made.root / "gate.json").read_text()):
+        said = json.loads(text)
+        assert said["error"]["message"] == "env.py failed"
+        assert "migrations/env.py, line 10" in said["error"]["detail"]
+        assert said["error"]["exit"] == 4
+        assert "foreign-key-unindexed" in {each["rule"] for each in said["findings"]}
+        failed = [each["name"] for each in said["data"]["parts"] if each["failed"]]
+        assert failed == ["history", "round trip"]
+        assert len(said["unknown"]) == 2
+
+
+def test_people_read_it_in_one_page(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A comment on a pull request, annotations and a list of tests have it all, once."""
+    made = raising(tmp_path)
+    options = ("check", "--all", "--format")
+    page = dbtool(*options, "markdown", "-o", "gate.md", cwd=made.root)
+    text = (made.root / "gate.md").read_text()
+    assert (page.code, text.count("## dbtool check"), text.count("**error**: env.py")) == (4, 1, 1)
+    assert "foreign-key-unindexed" in text
+    beside = dbtool(*options, "github", cwd=made.root)
+    lines = beside.out.splitlines()
+    errors = [each for each in lines if each.startswith("::error") and "env.py failed" in each]
+    assert (beside.code, len(errors)) == (4, 1), beside
+    assert "file=migrations/env.py,line=10," in errors[0]
+    assert any("foreign-key-unindexed" in each for each in lines)
+    suite = dbtool(*options, "junit", cwd=made.root)
+    assert suite.code == 4
+    assert suite.out.count("<error ") == 1
+    assert suite.out.count('errors="1"') == 2
+
+
+def test_a_revision_that_raises_fails_the_gate(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Its file and line are named."""
+    made = project(tmp_path)
+    made.revision("second", "first", "raise ValueError('half done')")
+    ran = dbtool("check", "--all", cwd=made.root)
+    assert ran.code == 4, ran
+    assert "ValueError: half done" in ran.err
+    assert "second.py:" in ran.err
+
+
+@pytest.mark.parametrize(
+    "needs", ["CREATE EXTENSION never_made", "CREATE TABLE n (e never_made.kind)"]
+)
+def test_what_is_not_here_stays_unknown(dbtool: Dbtool, tmp_path: Path, needs: str) -> None:
+    """A history that needs an extension, or what it brings, passes where nobody has it."""
+    made = project(tmp_path)
+    made.revision("second", "first", f"op.execute({needs!r})")
+    made.revision("third", "second", "pass")
+    ran = dbtool("check", "--all", "--json", "--fail-on", "never", cwd=made.root)
+    said = json.loads(ran.out)
+    assert ran.code == 0, ran
+    assert "error" not in said
+    assert {each["rule"] for each in said["unknown"]} == {"check"}
+
+
 def test_an_interrupt_ends_the_gate() -> None:
     """No part that somebody stopped is unknown, with the next one to follow."""
 
@@ -112,4 +196,4 @@ def test_an_interrupt_ends_the_gate() -> None:
         raise Interrupted("interrupted")
 
     with pytest.raises(Interrupted):
-        _ran("history", stopped, [])
+        _ran("history", stopped)

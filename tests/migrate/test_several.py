@@ -163,6 +163,9 @@ def test_nothing_is_changed_before_all_is_known(
     ran = dbtool("status", cwd=root)
     assert ran.code == 3
     assert f"{database.shown} records no revision" in ran.out
+    said = json.loads(dbtool("status", "--json", cwd=root).out)
+    assert 'there is no database "missing"' in said["error"]["message"]
+    assert [each["name"] for each in said["data"]["databases"]] == ["engine1"]
 
     nowhere = multidb(tmp_path / "nowhere", database.with_database("gone"), other)
     ini = nowhere / "alembic.ini"
