@@ -14,6 +14,7 @@ from dbtool.errors import UsageError
 from dbtool.guard import Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
+from dbtool.seed import live
 from dbtool.seed.files import Seeds
 from dbtool.seed.plan import Request
 from dbtool.seed.run import seed
@@ -295,6 +296,26 @@ def test_reference_rows_that_are_not_found_by_their_keys(
     assert "lacks the column" in refused().detail
     plain = scenes.planned("plain", Given(tables=("products",)))
     assert [each.rows for each in planned(migrated, example, plain).plan.tables] == [8192]
+
+
+def test_wanted_rows_stay_beside_those_behind_the_first(database: Target) -> None:
+    """What is looked up behind them takes the places of rows that nobody asked for."""
+    with SyncConnection(database) as session:
+        session.execute("""
+            CREATE TABLE shelves (id int PRIMARY KEY, slug text NOT NULL);
+            INSERT INTO shelves SELECT n, 'shelf-' || n FROM generate_series(1, 9) AS n
+        """)
+        (table,) = session.run(lambda c: live.read(c, ["public.shelves"])).tables
+
+        def found(*wanted: str) -> tuple[str | None, ...]:
+            beside = live.Beside(("slug",), tuple((each,) for each in wanted))
+            return session.run(lambda c: live.keys(c, table, ["id"], 4, beside))["id"]
+
+        assert found() == ("1", "2", "3", "4")
+        assert found("shelf-4") == ("1", "2", "3", "4")
+        assert found("shelf-4", "shelf-9") == ("1", "2", "4", "9")
+        assert found("shelf-3", "shelf-4", "shelf-8", "shelf-9") == ("3", "4", "8", "9")
+        assert found(*(f"shelf-{n}" for n in range(1, 7))) == ("1", "2", "3", "4", "5", "6")
 
 
 def test_named_rows_refer_by_keys_of_several_columns(

@@ -113,6 +113,29 @@ def test_no_answer_in_time_is_unknown(migrated: Target, example: Models) -> None
     assert (
         report.unknowns[0].reason == "users: how many rows it has could not be asked: out of time"
     )
+    assert {each.decide.partition(",")[0] for each in report.unknowns} == {
+        "run it again when nobody locks it"
+    }
+
+
+def test_an_answer_that_waiting_does_not_change(migrated: Target, example: Models) -> None:
+    """What the server refuses for another reason than time has to be mended first."""
+    request = Request(rows=30, tables=("users", "tags"))
+    seed(migrated, example, request)
+    with SyncConnection(migrated) as session:
+        session.execute("""
+            CREATE FUNCTION broken(text) RETURNS boolean LANGUAGE plpgsql AS
+                $$BEGIN RAISE 'out of order'; END$$;
+            ALTER TABLE tags ADD CONSTRAINT sound CHECK (broken(name)) NOT VALID;
+        """)
+    report = verified(verify(migrated, example, request), "dbtool seed verify")
+    assert report.findings == ()
+    assert [(each.reason, each.decide) for each in report.unknowns] == [
+        (
+            "tags.sound: whether its rows satisfy it could not be asked: out of order",
+            "mend what the server says, then run it again",
+        )
+    ]
 
 
 def test_engine_out_of_time_is_unknown(migrated: Target, example: Models) -> None:
