@@ -22,10 +22,13 @@ SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """Asks whether there is TLS: what a server answers before it looks anything up."""
 
 HOLDER = """\
-A session that is still open shows the lock, one of another database also where it is on pg_class:
-SELECT pid, granted, database, mode, relation FROM pg_locks
-WHERE mode = 'AccessExclusiveLock' AND relation < 16384;
-Database 0 is shared by all. Where granted is false, logins wait behind the one that waits: end it.
+Where a login to another database of the server works, dbtool locks --url … there shows who it is.
+Else a session that is still open does, one of another database also where it is on pg_class:
+SELECT pid, granted, database, mode, relation, objid FROM pg_locks
+WHERE mode = 'AccessExclusiveLock' AND relation < 16384
+   OR classid = 1262 AND mode <> 'RowExclusiveLock';
+Database 0 is shared by all; an objid is the locked database. Where granted is false, logins wait
+behind the one that waits: end it.
 Leave pg_stat_activity alone, it would wait there too: on the host ps tells what that pid runs,
 and SIGTERM ends a backend. Never a startup process: end the statement on the primary instead."""
 """How to find who holds up every login; it waits for no lock on a shared catalogue."""
@@ -164,7 +167,8 @@ def _login_hangs(target: Target, limit: float) -> ConnectError:
     return ConnectError(
         f"{target.address} answers, but did not complete the login within {limit:g} s",
         detail="Something holds the login up: a lock on pg_authid or pg_database (VACUUM FULL, "
-        "REINDEX or LOCK of it),\nan LDAP, RADIUS or PAM service that checks the password, a host "
+        "REINDEX or LOCK of it),\na lock on the database itself (DROP, SET TABLESPACE, template of "
+        "a CREATE DATABASE),\nan LDAP, RADIUS or PAM service that checks the password, a host "
         "short of CPU or disk,\nor behind a pooler a server that does not answer.",
         hint=HOLDER,
     )

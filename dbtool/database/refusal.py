@@ -19,15 +19,24 @@ _NO_SLOT = re.compile(
 )
 
 
+_TIERS = {
+    "InitializeSessionUserId": "role",
+    "CheckMyDatabase": "database",
+    "InitPostgres": "reserved",
+}
+"""What is used up, by the function of the server that says so, in whatever language."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said."""
+    """What the server said; `function` is where in its source."""
 
     state: str
     message: str
     detail: str
     hint: str
     context: str = ""
+    function: str = ""
 
     @property
     def text(self) -> str:
@@ -47,9 +56,9 @@ def explain(error: PostgresError, target: Target) -> ConnectError:
 
 
 def _read(error: PostgresError) -> Answer:
-    names = ("sqlstate", "detail", "hint", "context")
-    state, detail, hint, context = (getattr(error, name, None) or "" for name in names)
-    return Answer(state, str(error.args[0]), detail, hint, context)
+    names = ("sqlstate", "detail", "hint", "context", "server_source_function")
+    state, *told = (getattr(error, name, None) or "" for name in names)
+    return Answer(state, str(error.args[0]), *told)
 
 
 def closed(target: Target) -> ConnectError:
@@ -181,15 +190,15 @@ def _place(context: str) -> str:
 
 
 def _full(answer: Answer, target: Target) -> ConnectError:
-    told = answer.message
-    if "connections for role" in told:
+    told, tier = answer.message, _TIERS.get(answer.function)
+    if tier == "role" or "connections for role" in told:
         what = f'role "{target.user}" has used all its connections'
         hint = f'The server itself is not full: ALTER ROLE "{target.user}" CONNECTION LIMIT …'
-    elif "connections for database" in told:
+    elif tier == "database" or "connections for database" in told:
         name = target.database
         what = f'database "{name}" has used all its connections'
         hint = f'The server itself is not full: ALTER DATABASE "{name}" CONNECTION LIMIT …'
-    elif "reserved" in told:
+    elif tier == "reserved" or "reserved" in told:
         what = f"all connection slots for applications are used at {target.address}"
         hint = "A superuser still gets in."
         if _RESERVED in told:

@@ -43,7 +43,8 @@ class Budget:
     `steady` and `deploying` are what the application opens, None where nothing limits it;
     `needed` is the whole sum. Where `through_pooler` tells that a pooler takes the application's
     connections, they are not part of it. `per_process` is what fits comfortably. `apart` is the
-    address that was asked where the engine has another one and nobody said what stands there.
+    address that was asked where the engine has another one: whether the application's connections
+    come to that server themselves is not known then.
     """
 
     wanted: Wanted
@@ -84,8 +85,8 @@ async def ask(
     limits = tuple(Limit(**each) for each in found["all_limits"])
     mine_only = tuple(each for each in limits if (each.kind, each.name) in mine)
     summed = budget(wanted, engine, pool, mine_only, pooler)
-    told = summed.through_pooler or pooler or wanted.poolers is not None
-    apart = engine is not None and not told and not _same_address(engine, target)
+    direct = engine is not None and not summed.through_pooler
+    apart = engine is not None and direct and not _same_address(engine, target)
     return replace(summed, apart=target.address if apart else None)
 
 

@@ -127,6 +127,8 @@ def _thing(row: dict[str, Any]) -> str:
         case "advisory":
             return f"advisory lock {_advisory(row)}"
         case "object":
+            if row["locked_database"]:
+                return f"database {row['locked_database']}"
             return f"object {row['objid']} of {row['class'] or row['classid']}"
     return str(row["kind"])
 
@@ -201,6 +203,9 @@ SELECT json_build_object(
                      CASE WHEN database IN (0, (SELECT oid FROM here))
                           THEN relation::regclass::text END AS name,
                      (SELECT datname FROM pg_catalog.pg_database WHERE oid = database) AS database,
+                     (SELECT datname FROM pg_catalog.pg_database
+                      WHERE locktype = 'object' AND oid = objid
+                        AND classid = 'pg_catalog.pg_database'::regclass) AS locked_database,
                      locks
               FROM (SELECT locktype, database, relation, virtualxid,
                            transactionid::text AS xid, classid, objid, objsubid,

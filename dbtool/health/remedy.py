@@ -24,7 +24,7 @@ def remedy(
     if prepared is not None:
         return _decide(prepared)
     if session is None:
-        return Remedy("none", "it has ended since")
+        return Remedy("none", "it is still logging in, or has ended since")
     if session.hidden:
         return Remedy("unknown", "what it does is hidden from this role")
     return special(session) or _ordinary(number, session, advisory)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _SIGNALS = re.compile(r"pg_signal_\w+")
 """The role that may, which the server names in every language."""
 
-_SUPERUSERS = re.compile(r"to (?:cancel|terminate) .*superuser", re.IGNORECASE | re.DOTALL)
+_SIGNALLING = frozenset({"pg_cancel_backend", "pg_terminate_backend"})
+"""Where the server refuses without naming such a role, only a superuser may."""
 
 STATEMENT_SECONDS = 2
 GRACE_SECONDS = 1.0
@@ -169,17 +170,16 @@ def _console(target: Target) -> UsageError:
     )
 
 
-def _not_allowed(told: str, detail: str, target: Target) -> OperationError:
+def _not_allowed(error: Exception, target: Target) -> OperationError:
     from dbtool.sql.names import identifier
 
+    told = f"{error.args[0]}\n{getattr(error, 'detail', None) or ''}".strip()
     hint = f"dbtool doctor --grants {target.user} prints the least rights that role needs."
-    if role := _SIGNALS.search(f"{told}\n{detail}"):
+    if role := _SIGNALS.search(told):
         hint = f"GRANT {role[0]} TO {identifier(target.user)}"
-    elif _SUPERUSERS.search(f"{told}\n{detail}"):
+    elif getattr(error, "server_source_function", None) in _SIGNALLING:
         hint = "A session of a superuser takes a superuser."
-    return OperationError(
-        f"role {target.user} may not do that", detail=f"{told}\n{detail}".strip(), hint=hint
-    )
+    return OperationError(f"role {target.user} may not do that", detail=told, hint=hint)
 
 
 def _explained(error: Exception, target: Target, seconds: int) -> DbtoolError:
@@ -202,7 +202,7 @@ def _explained(error: Exception, target: Target, seconds: int) -> DbtoolError:
                 hint="Find who runs VACUUM FULL, CLUSTER or REINDEX on a system catalogue.",
             )
         case asyncpg.InsufficientPrivilegeError():
-            return _not_allowed(str(error.args[0]), getattr(error, "detail", None) or "", target)
+            return _not_allowed(error, target)
         case asyncpg.ProtocolViolationError() if "invalid command" in str(error):
             return _console(target)
         case asyncpg.ProtocolViolationError():

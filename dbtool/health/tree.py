@@ -77,8 +77,13 @@ def named(node: Node) -> str:
     if node.prepared is not None:
         return f'the prepared transaction "{node.prepared.name}"'
     if node.session is None:
-        return f"pid {node.id}, which has ended since,"
+        return f"pid {node.id} ({gone(node)})"
     return f"pid {node.id} {bracketed(known_as(node.session))}"
+
+
+def gone(node: Node) -> str:
+    """Why it has no session; sessions are read before locks, so none that waits has ended."""
+    return "still logging in" if node.waits else "ended since"
 
 
 def statement(node: Node) -> str:

@@ -9,7 +9,7 @@ from dbtool.health.forest import Forest, Node, Release
 from dbtool.health.locks import Locks
 from dbtool.health.remedy import Remedy
 from dbtool.health.rules import LOCKS
-from dbtool.health.tree import Tree, known_as, seconds, trees
+from dbtool.health.tree import Tree, gone, known_as, seconds, trees
 from dbtool.report import Node as Line
 from dbtool.report import Report, Section, Styled, Text, counted, duration
 from dbtool.report import Tree as Drawn
@@ -171,7 +171,7 @@ def _who(node: Node) -> str:
         )
     session = node.session
     if session is None:
-        return f"pid {node.id}, ended since"
+        return f"pid {node.id}, {gone(node)}"
     if session.hidden:
         return f"pid {node.id} {known_as(session)}, role {session.role}, what it does is hidden"
     who = f"pid {node.id} {known_as(session)}"

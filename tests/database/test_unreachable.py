@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncpg.exceptions import PostgresError
 
 from dbtool.database.login import HOLDER, explain
 from dbtool.database.refusal import closed
@@ -235,6 +236,24 @@ def test_each_tier_of_slots_has_its_own_way_in() -> None:
     assert second.endswith("SUPERUSER attribute.\nA superuser still gets in.")
 
 
+@pytest.mark.parametrize(
+    ("function", "told", "message"),
+    [
+        ("InitPostgres", "sind reserviert", "all connection slots for applications are used"),
+        ("InitProcess", "zu viele Verbindungen", "all connection slots are used at db:5432, the"),
+        ("InitializeSessionUserId", "zu viele", 'role "app" has used all its connections'),
+        ("CheckMyDatabase", "zu viele", 'database "shop" has used all its connections'),
+    ],
+)
+def test_a_full_server_in_any_language(function: str, told: str, message: str) -> None:
+    """Which slots are gone shows from the function that refuses, which nobody translates."""
+    target = Target("db", 5432, "app", "shop")
+    sent = {"S": "FATAL", "C": "53300", "M": told, "R": function}
+    found = asyncio.run(explain(PostgresError.new(sent), target, 3.0))
+    assert isinstance(found, ConnectError)
+    assert found.message.startswith(message)
+
+
 def test_a_login_that_waits_for_a_lock(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server answers, so that it is not taken for one that is frozen."""
     monkeypatch.setattr("dbtool.database.login._PROBE_LIMIT", 30.0)
@@ -244,7 +263,8 @@ def test_a_login_that_waits_for_a_lock(small: Small, monkeypatch: pytest.MonkeyP
     message, *detail = found.splitlines()
     assert message == "SERVER answers, but did not complete the login within 0.3 s"
     assert "a lock on pg_authid or pg_database" in detail[0]
-    assert "LDAP, RADIUS or PAM" in detail[1]
+    assert "a lock on the database itself (DROP, SET TABLESPACE" in detail[1]
+    assert "LDAP, RADIUS or PAM" in detail[2]
 
 
 @pytest.mark.parametrize("catalogue", ["pg_authid", "pg_database", "pg_class"])

@@ -181,11 +181,35 @@ def test_the_engines_own_pooler_is_recognised(database: Target) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
 def test_the_same_server_by_another_name_is_no_other_address(database: Target, host: str) -> None:
-    """A socket and the loopback addresses are one host; with --poolers everything is said."""
+    """A socket and the loopback addresses are one host."""
     near = dataclasses.replace(ENGINE, address=f"{host}:{database.port}")
     assert read(database, WANTED, near).apart is None
-    declared = dataclasses.replace(WANTED, poolers=4)
-    assert read(database, declared, ENGINE).apart is None
+    assert read(database, WANTED, ENGINE).apart == database.address
+
+
+@pytest.mark.parametrize(
+    ("usable", "overflow", "severity", "unknown"),
+    [
+        (20, 1, None, 0),
+        (19, 1, None, 2),
+        (10, 1, None, 2),
+        (10, None, None, 1),
+        (9, 1, None, 2),
+        (8, 1, Severity.WARNING, 2),
+        (7, 1, Severity.WARNING, 2),
+        (6, 1, Severity.ERROR, 1),
+    ],
+)
+def test_an_engine_elsewhere_beside_poolers(
+    found: Budget, usable: int, overflow: int | None, severity: Severity | None, unknown: int
+) -> None:
+    """4 + 3 are certain; its own 2 × 3 are no finding, and unknown where they would make one."""
+    summed = with_slots(found, usable, poolers=4, overflow=overflow, surge=1.5)
+    limits = (Limit("role", "app", "app", 8 if usable < 20 else 9, 0),)
+    apart = dataclasses.replace(summed, engine=ENGINE, apart="server:5432", limits=limits)
+    assert judged(apart) == ([("pools-exceed-slots", severity)] if severity else [])
+    _, unknowns = judge(BUDGET, apart)
+    assert [each.decide for each in unknowns] == ["--url of db:5432"] * unknown
 
 
 @pytest.mark.parametrize(

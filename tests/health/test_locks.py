@@ -1,14 +1,17 @@
 """The lock forest beside the server's own word, pg_blocking_pids, in every kind of queue."""
 
 import dataclasses
+import json
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
+from dbtool.database.login import HOLDER
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.health import tree
@@ -16,8 +19,9 @@ from dbtool.health.forest import Forest, Node, forest
 from dbtool.health.locks import Locks, read
 from dbtool.health.locktable import lock_table
 from dbtool.scratch.server import Server
+from tests.conftest import MAJOR
 from tests.health.crowd import Crowd, crowd
-from tests.health.waiting import running, waiting
+from tests.health.waiting import LIMIT, running, waiting
 
 ALTER = "ALTER TABLE t ADD c int"
 UPDATE = "UPDATE t SET b = 2 WHERE a = 1"
@@ -50,6 +54,57 @@ SCENARIOS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 ACTIVE = "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
+
+
+def test_a_locked_database(database: Target) -> None:
+    """It is named, and so are the login that waits for it and those who are in its way."""
+    gone = dataclasses.replace(database, database=f"{database.database}_gone")
+    seen = HOLDER[HOLDER.index("SELECT") : HOLDER.index(";")]
+    with SyncConnection(database) as holder:
+        holder.execute(f"CREATE DATABASE {gone.database}")
+        holder.execute(f"BEGIN; COMMENT ON DATABASE {gone.database} IS 'x'")
+        pid = holder.fetchval("SELECT pg_backend_pid()")
+        with (
+            waiting(database, f"DROP DATABASE {gone.database}") as drops,
+            SyncConnection(database) as onlooker,
+            _logging_in(gone, onlooker) as login,
+        ):
+            found = read(database)
+            pids = onlooker.fetchval(f"SELECT json_object_agg(pid, granted) FROM ({seen}) AS q")
+        holder.execute("ROLLBACK")
+        holder.execute(f"DROP DATABASE {gone.database}")
+    waits = {each.id: each for each in found.forest.nodes if each.waits}
+    assert waits.keys() == {drops, login}
+    assert {each.waits.thing for each in waits.values() if each.waits} == {
+        f"database {gone.database}"
+    }
+    assert json.loads(pids) == {str(pid): True, str(drops): False}
+    late = dataclasses.replace(waits[login], session=None)
+    assert tree.named(late) == f"pid {login} (still logging in)"
+    if MAJOR < 18:
+        assert waits[login].session is None
+
+
+@contextmanager
+def _logging_in(target: Target, onlooker: SyncConnection) -> Iterator[int]:
+    """A login that waits for its database; it is let go with the block."""
+
+    def login() -> None:
+        with suppress(Exception), SyncConnection(target):
+            pass
+
+    before = "SELECT min(pid) FROM pg_locks WHERE mode = 'RowExclusiveLock' AND NOT granted"
+    runs = threading.Thread(target=login, daemon=True)
+    runs.start()
+    until = monotonic() + LIMIT
+    while (pid := onlooker.fetchval(before)) is None:
+        assert monotonic() < until, "no login waits"
+        sleep(0.01)
+    try:
+        yield pid
+    finally:
+        onlooker.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        runs.join(LIMIT)
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from asyncpg.exceptions import PostgresError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageError
 from dbtool.health.pool import read
-from dbtool.health.session import Session, session
+from dbtool.health.session import Session, _explained, session
 from tests.pgbouncer import pgbouncer
 from tests.proxy import proxy
 
@@ -107,6 +108,21 @@ def test_a_proxy_that_only_forwards_is_no_pooler(database: Target) -> None:
     """Bytes passed on unchanged leave the server's own process id in place."""
     with proxy(database) as through:
         assert read(through.target).endpoint.pooler == ()
+
+
+@pytest.mark.parametrize(
+    ("function", "told", "hint"),
+    [
+        ("pg_terminate_backend", "keine Berechtigung", "A session of a superuser takes a"),
+        ("pg_cancel_backend", "il faut pg_signal_backend", "GRANT pg_signal_backend TO"),
+        ("aclcheck_error", "keine Berechtigung", "dbtool doctor --grants postgres prints the"),
+    ],
+)
+def test_a_refusal_in_any_language(database: Target, function: str, told: str, hint: str) -> None:
+    """What is missing shows from what is never translated: the server's function and its roles."""
+
+    sent = {"S": "FEHLER", "C": "42501", "M": told, "R": function}
+    assert _explained(PostgresError.new(sent), database, 2).hint.startswith(hint)
 
 
 def test_a_slow_statement_is_cancelled_by_the_server(database: Target) -> None:

@@ -26,13 +26,13 @@ ALTER ROLE api CONNECTION LIMIT 240;
 
 from collections.abc import Iterator
 
-from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
+from dbtool.finding import Certainty, Finding, Fix, Location, Severity, Unknown, rule_name
 from dbtool.health.budget import Budget
 
 NAME = rule_name(__name__)
 
 
-def check(budget: Budget) -> Iterator[Finding]:
+def check(budget: Budget) -> Iterator[Finding | Unknown]:
     """Compare what the application opens with each limit."""
     if budget.steady is None or budget.deploying is None or budget.through_pooler:
         return
@@ -41,6 +41,14 @@ def check(budget: Budget) -> Iterator[Finding]:
             continue
         always = budget.steady > limit.connections
         opened = budget.steady if always else budget.deploying
+        if budget.engine and budget.apart:
+            yield Unknown(
+                rule=NAME,
+                reason=f"whether the engine's {opened:,} connections, which go to"
+                f" {budget.engine.address}, count for {limit.kind} {limit.name} is not known",
+                decide=f"--url of {budget.engine.address}",
+            )
+            continue
         yield Finding(
             rule=NAME,
             severity=Severity.ERROR if always else Severity.WARNING,

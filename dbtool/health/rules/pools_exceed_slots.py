@@ -38,15 +38,9 @@ NAME = rule_name(__name__)
 def check(budget: Budget) -> Iterator[Finding | Unknown]:
     """Compare the sum with the slots an ordinary role can get."""
     usable = budget.pool.slots.usable
-    if budget.engine and budget.apart:
-        yield Unknown(
-            rule=NAME,
-            reason=f"the engine connects to {budget.engine.address}, the slots are those of"
-            f" {budget.apart}: that no pooler stands between is not known",
-            decide=f"--url of {budget.engine.address}; if a pooler answers there, --pgbouncer URL"
-            " or --poolers N as well",
-        )
-    if budget.through_pooler and not budget.poolers:
+    if budget.apart:
+        yield from _elsewhere(budget)
+    elif budget.through_pooler and not budget.poolers:
         yield Unknown(
             rule=NAME,
             reason="the application connects to a pooler, and what that opens is not known:"
@@ -63,6 +57,26 @@ def check(budget: Budget) -> Iterator[Finding | Unknown]:
         share = percent(budget.needed / usable)
         title = f"{budget.needed:,} connections may be opened, {share} of {usable:,} usable slots"
         yield _finding(budget, Severity.WARNING, title, "")
+
+
+def _elsewhere(budget: Budget) -> Iterator[Finding | Unknown]:
+    """Judge what opens connections for sure; what does not matter is no unknown."""
+    assert budget.engine
+    usable, sure = budget.pool.slots.usable, budget.poolers + budget.wanted.reserve
+    told = budget.pooler is not None or budget.wanted.poolers is not None
+    if sure > COMFORT * usable:
+        severity = Severity.ERROR if sure > usable else Severity.WARNING
+        title = f"poolers and reserve take {sure:,} connections of {usable:,} usable slots"
+        yield _finding(budget, severity, title, "")
+    fits = told and budget.needed is not None and budget.needed <= COMFORT * usable
+    if sure <= usable and not fits:
+        also = "" if told else "; if a pooler answers there, --pgbouncer URL or --poolers N as well"
+        yield Unknown(
+            rule=NAME,
+            reason=f"the engine connects to {budget.engine.address}, the slots are those of"
+            f" {budget.apart}: that no pooler stands between is not known",
+            decide=f"--url of {budget.engine.address}{also}",
+        )
 
 
 def _unlimited(budget: Budget) -> str:
