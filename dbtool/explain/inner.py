@@ -8,11 +8,15 @@ import postgast
 from google.protobuf.message import DecodeError, Message
 from postgast import pg_query_pb2 as pb
 
+from dbtool.explain.plan import Plan
+from dbtool.explain.reach import texts
 from dbtool.sql.classify import Traits, traits
 from dbtool.sql.text import SqlSyntaxError
 
 _TAKES_SQL = re.compile(r"(?:.*\.)?(?:crosstab\w*|connectby|xpath_table)")
 """Functions of extensions that run SQL they are given, or read a relation by its name."""
+
+_SHOWN = re.compile(r"\b(?:crosstab\w*|connectby|xpath_table)\W?\(")
 
 
 def hands_over(found: Traits) -> bool:
@@ -36,13 +40,29 @@ def with_inner(found: Traits, text: str, values: Sequence[str | None]) -> tuple[
             inner = _traits(written or "")
             functions += inner.functions
             relations += inner.relations
-    return (
-        replace(
-            found,
-            functions=tuple(dict.fromkeys(functions)),
-            relations=tuple(dict.fromkeys(relations)),
-        ),
-        whole,
+    inside = replace(found, functions=tuple(functions), relations=tuple(relations))
+    return _both(found, inside), whole
+
+
+def with_shown(found: Traits, plan: Plan) -> tuple[Traits, bool]:
+    """The traits with those of SQL that a plan hands over, as where a view does."""
+    whole = True
+    for expression in dict.fromkeys(texts(plan)):
+        if not _SHOWN.search(expression):
+            continue
+        try:
+            inside, readable = with_inner(traits(text := f"SELECT {expression}"), text, ())
+        except SqlSyntaxError:
+            return found, False
+        found, whole = _both(found, inside), whole and readable
+    return found, whole
+
+
+def _both(found: Traits, more: Traits) -> Traits:
+    return replace(
+        found,
+        functions=tuple(dict.fromkeys((*found.functions, *more.functions))),
+        relations=tuple(dict.fromkeys((*found.relations, *more.relations))),
     )
 
 

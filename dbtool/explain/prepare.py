@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dbtool.errors import UsageError
 from dbtool.explain import parameters, safety
-from dbtool.explain.inner import hands_over, with_inner
+from dbtool.explain.inner import with_inner
 from dbtool.sql.classify import Kind, Traits, inside_explain, traits
 from dbtool.sql.script import Piece, Role, split
 
@@ -25,19 +25,6 @@ class Prepared:
     values: tuple[str | None, ...] = ()
     open: tuple[str, ...] = ()
     unread: bool = False
-
-    @property
-    def more_than_planned(self) -> bool:
-        """Whether running it calls functions that its plan does not show.
-
-        Those of checks and of indexes' expressions are in no plan, nor is SQL inside a function.
-        """
-        return self.writes or self.hands_over
-
-    @property
-    def hands_over(self) -> bool:
-        """Whether it hands SQL to a function."""
-        return hands_over(self.traits)
 
     @property
     def writes(self) -> bool:

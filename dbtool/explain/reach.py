@@ -33,7 +33,7 @@ class Mentioned:
 
 def mentioned(plan: Plan, functions: Iterable[str] = ()) -> Mentioned:
     """What a plan uses, also what views and policies brought in; `functions` are known to be."""
-    shown = set(_strings(value for node in plan.nodes for value in node.props.values()))
+    shown = set(texts(plan))
     read = [_QUOTED.sub(r"\1", each) for each in shown]
     calls = (_bare(name) for each in read if "(" in each for name in _CALL.findall(each))
     return Mentioned(
@@ -41,6 +41,11 @@ def mentioned(plan: Plan, functions: Iterable[str] = ()) -> Mentioned:
         frozenset(name for each in read for name in _OPERATOR.findall(each)),
         frozenset(_bare(name) for each in read if "::" in each for name in _TYPE.findall(each)),
     )
+
+
+def texts(plan: Plan) -> Iterator[str]:
+    """All that a plan says in words, its expressions among them."""
+    return _strings(value for node in plan.nodes for value in node.props.values())
 
 
 def _strings(values: Iterable[object]) -> Iterator[str]:
@@ -110,6 +115,20 @@ _COMPOSES = rf"""l.lanpltrusted AND NOT (p.via IS NULL AND l.lanname = 'plpgsql'
         AND source ~* '\m(spi_\w+|execute|prepare)\M' END"""
 """Whether a body runs SQL that it puts together; what a plan hands crosstab is looked at."""
 
+_ELSEWHERE = r"""coalesce(p.prosecdef OR array_to_string(p.proconfig, ' ') LIKE '%search_path=%'
+      OR body.text ~* '\msearch_path\M', false)"""
+"""Whether a function, and what it calls, may look for tables by another search_path than ours."""
+
+_OWN_PATH = r"""(SELECT regexp_split_to_array(replace(substr(each, 13), '"', ''), '\s*,\s*')
+      FROM unnest(p.proconfig) each
+      WHERE each LIKE 'search_path=%' AND each !~ '\$user' AND body.text !~* '\msearch_path\M')"""
+"""The schemas in which a function alone looks for tables, where it was created with them."""
+
+_HANDS_OVER = r"""EXISTS (SELECT FROM pg_rewrite w JOIN pg_proc x ON x.proname IN
+      ('crosstab', 'crosstab2', 'crosstab3', 'crosstab4', 'connectby', 'xpath_table')
+      WHERE w.ev_class = r.oid AND w.ev_action::text ~ (':funcid ' || x.oid || '\M'))"""
+"""Whether a view hands SQL to a function, which its rule keeps as bytes."""
+
 _LEADS_ON = "(c.relkind IN ('v', 'f', 'p') OR c.relhassubclass)"
 """What is read in more than one place, or runs something: views, foreign tables, parents."""
 
@@ -127,27 +146,30 @@ named AS (
   CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\d+)', 'g') m
   WHERE y.typname = ANY ($5::text[])
   UNION SELECT unnest($6::oid[] || $9::oid[])
-), reached(oid, is_view, via, planned) AS (
-  SELECT p.oid, false, NULL::oid, p.oid = ANY ($9) OR p.prokind = 'f' AND (
+), reached(oid, is_view, via, planned, elsewhere) AS (
+  SELECT p.oid, false, NULL::oid, p.oid = ANY ($9) OR p.prokind = 'f' AND NOT p.proretset AND (
     p.provolatile <> 'v' OR EXISTS (SELECT FROM pg_operator o
-      WHERE o.oprcode = p.oid AND (o.oprrest <> 0 OR o.oprjoin <> 0)))
+      WHERE o.oprcode = p.oid AND (o.oprrest <> 0 OR o.oprjoin <> 0))),
+    'set_config' = ANY ($3::text[])
   FROM named JOIN pg_proc p ON p.oid = named.oid
-  UNION SELECT to_regclass(name)::oid, true, NULL, false FROM unnest($8::text[]) name
+  UNION SELECT to_regclass(name)::oid, true, NULL, false, false FROM unnest($8::text[]) name
   WHERE to_regclass(name) IS NOT NULL
   UNION
   SELECT inner_one.oid, inner_one.is_view, coalesce(r.via, CASE WHEN NOT r.is_view THEN r.oid END),
-    r.planned OR inner_one.folded
+    r.planned OR coalesce(inner_one.folded, false), r.elsewhere OR {elsewhere}
   FROM reached r LEFT JOIN pg_proc p ON p.oid = r.oid AND NOT r.is_view
     AND p.pronamespace <> 'pg_catalog'::regnamespace
   LEFT JOIN pg_language l ON l.oid = p.prolang
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN l.lanname NOT IN ('internal', 'c') THEN concat_ws(' ', {read},
+    SELECT CASE WHEN r.is_view THEN CASE WHEN {hands_over} THEN pg_get_viewdef(r.oid) END
+      WHEN l.lanname NOT IN ('internal', 'c') THEN concat_ws(' ', {read},
       CASE WHEN p.pronargdefaults > 0 THEN pg_get_function_arguments(p.oid) END) END
     FROM coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) source
   ) kept(text)
   CROSS JOIN LATERAL (SELECT CASE WHEN kept.text ~ '--|/\*'
     THEN concat_ws(' ', kept.text, regexp_replace(kept.text, {comment}, ' ', 'g'))
     ELSE kept.text END) body(text)
+  CROSS JOIN LATERAL (SELECT {own_path}) own(path)
   CROSS JOIN LATERAL (
     SELECT f, false, false FROM pg_aggregate a, unnest(ARRAY[a.aggtransfn, a.aggfinalfn,
       a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
@@ -155,7 +177,7 @@ named AS (
     WHERE a.aggfnoid = p.oid
     UNION
     SELECT q.oid, false, (l.lanname = 'sql' OR p.pronargdefaults > 0)
-      AND q.provolatile <> 'v' AND q.prokind = 'f'
+      AND q.provolatile <> 'v' AND q.prokind = 'f' AND NOT q.proretset
     FROM (
       SELECT m[2], lower(m[2]), to_regnamespace(lower(m[1])), to_regnamespace(quote_ident(m[1]))
       FROM regexp_matches(body.text, '(?:"?({name})"?\s*\.\s*)?"?({name})"?\s*\(', 'g') m
@@ -171,15 +193,21 @@ named AS (
     UNION
     SELECT c.oid, true, false
     FROM (
-      SELECT m[1] FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table)\M|,)[\s(]*'
-        '(?:"?{name}"?\s*\.\s*)?"?({name})', 'gi') m
-      UNION ALL SELECT piece
+      SELECT m[3], coalesce(lower(m[1]), replace(substr(m[2], 2, length(m[2]) - 2), '""', '"')),
+        CASE WHEN own.path IS NULL THEN NOT (r.elsewhere OR {elsewhere}) END
+      FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table)\M|,)[\s(]*'
+        '(?:(?:({name})|("(?:[^"]|"")+"))\s*\.\s*)?"?({name})', 'gi') m
+      UNION ALL SELECT piece, NULL, false
       FROM regexp_split_to_table(body.text, '"') piece WHERE piece ~ '[^\w$]'
-      UNION ALL SELECT o.relname FROM pg_class o
+      UNION ALL SELECT o.relname, NULL, false FROM pg_class o
       WHERE strpos(body.text, '""') > 0 AND o.relname ~ '"'
         AND strpos(body.text, quote_ident(o.relname)) > 0
-    ) seen(name)
+    ) seen(name, place, by_our_path)
     JOIN pg_class c ON c.relname IN (seen.name, lower(seen.name)) AND {leads_on}
+      AND CASE WHEN place IS NOT NULL THEN c.relnamespace = to_regnamespace(quote_ident(place))
+        WHEN by_our_path IS NULL THEN c.relnamespace IN (
+          SELECT to_regnamespace(quote_ident(each)) FROM unnest(own.path) each)
+        ELSE NOT by_our_path OR pg_table_is_visible(c.oid) END
       AND c.relnamespace <> ALL ('{pg_catalog,information_schema}'::regnamespace[])
     UNION
     SELECT i.inhrelid, true, false FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -199,7 +227,7 @@ named AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(x.via) FILTER (WHERE p.planned), min(x.via), '') AS via,
     coalesce(e.extname, '') AS extension, bool_or(x.copies) AS copies,
-    bool_or(p.planned AND NOT (x.composes AND p.proretset AND p.via IS NULL)) AS planned,
+    bool_or(p.planned) AS planned,
     bool_or(x.unconfined) AS unconfined, bool_or(x.composes) AS composes, '' AS program,
     false AS remote
   FROM called p
@@ -239,7 +267,12 @@ named AS (
     .replace("{comment}", _ANY_COMMENT)
     .replace("{name}", _NAME)
 )
-REACHED = REACHED.replace("{leads_on}", _LEADS_ON)
+REACHED = (
+    REACHED.replace("{leads_on}", _LEADS_ON)
+    .replace("{elsewhere}", _ELSEWHERE)
+    .replace("{own_path}", _OWN_PATH)
+    .replace("{hands_over}", _HANDS_OVER)
+)
 """Common table expressions: each volatile function reached, `via` which one, where in a body.
 
 Of one in an untrusted procedural language that it is not volatile is only its author's word: it
@@ -252,6 +285,8 @@ A body in SQL may be put in the place of its call, and what it calls be run by t
 operators, to see how many of a column's common values they are true of.
 A view is in no plan where a body reads it; what it calls is in its rule, by number. Nor is a
 foreign table, which may run a program or ask another server: it counts as a function that does.
-Planning runs no set that the plan itself calls, but all that a function it runs calls.
+Both are those that the body's name means: in the schema it names, or by the search_path.
+Planning runs no set, which a plan calls or a body put in its place, but all that a function it
+runs calls.
 What reads whole tables into XML is STABLE, and runs the functions of any view among them.
 """

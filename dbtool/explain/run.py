@@ -13,7 +13,17 @@ from dbtool.database.ended import ended
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
-from dbtool.explain import doubts, facts, parameters, planning, reach, safety, sample, writing
+from dbtool.explain import (
+    doubts,
+    facts,
+    inner,
+    parameters,
+    planning,
+    reach,
+    safety,
+    sample,
+    writing,
+)
 from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.compiling import AS_BEFORE
 from dbtool.explain.examined import Examined, Explained
@@ -240,21 +250,26 @@ class _Runner:
             raise misfit(refused.error, statement.values) or refused from refused.error
         if not self._how.analyze:
             return _Planned(text, plan, facts.Facts())
-        more = statement.more_than_planned
-        views = planning.spellings(statement.traits) if statement.hands_over else ()
+        agreed = self._permission.covers(Need.YES)
+        traits, whole = inner.with_shown(statement.traits, plan)
+        if traits != statement.traits and not agreed:
+            with _in_time(session, line):
+                behind = await planning.behind(session.connection, text, traits)
+        hands_over = inner.hands_over(traits)
+        # Those of checks and of indexes' expressions are in no plan, nor is SQL inside a function.
+        more = statement.writes or hands_over
         uses = replace(
-            reach.mentioned(plan, statement.traits.functions),
+            reach.mentioned(plan, traits.functions),
             known=behind.met if more else behind.hidden,
             # Reading makes no values of a column's type; planning has refused what reaches out.
             typed=behind.typed if more else (),
-            views=frozenset(views),
+            views=planning.spellings(traits) if hands_over else frozenset(),
         )
         with _in_time(session, line):
             known = await facts.read(session.connection, _tables(plan), uses, last=True)
         safety.check_functions(known, writes=statement.writes)
-        agreed = self._permission.covers(Need.YES)
         reasons = () if agreed else tuple(doubts.reasons(known, plan, classified.standing))
-        if statement.unread and not agreed:
+        if not agreed and (statement.unread or not whole):
             reasons = (*reasons, doubts.UNREAD)
         return _Planned(text, plan, known, reasons)
 

@@ -391,6 +391,138 @@ def test_a_name_like_crosstab_is_no_reason_not_to_ask(
         assert refused.times is None
 
 
+_TWO_PLACES = """
+CREATE SCHEMA imported;
+CREATE SCHEMA "odd one";
+CREATE TABLE prices (v text);
+CREATE FOREIGN TABLE imported.prices (v text) SERVER files OPTIONS (program 'echo told');
+CREATE FOREIGN TABLE "odd one".prices (v text) SERVER files OPTIONS (program 'echo told');
+CREATE FUNCTION unnamed() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(*) FROM prices); END';
+CREATE FUNCTION named_here() RETURNS bigint LANGUAGE plpgsql SET search_path = imported
+AS 'BEGIN RETURN (SELECT count(*) FROM "public".prices); END';
+CREATE FUNCTION fixed_here() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS 'BEGIN RETURN (SELECT count(*) FROM prices); END';
+CREATE FUNCTION named_there() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(*) FROM Imported.prices); END';
+CREATE FUNCTION oddly_named() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(*) FROM "odd one" . prices); END';
+CREATE FUNCTION fixed_there() RETURNS bigint LANGUAGE plpgsql
+SET search_path = imported, public AS 'BEGIN RETURN (SELECT count(*) FROM prices); END';
+CREATE FUNCTION handed_on() RETURNS bigint LANGUAGE plpgsql
+SET search_path = imported, public AS 'BEGIN RETURN unnamed(); END';
+CREATE FUNCTION sets_it() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+PERFORM set_config('search_path', 'imported', true); RETURN (SELECT count(*) FROM prices); END $$;
+"""
+
+
+def test_a_table_is_known_by_its_schema_or_the_search_path(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """Beside IMPORT FOREIGN SCHEMA two tables have one name, and only one of them is foreign."""
+    watcher.execute(_TWO_PLACES)
+    looking = Looking(watcher, agrees=False)
+    try:
+        for local in ("unnamed", "named_here", "fixed_here"):
+            (done,) = explain(target, f"SELECT {local}()", permission=asking(looking)).statements
+            assert (local, done.refused) == (local, "")
+        far = [f"{name}()" for name in ("named_there", "oddly_named", "fixed_there", "handed_on")]
+        moved = "set_config('search_path', 'imported', true), unnamed()"
+        for each in (*far, "sets_it()", moved):
+            (done,) = explain(target, f"SELECT {each}", permission=asking(looking)).statements
+            assert "the program echo told by reading" in done.refused, each
+    finally:
+        watcher.execute('DROP SCHEMA imported, "odd one" CASCADE; DROP TABLE prices')
+
+
+_OVER_CROSSTAB = """
+CREATE VIEW takes AS SELECT * FROM crosstab_of('SELECT pg_try_advisory_lock(5)::int') x(a int);
+CREATE VIEW reads_in AS SELECT * FROM crosstab_of('SELECT v FROM told') x(a text);
+CREATE VIEW composes_in AS
+SELECT x.a FROM t, LATERAL crosstab_of('SELECT ' || t.v) x(a int);
+CREATE VIEW quiet AS SELECT * FROM crosstab_of('SELECT v FROM t') x(a text);
+"""
+
+
+@pytest.mark.parametrize(
+    ("view", "named"),
+    [
+        ("reads_in", "the program echo told by reading public.told"),
+        ("composes_in", "It hands a function SQL that is put together only while it runs."),
+        ("quiet", ""),
+    ],
+)
+def test_sql_that_a_view_hands_over_is_looked_at(
+    target: Target, watcher: SyncConnection, view: str, named: str
+) -> None:
+    """The statement names only the view; its plan shows the call."""
+    watcher.execute(_OVER_CROSSTAB)
+    looking = Looking(watcher, agrees=False)
+    try:
+        sql = f"SELECT * FROM {view}"
+        (done,) = explain(target, sql, permission=asking(looking)).statements
+        assert named in done.refused
+        assert bool(done.refused) == bool(named)
+        with pytest.raises(UsageError, match="it calls pg_try_advisory_lock"):
+            explain(target, "SELECT * FROM takes", permission=asking(looking))
+    finally:
+        watcher.execute("DROP VIEW takes, reads_in, composes_in, quiet")
+
+
+def test_a_view_over_tablefunc_is_looked_into_from_a_body(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """Its rule keeps as bytes what it hands over."""
+    if not watcher.fetch(_AVAILABLE, ["tablefunc"]):
+        pytest.skip("tablefunc is not on this machine")
+    watcher.execute("""
+        CREATE VIEW pivot AS SELECT * FROM crosstab(
+          'SELECT 1, 1, pg_try_advisory_lock(6)::int') x(a int, b int);
+        CREATE FUNCTION counts_pivot() RETURNS bigint LANGUAGE plpgsql
+        AS 'BEGIN RETURN (SELECT count(*) FROM pivot); END'
+    """)
+    looking = Looking(watcher, agrees=False)
+    try:
+        sql = "SELECT counts_pivot()"
+        (done,) = explain(target, sql, permission=asking(looking)).statements
+        assert "pg_try_advisory_lock() in public.counts_pivot()" in done.refused
+    finally:
+        watcher.execute("DROP FUNCTION counts_pivot; DROP VIEW pivot")
+
+
+@pytest.mark.parametrize("volatility", ["STABLE", "IMMUTABLE"])
+@pytest.mark.parametrize("sql", ["SELECT * FROM rows_of('t')", "SELECT rows_of('t')"])
+def test_a_set_is_asked_about_and_planned(
+    target: Target, watcher: SyncConnection, volatility: str, sql: str
+) -> None:
+    """Planning calls no set, whatever its author says of it: running it is what is asked."""
+    watcher.execute(
+        f"CREATE OR REPLACE FUNCTION rows_of(text) RETURNS SETOF int LANGUAGE plpgsql {volatility}"
+        " AS 'BEGIN PERFORM pg_try_advisory_lock(7); RETURN; END'"
+    )
+    looking = Looking(watcher, agrees=False)
+    (done,) = explain(target, sql, permission=asking(looking)).statements
+    assert "pg_try_advisory_lock() in public.rows_of()" in done.refused
+    assert explain(target, sql, how=How(analyze=False)).statements
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7"
+    assert watcher.fetchval(held) == 0
+
+
+@pytest.mark.parametrize("analyze", [True, False])
+def test_what_a_set_in_sql_calls_is_run_by_planning(
+    target: Target, watcher: SyncConnection, analyze: bool
+) -> None:
+    """Its body is put in its place, and what that calls with constants is folded."""
+    watcher.execute("""
+        CREATE OR REPLACE FUNCTION folds() RETURNS int LANGUAGE plpgsql IMMUTABLE
+        AS 'BEGIN PERFORM pg_try_advisory_lock(8); RETURN 1; END';
+        CREATE OR REPLACE FUNCTION rows_folded() RETURNS SETOF int LANGUAGE sql STABLE
+        AS 'SELECT id FROM t WHERE id = folds()'
+    """)
+    with pytest.raises(UsageError, match=r"refused to plan .* pg_try_advisory_lock\(\)"):
+        explain(target, "SELECT * FROM rows_folded()", how=How(analyze=analyze))
+
+
 @pytest.mark.parametrize("analyze", [True, False])
 def test_a_set_that_planning_reads_in_a_body_is_not_run(
     target: Target, watcher: SyncConnection, analyze: bool
