@@ -70,3 +70,9 @@ def test_rules_are_documented() -> None:
         assert page.summary.endswith("."), page.name
         assert "\nBad:\n" in page.text, page.name
         assert "\nGood:\n" in page.text, page.name
+
+
+def test_a_rule_is_called_by_one_name() -> None:
+    """No two families have a rule of the same name: `dbtool rules NAME` explains one."""
+    names = [page.name for page in all_pages()]
+    assert len({*names}) == len(names)

@@ -27,7 +27,7 @@ UPDATE shops SET name = name;
 from collections.abc import Iterator
 
 from dbtool.explain.analysis import Analysis
-from dbtool.explain.rules.foreign_key_without_index import searches
+from dbtool.explain.rules.references_searched_row_by_row import searches
 from dbtool.explain.wording import count, duration
 from dbtool.finding import Certainty, Finding, Location, Severity, rule_name
 from dbtool.report import percent
