@@ -226,6 +226,8 @@ def _archiving(vitals: Vitals) -> str:
         return "off"
     if archiving.failing_seconds is not None:
         return f"fails, nothing for {duration(archiving.failing_seconds)}"
+    if archiving.fails:
+        return "fails, since when is not known"
     if archiving.archived_seconds is None:
         return "on, nothing yet"
     return f"on, last {duration(archiving.archived_seconds)} ago"

@@ -95,9 +95,15 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Archiving:
-    """Whether WAL is archived, and since when it fails."""
+    """Whether WAL is archived, and since when it fails.
+
+    How long it `fails` is known only where something was archived on this `timeline`, or where
+    the server has never been a standby: what one does not archive is no failure of archiving.
+    """
 
     mode: str
+    timeline: str | None
+    fails: bool
     failed: int
     last_failed: str | None
     failing_seconds: float | None
@@ -222,12 +228,22 @@ _ARCHIVING = """
     'mode', current_setting('archive_mode'),
     'failed', failed_count,
     'last_failed', last_failed_wal,
+    'timeline', timeline,
+    'fails', fails,
     'failing_seconds', CASE
-        WHEN last_failed_time > coalesce(last_archived_time, stats_reset)
-        THEN extract(epoch FROM clock_timestamp() - coalesce(last_archived_time,
-            greatest(stats_reset, pg_postmaster_start_time()))) END,
+        WHEN NOT fails THEN NULL
+        WHEN left(last_archived_wal, 8) >= coalesce(timeline, '')
+        THEN extract(epoch FROM clock_timestamp() - last_archived_time)
+        WHEN last_archived_wal IS NULL AND timeline = '00000001'
+        THEN extract(epoch FROM clock_timestamp() - greatest(
+            stats_reset, pg_postmaster_start_time(), pg_conf_load_time())) END,
     'archived_seconds', extract(epoch FROM clock_timestamp() - last_archived_time))
- FROM pg_catalog.pg_stat_archiver)
+ FROM pg_catalog.pg_stat_archiver,
+      LATERAL (SELECT CASE WHEN NOT pg_is_in_recovery()
+                           THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS timeline,
+                      coalesce(last_failed_time > coalesce(last_archived_time, stats_reset), false)
+                      AND (current_setting('archive_mode') = 'always'
+                           OR NOT pg_is_in_recovery()) AS fails) AS t)
 """
 
 _PREPARED = """

@@ -7,7 +7,8 @@ the last file that was archived.
 Reads: pg_stat_archiver and archive_mode; any role may.
 
 Thresholds: a warning once nothing could be archived for a minute after a failure, an error
-from 10 minutes on.
+from 10 minutes on. After a failover nobody knows for how long, until the first success on the new
+timeline: a warning. A standby is looked at only where archive_mode is always.
 
 Now: the server's log has the command's own message; try the command by hand as the server's
 user.
@@ -29,6 +30,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Severity, rule_name
 from dbtool.health.now import Now
+from dbtool.health.vitals import Archiving
 from dbtool.report import counted, duration
 
 NAME = rule_name(__name__)
@@ -39,16 +41,25 @@ ERROR_SECONDS = 600
 def check(now: Now) -> Iterator[Finding]:
     """Report a last attempt that failed, once nothing has got through for a while."""
     archiving = now.vitals.archiving
-    if archiving is None or archiving.mode == "off" or archiving.failing_seconds is None:
+    if archiving is None or archiving.mode == "off" or not archiving.fails:
         return
-    if archiving.failing_seconds >= WARNING_SECONDS:
-        error = archiving.failing_seconds >= ERROR_SECONDS
-        yield Finding(
-            rule=NAME,
-            severity=Severity.ERROR if error else Severity.WARNING,
-            title=f"no WAL has been archived for {duration(archiving.failing_seconds)}",
-            certainty=Certainty.MEASURED,
-            evidence=(
-                f"{counted(archiving.failed, 'failure')}, the last one for {archiving.last_failed}",
-            ),
-        )
+    seconds = archiving.failing_seconds
+    if seconds is None:
+        where = f" on timeline {int(archiving.timeline, 16)}" if archiving.timeline else ""
+        title = f"no WAL has been archived{where} yet, and the last attempt failed"
+        yield _finding(archiving, Severity.WARNING, title)
+    elif seconds >= WARNING_SECONDS:
+        severity = Severity.ERROR if seconds >= ERROR_SECONDS else Severity.WARNING
+        yield _finding(archiving, severity, f"no WAL has been archived for {duration(seconds)}")
+
+
+def _finding(archiving: Archiving, severity: Severity, title: str) -> Finding:
+    return Finding(
+        rule=NAME,
+        severity=severity,
+        title=title,
+        certainty=Certainty.MEASURED,
+        evidence=(
+            f"{counted(archiving.failed, 'failure')}, the last one for {archiving.last_failed}",
+        ),
+    )

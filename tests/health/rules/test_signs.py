@@ -1,7 +1,10 @@
 """The rules over the vital signs: each on a real server that has it, and on one that has not."""
 
 import dataclasses
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.errors import ConnectError
 from dbtool.finding import Finding, Severity, Unknown
 from dbtool.health.now import Now, read
 from dbtool.health.rules import (
@@ -21,7 +25,8 @@ from dbtool.health.rules import (
     transaction_ids_run_out,
 )
 from dbtool.health.view_now import now_report
-from dbtool.health.vitals import Ids, Replica, Replication, Slot
+from dbtool.health.vitals import Archiving, Ids, Replica, Replication, Slot
+from dbtool.scratch.account import server_account
 from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR
 from tests.health.waiting import running
@@ -77,6 +82,38 @@ def test_archiving_that_fails_and_archiving_that_works(archiving: Server) -> Non
     assert works.vitals.archiving.archived_seconds is not None
 
 
+def test_archiving_after_a_failover(archiving: Server) -> None:
+    """How long it fails is not known there: a standby archives nothing, and runs for a year."""
+    target = archiving.target()
+    with SyncConnection(target) as admin:
+        admin.execute("ALTER SYSTEM SET archive_command = 'false'")
+        admin.execute("SELECT pg_reload_conf()")
+        pid = int(str(admin.fetchval("SELECT pg_backend_pid()")))
+        signal_file = archiving.directory / "run" / "data" / "standby.signal"
+        signal_file.touch()
+        server_account().own(signal_file)
+        # The server starts over within itself, as a standby then.
+        os.kill(pid, signal.SIGKILL)
+    standby = _until(archiving, lambda now: _archiving(now).timeline is None)
+    with SyncConnection(target) as admin:
+        admin.execute("SELECT pg_promote()")
+    promoted = _until(archiving, lambda now: _archiving(now).fails)
+    assert not _archiving(standby).fails
+    found = _archiving(promoted)
+    assert (found.timeline, found.failing_seconds) == ("00000002", None)
+    (finding,) = archiving_fails.check(promoted)
+    assert isinstance(finding, Finding)
+    assert (finding.severity, finding.title) == (
+        Severity.WARNING,
+        "no WAL has been archived on timeline 2 yet, and the last attempt failed",
+    )
+
+
+def _archiving(now: Now) -> Archiving:
+    assert now.vitals.archiving is not None
+    return now.vitals.archiving
+
+
 def _failing(now: Now) -> float | None:
     assert now.vitals.archiving is not None
     return now.vitals.archiving.failing_seconds
@@ -85,10 +122,12 @@ def _failing(now: Now) -> float | None:
 def _until(server: Server, reached: Any) -> Now:
     until = monotonic() + 90
     while True:
-        now = read(server.target())
-        if reached(now):
+        now = None
+        with suppress(ConnectError):  # While the server starts over.
+            now = read(server.target())
+        if now is not None and reached(now):
             return now
-        assert monotonic() < until, now.vitals
+        assert monotonic() < until, now and now.vitals
         sleep(0.05)
 
 
