@@ -46,7 +46,7 @@ def explain(
             "--param",
             "-p",
             metavar="[NAME=]VALUE",
-            help="The value of a parameter: by name, or in order for $1, ? and %s.",
+            help="The value of a parameter: by name or number, or in order for $1, ? and %s.",
         ),
     ] = None,
     params: Annotated[

@@ -21,6 +21,7 @@ _OPERAND_ENDS = frozenset({pb.IDENT, pb.SCONST, pb.ICONST, pb.FCONST, pb.PARAM})
 _CLOSING = frozenset({pb.ASCII_41, pb.ASCII_93})
 _PERCENT = re.compile(rb"%\((\w+)\)s|%s(?!\w)")
 _NAME = re.compile(rb":(?:([A-Za-z_]\w*)|'([A-Za-z_]\w*)')")
+_NUMBERED = re.compile(r"\$?\d+=")
 _GLUED = re.compile(rb"([-+*/=<>!]+)([?%])$")
 """A comparison written right before a placeholder; the scanner takes both as one operator."""
 
@@ -115,7 +116,12 @@ def _ends_operand(token: "pb.ScanToken | None") -> bool:
 
 def assign(names: Sequence[str], given: Sequence[str]) -> tuple[str | None, ...]:
     """The value for each placeholder; raises UsageError where they do not fit."""
-    values = _by_name(names, given) if any(map(_is_name, names)) else list(given)
+    if any(map(_is_name, names)):
+        values = _by_name(names, given)
+    elif names and names[0] == "$1" and given and all(map(_NUMBERED.match, given)):
+        values = _by_name(names, [f"${each.removeprefix('$')}" for each in given])
+    else:
+        values = list(given)
     if len(values) != len(names):
         raise _missing(names, given)
     return tuple(None if value == "NULL" else value for value in values)

@@ -11,6 +11,9 @@ SELECT query FROM {schema}.pg_stat_statements
 WHERE queryid = $1 AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY calls DESC LIMIT 1
 """
+_HIDES = """
+SELECT EXISTS (SELECT FROM {schema}.pg_stat_statements WHERE queryid IS NULL)
+"""
 _SCHEMA = """
 SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 WHERE e.extname = 'pg_stat_statements'
@@ -23,6 +26,7 @@ FROM pg_stat_activity WHERE pid = $1
 _TYPED = re.compile(r"\b(interval|date|timestamptz|timestamp|time)\s+(\$\d+)", re.I)
 _SHORTENED = re.compile(r"\s*/\*, \.\.\. \*/")
 _PREPARE = re.compile(r'\s*prepare\s+(?:"(?:[^"]|"")+"|[\w$]+)\s*(?:\([^)]*\))?\s*as\b\s*', re.I)
+_READS_ALL = "GRANT pg_read_all_stats lets a role see them."
 _HIDDEN = "<insufficient privilege>"
 
 
@@ -36,6 +40,13 @@ def by_queryid(target: Target, queryid: int) -> str:
                 hint="CREATE EXTENSION pg_stat_statements; needs shared_preload_libraries.",
             )
         query = connection.fetchval(_BY_QUERYID.format(schema=schema), queryid)
+        hides = query is None and connection.fetchval(_HIDES.format(schema=schema))
+    if hides:
+        raise OperationError(
+            f"this role sees no statement {queryid} of this database in pg_stat_statements",
+            detail="The statements of other roles are hidden from it.",
+            hint=_READS_ALL,
+        )
     if query is None:
         raise UsageError(
             f"pg_stat_statements has no statement {queryid} in this database",
@@ -73,7 +84,7 @@ def _check_visible(query: str, what: str) -> None:
     if query == _HIDDEN:
         raise OperationError(
             f"{what} belongs to another role, whose statements are hidden",
-            hint="GRANT pg_read_all_stats lets a role see them.",
+            hint=_READS_ALL,
         )
 
 

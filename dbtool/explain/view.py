@@ -8,7 +8,7 @@ from math import ceil
 from dbtool.errors import OperationError, UsageError
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.plan import Plan
-from dbtool.explain.rows import estimate_table, plan_table
+from dbtool.explain.rows import beside, estimate_table, plan_table
 from dbtool.explain.runs import Runs
 from dbtool.explain.selftime import Times
 from dbtool.explain.unjoined import unjoined
@@ -293,6 +293,8 @@ def _inside(examined: Examined, times: Times) -> Iterator[str]:
 def _doubts(times: Times) -> Iterator[str]:
     if any(share.approximate for share in times.shares):
         yield "≈ divided by the number of processes: the plan does not tell the workers apart"
+    if any(map(beside, times.shares)):
+        yield "∥ the work of processes that nobody waited for: no part of the time"
     if not all(share.consistent for share in times.shares):
         yield "? less than nothing: what the server printed does not add up there"
 

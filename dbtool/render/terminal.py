@@ -1,5 +1,6 @@
 """A report for people: on a screen, and as plain text where nobody looks at one."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from dbtool.finding import Finding, Unknown
@@ -16,6 +17,10 @@ _TONES: dict[Severity, Tone] = {
     Severity.ERROR: "error",
 }
 
+_COMMAND = re.compile(r"\s*(?:next: )?dbtool\s")
+_WORD = re.compile(r"""\s*(?:\#.*|(?:next:\s)?(?:[^\s'"]|'[^']*'|"(?:[^"\\]|\\.)*")+|\S+)""", re.S)
+"""A word of a command, and the blanks before it: quotes hold together what is in them."""
+
 
 def render(report: Report, screen: Screen) -> str:
     """The whole report; its last line counts what was found and what stays unknown."""
@@ -25,7 +30,7 @@ def render(report: Report, screen: Screen) -> str:
     blocks += [_unknown(unknown, screen) for unknown in report.unknowns]
     blocks += [section_lines(section, screen) for section in report.below]
     blocks += [_paragraph(f"info: {note}", screen, hang="      ") for note in report.notes]
-    blocks += [_next(report.next)] if report.next else []
+    blocks += [_next(report.next, screen.width)] if report.next else []
     blocks += [[line]] if (line := count_line(report)) else []
     return "\n\n".join("\n".join(block) for block in blocks) + "\n" if blocks else ""
 
@@ -137,7 +142,23 @@ def _code(code: str, language: str, indent: str, screen: Screen) -> list[str]:
     return [f"{indent}{line}".rstrip() for line in lines]
 
 
-def _next(commands: tuple[str, ...]) -> list[str]:
+def _next(commands: tuple[str, ...], width: int | None) -> list[str]:
     if len(commands) == 1:
-        return [f"next: {clean(commands[0])}"]
-    return ["next:", *(f"  {clean(command)}" for command in commands)]
+        return _command(f"next: {clean(commands[0])}", width)
+    lines = (_command(f"  {clean(command)}", width) for command in commands)
+    return ["next:", *(line for each in lines for line in each)]
+
+
+def _command(text: str, width: int | None) -> list[str]:
+    """A command that is wider than the screen, continued as a shell takes it when it is pasted."""
+    if width is None or columns(text) <= width or not _COMMAND.match(text):
+        return [text]
+    lines: list[str] = []
+    for word in _WORD.findall(text):
+        grown = f"{lines[-1]}{word}" if lines else word
+        if lines and columns(grown) > width - 2 and not word.lstrip().startswith("#"):
+            lines[-1] += " \\"
+            lines.append(f"      {word.lstrip()}")
+        else:
+            lines[-1:] = [grown]
+    return lines

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.engine import load_statement
-from dbtool.errors import UsageError
+from dbtool.errors import OperationError, UsageError
 from dbtool.explain import given, recorded
 from dbtool.explain.examined import Explained
 from dbtool.explain.run import How, explain
@@ -295,6 +296,26 @@ def test_a_queryid_needs_the_extension(open_shop: Target) -> None:
     """What is missing is named."""
     with pytest.raises(UsageError, match="pg_stat_statements is not installed"):
         recorded.by_queryid(open_shop, 7)
+
+
+def test_a_queryid_of_another_role_is_hidden(open_shop: Target) -> None:
+    """Who may not see others' statements is not told that there is none."""
+    reader = f"queryid_reader_{open_shop.database}"[:63]
+    with SyncConnection(open_shop) as owner:
+        owner.execute(f"""
+            CREATE EXTENSION pg_stat_statements;
+            CREATE ROLE "{reader}" LOGIN;
+            SELECT count(*) FROM orders
+        """)
+        try:
+            with pytest.raises(OperationError, match="sees no statement 7 of this") as caught:
+                recorded.by_queryid(replace(open_shop, user=reader), 7)
+            assert caught.value.hint == "GRANT pg_read_all_stats lets a role see them."
+            owner.execute(f'GRANT pg_read_all_stats TO "{reader}"')
+            with pytest.raises(UsageError, match="has no statement 7 in this database"):
+                recorded.by_queryid(replace(open_shop, user=reader), 7)
+        finally:
+            owner.execute(f'DROP EXTENSION pg_stat_statements; DROP ROLE "{reader}"')
 
 
 @pytest.mark.parametrize(

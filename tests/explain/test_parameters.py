@@ -43,13 +43,18 @@ def test_numbering(text: str, numbered: str, names: tuple[str, ...]) -> None:
         (("$1", "$2"), ("7", "NULL"), ("7", None)),
         (("a", "b"), ("b=1", "a=2=3"), ("2=3", "1")),
         (("?",), ("a=b",), ("a=b",)),
+        (("$1",), ("1=open",), ("open",)),
+        (("$1", "$2"), ("$2=b", "1=NULL"), (None, "b")),
+        (("$1", "$2"), ("1=a", "b"), ("1=a", "b")),
+        (("$1",), ("1=2=3",), ("2=3",)),
+        (("?",), ("1=open",), ("1=open",)),
         ((), (), ()),
     ],
 )
 def test_values_by_order_and_name(
     names: tuple[str, ...], given: tuple[str, ...], values: tuple[str | None, ...]
 ) -> None:
-    """Named placeholders take NAME=VALUE, the others values in order; NULL is null."""
+    """Named and numbered placeholders take NAME=VALUE, others values in order; NULL is null."""
     assert assign(names, given) == values
 
 
@@ -61,6 +66,13 @@ def test_values_by_order_and_name(
         (("a",), (), "the statement has 1 parameter, none given", "Add --param a=…"),
         (("a",), ("7",), "the statement has 1 parameter, 1 given", "Add --param a=…"),
         (("a",), ("b=7",), 'the statement has no parameter "b"', ""),
+        (("$1",), ("2=7",), 'the statement has no parameter "$2"', ""),
+        (
+            ("$1", "$2"),
+            ("1=7",),
+            "the statement has 2 parameters, 1 given",
+            "Add --param … --param …",
+        ),
         ((), ("7",), "the statement has 0 parameters, 1 given", "Leave --param out."),
     ],
 )

@@ -133,6 +133,18 @@ def test_what_never_ran_and_what_is_cold_is_folded() -> None:
     ]
 
 
+def test_what_other_processes_did_is_not_nothing() -> None:
+    """Of two partitions scanned at once one was waited for; the other took its time beside it."""
+    worker = {"Worker Number": 0, "Actual Loops": 1, "Actual Rows": 1, "Actual Total Time": 79.0}
+    long = node("Seq Scan", ms=159.0, at="Member", Relation_Name="t_1")
+    short = node("Seq Scan", ms=79.0, at="Member", Relation_Name="t_2", Workers=[worker])
+    append = node("Append", long, short, ms=119.0, loops=2, Workers=[worker])
+    lines = shown(plan(node("Gather", append, ms=160.0))).splitlines()
+    assert "t_2" in lines[6]
+    assert lines[6].split()[5:7] == ["∥79.0", "0"]
+    assert lines[8] == "∥ the work of processes that nobody waited for: no part of the time"
+
+
 def test_many_of_a_kind_in_a_row_are_one_line() -> None:
     """Of a thousand partitions a reader sees the few that matter, and what the rest took."""
     cold = [

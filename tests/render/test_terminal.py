@@ -1,5 +1,6 @@
 """Reports for people."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -229,6 +230,25 @@ def test_last_line(report: Report, last: str) -> None:
 def test_one_next_step() -> None:
     """A single next step takes a single line."""
     assert render(Report(command="x", data=None, next=("dbtool x",)), PAPER) == "next: dbtool x\n"
+
+
+def test_a_command_wider_than_the_screen_can_be_pasted() -> None:
+    """It goes on behind a backslash, never inside quotes; SQL is no command of a shell."""
+    command = "dbtool explain --advise --env 'my own' \"SELECT * FROM t WHERE a = 'b'\" -p 1   # -f"
+    screen = Screen(40, color=False, drawing=True)
+    shown = render(Report(command="x", data=None, next=(command,)), screen)
+    assert shown == (
+        "next: dbtool explain --advise --env \\\n"
+        "      'my own' \\\n"
+        "      \"SELECT * FROM t WHERE a = 'b'\" \\\n"
+        "      -p 1   # -f\n"
+    )
+    pasted = shown.removeprefix("next: ").partition("#")[0]
+    assert shlex.split(pasted) == shlex.split(command.partition("#")[0])
+    assert render(Report(command="x", data=None, next=(command,)), PAPER) == f"next: {command}\n"
+    sql = "ANALYZE public.customers, public.orders;"
+    told = render(Report(command="x", data=None, next=(sql,)), screen)
+    assert told == f"next: {sql}\n"
 
 
 def test_data_cannot_steer_the_terminal() -> None:
