@@ -243,7 +243,7 @@ def test_a_command_wider_than_the_screen_can_be_pasted() -> None:
         "      \"SELECT * FROM t WHERE a = 'b'\" \\\n"
         "      -p 1   # -f\n"
     )
-    pasted = shown.removeprefix("next: ").partition("#")[0]
+    pasted = shown.removeprefix("next: ").partition("#")[0].replace("\\\n", "")
     assert shlex.split(pasted) == shlex.split(command.partition("#")[0])
     assert render(Report(command="x", data=None, next=(command,)), PAPER) == f"next: {command}\n"
     sql = "ANALYZE public.customers, public.orders;"
