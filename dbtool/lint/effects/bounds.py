@@ -1,15 +1,12 @@
-"""Whether validated checks keep the rows of a new partition out of the default one."""
+"""What validated checks prove of the rows of a partition, and which bounds overlap."""
 
 import math
-import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 
+from dbtool.lint.effects import implied
+from dbtool.lint.effects.constants import Key, key_of
 from dbtool.lint.expression import Expression, Form
-from dbtool.lint.schema import Bound, Holds, Table
-
-_Compare = Callable[[Expression, Expression], bool]
-
+from dbtool.lint.schema import Bound, Holds, Schema, Table
 
 _ORDERED = frozenset(
     ("int2", "int4", "int8", "numeric", "float4", "float8", "date", "timestamp", "timestamptz")
@@ -28,136 +25,40 @@ def ordered(table: Table, key: str) -> bool:
     return column is None or column.type is None or column.type.name in _ORDERED
 
 
-def outside(table: Table, key: str, bound: Bound) -> bool:
-    """Whether a validated check of a default partition says that no row is within the bound."""
-    compare = _comparing(table, key)
-    checks = (
-        _pushed(each.expression)
+def outside(table: Table, parent: Table, bound: Bound, schema: Schema) -> bool:
+    """Whether validated checks of a default partition say that no row is within a new bound."""
+    key = _key(table, parent, schema)
+    wanted = implied.outside(bound, key) if key is not None else None
+    return key is not None and wanted is not None and implied.implies(_proven(table, key), wanted)
+
+
+def inside(table: Table, parent: Table, bound: Bound, schema: Schema) -> bool:
+    """Whether validated checks of a table say that all rows are within a bound."""
+    key = _key(table, parent, schema)
+    wanted = implied.inside(bound, key) if key is not None else None
+    return key is not None and wanted is not None and implied.implies(_proven(table, key), wanted)
+
+
+def _key(table: Table, parent: Table, schema: Schema) -> Key | None:
+    """The one plain column that a table is partitioned by."""
+    if len(parent.partition_keys) != 1:
+        return None
+    name = parent.partition_keys[0]
+    known = (each.columns.get(name) for each in (table, parent))
+    return next((key for each in known if (key := key_of(each, schema)) is not None), None)
+
+
+def _proven(table: Table, key: Key) -> implied.Condition:
+    """All that the validated checks of a table, and its NOT NULL, say of a key."""
+    checks = [
+        implied.condition(each.expression, key)
         for each in table.having(Holds.CHECK)
-        if each.valid and each.expression is not None
-    )
-    return any(_excludes(part, key, bound, compare) for check in checks for part in _all_of(check))
-
-
-_WHOLE = frozenset(("int2", "int4", "int8"))
-
-
-def _comparing(table: Table, key: str) -> _Compare:
-    """How limits are compared; the server proves nothing of whole numbers by another type."""
-    if not ordered(table, key):
-        return _is_same
-    column = table.columns.get(key)
-    if column is None or column.type is None or column.type.name not in _WHOLE:
-        return _reaches
-    return lambda higher, lower: _reaches(higher, lower) and not (_broken(higher) or _broken(lower))
-
-
-_WHOLE_NUMBER = re.compile(r"-?[0-9]+|minvalue|maxvalue", re.IGNORECASE)
-
-
-def _broken(limit: Expression) -> bool:
-    """Whether a limit is not written as a whole number, or is made into something else."""
-    while limit.form is Form.CAST:
-        if limit.type is None or limit.type.array or limit.type.name not in _WHOLE:
-            return True
-        limit = limit.parts[0]
-    return _WHOLE_NUMBER.fullmatch(bare(limit).word) is None
-
-
-_NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "=": "<>", "<>": "="}
-
-
-def _pushed(expression: Expression, *, negated: bool = False) -> Expression:
-    """A condition with its NOTs moved to where they turn comparisons around."""
-    form, parts = expression.form, expression.parts
-    if form is Form.NOT:
-        return _pushed(parts[0], negated=not negated)
-    if form in (Form.AND, Form.OR):
-        other = Form.OR if form is Form.AND else Form.AND
-        moved = tuple(_pushed(each, negated=negated) for each in parts)
-        return Expression(other if negated else form, expression.word, moved)
-    if not negated:
-        return expression
-    if form is Form.OPERATOR and expression.word in _NEGATED and len(parts) == 2:
-        return Expression(form, _NEGATED[expression.word], parts)
-    if form is Form.OTHER and expression.word == "in":
-        return Expression(form, "in <>", parts)
-    if form in (Form.IS_NULL, Form.IS_NOT_NULL):
-        turned = Form.IS_NOT_NULL if form is Form.IS_NULL else Form.IS_NULL
-        return Expression(turned, expression.word, parts)
-    return Expression(Form.NOT, "", (expression,))
-
-
-def _all_of(expression: Expression) -> list[Expression]:
-    if expression.form is Form.AND:
-        return [part for each in expression.parts for part in _all_of(each)]
-    return [expression]
-
-
-def _any_of(expression: Expression) -> list[Expression]:
-    if expression.form is Form.OR:
-        return [part for each in expression.parts for part in _any_of(each)]
-    return [expression]
-
-
-def _excludes(check: Expression, key: str, bound: Bound, compare: _Compare) -> bool:
-    """Each way the check can hold has to lie outside of the bound."""
-    if bound.values:
-        return {bare(each) for each in bound.values} <= _ruled_out(check, key)
-    return all(_beside(each, key, bound, compare) for each in _any_of(check))
-
-
-def _ruled_out(check: Expression, key: str) -> set[Expression]:
-    """The values that the key does not have where `key <> v` or `key NOT IN (…)` holds."""
-    if not check.parts or not _is_key(check.parts[0], key):
-        return set()
-    if check.form is Form.OPERATOR and check.word == "<>":
-        return {bare(check.parts[1])}
-    if check.word == "in <>":
-        rest = check.parts[1:]
-        items = rest[0].parts if rest and rest[0].word == "list" else rest
-        return {bare(each) for each in items}
-    return set()
-
-
-def _beside(check: Expression, key: str, bound: Bound, reaches: _Compare) -> bool:
-    if check.form is Form.IS_NULL:
-        return _is_key(check.parts[0], key)
-    if check.form is Form.OTHER and check.word == "in" and _is_key(check.parts[0], key):
-        return all(_apart(each, bound, reaches) for each in check.parts[1:])
-    if check.form is not Form.OPERATOR or len(check.parts) != 2:
-        return False
-    column, limit = check.parts
-    if not _is_key(column, key):
-        return False
-    if check.word == "=":
-        return _apart(limit, bound, reaches)
-    if check.word == "<":
-        return any(reaches(each, limit) for each in bound.lower)
-    if check.word in (">=", ">"):
-        return any(reaches(limit, each) for each in bound.upper)
-    return False
-
-
-def _apart(value: Expression, bound: Bound, reaches: _Compare) -> bool:
-    """Whether one value is not between the limits: the upper is none of them."""
-    above = any(reaches(value, each) for each in bound.upper)
-    below = any(reaches(each, value) and not reaches(value, each) for each in bound.lower)
-    return above or below
-
-
-def _is_key(expression: Expression, key: str) -> bool:
-    return expression.form is Form.COLUMN and expression.word == key
-
-
-def _reaches(higher: Expression, lower: Expression) -> bool:
-    """Whether one limit is not below the other; what is no number and no time has to be equal."""
-    found = _limits(higher, lower)
-    return found[0] >= found[1] if found else _is_same(higher, lower)
-
-
-def _is_same(one: Expression, other: Expression) -> bool:
-    return bare(one) == bare(other)
+        if each.valid and each.enforced and each.expression is not None
+    ]
+    column = table.columns.get(key.column)
+    if column is not None and column.not_null:
+        checks.append(implied.Null(negated=True))
+    return implied.combined("all", checks)
 
 
 def overlapping(bound: Bound, other: Bound, *, comparable: bool = True) -> bool:

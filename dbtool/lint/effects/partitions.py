@@ -1,16 +1,12 @@
 """What attaching and detaching partitions does."""
 
-from datetime import UTC, datetime
-
 from dbtool.lint import actions as act
 from dbtool.lint.effect import Cause, Effect, Lock, Work
-from dbtool.lint.effects.bounds import bare
+from dbtool.lint.effects.bounds import inside
 from dbtool.lint.effects.making import Making, State
-from dbtool.lint.effects.proofs import not_null_proven
 from dbtool.lint.effects.tables import defaults, scan_default
-from dbtool.lint.expression import Expression, Form
 from dbtool.lint.replay.parts import key_of, share_of
-from dbtool.lint.schema import Bound, Holds, Table
+from dbtool.lint.schema import Bound, Schema, Table
 
 
 def attach(action: act.AttachPartition, state: State) -> Effect:
@@ -25,7 +21,7 @@ def attach(action: act.AttachPartition, state: State) -> Effect:
     if action.bound.default:
         _scan_as_default(made, parent, child)
         return made.done()
-    proven = within(child, parent, action.bound)
+    proven = within(child, parent, action.bound, state.schema)
     if proven is None:
         fact = "whether a validated check proves the bounds of the partition"
         made.lacks(Cause.ATTACH, child, fact)
@@ -66,101 +62,11 @@ def _scan_as_default(made: Making, parent: Table, child: Table) -> None:
         made.lacks(Cause.ATTACH, child, "whether a validated check proves the bounds")
 
 
-def within(table: Table, parent: Table, bound: Bound) -> bool | None:
+def within(table: Table, parent: Table, bound: Bound, schema: Schema) -> bool | None:
     """Whether the validated checks of a table prove that its rows are in the bound."""
     if not parent.complete or not table.complete:
         return None
-    conditions = _conditions(parent, bound)
-    if conditions is None:
-        return False
-    proven = {
-        part
-        for each in table.having(Holds.CHECK)
-        if each.valid and each.expression is not None
-        for part in _parts(each.expression)
-    }
-    return all(
-        not_null_proven(table, each.parts[0].word)
-        if each.form is Form.IS_NOT_NULL
-        else _implied(each, proven)
-        for each in conditions
-    )
-
-
-def _conditions(parent: Table, bound: Bound) -> tuple[Expression, ...] | None:
-    """What a bound demands of one plain key column; None where it is more than that."""
-    if len(parent.partition_keys) != 1 or not parent.partition_keys[0]:
-        return None
-    key = Expression(Form.COLUMN, parent.partition_keys[0])
-    found = [Expression(Form.IS_NOT_NULL, "", (key,))]
-    if bound.values:
-        found.append(Expression(Form.OTHER, "in", (key, *map(bare, bound.values))))
-    for operator, limits in ((">=", bound.lower), ("<", bound.upper)):
-        for limit in limits:
-            if limit.word.lower() not in ("minvalue", "maxvalue"):
-                found.append(Expression(Form.OPERATOR, operator, (key, bare(limit))))
-    return tuple(found) if len(found) > 1 else None
-
-
-def _parts(expression: Expression) -> list[Expression]:
-    if expression.form is Form.AND:
-        return [part for each in expression.parts for part in _parts(each)]
-    return [_plain(expression)]
-
-
-def _plain(expression: Expression) -> Expression:
-    """A condition in the form `_conditions` writes."""
-    if expression.form is Form.OTHER and expression.word == "in":
-        column, *items = expression.parts
-        return Expression(Form.OTHER, "in", (column, *map(bare, items)))
-    if expression.form is Form.OPERATOR and len(expression.parts) == 2:
-        column, limit = expression.parts
-        word = expression.word
-        if column.form is not Form.COLUMN:
-            column, limit = limit, column
-            word = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(word, word)
-        return Expression(Form.OPERATOR, word, (column, bare(limit)))
-    return expression
-
-
-def _implied(condition: Expression, proven: set[Expression]) -> bool:
-    if condition in proven:
-        return True
-    key, *values = condition.parts
-    for each in proven:
-        if each.parts[:1] != (key,):
-            continue
-        if condition.word == "in":
-            single = each.form is Form.OPERATOR and each.word == "="
-            if (single or each.word == "in") and set(each.parts[1:]) <= set(values):
-                return True
-        elif each.form is Form.OPERATOR and _stricter(each, condition):
-            return True
-    return False
-
-
-def _stricter(given: Expression, wanted: Expression) -> bool:
-    """Whether `key >= 5` proves `key >= 1`, where the limits can be compared as numbers."""
-    have, need = _limit(given.parts[1].word), _limit(wanted.parts[1].word)
-    if have is None or need is None:
-        return given.word == ">" and wanted.word == ">=" and given.parts == wanted.parts
-    if given.word == "=":
-        return have >= need if wanted.word == ">=" else have < need
-    if wanted.word == ">=":
-        return given.word in (">", ">=") and have >= need
-    return (given.word == "<" and have <= need) or (given.word == "<=" and have < need)
-
-
-def _limit(text: str) -> float | None:
-    """A number, or a day as a number."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None
+    return inside(table, parent, bound, schema)
 
 
 def detach(action: act.DetachPartition, state: State) -> Effect:

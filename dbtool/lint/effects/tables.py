@@ -52,12 +52,13 @@ def scan_default(made: Making, parent: Table, bound: Bound, state: State) -> Non
     if not parent.complete and not parent.children:
         fact = "whether there is a DEFAULT partition: it would be read"
         made.lacks(Cause.DEFAULT_PARTITION, parent, fact)
-    key = parent.partition_keys[0] if len(parent.partition_keys) == 1 else ""
     for child in defaults(parent, state):
-        proven = bool(key) and outside(child, key, bound)
+        proven = outside(child, parent, bound, state.schema)
         for each in state.schema.family(child):
             made.lock(Lock.ACCESS_EXCLUSIVE, each)
-            if not each.partition_by and not proven and not (key and outside(each, key, bound)):
+            if each.partition_by or proven:
+                continue
+            if not outside(each, parent, bound, state.schema):
                 made.task(Work.SCAN, each, Cause.DEFAULT_PARTITION)
 
 

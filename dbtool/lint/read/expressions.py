@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pb
 
-from dbtool.lint.expression import Expression, Form
+from dbtool.lint.expression import Expression, Form, Type
 from dbtool.lint.read.names import Node, qualified, type_of
 
 NULL = Expression(Form.NULL)
@@ -80,11 +80,18 @@ def _operator(node: Node) -> Expression:
         return Expression(Form.OPERATOR, word, sides)
     if node.kind in (pb.AEXPR_BETWEEN, pb.AEXPR_NOT_BETWEEN):
         return _between(*sides, within=node.kind == pb.AEXPR_BETWEEN)
-    any_of = node.kind == pb.AEXPR_OP_ANY and word == "=" and sides[1].form is Form.ARRAY
-    if any_of or (node.kind == pb.AEXPR_IN and word == "="):
+    if node.kind == pb.AEXPR_OP_ANY and word == "=" and sides[1].form is Form.ARRAY:
+        return Expression(Form.OTHER, "in", (sides[0], *map(_element, sides[1].parts)))
+    if node.kind == pb.AEXPR_IN and word == "=":
         return Expression(Form.OTHER, "in", (sides[0], *sides[1].parts))
     kind = pb.A_Expr_Kind.Name(node.kind)[6:].lower().replace("_", " ")
     return Expression(Form.OTHER, f"{kind} {word}".strip(), sides)
+
+
+def _element(each: Expression) -> Expression:
+    """What stands in an array without a type is text, whatever the array is compared with."""
+    untyped = each.form is Form.CONSTANT and each.word.startswith("'")
+    return Expression(Form.CAST, "", (each,), Type("text")) if untyped else each
 
 
 def _between(column: Expression, limits: Expression, *, within: bool) -> Expression:
