@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from dbtool.cli import judging, output, review, several
@@ -147,7 +148,9 @@ class _Run:
             if not _somebody() or asked.dry_run:
                 if asked.dry_run:
                     self._undecided |= {_key(each) for each in candidates}
-                    return [f"--rename {e.flag}, or --allow {_key(e)}" for e in candidates]
+                    return [
+                        f"--rename {quote(e.flag)}, or --allow {quote(_key(e))}" for e in candidates
+                    ]
                 raise _undecided(candidates, self._dropped(candidates))
             same = [each for each in candidates if self.call.ask.confirm(_question(each))]
             flow.refused |= {each for each in candidates if each not in same}
@@ -167,7 +170,7 @@ class _Run:
         keys = [each.key for each in self._lost(proposal)]
         if keys and not (self.asked.dry_run or _somebody()):
             raise _undecided((), keys)
-        return [f"--allow {each}" for each in keys if each not in self._undecided]
+        return [f"--allow {quote(each)}" for each in keys if each not in self._undecided]
 
     def _lost(self, proposal: "Proposal") -> "list[Proposed]":
         return [e for e in proposal.changes if e.key and e.key not in self.asked.allowed]
@@ -270,9 +273,10 @@ def _undecided(candidates: "Sequence[Candidate]", keys: Sequence[str]) -> UsageE
     lines = [f"{e.kind} {e.old} is gone and {e.new} is new: {e.because}." for e in candidates]
     lines += [f"{_shown(each)} would be dropped, and its data with it." for each in keys]
     flags = [
-        f"--rename {each.flag}  if it was renamed, else --allow {_key(each)}" for each in candidates
+        f"--rename {quote(each.flag)}  if it was renamed, else --allow {quote(_key(each))}"
+        for each in candidates
     ]
-    flags += [f"--allow {each}  if nobody needs it" for each in keys]
+    flags += [f"--allow {quote(each)}  if nobody needs it" for each in keys]
     many = counted(len(lines), "decision")
     return UsageError(
         f"this needs {many}, and nobody is there to ask",

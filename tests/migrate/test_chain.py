@@ -193,6 +193,113 @@ def test_a_column_waits_for_no_index_of_its_name() -> None:
     assert waits([goes, index, column]) == {goes: why, index: why, column: ""}
 
 
+def goes(table: str, room: str) -> Difference:
+    """A table that goes, and what its indexes are called."""
+    text = f"table {table} is in the database, not in the models, and has the name of what comes: "
+    return Difference("extra-table", table, text + room, "", True)
+
+
+def index(name: str, table: str) -> Difference:
+    """An index that comes."""
+    text = f"index {name} on {table} is in the models, not in the database"
+    return Difference("missing-index", name, text, f"op.create_index({name!r}, 'x', ['a'])")
+
+
+TAKERS = [
+    (index("one", "u"), "app.t", "app.one", False),
+    (index("one", "app.u"), "app.t", "app.one", True),
+    (index("one", "app.u"), "t", "one", False),
+    (index("a one", "Order Items"), "t", "b, a one", True),
+    (index("a on b", "Order Items"), "t", "a on b", True),
+    (index("one", "u"), "t", "one_more, no one", False),
+    (Difference("missing-table", "u", "", "op.create_table('u', sa.Column('one'))"),
+     "t", "one", False),
+    (Difference("missing-table", "u", "", "op.create_index('one', 'u', ['a'])"), "t", "one", True),
+    (Difference("missing-table", "app.u", "", "op.create_index(op.f('one'), 'u', ['a'])"),
+     "t", "one", False),
+    (Difference("missing-table", "app.u", "", "sa.UniqueConstraint('a', name='o ne')"),
+     "app.t", "app.o ne", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("comes", "table", "room", "expected"), TAKERS)
+def test_names_are_those_of_one_schema(
+    comes: Difference, table: str, room: str, expected: bool
+) -> None:
+    """What has the name of a dropped table's index waits for that table, and nothing else does."""
+    gone = goes(table, room)
+    why = f"no longer use table {table}"
+    assert waits([gone, comes]) == {gone: why, comes: why if expected else ""}
+
+
+def check(definition: str, table: str = "Order Items") -> Difference:
+    """A check that comes."""
+    text = f"check constraint c d on {table} is in the models, not in the database"
+    return Difference("missing-check", "c d", text, "", False, definition)
+
+
+CHECKS = [
+    ('CHECK (("one two" > 0))', ""),
+    ('CHECK ((("one two" > 0) AND (b > 0)))', "keep to c d"),
+    ("CHECK ((b = 'one two'::text))", "keep to c d"),
+    ("CHECK ((one > 0))", "keep to c d"),
+]
+
+
+@pytest.mark.parametrize(("definition", "expected"), CHECKS)
+def test_a_check_waits_unless_all_it_reads_is_new(definition: str, expected: str) -> None:
+    """Running code writes the other columns; a word of a value is no column."""
+    comes = Difference("missing-column", "Order Items.one two", "", "")
+    said = check(definition)
+    found = waits([comes, said], frozenset({"Order Items.b", "Order Items.one"}))
+    assert found[said] == expected
+
+
+@pytest.mark.parametrize(
+    ("enum", "kind", "waiting"),
+    [("mood", "app.mood", False), ("app.mood", "mood", True), ("mood", "public.mood", True),
+     ("Big Mood", '"Big Mood"', True), ("app.mood", "other.mood", False)],
+)  # fmt: skip
+def test_an_enumeration_of_another_schema(enum: str, kind: str, waiting: bool) -> None:
+    """A default waits with the enumeration that is its type, not with one of that name."""
+    label = Difference("extra-label", f"{enum}.sad", f'enum {enum} has "sad" in the database', "")
+    said = "column t.m: its default is 'sad' in the database, 'ok' in the models"
+    sides = (f"{kind} DEFAULT 'ok'", f"{kind} DEFAULT 'sad'")
+    column = Difference("different-column", "t.m", said, "", False, *sides)
+    assert bool(waits([column, label])[column]) is waiting
+
+
+ENUM_APART = """
+op.execute('''CREATE SCHEMA app
+           ; CREATE TYPE app."Kind" AS ENUM ('a'); CREATE TYPE mood AS ENUM ('a')
+           ; CREATE TABLE "Order Items" (id int PRIMARY KEY, "one two" int)
+           ; CREATE TABLE app.others (id int PRIMARY KEY)''')
+"""
+USED_APART = """
+kind = Enum("a", name="Kind", schema="app", metadata=metadata)
+mood = Enum("a", name="mood", metadata=metadata)
+Table("Order Items", metadata, Column("id", Integer, primary_key=True), Column("kind", kind))
+Table("others", metadata, Column("id", Integer, primary_key=True), Column("mood", mood),
+      schema="app")
+Table("new ones", metadata, Column("id", Integer, primary_key=True), Column("mood", mood),
+      schema="app")
+"""
+
+
+def test_types_and_names_of_several_schemas(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A type stays in its schema whatever that of the table is; a flag can be pasted."""
+    env = ENV.format(options=", include_schemas=True")
+    made = project(tmp_path, env, ENUM_APART, USED_APART)
+    ran = dbtool(*RUN, cwd=made.root)
+    assert ran.code == 2
+    assert "--allow 'drop-column:Order Items.one two'  if nobody needs it" in ran.err
+    ran = dbtool(*RUN, "--allow", "drop-column:Order Items.one two", cwd=made.root)
+    assert (ran.code, ran.err) == (0, ""), ran
+    assert "proven up, down and up again" in ran.out
+    again = dbtool("revision", "--autogenerate", "-q", "-m", "again", cwd=made.root)
+    assert again.out.startswith("no file written: models and the history do not differ"), again
+
+
 IN_THE_WAY = """
 op.execute('''CREATE TABLE kept (id int PRIMARY KEY, b int, c int REFERENCES kept);
               CREATE TABLE gone (id int PRIMARY KEY, b int, CONSTRAINT kept_c_fkey

@@ -11,9 +11,12 @@ from dbtool.migrate.difference import Difference
 
 _GOES = frozenset({"table", "column", "enum", "domain", "sequence"})
 _REJECTS = frozenset({"check", "exclusion", "foreignkey"})
-_TAKES_A_NAME = ("missing-table", "missing-index", "missing-unique", "missing-primary")
+_TAKES_A_NAME = ("missing-index", "missing-unique", "missing-primary")
 _LENGTH = re.compile(r"character varying(?:\((\d+)\))?")
 _KEY = re.compile(r"FOREIGN KEY \(.*?\) REFERENCES .*?\(.*?\)")
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_WORD = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
+_GIVEN = re.compile(r"(?:name=|op\.f\(|create_index\()(?:op\.f\()?('[^']*'|\"[^\"]*\")")
 _REQUIRED = "nullable=False"
 _FILLS_ITSELF = re.compile(r" DEFAULT |GENERATED |server_default=|Identity\(|Computed\(")
 REQUIRED = "a value in each row"
@@ -26,33 +29,38 @@ _NOT_NULL = "it may be NULL in the database, is NOT NULL in the models"
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """The tables and columns that a change brings: no running code writes them yet."""
+    """The tables and columns that a change brings: no running code writes them yet.
+
+    `old` are the columns that are there, which it does write.
+    """
 
     tables: frozenset[str]
     columns: frozenset[str]
+    old: frozenset[str] = frozenset()
 
 
-def new_of(differences: Iterable[Difference]) -> New:
-    """What comes into being by some differences."""
+def new_of(differences: Iterable[Difference], old: frozenset[str] = frozenset()) -> New:
+    """What comes into being by some differences, beside the columns that are there."""
     found = [*differences]
-    return New(*(
+    tables, columns = (
         frozenset(each.name for each in found if each.kind == f"missing-{kind}")
         for kind in ("table", "column")
-    ))  # fmt: skip
+    )
+    return New(tables, columns, old)
 
 
-def waits(wanted: Iterable[Difference]) -> dict[Difference, str]:
+def waits(wanted: Iterable[Difference], old: frozenset[str] = frozenset()) -> dict[Difference, str]:
     """What the code has to do before each may come; empty where running code goes on with it.
 
     What goes before a type changes goes in the same revision, and comes back in no earlier one.
     Another default comes with the enumeration of its column, which is made anew without the old.
     """
     all_ = [*wanted]
-    new = new_of(all_)
+    new = new_of(all_, old)
     found = {each: waits_for(each, new) for each in all_}
     defaults = [e for e in all_ if e.kind == "different-column" and _DEFAULT in e.text]
     enums = [each for each in all_ if _of_enum(each)]
-    both = [(e, enum) for enum in enums for e in defaults if _type(e) == _of_enum(enum)]
+    both = [(e, enum) for enum in enums for e in defaults if _is_its_type(e, _of_enum(enum))]
     for default, enum in both:
         found[enum] = found[enum] or found[default]
     for default, enum in both:
@@ -70,30 +78,48 @@ def _in_their_place(
 ) -> dict[Difference, str]:
     """What comes has to wait where its name is that of something that waits to go."""
     late = {
-        name: why
+        each.text.partition(MAKES_ROOM)[2]: why
         for each, why in found.items()
-        if why and each.kind == "extra-table"
-        for name in each.text.partition(MAKES_ROOM)[2].split(", ")
+        if why and each.kind == "extra-table" and MAKES_ROOM in each.text
     }
-    return {
-        each: why
-        for each in wanted
-        for name, why in late.items()
-        if name and each.kind in _TAKES_A_NAME and repr(name) in each.operation
-    }
+    return {each: why for each in wanted for names, why in late.items() if _takes(each, names)}
+
+
+def _takes(difference: Difference, names: str) -> bool:
+    """Whether what comes has one of some names, which are told with their schemas."""
+    if difference.kind in _TAKES_A_NAME:
+        name = f"{_schema(table_of(difference))}{difference.name}"
+        return f", {name}, " in f", {names}, "
+    if difference.kind != "missing-table":
+        return False
+    schema, code = _schema(difference.name), difference.operation
+    given = {*_GIVEN.findall(code)}
+    bare = (each.removeprefix(schema) for each in names.split(", ") if _schema(each) == schema)
+    return any(repr(each) in given or f'"{each}"' in code for each in bare)
+
+
+def _schema(name: str) -> str:
+    """What stands before the name of a table or index, with its point; empty for the default."""
+    schema, point, _ = name.rpartition(".")
+    return f"{schema}{point}"
 
 
 def _of_enum(difference: Difference) -> str:
-    """The enumeration that is made anew, without its schema; empty for anything else."""
+    """The enumeration that is made anew; empty for anything else."""
     known = difference.kind in ("extra-label", "different-enum")
     found = _ENUM.match(difference.text) if known else None
-    return found[1].rpartition(".")[2] if found else ""
+    return found[1] if found else ""
 
 
-def _type(column: Difference) -> str:
-    """The type of a column in the database, without its schema; an array's is that of its items."""
-    name = _BEHIND_TYPE.sub("", column.database or "", count=1)
-    return name.replace('"', "").rpartition(".")[2]
+def _is_its_type(column: Difference, enum: str) -> bool:
+    """Whether a column in the database, or what its array holds, is of an enumeration.
+
+    A type is told without its schema where the search_path has that.
+    """
+    told = _BEHIND_TYPE.sub("", column.database or "", count=1).replace('"', "")
+    schema, _, name = told.rpartition(".")
+    whose, _, wanted = enum.rpartition(".")
+    return bool(enum) and name == wanted and schema in ("", whose or "public")
 
 
 def _around(part: Difference, wanted: Iterable[Difference]) -> list[Difference]:
@@ -128,10 +154,18 @@ def waits_for(difference: Difference, new: New) -> str:
 
 
 def _is_of(difference: Difference, new: New) -> bool:
-    """Whether a constraint is about what no running code writes."""
+    """Whether a constraint is about what no running code writes.
+
+    A foreign key with one such column is: that is NULL in its rows. Of other constraints each has
+    to be.
+    """
     table = table_of(difference)
-    words = {*re.findall(r"\w+", (difference.models or "").partition(" REFERENCES ")[0])}
-    return table in new.tables or any(f"{table}.{each}" in new.columns for each in words)
+    said = _LITERAL.sub("", (difference.models or "").partition(" REFERENCES ")[0])
+    words = {quoted.replace('""', '"') or word for quoted, word in _WORD.findall(said)}
+    columns = {f"{table}.{each}" for each in words}
+    if difference.kind.endswith("-foreignkey"):
+        return table in new.tables or bool(columns & new.columns)
+    return table in new.tables or (bool(columns & new.columns) and not columns & new.old)
 
 
 def _refers_alike(difference: Difference) -> bool:

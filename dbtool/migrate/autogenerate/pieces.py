@@ -35,7 +35,7 @@ class Changes:
     def both_ways(self, context: MigrationContext) -> tuple[list[Proposed], list[Piece]]:
         """The changes, and what takes them back."""
         back = undone(context, self.one.built, self.one.live.catalog, self.wanted)
-        waits = chain.waits(self.wanted)
+        waits = chain.waits(self.wanted, self._there())
         steps = [self._steps(each, back, waits[each]) for each in self.wanted]
         up = [each for step in steps for each in step]
         up += [*self._fills(steps, context)] if self.chained else []
@@ -52,6 +52,14 @@ class Changes:
         if change.undone == "yes":
             change = replace(change, undone=self._of_values(each))
         return [replace(change, waits=waits, step=_step(bool(waits)))]
+
+    def _there(self) -> frozenset[str]:
+        """The columns of the database, as differences name them."""
+        tables = self.one.live.catalog.tables
+        shown = (
+            (e, e.name if e.schema == self.one.default else f"{e.schema}.{e.name}") for e in tables
+        )
+        return frozenset(f"{name}.{column.name}" for e, name in shown for column in e.columns)
 
     def _of_values(self, difference: Difference) -> Undo:
         """What going back does to values, where the type of a column changes."""

@@ -18,7 +18,7 @@ from dbtool.migrate.diff.compare import compare
 from dbtool.migrate.difference import Difference
 from dbtool.sql.names import identifier
 
-_ON = re.compile(r" on (\S+) (?:is|has) ")
+_ON = re.compile(r"(.+?) (?:is|has) ", re.DOTALL)
 _FLIPPED = {"missing": "extra", "extra": "missing"}
 _HALVES = ("before", "behind")
 Place = tuple[object, ...]
@@ -88,8 +88,9 @@ def place(difference: Difference, *, back: bool = False) -> Place:
 
 
 def table_of(difference: Difference) -> str:
-    """The table that a part belongs to."""
-    on = _ON.search(difference.text)
+    """The table that a part belongs to; either may have blanks in its name."""
+    _, _, behind = f" {difference.text}".partition(f" {difference.name} on ")
+    on = _ON.match(behind)
     return on[1] if on else ""
 
 

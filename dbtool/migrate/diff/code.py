@@ -185,10 +185,13 @@ def _verbatim(context: MigrationContext) -> MigrationContext:
 
 
 def _without_types(table: Table) -> Table:
-    """A copy that uses its types and does not create them: each is created once, by itself."""
+    """A copy that uses its types and does not create them: each is created once, by itself.
+
+    A copy of a type would be in the schema of the table.
+    """
     new = table.to_metadata(MetaData(naming_convention=table.metadata.naming_convention))
     for column in new.columns:
-        column.type = _used(column.type)
+        column.type = _used(table.columns[column.key].type)
     return new
 
 

@@ -290,7 +290,8 @@ def indexes(said: Comparison, pair: Pair) -> None:
             done = code.drop_index(pair.table, name)
             sides_x, step = (None, index.definition), Step.DROP_PART
             if _is_used_elsewhere(said, pair, name):
-                step, text = Step.FREE, f"{text}{MAKES_ROOM}{name}"
+                room = said.scope.shown((pair.key[0], name))
+                step, text = Step.FREE, f"{text}{MAKES_ROOM}{room}"
             if stands_on_another_type(pair, index.reads):
                 step, text = Step.RELEASE, text + GOES_FIRST
                 said.released.add((pair.key, name))

@@ -120,7 +120,7 @@ def _extra_table(said: Comparison, live: cat.Table, step: Step, room: list[str])
     done = f"{code.op}drop_table({live.name!r}{where})"
     text = f"table {name} is in the database, not in the models"
     if room:
-        text += f"{parts.MAKES_ROOM}{', '.join(room)}"
+        text += f"{parts.MAKES_ROOM}{', '.join(said.scope.shown((live.schema, e)) for e in room)}"
     said.tell(step, ("extra-table", name), text, (code, done), drops=True)
 
 
