@@ -42,7 +42,7 @@ def _commands(page: Path) -> Iterator[list[str]]:
         yield found["words"].split(", ")[1:]
 
 
-def _parse(words: list[str]) -> None:
+def parse(words: list[str]) -> None:
     """Parse a command line as the program would, without running it; raises where it would."""
     group: Any = program()
     with group.make_context("dbtool", list(words)) as context:
@@ -59,7 +59,7 @@ def test_commands_exist(page: Path) -> None:
     """Each command line on a page has a command, options and values that the program takes."""
     for words in _commands(page):
         try:
-            _parse(words)
+            parse(words)
         except Exception as error:
             pytest.fail(f"dbtool {shlex.join(words)}: {error!r}")
 
