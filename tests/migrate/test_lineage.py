@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import pytest
 from alembic.script.revision import Revision, RevisionMap
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,10 +63,17 @@ def upgrade(made: RevisionMap, recorded: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(each.revision for each in walked)[::-1]
 
 
-@settings(max_examples=400, deadline=None)
-@given(histories(), st.data())
-def test_heads_and_pending_are_those_of_alembic(headers: list[Header], data: st.DataObject) -> None:
+EXAMPLES = pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.slow)])
+
+
+@EXAMPLES
+def test_heads_and_pending_are_those_of_alembic(count: int) -> None:
     """Where an answer is given at all, it is Alembic's, from any place a database can be at."""
+    settings(max_examples=count, deadline=None)(given(histories(), st.data())(compare_pending))()
+
+
+def compare_pending(headers: list[Header], data: st.DataObject) -> None:
+    """What is pending from some place in one history."""
     line, made = lineage(headers), alembic(headers)
     if line is None:
         return
@@ -82,10 +90,14 @@ def test_heads_and_pending_are_those_of_alembic(headers: list[Header], data: st.
         assert upgrade(made, recorded)
 
 
-@settings(max_examples=400, deadline=None)
-@given(histories(related=False))
-def test_order_is_that_of_alembic(headers: list[Header]) -> None:
+@EXAMPLES
+def test_order_is_that_of_alembic(count: int) -> None:
     """A history without labels and dependencies has an answer, in the very same order."""
+    settings(max_examples=count, deadline=None)(given(histories(related=False))(compare_order))()
+
+
+def compare_order(headers: list[Header]) -> None:
+    """One history from its newest revision on."""
     line, made = lineage(headers), alembic(headers)
     assert line is not None
     assert made is not None

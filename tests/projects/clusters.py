@@ -48,5 +48,5 @@ def _keep(data: Path, made: Path) -> None:
 
 
 def _copy(source: Path, goal: Path) -> None:
-    """Copy a directory as it is, its owner too."""
-    subprocess.run(["cp", "-a", source, goal], check=True)
+    """Copy a directory as it is, its owner too, but for the blocks that hold nothing yet."""
+    subprocess.run(["cp", "-a", "--sparse=always", source, goal], check=True)

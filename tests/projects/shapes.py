@@ -10,7 +10,7 @@ CREATE TABLE invoices (id serial PRIMARY KEY, customer_id int REFERENCES custome
 """
 
 
-def generate_revisions(root: Path, count: int = 200) -> None:
+def generate_revisions(root: Path, count: int = 40) -> None:
     """A long linear history of small changes."""
     versions = root / "migrations/versions"
     versions.mkdir(parents=True, exist_ok=True)
@@ -150,11 +150,19 @@ PROJECTS = (
     Shape(name="irreversible", about="the last downgrade raises on purpose"),
     Shape(
         name="long_history",
-        about="two hundred revisions",
+        about="forty revisions",
         without=BASE_VERSIONS,
         finish=generate_revisions,
     ),
 )
+
+LONG = Shape(
+    name="long_history",
+    about="two hundred revisions",
+    without=BASE_VERSIONS,
+    finish=lambda root: generate_revisions(root, 200),
+)
+"""The full size of the long history."""
 
 OTHERS = (
     Shape(name="template_multidb", about="Alembic's template multidb", template="multidb"),

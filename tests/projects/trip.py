@@ -11,12 +11,17 @@ from tests.projects.build import Built, Shape, build, plain_url
 from tests.projects.runner import Ran, Runner
 from tests.projects.snapshot import execute, sessions, snapshot
 
+READING = ("heads", "history", "current", "check", "sql")
+"""The steps after which the database is what it was."""
+SHORT = ("heads", "history", "upgrade", "check", "downgrade")
+"""The steps of a short journey: every way of asking the revisions, env.py and the database."""
+
 _LISTED = re.compile(r"^(?:[\w, <>()]+ -> )?(\w+)(?: \([\w, ]+\))*(?:, .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command, how it ended, and the database after it."""
+    """One command, how it ended, and the database after it where somebody compares it."""
 
     ran: Ran
     after: tuple[str, ...]
@@ -40,9 +45,11 @@ class Trip:
         return set(_LISTED.findall(out.replace("NOISE without a line end", "")))
 
 
-def commands(shape: Shape, yes: tuple[str, ...], form: tuple[str, ...]) -> dict[str, list[str]]:
-    """The journey: every command of the first cut, each seen once."""
-    return {
+def commands(
+    shape: Shape, whole: bool, yes: tuple[str, ...] = (), form: tuple[str, ...] = ()
+) -> dict[str, list[str]]:
+    """The journey: every command of the first cut, each seen once, or the short one."""
+    steps = {
         "heads": ["heads", *form],
         "history": ["history", *form],
         "upgrade": ["upgrade", shape.head],
@@ -53,27 +60,32 @@ def commands(shape: Shape, yes: tuple[str, ...], form: tuple[str, ...]) -> dict[
         "upgrade again": ["upgrade", shape.head, *form],
         "stamp": ["stamp", "base"],
     }
+    return {name: words for name, words in steps.items() if whole or name in SHORT}
 
 
-def with_alembic(run: Runner, shape: Shape, root: Path, database: Target) -> Trip:
+def with_alembic(run: Runner, shape: Shape, root: Path, database: Target, whole: bool) -> Trip:
     """The journey with plain Alembic, in a project that is pointed at the database itself."""
     project = build(shape, root, database)
     execute(database, shape.before)
-    steps = {}
-    for name, words in commands(shape, (), ()).items():
+    steps, after = {}, snapshot(database)
+    for name, words in commands(shape, whole).items():
         arguments = (*shape.arguments, *words)
         ran = run("alembic", *arguments, cwd=project.directory, env=project.environment)
-        steps[name] = Step(ran, snapshot(database))
+        after = after if name in READING else snapshot(database)
+        steps[name] = Step(ran, after)
     return Trip(project, steps)
 
 
-def with_dbtool(run: Runner, shape: Shape, root: Path, database: Target, decoy: Target) -> Trip:
-    """The journey with dbtool, in a project that believes its database to be the decoy."""
+def with_dbtool(
+    run: Runner, shape: Shape, root: Path, databases: tuple[Target, Target], whole: bool
+) -> Trip:
+    """The journey with dbtool in the first database, where the project believes in the second."""
+    database, decoy = databases
     project = build(shape, root, decoy)
     execute(database, shape.before)
     before, seen = project.files(), sessions(decoy)
     steps = {}
-    for name, words in commands(shape, ("--yes",), ("--json",)).items():
+    for name, words in commands(shape, whole, ("--yes",), ("--json",)).items():
         arguments = ("--url", plain_url(database), *shape.arguments, *words)
         ran = run("dbtool", *arguments, cwd=project.directory, env=project.environment)
         steps[name] = Step(ran, snapshot(database))
