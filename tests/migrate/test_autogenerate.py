@@ -436,3 +436,32 @@ def test_what_a_library_cannot_try_out_yet(dbtool: Dbtool, tmp_path: Path) -> No
     ran = dbtool("revision", "--autogenerate", "-q", "--no-proof", cwd=made.root)
     assert ran.out.startswith("no file written: models and the history do not differ\n"), ran
     assert "not compared" not in ran.out
+
+
+REQUIRED = """
+op.execute('''CREATE DOMAIN filled AS int DEFAULT 1; CREATE DOMAIN small AS int;
+              CREATE TABLE users (id int PRIMARY KEY, age int NOT NULL, name text,
+                                  level int NOT NULL DEFAULT 3, number int NOT NULL
+                                  GENERATED ALWAYS AS IDENTITY, rank filled NOT NULL,
+                                  place small NOT NULL, twice int NOT NULL
+                                  GENERATED ALWAYS AS (1 + 1) STORED)''')
+"""
+GOING = ("age", "name", "level", "number", "rank", "place", "twice")
+
+
+def test_a_required_column_comes_back_only_without_rows(dbtool: Dbtool, tmp_path: Path) -> None:
+    """What nothing gives a value is told to fail on the way back, in the review and the draft."""
+    users = 'Table("users", metadata, Column("id", Integer, primary_key=True))'
+    made = project(tmp_path, ENV.format(options=""), REQUIRED, users)
+    allowed = [word for each in GOING for word in ("--allow", f"drop-column:users.{each}")]
+    ran = dbtool(*RUN, *allowed, "--dry-run", "--no-proof", "--json", cwd=made.root)
+    assert ran.code == 0, ran
+    data = json.loads(ran.out)["data"]
+    undone = {each["title"].rpartition(".")[2]: each["undone"] for each in data["operations"]}
+    assert {each: undone[each] for each in GOING} == dict.fromkeys(GOING, "not its data") | {
+        "age": "fails where rows are",
+        "place": "fails where rows are",
+    }
+    _, _, back = "".join(data["files"].values()).partition("def downgrade")
+    said = re.findall(r"# fails where rows are: (\S+) is NOT NULL, and nothing gives it", back)
+    assert sorted(said) == ["users.age", "users.place"]

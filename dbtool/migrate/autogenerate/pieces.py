@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from alembic.runtime.migration import MigrationContext
 
+from dbtool import catalog as cat
 from dbtool.catalog import Catalog, Column
 from dbtool.migrate.autogenerate import chain
 from dbtool.migrate.autogenerate.backfill import backfill
@@ -21,6 +22,7 @@ from dbtool.migrate.autogenerate.undo import Undone, place, table_of, undone
 from dbtool.migrate.difference import Difference
 
 _NO_WAY_BACK = "raise NotImplementedError({!r})"
+_FAILS = "fails where rows are: {} is NOT NULL, and nothing gives it a value"
 _HALVES = {"before": "behind", "behind": "before"}
 
 
@@ -51,7 +53,21 @@ class Changes:
         change = proposed(each, undo)
         if change.undone == "yes":
             change = replace(change, undone=self._of_values(each))
+        if undo and self._is_left_empty(each):
+            change = replace(change, undone="fails where rows are")
         return [replace(change, waits=waits, step=_step(bool(waits)))]
+
+    def _is_left_empty(self, difference: Difference) -> bool:
+        """Whether it drops a column that every row needs a value in, and nothing gives one."""
+        if difference.kind != "extra-column":
+            return False
+        found = self._column(difference, self.one.sides.database)
+        if found is None or not found.not_null:
+            return False
+        domains = self.one.live.catalog.domains
+        kinds = (each for each in domains if found.domain == cat.Name(each.schema, each.name))
+        filled = found.default or found.identity or found.generated
+        return not filled and all(each.default is None for each in kinds)
 
     def _there(self) -> frozenset[str]:
         """The columns of the database, as differences name them."""
@@ -79,6 +95,7 @@ class Changes:
         late = {place(each) for each in self.wanted if waits[each]}
         halves = {(each.kind, place(each)): bool(waits[each]) for each in self.wanted}
         known = {place(each) for each in self.wanted}
+        empty = {place(each) for each in self.wanted if self._is_left_empty(each)}
         gone = {each.name for each in self.wanted if each.kind == "extra-table"}
         for each in back.pieces:
             if not each.operation:
@@ -86,7 +103,8 @@ class Changes:
             key, half = place(each, back=True), _other_half(each.kind)
             waited = halves.get((half, key), key in late)
             along = key not in known and table_of(each) in gone
-            piece = Piece("", each.operation, each.imports, _step(waited or along))
+            said = _FAILS.format(each.name) if key in empty else ""
+            piece = Piece(said, each.operation, each.imports, _step(waited or along))
             yield piece
             if self.chained and waited and half and (half, key) not in halves:
                 # The type changes on the way back alone, in the first revision.

@@ -23,7 +23,14 @@ _NULL = {
     "its comment differs": "comment",
 }
 
-Undo = Literal["yes", "narrows values", "fails where values do not fit", "not its data", "no"]
+Undo = Literal[
+    "yes",
+    "narrows values",
+    "fails where values do not fit",
+    "fails where rows are",
+    "not its data",
+    "no",
+]
 _GOING_BACK: dict[Fit, Undo] = {
     Fit.KEPT: "yes",
     Fit.FAILS: "fails where values do not fit",
