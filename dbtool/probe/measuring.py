@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -32,7 +33,8 @@ _CONNECTING = "dbtool.probe"
 
 def installed(engine: Engine) -> "Probe | None":
     """The probe that measures this engine's pool."""
-    probe = getattr(vars(engine.pool).get("connect"), "__self__", None)
+    connect = vars(engine.pool).get("connect")
+    probe = getattr(getattr(connect, "func", None), "__self__", None)
     return probe if isinstance(probe, Probe) else None
 
 
@@ -51,7 +53,7 @@ class Probe:
         self.threshold = threshold
         self._counts, self._opening = Counts(), threading.Lock()
         self._listen(event.listen)
-        self._wrap(engine)
+        self._wrap(engine.pool)
         _follow_forks(weakref.ref(self))
         atexit.register(self._close)
         self._open()
@@ -83,6 +85,7 @@ class Probe:
         self._listen(event.remove)
         for pool in {self._first, self._engine.pool}:
             vars(pool).pop("connect", None)
+            vars(pool).pop("recreate", None)
         atexit.unregister(self._close)
         self._close()
 
@@ -91,20 +94,27 @@ class Probe:
         act(self._first, "detach", self._checked_in)
         act(self._first, "connect", self._connected)
         act(self._engine, "do_connect", self._connecting)
-        act(self._engine, "engine_disposed", self._wrap)
 
-    def _wrap(self, engine: Engine) -> None:
-        """No event tells that a caller begins to wait; a disposed engine has another pool."""
-        plain = type(engine.pool).connect
-        pool = engine.pool
-        self._plain: Callable[[], PoolProxiedConnection] = lambda: plain(pool)
-        vars(pool)["connect"] = self._connect
+    def _wrap(self, pool: Pool) -> None:
+        """No event tells that a caller begins to wait.
 
-    def _connect(self) -> PoolProxiedConnection:
+        For a listener to what happens to an engine each of its connections tells all of it.
+        """
+        plain, recreate = type(pool).connect, type(pool).recreate
+        vars(pool)["connect"] = partial(self._connect, partial(plain, pool))
+        vars(pool)["recreate"] = partial(self._recreate, partial(recreate, pool))
+
+    def _recreate(self, plain: Callable[[], Pool]) -> Pool:
+        """A disposed engine has another pool."""
+        pool = plain()
+        self._wrap(pool)
+        return pool
+
+    def _connect(self, plain: Callable[[], PoolProxiedConnection]) -> PoolProxiedConnection:
         counts = self._counts
         number = counts.begins_to_wait()
         try:
-            connection = self._plain()
+            connection = plain()
         except PoolTimeout:
             counts.gave_up(number)
             raise

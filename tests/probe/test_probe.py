@@ -105,6 +105,12 @@ def test_waiting_callers_are_pending(database: Target) -> None:
     engine.dispose()
 
 
+def test_statements_are_left_alone(engine: Engine) -> None:
+    """With a listener of its own each connection would tell every statement of the engine."""
+    install(engine, socket=False)
+    assert not engine._has_events
+
+
 def test_tasks(database: Target) -> None:
     """Behind the greenlet of an asynchronous engine stand the lines of the coroutine."""
 
