@@ -11,10 +11,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,7 @@ MAJOR = int(os.environ.get("DBTOOL_TEST_PG", "18"))
 _INSTALLED = Path(sys.executable).parent
 _KEPT = ("PATH", "LANG", "TMPDIR", "DBTOOL_PG_BIN", "LD_LIBRARY_PATH")
 _TIME_LIMIT = 300.0
+_TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
 _MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED = 8 << 30
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "_DBTOOL_COMPLETE")
@@ -228,12 +231,16 @@ def dbtool(tmp_path: Path, runner: Runner) -> Dbtool:
         command = [str(_INSTALLED / "dbtool"), *map(str, arguments)]
         clean = _environment({"HOME": str(home), **(env or {})})
         place = cwd or tmp_path
-        if tty:
-            return _at_terminal(command, place, clean, stdin)
         cold = any(name.startswith(_READ_AT_START) for name in env or {})
         if cold or not runner.turn.acquire(blocking=False):
+            if tty:
+                return _at_terminal(partial(_cold, command, place, _TERMINAL | clean), stdin)
             return _piped(command, place, clean, stdin)
         try:
+            if tty:
+                words = ("dbtool", *command[1:])
+                warm = partial(runner.at_terminal, cwd=place, env=_TERMINAL | clean)
+                return _at_terminal(lambda end: warm(os.ttyname(end), *words), stdin)
             ran = runner("dbtool", *command[1:], cwd=place, env=clean, stdin=stdin or "")
         finally:
             runner.turn.release()
@@ -260,32 +267,43 @@ def _piped(command: list[str], cwd: Path, env: dict[str, str], stdin: str | None
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
-def _at_terminal(command: list[str], cwd: Path, env: dict[str, str], stdin: str | None) -> Ran:
+def _cold(command: list[str], cwd: Path, env: dict[str, str], terminal: int) -> int:
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        timeout=_TIME_LIMIT,
+        check=False,
+    ).returncode
+
+
+def _at_terminal(run: Callable[[int], int], stdin: str | None) -> Ran:
+    """Type at a terminal and read it, as long as what runs there takes."""
     ours, theirs = pty.openpty()
-    terminal = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    ended = threading.Event()
     try:
-        with subprocess.Popen(
-            command, cwd=cwd, env=terminal | env, stdin=theirs, stdout=theirs, stderr=theirs
-        ) as process:
-            os.close(theirs)
-            if stdin:
-                os.write(ours, stdin.encode())
-            shown = _read_terminal(ours, process)
+        with ThreadPoolExecutor(1) as reader:
+            shown = reader.submit(_read_terminal, ours, ended)
+            try:
+                os.write(ours, (stdin or "").encode())
+                code = run(theirs)
+            finally:
+                os.close(theirs)
+                ended.set()
     finally:
         os.close(ours)
-    return Ran(process.returncode, shown.replace("\r\n", "\n"), "")
+    return Ran(code, shown.result().replace("\r\n", "\n"), "")
 
 
-def _read_terminal(ours: int, process: "subprocess.Popen[bytes]") -> str:
+def _read_terminal(ours: int, ended: threading.Event) -> str:
     shown = b""
-    until = time.monotonic() + _TIME_LIMIT
-    while time.monotonic() < until:
-        if select.select([ours], [], [], 0.1)[0]:
-            try:
-                shown += os.read(ours, 65536)
-            except OSError:
-                return shown.decode(errors="replace")
-        elif process.poll() is not None:
-            return shown.decode(errors="replace")
-    process.kill()
-    raise TimeoutError(f"{process.args!r} is still running; it showed {shown.decode()!r}")
+    # Whoever outlives the command may keep the terminal open.
+    while select.select([ours], [], [], 0.1)[0] or not ended.is_set():
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:
+            break
+    return shown.decode(errors="replace")

@@ -47,19 +47,25 @@ class Runner:
     ) -> Ran:
         """Run one command to its end."""
         given, out, err = (self._scratch / name for name in ("in", "out", "err"))
-        job = {
-            "program": program,
-            "argv": argv,
-            "cwd": str(cwd),
-            "env": self._environment | dict(env or {}),
-            "in": str(given),
-            "out": str(out),
-            "err": str(err),
-        }
         with self.turn:
             given.write_text(stdin)
-            code = self._answer(job)
+            files = {"in": str(given), "out": str(out), "err": str(err)}
+            code = self._answer(self._job(program, argv, cwd, env) | files)
             return Ran(" ".join((program, *argv)), code, out.read_text(), err.read_text())
+
+    def at_terminal(
+        self, terminal: str, program: str, *argv: str, cwd: Path, env: Mapping[str, str]
+    ) -> int:
+        """Run one command to its end on a terminal; return its exit code."""
+        with self.turn:
+            files = dict.fromkeys(("in", "out", "err"), terminal)
+            return self._answer(self._job(program, argv, cwd, env) | files)
+
+    def _job(
+        self, program: str, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None
+    ) -> dict[str, object]:
+        variables = self._environment | dict(env or {})
+        return {"program": program, "argv": argv, "cwd": str(cwd), "env": variables}
 
     def _answer(self, job: Mapping[str, object]) -> int:
         assert self._process.stdin is not None

@@ -78,6 +78,8 @@ def enter(job: dict[str, Any]) -> None:
     for descriptor, name in ((0, job["in"]), (1, job["out"]), (2, job["err"])):
         flags = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         os.dup2(os.open(name, flags), descriptor)
+    # As Python does at its start: lines come to a terminal as they are written.
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))  # type: ignore[union-attr]
     sys.argv = [job["program"], *job["argv"]]
     sys.dont_write_bytecode = "PYTHONDONTWRITEBYTECODE" in os.environ
     sys.path[0:0] = [os.path.dirname(sys.executable)]
