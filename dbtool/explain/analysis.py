@@ -73,6 +73,8 @@ class Analysis:
 
     def table(self, node: Node) -> TableFacts | None:
         """What the catalog knows of the table a node reads."""
+        if not self.facts.tables:
+            return None
         return self.facts.table(node.text("Schema"), node.relation)
 
 

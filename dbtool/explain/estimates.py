@@ -28,7 +28,7 @@ class Estimate:
     @property
     def off(self) -> float:
         """How many times too high or too low, at least 1."""
-        return max(self.factor, 1 / self.factor)
+        return self.factor if self.factor >= 1 else 1 / self.factor
 
 
 class Estimates:
@@ -39,9 +39,13 @@ class Estimates:
         self._partial = _partial(plan)
         self._cut = _cut_short(plan)
         self._half_digit = _half_digit(plan)
+        self._found = (None, *map(self._judged, plan.nodes))
 
     def of(self, node: Node) -> Estimate | None:
         """The estimate of a node; None where nothing can be said about it."""
+        return self._found[node.id]
+
+    def _judged(self, node: Node) -> Estimate | None:
         actual = node.actual
         if actual is None or not actual.loops or node.kind in _NO_ROWS:
             return None

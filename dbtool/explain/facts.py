@@ -78,13 +78,15 @@ class Facts:
     hash_mem_multiplier: float = 1.0
     tables: tuple[TableFacts, ...] = ()
     volatile: tuple[FunctionFacts, ...] = ()
+    _by_name: Mapping[tuple[str, str], TableFacts] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named = {(each.schema, each.name): each for each in self.tables}
+        object.__setattr__(self, "_by_name", named)
 
     def table(self, schema: str, name: str) -> TableFacts | None:
         """The table of this name."""
-        for table in self.tables:
-            if (table.schema, table.name) == (schema, name):
-                return table
-        return None
+        return self._by_name.get((schema, name)) if self._by_name else None
 
 
 _FACTS = """

@@ -130,6 +130,8 @@ def _column(node: Any, alias: str) -> tuple[str, str] | None:
 def _mentions(node: Any, alias: str) -> bool:
     import postgast
 
+    if node.WhichOneof("node") == "a_const":
+        return False
     for _, inner in postgast.walk(node):
         if type(inner).__name__ == "ColumnRef":
             names = [field.string.sval for field in inner.fields]

@@ -1,9 +1,12 @@
 """Row estimates are judged only where the printed figures mean something."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.explain.estimates import Estimates
+from dbtool.explain.facts import Facts, TableFacts
 from tests.explain.plans import explained, find, node, plan
 
 
@@ -96,3 +99,20 @@ def test_real_parallel_plans_are_not_accused(naps: SyncConnection) -> None:
     assert find(found, "Gather")
     assert estimate is not None
     assert estimate.off < 1.2
+
+
+def test_tables_are_found_without_looking_through_all() -> None:
+    """A plan of a thousand partitions asks for each of them."""
+    names = [f"t_{place}" for place in range(1000)]
+    tables = [TableFacts("s", name, "r", False, 1, 1, 0, 0, {}, ()) for name in names]
+    asked: list[str] = []
+
+    class Watched(tuple[TableFacts, ...]):
+        def __iter__(self) -> Iterator[TableFacts]:
+            asked.append("all")
+            return super().__iter__()
+
+    facts = Facts(tables=Watched(tables))
+    assert [facts.table("s", name) for name in names] == tables
+    assert facts.table("t", "t_1") is None
+    assert len(asked) == 1

@@ -43,9 +43,10 @@ def check(analysis: Analysis) -> Iterator[Finding]:
 
 def hidden(analysis: Analysis, node: Node) -> IndexFacts | None:
     """The index of a column that the filter converts before it compares it."""
-    table = analysis.table(node)
     removed = node.number("Rows Removed by Filter") * node.loops
-    if table is None or removed < LEAST_READ or removed < LEAST_RATIO * max(node.rows, 1):
+    if removed < LEAST_READ or (table := analysis.table(node)) is None:
+        return None
+    if removed < LEAST_RATIO * max(node.rows, 1):
         return None
     for term in terms(node.text("Filter"), node.alias, table.columns):
         if term.cast and (term.equality or term.range):

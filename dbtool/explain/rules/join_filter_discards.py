@@ -41,7 +41,9 @@ def check(analysis: Analysis) -> Iterator[Finding]:
     """Report joins that discard nearly all pairs by a condition no index or hash serves."""
     for node in analysis.of_kind(*_JOINS):
         removed = node.number("Rows Removed by Join Filter") * node.loops
-        enough = removed >= LEAST_REMOVED and removed >= LEAST_RATIO * max(node.rows, 1)
+        if removed < LEAST_REMOVED:
+            continue
+        enough = removed >= LEAST_RATIO * max(node.rows, 1)
         if enough and analysis.matters(node) and (why := cause(node.text("Join Filter"))):
             yield _finding(analysis, node, removed, why)
 
