@@ -465,3 +465,38 @@ def test_a_required_column_comes_back_only_without_rows(dbtool: Dbtool, tmp_path
     _, _, back = "".join(data["files"].values()).partition("def downgrade")
     said = re.findall(r"# fails where rows are: (\S+) is NOT NULL, and nothing gives it", back)
     assert sorted(said) == ["users.age", "users.place"]
+
+
+KEEPS = """
+from alembic.operations import ops
+
+def keeps(context, revision, directives):
+    for one in (directives[0].upgrade_ops, directives[0].downgrade_ops):
+        one.ops = [each for each in one.ops if not (
+            isinstance(each, (ops.DropTableOp, ops.CreateTableOp)) and each.table_name != "gone")]
+"""
+CIRCLE = """
+op.execute('''CREATE TABLE users (id int PRIMARY KEY, more text);
+              CREATE TABLE one (id int PRIMARY KEY, b int);
+              CREATE TABLE two (id int PRIMARY KEY, a int REFERENCES one, u int REFERENCES users);
+              ALTER TABLE one ADD CONSTRAINT around FOREIGN KEY (b) REFERENCES two;
+              CREATE TABLE gone (id int PRIMARY KEY, u int REFERENCES users)''')
+"""
+
+
+def test_a_table_that_a_hook_keeps_keeps_its_foreign_keys(dbtool: Dbtool, tmp_path: Path) -> None:
+    """They would only go to make way for the table, or for a type that it refers to."""
+    users = 'Table("users", metadata, Column("id", BigInteger, primary_key=True))'
+    options = ", process_revision_directives=keeps"
+    made = project(tmp_path, KEEPS + ENV.format(options=options), CIRCLE, users)
+    allowed = ("--allow", "drop-column:users.more", "--allow", "drop-table:gone")
+    ran = dbtool(*RUN, *allowed, "--chain", "--rev-id", "n1", cwd=made.root)
+    assert ran.code == 0, ran
+    assert "drop foreign key constraint two_a_fkey on two" in ran.out.partition("left out by")[2]
+    assert "drop foreign key constraint two_u_fkey on two" in ran.out.partition("left out by")[2]
+    for each in versions(made)[1:]:
+        text = (made.root / "migrations/versions" / each).read_text()
+        assert "'two_a_fkey'" not in text
+        assert "'two_u_fkey'" not in text
+        assert "op.drop_table('two')" not in text
+    assert "proven up, down and up again" in ran.out

@@ -74,6 +74,16 @@ class Directives:
                 hook(context, at, self.comparison.generated_revisions)
             except Exception as error:
                 raise _broken(error) from error
+            self._keep_together()
+
+    def _keep_together(self) -> None:
+        """What goes along with something that the hook keeps stays too, and its way back."""
+        left = self.kept()
+        titles = {each.piece.title for each in self.offered} - left - {""}
+        alone = {id(op) for e in self.offered if e.piece.along in titles for op in e.operations}
+        for script in self.comparison.generated_revisions if alone else ():
+            for container in (*script.upgrade_ops_list, *script.downgrade_ops_list):
+                _without(container, alone)
 
     def _operations(
         self, context: MigrationContext, piece: Piece
@@ -207,6 +217,14 @@ def _is_intact(offered: _Offered, there: set[int], context: MigrationContext) ->
     if not all(id(each) in there for each in offered.operations):
         return False
     return [_look(context, each) for each in offered.operations] == offered.looks
+
+
+def _without(container: ops.OpContainer, operations: set[int]) -> None:
+    """Take some operations out of a container, and out of those in it."""
+    container.ops = [each for each in container.ops if id(each) not in operations]
+    for each in container.ops:
+        if isinstance(each, ops.OpContainer):
+            _without(each, operations)
 
 
 def _look(context: MigrationContext, operation: ops.MigrateOperation) -> str:

@@ -17,6 +17,7 @@ from dbtool.migrate.autogenerate.proposed import (
     Undo,
     of_values,
     proposed,
+    title,
 )
 from dbtool.migrate.autogenerate.undo import Undone, place, table_of, undone
 from dbtool.migrate.difference import Difference
@@ -55,7 +56,16 @@ class Changes:
             change = replace(change, undone=self._of_values(each))
         if undo and self._is_left_empty(each):
             change = replace(change, undone="fails where rows are")
+        change = replace(change, along=self._along(each))
         return [replace(change, waits=waits, step=_step(bool(waits)))]
+
+    def _along(self, difference: Difference) -> str:
+        """The table that goes with a foreign key, which goes first to make way."""
+        if not difference.kind.endswith("-foreignkey"):
+            return ""
+        gone = {each.name: each for each in self.wanted if each.kind == "extra-table"}
+        table = gone.get(table_of(difference))
+        return title(table) if table is not None else ""
 
     def _is_left_empty(self, difference: Difference) -> bool:
         """Whether it drops a column that every row needs a value in, and nothing gives one."""
@@ -104,7 +114,8 @@ class Changes:
             waited = halves.get((half, key), key in late)
             along = key not in known and table_of(each) in gone
             said = _FAILS.format(each.name) if key in empty else ""
-            piece = Piece(said, each.operation, each.imports, _step(waited or along))
+            step = _step(waited or along)
+            piece = Piece(said, each.operation, each.imports, step, self._along(each))
             yield piece
             if self.chained and waited and half and (half, key) not in halves:
                 # The type changes on the way back alone, in the first revision.

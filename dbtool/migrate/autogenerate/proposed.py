@@ -57,13 +57,15 @@ class Step(IntEnum):
 class Piece:
     """A part of `upgrade` or `downgrade`: what it is for, its code, and what that imports.
 
-    `step` is the revision of a chain that it belongs to.
+    `step` is the revision of a chain that it belongs to, `along` the title of what it goes with:
+    where a hook keeps that, this stays out too.
     """
 
     title: str
     code: str
     imports: tuple[str, ...] = ()
     step: Step = Step.FIRST
+    along: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,12 @@ class Proposed:
     step: Step = Step.FIRST
     left_behind: str = ""
     imports: tuple[str, ...] = field(default=(), metadata={"json": False})
+    along: str = field(default="", metadata={"json": False})
 
     @property
     def piece(self) -> Piece:
         """Its part of `upgrade`."""
-        return Piece(self.title, self.code, self.imports, self.step)
+        return Piece(self.title, self.code, self.imports, self.step, self.along)
 
 
 def proposed(difference: Difference, undo: str) -> Proposed:
