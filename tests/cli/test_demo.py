@@ -44,8 +44,11 @@ def test_the_main_job_in_an_empty_directory(dbtool: Dbtool, empty: Path, tmp_pat
     assert list(temporary.iterdir()) == []
 
 
-def test_in_a_project_that_is_broken(dbtool: Dbtool, empty: Path) -> None:
-    """No file of the directory is read, and no variable of libpq has a say."""
+def test_its_json(dbtool: Dbtool, empty: Path) -> None:
+    """One envelope holds each command with its own data, and the finding of the query.
+
+    No file of the directory is read, and no variable of libpq has a say.
+    """
     (empty / "pyproject.toml").write_text("x = [", encoding="utf-8")
     named = {
         "PGHOST": "10.255.255.1",
@@ -54,13 +57,8 @@ def test_in_a_project_that_is_broken(dbtool: Dbtool, empty: Path) -> None:
         "PGSSLNEGOTIATION": "direct",
         "PGTARGETSESSIONATTRS": "standby",
     }
-    ran = dbtool("demo", cwd=empty, env=named)
+    ran = dbtool("demo", "--json", cwd=empty, env=named)
     assert ran.code == 0, ran.err
-
-
-def test_its_json(dbtool: Dbtool, empty: Path) -> None:
-    """One envelope holds each command with its own data, and the finding of the query."""
-    ran = dbtool("demo", "--json", cwd=empty)
     envelope = json.loads(ran.out)
     steps = envelope["data"]["steps"]
     assert [step["command"].split()[1] for step in steps] == ["upgrade", "seed", "pool", "explain"]
