@@ -8,6 +8,7 @@ from dbtool.lint.effect import Work
 from dbtool.lint.run import Linted, Rules, lint
 from dbtool.lint.schema import Schema
 from dbtool.statement import Migration, Statement
+from tests.lint.oracle import measure
 
 SCRIPTS = {
     "a dropped sequence": """
@@ -492,3 +493,17 @@ def test_a_renamed_partition_stays_one() -> None:
     linted = judged(part, "ALTER TABLE events_a RENAME TO b", sql="CREATE INDEX ON events (id)")
     (verdict,) = linted.outcomes[0].verdicts
     assert [t.relation.name for s in verdict.steps for t in s.effect.tasks] == ["b"]
+
+
+@pytest.mark.parametrize(("of", "reads"), [("int NOT NULL", False), ("int", True)])
+def test_a_domain_that_is_required_is_not_read_again(
+    connection: SyncConnection, of: str, reads: bool
+) -> None:
+    """SET NOT NULL of what is NOT NULL looks at no table, here as on a server."""
+    history = (f"CREATE DOMAIN d AS {of}", "CREATE TABLE t (a d)")
+    sql = "ALTER DOMAIN d SET NOT NULL"
+    found = judged(*history, sql=sql).findings
+    assert ("domain-checked-everywhere" in {each.rule for each in found}) is reads
+    for each in history:
+        connection.execute(each)
+    assert bool(measure(connection, sql).scanned) is reads

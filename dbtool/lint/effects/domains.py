@@ -13,7 +13,7 @@ def alter(action: act.AlterDomain, state: State) -> Effect:
     checked = action.change in ("validate constraint", "set not null") or (
         action.change == "add constraint" and constraint is not None and constraint.valid
     )
-    if not checked:
+    if not checked or _required_already(action, state):
         return made.done()
     found = False
     for table, column in state.schema.using(action.name, derived=True):
@@ -29,6 +29,12 @@ def alter(action: act.AlterDomain, state: State) -> Effect:
         fact = "which tables have a column of this domain: each is read"
         made.lacks(Cause.DOMAIN_CHECKED, Table(name=name, complete=False), fact)
     return made.done()
+
+
+def _required_already(action: act.AlterDomain, state: State) -> bool:
+    """Whether the domain is NOT NULL as it is, so that nothing is looked at."""
+    known = state.schema.type(action.name)
+    return known is not None and known.not_null and action.change == "set not null"
 
 
 def alter_composite(action: act.AlterType, state: State) -> Effect:
