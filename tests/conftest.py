@@ -44,7 +44,7 @@ _TIME_LIMIT = 300.0
 _TERMINAL = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
 _MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED = 8 << 30
-_READ_AT_START = ("PYTHON", "LC_", "LANG", "_DBTOOL_COMPLETE")
+_READ_AT_START = ("PYTHON", "LC_", "LANG")
 _numbers = itertools.count(1)
 
 
