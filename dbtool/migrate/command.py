@@ -13,8 +13,6 @@ from dbtool.migrate.record import Record, Step, Table
 from dbtool.ports import Progress
 
 Steps = Callable[[ScriptDirectory, tuple[str, ...]], list[RevisionStep]]
-Before = Callable[[Step, str, DBAPIConnection], None]
-"""Hears of each statement in a step's transaction before it runs, and may refuse it."""
 
 
 class Prelude(Protocol):
@@ -33,6 +31,16 @@ class Prelude(Protocol):
         """They are agreed to and are about to run."""
 
 
+class Hearing(Protocol):
+    """What hears of the steps' transactions."""
+
+    def before(self, step: Step, statement: str, connection: DBAPIConnection) -> None:
+        """A statement is about to run; it may be refused."""
+
+    def committing(self, connection: DBAPIConnection) -> None:
+        """The transaction is about to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One of Alembic's commands: its words, its steps, and what env.py may ask about it.
@@ -47,7 +55,7 @@ class Command:
     always: bool = False
     purge: bool = False
     prelude: Prelude | None = None
-    before: Before | None = None
+    hearing: Hearing | None = None
 
     @property
     def resumes(self) -> bool:

@@ -49,7 +49,7 @@ def downgrade(
 ) -> Downgraded:
     """Take the database back to a revision; what it loses is held to what was agreed to."""
     foresight, told = Foresight(project.losing), progress or Silent()
-    command = replace(downgrading(revision, tag, told), prelude=foresight, before=foresight.before)
+    command = replace(downgrading(revision, tag, told), prelude=foresight, hearing=foresight)
     with Session(project, told) as session:
         allowed = permission or Permission()
         lines = partial(_lines, foresight)
@@ -60,9 +60,7 @@ def downgrade(
 def wish(revision: str, tag: str | None, permission: Permission, progress: Progress) -> Wish:
     """A downgrade as it is asked about in each of several databases."""
     foresight = Foresight()
-    command = replace(
-        downgrading(revision, tag, progress), prelude=foresight, before=foresight.before
-    )
+    command = replace(downgrading(revision, tag, progress), prelude=foresight, hearing=foresight)
     lines = partial(_lines, foresight)
     return Wish(command, Action.DOWNGRADE, permission, lines, lambda: foresight.agreed)
 

@@ -6,52 +6,29 @@ takes a table away waits for that, and would take them along.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import postgast
-from google.protobuf.message import DecodeError
-from postgast import pg_query_pb2 as pb
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.migrate.losses import Empty, numbers
-from dbtool.migrate.statements import answer, answers, execute
+from dbtool.migrate.places import Place, Sought, places
+from dbtool.migrate.rewriting import Rewritten, family, rewritten
+from dbtool.migrate.statements import answer, execute
 from dbtool.migrate.taking import Taken, Taking
 
-_PLACES = """
-    SELECT v.number, n.nspname, pg_catalog.format('%I.%I', n.nspname, c.relname),
-           coalesce(a.attname, ''), pg_catalog.quote_ident(coalesce(a.attname, '')),
-           coalesce(a.atttypid, 0)::pg_catalog.int8,
-           pg_catalog.has_table_privilege(c.oid, 'SELECT')
-           AND NOT pg_catalog.row_security_active(c.oid),
-           pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
-      FROM (VALUES {}) v (number, oid, attnum)
-      JOIN pg_catalog.pg_class c ON c.oid = v.oid AND c.relkind IN ('r', 'p')
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      LEFT JOIN pg_catalog.pg_attribute a
-             ON a.attrelid = v.oid AND a.attnum = v.attnum AND NOT a.attisdropped
-     WHERE v.attnum = 0 OR a.attname IS NOT NULL
-     ORDER BY v.number
-"""
 _BY_OTHERS = """
-    CASE WHEN pg_catalog.age(xmin) > 0 THEN true
-         ELSE pg_catalog.txid_status(
-              pg_catalog.txid_current() >> 32 << 32 | xmin::text::pg_catalog.int8)
-              IS DISTINCT FROM 'in progress' END
+    NOT xmin::pg_catalog.text::pg_catalog.int8 = ANY ('{{{}}}'::pg_catalog.int8[])
+    AND CASE WHEN pg_catalog.age(xmin) > 0 THEN true
+        ELSE pg_catalog.txid_status(
+             pg_catalog.txid_current() >> 32 << 32 | xmin::pg_catalog.text::pg_catalog.int8)
+             IS DISTINCT FROM 'in progress' END
 """
-"""A row that is seen though its transaction is in progress is of our own transaction."""
+"""A row that is seen though its transaction is in progress is of a savepoint of our own."""
 
-
-_BOUND = re.compile(r"%(?:\(\w+\))?s(?!\w)")
+_BOUND = re.compile(r"%(?:\([^)]*\))?s(?!\w)")
 """Where the driver puts a value; PostgreSQL's own parser knows `$1` only."""
-_REWRITTEN = "rewritten"
-_REWRITES = (
-    pb.AT_AddColumn,
-    pb.AT_AlterColumnType,
-    pb.AT_SetLogged,
-    pb.AT_SetUnLogged,
-    pb.AT_SetAccessMethod,
-)
-"""What may write every row anew; the rows of others are told from our own only before it."""
+_UNSETTLES = re.compile(r"\b(?:ROLLBACK|ABORT|ATTACH|INHERIT)\b", re.IGNORECASE)
+"""What may give a lock back, or put other rows below a table that is locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,64 +39,107 @@ class Look:
     unseen: tuple[Empty, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where something that held nothing stands by now, and what this role may do there."""
+@dataclass(slots=True)
+class Emptiness:
+    """What held nothing of all that the `revisions` of one attempt take away, in their order.
 
-    empty: Empty
-    schema: str
-    table: str
-    column: str
-    column_sql: str
-    type: int
-    may_be_read: bool
-    may_be_locked: bool
-
-    def is_meant(self, taken: Taken, number: int | None) -> bool:
-        """Whether a statement takes or rewrites it; `number` is what its name stands for."""
-        if taken.kind == _REWRITTEN:
-            return self.empty.oid == number
-        if taken.kind == "schema":
-            return self.schema == taken.name[1] and not self.column
-        if taken.kind == "type":
-            return bool(self.column) and self.type == number
-        return (self.empty.oid, self.column) == (number, taken.column)
-
-
-def look(statement: str, connection: DBAPIConnection, empty: Iterable[Empty]) -> Look:
-    """Look at what a statement takes away, locked as the statement itself is about to lock it.
-
-    What this role may not lock and read is unseen: whoever goes back must not be kept from it
-    by a missing right.
+    `ours` are the transactions of the run: what they wrote is nobody else's loss. What came after
+    the statement that takes it has run (`_spent`) is not lost by that one. What was looked at
+    before it was written anew is `_settled` while its lock lasts: nobody else can fill it.
     """
-    known = tuple(empty)
-    sql = _BOUND.sub("$1", statement)
-    taken = (*Taking().read([sql]), *_rewritten(sql)) if known else ()
-    if not taken:
-        return Look()
-    found = numbers(connection, taken)
-    places = _places(connection, known)
-    locked = _meant(places, [(e, found.get(e)) for e in taken if not _is_of_rows(e)])
-    read = _meant(places, [(e, found.get(e)) for e in taken if _is_of_rows(e)])
-    seen = [each for each in locked if each.may_be_read and each.may_be_locked]
-    if tables := dict.fromkeys(each.table for each in seen):
-        execute(connection, f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
-    seen += [each for each in read if each.may_be_read and each not in seen]
-    unseen = [each.empty for each in (*locked, *read) if each not in seen]
-    filled = [each.empty for each in seen if _is_filled(connection, each)]
-    return Look(tuple(filled), tuple(dict.fromkeys(unseen)))
+
+    revisions: Sequence[str]
+    empty: Sequence[Empty]
+    ours: set[int]
+    _spent: set[Empty] = field(default_factory=set)
+    _settled: set[Sought] = field(default_factory=set)
+    _transaction: int = 0
+
+    def look(self, revision: str, statement: str, connection: DBAPIConnection) -> Look:
+        """Look at what a statement takes away, locked as the statement itself is about to lock it.
+
+        So it is for what any revision still takes of a table that is written anew, as the rows of
+        others are told from our own only before that. What this role may not lock and read is
+        unseen: whoever goes back must not be kept from it by a missing right.
+        """
+        pending = self._pending(revision)
+        if not pending:
+            return Look()
+        if _UNSETTLES.search(statement):
+            self._settled.clear()
+            self._spent.clear()
+        sql = _BOUND.sub("$1", statement)
+        taken, anew = Taking().read([sql]), tuple(rewritten(sql))
+        if not (taken or anew):
+            return Look()
+        self._join(transaction(connection))
+        found = numbers(connection, [*taken, *map(_as_table, anew)])
+        own = [each for each in pending if each.revision == revision]
+        parts = self._parts(connection, pending, anew, found)
+        stand = places(connection, [*_sought(own, taken, found), *parts])
+        self._spend(own, taken, found)
+        read = _meant(stand, [each for each in taken if _is_of_rows(each)], found)
+        locked = _meant(stand, [each for each in taken if not _is_of_rows(each)], found)
+        locked |= {each for each in stand if each.sought in parts}
+        return self._looked(connection, locked, read - locked)
+
+    def _pending(self, revision: str) -> list[Empty]:
+        """What this revision and those behind it take."""
+        if not self.empty or revision not in self.revisions:
+            return []
+        following = self.revisions[self.revisions.index(revision) :]
+        return [each for each in self.empty if each.revision in following]
+
+    def _join(self, transaction: int) -> None:
+        if transaction != self._transaction:
+            self._settled.clear()
+        self._transaction = transaction
+        self.ours.add(transaction)
+
+    def _parts(
+        self,
+        connection: DBAPIConnection,
+        pending: Iterable[Empty],
+        anew: Iterable[Rewritten],
+        found: dict[Taken, int],
+    ) -> frozenset[Sought]:
+        """What is still to be taken, and not settled, of tables that may be written anew."""
+        waiting = [each for each in pending if each not in self._spent]
+        known = {number: each for each in anew if (number := found.get(_as_table(each)))}
+        if not (waiting and known):
+            return frozenset()
+        related = family(connection, known)
+        return frozenset(
+            Sought(each, part, alone)
+            for each in waiting
+            for part, alone in related.get(each.oid, ())
+        ).difference(self._settled)
+
+    def _spend(self, own: Iterable[Empty], taken: Iterable[Taken], found: dict[Taken, int]) -> None:
+        now = {(each.kind, each.how, found.get(each)) for each in taken}
+        self._spent.update(each for each in own if (each.kind, each.how, each.oid) in now)
+
+    def _looked(self, connection: DBAPIConnection, locked: set[Place], read: set[Place]) -> Look:
+        seen = {each for each in locked if each.may_be_read and each.may_be_locked}
+        if tables := sorted({each.table for each in seen}):
+            execute(connection, f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+        self._settled.update(each.sought for each in seen)
+        seen |= {each for each in read if each.may_be_read}
+        unseen = (locked | read) - seen
+        filled = set(_filled(connection, seen, self.ours))
+        return Look(self._in_order(filled), self._in_order({each.empty for each in unseen}))
+
+    def _in_order(self, found: set[Empty]) -> tuple[Empty, ...]:
+        return tuple(each for each in self.empty if each in found)
 
 
-def _rewritten(statement: str) -> Iterator[Taken]:
-    """The tables whose rows would all be of our transaction afterwards, whoever wrote them."""
-    try:
-        parsed = postgast.parse(statement)
-    except (postgast.PgQueryError, DecodeError):
-        return
-    for each in parsed.stmts:
-        altered = each.stmt.alter_table_stmt
-        if any(command.alter_table_cmd.subtype in _REWRITES for command in altered.cmds):
-            yield Taken(_REWRITTEN, (altered.relation.schemaname, altered.relation.relname))
+def transaction(connection: DBAPIConnection) -> int:
+    """The number of the transaction, as its rows show it."""
+    return int(answer(connection, "SELECT pg_catalog.txid_current()")[0])
+
+
+def _as_table(anew: Rewritten) -> Taken:
+    return Taken("table", anew.name)
 
 
 def _is_of_rows(taken: Taken) -> bool:
@@ -127,24 +147,35 @@ def _is_of_rows(taken: Taken) -> bool:
     return taken.how in ("DELETE", "UPDATE")
 
 
-def _meant(
-    places: Sequence[_Place], taken: Sequence[tuple[Taken, int | None]]
-) -> tuple[_Place, ...]:
-    found = (each for one, number in taken for each in places if each.is_meant(one, number))
-    return tuple(dict.fromkeys(found))
+def _sought(
+    own: Iterable[Empty], taken: Sequence[Taken], found: dict[Taken, int]
+) -> Iterator[Sought]:
+    """What a statement may mean; of a schema or a type only what stands there tells."""
+    everything = any(each.kind in ("schema", "type") for each in taken)
+    oids = set(found.values())
+    return (Sought(each, each.oid) for each in own if everything or each.oid in oids)
 
 
-def _is_filled(connection: DBAPIConnection, place: _Place) -> bool:
-    """Whether somebody else has filled it: what the migration itself wrote is nobody's loss."""
-    holds = f"{place.column_sql} IS NOT NULL" if place.column else "true"
-    question = f"SELECT EXISTS (SELECT FROM {place.table} WHERE {holds}"
-    if not answer(connection, f"{question})")[0]:
-        return False
-    return bool(answer(connection, f"{question} AND {_BY_OTHERS})")[0])
+def _meant(stand: Iterable[Place], taken: Sequence[Taken], found: dict[Taken, int]) -> set[Place]:
+    return {place for place in stand for each in taken if place.is_meant(each, found.get(each))}
 
 
-def _places(connection: DBAPIConnection, known: Sequence[Empty]) -> tuple[_Place, ...]:
-    """Those that still stand, with the names they have now."""
-    values = ", ".join(f"({n}, {each.oid}, {each.attnum})" for n, each in enumerate(known))
-    rows = answers(connection, _PLACES.format(values))
-    return tuple(_Place(known[number], *rest) for number, *rest in rows)
+def _filled(
+    connection: DBAPIConnection, seen: Iterable[Place], ours: Iterable[int]
+) -> Iterator[Empty]:
+    """What somebody else has filled, each table read once."""
+    tables: dict[str, list[Place]] = {}
+    for each in seen:
+        tables.setdefault(each.table, []).append(each)
+    by_others = _BY_OTHERS.format(",".join(str(each & 0xFFFF_FFFF) for each in ours))
+    for table, found in tables.items():
+        held = answer(connection, _question(found, f"FROM {table} WHERE {by_others}"))
+        yield from (each.empty for each, is_held in zip(found, held, strict=True) if is_held)
+
+
+def _question(found: Sequence[Place], rows: str) -> str:
+    """Rows are found at the first one; values of several columns by reading all of them once."""
+    if not any(each.column for each in found):
+        return "SELECT " + ", ".join(f"EXISTS (SELECT {rows})" for _ in found)
+    holds = (f"{each.column_sql} IS NOT NULL" if each.column else "true" for each in found)
+    return f"SELECT {', '.join(f'pg_catalog.bool_or({each})' for each in holds)} {rows}"

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import OperationError
-from dbtool.migrate.emptiness import look
+from dbtool.migrate.emptiness import Emptiness, transaction
 from dbtool.migrate.failure import refused_by_author
 from dbtool.migrate.given import given_to
 from dbtool.migrate.location import relative_name
@@ -42,6 +42,8 @@ class Foresight:
     told: bool = False
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _empty: dict[str, tuple[Empty, ...]] = field(default_factory=dict)
+    _emptiness: dict[str, Emptiness] = field(default_factory=dict)
+    _ours: set[int] = field(default_factory=set)
     _noted: set[str] = field(default_factory=set)
     _progress: Progress = field(default_factory=Silent)
 
@@ -55,8 +57,21 @@ class Foresight:
         """Look at the steps of one version table; raises OperationError where one cannot run."""
         key = {(table.shown, each.revision.revision) for each in steps}
         again = key <= self._seen
-        if again and self.agreed is None:
-            return
+        if not again or self.agreed is not None:
+            self._weigh(connection, table, context, steps, again=again)
+        revisions, empty = [each.revision.revision for each in steps], self._empty[table.shown]
+        self._emptiness[table.shown] = Emptiness(revisions, empty, self._ours)
+        self._seen |= key
+
+    def _weigh(
+        self,
+        connection: "SyncConnection",
+        table: Table,
+        context: MigrationContext,
+        steps: Sequence[RevisionStep],
+        *,
+        again: bool,
+    ) -> None:
         given = given_to(context)
         readings = [(step, read(Path(step.revision.path), given)) for step in steps]
         first = all(version_table == table.shown for version_table, _ in self._seen)
@@ -73,7 +88,7 @@ class Foresight:
         if self.agreed is not None and (more := losing(undone) - self.agreed):
             raise _loses_more(more, undone)
         if not again:
-            self.found, self._seen = (*others, *undone), self._seen | key
+            self.found = (*others, *undone)
 
     def offer(self) -> None:
         """It stands above a question: whoever says yes agrees to lose this, and no more."""
@@ -103,19 +118,25 @@ class Foresight:
 
     def before(self, step: Step, statement: str, connection: DBAPIConnection) -> None:
         """What held nothing when it was looked at may by now; it was agreed to as empty."""
-        known = self._empty.get(step.version_table, ())
-        empty = [each for each in known if each.revision == step.revision]
-        found = look(statement, connection, empty)
+        if (emptiness := self._emptiness.get(step.version_table)) is None:
+            return
+        found = emptiness.look(step.revision, statement, connection)
         for each in found.unseen:
             self._note(
-                f"{step.revision} takes {each.name}, told to hold nothing: whether it still does is"
+                f"{each.revision} takes {each.name}, told to hold nothing: whether it still does is"
                 " not known, as this role may not lock it and read all its rows"
             )
-        names = [rows_in(each.name) for each in found.filled]
-        if names and self.agreed is not None:
-            raise _loses_more([by(step.revision, each) for each in names], ())
-        for name in names:
-            self._note(f"{step.revision} loses {name} too, which came after it was told")
+        if found.filled and self.agreed is not None:
+            raise _loses_more({by(e.revision, rows_in(e.name)) for e in found.filled}, ())
+        for each in found.filled:
+            self._note(
+                f"{each.revision} loses {rows_in(each.name)} too, which came after it was told"
+            )
+
+    def committing(self, connection: DBAPIConnection) -> None:
+        """What its transaction has written is nobody else's later on."""
+        if any(self._empty.values()):
+            self._ours.add(transaction(connection))
 
     def _note(self, text: str) -> None:
         """Say it once, however many attempts find it."""

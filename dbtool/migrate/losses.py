@@ -73,7 +73,7 @@ class Undone:
     def named(self) -> frozenset[str]:
         """What is lost without its numbers, which change while somebody thinks."""
         names = {f"{each.kind} {each.name}" for each in self.losses}
-        names |= {rows_in(each.name) for each in self.losses if each.rows != 0}
+        names |= {rows_in(each.name) for each in self.losses if each.rows != 0 or not each.exact}
         names |= {taken for each in self.losses for taken in each.cascades}
         names |= {_NOT_KNOWN} if self.unknown else set()
         return frozenset(by(self.revision, name) for name in names)
@@ -159,12 +159,17 @@ _CATALOGS = {
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """A table, or a column of one, that held nothing when its loss was told."""
+    """A table, or a column of one, that held nothing when its loss was told.
+
+    `kind` and `how` are of what takes it.
+    """
 
     revision: str
     oid: int
     attnum: int
     name: str
+    kind: str
+    how: str
 
 
 @dataclass(slots=True)
@@ -234,7 +239,7 @@ class Losses:
             rows = await self._measure.count(relation, column, again=again)
             if rows == 0:
                 attnum = relation.attnums.get(column, 0)
-                self.empty.append(Empty(revision, oid, attnum, name))
+                self.empty.append(Empty(revision, oid, attnum, name, taken.kind, taken.how))
         return Loss(
             kind=kind,
             name=name,

@@ -81,7 +81,10 @@ _REFERENCING = """
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table as it is now; `rows` is an estimate, None where there never was one."""
+    """A table as it is now; `rows` is an estimate, None where there never was one.
+
+    Nor is 0 one where the table has pages: rows that came since may fill them.
+    """
 
     oid: int
     schema: str
@@ -131,7 +134,7 @@ class Measure:
                 schema=schema,
                 name=name,
                 visible=visible,
-                rows=None if never else rows,
+                rows=None if never or (rows == 0 and size > 0) else rows,
                 bytes=size,
                 columns=columns.get(oid, {}),
                 attnums=attnums.get(oid, {}),

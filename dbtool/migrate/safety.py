@@ -11,7 +11,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.errors import DbtoolError, LockNotObtained
 from dbtool.migrate import lock, reach, rights, state
-from dbtool.migrate.command import Before
+from dbtool.migrate.command import Hearing
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.introduction import introduce, naming
 from dbtool.migrate.journal import Journal
@@ -60,7 +60,7 @@ class Safety:
         self._recorded: dict[str, Recording] = {}
         self._recording: Recording | None = None
         self._is_proven = self._may_change_settings = False
-        self.before: Before | None = None
+        self.hearing: Hearing | None = None
         self._step: Step | None = None
 
     @property
@@ -187,6 +187,8 @@ class Safety:
             return False
         if self._resume is not None:
             self._resume.leaving(connection)
+        if self.hearing is not None:
+            self.hearing.committing(connection)
         return True
 
     def inside(self, statement: str, connection: DBAPIConnection) -> Wrapped | None:
@@ -204,9 +206,9 @@ class Safety:
             if self._or_end(lambda: resume.is_done(statement)):
                 return None
             resume.inside(statement)
-        before, step = self.before, self._step
-        if before is not None and step is not None:
-            self._or_end(lambda: before(step, statement, connection))
+        hearing, step = self.hearing, self._step
+        if hearing is not None and step is not None:
+            self._or_end(lambda: hearing.before(step, statement, connection))
         self._may_change_settings |= _SETTINGS.search(statement) is not None
         return Wrapped(statement)
 
@@ -224,6 +226,8 @@ class Safety:
         self._is_proven = way != "INSERT" and rows == 1 and not self._may_change_settings
         self._may_change_settings = False
         self._end_of_revision(connection, inside=True)
+        if self.hearing is not None:
+            self.hearing.committing(connection)
 
     def _end_of_revision(self, connection: DBAPIConnection, *, inside: bool) -> None:
         if self._recording is not None:

@@ -163,7 +163,7 @@ class Session(Runner):
             driver = driver_connection(context)
             self.safety.take(table, None if command.purge else heads, driver)
             self.safety.records_by(table, version_table_in_sql(context))
-            self.safety.before = command.before
+            self.safety.hearing = command.hearing
             if not heads and not purging:
                 context._ensure_version_table()
             if command.resumes:

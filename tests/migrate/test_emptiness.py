@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from threading import Event, Thread
+from typing import Any, Self
 
+import psycopg
 import pytest
 
 from dbtool.database.sync import SyncConnection
@@ -13,20 +15,26 @@ from dbtool.database.target import Target
 from dbtool.errors import OperationError
 from dbtool.guard import Consent, Permission
 from dbtool.migrate.downgrade import downgrade
+from dbtool.migrate.emptiness import Emptiness, Look
 from dbtool.migrate.location import find
+from dbtool.migrate.losses import Empty
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import upgrade
 from dbtool.migrate.waits import Limits
 from dbtool.ports import Silent
+from tests.conftest import MAJOR
+from tests.migrate.conftest import plain
 from tests.migrate.projects import FROM_CONFIG, Small
-from tests.migrate.test_lock import ASYNC
+from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 
 FIRST, HEAD = "aaaa00000001", "aaaa00000002"
 YES = Permission(Consent(yes=True))
 UP = 'op.execute("CREATE SCHEMA s; CREATE TABLE s.t (a int, b int)")'
 _WAITS = """
     SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
-                    WHERE NOT granted AND relation = 's.t'::pg_catalog.regclass)
+                    WHERE NOT granted AND relation IN (
+                          SELECT oid FROM pg_catalog.pg_class
+                           WHERE relnamespace = 's'::pg_catalog.regnamespace))
 """
 
 
@@ -231,3 +239,141 @@ def test_who_agreed_goes_back(
         admin.execute(f"CREATE TYPE s.e AS ENUM ('a'); {up}")
     project.revision(HEAD, FIRST, UP, "\n".join(f"op.execute({each!r})" for each in back))
     assert downgrade(opened, FIRST, permission=NOBODY).after == (FIRST,)
+
+
+LATER = "aaaa00000003"
+PLAIN = "CREATE SCHEMA s; CREATE TABLE s.t (a int, b int)"
+TREE = (
+    "CREATE SCHEMA s; CREATE TABLE s.p (a int, b int, g int GENERATED ALWAYS AS (a) STORED)"
+    " PARTITION BY LIST (a); CREATE TABLE s.t PARTITION OF s.p FOR VALUES IN (1, 2)"
+)
+
+
+@pytest.mark.parametrize(
+    ("up", "anew", "back", "lost"),
+    [
+        (PLAIN, "ALTER TABLE s.t ALTER COLUMN a TYPE bigint", "DROP TABLE s.t", "s.t"),
+        (TREE, "ALTER TABLE s.p ALTER COLUMN b TYPE bigint", "DROP TABLE s.t", "s.t"),
+        (TREE, "ALTER TABLE s.t SET UNLOGGED", "DROP TABLE s.p", "s.p"),
+        (TREE, "ALTER TABLE s.t SET UNLOGGED", "ALTER TABLE s.p DROP COLUMN b", "s.p.b"),
+        (TREE, "ALTER TABLE s.p ADD COLUMN c serial", "TRUNCATE s.p", "s.p"),
+        pytest.param(
+            TREE,
+            "ALTER TABLE s.p ALTER COLUMN g SET EXPRESSION AS (a + 1)",
+            "DROP TABLE s.t",
+            "s.t",
+            marks=pytest.mark.skipif(MAJOR < 17, reason="PostgreSQL knows it since 17"),
+        ),
+    ],
+)
+def test_a_table_that_another_revision_writes_anew_is_looked_at_before(
+    project: Small,
+    opened: Project,
+    database: Target,
+    writer: Callable[[], None],
+    up: str,
+    anew: str,
+    back: str,
+    lost: str,
+) -> None:
+    """Once a table, or one above or below it, is rewritten nobody knows whose rows came."""
+    with SyncConnection(database) as admin:
+        admin.execute(f"DROP SCHEMA s CASCADE; {up}")
+    project.revision(HEAD, FIRST, UP, f"op.execute({back!r})")
+    project.revision(LATER, HEAD, "pass", f"op.execute({anew!r})")
+    upgrade(opened, permission=YES)
+    with pytest.raises(OperationError, match="would lose more than was agreed to") as raised:
+        downgrade(opened, FIRST, permission=Permission(ask=Agreeing(writer)))
+    assert f"rows in {lost}, by {HEAD}" in raised.value.detail
+    with SyncConnection(database) as looking:
+        assert looking.fetchval("SELECT count(*) FROM s.t") == 1
+
+
+@pytest.mark.parametrize("env", [FROM_CONFIG, PER_MIGRATION], ids=["", "each"])
+def test_what_another_revision_has_put_there_is_no_loss_of_others(
+    project: Small, opened: Project, env: str
+) -> None:
+    """Rows that the migration itself moves into a table go with it, committed or not."""
+    project.env(env)
+    project.revision(HEAD, FIRST, UP, 'op.execute("DROP TABLE s.t")')
+    project.revision(LATER, HEAD, "pass", 'op.execute("INSERT INTO s.t VALUES (1, 2)")')
+    upgrade(opened, permission=YES)
+    assert downgrade(opened, FIRST, permission=NOBODY).after == (FIRST,)
+
+
+@pytest.fixture
+def held(database: Target) -> Iterator[Any]:
+    """A connection to a database with an empty table of many columns."""
+    columns = ", ".join(f"c{n} int" for n in range(20))
+    with psycopg.connect(plain(database)) as connection:
+        connection.execute(f"CREATE TABLE t ({columns}, b int)")
+        connection.commit()
+        yield connection
+
+
+def _empty(held: Any, kind: str, how: str = "", column: int = 0) -> Empty:
+    row = held.execute("SELECT 't'::regclass::oid::int8").fetchone()
+    assert row is not None
+    return Empty(HEAD, row[0], column, f"t.{column}", kind, how)
+
+
+def test_many_changes_of_a_table_read_it_once_and_once_for_each_loss(held: Any) -> None:
+    """As many columns are added as are dropped; twenty times twenty scans would hold up others."""
+
+    class Kept(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *rest: Any, **named: Any) -> Self:
+            ran.append(query)
+            return super().execute(query, *rest, **named)
+
+    ran: list[str] = []
+    held.cursor_factory = Kept
+    empty = [_empty(held, "column", column=n + 1) for n in range(20)]
+    looking = Emptiness([HEAD], empty, set())
+    for n in range(20):
+        assert looking.look(HEAD, f"ALTER TABLE t ADD COLUMN d{n} serial", held) == Look()
+    assert sum("FROM public.t" in each for each in ran) == 1
+    for n in range(20):
+        assert looking.look(HEAD, f"ALTER TABLE t DROP COLUMN c{n}", held) == Look()
+    assert sum("FROM public.t" in each for each in ran) == 21
+
+
+def test_a_lock_that_was_given_back_settles_nothing(held: Any, database: Target) -> None:
+    """Behind ROLLBACK TO and behind the end of the transaction others may have come."""
+    empty = _empty(held, "column", column=21)
+    looking, adds = Emptiness([HEAD], [empty], set()), "ALTER TABLE t ADD COLUMN d serial"
+    with SyncConnection(database) as other:
+        for begins, ends in (("SAVEPOINT p", "ROLLBACK TO p"), ("SELECT 1", "COMMIT")):
+            held.execute(begins)
+            assert looking.look(HEAD, adds, held) == Look()
+            assert looking.look(HEAD, ends, held) == Look()
+            held.execute(ends)
+            other.execute("SET lock_timeout = '60s'; INSERT INTO t (b) VALUES (1)")
+            assert looking.look(HEAD, adds, held).filled == (empty,)
+            held.rollback()
+            other.execute("TRUNCATE t")
+
+
+@pytest.mark.parametrize("delete", ["DELETE FROM t", "UPDATE t SET b = 1", "TRUNCATE t"])
+def test_what_comes_behind_the_statement_that_takes_it_is_not_lost_by_it(
+    held: Any, database: Target, delete: str
+) -> None:
+    """A later rewrite of the table keeps it."""
+    verb, adds = delete.split()[0], "ALTER TABLE t ADD COLUMN d serial"
+    empty = _empty(held, "values" if verb == "UPDATE" else "rows", verb)
+    looking = Emptiness([HEAD], [empty], set())
+    assert looking.look(HEAD, delete, held) == Look()
+    held.execute(delete)
+    held.commit()
+    with SyncConnection(database) as other:
+        other.execute("INSERT INTO t (b) VALUES (1)")
+    assert looking.look(HEAD, adds, held) == Look()
+    assert Emptiness([HEAD], [empty], set()).look(HEAD, adds, held).filled == (empty,)
+
+
+@pytest.mark.parametrize("value", ["%s", "%(a)s", "%(a b)s", "%(a)s::int"])
+def test_bound_values_are_read_as_such(held: Any, database: Target, value: str) -> None:
+    """Whatever a parameter is called, the statement around it is read."""
+    looking = Emptiness([HEAD], [empty := _empty(held, "rows", "DELETE")], set())
+    with SyncConnection(database) as other:
+        other.execute("INSERT INTO t (b) VALUES (1)")
+    assert looking.look(HEAD, f"DELETE FROM t WHERE b = {value}", held).filled == (empty,)

@@ -7,6 +7,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.migrate.losses import Loss, Undone
 from tests.conftest import Dbtool
 from tests.migrate.conftest import Run, plain
 from tests.migrate.projects import FROM_CONFIG, Small
@@ -180,6 +181,25 @@ def test_locked_table_does_not_hold_up(shop: Run, project: Small, database: Targ
         other.execute("BEGIN; LOCK TABLE orders")
         ran = shop("downgrade", "-1", "--plan")
         assert "loses table orders (about 3 rows, estimated, " in ran.out
+
+
+def test_an_estimate_of_nothing_is_no_knowledge(
+    shop: Run, project: Small, watch: SyncConnection
+) -> None:
+    """The statistics are of before the rows came, and the table is too large to be counted."""
+    project.revision(HEAD, FIRST, UP, 'op.drop_table("orders")')
+    watch.execute(
+        "TRUNCATE orders; ANALYZE orders;"
+        " INSERT INTO orders SELECT n, 1, repeat('x', 200) FROM generate_series(4, 90000) n"
+    )
+    assert "loses table orders (rows not known, " in shop("downgrade", "-1", "--plan").out
+
+
+def test_who_agrees_to_an_estimate_agrees_to_rows() -> None:
+    """About none may be some; who has agreed to exactly none has not agreed to about none."""
+    about = Undone("r", "v", (Loss("table", "t", 0, exact=False, bytes=0),))
+    none = Undone("r", "v", (Loss("table", "t", 0, exact=True, bytes=0),))
+    assert about.named - none.named == {"rows in t, by r"} == set(about.doubts)
 
 
 def test_rows_that_a_policy_hides_are_estimated(

@@ -1,0 +1,80 @@
+"""Where something that held nothing when its loss was told stands by now."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from dbtool.migrate.losses import Empty
+from dbtool.migrate.statements import answers
+from dbtool.migrate.taking import Taken
+
+_PLACES = """
+    SELECT v.number, n.nspname, pg_catalog.format('%I.%I', n.nspname, c.relname),
+           coalesce(a.attname, ''), pg_catalog.quote_ident(coalesce(a.attname, '')),
+           coalesce(a.atttypid, 0)::pg_catalog.int8,
+           pg_catalog.has_table_privilege(c.oid, 'SELECT')
+           AND NOT pg_catalog.row_security_active(c.oid),
+           pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
+      FROM (VALUES {}) v (number, oid, attnum, part)
+      JOIN pg_catalog.pg_class c ON c.oid = v.part AND c.relkind IN ('r', 'p')
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN pg_catalog.pg_attribute a
+             ON a.attrelid = v.oid AND a.attnum = v.attnum AND NOT a.attisdropped
+     WHERE v.attnum = 0 OR a.attname IS NOT NULL
+     ORDER BY v.number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Something that held nothing, and the table whose rows count: itself, or one below it."""
+
+    empty: Empty
+    table: int
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where it stands by now, and what this role may do there."""
+
+    sought: Sought
+    schema: str
+    name: str
+    column: str
+    column_sql: str
+    type: int
+    may_be_read: bool
+    may_be_locked: bool
+
+    @property
+    def empty(self) -> Empty:
+        """What held nothing."""
+        return self.sought.empty
+
+    @property
+    def table(self) -> str:
+        """The table in SQL, without those below it where they do not count."""
+        return f"ONLY {self.name}" if self.sought.alone else self.name
+
+    def is_meant(self, taken: Taken, number: int | None) -> bool:
+        """Whether a statement takes it away; `number` is what its name stands for."""
+        if taken.kind == "schema":
+            return self.schema == taken.name[1] and not self.column
+        if taken.kind == "type":
+            return bool(self.column) and self.type == number
+        return (self.empty.oid, self.column) == (number, taken.column)
+
+
+def places(connection: DBAPIConnection, sought: Iterable[Sought]) -> tuple[Place, ...]:
+    """Those that still stand, with the names they have now."""
+    known: Sequence[Sought] = list(dict.fromkeys(sought))
+    if not known:
+        return ()
+    values = ", ".join(
+        f"({n}, {each.empty.oid}, {each.empty.attnum}, {each.table})"
+        for n, each in enumerate(known)
+    )
+    rows = answers(connection, _PLACES.format(values))
+    return tuple(Place(known[number], *rest) for number, *rest in rows)
