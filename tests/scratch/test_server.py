@@ -172,7 +172,9 @@ def test_nothing_is_left_of_a_killed_owner(number: signal.Signals) -> None:
 @pytest.mark.parametrize("delay", [0.03, 0.15, 0.45])
 def test_an_interrupted_start_leaves_nothing(temporary: Path, delay: float) -> None:
     """Ctrl-C at any moment of the start ends what was begun."""
-    code = OWNER.replace("with throwaway", "print('imported', flush=True)\nwith throwaway")
+    # Python itself writes a file to see whether a temporary directory can be used.
+    ready = "import tempfile; tempfile.gettempdir()\nprint('imported', flush=True)"
+    code = OWNER.replace("with throwaway", f"{ready}\nwith throwaway")
     owner = python(code, MAJOR, temporary=temporary)
     line(owner)
     time.sleep(delay)
