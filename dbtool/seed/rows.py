@@ -13,6 +13,7 @@ from dbtool.seed.stream import BLOCK, Stream
 NULL = r"\N"
 NEVER = -1
 DAY = 86_400
+_LAST = tuple(f"{number:03d}" for number in range(1000))
 _WINDOWS = 256
 """How many windows stay at hand, of 27 KB each: each is chosen from again and again."""
 
@@ -271,6 +272,21 @@ class Rows:
         """The block as text for COPY."""
         columns = [self.texts(name) for name in self.population.generators]
         return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+
+
+def consecutive(first: int, count: int) -> list[str]:
+    """The texts of so many whole numbers: all of one thousand begin alike."""
+    texts: list[str] = []
+    while count > 0:
+        thousand, place = divmod(first, 1000)
+        size = min(1000 - place, count)
+        if thousand > 0:
+            begin = str(thousand)
+            texts += [begin + last for last in _LAST[place : place + size]]
+        else:
+            texts += map(str, range(first, first + size))
+        first, count = first + size, count - size
+    return texts
 
 
 def blocks(population: Population) -> Iterator[Rows]:

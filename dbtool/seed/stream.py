@@ -33,7 +33,7 @@ class Stream:
 
     def halves(self, block: int, count: int = BLOCK) -> tuple[int, ...]:
         """The upper 16 bits of each of the words."""
-        return struct.unpack(f"<{2 * count}H", self.octets(block, 4 * count))[1::2]
+        return struct.unpack("<" + "2xH" * count, self.octets(block, 4 * count))
 
     def word(self, block: int) -> int:
         """One 64-bit word for the block as a whole."""

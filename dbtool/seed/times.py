@@ -71,7 +71,7 @@ class Calendar:
         return [
             NULL
             if each < 0
-            else dates[each // DAY] + minutes[each // 60 % 1440] + seconds[each % 60]
+            else f"{dates[each // DAY]}{minutes[each // 60 % 1440]}{seconds[each % 60]}"
             for each in moments
         ]
 
@@ -149,16 +149,16 @@ class Birth:
 
     def moments(self, rows: Rows) -> Sequence[int]:
         """The moments."""
-        words = rows.words("born")
         if rows.population.walk is None:
-            return self._spread(rows, words)
+            return self._spread(rows, rows.words("born"))
+        halves = rows.stream("born").halves(rows.block, rows.size)
         end = self.calendar.end
         dealt = rows.dealt
         parents = rows.population.walk.parent.births_of(dealt.parents)
         return [
-            born + ((end - born) * (share := (place << 16 | word >> 16) // count) * share >> 32)
-            for born, place, count, word in zip(
-                parents, dealt.ordinals, dealt.siblings, words, strict=True
+            born + ((end - born) * (share := (place << 16 | half) // count) * share >> 32)
+            for born, place, count, half in zip(
+                parents, dealt.ordinals, dealt.siblings, halves, strict=True
             )
         ]
 

@@ -9,8 +9,8 @@ from itertools import chain
 import pytest
 
 from dbtool.seed.dealing import EachParent
-from dbtool.seed.keys import KeyOf, Serial
-from dbtool.seed.rows import NEVER, NULL, Population, Rows
+from dbtool.seed.keys import KeyOf, Serial, UniqueUuid
+from dbtool.seed.rows import NEVER, NULL, Population, Rows, consecutive
 from dbtool.seed.times import Calendar
 from dbtool.seed.values import Whole
 
@@ -94,6 +94,27 @@ def test_parents_of_a_million_rows_stay_at_hand() -> None:
         places, births = population.window(number).by_birth
         assert len(places) * places.itemsize + len(births) * births.itemsize < 25_000
     assert born.made == list(range(200))
+
+
+def test_uuids_digit_by_digit() -> None:
+    """What is drawn stands in order around the version and the variant, the row's number behind."""
+    population = Population("made", 7, 2 * 4096 + 5, first_block=3)
+    for rows in map(population.block, population.blocks):
+        made = UniqueUuid("key").texts(rows)
+        assert len(made) == rows.size
+        stream = rows.stream("key")
+        drawn = stream.octets(rows.block, 10 * rows.size).hex()
+        mask = stream.beside("tail").word(0) & (1 << 48) - 1
+        for at, text in enumerate(made):
+            one, number = drawn[20 * at : 20 * at + 20], rows.start + at ^ mask
+            middle = f"4{one[12:15]}-{'89ab'[int(one[15], 16) % 4]}{one[16:19]}"
+            assert text == f"{one[:8]}-{one[8:12]}-{middle}-{number:012x}"
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 0), (0, 3), (1, 2500), (998, 4), (12_000_999, 2)])
+def test_consecutive_numbers(first: int, count: int) -> None:
+    """Each number as text, over the ends of thousands."""
+    assert consecutive(first, count) == list(map(str, range(first, first + count)))
 
 
 def test_times_as_text() -> None:

@@ -15,6 +15,7 @@ from tests.seed.conftest import digest, planned, texts, with_connection
 
 SMALL = Request(rows=120)
 FINGERPRINT = "7474c12f1cab4909"
+SEVERAL_BLOCKS = "36a7c2c0d5d6d5f2dd6f291436a9d24a92a0bb17d8a95ac115f2b921ba86ebe2"
 GOLDEN = "fb327337acbfe64f580a81704a8b195fef476b7b92dcea29f7ef3ede3305b4af"
 
 
@@ -22,6 +23,12 @@ def test_one_hash_on_every_machine(migrated: Target, example: Models) -> None:
     """The bytes of a plan are fixed; whoever changes them raises GENERATOR_VERSION."""
     made = planned(migrated, example, SMALL)
     assert (GENERATOR_VERSION, made.plan.fingerprint, digest(made)) == (2, FINGERPRINT, GOLDEN)
+
+
+def test_one_hash_over_several_blocks(migrated: Target, example: Models) -> None:
+    """Where rows are many they are made in other ways; their bytes are fixed too."""
+    request = Request(rows=9000, tables=("users", "posts", "comments"))
+    assert digest(planned(migrated, example, request)) == SEVERAL_BLOCKS
 
 
 def test_another_seed_gives_other_rows(migrated: Target, example: Models) -> None:
