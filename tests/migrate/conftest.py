@@ -162,6 +162,17 @@ def watch(database: Target) -> Iterator[SyncConnection]:
         yield connection
 
 
+def standing_at(
+    connection: SyncConnection, revision: str, sql: str = "CREATE TABLE t1 (id int)"
+) -> None:
+    """Make of an empty database what an upgrade to a revision leaves: its tables, and its id."""
+    connection.execute(
+        "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL,"
+        " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));"
+        f"INSERT INTO alembic_version VALUES ('{revision}'); {sql}"
+    )
+
+
 def running(watch: SyncConnection, text: str) -> list[int]:
     """The sessions that run a statement with this text."""
     rows = watch.fetch(

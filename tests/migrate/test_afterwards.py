@@ -9,7 +9,7 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate import stale
-from tests.migrate.conftest import Run, plain
+from tests.migrate.conftest import Run, plain, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 
@@ -49,8 +49,9 @@ CASES = {
 @pytest.fixture
 def filled(run: Run, project: Small, watch: SyncConnection) -> Run:
     """A database at the first revision, whose table has rows and statistics."""
-    project.revision(FIRST, None, 'op.execute("CREATE TABLE t1 (id int, name varchar(20))")')
-    assert run("upgrade", FIRST).code == 0
+    table = "CREATE TABLE t1 (id int, name varchar(20))"
+    project.revision(FIRST, None, f'op.execute("{table}")')
+    standing_at(watch, FIRST, table)
     watch.execute("ALTER TABLE t1 SET (autovacuum_enabled = false)")
     watch.execute("INSERT INTO t1 SELECT n, 'n' FROM generate_series(1, 1000) n")
     watch.execute("ANALYZE t1")

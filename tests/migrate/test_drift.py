@@ -19,7 +19,7 @@ from dbtool.migrate.project import Project
 from dbtool.migrate.replayed import check_history
 from dbtool.ports import Silent
 from dbtool.scratch.server import Server
-from tests.migrate.conftest import Run
+from tests.migrate.conftest import Run, standing_at
 from tests.migrate.projects import Small
 
 ENV = """
@@ -44,12 +44,10 @@ def compared(run: Run, project: Small, database: Target) -> Callable[..., list[s
     """The lines `check` prints for models and a database, without names that change."""
 
     def compare(models: str, sql: str = "", options: str = "", code: int = 1) -> list[str]:
-        assert run("stamp", "head").code == 0
+        with SyncConnection(database) as connection:
+            standing_at(connection, "aaaa00000002", sql)
         project.env(ENV.format(options=options))
         project.write("app/models.py", MODELS + models)
-        if sql:
-            with SyncConnection(database) as connection:
-                connection.execute(sql)
         ran = run("check")
         assert ran.code == code, ran
         return ran.out.replace(database.shown, "DB").splitlines()

@@ -11,7 +11,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from tests.migrate.conftest import Run, Start, running
+from tests.migrate.conftest import Run, Start, running, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.processes import eventually
 
@@ -248,7 +248,7 @@ def test_killed_in_a_revision(
 
 
 def test_killed_in_a_concurrent_build(
-    run: Run, project: Small, start: Start, watch: SyncConnection, database: Target
+    project: Small, start: Start, watch: SyncConnection, database: Target
 ) -> None:
     """The build a killed run left on the server is waited for too."""
     project.revision(
@@ -261,7 +261,7 @@ def test_killed_in_a_concurrent_build(
     )
     preset(watch, "client_connection_check_interval", "10min")
     with SyncConnection(database) as reader:
-        assert run("upgrade", "aaaa00000001", "-y").code == 0
+        standing_at(watch, "aaaa00000001")
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t1")
         first = start()
         assert eventually(lambda: bool(running(watch, "CREATE INDEX CONCURRENTLY")))

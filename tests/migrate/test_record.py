@@ -8,7 +8,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from tests.migrate.conftest import Run, Start, running
+from tests.migrate.conftest import Run, Start, running, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 from tests.migrate.test_resume import AUTOCOMMIT, BROKEN
@@ -108,7 +108,7 @@ def test_locks_names_the_revision(
     run: Run, start: Start, project: Small, database: Target, watch: SyncConnection
 ) -> None:
     """Whoever looks at a queue sees which revision stands in it, and before whom."""
-    assert run("upgrade", FIRST).code == 0
+    standing_at(watch, FIRST)
     project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
     with SyncConnection(database) as other:
         other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")

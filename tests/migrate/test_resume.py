@@ -12,7 +12,7 @@ from dbtool.database.target import Target
 from dbtool.migrate import journal
 from dbtool.migrate.journal import Journal, entry
 from tests.conftest import Dbtool
-from tests.migrate.conftest import Run, Start, plain, running
+from tests.migrate.conftest import Run, Start, plain, running, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 from tests.processes import eventually
@@ -67,7 +67,7 @@ def test_goes_on_behind_what_is_committed(
 
 def test_own_comment_of_the_table_stays(run: Run, project: Small, watch: SyncConnection) -> None:
     """What a team has written about its version table is there before and after."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     watch.execute("COMMENT ON TABLE alembic_version IS 'ours, don''t touch'")
     project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
     assert run("upgrade", "-y").code == 4
@@ -136,7 +136,7 @@ def test_invalid_index_of_ours_is_built_again(
     run: Run, project: Small, watch: SyncConnection, exists: str
 ) -> None:
     """A build that failed leaves an invalid index; the next run drops it and builds it."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     watch.execute("INSERT INTO t1 VALUES (1), (1)")
     project.revision(HEAD, "aaaa00000001", BUILD.format(exists=exists))
     assert run("upgrade", "-y").code == 4
@@ -153,7 +153,7 @@ def test_invalid_index_of_others_is_reported(
     run: Run, project: Small, watch: SyncConnection
 ) -> None:
     """One that nobody of ours began is not dropped, and IF NOT EXISTS does not hide it."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     watch.execute("INSERT INTO t1 VALUES (1), (1)")
     with pytest.raises(Exception, match="could not create unique index"):
         watch.execute("CREATE UNIQUE INDEX CONCURRENTLY t1_id ON t1 (id)")
@@ -177,7 +177,7 @@ with op.get_context().autocommit_block():
 
 def test_an_index_of_a_partitioned_table(run: Run, project: Small, watch: SyncConnection) -> None:
     """It is invalid until every partition has its own, and is not taken for a broken one."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     watch.execute("CREATE TABLE parted (id int) PARTITION BY LIST (id)")
     for number in (1, 2):
         watch.execute(f"CREATE TABLE parted_{number} PARTITION OF parted FOR VALUES IN ({number})")
@@ -196,7 +196,7 @@ def test_a_copy_that_reindex_has_left(
     run: Run, project: Small, watch: SyncConnection, database: Target
 ) -> None:
     """REINDEX CONCURRENTLY that fails leaves its copy: status names it, the next run drops it."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     watch.execute(
         "CREATE FUNCTION f(id int) RETURNS int IMMUTABLE LANGUAGE sql"
         " AS 'SELECT id / coalesce(current_setting(''test.divisor'', true), ''1'')::int'"
@@ -238,7 +238,7 @@ def test_killed_in_a_concurrent_build(
     project.env(env)
     up = 'op.execute("ALTER TABLE t1 ADD c int")\n' + BUILD.format(exists="").replace("(id)", "(c)")
     project.revision(HEAD, "aaaa00000001", up)
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     with SyncConnection(database) as reader:
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t1")
         reader.execute("COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_class")
@@ -301,7 +301,7 @@ def test_lock_timeout_behind_a_block_is_tried_again(
         op.execute("CREATE TABLE beside (id int)")
     op.execute("ALTER TABLE t1 ADD c int")
     """
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     project.revision(HEAD, "aaaa00000001", up)
     with SyncConnection(database) as blocker:
         blocker.execute("BEGIN; SELECT count(*) FROM t1")
@@ -344,7 +344,7 @@ def test_what_replaced_something_is_not_run_again(
     run: Run, project: Small, watch: SyncConnection
 ) -> None:
     """A column that was renamed since is not taken for undone: its successor holds live data."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     watch.execute("INSERT INTO t1 VALUES (1), (1)")
     project.revision(HEAD, "aaaa00000001", SWAP)
     assert run("upgrade", "-y").code == 4
@@ -368,7 +368,7 @@ with op.get_context().autocommit_block():
 
 def test_batches_cannot_be_skipped(run: Run, project: Small, watch: SyncConnection) -> None:
     """A loop looks at what each statement did; left out, it would end too early."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     watch.execute("INSERT INTO t1 VALUES (0)")
     raises = "raise RuntimeError('half way')"
     project.revision(HEAD, "aaaa00000001", BATCHES.format(turns=100, last=raises))
@@ -390,7 +390,7 @@ def test_batches_cannot_be_skipped(run: Run, project: Small, watch: SyncConnecti
 
 def test_rows_a_function_writes(run: Run, project: Small, watch: SyncConnection) -> None:
     """A SELECT of a function of the team's own may write; it is not run a second time unasked."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     watch.execute("CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS 'INSERT INTO t1 VALUES (1)'")
     project.revision(
         HEAD,
@@ -468,10 +468,10 @@ def test_values_are_not_noted(run: Run, project: Small, watch: SyncConnection) -
 
 
 def test_not_the_owner_of_the_version_table(
-    run: Run, project: Small, database: Target, watch: SyncConnection, dbtool: Dbtool
+    project: Small, database: Target, watch: SyncConnection, dbtool: Dbtool
 ) -> None:
     """Where no note may be written that is said, and the revision runs."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     role = f"deployer_{database.database}"
     watch.execute(
         f"CREATE ROLE {role} LOGIN; GRANT ALL ON alembic_version TO {role};"
@@ -516,7 +516,7 @@ def test_the_revision_behind_a_block_is_tried_again(
     run: Run, project: Small, database: Target, watch: SyncConnection
 ) -> None:
     """What a block has committed does not keep a later revision from being tried again."""
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    standing_at(watch, "aaaa00000001")
     up = """
     with op.get_context().autocommit_block():
         op.execute("CREATE TABLE beside (id int)")

@@ -3,7 +3,7 @@
 import pytest
 
 from dbtool.database.sync import SyncConnection
-from tests.migrate.conftest import Run
+from tests.migrate.conftest import Run, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 from tests.migrate.test_resume import AUTOCOMMIT
@@ -34,8 +34,13 @@ def recorded(watch: SyncConnection) -> str | None:
     return found
 
 
-@ENVS
-@pytest.mark.parametrize("answer", ["None", "True", "0", "''"])
+@pytest.mark.parametrize(
+    ("env", "answer"),
+    [
+        *((FROM_CONFIG, each) for each in ("None", "True", "0", "''")),
+        *((each, "0") for each in (ASYNC, PER_MIGRATION)),
+    ],
+)
 def test_passes(run: Run, project: Small, watch: SyncConnection, env: str, answer: str) -> None:
     """Nothing but False fails, also what counts as false; it sees what upgrade() did."""
     project.env(env)
@@ -73,7 +78,7 @@ def test_false_rolls_back(run: Run, project: Small, watch: SyncConnection, env: 
 
 def test_exception(run: Run, project: Small, watch: SyncConnection) -> None:
     """An exception fails it too, and the line inside verify is the one that is named."""
-    assert run("upgrade", FIRST).code == 0
+    standing_at(watch, FIRST)
     line = add_verify(project, 'assert False, "2 orders have no customer"')
     ran = run("upgrade")
     assert ran.code == 4, ran
@@ -106,7 +111,7 @@ def test_behind_an_autocommit_block(
 ) -> None:
     """What the block committed stays and is noted; the next run leaves it out and asks again."""
     project.env(env)
-    assert run("upgrade", FIRST).code == 0
+    standing_at(watch, FIRST)
     project.revision(HEAD, FIRST, BLOCK)
     add_verify(project, 'return connection.scalar(sa.text("SELECT count(*) FROM t1")) > 0')
     ran = run("upgrade")
@@ -136,7 +141,7 @@ def test_statements_of_verify_are_never_left_out(
     run: Run, project: Small, watch: SyncConnection
 ) -> None:
     """What verify runs is no part of a half-applied revision, even in the words of upgrade()."""
-    assert run("upgrade", FIRST).code == 0
+    standing_at(watch, FIRST)
     project.revision(HEAD, FIRST, BLOCK)
     add_verify(project, 'connection.execute(sa.text("CREATE TEMP TABLE seen ()")); return False')
     assert run("upgrade").code == 4

@@ -1,14 +1,16 @@
 """Migrations behind open transactions: how long others queue, who is named, what is repeated."""
 
+import itertools
 import json
 import re
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from dbtool.database.target import Target
 from dbtool.errors import Interrupted
 from dbtool.migrate.glance import Looks
 from dbtool.migrate.interrupt import Interruption
-from tests.migrate.conftest import Run, Start, plain, running, url
+from tests.migrate.conftest import Run, Start, plain, running, standing_at, url
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_interrupt import IN_A_THREAD
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
@@ -86,11 +88,27 @@ def blocking(target: Target, sql: str, seconds: float | None = None) -> Iterator
             timer.join()
 
 
-def prepared(run: Run, project: Small, sql: str, up: str) -> None:
+def crossed(
+    one: Mapping[str, object], other: Mapping[str, object], slow: tuple[str, ...]
+) -> list[Any]:
+    """Each value of one with each of the other; those that add least to the rest are slow."""
+    return [
+        pytest.param(
+            one[left],
+            other[right],
+            id=(name := f"{left}-{right}"),
+            marks=[pytest.mark.slow] if name in slow else [],
+        )
+        for left, right in itertools.product(one, other)
+    ]
+
+
+def prepared(target: Target, project: Small, sql: str, up: str) -> None:
     """A database with tables, one statement a line, and a revision that alters them."""
     lines = [f'op.execute("{each}")' for each in sql.split(";")]
     project.revision("aaaa00000001", None, "\n".join(lines))
-    assert run("upgrade", "aaaa00000001", "-y").code == 0
+    with SyncConnection(target) as connection:
+        standing_at(connection, "aaaa00000001", sql)
     project.revision(HEAD, "aaaa00000001", up)
 
 
@@ -121,10 +139,15 @@ def given_up_once(upgrade: "subprocess.Popen[str]") -> None:
     told(upgrade, " event=retry ")
 
 
-@pytest.mark.parametrize("case", [PLAIN, PARTITIONED, SEVERAL], ids=["plain", "parts", "several"])
-@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION], ids=["sync", "async", "each"])
+@pytest.mark.parametrize(
+    ("env", "case"),
+    crossed(
+        {"sync": FROM_CONFIG, "async": ASYNC, "each": PER_MIGRATION},
+        {"plain": PLAIN, "parts": PARTITIONED, "several": SEVERAL},
+        slow=("async-plain", "async-parts", "each-plain", "each-parts"),
+    ),
+)
 def test_readers_are_not_held_up(
-    run: Run,
     start: Start,
     project: Small,
     database: Target,
@@ -135,7 +158,7 @@ def test_readers_are_not_held_up(
     """Behind an open transaction a reader waits for the limit at most; then it is done."""
     tables, up, read = case
     project.env(env)
-    prepared(run, project, tables, up)
+    prepared(database, project, tables, up)
     reading = reader(f"SELECT count(*) FROM {read}")
     with reading.reading(), blocking(database, "SELECT count(*) FROM busy") as report:
         upgrade = start(*LIMITS, "--json")
@@ -164,7 +187,6 @@ for attempt in range(20):
 
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["sync", "async"])
 def test_a_revision_that_tries_again_itself(
-    run: Run,
     start: Start,
     project: Small,
     database: Target,
@@ -173,7 +195,7 @@ def test_a_revision_that_tries_again_itself(
 ) -> None:
     """A savepoint of its own keeps nobody waiting: what the transaction holds is given up."""
     project.env(env)
-    prepared(run, project, SEVERAL[0], STUBBORN)
+    prepared(database, project, SEVERAL[0], STUBBORN)
     reading = reader("SELECT count(*) FROM quick")
     with reading.reading(), blocking(database, "SELECT count(*) FROM busy") as report:
         upgrade = start(*LIMITS, "--json")
@@ -186,7 +208,6 @@ def test_a_revision_that_tries_again_itself(
 
 
 def test_the_waits_of_one_transaction_add_up(
-    run: Run,
     start: Start,
     project: Small,
     database: Target,
@@ -195,7 +216,7 @@ def test_the_waits_of_one_transaction_add_up(
 ) -> None:
     """Four partitions, each held for less than the limit, once the migration waits for it."""
     tables, up, _ = PARTITIONED
-    prepared(run, project, tables, up)
+    prepared(database, project, tables, up)
     reading = reader("SELECT count(*) FROM busy")
     with ExitStack() as held, reading.reading():
         blockers = [
@@ -232,15 +253,19 @@ HOLDING_IDLE = """
 
 
 @pytest.mark.parametrize(
-    "up", [HOLDING, HOLDING_ALONE, HOLDING_IDLE], ids=["transaction", "alone", "idle"]
+    ("env", "up"),
+    crossed(
+        {"sync": FROM_CONFIG, "async": ASYNC},
+        {"transaction": HOLDING, "alone": HOLDING_ALONE, "idle": HOLDING_IDLE},
+        slow=("async-alone",),
+    ),
 )
-@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["sync", "async"])
 def test_others_wait_behind_what_it_does(
     run: Run, project: Small, database: Target, reader: Callable[[str], Reader], up: str, env: str
 ) -> None:
     """A migration that works under a strong lock is ended when others have waited too long."""
     project.env(env)
-    prepared(run, project, PLAIN[0] + ";INSERT INTO busy VALUES (1)", up)
+    prepared(database, project, PLAIN[0] + ";INSERT INTO busy VALUES (1)", up)
     reading = reader("SELECT count(*) FROM busy")
     with reading.reading():
         ran = run("upgrade", "-y", "--max-blocking", "1s")
@@ -257,10 +282,10 @@ def test_others_wait_behind_what_it_does(
 
 
 def test_others_may_wait_where_that_is_allowed(
-    run: Run, project: Small, reader: Callable[[str], Reader]
+    run: Run, project: Small, database: Target, reader: Callable[[str], Reader]
 ) -> None:
     """Without a limit they wait, and are counted and told of."""
-    prepared(run, project, PLAIN[0], HOLDING.replace("60", "3"))
+    prepared(database, project, PLAIN[0], HOLDING.replace("60", "3"))
     reading = reader("SELECT count(*) FROM busy")
     with reading.reading():
         ran = run("upgrade", "-y", "--max-blocking", "0", "--json")
@@ -269,9 +294,9 @@ def test_others_may_wait_where_that_is_allowed(
     assert 2 < json.loads(ran.out)["data"]["waited"]["held_up_others"] < 6
 
 
-def test_nobody_minds_a_long_statement(run: Run, project: Small) -> None:
+def test_nobody_minds_a_long_statement(run: Run, project: Small, database: Target) -> None:
     """Where nobody waits a statement may take its time; what runs is told now and then."""
-    prepared(run, project, PLAIN[0], HOLDING.replace("60", "6"))
+    prepared(database, project, PLAIN[0], HOLDING.replace("60", "6"))
     ran = run("upgrade", "-y", "--max-blocking", "1s")
     assert ran.code == 0, ran.err
     running = rf' upgrade event=running revision={HEAD} seconds=\d+.\d+ statement="SELECT pg_sleep'
@@ -282,7 +307,7 @@ def test_several_revisions_in_one_transaction(
     run: Run, project: Small, database: Target, reader: Callable[[str], Reader]
 ) -> None:
     """What the first holds is given up while the second has to wait."""
-    prepared(run, project, SEVERAL[0], 'op.execute("ALTER TABLE quick ADD c int")')
+    prepared(database, project, SEVERAL[0], 'op.execute("ALTER TABLE quick ADD c int")')
     project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE busy ADD c int")')
     reading = reader("SELECT count(*) FROM quick")
     with reading.reading(), blocking(database, "SELECT count(*) FROM busy", 2.5):
@@ -294,7 +319,7 @@ def test_several_revisions_in_one_transaction(
 
 def test_given_up(run: Run, project: Small, database: Target) -> None:
     """Exit 5 says who holds what, since when, and that nothing stayed."""
-    prepared(run, project, *PLAIN[:2])
+    prepared(database, project, *PLAIN[:2])
     with blocking(database, "SELECT count(*) FROM busy") as blocker:
         pid = blocker.fetchval("SELECT pg_backend_pid()")
         ran = run("upgrade", *LIMITS, "--wait-lock", "1s")
@@ -312,12 +337,12 @@ def test_the_culprit_is_at_the_end_of_the_queue(
     run: Run, project: Small, database: Target, watch: SyncConnection
 ) -> None:
     """Somebody who waits too, in front of us, is not blamed."""
-    prepared(run, project, *PLAIN[:2])
+    prepared(database, project, *PLAIN[:2])
     with blocking(database, "SELECT count(*) FROM busy") as blocker:
         pid = blocker.fetchval("SELECT pg_backend_pid()")
         with SyncConnection(database, application_name="vacuum") as waiting:
             queued = threading.Thread(
-                target=lambda: waiting.execute("SET lock_timeout = '5s'; LOCK TABLE busy"),
+                target=lambda: waiting.execute("SET lock_timeout = '60s'; LOCK TABLE busy"),
                 daemon=True,
             )
             queued.start()
@@ -332,7 +357,7 @@ def test_the_culprit_is_at_the_end_of_the_queue(
 def test_deadlock(run: Run, project: Small, database: Target, watch: SyncConnection) -> None:
     """The server ends one of two; if that is the migration, it runs again."""
     up = 'op.execute("LOCK TABLE quick")\nop.execute("LOCK TABLE busy")'
-    prepared(run, project, SEVERAL[0], up)
+    prepared(database, project, SEVERAL[0], up)
     with SyncConnection(database) as other:
         other.execute("SET deadlock_timeout = '30s'")
         other.execute("BEGIN; LOCK TABLE busy IN ACCESS SHARE MODE")
@@ -350,7 +375,7 @@ def test_deadlock(run: Run, project: Small, database: Target, watch: SyncConnect
 
 
 def test_a_statement_in_an_autocommit_block_is_repeated_alone(
-    run: Run, start: Start, project: Small, database: Target
+    start: Start, project: Small, database: Target
 ) -> None:
     """What came before it in the block is committed and not run again."""
     block = """
@@ -358,7 +383,7 @@ def test_a_statement_in_an_autocommit_block_is_repeated_alone(
         op.execute("INSERT INTO busy VALUES (1)")
         op.execute("ALTER TABLE busy ADD c int")
     """
-    prepared(run, project, PLAIN[0], block)
+    prepared(database, project, PLAIN[0], block)
     with blocking(database, "SELECT count(*) FROM busy") as report:
         upgrade = start(*LIMITS, "--json")
         given_up_once(upgrade)
@@ -379,9 +404,9 @@ INDEX = """
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM busy"
 
 
-def test_concurrently_may_wait(run: Run, start: Start, project: Small, database: Target) -> None:
+def test_concurrently_may_wait(start: Start, project: Small, database: Target) -> None:
     """CREATE INDEX CONCURRENTLY waits for old transactions, holds up nobody, and says for whom."""
-    prepared(run, project, PLAIN[0], INDEX)
+    prepared(database, project, PLAIN[0], INDEX)
     with blocking(database, SNAPSHOT) as report:
         upgrade = start(*LIMITS)
         line = told(upgrade, " event=blocked ")
@@ -399,7 +424,6 @@ with op.get_context().autocommit_block():
 
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["sync", "async"])
 def test_a_detachment_does_not_keep_readers_waiting(
-    run: Run,
     start: Start,
     project: Small,
     database: Target,
@@ -409,7 +433,7 @@ def test_a_detachment_does_not_keep_readers_waiting(
 ) -> None:
     """DETACH CONCURRENTLY ends with a lock on the partition: it is ended, and finalized later."""
     project.env(env)
-    prepared(run, project, PARTITIONED[0], DETACH)
+    prepared(database, project, PARTITIONED[0], DETACH)
     reading = reader("SELECT count(*) FROM busy_1")
     with reading.reading(), blocking(database, "SELECT count(*) FROM busy_1") as report:
         upgrade = start(*LIMITS)
@@ -423,7 +447,6 @@ def test_a_detachment_does_not_keep_readers_waiting(
 
 
 def test_the_limit_holds_again_behind_concurrently(
-    run: Run,
     start: Start,
     project: Small,
     database: Target,
@@ -431,7 +454,7 @@ def test_the_limit_holds_again_behind_concurrently(
     watch: SyncConnection,
 ) -> None:
     """What CONCURRENTLY may do, the revision behind it may not; and it is tried again too."""
-    prepared(run, project, PARTITIONED[0] + ";CREATE TABLE other (id int)", INDEX_OTHER)
+    prepared(database, project, PARTITIONED[0] + ";CREATE TABLE other (id int)", INDEX_OTHER)
     project.revision("aaaa00000003", HEAD, PARTITIONED[1])
     reading = reader("SELECT count(*) FROM busy")
     with ExitStack() as held, reading.reading():
@@ -455,7 +478,6 @@ INDEX_OTHER = INDEX.replace("busy", "other")
 
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC], ids=["psycopg", "asyncpg"])
 def test_an_env_with_a_role_of_its_own(
-    run: Run,
     start: Start,
     project: Small,
     database: Target,
@@ -465,7 +487,7 @@ def test_an_env_with_a_role_of_its_own(
 ) -> None:
     """Sessions that ours may not look into are still kept from holding up others, or it is said."""
     project.env(env)
-    prepared(run, project, PARTITIONED[0], PARTITIONED[1])
+    prepared(database, project, PARTITIONED[0], PARTITIONED[1])
     roles = f"looker_{database.database}", f"mover_{database.database}"
     watch.execute(
         f"CREATE ROLE {roles[0]} LOGIN; CREATE ROLE {roles[1]} LOGIN SUPERUSER;"
@@ -538,10 +560,15 @@ BLOCK = """
 """
 
 
-@pytest.mark.parametrize("up", [PLAIN[1], BLOCK], ids=["transaction", "alone"])
-@pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, IN_A_THREAD], ids=["sync", "async", "worker"])
+@pytest.mark.parametrize(
+    ("env", "up"),
+    crossed(
+        {"sync": FROM_CONFIG, "async": ASYNC, "worker": IN_A_THREAD},
+        {"transaction": PLAIN[1], "alone": BLOCK},
+        slow=("async-alone", "worker-alone"),
+    ),
+)
 def test_interrupted_between_attempts(
-    run: Run,
     project: Small,
     database: Target,
     start: Start,
@@ -551,7 +578,7 @@ def test_interrupted_between_attempts(
 ) -> None:
     """Ctrl-C during a pause ends it at once; no lock and no session is left."""
     project.env(env)
-    prepared(run, project, PLAIN[0], up)
+    prepared(database, project, PLAIN[0], up)
     with blocking(database, "SELECT count(*) FROM busy"):
         waiting = start("--lock-timeout", "100ms")
         given_up_once(waiting)
@@ -581,7 +608,7 @@ def test_no_length_of_time(run: Run, words: tuple[str, str]) -> None:
 
 def test_settings(run: Run, project: Small, database: Target) -> None:
     """Both limits may stand in the settings."""
-    prepared(run, project, *PLAIN[:2])
+    prepared(database, project, *PLAIN[:2])
     project.write("pyproject.toml", "[tool.dbtool]\nlock_timeout = 0.1\nwait_lock = 0\n")
     with blocking(database, "SELECT count(*) FROM busy"):
         begun = time.monotonic()
@@ -591,11 +618,11 @@ def test_settings(run: Run, project: Small, database: Target) -> None:
 
 
 def test_what_an_earlier_attempt_committed_is_reported(
-    run: Run, start: Start, project: Small, database: Target
+    start: Start, project: Small, database: Target
 ) -> None:
     """Revisions that commit one by one: those before the one that waits ran in the same run."""
     project.env(PER_MIGRATION)
-    prepared(run, project, PLAIN[0], 'op.execute("CREATE TABLE first (id int)")')
+    prepared(database, project, PLAIN[0], 'op.execute("CREATE TABLE first (id int)")')
     project.revision("aaaa00000003", HEAD, PLAIN[1])
     with blocking(database, "SELECT count(*) FROM busy") as report:
         upgrade = start(*LIMITS, "--json")
