@@ -135,7 +135,8 @@ def budget(
             metavar="N",
             min=0,
             help="Server connections that poolers may open: the sum of their pool sizes; with "
-            "--pgbouncer what that one allows.",
+            "--pgbouncer what that one allows. They add to the processes' own, which are unknown "
+            "where no engine tells whether they go to the pooler.",
             rich_help_panel=BUDGET_PANEL,
         ),
     ] = None,

@@ -26,6 +26,14 @@ _TIERS = {
 }
 """What is used up, by the function of the server that says so, in whatever language."""
 
+_WORDS = {
+    "connections for role": "role",
+    "connections for database": "database",
+    "reserved": "reserved",
+    "too many clients": "all",
+}
+"""The same by its words, which a pooler passes on without the function."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -189,23 +197,42 @@ def _place(context: str) -> str:
     return last if re.match(r"PL/\w+ function ", last) else ""
 
 
+def nobody_gets_in(error: PostgresError) -> bool:
+    """Whether it says that every slot is used, those of superusers too."""
+    answer = _read(error)
+    if answer.state == "53300":
+        return _tier(answer) == "all"
+    found = _NO_SLOT.search(answer.message)
+    return found is not None and _tier(Answer("53300", found[0], "", "")) == "all"
+
+
+def _tier(answer: Answer) -> str | None:
+    """Which slots are used up; only the server itself names the function that refuses."""
+    told = next((tier for words, tier in _WORDS.items() if words in answer.message), None)
+    return told or (_TIERS.get(answer.function, "all") if answer.function else None)
+
+
 def _full(answer: Answer, target: Target) -> ConnectError:
-    told, tier = answer.message, _TIERS.get(answer.function)
-    if tier == "role" or "connections for role" in told:
-        what = f'role "{target.user}" has used all its connections'
-        hint = f'The server itself is not full: ALTER ROLE "{target.user}" CONNECTION LIMIT …'
-    elif tier == "database" or "connections for database" in told:
-        name = target.database
-        what = f'database "{name}" has used all its connections'
-        hint = f'The server itself is not full: ALTER DATABASE "{name}" CONNECTION LIMIT …'
-    elif tier == "reserved" or "reserved" in told:
-        what = f"all connection slots for applications are used at {target.address}"
-        hint = "A superuser still gets in."
-        if _RESERVED in told:
-            hint = f"A superuser, or a member of {_RESERVED}, still gets in."
-    else:
-        what = f"all connection slots are used at {target.address}, the reserved ones too"
-        hint = "End sessions on the host itself, or stop an application."
+    told = answer.message
+    match _tier(answer):
+        case "role":
+            what = f'role "{target.user}" has used all its connections'
+            hint = f'The server itself is not full: ALTER ROLE "{target.user}" CONNECTION LIMIT …'
+        case "database":
+            name = target.database
+            what = f'database "{name}" has used all its connections'
+            hint = f'The server itself is not full: ALTER DATABASE "{name}" CONNECTION LIMIT …'
+        case "reserved":
+            what = f"all connection slots for applications are used at {target.address}"
+            hint = "A superuser still gets in."
+            if _RESERVED in told:
+                hint = f"A superuser, or a member of {_RESERVED}, still gets in."
+        case "all":
+            what = f"all connection slots are used at {target.address}, the reserved ones too"
+            hint = "End sessions on the host itself, or stop an application."
+        case _:
+            what = f"{target.address} takes no more connections"
+            hint = "Most likely a pooler's own limit: name the server behind it."
     return ConnectError(what, detail=f"The server is up. It says: {told}.", hint=hint)
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 COMFORT = 0.8
 """The part of the slots that may be planned for; what is left takes what nobody counted."""
 
+UNNAMED = "--engine MODULE:NAME; if all go to the server itself, --url of it, poolers in --reserve"
+"""What decides where the connections of pools go that only flags describe."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -59,6 +62,12 @@ class Budget:
     needed: int | None
     per_process: int
     apart: str | None = None
+
+    @property
+    def beside_pooler(self) -> bool:
+        """Whether a pooler is known of, but not whether the application's connections take it."""
+        known = self.poolers or self.pooler is not None or self.pool.endpoint.pooler
+        return self.engine is None and bool(known)
 
 
 def read(

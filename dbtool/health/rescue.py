@@ -6,7 +6,7 @@ from dataclasses import replace
 from traceback import walk_tb
 from typing import TypeVar
 
-from dbtool.database.refusal import full
+from dbtool.database import refusal
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError
 
@@ -21,13 +21,16 @@ def is_full(error: ConnectError, target: Target) -> bool:
         case TooManyConnectionsError():
             return True
         case PostgresError() as cause:
-            return full(str(cause), target) is not None
+            return refusal.full(str(cause), target) is not None
     return False
 
 
 def nobody_gets_in(error: ConnectError) -> bool:
     """Whether the slots of superusers are used up too."""
-    return "too many clients already" in str(error.__cause__)
+    from asyncpg.exceptions import PostgresError
+
+    cause = error.__cause__
+    return isinstance(cause, PostgresError) and refusal.nobody_gets_in(cause)
 
 
 def was_tried_twice(error: ConnectError) -> bool:

@@ -254,6 +254,15 @@ def test_a_full_server_in_any_language(function: str, told: str, message: str) -
     assert found.message.startswith(message)
 
 
+def test_a_limit_of_nobody_knows_whom() -> None:
+    """A pooler names no function of the server: its own limit is no full server."""
+    target = Target("db", 6432, "app", "shop")
+    sent = {"S": "FATAL", "C": "53300", "M": "too many tcp connections (global limit 9)"}
+    found = asyncio.run(explain(PostgresError.new(sent), target, 3.0))
+    assert isinstance(found, ConnectError)
+    assert found.message == "db:6432 takes no more connections"
+
+
 def test_a_login_that_waits_for_a_lock(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server answers, so that it is not taken for one that is frozen."""
     monkeypatch.setattr("dbtool.database.login._PROBE_LIMIT", 30.0)

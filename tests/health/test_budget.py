@@ -9,7 +9,7 @@ import pytest
 from dbtool.database.target import Target
 from dbtool.engine.pooling import Pooling, Statements
 from dbtool.finding import Severity, judge
-from dbtool.health.budget import Budget, Wanted, budget, read
+from dbtool.health.budget import UNNAMED, Budget, Wanted, budget, read
 from dbtool.health.pgbouncer import pooler_of
 from dbtool.health.pool import Limit
 from dbtool.health.rules import BUDGET
@@ -69,7 +69,7 @@ def judged(found: Budget) -> list[tuple[str, Severity]]:
         (8, {}, Severity.ERROR),
         (15, {"surge": 2.0}, Severity.WARNING),
         (14, {"surge": 2.0}, Severity.ERROR),
-        (18, {"poolers": 10}, Severity.ERROR),
+        (18, {"reserve": 13}, Severity.ERROR),
         (900, {"overflow": None}, Severity.ERROR),
         (900, {"size": None}, Severity.ERROR),
     ],
@@ -210,6 +210,46 @@ def test_an_engine_elsewhere_beside_poolers(
     assert judged(apart) == ([("pools-exceed-slots", severity)] if severity else [])
     _, unknowns = judge(BUDGET, apart)
     assert [each.decide for each in unknowns] == ["--url of db:5432"] * unknown
+
+
+def test_poolers_beside_an_engine_of_the_server(found: Budget) -> None:
+    """What goes past the poolers for sure adds to them: 2 × 3 and 10 + 3 are 19."""
+    direct = dataclasses.replace(found, engine=ENGINE)
+    assert judged(with_slots(direct, 18, poolers=10)) == [("pools-exceed-slots", Severity.ERROR)]
+    assert judged(with_slots(direct, 24, poolers=10)) == []
+
+
+@pytest.mark.parametrize(
+    ("usable", "poolers", "severity", "unknown"),
+    [
+        (17, 4, None, 0),
+        (16, 4, None, 1),
+        (9, 4, None, 1),
+        (8, 4, Severity.WARNING, 2),
+        (6, 4, Severity.ERROR, 0),
+        (12, 0, None, 0),
+        (8, 0, Severity.ERROR, 0),
+    ],
+)
+def test_flags_beside_poolers(
+    found: Budget, usable: int, poolers: int, severity: Severity | None, unknown: int
+) -> None:
+    """No engine tells whether the 2 × 3 are the poolers' clients: only 4 + 3 are certain."""
+    allowed = 5 if usable == 8 and poolers else 6
+    limited = dataclasses.replace(found, limits=(Limit("role", "app", "app", allowed, 0),))
+    summed = with_slots(limited, usable, poolers=poolers)
+    assert judged(summed) == ([("pools-exceed-slots", severity)] if severity else [])
+    _, unknowns = judge(BUDGET, summed)
+    assert [each.decide for each in unknowns] == [UNNAMED] * unknown
+
+
+def test_flags_at_a_pooler(found: Budget) -> None:
+    """Where a pooler answers, flags alone do not say that the processes pass it by."""
+    endpoint = dataclasses.replace(found.pool.endpoint, pooler=("port 6432 is a pooler's",))
+    pool = dataclasses.replace(found.pool, endpoint=endpoint)
+    summed = with_slots(dataclasses.replace(found, pool=pool), 8)
+    (unknown,) = judge(BUDGET, summed)[1]
+    assert (judged(summed), unknown.decide) == ([], UNNAMED)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,18 @@ import ssl
 from dataclasses import replace
 
 import pytest
+from asyncpg.exceptions import PostgresError
 
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError
 from dbtool.health.pool import read
-from dbtool.health.rescue import asked_once, is_full, offers_tls, was_tried_twice
+from dbtool.health.rescue import (
+    asked_once,
+    is_full,
+    nobody_gets_in,
+    offers_tls,
+    was_tried_twice,
+)
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR
 from tests.health.crowd import alone, crowd
@@ -34,6 +41,29 @@ def test_a_pooler_passes_on_that_its_server_is_full(small: Server) -> None:
     assert offers_tls(full.value, replace(pooler.target, sslmode="prefer")) is False
     assert offers_tls(full.value, pooler.target) is None
     assert not is_full(missing.value, target)
+
+
+@pytest.mark.parametrize(
+    ("state", "function", "told", "nobody"),
+    [
+        ("53300", "InitProcess", "désolé, trop de clients sont déjà connectés", True),
+        ("53300", "ProcessStartupPacket", "tut mir leid, schon zu viele Verbindungen", True),
+        ("53300", "InitPostgres", "die verbleibenden Verbindungen sind für Superuser", False),
+        ("53300", "InitializeSessionUserId", "zu viele Verbindungen von Rolle »app«", False),
+        ("53300", None, "too many tcp connections (global limit 9)", False),
+        ("08P01", None, "server login failed: FATAL: sorry, too many clients already", True),
+        ("08P01", None, 'server login failed: FATAL: too many connections for role "a"', False),
+        ("3D000", "InitPostgres", 'database "too many clients already" does not exist', False),
+    ],
+)
+def test_whether_a_superuser_gets_in(
+    state: str, function: str | None, told: str, *, nobody: bool
+) -> None:
+    """The function that refuses tells in every language; a pooler passes only words on."""
+    sent = {"S": "FATAL", "C": state, "M": told} | ({"R": function} if function else {})
+    refused = ConnectError("refused")
+    refused.__cause__ = PostgresError.new(sent)
+    assert nobody_gets_in(refused) is nobody
 
 
 @pytest.mark.parametrize(

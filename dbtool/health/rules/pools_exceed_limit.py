@@ -27,7 +27,7 @@ ALTER ROLE api CONNECTION LIMIT 240;
 from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, Unknown, rule_name
-from dbtool.health.budget import Budget
+from dbtool.health.budget import UNNAMED, Budget
 
 NAME = rule_name(__name__)
 
@@ -47,6 +47,14 @@ def check(budget: Budget) -> Iterator[Finding | Unknown]:
                 reason=f"whether the engine's {opened:,} connections, which go to"
                 f" {budget.engine.address}, count for {limit.kind} {limit.name} is not known",
                 decide=f"--url of {budget.engine.address}",
+            )
+            continue
+        if budget.beside_pooler:
+            yield Unknown(
+                rule=NAME,
+                reason=f"whether the {opened:,} connections count for {limit.kind} {limit.name}"
+                " or go to a pooler is not known",
+                decide=UNNAMED,
             )
             continue
         yield Finding(

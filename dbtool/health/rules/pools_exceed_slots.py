@@ -29,7 +29,7 @@ engine = create_async_engine(url, pool_size=2, max_overflow=1, pool_timeout=5)
 from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, Unknown, rule_name
-from dbtool.health.budget import COMFORT, Budget
+from dbtool.health.budget import COMFORT, UNNAMED, Budget
 from dbtool.report import percent
 
 NAME = rule_name(__name__)
@@ -38,8 +38,8 @@ NAME = rule_name(__name__)
 def check(budget: Budget) -> Iterator[Finding | Unknown]:
     """Compare the sum with the slots an ordinary role can get."""
     usable = budget.pool.slots.usable
-    if budget.apart:
-        yield from _elsewhere(budget)
+    if budget.apart or budget.beside_pooler:
+        yield from _certain(budget)
     elif budget.through_pooler and not budget.poolers:
         yield Unknown(
             rule=NAME,
@@ -59,9 +59,8 @@ def check(budget: Budget) -> Iterator[Finding | Unknown]:
         yield _finding(budget, Severity.WARNING, title, "")
 
 
-def _elsewhere(budget: Budget) -> Iterator[Finding | Unknown]:
+def _certain(budget: Budget) -> Iterator[Finding | Unknown]:
     """Judge what opens connections for sure; what does not matter is no unknown."""
-    assert budget.engine
     usable, sure = budget.pool.slots.usable, budget.poolers + budget.wanted.reserve
     told = budget.pooler is not None or budget.wanted.poolers is not None
     if sure > COMFORT * usable:
@@ -70,13 +69,23 @@ def _elsewhere(budget: Budget) -> Iterator[Finding | Unknown]:
         yield _finding(budget, severity, title, "")
     fits = told and budget.needed is not None and budget.needed <= COMFORT * usable
     if sure <= usable and not fits:
-        also = "" if told else "; if a pooler answers there, --pgbouncer URL or --poolers N as well"
-        yield Unknown(
-            rule=NAME,
-            reason=f"the engine connects to {budget.engine.address}, the slots are those of"
-            f" {budget.apart}: that no pooler stands between is not known",
-            decide=f"--url of {budget.engine.address}{also}",
+        yield _undecided(budget, told=told)
+
+
+def _undecided(budget: Budget, *, told: bool) -> Unknown:
+    if budget.engine is None:
+        reason = (
+            "whether the processes connect to the server itself or to a pooler is not known:"
+            " no engine is named"
         )
+        return Unknown(rule=NAME, reason=reason, decide=UNNAMED)
+    also = "" if told else "; if a pooler answers there, --pgbouncer URL or --poolers N as well"
+    return Unknown(
+        rule=NAME,
+        reason=f"the engine connects to {budget.engine.address}, the slots are those of"
+        f" {budget.apart}: that no pooler stands between is not known",
+        decide=f"--url of {budget.engine.address}{also}",
+    )
 
 
 def _unlimited(budget: Budget) -> str:
