@@ -121,16 +121,20 @@ _ELSEWHERE = r"""coalesce(p.prosecdef OR array_to_string(p.proconfig, ' ') LIKE 
 
 _OWN_PATH = r"""(SELECT regexp_split_to_array(replace(substr(each, 13), '"', ''), '\s*,\s*')
       FROM unnest(p.proconfig) each
-      WHERE each LIKE 'search_path=%' AND each !~ '\$user' AND body.text !~* '\msearch_path\M')"""
-"""The schemas in which a function alone looks for tables, where it was created with them."""
+      WHERE each LIKE 'search_path=%' AND (each = 'search_path=""' OR each !~ '"')
+      AND body.text !~* '\msearch_path\M')"""
+"""The schemas in which a function alone looks for tables, where it was created with them.
+
+A comma may part names in quotes or stand in one, and "$user" is another for each.
+"""
 
 _HANDS_OVER = r"""EXISTS (SELECT FROM pg_rewrite w JOIN pg_proc x ON x.proname IN
       ('crosstab', 'crosstab2', 'crosstab3', 'crosstab4', 'connectby', 'xpath_table')
       WHERE w.ev_class = r.oid AND w.ev_action::text ~ (':funcid ' || x.oid || '\M'))"""
 """Whether a view hands SQL to a function, which its rule keeps as bytes."""
 
-_LEADS_ON = "(c.relkind IN ('v', 'f', 'p') OR c.relhassubclass)"
-"""What is read in more than one place, or runs something: views, foreign tables, parents."""
+_LEADS_ON = "(c.relkind IN ('v', 'f', 'p') OR c.relhassubclass OR c.relrowsecurity)"
+"""What is read in more than one place, or runs something: views, parents, what has policies."""
 
 REACHED = (
     r"""
@@ -156,7 +160,7 @@ named AS (
   WHERE to_regclass(name) IS NOT NULL
   UNION
   SELECT inner_one.oid, inner_one.is_view, coalesce(r.via, CASE WHEN NOT r.is_view THEN r.oid END),
-    r.planned OR coalesce(inner_one.folded, false), r.elsewhere OR {elsewhere}
+    CASE WHEN r.planned THEN true ELSE inner_one.folded END, r.elsewhere OR {elsewhere}
   FROM reached r LEFT JOIN pg_proc p ON p.oid = r.oid AND NOT r.is_view
     AND p.pronamespace <> 'pg_catalog'::regnamespace
   LEFT JOIN pg_language l ON l.oid = p.prolang
@@ -176,7 +180,7 @@ named AS (
       a.aggmfinalfn]::oid[]) f
     WHERE a.aggfnoid = p.oid
     UNION
-    SELECT q.oid, false, (l.lanname = 'sql' OR p.pronargdefaults > 0)
+    SELECT q.oid, false, coalesce(l.lanname = 'sql' OR p.pronargdefaults > 0, false)
       AND q.provolatile <> 'v' AND q.prokind = 'f' AND NOT q.proretset
     FROM (
       SELECT m[2], lower(m[2]), to_regnamespace(lower(m[1])), to_regnamespace(quote_ident(m[1]))
@@ -191,7 +195,7 @@ named AS (
       AND (q.pronamespace IN (folded_place, place) OR coalesce(folded_place, place) IS NULL)
     WHERE q.provolatile = 'v' OR q.pronamespace <> 'pg_catalog'::regnamespace
     UNION
-    SELECT c.oid, true, false
+    SELECT c.oid, true, CASE WHEN l.lanname = 'sql' THEN NULL ELSE false END
     FROM (
       SELECT m[3], coalesce(lower(m[1]), replace(substr(m[2], 2, length(m[2]) - 2), '""', '"')),
         CASE WHEN own.path IS NULL THEN NOT (r.elsewhere OR {elsewhere}) END
@@ -210,11 +214,15 @@ named AS (
         ELSE NOT by_our_path OR pg_table_is_visible(c.oid) END
       AND c.relnamespace <> ALL ('{pg_catalog,information_schema}'::regnamespace[])
     UNION
-    SELECT i.inhrelid, true, false FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    SELECT i.inhrelid, true, r.planned FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     WHERE r.is_view AND i.inhparent = r.oid AND {leads_on}
     UNION
-    SELECT coalesce(c.oid, q.oid), c.oid IS NOT NULL, false
-    FROM pg_rewrite w CROSS JOIN LATERAL regexp_matches(w.ev_action::text,
+    SELECT coalesce(c.oid, q.oid), c.oid IS NOT NULL, CASE WHEN c.oid IS NOT NULL THEN r.planned
+      ELSE r.planned IS NULL AND q.provolatile <> 'v' AND q.prokind = 'f' AND NOT q.proretset END
+    FROM (
+      SELECT ev_class, ev_action::text FROM pg_rewrite
+      UNION ALL SELECT polrelid, concat(polqual, ' ', polwithcheck) FROM pg_policy
+    ) w(ev_class, tree) CROSS JOIN LATERAL regexp_matches(tree,
       ':(relid|funcid|opfuncid|aggfnoid|winfnoid) (\d+)', 'g') m
     LEFT JOIN pg_class c ON m[1] = 'relid' AND c.oid = m[2]::oid AND {leads_on}
     LEFT JOIN pg_proc q ON m[1] <> 'relid' AND q.oid = m[2]::oid
@@ -248,7 +256,8 @@ named AS (
   GROUP BY n.nspname, p.proname, e.extname, p.via IS NULL
   UNION ALL
   SELECT n.nspname, c.relname, true, coalesce(min(vn.nspname || '.' || v.proname), ''), '', true,
-    bool_or(r.planned), false, false, coalesce(o.option_value, ''), o.option_value IS NULL
+    coalesce(bool_or(r.planned), false), false, false, coalesce(o.option_value, ''),
+    o.option_value IS NULL
   FROM reached r
   JOIN pg_foreign_table t ON r.is_view AND t.ftrelid = r.oid
   JOIN pg_foreign_server s ON s.oid = t.ftserver
@@ -283,7 +292,9 @@ or a domain's check shows in no plan as the function it is; nor do the parts of 
 Bodies are read of what is called alone, whatever a planner expects: a database may have thousands.
 A body in SQL may be put in the place of its call, and what it calls be run by the planner; so are
 operators, to see how many of a column's common values they are true of.
-A view is in no plan where a body reads it; what it calls is in its rule, by number. Nor is a
+A view is in no plan where a body reads it; what it calls is in its rule, by number, as what
+guards a table's rows is in its policies. `planned` is null of one that a body in SQL reads, which
+may be put in the place of its call: planning runs what the view calls that is no set. Nor is a
 foreign table, which may run a program or ask another server: it counts as a function that does.
 Both are those that the body's name means: in the schema it names, or by the search_path.
 Planning runs no set, which a plan calls or a body put in its place, but all that a function it

@@ -397,6 +397,12 @@ CREATE SCHEMA "odd one";
 CREATE TABLE prices (v text);
 CREATE FOREIGN TABLE imported.prices (v text) SERVER files OPTIONS (program 'echo told');
 CREATE FOREIGN TABLE "odd one".prices (v text) SERVER files OPTIONS (program 'echo told');
+CREATE SCHEMA "a,b";
+CREATE FOREIGN TABLE "a,b".costs (v text) SERVER files OPTIONS (program 'echo told');
+CREATE FUNCTION fixed_oddly() RETURNS bigint LANGUAGE plpgsql
+SET search_path = "a,b" AS 'BEGIN RETURN (SELECT count(*) FROM costs); END';
+CREATE FUNCTION fixed_nowhere() RETURNS bigint LANGUAGE plpgsql
+SET search_path = '' AS 'BEGIN RETURN (WITH costs AS (SELECT 1) SELECT count(*) FROM costs); END';
 CREATE FUNCTION unnamed() RETURNS bigint LANGUAGE plpgsql
 AS 'BEGIN RETURN (SELECT count(*) FROM prices); END';
 CREATE FUNCTION named_here() RETURNS bigint LANGUAGE plpgsql SET search_path = imported
@@ -423,16 +429,17 @@ def test_a_table_is_known_by_its_schema_or_the_search_path(
     watcher.execute(_TWO_PLACES)
     looking = Looking(watcher, agrees=False)
     try:
-        for local in ("unnamed", "named_here", "fixed_here"):
+        for local in ("unnamed", "named_here", "fixed_here", "fixed_nowhere"):
             (done,) = explain(target, f"SELECT {local}()", permission=asking(looking)).statements
             assert (local, done.refused) == (local, "")
-        far = [f"{name}()" for name in ("named_there", "oddly_named", "fixed_there", "handed_on")]
+        names = ("named_there", "oddly_named", "fixed_there", "fixed_oddly", "handed_on")
+        far = [f"{name}()" for name in names]
         moved = "set_config('search_path', 'imported', true), unnamed()"
         for each in (*far, "sets_it()", moved):
             (done,) = explain(target, f"SELECT {each}", permission=asking(looking)).statements
             assert "the program echo told by reading" in done.refused, each
     finally:
-        watcher.execute('DROP SCHEMA imported, "odd one" CASCADE; DROP TABLE prices')
+        watcher.execute('DROP SCHEMA imported, "odd one", "a,b" CASCADE; DROP TABLE prices')
 
 
 _OVER_CROSSTAB = """
@@ -521,6 +528,47 @@ def test_what_a_set_in_sql_calls_is_run_by_planning(
     """)
     with pytest.raises(UsageError, match=r"refused to plan .* pg_try_advisory_lock\(\)"):
         explain(target, "SELECT * FROM rows_folded()", how=How(analyze=analyze))
+
+
+_SETS_OVER_VIEWS = """
+CREATE FUNCTION bends() RETURNS int LANGUAGE plpgsql IMMUTABLE
+AS 'BEGIN PERFORM pg_try_advisory_lock(8); RETURN 1; END';
+CREATE VIEW bent AS SELECT id FROM t WHERE id = bends();
+CREATE VIEW over_bent AS SELECT id FROM bent;
+CREATE FUNCTION bent_rows() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT id FROM over_bent';
+CREATE FUNCTION bent_table() RETURNS TABLE (a int) STABLE
+BEGIN ATOMIC SELECT id FROM over_bent; END;
+CREATE FUNCTION bent_twice() RETURNS SETOF int LANGUAGE sql STABLE
+AS 'SELECT * FROM bent_rows()';
+CREATE VIEW bent_anew AS SELECT * FROM bent_rows();
+CREATE FUNCTION bent_by_view() RETURNS SETOF int LANGUAGE sql STABLE
+AS 'SELECT * FROM bent_anew';
+CREATE TABLE guarded (id int);
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON guarded USING (id = bends());
+CREATE FUNCTION guarded_rows() RETURNS SETOF int LANGUAGE sql STABLE
+AS 'SELECT id FROM guarded';
+"""
+
+
+@pytest.mark.parametrize(
+    "called", ["bent_rows", "bent_table", "bent_twice", "bent_by_view", "guarded_rows"]
+)
+def test_what_views_and_policies_below_a_set_in_sql_call_is_run_by_planning(
+    target: Target, watcher: SyncConnection, called: str
+) -> None:
+    """Put in the place of its call, a body brings in the views it reads, whose calls are folded."""
+    watcher.execute(_SETS_OVER_VIEWS)
+    try:
+        for how in (How(), How(analyze=False)):
+            with pytest.raises(UsageError, match=r"refused to plan .* pg_try_advisory_lock\(\)"):
+                explain(target, f"SELECT * FROM {called}()", how=how)
+    finally:
+        watcher.execute("""
+            DROP FUNCTION guarded_rows, bent_by_view, bent_twice, bent_table;
+            DROP VIEW bent_anew; DROP FUNCTION bent_rows;
+            DROP VIEW over_bent, bent; DROP TABLE guarded; DROP FUNCTION bends
+        """)
 
 
 @pytest.mark.parametrize("analyze", [True, False])
