@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
+import pytest
 from asyncpg.exceptions import PostgresError
 
 from dbtool.database.sync import SyncConnection
-from dbtool.lint.effect import Cause, Work
+from dbtool.lint.effect import Cause, Task, Work
 from dbtool.lint.run import lint
 from dbtool.lint.schema import Schema
 from dbtool.statement import Migration, Statement
+from tests.lint.oracle import measure
 
 _TYPES = "CREATE TYPE mood AS ENUM ('a', 'b', 'x', 'y'); CREATE DOMAIN code AS integer"
 _TEXT, _NUMBER = "LIST IN ('a', 'b')", "RANGE FROM (10) TO (20)"
@@ -148,14 +150,18 @@ def attached(kind: str, check: str) -> tuple[list[str], str]:
     return history, f"ALTER TABLE p ATTACH PARTITION d FOR VALUES {bound}"
 
 
-def reads(history: list[str], sql: str) -> bool:
-    """Whether a table is read, as said of a statement behind a history."""
+def tasks(history: list[str], sql: str) -> list[Task]:
+    """What is said that a statement behind a history does."""
     before = Migration(name="1", up=tuple(map(Statement, history)), judged=False)
     linted = lint([before, Migration(name="2", up=(Statement(sql),))], schema=Schema(complete=True))
     (verdict,) = linted.outcomes[0].verdicts
-    tasks = [task for step in verdict.steps for task in step.effect.tasks]
+    return [task for step in verdict.steps for task in step.effect.tasks]
+
+
+def reads(history: list[str], sql: str) -> bool:
+    """Whether a table is read, as said of a statement behind a history."""
     causes = (Cause.DEFAULT_PARTITION, Cause.ATTACH)
-    return any(task.cause in causes and task.work is Work.SCAN for task in tasks)
+    return any(task.cause in causes and task.work is Work.SCAN for task in tasks(history, sql))
 
 
 def read(connection: SyncConnection, history: list[str], sql: str) -> bool:
@@ -216,3 +222,39 @@ def test_checks_that_prove_what_is_attached(connection: SyncConnection) -> None:
     made = [attached(*each) for listed in (proven, other) for each in cases(listed)]
     assert differing(connection, made) == []
     assert sum(reads(*each) for each in made) == len([*cases(other)])
+
+
+def test_a_partition_is_within_all_that_is_above_it(connection: SyncConnection) -> None:
+    """What is attached to a partition has to be within the bound of that one as well."""
+    history, sql = attached(f"integer {_NUMBER}", "k >= 10 AND k < 20")
+    above = [
+        "CREATE TABLE whole (k integer, n integer) PARTITION BY RANGE (n)",
+        "ALTER TABLE whole ATTACH PARTITION p FOR VALUES FROM (1) TO (100)",
+    ]
+    proof = ["ALTER TABLE d ADD CHECK (n IS NOT NULL AND n BETWEEN 5 AND 7)"]
+    made = [([*history, *above], sql), ([*history, *above, *proof], sql)]
+    assert differing(connection, made) == []
+    assert [reads(*each) for each in made] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("type_", "until", "begins", "refused"),
+    [
+        ("bigint", 9007199254740993, 9007199254740992, True),
+        ("bigint", 9007199254740993, 9007199254740993, False),
+        ("real", 16777217, 16777216, False),
+    ],
+)
+def test_bounds_that_overlap(
+    connection: SyncConnection, type_: str, until: int, begins: int, refused: bool
+) -> None:
+    """Limits are compared to the last digit, and of what is rounded nothing is said."""
+    history = [
+        f"CREATE TABLE p (k {type_}) PARTITION BY RANGE (k)",
+        f"CREATE TABLE a PARTITION OF p FOR VALUES FROM (0) TO ({until})",
+    ]
+    sql = f"CREATE TABLE b PARTITION OF p FOR VALUES FROM ({begins}) TO (9007199254740999)"
+    assert any(task.work is Work.FAIL for task in tasks(history, sql)) is refused
+    for each in history:
+        connection.execute(each)
+    assert (measure(connection, sql).error == "42P17") is refused

@@ -2,16 +2,18 @@
 
 import math
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 
 from dbtool.lint.effects import implied
 from dbtool.lint.effects.constants import Key, key_of
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.schema import Bound, Holds, Schema, Table
 
-_ORDERED = frozenset(
-    ("int2", "int4", "int8", "numeric", "float4", "float8", "date", "timestamp", "timestamptz")
-)
-"""The types whose order is that of numbers and times; that of text is for its collation to say."""
+_ORDERED = frozenset(("int2", "int4", "int8", "numeric", "date", "timestamp", "timestamptz"))
+"""The types whose order is that of numbers and times as they are written.
+
+That of text is for its collation to say, and a float may round two numbers to one.
+"""
 
 
 def ordered(table: Table, key: str) -> bool:
@@ -33,10 +35,15 @@ def outside(table: Table, parent: Table, bound: Bound, schema: Schema) -> bool:
 
 
 def inside(table: Table, parent: Table, bound: Bound, schema: Schema) -> bool:
-    """Whether validated checks of a table say that all rows are within a bound."""
+    """Whether validated checks say that all rows are within a bound, and within those above it."""
     key = _key(table, parent, schema)
     wanted = implied.inside(bound, key) if key is not None else None
-    return key is not None and wanted is not None and implied.implies(_proven(table, key), wanted)
+    if key is None or wanted is None or not implied.implies(_proven(table, key), wanted):
+        return False
+    if parent.bound is None or parent.parent is None:
+        return True
+    above = schema.table(parent.parent)
+    return above is not None and inside(table, above, parent.bound, schema)
 
 
 def _key(table: Table, parent: Table, schema: Schema) -> Key | None:
@@ -78,7 +85,7 @@ def overlapping(bound: Bound, other: Bound, *, comparable: bool = True) -> bool:
     return lower < until and theirs < upper
 
 
-def _limits(*expressions: Expression) -> list[float] | None:
+def _limits(*expressions: Expression) -> list[Decimal] | None:
     """Bounds as numbers; None where they cannot be compared, as times with and without a zone."""
     found = [_limit(bare(each).word) for each in expressions]
     known = [each for each in found if each is not None]
@@ -86,20 +93,23 @@ def _limits(*expressions: Expression) -> list[float] | None:
     return [number for number, _ in known] if len(known) == len(found) and len(zones) < 2 else None
 
 
-def _limit(text: str) -> tuple[float, bool | None] | None:
+def _limit(text: str) -> tuple[Decimal, bool | None] | None:
     """A number, or a time as one and whether it names its zone."""
-    ends = {"minvalue": -math.inf, "maxvalue": math.inf}
+    ends = {"minvalue": Decimal("-Infinity"), "maxvalue": Decimal("Infinity")}
     if text.lower() in ends:
         return ends[text.lower()], None
     try:
-        return float(text), None
-    except ValueError:
+        number = Decimal(text)
+    except InvalidOperation:
         pass
+    else:
+        return None if number.is_nan() else (number, None)
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp(), bool(time.tzinfo)
+    zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return Decimal(zoned.timestamp()), bool(time.tzinfo)
 
 
 def bare(expression: Expression) -> Expression:
