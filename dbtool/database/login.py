@@ -26,7 +26,7 @@ Where a login to another database of the server works, dbtool locks --url … th
 Else a session that is still open does, one of another database also where it is on pg_class:
 SELECT pid, granted, database, mode, relation, objid FROM pg_locks
 WHERE mode = 'AccessExclusiveLock' AND relation < 16384
-   OR classid = 1262 AND mode <> 'RowExclusiveLock';
+   OR locktype = 'object' AND classid = 1262 AND mode <> 'RowExclusiveLock';
 Database 0 is shared by all; an objid is the locked database. Where granted is false, logins wait
 behind the one that waits: end it.
 Leave pg_stat_activity alone, it would wait there too: on the host ps tells what that pid runs,

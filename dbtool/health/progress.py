@@ -57,9 +57,16 @@ def _estimated(before: Work | None, now: Work, seconds: float) -> Work:
 PROGRESS = f"""
 (WITH work AS (
     SELECT pid, datname, relid, 'VACUUM' AS command, phase,
-           heap_blks_scanned AS done, heap_blks_total AS total, 'blocks' AS unit,
+           CASE phase WHEN 'scanning heap' THEN heap_blks_scanned
+                      WHEN 'vacuuming heap' THEN heap_blks_vacuumed
+                      WHEN 'vacuuming indexes' THEN (v ->> 'indexes_processed')::bigint
+                      WHEN 'cleaning up indexes' THEN (v ->> 'indexes_processed')::bigint
+           END AS done,
+           CASE WHEN phase IN ('scanning heap', 'vacuuming heap') THEN heap_blks_total
+                WHEN phase LIKE '%indexes' THEN (v ->> 'indexes_total')::bigint END AS total,
+           CASE WHEN phase LIKE '%indexes' THEN 'indexes' ELSE 'blocks' END AS unit,
            NULL::bigint AS locker
-    FROM pg_catalog.pg_stat_progress_vacuum
+    FROM pg_catalog.pg_stat_progress_vacuum AS p, LATERAL to_json(p) AS v
     UNION ALL
     SELECT pid, datname, relid, command, phase,
            CASE WHEN blocks_total > 0 THEN blocks_done WHEN tuples_total > 0 THEN tuples_done
@@ -71,12 +78,14 @@ PROGRESS = f"""
            nullif(current_locker_pid, 0)
     FROM pg_catalog.pg_stat_progress_create_index
     UNION ALL
-    SELECT pid, datname, relid, 'ANALYZE', phase, sample_blks_scanned, sample_blks_total,
-           'blocks', NULL
+    SELECT pid, datname, relid, 'ANALYZE', phase,
+           CASE WHEN phase LIKE 'acquiring%' THEN sample_blks_scanned END,
+           CASE WHEN phase LIKE 'acquiring%' THEN sample_blks_total END, 'blocks', NULL
     FROM pg_catalog.pg_stat_progress_analyze
     UNION ALL
-    SELECT pid, datname, relid, command, phase, heap_blks_scanned, heap_blks_total,
-           'blocks', NULL
+    SELECT pid, datname, relid, command, phase,
+           CASE WHEN phase = 'seq scanning heap' THEN heap_blks_scanned END,
+           CASE WHEN phase = 'seq scanning heap' THEN heap_blks_total END, 'blocks', NULL
     FROM pg_catalog.pg_stat_progress_cluster
     UNION ALL
     SELECT pid, datname, relid, command, lower(type),
@@ -85,7 +94,9 @@ PROGRESS = f"""
            CASE WHEN bytes_total > 0 THEN 'bytes' ELSE 'rows' END, NULL
     FROM pg_catalog.pg_stat_progress_copy
     UNION ALL
-    SELECT pid, NULL, NULL, 'base backup', phase, backup_streamed, backup_total, 'bytes', NULL
+    SELECT pid, NULL, NULL, 'base backup', phase,
+           CASE WHEN phase = 'streaming database files' THEN backup_streamed END,
+           CASE WHEN phase = 'streaming database files' THEN backup_total END, 'bytes', NULL
     FROM pg_catalog.pg_stat_progress_basebackup
 )
 SELECT json_build_object('hidden', count(*) FILTER (WHERE w.phase IS NULL), 'seen',
@@ -97,4 +108,8 @@ FROM (SELECT pid, command, phase, done, total, unit, locker,
              extract(epoch FROM clock_timestamp() - a.query_start) AS seconds
       FROM work LEFT JOIN {SESSIONS} AS a USING (pid)) AS w)
 """
-"""A plain role sees that others work, and neither at what nor how far: those are counted."""
+"""A plain role sees that others work, and neither at what nor how far: those are counted.
+
+The server's counters stay when a phase ends: each is read in the phase that moves it alone. How
+many indexes a vacuum is through is known from 17 on.
+"""

@@ -60,9 +60,10 @@ def test_a_locked_database(database: Target) -> None:
     """It is named, and so are the login that waits for it and those who are in its way."""
     gone = dataclasses.replace(database, database=f"{database.database}_gone")
     seen = HOLDER[HOLDER.index("SELECT") : HOLDER.index(";")]
-    with SyncConnection(database) as holder:
+    with SyncConnection(database) as holder, SyncConnection(database) as innocent:
         holder.execute(f"CREATE DATABASE {gone.database}")
         holder.execute(f"BEGIN; COMMENT ON DATABASE {gone.database} IS 'x'")
+        innocent.execute("SELECT pg_advisory_lock(1262, 1)")
         pid = holder.fetchval("SELECT pg_backend_pid()")
         with (
             waiting(database, f"DROP DATABASE {gone.database}") as drops,

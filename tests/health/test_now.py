@@ -20,6 +20,7 @@ from dbtool.health.view_now import now_report, progress_report
 from dbtool.health.vitals import Slot
 from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
+from tests.conftest import MAJOR
 from tests.health.crowd import Crowd
 from tests.health.waiting import running, waiting
 from tests.proxy import proxy
@@ -174,6 +175,28 @@ def test_progress_has_a_rate_from_two_looks(database: Target) -> None:
         else:
             raise AssertionError("no rate was seen")
         assert (work[0].unit, work[0].remaining) == ("rows", None)
+
+
+def test_progress_is_that_of_the_phase(database: Target, people: Crowd) -> None:
+    """A vacuum that has read the whole table is not done: a reader holds it up in an index."""
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 1000);"
+            "DELETE FROM t WHERE a > 500"
+        )
+    people.session(
+        "reader",
+        "SET enable_seqscan = off; SET enable_bitmapscan = off",
+        "BEGIN",
+        "DECLARE c CURSOR FOR SELECT a FROM t ORDER BY a",
+        "FETCH c",
+    )
+    vacuum = "VACUUM (INDEX_CLEANUP ON) t"
+    with running(database, vacuum, "vacuum", "BufferPin") as pid:
+        (work,) = (each for each in progress(database, 0.05).work if each.pid == pid)
+    assert work.phase == "vacuuming indexes"
+    counted = (0, 1) if MAJOR >= 17 else (None, None)
+    assert (work.done, work.total, work.unit) == (*counted, "indexes")
 
 
 @contextmanager

@@ -8,7 +8,8 @@ Reads: pg_stat_archiver and archive_mode; any role may.
 
 Thresholds: a warning once nothing could be archived for a minute after a failure, an error
 from 10 minutes on. After a failover nobody knows for how long, until the first success on the new
-timeline: a warning. A standby is looked at only where archive_mode is always.
+timeline, nor after a crash there took the counters: a warning. A standby is looked at only where
+archive_mode is always.
 
 Now: the server's log has the command's own message; try the command by hand as the server's
 user.
@@ -46,7 +47,7 @@ def check(now: Now) -> Iterator[Finding]:
     seconds = archiving.failing_seconds
     if seconds is None:
         where = f" on timeline {int(archiving.timeline, 16)}" if archiving.timeline else ""
-        title = f"no WAL has been archived{where} yet, and the last attempt failed"
+        title = f"no WAL is known to be archived{where}, and the last attempt failed"
         yield _finding(archiving, Severity.WARNING, title)
     elif seconds >= WARNING_SECONDS:
         severity = Severity.ERROR if seconds >= ERROR_SECONDS else Severity.WARNING
