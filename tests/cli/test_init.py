@@ -13,7 +13,7 @@ from dbtool.database.target import Target
 from dbtool.migrate.environment import load
 from dbtool.migrate.location import find
 from dbtool.migrate.project import Project
-from tests.conftest import Dbtool
+from tests.conftest import ROOT, Dbtool
 from tests.migrate.projects import FROM_CONFIG, small
 from tests.projects.build import plain_url
 from tests.projects.runner import Ran, Runner
@@ -157,13 +157,20 @@ def test_what_it_writes_works_with_alembic_alone(
     assert f"no database is named: {advice}" in missing.stdout + missing.stderr
 
 
+def with_our_cache() -> tuple[str, ...]:
+    """Options with which mypy shares what it learns of libraries with the checks of this code."""
+    checked_here = Path(sys.prefix) == ROOT / ".venv"
+    cache = ROOT / ".mypy_cache" if checked_here else os.devnull
+    return "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(cache)
+
+
 def test_files_pass_the_usual_checks(dbtool: Dbtool, shop: Path) -> None:
     """What is written is formatted, linted and typed as a team would want it."""
     assert dbtool("init", "--yes", cwd=shop).code == 0
     for words in (
         ["ruff", "format", "--check", "--isolated", "."],
         ["ruff", "check", "--isolated", "--select", "E,F,W,I,B,UP,SIM,D1", "."],
-        ["mypy", "--strict", "models.py", "migrations/env.py"],
+        ["mypy", "--strict", *with_our_cache(), "models.py", "migrations/env.py"],
     ):
         ran = subprocess.run(
             [sys.executable, "-m", *words], cwd=shop, capture_output=True, text=True, check=False
