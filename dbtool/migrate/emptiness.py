@@ -77,7 +77,7 @@ class Emptiness:
         own = [each for each in pending if each.revision == revision]
         parts = self._parts(connection, pending, anew, found)
         stand = places(connection, [*_sought(own, taken, found), *parts])
-        self._spend(own, taken, found)
+        self._spend(revision, stand, taken, found)
         read = _meant(stand, [each for each in taken if _is_of_rows(each)], found)
         locked = _meant(stand, [each for each in taken if not _is_of_rows(each)], found)
         locked |= {each for each in stand if each.sought in parts}
@@ -110,18 +110,33 @@ class Emptiness:
             return frozenset()
         related = family(connection, known)
         return frozenset(
-            Sought(each, part, alone)
+            Sought(each, part, root, alone)
             for each in waiting
-            for part, alone in related.get(each.oid, ())
+            for part, root, alone in related.get(each.oid, ())
         ).difference(self._settled)
 
-    def _spend(self, own: Iterable[Empty], taken: Iterable[Taken], found: dict[Taken, int]) -> None:
-        now = {(each.kind, each.how, found.get(each)) for each in taken}
-        self._spent.update(each for each in own if (each.kind, each.how, each.oid) in now)
+    def _spend(
+        self,
+        revision: str,
+        stand: Iterable[Place],
+        taken: Sequence[Taken],
+        found: dict[Taken, int],
+    ) -> None:
+        """What the statement itself takes; another column of its table is still to be taken."""
+        self._spent.update(
+            place.empty
+            for place in stand
+            for each in taken
+            if (revision, each.kind, each.how)
+            == (place.empty.revision, place.empty.kind, place.empty.how)
+            and place.is_meant(each, found.get(each))
+        )
 
     def _looked(self, connection: DBAPIConnection, locked: set[Place], read: set[Place]) -> Look:
         seen = {each for each in locked if each.may_be_read and each.may_be_locked}
-        if tables := sorted({each.table for each in seen}):
+        order = {each: number for number, each in enumerate(self.empty)}
+        in_order = sorted(seen, key=lambda each: order[each.empty])
+        if tables := dict.fromkeys(each.locked for each in in_order):
             execute(connection, f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
         self._settled.update(each.sought for each in seen)
         seen |= {each for each in read if each.may_be_read}
@@ -153,7 +168,7 @@ def _sought(
     """What a statement may mean; of a schema or a type only what stands there tells."""
     everything = any(each.kind in ("schema", "type") for each in taken)
     oids = set(found.values())
-    return (Sought(each, each.oid) for each in own if everything or each.oid in oids)
+    return (Sought(each, each.oid, each.oid) for each in own if everything or each.oid in oids)
 
 
 def _meant(stand: Iterable[Place], taken: Sequence[Taken], found: dict[Taken, int]) -> set[Place]:

@@ -15,10 +15,14 @@ _PLACES = """
            coalesce(a.atttypid, 0)::pg_catalog.int8,
            pg_catalog.has_table_privilege(c.oid, 'SELECT')
            AND NOT pg_catalog.row_security_active(c.oid),
-           pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
-      FROM (VALUES {}) v (number, oid, attnum, part)
+           pg_catalog.format('%I.%I', rn.nspname, r.relname),
+           r.relkind IN ('r', 'p')
+           AND pg_catalog.has_table_privilege(r.oid, 'UPDATE, DELETE, TRUNCATE')
+      FROM (VALUES {}) v (number, oid, attnum, part, root)
       JOIN pg_catalog.pg_class c ON c.oid = v.part AND c.relkind IN ('r', 'p')
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_catalog.pg_class r ON r.oid = v.root
+      JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
       LEFT JOIN pg_catalog.pg_attribute a
              ON a.attrelid = v.oid AND a.attnum = v.attnum AND NOT a.attisdropped
      WHERE v.attnum = 0 OR a.attname IS NOT NULL
@@ -28,10 +32,15 @@ _PLACES = """
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Something that held nothing, and the table whose rows count: itself, or one below it."""
+    """Something that held nothing, and the table whose rows count: itself, or one below it.
+
+    `root` is what the statement names, and locks first: whoever writes comes from there too, and
+    would meet a lock on a table below it in the opposite order.
+    """
 
     empty: Empty
     table: int
+    root: int
     alone: bool = False
 
 
@@ -46,6 +55,7 @@ class Place:
     column_sql: str
     type: int
     may_be_read: bool
+    root: str
     may_be_locked: bool
 
     @property
@@ -57,6 +67,11 @@ class Place:
     def table(self) -> str:
         """The table in SQL, without those below it where they do not count."""
         return f"ONLY {self.name}" if self.sought.alone else self.name
+
+    @property
+    def locked(self) -> str:
+        """The table in SQL that is locked for it, together with those below."""
+        return f"ONLY {self.root}" if self.sought.alone else self.root
 
     def is_meant(self, taken: Taken, number: int | None) -> bool:
         """Whether a statement takes it away; `number` is what its name stands for."""
@@ -73,7 +88,7 @@ def places(connection: DBAPIConnection, sought: Iterable[Sought]) -> tuple[Place
     if not known:
         return ()
     values = ", ".join(
-        f"({n}, {each.empty.oid}, {each.empty.attnum}, {each.table})"
+        f"({n}, {each.empty.oid}, {each.empty.attnum}, {each.table}, {each.root})"
         for n, each in enumerate(known)
     )
     rows = answers(connection, _PLACES.format(values))

@@ -57,15 +57,15 @@ def rewritten(statement: str) -> Iterator[Rewritten]:
 
 def family(
     connection: DBAPIConnection, anew: Mapping[int, Rewritten]
-) -> dict[int, set[tuple[int, bool]]]:
+) -> dict[int, set[tuple[int, int, bool]]]:
     """By table: what of its rows is written anew, which is itself or a table below it.
 
-    With each part goes whether it is `alone`.
+    With each part goes the table that the statement names, and whether that is `alone`.
     """
     values = ", ".join(
         f"({number}::pg_catalog.int8, {each.alone})" for number, each in anew.items()
     )
-    found: dict[int, set[tuple[int, bool]]] = {}
+    found: dict[int, set[tuple[int, int, bool]]] = {}
     for root, oid, part in answers(connection, _FAMILY.replace("{}", values)):
-        found.setdefault(oid, set()).add((part, anew[root].alone))
+        found.setdefault(oid, set()).add((part, root, anew[root].alone))
     return found

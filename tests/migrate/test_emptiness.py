@@ -370,6 +370,51 @@ def test_what_comes_behind_the_statement_that_takes_it_is_not_lost_by_it(
     assert Emptiness([HEAD], [empty], set()).look(HEAD, adds, held).filled == (empty,)
 
 
+def test_a_column_that_goes_leaves_another_to_be_looked_at(held: Any, database: Target) -> None:
+    """What is in the second is seen before a change between the two writes the table anew."""
+    drops, adds = "ALTER TABLE t DROP COLUMN c0", "ALTER TABLE t ADD COLUMN d serial"
+    first, second = (_empty(held, "column", column=n) for n in (1, 21))
+    with SyncConnection(database) as other:
+        other.execute("INSERT INTO t (b) VALUES (1)")
+    looking = Emptiness([HEAD], [first, second], set())
+    assert looking.look(HEAD, drops, held) == Look()
+    held.execute(drops)
+    assert looking.look(HEAD, adds, held).filled == (second,)
+
+
+_WAITS_FOR_P = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
+                    WHERE NOT granted AND relation = 'p'::pg_catalog.regclass)
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "taken"),
+    [("ALTER TABLE p ALTER COLUMN b TYPE bigint", "a"), ("DROP TABLE p, a", "pa")],
+)
+def test_the_table_above_is_locked_first(
+    held: Any, database: Target, statement: str, taken: str
+) -> None:
+    """Who writes by way of it would end in a deadlock with a lock on the one below."""
+    held.execute("CREATE TABLE p (LIKE t); ALTER TABLE t RENAME TO a; ALTER TABLE a INHERIT p")
+    held.commit()
+    oids = [held.execute(f"SELECT '{e}'::regclass::oid::int8").fetchone()[0] for e in taken]
+    empty = [Empty(HEAD, oid, 0, "", "table", "") for oid in oids]
+    held.commit()
+    found: list[Look] = []
+    looking = Emptiness([HEAD], empty, set())
+    thread = Thread(target=lambda: found.append(looking.look(HEAD, statement, held)))
+    with SyncConnection(database) as writer:
+        writer.execute("BEGIN; LOCK TABLE ONLY p IN ROW EXCLUSIVE MODE")
+        thread.start()
+        while thread.is_alive() and not writer.fetchval(_WAITS_FOR_P):
+            time.sleep(0.01)
+        assert not found
+        writer.execute("UPDATE p SET b = 1; COMMIT")
+        thread.join(60)
+    assert found == [Look()]
+
+
 @pytest.mark.parametrize("value", ["%s", "%(a)s", "%(a b)s", "%(a)s::int"])
 def test_bound_values_are_read_as_such(held: Any, database: Target, value: str) -> None:
     """Whatever a parameter is called, the statement around it is read."""
