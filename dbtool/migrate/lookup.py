@@ -26,6 +26,7 @@ from dbtool.migrate.location import relative
 T = TypeVar("T")
 
 _LISTED = 8
+_ENDS = ("base", "head", "heads")
 _NOTHING_TO_UNDO = "Nothing to drop"
 _TOO_FAR = re.compile(r"Relative revision (\S+) didn't produce|Walked too far")
 
@@ -34,13 +35,16 @@ def resolve(script: ScriptDirectory, ask: Callable[[], T]) -> T:
     """What Alembic answers about revisions; its errors become ours.
 
     A revision that two files claim is one of them: Alembic only warns, and would never run
-    the other.
+    the other. So is one called like an end of the history, which Alembic walks past.
     """
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Revision .* is not present")
             warnings.filterwarnings("error", r"Revision .* is present more than once")
-            return ask()
+            answer = ask()
+            if ends := _called_ends(script):
+                raise _called_an_end(script, ends[0])
+            return answer
     except UserWarning as warning:
         raise _claimed_twice(script, str(warning).split()[1]) from warning
     except (CommandError, RevisionError) as error:
@@ -49,6 +53,9 @@ def resolve(script: ScriptDirectory, ask: Callable[[], T]) -> T:
         raise
     except KeyError as error:
         raise missing_parent(script, error) from error
+    except AssertionError as error:
+        called = next((each for each in _ENDS if _claiming(script, each)), None)
+        raise _called_an_end(script, called) if called else unreadable(script, error) from error
     except (Exception, SystemExit) as error:
         raise unreadable(script, error) from error
 
@@ -108,14 +115,30 @@ def _walks(frame: FrameType) -> bool:
     return frame.f_code.co_name == "_walk" and "children" in frame.f_locals
 
 
+def _called_ends(script: ScriptDirectory) -> list[str]:
+    return [each for each in _ENDS if each in script.revision_map._revision_map]
+
+
+def _called_an_end(script: ScriptDirectory, name: str) -> OperationError:
+    files = ", ".join(map(relative, _claiming(script, name)))
+    return OperationError(
+        f"a revision is called {name}, which Alembic has for an end of the history",
+        detail=f"{files}: no command could name it, and some leave it out." if files else "",
+        hint="Give it another revision, there and where it is a down_revision or depends_on.",
+    )
+
+
 def _claimed_twice(script: ScriptDirectory, revision: str) -> OperationError:
-    claim = re.compile(rf"^revision\b.*=\s*['\"]{re.escape(revision)}['\"]", re.MULTILINE)
-    files = [path for path in _files(script) if claim.search(path.read_text("utf-8", "replace"))]
     return OperationError(
         f"two files are revision {revision}",
-        detail=", ".join(map(relative, files)),
+        detail=", ".join(map(relative, _claiming(script, revision))),
         hint="Give one of them a revision of its own.",
     )
+
+
+def _claiming(script: ScriptDirectory, revision: str) -> list[Path]:
+    claim = re.compile(rf"^revision\b.*=\s*['\"]{re.escape(revision)}['\"]", re.MULTILINE)
+    return [path for path in _files(script) if claim.search(path.read_text("utf-8", "replace"))]
 
 
 def several_heads(

@@ -540,6 +540,16 @@ def test_two_files_of_one_revision(run: Run, project: Small) -> None:
         assert "migrations/versions/copy.py" in ran.err
 
 
+@pytest.mark.parametrize("name", ["base", "head", "heads"])
+def test_a_revision_called_like_an_end(run: Run, project: Small, name: str) -> None:
+    """Alembic ends in an assertion on base, and walks past head and heads; that is an error."""
+    project.revision(name, "aaaa00000002")
+    ran = run("history")
+    assert ran.code == 4
+    assert ran.err.startswith(f"error: a revision is called {name}, which Alembic has for an end")
+    assert "detail: migrations/versions/" in ran.err
+
+
 def test_circle(run: Run, project: Small) -> None:
     """Revisions that follow each other in a circle."""
     project.revision("aaaa00000001", "aaaa00000002")
