@@ -1,5 +1,6 @@
 """Compare the models with what the revisions make of an empty database: no other is needed."""
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from dbtool.ports import Progress
 from dbtool.scratch.server import Server, throwaway
 
 _NAME = "history"
+_SIDE = re.compile(r"(?<= )in the database(?![\w'\"])")
 
 
 def check_history(project: Project, progress: Progress, server: Server | None = None) -> Drift:
@@ -27,7 +29,18 @@ def check_history(project: Project, progress: Progress, server: Server | None = 
         scratch = replace(project, target=target, scratch=True)
         replay(project, target, progress)
         found = check(scratch, progress, server=server)
-    return replace(found, database="the history", named_by="--history")
+    return replace(
+        found,
+        database="the history",
+        named_by="--history",
+        differences=tuple(replace(e, text=_of_history(e.text)) for e in found.differences),
+        uncompared=tuple(replace(e, what=_of_history(e.what)) for e in found.uncompared),
+    )
+
+
+def _of_history(text: str) -> str:
+    """What is told of a difference, where its other side is no database of anybody's."""
+    return _SIDE.sub("in the history", text)
 
 
 def replay(project: Project, target: Target, progress: Progress, to: str = "heads") -> None:

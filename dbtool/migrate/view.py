@@ -254,7 +254,8 @@ def _models_missing(result: "Drift") -> str:
     if result.tables_in_models == 0 and not result.pending:
         return f"the models env.py compares have no tables at all: {advice}"
     if extra > result.tables_in_models:
-        return f"{counted(extra, 'table')} of the database {_are(extra)} in no model: {advice}"
+        whose = "history" if result.named_by == "--history" else "database"
+        return f"{counted(extra, 'table')} of the {whose} {_are(extra)} in no model: {advice}"
     return ""
 
 

@@ -427,7 +427,7 @@ def test_what_a_library_cannot_try_out_yet(dbtool: Dbtool, tmp_path: Path) -> No
     ran = dbtool("check", "--history", "--json", cwd=made.root)
     said = json.loads(ran.out)
     assert [each["title"] for each in said["findings"]] == [
-        "table people is in the models, not in the database"
+        "table people is in the models, not in the history"
     ]
     assert [each["reason"] for each in said["unknown"]] == [f"not compared: {left}"]
     ran = dbtool(*RUN, "--no-proof", cwd=made.root)
@@ -440,19 +440,24 @@ def test_what_a_library_cannot_try_out_yet(dbtool: Dbtool, tmp_path: Path) -> No
 
 REQUIRED = """
 op.execute('''CREATE DOMAIN filled AS int DEFAULT 1; CREATE DOMAIN small AS int;
-              CREATE TABLE users (id int PRIMARY KEY, age int NOT NULL, name text,
+              CREATE DOMAIN must AS int NOT NULL;
+              CREATE TABLE users (id int PRIMARY KEY, age int NOT NULL, name text, sure must,
+                                  kept int NOT NULL, code bigint NOT NULL, much text,
                                   level int NOT NULL DEFAULT 3, number int NOT NULL
                                   GENERATED ALWAYS AS IDENTITY, rank filled NOT NULL,
                                   place small NOT NULL, twice int NOT NULL
                                   GENERATED ALWAYS AS (1 + 1) STORED)''')
 """
-GOING = ("age", "name", "level", "number", "rank", "place", "twice")
+FREED = """
+Table("users", metadata, Column("id", Integer, primary_key=True), Column("kept", Integer),
+      Column("code", Numeric), Column("much", Text, nullable=False))
+"""
+GOING = ("age", "sure", "name", "level", "number", "rank", "place", "twice")
 
 
 def test_a_required_column_comes_back_only_without_rows(dbtool: Dbtool, tmp_path: Path) -> None:
     """What nothing gives a value is told to fail on the way back, in the review and the draft."""
-    users = 'Table("users", metadata, Column("id", Integer, primary_key=True))'
-    made = project(tmp_path, ENV.format(options=""), REQUIRED, users)
+    made = project(tmp_path, ENV.format(options=""), REQUIRED, FREED)
     allowed = [word for each in GOING for word in ("--allow", f"drop-column:users.{each}")]
     ran = dbtool(*RUN, *allowed, "--dry-run", "--no-proof", "--json", cwd=made.root)
     assert ran.code == 0, ran
@@ -461,10 +466,21 @@ def test_a_required_column_comes_back_only_without_rows(dbtool: Dbtool, tmp_path
     assert {each: undone[each] for each in GOING} == dict.fromkeys(GOING, "not its data") | {
         "age": "fails where rows are",
         "place": "fails where rows are",
+        "sure": "fails where rows are",
+    }
+    freed = {
+        each["title"]: each["undone"] for each in data["operations"] if "NULL" in each["title"]
+    }
+    assert freed == {
+        "change column users.kept: NULL allowed": "fails where NULLs are",
+        "change column users.code: type bigint to numeric, NULL allowed": "narrows values",
+        "change column users.much: NOT NULL": "yes",
     }
     _, _, back = "".join(data["files"].values()).partition("def downgrade")
     said = re.findall(r"# fails where rows are: (\S+) is NOT NULL, and nothing gives it", back)
-    assert sorted(said) == ["users.age", "users.place"]
+    assert sorted(said) == ["users.age", "users.place", "users.sure"]
+    said = re.findall(r"# fails where NULLs are: (\S+) is NOT NULL again\n", back)
+    assert sorted(said) == ["users.code", "users.kept"]
 
 
 KEEPS = """

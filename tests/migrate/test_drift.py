@@ -429,8 +429,8 @@ def test_the_history_is_compared_without_a_database(project: Small, server: Serv
         found = check_history(opened, Silent(), server)
     assert (found.database, found.named_by, found.pending) == ("the history", "--history", ())
     assert [each.text for each in found.differences] == [
-        "column t1.id: its type is integer in the database, bigint in the models",
-        "table t2 is in the database, not in the models",
+        "column t1.id: its type is integer in the history, bigint in the models",
+        "table t2 is in the history, not in the models",
     ]
     assert found.major == server.binaries.major
 

@@ -25,6 +25,7 @@ _DEFAULT = "its default is "
 _ENUM = re.compile(r"enum (.*?) (?:has|sorts) ")
 _BEHIND_TYPE = re.compile(r"(?:\[\])?(?: (?:NOT NULL|GENERATED|DEFAULT)\b.*)?$", re.DOTALL)
 _NOT_NULL = "it may be NULL in the database, is NOT NULL in the models"
+MAY_BE_NULL = "it is NOT NULL in the database, may be NULL in the models"
 
 
 @dataclass(frozen=True, slots=True)

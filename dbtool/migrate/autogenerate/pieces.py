@@ -23,7 +23,12 @@ from dbtool.migrate.autogenerate.undo import Undone, place, table_of, undone
 from dbtool.migrate.difference import Difference
 
 _NO_WAY_BACK = "raise NotImplementedError({!r})"
-_FAILS = "fails where rows are: {} is NOT NULL, and nothing gives it a value"
+_ROWS: Undo = "fails where rows are"
+_NULLS: Undo = "fails where NULLs are"
+_FAILS = {
+    _ROWS: f"{_ROWS}: {{}} is NOT NULL, and nothing gives it a value",
+    _NULLS: f"{_NULLS}: {{}} is NOT NULL again",
+}
 _HALVES = {"before": "behind", "behind": "before"}
 
 
@@ -54,8 +59,9 @@ class Changes:
         change = proposed(each, undo)
         if change.undone == "yes":
             change = replace(change, undone=self._of_values(each))
-        if undo and self._is_left_empty(each):
-            change = replace(change, undone="fails where rows are")
+        fails = self._fails_at(each)
+        if undo and fails and (fails == _ROWS or change.undone == "yes"):
+            change = replace(change, undone=fails)
         change = replace(change, along=self._along(each))
         return [replace(change, waits=waits, step=_step(bool(waits)))]
 
@@ -67,17 +73,25 @@ class Changes:
         table = gone.get(table_of(difference))
         return title(table) if table is not None else ""
 
+    def _fails_at(self, difference: Difference) -> Undo | None:
+        """What makes going back fail, where a column is required again."""
+        if self._is_left_empty(difference):
+            return _ROWS
+        freed = difference.kind == "different-column" and chain.MAY_BE_NULL in difference.text
+        return _NULLS if freed else None
+
     def _is_left_empty(self, difference: Difference) -> bool:
         """Whether it drops a column that every row needs a value in, and nothing gives one."""
         if difference.kind != "extra-column":
             return False
         found = self._column(difference, self.one.sides.database)
-        if found is None or not found.not_null:
+        if found is None:
             return False
         domains = self.one.live.catalog.domains
-        kinds = (each for each in domains if found.domain == cat.Name(each.schema, each.name))
+        kinds = [each for each in domains if found.domain == cat.Name(each.schema, each.name)]
+        required = found.not_null or any(each.not_null for each in kinds)
         filled = found.default or found.identity or found.generated
-        return not filled and all(each.default is None for each in kinds)
+        return required and not filled and all(each.default is None for each in kinds)
 
     def _there(self) -> frozenset[str]:
         """The columns of the database, as differences name them."""
@@ -105,7 +119,7 @@ class Changes:
         late = {place(each) for each in self.wanted if waits[each]}
         halves = {(each.kind, place(each)): bool(waits[each]) for each in self.wanted}
         known = {place(each) for each in self.wanted}
-        empty = {place(each) for each in self.wanted if self._is_left_empty(each)}
+        fails = {place(each): why for each in self.wanted if (why := self._fails_at(each))}
         gone = {each.name for each in self.wanted if each.kind == "extra-table"}
         for each in back.pieces:
             if not each.operation:
@@ -113,7 +127,7 @@ class Changes:
             key, half = place(each, back=True), _other_half(each.kind)
             waited = halves.get((half, key), key in late)
             along = key not in known and table_of(each) in gone
-            said = _FAILS.format(each.name) if key in empty else ""
+            said = _FAILS[fails[key]].format(each.name) if key in fails else ""
             step = _step(waited or along)
             piece = Piece(said, each.operation, each.imports, step, self._along(each))
             yield piece

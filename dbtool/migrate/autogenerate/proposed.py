@@ -28,6 +28,7 @@ Undo = Literal[
     "narrows values",
     "fails where values do not fit",
     "fails where rows are",
+    "fails where NULLs are",
     "not its data",
     "no",
 ]

@@ -11,7 +11,8 @@ compared as a server prints them: types with their limits, labels of enumeration
 order, defaults, identities, generated columns, every constraint and index to the letter,
 sequences, domains, comments. What is spelled differently and means the same is no difference.
 What could not be built or compared is counted as unknown, with what would decide it. Where
-env.py goes from schema to schema, a finding names those it is in.
+env.py goes from schema to schema, a finding names those it is in. With `--history` the other side
+is what the revisions make, and a finding says so: in the models, not in the history.
 
 What the models do not name and the tables do not need (a sequence, an enumeration or a domain
 only the database has) is a warning.
