@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -15,6 +14,8 @@ from dbtool.database.target import Target
 from dbtool.scratch.server import Server, throwaway
 from tests.conftest import MAJOR, Dbtool, Ran
 from tests.migrate.projects import FROM_CONFIG, Small, small
+from tests.projects.background import Background
+from tests.projects.runner import Runner
 
 _numbers = count(1)
 _OURS = ("%pg_locks%", "%pg_stat_statements%", "BEGIN%", "ROLLBACK%", "%current_schema%")
@@ -126,33 +127,24 @@ def tables(database: Target) -> Callable[[], list[str]]:
     return read
 
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., Background]
 
 
 @pytest.fixture
-def start(project: Small, database: Target) -> Iterator[Start]:
+def start(project: Small, database: Target, runner: Runner) -> Iterator[Start]:
     """Starts upgrades in the background; none outlives the test."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Background] = []
 
-    def begin(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    def begin(*arguments: str, **variables: str) -> Background:
         named = () if "DATABASE_URL" in variables else ("--url", plain(database))
         words = ("upgrade", "-y", *named, *arguments)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dbtool", *words],
-            cwd=project.root,
-            env={**os.environ, **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = runner.begin("dbtool", *words, cwd=project.root, env=os.environ | variables)
         started.append(process)
         return process
 
     yield begin
     for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        process.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from dbtool.database.target import Target
 from tests.migrate.conftest import Run, Start, running, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.processes import eventually
+from tests.projects.background import Background
 
 HEAD = "aaaa00000002"
 
@@ -59,9 +59,8 @@ UNTIL_TOLD = (
 """Goes on when the table is there."""
 
 
-def heard(run: "subprocess.Popen[str]") -> str:
+def heard(run: Background) -> str:
     """What a run has said on stderr and nobody has read; waits for nothing."""
-    assert run.stderr is not None
     place = run.stderr.fileno()
     os.set_blocking(place, False)
     try:
@@ -145,7 +144,6 @@ def test_interrupted_while_waiting(project: Small, start: Start, watch: SyncConn
     first = start()
     assert eventually(lambda: bool(running(watch, "pg_sleep(60)")))
     second = start()
-    assert second.stderr is not None
     assert " upgrade event=waiting-for-lock pid=" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
     assert second.wait(20) == 130
@@ -236,7 +234,6 @@ def test_killed_in_a_revision(
     (orphan,) = running(watch, "test.pause")
     preset(watch, "test.pause", "0")
     second = start()
-    assert second.stderr is not None
     said = second.stderr.readline()
     assert f" upgrade event=waiting-for-lock pid={orphan} " in said
     assert "left behind by a run that was killed" in said
@@ -268,7 +265,6 @@ def test_killed_in_a_concurrent_build(
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         second = start()
-        assert second.stderr is not None
         assert "left behind by a run that was killed" in second.stderr.readline()
         reader.execute("COMMIT")
     assert second.wait(20) == 0

@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_interrupt import IN_A_THREAD
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 from tests.processes import eventually
+from tests.projects.background import Background
 
 HEAD = "aaaa00000002"
 LIMIT = 0.4
@@ -126,15 +126,14 @@ SEVERAL = (
 )
 
 
-def told(upgrade: "subprocess.Popen[str]", text: str) -> str:
+def told(upgrade: Background, text: str) -> str:
     """Wait until a run has said something; the line in which it did."""
-    assert upgrade.stderr is not None
     while text not in (line := upgrade.stderr.readline()):
         assert line, upgrade.wait(10)
     return line
 
 
-def given_up_once(upgrade: "subprocess.Popen[str]") -> None:
+def given_up_once(upgrade: Background) -> None:
     """Wait until a run has rolled back and pauses."""
     told(upgrade, " event=retry ")
 
@@ -586,7 +585,6 @@ def test_interrupted_between_attempts(
         assert waiting.wait(20) == 130
         left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dbtool %'"
         assert eventually(lambda: watch.fetchval(left) == 0)
-    assert waiting.stderr is not None
     assert "error: interrupted" in waiting.stderr.read()
 
 

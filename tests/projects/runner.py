@@ -3,6 +3,7 @@
 import atexit
 import functools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+
+from tests.projects.background import Background
+
+_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Runner:
         with self.turn:
             given.write_text(stdin)
             files = {"in": str(given), "out": str(out), "err": str(err)}
-            code = self._answer(self._job(program, argv, cwd, env) | files)
+            code = int(self._answer(self._job(program, argv, cwd, env) | files))
             return Ran(" ".join((program, *argv)), code, out.read_text(), err.read_text())
 
     def at_terminal(
@@ -59,7 +65,23 @@ class Runner:
         """Run one command to its end on a terminal; return its exit code."""
         with self.turn:
             files = dict.fromkeys(("in", "out", "err"), terminal)
-            return self._answer(self._job(program, argv, cwd, env) | files)
+            return int(self._answer(self._job(program, argv, cwd, env) | files))
+
+    def begin(self, program: str, *argv: str, cwd: Path, env: Mapping[str, str]) -> Background:
+        """Begin one command, which then runs beside others."""
+        out, err = (self._scratch / f"{name}{next(_numbers)}" for name in ("out", "err"))
+        os.mkfifo(out)
+        os.mkfifo(err)
+        files = {"in": os.devnull, "out": str(out), "err": str(err), "background": True}
+        with self.turn:
+            pid = int(self._answer(self._job(program, argv, cwd, env) | files))
+        # Each waits until the command has opened the other end, in the order in which it does.
+        pipes = (out.open(encoding="utf-8"), err.open(encoding="utf-8"))
+        return Background(pid, pipes, functools.partial(self._ended, pid))
+
+    def _ended(self, pid: int) -> str:
+        with self.turn:
+            return self._answer({"process": pid})
 
     def _job(
         self, program: str, argv: tuple[str, ...], cwd: Path, env: Mapping[str, str] | None
@@ -67,12 +89,12 @@ class Runner:
         variables = self._environment | dict(env or {})
         return {"program": program, "argv": argv, "cwd": str(cwd), "env": variables}
 
-    def _answer(self, job: Mapping[str, object]) -> int:
+    def _answer(self, job: Mapping[str, object]) -> str:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return self._process.stdout.readline().strip()
 
 
 @functools.cache

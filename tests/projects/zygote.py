@@ -1,8 +1,10 @@
 """Runs command lines in forks of one warm process, so that each costs no imports.
 
 A line of JSON on stdin names the program, its arguments, where it runs, where its input comes
-from and where its output goes; the answer is its exit code. What runs is the program's own
-entry point in a process of its own, with its own environment, directory and file descriptors.
+from and where its output goes; the answer is its exit code, or its process where it runs in the
+background. A line that names such a process asks for its exit code: the answer is empty until it
+has ended. What runs is the program's own entry point in a process of its own, with its own
+environment, directory and file descriptors.
 """
 
 import atexit
@@ -117,12 +119,22 @@ def serve() -> None:
     gc.freeze()
     print("warm", flush=True)
     for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            signal.alarm(TIME_LIMIT)
-            finish(run(json.loads(line)))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print(answer(json.loads(line)), flush=True)
+
+
+def answer(job: dict[str, Any]) -> int | str:
+    """Do what one line asks for."""
+    if "process" in job:
+        ended, status = os.waitpid(job["process"], os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if ended else ""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(TIME_LIMIT)
+        finish(run(job))
+    if job.get("background"):
+        return child
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 if __name__ == "__main__":
