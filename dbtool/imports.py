@@ -15,6 +15,9 @@ from types import ModuleType
 from dbtool.errors import UsageError
 
 _PASSWORD = re.compile(r"(://[^\s:/@]*:)\S*@")
+_NAMED_PASSWORD = re.compile(
+    r"""((?:password|passwd|pwd)['"]?\s*[=:]\s*)('[^']*'|"[^"]*"|[^\s,;&)}]+)""", re.IGNORECASE
+)
 _FROZEN = "<frozen importlib"
 
 
@@ -191,8 +194,8 @@ def _said_of_module(error: ModuleNotFoundError) -> tuple[str, str]:
 
 
 def without_passwords(text: str) -> str:
-    """A text without the passwords of the URLs in it."""
-    return _PASSWORD.sub(r"\1***@", text)
+    """A text without the passwords of the URLs in it, nor those that stand behind their name."""
+    return _NAMED_PASSWORD.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
 
 def _missing_variable(error: BaseException) -> str | None:

@@ -299,6 +299,14 @@ FAILURES = {
         "shopapp/broken.py, line 3: RuntimeError: cannot reach postgresql://app:***@db/shop",
         'See the whole traceback with: python -c "import shopapp.broken"',
     ),
+    "raise RuntimeError('refused: host=db password=s3cret dbname=shop')": (
+        "shopapp/broken.py, line 3: RuntimeError: refused: host=db password=*** dbname=shop",
+        'See the whole traceback with: python -c "import shopapp.broken"',
+    ),
+    "raise RuntimeError({'user': 'app', 'password': 's3 cret'})": (
+        "shopapp/broken.py, line 3: RuntimeError: {'user': 'app', 'password': ***}",
+        'See the whole traceback with: python -c "import shopapp.broken"',
+    ),
 }
 
 
