@@ -225,7 +225,7 @@ def test_the_waits_of_one_transaction_add_up(
         upgrade = start(*LIMITS, "--json")
         assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")))
         for blocker in blockers:
-            time.sleep(LIMIT - 0.05)
+            time.sleep(LIMIT * 0.6)
             blocker.execute("COMMIT")
         out, err = upgrade.communicate(timeout=60)
     assert upgrade.returncode == 0, err
@@ -464,7 +464,7 @@ def test_the_limit_holds_again_behind_concurrently(
         upgrade = start(*LIMITS, "--json")
         assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")))
         for blocker in blockers:
-            time.sleep(LIMIT - 0.05)
+            time.sleep(LIMIT * 0.6)
             blocker.execute("COMMIT")
         out, err = upgrade.communicate(timeout=60)
     assert upgrade.returncode == 0, err
@@ -506,7 +506,7 @@ def test_an_env_with_a_role_of_its_own(
             upgrade = start(*LIMITS, DATABASE_URL=ours)
             assert eventually(lambda: bool(running(watch, "ALTER TABLE busy")))
             for blocker in blockers:
-                time.sleep(LIMIT - 0.05)
+                time.sleep(LIMIT * 0.6)
                 blocker.execute("COMMIT")
             _, err = upgrade.communicate(timeout=60)
         assert upgrade.returncode == 0, err
