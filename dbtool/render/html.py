@@ -36,7 +36,7 @@ pre { background: var(--soft); padding: .6rem .8rem; overflow-x: auto; }
 @media (max-width: 40rem) { body { margin: 1rem auto; padding: 0 .6rem; }
   table { font-size: 12px; } th, td { padding: .1rem .3rem; vertical-align: top; }
   .name { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 8rem; max-width: 9.5rem; }
-  .drawn { display: none; } }
+  .drawn { display: none; } .mark { position: sticky; right: 0; background: Canvas; } }
 .finding > * { color: CanvasText; } .finding h3 { font-size: 1rem; margin: 0; color: inherit; }
 """
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -130,10 +130,18 @@ def _table(table: Table) -> str:
 
 
 def _class(table: Table, place: int) -> str:
-    """How a column stands, and gives way on a phone: names break, what is drawn is left out."""
+    """How a column stands, and gives way on a phone.
+
+    Names break, what is drawn is left out, and what leads to findings stays in sight.
+    """
     column = table.columns[place]
-    drawn = not column.title and any(_drawn(words_of(row[place])) for row in table.rows)
-    said = {"right": column.align == "right", "name": column.shrink, "drawn": drawn}
+    untitled = [] if column.title else [words_of(row[place]) for row in table.rows]
+    said = {
+        "right": column.align == "right",
+        "name": column.shrink,
+        "drawn": any(map(_drawn, untitled)),
+        "mark": any(map(_MARK.search, untitled)) and place == len(table.columns) - 1,
+    }
     names = " ".join(name for name, holds in said.items() if holds)
     return f' class="{names}"' if names else ""
 

@@ -99,12 +99,14 @@ def test_what_a_server_printed_is_folded_away() -> None:
 
 
 def test_names_give_way_to_figures_on_a_phone() -> None:
-    """A name breaks and a bar is left out there; a column of numbers stays."""
+    """A name breaks, a bar is left out, figures stay, what leads to findings is at the edge."""
     columns = (Column("node", shrink=True), Column("ms", "right"), Column(""), Column(""))
     table = Table(columns, (("Seq Scan", "7", "█", "[1]"),))
     page = render(Report(command="explain", data=None, sections=(table,)))
-    assert '<th class="name">node</th><th class="right">ms</th><th class="drawn"></th><th>' in page
+    assert '<th class="name">node</th><th class="right">ms</th><th class="drawn"></th>' in page
     assert '<td class="name">Seq Scan</td><td class="right">7</td><td class="drawn">' in page
     phone = page.partition("max-width: 40rem")[2].partition("</style>")[0]
     assert ".name { white-space: pre-wrap;" in phone
     assert ".drawn { display: none; }" in phone
+    assert '<td class="mark">[<a href="#finding-1">1</a>]</td>' in page
+    assert ".mark { position: sticky; right: 0; background: Canvas; }" in phone
