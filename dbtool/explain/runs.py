@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median_high
 
 from dbtool.explain.plan import Plan
 
@@ -40,8 +40,8 @@ class Runs:
 
     @property
     def median(self) -> float:
-        """The middle of the executions after the first."""
-        return median(self.times_ms[1:] or self.times_ms)
+        """The middle of the executions after the first; of two, the slower, whose plan it is."""
+        return median_high(self.times_ms[1:] or self.times_ms)
 
     @property
     def clock(self) -> float:

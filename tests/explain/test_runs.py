@@ -49,6 +49,12 @@ def test_one_run_is_all_of_them() -> None:
     assert timings == [True]
 
 
+def test_the_plan_is_of_the_median() -> None:
+    """Of two runs behind the first neither is in the middle: the slower is, and its plan."""
+    runs, _ = repeated(executed(90), executed(10), executed(20))
+    assert (runs.median, runs.plan.execution_ms) == (20, 20)
+
+
 def test_the_clock_is_measured_where_it_may_matter() -> None:
     """A million rows in 100 ms cannot be timed for nothing."""
     plans = [executed(100, rows=1_000_000)] * 2
