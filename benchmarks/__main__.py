@@ -1,7 +1,8 @@
 """Every benchmark, one after the other: `python -m benchmarks [NAME …]` writes RESULTS.md.
 
 On an otherwise idle machine it takes the better part of an hour. Each figure is what the benchmark
-printed, also where dbtool loses; a benchmark that breaks off is there with its last words.
+printed, also where dbtool loses; one that breaks off, or misses a goal it ends with, is
+there with its exit code and last words.
 """
 
 import os
@@ -33,9 +34,8 @@ def results(names: Sequence[str]) -> Iterator[str]:
             text=True,
             check=False,
         )
-        broken = (
-            f"\nIt broke off: {ran.stderr.strip()[-400:]}\n" if "Traceback" in ran.stderr else ""
-        )
+        words = ran.stderr.strip()[-400:]
+        broken = f"\nIt ended with {ran.returncode}: {words}\n" if ran.returncode else ""
         yield (
             f"\n## {name}\n\n{_purpose(name)} {time.monotonic() - began:.0f} s, begun at load"
             f" {before:.1f}.\n\n```\n{ran.stdout.rstrip()}\n```\n{broken}"

@@ -16,7 +16,8 @@ from dbtool.errors import UsageError
 
 _PASSWORD = re.compile(r"(://[^\s:/@]*:)\S*@")
 _NAMED_PASSWORD = re.compile(
-    r"""((?:password|passwd|pwd)['"]?\s*[=:]\s*)('[^']*'|"[^"]*"|[^\s,;&)}]+)""", re.IGNORECASE
+    r"""((?:password|passwd|pwd)['"]?\s*[=:]\s*)(?:b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|\S+)""",
+    re.IGNORECASE,
 )
 _FROZEN = "<frozen importlib"
 

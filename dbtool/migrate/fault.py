@@ -13,8 +13,12 @@ _NOT_HERE = frozenset({"42P01", "3F000", "42704", "42883"})
 _OF_THE_SERVER = ("08", "25", "40", "42501", "53", "55", "57", "58", "F0", "HV")
 """Connections, transactions that failed before or met others, rights, resources, locks, files and
 foreign servers: they are not the same everywhere and always."""
+_OF_THE_REVISION = frozenset({"25001", "55P04"})
+"""What cannot run inside a transaction, and an enum's value used in the one that adds it: these
+codes stand among those, and mean the same everywhere."""
 _OF_THE_MACHINE = re.compile(
-    r"^could not (?:create locale|open collator) |^invalid value for parameter |^time zone "
+    r"^could not (?:create locale|open collator) |^time zone "
+    r'|^invalid value for parameter "(?:TimeZone|lc_\w+|default_\w+|temp_tablespaces)"'
     r'|^role "[^"]+" does not exist$|^extension "[^"]+" has no | not supported (?:in|by) this build'
     r"| requires the server to be built with "
 )
@@ -50,4 +54,6 @@ def _is_lacking(server: ServerError) -> bool:
     if any(map(_OF_THE_MACHINE.search, (server.message, server.detail))):
         return True
     state = server.sqlstate or ""
+    if state in _OF_THE_REVISION:
+        return False
     return state in _NOT_HERE or state.startswith(_OF_THE_SERVER)

@@ -30,6 +30,9 @@ NOT_HERE = [
     "SELECT pg_terminate_backend(pg_backend_pid())",
 ]
 OWN = [
+    "VACUUM",
+    "SET statement_timeout = '5 secondz'",
+    "DO $$ BEGIN RAISE unsafe_new_enum_value_usage; END $$",
     "SELEKT 1",
     "SELECT 1 / 0",
     "SELECT never_made FROM pg_class",
