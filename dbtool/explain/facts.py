@@ -102,6 +102,7 @@ SELECT json_build_object(
   'jit', CASE WHEN $7 THEN {as_before} END,
   'work_mem', pg_size_bytes(current_setting('work_mem')) / 1024,
   'hash_mem_multiplier', current_setting('hash_mem_multiplier')::float8,
+  'moves', EXISTS (SELECT FROM moves),
   'volatile', (SELECT coalesce(json_agg(f ORDER BY via, schema, name), '[]') FROM functions f),
   'tables', (SELECT coalesce(json_agg(json_build_object(
     'schema', t.schema, 'name', t.name, 'kind', t.relkind, 'partition', t.relispartition,
@@ -147,10 +148,10 @@ async def read(
     named = sorted(set(tables))
     schemas, names = [schema for schema, _ in named], [name for _, name in named]
     lists = [sorted(each) for each in (uses.functions, uses.operators, uses.types)]
-    answer = await connection.fetchval(
-        _FACTS, schemas, names, *lists, uses.known, last, sorted(uses.views), uses.typed
-    )
-    found = json.loads(answer)
+    asked = (schemas, names, *lists, uses.known, last, sorted(uses.views), uses.typed)
+    found = json.loads(await connection.fetchval(_FACTS, *asked, False))
+    if found["moves"]:
+        found = json.loads(await connection.fetchval(_FACTS, *asked, True))
     return Facts(
         version=connection.get_server_version().major,
         work_mem=found["work_mem"],

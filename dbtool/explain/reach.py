@@ -115,17 +115,21 @@ _COMPOSES = rf"""l.lanpltrusted AND NOT (p.via IS NULL AND l.lanname = 'plpgsql'
         AND source ~* '\m(spi_\w+|execute|prepare)\M' END"""
 """Whether a body runs SQL that it puts together; what a plan hands crosstab is looked at."""
 
-_ELSEWHERE = r"""coalesce(p.prosecdef OR array_to_string(p.proconfig, ' ') LIKE '%search_path=%'
-      OR body.text ~* '\msearch_path\M', false)"""
+_MOVES = r"'\m(search_path|set\s+((local|session)\s+)?schema)\M'"
+"""What a body says that sets the search_path, for whoever called it too."""
+
+_ELSEWHERE = rf"""coalesce(p.prosecdef OR array_to_string(p.proconfig, ' ') LIKE '%search_path=%'
+      OR body.text ~* {_MOVES}, false)"""
 """Whether a function, and what it calls, may look for tables by another search_path than ours."""
 
-_OWN_PATH = r"""(SELECT regexp_split_to_array(replace(substr(each, 13), '"', ''), '\s*,\s*')
+_OWN_PATH = rf"""(SELECT regexp_split_to_array(replace(substr(each, 13), '"', ''), '\s*,\s*')
       FROM unnest(p.proconfig) each
       WHERE each LIKE 'search_path=%' AND (each = 'search_path=""' OR each !~ '"')
-      AND body.text !~* '\msearch_path\M')"""
+      AND body.text !~* {_MOVES} AND p.prosqlbody IS NULL AND NOT $10)"""
 """The schemas in which a function alone looks for tables, where it was created with them.
 
-A comma may part names in quotes or stand in one, and "$user" is another for each.
+A comma may part names in quotes or stand in one, and "$user" is another for each. BEGIN ATOMIC
+is written out without the schemas of what we see, whatever the function's own.
 """
 
 _HANDS_OVER = r"""EXISTS (SELECT FROM pg_rewrite w JOIN pg_proc x ON x.proname IN
@@ -154,7 +158,7 @@ named AS (
   SELECT p.oid, false, NULL::oid, p.oid = ANY ($9) OR p.prokind = 'f' AND NOT p.proretset AND (
     p.provolatile <> 'v' OR EXISTS (SELECT FROM pg_operator o
       WHERE o.oprcode = p.oid AND (o.oprrest <> 0 OR o.oprjoin <> 0))),
-    'set_config' = ANY ($3::text[])
+    $10::bool OR 'set_config' = ANY ($3::text[])
   FROM named JOIN pg_proc p ON p.oid = named.oid
   UNION SELECT to_regclass(name)::oid, true, NULL, false, false FROM unnest($8::text[]) name
   WHERE to_regclass(name) IS NOT NULL
@@ -199,7 +203,7 @@ named AS (
     FROM (
       SELECT m[3], coalesce(lower(m[1]), replace(substr(m[2], 2, length(m[2]) - 2), '""', '"')),
         CASE WHEN own.path IS NULL THEN NOT (r.elsewhere OR {elsewhere}) END
-      FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table)\M|,)[\s(]*'
+      FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table)\M|,)[\s(]*(?:only\M[\s(]*)?'
         '(?:(?:({name})|("(?:[^"]|"")+"))\s*\.\s*)?"?({name})', 'gi') m
       UNION ALL SELECT piece, NULL, false
       FROM regexp_split_to_table(body.text, '"') piece WHERE piece ~ '[^\w$]'
@@ -231,6 +235,12 @@ named AS (
   ) inner_one(oid, is_view, folded)
 ), called AS MATERIALIZED (
   SELECT r.via, r.planned, p.* FROM reached r JOIN pg_proc p ON p.oid = r.oid AND NOT r.is_view
+), moves AS (
+  SELECT FROM called p JOIN pg_language l ON l.oid = p.prolang
+  CROSS JOIN LATERAL (SELECT {read}
+    FROM coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) source) body(text)
+  WHERE p.pronamespace <> 'pg_catalog'::regnamespace AND l.lanname NOT IN ('internal', 'c')
+    AND concat_ws(' ', body.text, regexp_replace(body.text, {comment}, ' ', 'g')) ~* {moves}
 ), functions AS (
   SELECT n.nspname AS schema, p.proname AS name, bool_and(l.lanpltrusted) AS trusted,
     coalesce(min(x.via) FILTER (WHERE p.planned), min(x.via), '') AS via,
@@ -281,6 +291,7 @@ REACHED = (
     .replace("{elsewhere}", _ELSEWHERE)
     .replace("{own_path}", _OWN_PATH)
     .replace("{hands_over}", _HANDS_OVER)
+    .replace("{moves}", _MOVES)
 )
 """Common table expressions: each volatile function reached, `via` which one, where in a body.
 
@@ -296,7 +307,8 @@ A view is in no plan where a body reads it; what it calls is in its rule, by num
 guards a table's rows is in its policies. `planned` is null of one that a body in SQL reads, which
 may be put in the place of its call: planning runs what the view calls that is no set. Nor is a
 foreign table, which may run a program or ask another server: it counts as a function that does.
-Both are those that the body's name means: in the schema it names, or by the search_path.
+Both are those that the body's name means: in the schema it names, or by the search_path. Where a
+function in `moves` may set it for the others, $10 asks once more, of every table of a name.
 Planning runs no set, which a plan calls or a body put in its place, but all that a function it
 runs calls.
 What reads whole tables into XML is STABLE, and runs the functions of any view among them.

@@ -419,6 +419,21 @@ CREATE FUNCTION handed_on() RETURNS bigint LANGUAGE plpgsql
 SET search_path = imported, public AS 'BEGIN RETURN unnamed(); END';
 CREATE FUNCTION sets_it() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
 PERFORM set_config('search_path', 'imported', true); RETURN (SELECT count(*) FROM prices); END $$;
+CREATE FUNCTION sets_schema() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+SET LOCAL SCHEMA 'imported'; RETURN (SELECT count(*) FROM prices); END $$;
+CREATE FUNCTION only_one() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN RETURN (SELECT count(*) FROM ONLY (imported.prices)); END';
+CREATE FOREIGN TABLE fees (v text) SERVER files OPTIONS (program 'echo told');
+CREATE FUNCTION written_in() RETURNS bigint LANGUAGE sql SET search_path = ''
+BEGIN ATOMIC SELECT count(*) FROM public.fees; END;
+CREATE FUNCTION moves() RETURNS void LANGUAGE plpgsql
+AS $$ BEGIN EXECUTE format('SET LOCAL search_path TO %I', 'imported'); END $$;
+CREATE FUNCTION moves_in() RETURNS text LANGUAGE sql
+BEGIN ATOMIC SELECT set_config('search_path', 'imported', true); END;
+CREATE FUNCTION moved() RETURNS bigint LANGUAGE plpgsql
+AS 'BEGIN PERFORM moves(); RETURN (SELECT count(*) FROM prices); END';
+CREATE FUNCTION moved_anew() RETURNS bigint LANGUAGE plpgsql SET search_path = public
+AS 'BEGIN PERFORM moves_in(); RETURN (SELECT count(*) FROM prices); END';
 """
 
 
@@ -433,13 +448,17 @@ def test_a_table_is_known_by_its_schema_or_the_search_path(
             (done,) = explain(target, f"SELECT {local}()", permission=asking(looking)).statements
             assert (local, done.refused) == (local, "")
         names = ("named_there", "oddly_named", "fixed_there", "fixed_oddly", "handed_on")
-        far = [f"{name}()" for name in names]
+        moving = ("sets_it", "sets_schema", "moved", "moved_anew")
+        far = [f"{name}()" for name in (*names, *moving, "only_one", "written_in")]
         moved = "set_config('search_path', 'imported', true), unnamed()"
-        for each in (*far, "sets_it()", moved):
+        for each in (*far, moved, "moves(), unnamed()"):
             (done,) = explain(target, f"SELECT {each}", permission=asking(looking)).statements
             assert "the program echo told by reading" in done.refused, each
     finally:
-        watcher.execute('DROP SCHEMA imported, "odd one", "a,b" CASCADE; DROP TABLE prices')
+        watcher.execute("""
+            DROP SCHEMA imported, "odd one", "a,b" CASCADE;
+            DROP TABLE prices; DROP FOREIGN TABLE fees CASCADE
+        """)
 
 
 _OVER_CROSSTAB = """
