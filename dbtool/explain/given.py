@@ -9,6 +9,12 @@ from dbtool.sql.values import as_text
 _HINT = 'Write {"name": value, …}, [value, …] for $1, or NAME=VALUE lines.'
 
 
+class InOrder(str):
+    """A value that its place gives to a placeholder, whatever it looks like."""
+
+    __slots__ = ()
+
+
 def values(text: str, name: str) -> tuple[str, ...]:
     """What `--param` would have been given."""
     if text.lstrip()[:1] not in ("{", "["):
@@ -19,11 +25,11 @@ def values(text: str, name: str) -> tuple[str, ...]:
         where = f"{error.msg} at line {error.lineno}, column {error.colno}"
         raise UsageError(f"{name} is not JSON", detail=where, hint=_HINT) from error
     if isinstance(found, list):
-        return tuple(_shown(each) for each in found)
+        return tuple(InOrder(_shown(each)) for each in found)
     numbered = [f"{place}" for place in range(1, len(found) + 1)]
     plain = {key.lstrip("$"): value for key, value in found.items()}
     if found and sorted(plain, key=str) == sorted(numbered):
-        return tuple(_shown(plain[key]) for key in numbered)
+        return tuple(InOrder(_shown(plain[key])) for key in numbered)
     return tuple(f"{key}={_shown(value)}" for key, value in found.items())
 
 

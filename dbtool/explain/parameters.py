@@ -14,6 +14,7 @@ import postgast
 from postgast import pg_query_pb2 as pb
 
 from dbtool.errors import UsageError
+from dbtool.explain.given import InOrder
 from dbtool.report import counted
 
 MOST_PARAMETERS = 65_535
@@ -118,13 +119,17 @@ def assign(names: Sequence[str], given: Sequence[str]) -> tuple[str | None, ...]
     """The value for each placeholder; raises UsageError where they do not fit."""
     if any(map(_is_name, names)):
         values = _by_name(names, given)
-    elif names and names[0] == "$1" and given and all(map(_NUMBERED.match, given)):
+    elif names and names[0] == "$1" and given and all(map(_is_numbered, given)):
         values = _by_name(names, [f"${each.removeprefix('$')}" for each in given])
     else:
         values = list(given)
     if len(values) != len(names):
         raise _missing(names, given)
     return tuple(None if value == "NULL" else value for value in values)
+
+
+def _is_numbered(value: str) -> bool:
+    return not isinstance(value, InOrder) and _NUMBERED.match(value) is not None
 
 
 def _is_name(placeholder: str) -> bool:

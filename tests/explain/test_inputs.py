@@ -16,6 +16,7 @@ from dbtool.engine import load_statement
 from dbtool.errors import OperationError, UsageError
 from dbtool.explain import given, recorded
 from dbtool.explain.examined import Explained
+from dbtool.explain.parameters import assign
 from dbtool.explain.run import How, explain
 from dbtool.explain.view import report
 from dbtool.report import Text
@@ -60,6 +61,15 @@ def test_a_name_that_is_not_there(text: str, hint: str) -> None:
 def test_values_from_a_file(text: str, words: tuple[str, ...]) -> None:
     """What `--param` would have been given for each."""
     assert given.values(text, "v.json") == words
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [('["1=open"]', "1=open"), ('{"$1": "1=open"}', "1=open"), ("1=open", "open")],
+)
+def test_a_number_before_a_value_is_one_only_where_it_was_written_so(text: str, value: str) -> None:
+    """JSON has the place or the name of each value already, and what it says is all of it."""
+    assert assign(("$1",), given.values(text, "v.json")) == (value,)
 
 
 @pytest.mark.parametrize("text", ["{", "[1", "a=1\nb"])
