@@ -226,10 +226,10 @@ def _muted(number: str, name: str) -> tuple[Cell, ...]:
 
 def _time(line: _Line) -> str:
     share = line.share
-    if line.wall_ms < share.bound_ms and share.bound_ms >= 0.01 and not line.folded:
-        return f"<{milliseconds(share.bound_ms)}"
     if beside(share) and not line.folded:
         return f"∥{milliseconds(share.busy_ms)}"
+    if line.wall_ms < share.bound_ms and share.bound_ms >= 0.01 and not line.folded:
+        return f"<{milliseconds(share.bound_ms)}"
     mark = "≈" if share.approximate else ""
     doubt = "" if share.consistent else "?"
     return f"{mark}{milliseconds(line.wall_ms)}{doubt}"
@@ -237,7 +237,8 @@ def _time(line: _Line) -> str:
 
 def beside(share: Share) -> bool:
     """Whether only processes that nobody waited for ran a node."""
-    return not share.approximate and share.wall_ms <= share.bound_ms < share.busy_ms
+    sure = share.consistent and not share.approximate
+    return sure and share.wall_ms <= share.bound_ms < share.busy_ms
 
 
 def _percent(part: float) -> Cell:

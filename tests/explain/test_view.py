@@ -1,9 +1,13 @@
 """What a reader sees: the verdict first, one line per node, findings tied to nodes."""
 
+from dataclasses import replace
+
 from dbtool.explain.analysis import analyse
 from dbtool.explain.examined import Examined, Explained
 from dbtool.explain.plan import Plan
+from dbtool.explain.rows import beside
 from dbtool.explain.rules import RULES
+from dbtool.explain.selftime import Share
 from dbtool.explain.view import report
 from dbtool.finding import judge
 from dbtool.render.screen import Screen
@@ -143,6 +147,24 @@ def test_what_other_processes_did_is_not_nothing() -> None:
     assert "t_2" in lines[6]
     assert lines[6].split()[5:7] == ["∥79.0", "0"]
     assert lines[8] == "∥ the work of processes that nobody waited for: no part of the time"
+
+
+def test_what_other_processes_did_in_loops_is_not_only_a_bound() -> None:
+    """Rounding of many loops says little of a node that nobody waited for; its work says more."""
+    worker = {"Worker Number": 0, "Actual Loops": 100, "Actual Rows": 1, "Actual Total Time": 0.79}
+    long = node("Seq Scan", ms=159.0, at="Member", Relation_Name="t_1")
+    short = node("Seq Scan", ms=0.79, loops=100, at="Member", Relation_Name="t_2", Workers=[worker])
+    whole = {"Worker Number": 0, "Actual Loops": 1, "Actual Rows": 1, "Actual Total Time": 79.0}
+    append = node("Append", long, short, ms=119.0, loops=2, Workers=[whole])
+    text = shown(plan(node("Gather", append, ms=160.0)))
+    assert "∥79.0" in text
+
+
+def test_less_than_nothing_is_no_work_beside() -> None:
+    """A node that took less than what ran inside it, beside workers, is marked as in doubt."""
+    share = Share(wall_ms=-5.0, busy_ms=30.0, bound_ms=0.001, buffers=None, consistent=False)
+    assert not beside(share)
+    assert beside(replace(share, wall_ms=0.0, consistent=True))
 
 
 def test_many_of_a_kind_in_a_row_are_one_line() -> None:
