@@ -54,6 +54,10 @@ class Emptiness:
     _spent: set[Empty] = field(default_factory=set)
     _settled: set[Sought] = field(default_factory=set)
     _transaction: int = 0
+    _position: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._position = {each: number for number, each in enumerate(self.revisions)}
 
     def look(self, revision: str, statement: str, connection: DBAPIConnection) -> Look:
         """Look at what a statement takes away, locked as the statement itself is about to lock it.
@@ -81,14 +85,14 @@ class Emptiness:
         read = _meant(stand, [each for each in taken if _is_of_rows(each)], found)
         locked = _meant(stand, [each for each in taken if not _is_of_rows(each)], found)
         locked |= {each for each in stand if each.sought in parts}
-        return self._looked(connection, locked, read - locked)
+        dropped = _meant(stand, [each for each in taken if each.kind == "table"], found)
+        return self._looked(connection, locked, read - locked, dropped)
 
     def _pending(self, revision: str) -> list[Empty]:
         """What this revision and those behind it take."""
-        if not self.empty or revision not in self.revisions:
+        if (first := self._position.get(revision)) is None:
             return []
-        following = self.revisions[self.revisions.index(revision) :]
-        return [each for each in self.empty if each.revision in following]
+        return [each for each in self.empty if self._position.get(each.revision, -1) >= first]
 
     def _join(self, transaction: int) -> None:
         if transaction != self._transaction:
@@ -132,11 +136,18 @@ class Emptiness:
             and place.is_meant(each, found.get(each))
         )
 
-    def _looked(self, connection: DBAPIConnection, locked: set[Place], read: set[Place]) -> Look:
-        seen = {each for each in locked if each.may_be_read and each.may_be_locked}
+    def _looked(
+        self,
+        connection: DBAPIConnection,
+        locked: set[Place],
+        read: set[Place],
+        dropped: set[Place],
+    ) -> Look:
+        barred = {each for each in dropped if not each.above_may_be_locked}
+        seen = {each for each in locked - barred if each.may_be_read and each.may_be_locked}
         order = {each: number for number, each in enumerate(self.empty)}
         in_order = sorted(seen, key=lambda each: order[each.empty])
-        if tables := dict.fromkeys(each.locked for each in in_order):
+        if tables := dict.fromkeys(name for e in in_order for name in _locks(e, e in dropped)):
             execute(connection, f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
         self._settled.update(each.sought for each in seen)
         seen |= {each for each in read if each.may_be_read}
@@ -151,6 +162,13 @@ class Emptiness:
 def transaction(connection: DBAPIConnection) -> int:
     """The number of the transaction, as its rows show it."""
     return int(answer(connection, "SELECT pg_catalog.txid_current()")[0])
+
+
+def _locks(place: Place, is_dropped: bool) -> tuple[str, ...]:
+    """Whoever writes comes from the table above, and DROP locks that before its partition."""
+    if is_dropped and place.above:
+        return f"ONLY {place.above}", place.locked
+    return (place.locked,)
 
 
 def _as_table(anew: Rewritten) -> Taken:

@@ -17,7 +17,11 @@ _PLACES = """
            AND NOT pg_catalog.row_security_active(c.oid),
            pg_catalog.format('%I.%I', rn.nspname, r.relname),
            r.relkind IN ('r', 'p')
-           AND pg_catalog.has_table_privilege(r.oid, 'UPDATE, DELETE, TRUNCATE')
+           AND pg_catalog.has_table_privilege(r.oid, 'UPDATE, DELETE, TRUNCATE'),
+           CASE WHEN u.oid IS NULL THEN ''
+                ELSE pg_catalog.format('%I.%I', un.nspname, u.relname) END,
+           u.oid IS NULL OR pg_catalog.has_schema_privilege(u.relnamespace, 'USAGE')
+           AND pg_catalog.has_table_privilege(u.oid, 'UPDATE, DELETE, TRUNCATE')
       FROM (VALUES {}) v (number, oid, attnum, part, root)
       JOIN pg_catalog.pg_class c ON c.oid = v.part AND c.relkind IN ('r', 'p')
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -25,6 +29,10 @@ _PLACES = """
       JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
       LEFT JOIN pg_catalog.pg_attribute a
              ON a.attrelid = v.oid AND a.attnum = v.attnum AND NOT a.attisdropped
+      LEFT JOIN pg_catalog.pg_class e ON e.oid = v.oid AND e.relispartition
+      LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = e.oid
+      LEFT JOIN pg_catalog.pg_class u ON u.oid = i.inhparent
+      LEFT JOIN pg_catalog.pg_namespace un ON un.oid = u.relnamespace
      WHERE v.attnum = 0 OR a.attname IS NOT NULL
      ORDER BY v.number
 """
@@ -46,7 +54,10 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where it stands by now, and what this role may do there."""
+    """Where it stands by now, and what this role may do there.
+
+    `above` is the table that it is a partition of: PostgreSQL locks it first to drop the partition.
+    """
 
     sought: Sought
     schema: str
@@ -57,6 +68,8 @@ class Place:
     may_be_read: bool
     root: str
     may_be_locked: bool
+    above: str
+    above_may_be_locked: bool
 
     @property
     def empty(self) -> Empty:

@@ -415,6 +415,52 @@ def test_the_table_above_is_locked_first(
     assert found == [Look()]
 
 
+_HELD_BY_OTHERS = """
+    SELECT count(*) FROM pg_catalog.pg_locks
+     WHERE granted AND relation = 'a'::pg_catalog.regclass AND pid <> pg_catalog.pg_backend_pid()
+"""
+
+
+def test_the_table_above_a_partition_that_is_dropped_is_locked_first(
+    held: Any, database: Target
+) -> None:
+    """Who writes into another partition, and then reads the table above, ends in no deadlock."""
+    held.execute("CREATE TABLE p (b int) PARTITION BY LIST (b)")
+    held.execute("CREATE TABLE a PARTITION OF p FOR VALUES IN (1)")
+    held.execute("CREATE TABLE o PARTITION OF p FOR VALUES IN (2)")
+    oid = held.execute("SELECT 'a'::regclass::oid::int8").fetchone()[0]
+    held.commit()
+    found: list[Look] = []
+    looking = Emptiness([HEAD], [Empty(HEAD, oid, 0, "", "table", "")], set())
+    thread = Thread(target=lambda: found.append(looking.look(HEAD, "DROP TABLE a", held)))
+    with SyncConnection(database) as writer:
+        writer.execute("BEGIN; INSERT INTO p VALUES (2)")
+        thread.start()
+        while thread.is_alive() and not writer.fetchval(_WAITS_FOR_P):
+            time.sleep(0.01)
+        assert not found
+        assert writer.fetchval(_HELD_BY_OTHERS) == 0
+        writer.execute("SELECT FROM p; COMMIT")
+        thread.join(60)
+    assert found == [Look()]
+
+
+def test_a_partition_is_not_locked_where_the_table_above_may_not_be(
+    held: Any, database: Target
+) -> None:
+    """Its owner may drop it all the same, so that it is empty is unknown, and no reason to wait."""
+    owner = f"owner_of_{database.database}"
+    held.execute("CREATE TABLE p (b int) PARTITION BY LIST (b)")
+    held.execute("CREATE TABLE a PARTITION OF p FOR VALUES IN (1)")
+    held.execute(f'CREATE ROLE "{owner}"; ALTER TABLE a OWNER TO "{owner}"')
+    oid = held.execute("SELECT 'a'::regclass::oid::int8").fetchone()[0]
+    held.execute(f'SET LOCAL ROLE "{owner}"')
+    empty = Empty(HEAD, oid, 0, "", "table", "")
+    looking = Emptiness([HEAD], [empty], set())
+    assert looking.look(HEAD, "DROP TABLE a", held) == Look(unseen=(empty,))
+    held.rollback()
+
+
 @pytest.mark.parametrize("value", ["%s", "%(a)s", "%(a b)s", "%(a)s::int"])
 def test_bound_values_are_read_as_such(held: Any, database: Target, value: str) -> None:
     """Whatever a parameter is called, the statement around it is read."""
