@@ -21,7 +21,7 @@ def asked(call: Call, ask: Callable[["Target"], Answer]) -> Answer:
     except ConnectError as error:
         from dbtool.health.rescue import is_full
 
-        if not is_full(error, call.target):
+        if not is_full(error):
             raise
         try:
             return _rescued(call, ask, error)

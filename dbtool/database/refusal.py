@@ -197,23 +197,26 @@ def _place(context: str) -> str:
     return last if re.match(r"PL/\w+ function ", last) else ""
 
 
-def nobody_gets_in(error: PostgresError) -> bool:
-    """Whether it says that every slot is used, those of superusers too."""
+def slots_used(error: PostgresError) -> str | None:
+    """Which slots of the server are used up; None where it does not say that of any."""
     answer = _read(error)
     if answer.state == "53300":
-        return _tier(answer) == "all"
+        return _tier(answer)
     found = _NO_SLOT.search(answer.message)
-    return found is not None and _tier(Answer("53300", found[0], "", "")) == "all"
+    return _tier(Answer("53300", found[0], "", "")) if found else None
 
 
 def _tier(answer: Answer) -> str | None:
-    """Which slots are used up; only the server itself names the function that refuses."""
+    """Which slots are used up: names in the message may read like the words of another tier."""
+    if answer.function in _TIERS:
+        return _TIERS[answer.function]
     told = next((tier for words, tier in _WORDS.items() if words in answer.message), None)
-    return told or (_TIERS.get(answer.function, "all") if answer.function else None)
+    return told or ("all" if answer.function else None)
 
 
 def _full(answer: Answer, target: Target) -> ConnectError:
     told = answer.message
+    up = "The server is up. "
     match _tier(answer):
         case "role":
             what = f'role "{target.user}" has used all its connections'
@@ -233,7 +236,8 @@ def _full(answer: Answer, target: Target) -> ConnectError:
         case _:
             what = f"{target.address} takes no more connections"
             hint = "Most likely a pooler's own limit: name the server behind it."
-    return ConnectError(what, detail=f"The server is up. It says: {told}.", hint=hint)
+            up = ""
+    return ConnectError(what, detail=f"{up}It says: {told}.", hint=hint)
 
 
 def _not_now(answer: Answer, target: Target) -> ConnectError:

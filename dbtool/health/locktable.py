@@ -162,8 +162,10 @@ LOCKS = f"""
 (WITH every AS MATERIALIZED (
     SELECT * FROM pg_catalog.pg_locks
     WHERE mode <> 'SIReadLock' AND NOT fastpath AND pid IS DISTINCT FROM pg_backend_pid()
-      AND EXISTS (SELECT FROM {SESSIONS}
-                  WHERE wait_event_type = 'Lock' OR backend_type IS NULL)
+      AND (EXISTS (SELECT FROM {SESSIONS}
+                   WHERE wait_event_type = 'Lock' OR backend_type IS NULL)
+           OR current_setting('server_version_num')::int < 180000
+              AND EXISTS (SELECT FROM pg_catalog.pg_locks WHERE NOT granted))
 ),
 wanted AS MATERIALIZED (
     SELECT * FROM every WHERE NOT granted
@@ -241,10 +243,11 @@ SELECT json_build_object(
 """Two flat scans; it takes no lock on any relation of the user, and names none of another database.
 
 The whole lock table is read at one moment, and only where somebody waits or a plain role
-cannot see whether somebody does; sessions are read before it, so that nobody is told to have
-ended who holds a lock. Locks of the fast path are read before that moment, and are left out:
-a lock that keeps anybody out has been moved to the table before that one waits. All waits are
-measured at one moment too, for their lengths tell the order of a queue. What belongs to
+cannot see whether somebody does: before 18 a login that waits for its database is in no list of
+sessions, and the lock table is asked whether one does. Sessions are read before it, so that nobody
+is told to have ended who holds a lock. Locks of the fast path are read before that moment, and are
+left out: a lock that keeps anybody out has been moved to the table before that one waits. All
+waits are measured at one moment too, for their lengths tell the order of a queue. What belongs to
 nobody's wait is left out on the server, so that an idle server answers with nothing.
 pg_blocking_pids would take longer with more than the square of those who wait for one row.
 """

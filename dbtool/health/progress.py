@@ -69,11 +69,14 @@ PROGRESS = f"""
     FROM pg_catalog.pg_stat_progress_vacuum AS p, LATERAL to_json(p) AS v
     UNION ALL
     SELECT pid, datname, relid, command, phase,
-           CASE WHEN blocks_total > 0 THEN blocks_done WHEN tuples_total > 0 THEN tuples_done
+           CASE WHEN phase LIKE 'waiting%' THEN lockers_done
+                WHEN blocks_total > 0 THEN blocks_done WHEN tuples_total > 0 THEN tuples_done
                 ELSE lockers_done END,
-           CASE WHEN blocks_total > 0 THEN blocks_total WHEN tuples_total > 0 THEN tuples_total
+           CASE WHEN phase LIKE 'waiting%' THEN lockers_total
+                WHEN blocks_total > 0 THEN blocks_total WHEN tuples_total > 0 THEN tuples_total
                 ELSE lockers_total END,
-           CASE WHEN blocks_total > 0 THEN 'blocks' WHEN tuples_total > 0 THEN 'rows'
+           CASE WHEN phase LIKE 'waiting%' THEN 'transactions'
+                WHEN blocks_total > 0 THEN 'blocks' WHEN tuples_total > 0 THEN 'rows'
                 ELSE 'transactions' END,
            nullif(current_locker_pid, 0)
     FROM pg_catalog.pg_stat_progress_create_index

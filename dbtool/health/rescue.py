@@ -13,24 +13,21 @@ from dbtool.errors import ConnectError
 Answer = TypeVar("Answer")
 
 
-def is_full(error: ConnectError, target: Target) -> bool:
+def is_full(error: ConnectError) -> bool:
     """Whether slots are used up, as the server says or a pooler before it passes on."""
-    from asyncpg.exceptions import PostgresError, TooManyConnectionsError
-
-    match error.__cause__:
-        case TooManyConnectionsError():
-            return True
-        case PostgresError() as cause:
-            return refusal.full(str(cause), target) is not None
-    return False
+    return _slots(error) is not None
 
 
 def nobody_gets_in(error: ConnectError) -> bool:
     """Whether the slots of superusers are used up too."""
+    return _slots(error) == "all"
+
+
+def _slots(error: ConnectError) -> str | None:
     from asyncpg.exceptions import PostgresError
 
     cause = error.__cause__
-    return isinstance(cause, PostgresError) and refusal.nobody_gets_in(cause)
+    return refusal.slots_used(cause) if isinstance(cause, PostgresError) else None
 
 
 def was_tried_twice(error: ConnectError) -> bool:

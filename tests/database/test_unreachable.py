@@ -242,6 +242,7 @@ def test_each_tier_of_slots_has_its_own_way_in() -> None:
         ("InitPostgres", "sind reserviert", "all connection slots for applications are used"),
         ("InitProcess", "zu viele Verbindungen", "all connection slots are used at db:5432, the"),
         ("InitializeSessionUserId", "zu viele", 'role "app" has used all its connections'),
+        ("InitializeSessionUserId", "zu viele … von Rolle »reserved_ro«", 'role "app" has used'),
         ("CheckMyDatabase", "zu viele", 'database "shop" has used all its connections'),
     ],
 )
@@ -261,6 +262,7 @@ def test_a_limit_of_nobody_knows_whom() -> None:
     found = asyncio.run(explain(PostgresError.new(sent), target, 3.0))
     assert isinstance(found, ConnectError)
     assert found.message == "db:6432 takes no more connections"
+    assert found.detail == "It says: too many tcp connections (global limit 9)."
 
 
 def test_a_login_that_waits_for_a_lock(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:

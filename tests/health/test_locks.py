@@ -86,6 +86,22 @@ def test_a_locked_database(database: Target) -> None:
         assert waits[login].session is None
 
 
+def test_a_login_alone_waits_for_its_database(database: Target) -> None:
+    """Before 18 no list of sessions has it: the lock table alone tells of it."""
+    gone = dataclasses.replace(database, database=f"{database.database}_gone")
+    with SyncConnection(database) as holder, SyncConnection(database) as onlooker:
+        holder.execute(f"CREATE DATABASE {gone.database}")
+        holder.execute(f"BEGIN; ALTER DATABASE {gone.database} RENAME TO {gone.database}_2")
+        pid = holder.fetchval("SELECT pg_backend_pid()")
+        with _logging_in(gone, onlooker) as login:
+            found = read(database).forest
+        holder.execute("ROLLBACK")
+        holder.execute(f"DROP DATABASE {gone.database}")
+    assert {each.id for each in found.nodes} == {pid, login}
+    (wait,) = (each.waits for each in found.nodes if each.waits)
+    assert wait.thing == f"database {gone.database}"
+
+
 @contextmanager
 def _logging_in(target: Target, onlooker: SyncConnection) -> Iterator[int]:
     """A login that waits for its database; it is let go with the block."""

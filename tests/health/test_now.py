@@ -15,6 +15,7 @@ from dbtool.health import locks
 from dbtool.health.forest import Forest
 from dbtool.health.now import PARTS, Now, Watch, progress, read
 from dbtool.health.parts import Part
+from dbtool.health.progress import Work
 from dbtool.health.view import pool_report
 from dbtool.health.view_now import now_report, progress_report
 from dbtool.health.vitals import Slot
@@ -22,7 +23,7 @@ from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
 from tests.conftest import MAJOR
 from tests.health.crowd import Crowd
-from tests.health.waiting import running, waiting
+from tests.health.waiting import LIMIT, running, waiting
 from tests.proxy import proxy
 
 
@@ -197,6 +198,26 @@ def test_progress_is_that_of_the_phase(database: Target, people: Crowd) -> None:
     assert work.phase == "vacuuming indexes"
     counted = (0, 1) if MAJOR >= 17 else (None, None)
     assert (work.done, work.total, work.unit) == (*counted, "indexes")
+
+
+def test_progress_of_a_wait_is_that_of_the_wait(database: Target, people: Crowd) -> None:
+    """An index that waits for an old snapshot has read the whole table before, and is not done."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 1000)")
+    people.session("reader", "BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT 1")
+    with waiting(database, "CREATE INDEX CONCURRENTLY ON t (a)") as builder:
+        until = monotonic() + LIMIT
+        while (work := _work(database, builder)).phase != "waiting for old snapshots":
+            assert monotonic() < until, work
+            sleep(0.01)
+    assert work.unit == "transactions"
+    assert work.share is not None
+    assert work.share < 1
+
+
+def _work(target: Target, pid: int) -> Work:
+    (work,) = (each for each in progress(target, 0.05).work if each.pid == pid)
+    return work
 
 
 @contextmanager

@@ -36,34 +36,34 @@ def test_a_pooler_passes_on_that_its_server_is_full(small: Server) -> None:
         with pytest.raises(ConnectError) as missing:
             read(target.with_database("nowhere"))
         admin.execute("DROP ROLE late_pooled")
-    assert is_full(full.value, pooler.target)
+    assert is_full(full.value)
     assert not was_tried_twice(full.value)
     assert offers_tls(full.value, replace(pooler.target, sslmode="prefer")) is False
     assert offers_tls(full.value, pooler.target) is None
-    assert not is_full(missing.value, target)
+    assert not is_full(missing.value)
 
 
 @pytest.mark.parametrize(
-    ("state", "function", "told", "nobody"),
+    ("state", "function", "told", "slots", "nobody"),
     [
-        ("53300", "InitProcess", "désolé, trop de clients sont déjà connectés", True),
-        ("53300", "ProcessStartupPacket", "tut mir leid, schon zu viele Verbindungen", True),
-        ("53300", "InitPostgres", "die verbleibenden Verbindungen sind für Superuser", False),
-        ("53300", "InitializeSessionUserId", "zu viele Verbindungen von Rolle »app«", False),
-        ("53300", None, "too many tcp connections (global limit 9)", False),
-        ("08P01", None, "server login failed: FATAL: sorry, too many clients already", True),
-        ("08P01", None, 'server login failed: FATAL: too many connections for role "a"', False),
-        ("3D000", "InitPostgres", 'database "too many clients already" does not exist', False),
+        ("53300", "InitProcess", "désolé, trop de clients sont déjà connectés", True, True),
+        ("53300", "ProcessStartupPacket", "tut mir leid, schon zu viele Verbindungen", True, True),
+        ("53300", "InitPostgres", "die verbleibenden Verbindungen sind für Superuser", True, False),
+        ("53300", "InitializeSessionUserId", "zu viele Verbindungen von Rolle »app«", True, False),
+        ("53300", None, "too many tcp connections (global limit 9)", False, False),
+        ("08P01", None, "server login failed: FATAL: sorry, too many clients already", True, True),
+        ("08P01", None, 'server login failed: too many connections for role "a"', True, False),
+        ("3D000", "InitPostgres", 'database "too many clients" does not exist', False, False),
     ],
 )
-def test_whether_a_superuser_gets_in(
-    state: str, function: str | None, told: str, *, nobody: bool
+def test_what_a_refusal_says_of_the_slots(
+    state: str, function: str | None, told: str, *, slots: bool, nobody: bool
 ) -> None:
     """The function that refuses tells in every language; a pooler passes only words on."""
     sent = {"S": "FATAL", "C": state, "M": told} | ({"R": function} if function else {})
     refused = ConnectError("refused")
     refused.__cause__ = PostgresError.new(sent)
-    assert nobody_gets_in(refused) is nobody
+    assert (is_full(refused), nobody_gets_in(refused)) == (slots, nobody)
 
 
 @pytest.mark.parametrize(
