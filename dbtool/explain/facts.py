@@ -99,7 +99,7 @@ WITH RECURSIVE wanted AS (
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
 ), {reached}
 SELECT json_build_object(
-  'jit', CASE WHEN $7 THEN {as_before} END,
+  'jit', CASE WHEN $7 AND ($10 OR NOT EXISTS (SELECT FROM moves)) THEN {as_before} END,
   'work_mem', pg_size_bytes(current_setting('work_mem')) / 1024,
   'hash_mem_multiplier', current_setting('hash_mem_multiplier')::float8,
   'moves', EXISTS (SELECT FROM moves),
