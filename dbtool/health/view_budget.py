@@ -27,6 +27,13 @@ def budget_report(budget: Budget) -> Report:
 
 def _headline(budget: Budget) -> str:
     usable = budget.pool.slots.usable
+    if budget.apart or budget.beside_pooler:
+        sure = budget.poolers + budget.wanted.reserve
+        most = "unlimited" if budget.needed is None else f"up to {budget.needed:,}"
+        return (
+            f"at least {sure:,} connections, {most} if the processes come to the server itself;"
+            f" {usable:,} usable slots"
+        )
     if budget.needed is None:
         return f"nothing limits the connections that may be opened; {usable:,} slots are usable"
     if budget.through_pooler and not budget.poolers:

@@ -13,6 +13,7 @@ from dbtool.health.budget import UNNAMED, Budget, Wanted, budget, read
 from dbtool.health.pgbouncer import pooler_of
 from dbtool.health.pool import Limit
 from dbtool.health.rules import BUDGET
+from dbtool.health.view_budget import budget_report
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR, Dbtool
 from tests.health.crowd import alone, crowd
@@ -216,7 +217,9 @@ def test_poolers_beside_an_engine_of_the_server(found: Budget) -> None:
     """What goes past the poolers for sure adds to them: 2 × 3 and 10 + 3 are 19."""
     direct = dataclasses.replace(found, engine=ENGINE)
     assert judged(with_slots(direct, 18, poolers=10)) == [("pools-exceed-slots", Severity.ERROR)]
-    assert judged(with_slots(direct, 24, poolers=10)) == []
+    fits = with_slots(direct, 24, poolers=10)
+    assert judged(fits) == []
+    assert budget_report(fits).headline == "up to 19 connections for 24 usable slots (79 %)"
 
 
 @pytest.mark.parametrize(
@@ -304,7 +307,10 @@ def test_the_arithmetic_is_shown(small: Server, dbtool: Dbtool, tmp_path: Path) 
         (f"usable: 20 max_connections - 3 for superusers{reserved}", f"{usable}"),
     ]
     headline, _, *rest = ran.out.splitlines()
-    assert headline == f"up to 15 connections for {usable} usable slots ({1500 // usable} %)"
+    assert headline == (
+        "at least 3 connections, up to 15 if the processes come to the server itself;"
+        f" {usable} usable slots"
+    )
     assert [re.split(" {2,}", line)[:2] for line in rest[:7]] == [list(each) for each in lines]
     assert rest[9:12] == [
         "engine  appdb:engine: AsyncAdaptedQueuePool, asyncpg",
