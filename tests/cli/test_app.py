@@ -331,7 +331,12 @@ def test_interrupted(sample: Sample, number: signal.Signals) -> None:
 
 def test_nohup_keeps_running(sample: Sample) -> None:
     """A command started to outlive its terminal is not ended by the hang-up."""
-    script = """trap '' HUP; "$@" & sleep 1; kill -HUP $!; sleep 0.5; kill -TERM $!; wait $!"""
+    script = """
+        trap '' HUP; said=$(mktemp); "$@" 2>"$said" &
+        until [ -s "$said" ]; do sleep 0.05; done
+        kill -HUP $!; sleep 0.5; kill -TERM $!; wait $!
+        code=$?; cat "$said" >&2; rm "$said"; exit $code
+    """
     ran = sample.shell(script, "wait")
     assert ran.returncode == 130
     assert ran.stderr == "info: waiting\nerror: interrupted\n"
