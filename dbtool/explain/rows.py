@@ -26,6 +26,8 @@ HOT_FROM = 4
 
 _BAR = 5
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_WORTH_SAYING = 0.01
+"""Milliseconds; rounding that may hide less is not told."""
 
 
 ALIKE = 4
@@ -226,18 +228,18 @@ def _muted(number: str, name: str) -> tuple[Cell, ...]:
 
 def _time(line: _Line) -> str:
     share = line.share
+    if line.wall_ms < share.bound_ms and share.bound_ms >= _WORTH_SAYING and not line.folded:
+        return f"<{milliseconds(share.bound_ms)}"
     if beside(share) and not line.folded:
         return f"∥{milliseconds(share.busy_ms)}"
-    if line.wall_ms < share.bound_ms and share.bound_ms >= 0.01 and not line.folded:
-        return f"<{milliseconds(share.bound_ms)}"
     mark = "≈" if share.approximate else ""
     doubt = "" if share.consistent else "?"
     return f"{mark}{milliseconds(line.wall_ms)}{doubt}"
 
 
 def beside(share: Share) -> bool:
-    """Whether only processes that nobody waited for ran a node."""
-    sure = share.consistent and not share.approximate
+    """Whether only processes that nobody waited for ran a node: its own time is surely nothing."""
+    sure = share.consistent and not share.approximate and share.bound_ms < _WORTH_SAYING
     return sure and share.wall_ms <= share.bound_ms < share.busy_ms
 
 
