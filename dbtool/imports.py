@@ -16,7 +16,7 @@ from dbtool.errors import UsageError
 
 _PASSWORD = re.compile(r"(://[^\s:/@]*:)\S*@")
 _NAMED_PASSWORD = re.compile(
-    r"""((?:password|passwd|pwd)['"]?\s*[=:]\s*)(?:b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|\S+)""",
+    r"""((?:password|passwd|pwd)['"]?\s*[=:]\s*)(?:b?'(?:[^'\\]|\\.|'')*'|b?"(?:[^"\\]|\\.|"")*"|\S+)""",
     re.IGNORECASE,
 )
 _FROZEN = "<frozen importlib"

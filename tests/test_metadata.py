@@ -303,6 +303,10 @@ FAILURES = {
         "shopapp/broken.py, line 3: RuntimeError: refused: host=db password=*** dbname=shop",
         'See the whole traceback with: python -c "import shopapp.broken"',
     ),
+    "raise RuntimeError(\"password='a''b' dbname=shop\")": (
+        "shopapp/broken.py, line 3: RuntimeError: password=*** dbname=shop",
+        'See the whole traceback with: python -c "import shopapp.broken"',
+    ),
     "raise RuntimeError('password=a,b;c)d dbname=shop')": (
         "shopapp/broken.py, line 3: RuntimeError: password=*** dbname=shop",
         'See the whole traceback with: python -c "import shopapp.broken"',

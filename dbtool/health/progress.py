@@ -51,7 +51,8 @@ def _estimated(before: Work | None, now: Work, seconds: float) -> Work:
         return now
     rate = (now.done - before.done) / seconds
     left = (now.total - now.done) / rate if now.total and rate > 0 else None
-    return replace(now, rate=rate, remaining=left)
+    # How long a transaction that is waited for goes on, those before it do not tell.
+    return replace(now, rate=rate, remaining=left if now.unit != "transactions" else None)
 
 
 PROGRESS = f"""

@@ -31,8 +31,8 @@ def _headline(budget: Budget) -> str:
         sure = budget.poolers + budget.wanted.reserve
         most = "unlimited" if budget.needed is None else f"up to {budget.needed:,}"
         return (
-            f"at least {sure:,} connections, {most} if the processes come to the server itself;"
-            f" {usable:,} usable slots"
+            f"up to {sure:,} connections of poolers and reserve, {most} if the processes come to"
+            f" the server itself; {usable:,} usable slots"
         )
     if budget.needed is None:
         return f"nothing limits the connections that may be opened; {usable:,} slots are usable"

@@ -18,7 +18,8 @@ _OF_THE_REVISION = frozenset({"25001", "55P04"})
 codes stand among those, and mean the same everywhere."""
 _OF_THE_MACHINE = re.compile(
     r"^could not (?:create locale|open collator) |^time zone "
-    r'|^invalid value for parameter "(?:TimeZone|lc_\w+|default_\w+|temp_tablespaces)"'
+    r'|^invalid value for parameter "(?:TimeZone|lc_\w+|default_text_search_config'
+    r'|default_toast_compression|default_tablespace|temp_tablespaces)"'
     r'|^role "[^"]+" does not exist$|^extension "[^"]+" has no | not supported (?:in|by) this build'
     r"| requires the server to be built with "
 )

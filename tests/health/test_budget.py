@@ -308,8 +308,8 @@ def test_the_arithmetic_is_shown(small: Server, dbtool: Dbtool, tmp_path: Path) 
     ]
     headline, _, *rest = ran.out.splitlines()
     assert headline == (
-        "at least 3 connections, up to 15 if the processes come to the server itself;"
-        f" {usable} usable slots"
+        "up to 3 connections of poolers and reserve, up to 15 if the processes come to"
+        f" the server itself; {usable} usable slots"
     )
     assert [re.split(" {2,}", line)[:2] for line in rest[:7]] == [list(each) for each in lines]
     assert rest[9:12] == [

@@ -32,6 +32,7 @@ NOT_HERE = [
 OWN = [
     "VACUUM",
     "SET statement_timeout = '5 secondz'",
+    "SET default_transaction_isolation = 'read comitted'",
     "DO $$ BEGIN RAISE unsafe_new_enum_value_usage; END $$",
     "SELEKT 1",
     "SELECT 1 / 0",
