@@ -60,11 +60,11 @@ def help_pages() -> dict[str, str]:
     }
 
 
-def command_table() -> str:
+def command_table(named: Callable[[str], str] = "`dbtool {}`".format) -> str:
     """All commands under their panels, in the order of the help page."""
     lines = ["| command | what it does |", "| --- | --- |"]
     lines += [
-        f"| `dbtool {name}` | {cell(command.get_short_help_str())} |"
+        f"| {named(name)} | {cell(command.get_short_help_str())} |"
         for name, command, _ in commands()
         if name
     ]
@@ -87,10 +87,12 @@ def setting_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def rule_table() -> str:
+def rule_table(named: Callable[[str], str] = "`{}`".format) -> str:
     """Every rule with what it finds."""
     lines = ["| rule | family | what it finds |", "| --- | --- | --- |"]
-    lines += [f"| `{each.name}` | {each.family} | {cell(each.summary)} |" for each in all_pages()]
+    lines += [
+        f"| {named(each.name)} | {each.family} | {cell(each.summary)} |" for each in all_pages()
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -11,8 +11,8 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from dbtool.cli.rules import Page, all_pages
-from tests.readme import ROOT, cell, commands, help_pages, setting_table
+from dbtool.cli.rules import all_pages
+from tests.readme import ROOT, command_table, help_pages, rule_table, setting_table
 
 HEAD = ROOT / "docs" / "zensical.toml"
 """How the site looks, and its pages up to those that are generated."""
@@ -48,10 +48,10 @@ def pages() -> dict[str, str]:
     """Every generated page by its place below `docs`."""
     return {
         "settings.md": f"# Settings\n\n{setting_table()}",
-        "commands.md": f"# Commands\n\n{_command_table()}",
-        "rules.md": f"# Rules\n\n{_rule_table()}",
+        "commands.md": f"# Commands\n\n{command_table(_command_link)}",
+        "rules.md": f"# Rules\n\n{rule_table(_rule_link)}",
         **{_of_command(name): f"# dbtool {name}\n\n{help_pages()[name]}" for name in _names()},
-        **{_of_rule(rule): f"# {rule.name}\n\n{_prose(rule.text)}\n" for rule in all_pages()},
+        **{_of_rule(rule.name): f"# {rule.name}\n\n{_prose(rule.text)}\n" for rule in all_pages()},
     }
 
 
@@ -59,7 +59,7 @@ def _generated() -> list[Entry]:
     by_name: list[Entry] = [{name: _of_command(name)} for name in _names()]
     families = groupby(all_pages(), key=lambda rule: rule.family)
     by_family: list[Entry] = [
-        {family: [{rule.name: _of_rule(rule)} for rule in rules]} for family, rules in families
+        {family: [{rule.name: _of_rule(rule.name)} for rule in rules]} for family, rules in families
     ]
     return [
         {"Settings": "settings.md"},
@@ -83,27 +83,16 @@ def _of_command(name: str) -> str:
     return f"commands/{name.replace(' ', '-')}.md"
 
 
-def _of_rule(rule: Page) -> str:
-    return f"rules/{rule.name}.md"
+def _of_rule(rule: str) -> str:
+    return f"rules/{rule}.md"
 
 
-def _command_table() -> str:
-    lines = ["| command | what it does |", "| --- | --- |"]
-    lines += [
-        f"| [dbtool {name}]({_of_command(name)}) | {cell(command.get_short_help_str())} |"
-        for name, command, _ in commands()
-        if name
-    ]
-    return "\n".join(lines) + "\n"
+def _command_link(name: str) -> str:
+    return f"[dbtool {name}]({_of_command(name)})"
 
 
-def _rule_table() -> str:
-    lines = ["| rule | family | what it finds |", "| --- | --- | --- |"]
-    lines += [
-        f"| [{rule.name}]({_of_rule(rule)}) | {rule.family} | {cell(rule.summary)} |"
-        for rule in all_pages()
-    ]
-    return "\n".join(lines) + "\n"
+def _rule_link(rule: str) -> str:
+    return f"[{rule}]({_of_rule(rule)})"
 
 
 def _prose(text: str) -> str:
