@@ -137,7 +137,9 @@ def _is_name(placeholder: str) -> bool:
 
 
 def _by_name(names: Sequence[str], given: Sequence[str]) -> list[str]:
-    pairs = dict(each.partition("=")[::2] for each in given if "=" in each)
+    pairs = dict(
+        each.partition("=")[::2] for each in given if "=" in each and not isinstance(each, InOrder)
+    )
     if unknown := sorted(set(pairs) - set(names)):
         raise UsageError(
             f'the statement has no parameter "{unknown[0]}"',

@@ -72,6 +72,13 @@ def test_a_number_before_a_value_is_one_only_where_it_was_written_so(text: str, 
     assert assign(("$1",), given.values(text, "v.json")) == (value,)
 
 
+def test_values_by_place_are_not_those_of_names() -> None:
+    """A list says no name, even where a value of it looks like one."""
+    with pytest.raises(UsageError):
+        assign(("id",), given.values('["id=5"]', "v.json"))
+    assert assign(("id",), given.values('{"id": 5}', "v.json")) == ("5",)
+
+
 @pytest.mark.parametrize("text", ["{", "[1", "a=1\nb"])
 def test_a_file_of_no_values(text: str) -> None:
     """The hint shows the forms that are read."""
