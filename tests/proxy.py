@@ -79,7 +79,7 @@ class Proxy:
     def __init__(self, upstream: Target, delay: float) -> None:
         self.delay = delay
         """Seconds one round trip takes longer; may be changed at any time."""
-        self.connections: list[Traffic] = []
+        self._accepted: list[Traffic] = []
         self._upstream = upstream
         self._port = 0
         self._cut_at_turn: int | None = None
@@ -94,6 +94,11 @@ class Proxy:
         return dataclasses.replace(self._upstream, host=HOST, port=self._port)
 
     @property
+    def connections(self) -> list[Traffic]:
+        """Those of clients that said something: whoever only looks at open ports is none."""
+        return [each for each in self._accepted if each.sent]
+
+    @property
     def turns(self) -> int:
         """Client-to-server turns of all connections so far."""
         return sum(each.turns for each in self.connections)
@@ -105,7 +110,7 @@ class Proxy:
 
     def forget(self) -> None:
         """Start counting anew, for instance after a warm-up."""
-        self.connections.clear()
+        self._accepted.clear()
 
     def cut(self) -> None:
         """Reset every open connection, as a network or a failing server does."""
@@ -161,7 +166,7 @@ class Proxy:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         traffic = Traffic()
-        self.connections.append(traffic)
+        self._accepted.append(traffic)
         pair = [writer]
         try:
             up_reader, up_writer = await self._dial()

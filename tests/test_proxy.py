@@ -1,6 +1,7 @@
 """The counting proxy itself: what it counts, delays, cuts and swallows."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
@@ -40,6 +41,18 @@ def test_counts_the_round_trips_of_login_and_statements(through: Proxy) -> None:
     assert traffic.turns == traffic.round_trips + 1
     assert b"SELECT 2" in traffic.sent
     assert b"SELECT 2" not in traffic.received
+
+
+def test_whoever_says_nothing_is_no_client(through: Proxy) -> None:
+    """A stranger who looks at open ports is not counted among those who log in."""
+    with socket.create_connection((through.target.host, through.target.port)):
+        run(login(through))
+    assert len(through.connections) == 1
+
+
+async def login(through: Proxy) -> None:
+    """Log in and out."""
+    await (await connect(through.target)).close()
 
 
 def test_delay_is_paid_once_per_round_trip(through: Proxy) -> None:
