@@ -14,6 +14,7 @@ from dbtool.errors import Interrupted, OperationError, UsageError
 from dbtool.guard import Action, Classified, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
+from dbtool.seed import unfinished
 from dbtool.seed.allow import allow
 from dbtool.seed.build import Found, build
 from dbtool.seed.inparts import InParts
@@ -154,6 +155,9 @@ def _prepare(session: SyncConnection, models: Models, request: Request, how: Loa
         # What is tried out beside rows may choose other values than in empty tables.
         found = look(request, anew=True) if there.first_blocks else there
         lost, found = _emptied(session, found, request)
+    if how.state and not (how.dry_run or how.resume):
+        emptied, place = {each.name for each in lost}, how.state
+        session.run(lambda connection: unfinished.refuse(connection, place, emptied))
     parts = InParts.of(session, how.state, resume=how.resume) if how.in_parts else None
     if parts and how.resume:
         found = parts.resumed(session, found)

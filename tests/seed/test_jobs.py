@@ -1,6 +1,7 @@
 """A load in parts by several processes: the same rows, and the rest of them after an interrupt."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
 from dbtool.seed import jobs
-from dbtool.seed.journal import Journal, Portion
+from dbtool.seed.journal import Journal, Portion, journal
 from dbtool.seed.load import Mode
 from dbtool.seed.plan import Request
 from dbtool.seed.reset import reset
@@ -90,6 +91,66 @@ def test_interrupted_and_resumed_it_is_the_run_that_was_not(
     seed(migrated, example, WANTED, AGREED, loading=whole)
     assert session.fetchval(DIGEST) == in_two
     assert [each.name for each in tmp_path.iterdir()] == [".gitignore"]
+
+
+def test_no_rows_are_added_behind_an_interrupted_run(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever would add some is refused and told how to go on; emptied tables are filled anew."""
+    monkeypatch.setattr(jobs, "BLOCKS", 1)
+    stop = After(9000, KeyboardInterrupt())
+    in_parts = Loading(jobs=2, state=tmp_path)
+    with pytest.raises(Interrupted):
+        seed(migrated, example, WANTED, progress=stop, loading=in_parts)
+    few, plain = Request(rows=10, tables=("roles",)), Loading(state=tmp_path)
+    for way in (plain, in_parts, replace(plain, top_up=True), replace(plain, truncate=True)):
+        error = refused(migrated, example, few, way)
+        assert error.message == "an interrupted run has loaded only part of its rows"
+        assert "rows of it are there" in error.detail
+        assert "--resume loads the rest" in error.hint
+    session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({int.from_bytes(b'db seed')})")
+    assert isinstance(refused(migrated, example, few, plain), LockNotObtained)
+    session.execute("ROLLBACK")
+    seed(migrated, example, few, AGREED, loading=replace(plain, dry_run=True))
+    assert session.fetchval("SELECT count(*) FROM roles") == 0
+    seed(migrated, example, WANTED, loading=replace(in_parts, resume=True))
+    assert session.fetchval("SELECT count(*) FROM users") == 4500
+    seed(migrated, example, few, AGREED, loading=plain)
+
+
+def test_what_an_interrupted_run_loaded_may_be_emptied(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a reset, and with --truncate, its journal stands in nobody's way."""
+    monkeypatch.setattr(jobs, "BLOCKS", 1)
+    stop = After(9000, KeyboardInterrupt())
+    with pytest.raises(Interrupted):
+        seed(migrated, example, WANTED, progress=stop, loading=Loading(jobs=2, state=tmp_path))
+    small = replace(WANTED, rows=20)
+    seed(migrated, example, small, AGREED, loading=Loading(truncate=True, state=tmp_path))
+    assert session.fetchval("SELECT count(*) FROM users") == 20
+    assert next(tmp_path.glob("*.jsonl")).exists(), "nobody resumed it"
+    reset(migrated, example, Request(), AGREED, Silent())
+    seed(migrated, example, small, loading=Loading(state=tmp_path))
+    assert session.fetchval("SELECT count(*) FROM users") == 20
+
+
+def test_a_journal_that_says_nothing_hinders_nobody(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """Its beginning was cut short, so that no part of that run was committed."""
+    path = session.run(lambda connection: journal(connection, tmp_path)).path
+    path.write_text('{"plan": ')
+    done = seed(migrated, example, Request(rows=10), loading=Loading(state=tmp_path))
+    assert done.rows
 
 
 def test_a_connection_that_is_lost_names_the_state(

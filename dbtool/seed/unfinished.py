@@ -1,0 +1,48 @@
+"""Add no rows behind those of an interrupted run: it is resumed, or what it loaded is emptied."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from dbtool.database.connection import Connection
+from dbtool.errors import UsageError
+from dbtool.report import counted
+from dbtool.seed import turn
+from dbtool.seed.journal import Journal, journal
+
+
+async def refuse(connection: Connection, directory: Path, emptied: Collection[str]) -> None:
+    """Raise where an interrupted run left rows in tables that are not emptied first."""
+    if not any(directory.glob("seed-*.jsonl")):
+        return
+    async with connection.limits():
+        kept = await journal(connection, directory)
+        if await turn.is_taken(connection):
+            raise turn.taken()
+        try:
+            kept.read()
+        except UsageError:
+            return
+        rows = await _rows(connection, kept, emptied)
+    if rows:
+        raise UsageError(
+            "an interrupted run has loaded only part of its rows",
+            detail=f"{counted(rows, 'row')} of it are there. Others would be numbered behind them,"
+            " and it could no longer be resumed. Nothing was loaded.",
+            hint="With the options it had, --resume loads the rest; dbtool seed reset or"
+            f" --truncate takes all away. To keep them as they are, delete {kept.path}.",
+        )
+
+
+async def _rows(connection: Connection, kept: Journal, emptied: Collection[str]) -> int:
+    """Rows that the run committed into tables where some of them still are."""
+    committed = await kept.committed(connection)
+    rows = 0
+    for table in sorted({each.table for each in committed} - set(emptied)):
+        ours = [each for each in committed if each.table == table]
+        xids = [kept.noted[each] for each in ours]
+        if await connection.fetchval(_THERE.format(table), xids):
+            rows += sum(each.rows for each in ours)
+    return rows
+
+
+_THERE = "SELECT EXISTS (SELECT FROM {} WHERE xmin = ANY ($1::text[]::xid8[]::xid[]))"
