@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from dbtool.catalog import Catalog, Name, Named, Table
 from dbtool.seed import order
-from dbtool.seed.build import Found, build
+from dbtool.seed.build import build
+from dbtool.seed.found import Found
 from dbtool.seed.live import Adapter, identifier
 from dbtool.seed.plan import Load, Request
 from dbtool.seed.rows import NULL, blocks

@@ -10,7 +10,7 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
 from dbtool.ports import Progress
-from dbtool.seed.build import Found
+from dbtool.seed.found import Found
 from dbtool.seed.jobs import Jobs
 from dbtool.seed.journal import Journal, Portion, journal
 from dbtool.seed.keys import Given

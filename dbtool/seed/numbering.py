@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
-from dbtool.seed.build import Found, build
+from dbtool.seed.build import build
+from dbtool.seed.found import Found
 from dbtool.seed.plan import Load, Planned, Request
 from dbtool.sql.text import quoted
 

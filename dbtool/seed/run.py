@@ -16,7 +16,8 @@ from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
 from dbtool.seed import unfinished
 from dbtool.seed.allow import allow
-from dbtool.seed.build import Found, build
+from dbtool.seed.build import build
+from dbtool.seed.found import Found
 from dbtool.seed.inparts import InParts
 from dbtool.seed.load import Loaded, Mode, Outcome, Way, analyze, load
 from dbtool.seed.mode import Chosen, choose

@@ -10,7 +10,7 @@ from dbtool.database.connection import Connection
 from dbtool.errors import LockNotObtained, OperationError, UsageError
 from dbtool.metadata import Models
 from dbtool.seed import live, turn
-from dbtool.seed.build import Found, lookups
+from dbtool.seed.found import Found, lookups
 from dbtool.seed.keys import Given
 from dbtool.seed.live import Beside, Live, LiveTable
 from dbtool.seed.meaning import Meaning, meanings

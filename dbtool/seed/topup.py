@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dbtool.database.sync import SyncConnection
-from dbtool.seed.build import Found, build
+from dbtool.seed.build import build
+from dbtool.seed.found import Found
 from dbtool.seed.live import LiveTable
 from dbtool.seed.plan import Request
 

@@ -8,7 +8,8 @@ from asyncpg.exceptions import PostgresError
 
 from dbtool.database.connection import Connection
 from dbtool.seed import repair, sample
-from dbtool.seed.build import Found, build
+from dbtool.seed.build import build
+from dbtool.seed.found import Found
 from dbtool.seed.live import LiveConstraint, LiveTable
 from dbtool.seed.meaning import Meaning
 from dbtool.seed.plan import Request

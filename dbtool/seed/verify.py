@@ -23,8 +23,9 @@ from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
 from dbtool.report import counted
 from dbtool.seed import live
-from dbtool.seed.build import Found, build
+from dbtool.seed.build import build
 from dbtool.seed.constraints import OUT_OF_TIME, Wrong, constraints
+from dbtool.seed.found import Found
 from dbtool.seed.live import LiveTable
 from dbtool.seed.plan import Load, Planned, Request, SeedPlan, Skipped
 from dbtool.seed.shares import Off, off_plan
