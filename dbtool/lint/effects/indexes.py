@@ -20,7 +20,8 @@ def create(action: act.CreateIndex, state: State) -> Effect:
         why = f"cannot create index on partitioned table {table.name.name} concurrently"
         made.fail("0A000", table.name, Cause.PARTITIONED, why)
     elif passed_over(action, state.schema):
-        made.lock(Lock.SHARE_UPDATE_EXCLUSIVE if action.concurrently else Lock.SHARE, table)
+        lock = Lock.SHARE_UPDATE_EXCLUSIVE if action.concurrently else Lock.SHARE
+        made.lock(lock, *_indexed(action, table, state))
     elif action.index.name and action.index.name in table.indexes:
         why = f"relation {action.index.name} exists"
         made.lock(Lock.SHARE, table)
@@ -43,12 +44,17 @@ def _build(made: Making, action: act.CreateIndex, table: Table, state: State) ->
         fact = "whether it exists already: if not, it is built while writes wait"
         made.lock(Lock.SHARE, table).lacks(Cause.INDEX, table, fact)
         return
-    partitions = table.partition_by and not action.only
-    for each in state.schema.family(table) if partitions else (table,):
+    for each in _indexed(action, table, state):
         made.lock(Lock.SHARE, each)
         there = each is not table and share_of(each, action.index) is not None
         if not each.partition_by and not there:
             made.task(Work.BUILD, each, Cause.INDEX)
+
+
+def _indexed(action: act.CreateIndex, table: Table, state: State) -> tuple[Table, ...]:
+    """The tables that are locked for it, before its name is looked for: partitions as well."""
+    partitions = table.partition_by and not action.only
+    return state.schema.family(table) if partitions else (table,)
 
 
 def _seen(table: Table, state: State) -> bool:

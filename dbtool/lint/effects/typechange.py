@@ -1,5 +1,6 @@
 """What a change of a column's type does, by the rules ALTER TABLE itself goes by."""
 
+from collections.abc import Iterator
 from enum import Enum
 
 from dbtool.lint import actions as act
@@ -102,9 +103,24 @@ def _work(
     for index in table.indexes.values():
         if index.uses(action.column) and _rebuilt(index, column, action, state):
             made.task(Work.BUILD, table, Cause.TYPE_REINDEX, index.name)
+    for index in _given(table, action.column, state):
+        made.task(Work.BUILD, table, Cause.TYPE_REINDEX, index.name)
     for each in table.having(Holds.CHECK):
         if each.valid and action.column in each.columns:
             made.task(Work.SCAN, table, Cause.TYPE_RECHECK, each.name)
+
+
+def _given(part: Table, column: str, state: State) -> Iterator[Index]:
+    """The indexes of the whole that a partition had no share of, as they were made ON ONLY it.
+
+    The server makes them anew without that word.
+    """
+    while part.bound is not None and part.parent is not None:
+        whole, shares = state.table(part.parent), {each.part_of for each in part.indexes.values()}
+        for index in whole.indexes.values():
+            if index.uses(column) and index.name not in shares:
+                yield index
+        part = whole
 
 
 def _rebuilt(index: Index, column: Column, action: act.AlterColumnType, state: State) -> bool:

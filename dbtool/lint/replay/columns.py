@@ -116,6 +116,9 @@ def set_type(schema: Schema, action: act.AlterColumnType) -> None:
         return placed(schema, changed)
 
     _change(schema, action.table, action.column, change)
+    for whole in schema.family(known(schema, action.table)):
+        if whole.partition_by:
+            parts.make_anew(schema, whole.name, action.column)
 
 
 def set_default(schema: Schema, action: act.SetDefault) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from dbtool.lint.replay.tables import add_constraint, add_index, known, store
+from dbtool.lint.replay.tables import add_constraint, add_index, drop_index, known, store
 from dbtool.lint.schema import Constraint, Holds, Index, Name, Schema, Table
 from dbtool.lint.values import replace
 
@@ -52,12 +52,21 @@ def give_index(schema: Schema, partition: Name, whole: Index) -> None:
     table = known(schema, partition)
     share = share_of(table, whole)
     if share is not None:
-        joined = replace(share, part_of=whole.name)
-        store(schema, replace(table, indexes={**table.indexes, share.name: joined}))
-        return
-    part = replace(whole, table=partition, name="", constraint="", part_of=whole.name)
+        _attach(schema, partition, share, whole.name)
+    else:
+        _make_index(schema, table, whole)
+
+
+def _attach(schema: Schema, partition: Name, share: Index, whole: str) -> None:
+    table = known(schema, partition)
+    joined = replace(share, part_of=whole)
+    store(schema, replace(table, indexes={**table.indexes, share.name: joined}))
+
+
+def _make_index(schema: Schema, partition: Table, whole: Index) -> None:
+    part = replace(whole, table=partition.name, name="", constraint="", part_of=whole.name)
     name = add_index(schema, part)
-    for child in table.children if table.partition_by else ():
+    for child in partition.children if partition.partition_by else ():
         give_index(schema, child, replace(part, name=name))
 
 
@@ -72,13 +81,17 @@ def give_constraint(schema: Schema, partition: Name, whole: Constraint) -> None:
     above = known(schema, table.parent) if table.parent else None
     index = above.indexes.get(whole.name) if above else None
     if index is None or (share := share_of(table, index)) is None:
-        name = add_constraint(schema, partition, replace(whole, name="", index=""))
-        share = known(schema, partition).indexes[name]
-        for child in table.children if table.partition_by else ():
-            give_constraint(schema, child, replace(whole, name=name))
-    table = known(schema, partition)
-    joined = replace(share, part_of=whole.name)
-    store(schema, replace(table, indexes={**table.indexes, share.name: joined}))
+        _make_key(schema, table, whole)
+    else:
+        _attach(schema, partition, share, whole.name)
+
+
+def _make_key(schema: Schema, partition: Table, whole: Constraint) -> None:
+    name = add_constraint(schema, partition.name, replace(whole, name="", index=""))
+    share = known(schema, partition.name).indexes[name]
+    for child in partition.children if partition.partition_by else ():
+        give_constraint(schema, child, replace(whole, name=name))
+    _attach(schema, partition.name, share, whole.name)
 
 
 def join(schema: Schema, partition: Name, whole: Table) -> None:
@@ -89,6 +102,31 @@ def join(schema: Schema, partition: Name, whole: Table) -> None:
     for index in whole.indexes.values():
         if not index.constraint:
             give_index(schema, partition, index)
+
+
+def make_anew(schema: Schema, whole: Name, column: str) -> None:
+    """All shares of the indexes of a column are dropped, and made where there was none as well."""
+    table = known(schema, whole)
+    indexes = [each for each in table.indexes.values() if each.uses(column) and not each.part_of]
+    for child in table.children:
+        for index in indexes:
+            _drop_share(schema, child, index.name)
+    for index in indexes:
+        for child in table.children:
+            part, key = known(schema, child), table.constraints.get(index.constraint)
+            _make_key(schema, part, key) if key else _make_index(schema, part, index)
+        settle(schema, known(schema, whole), index.name)
+
+
+def _drop_share(schema: Schema, partition: Name, whole: str) -> None:
+    table = known(schema, partition)
+    for share in [each for each in table.indexes.values() if each.part_of == whole]:
+        for child in table.children:
+            _drop_share(schema, child, share.name)
+        drop_index(schema, Name(partition.schema, share.name))
+        table = known(schema, partition)
+        left = {key: each for key, each in table.constraints.items() if key != share.constraint}
+        store(schema, replace(table, constraints=left))
 
 
 def leave(schema: Schema, partition: Table) -> None:

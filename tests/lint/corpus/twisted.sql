@@ -203,3 +203,34 @@ ALTER TABLE users SET (autovacuum_enabled = false);
 ALTER TABLE users SET WITHOUT CLUSTER;
 ALTER TABLE users ENABLE TRIGGER ALL;
 INSERT INTO plain_rows (b) SELECT id FROM users WHERE false;
+
+-- An index ON ONLY the whole is made anew without that word, for every partition.
+--+ CREATE INDEX whole ON ONLY events (kind)
+ALTER TABLE events ALTER kind TYPE text;
+--+ CREATE INDEX whole ON ONLY events (kind)
+ALTER TABLE events ALTER kind TYPE varchar;
+--+ CREATE INDEX whole ON ONLY events (kind)
+ALTER TABLE events ALTER id TYPE integer;
+--+ CREATE INDEX whole ON ONLY events (id) INCLUDE (kind); CREATE INDEX part ON events_2024 (id) INCLUDE (kind); ALTER INDEX whole ATTACH PARTITION part
+ALTER TABLE events ALTER kind TYPE text;
+--+ CREATE INDEX whole ON ONLY events (id) WHERE kind > ''; CREATE INDEX part ON events_2024 (kind)
+ALTER TABLE events ALTER kind TYPE text;
+--+ ALTER TABLE ONLY events ADD UNIQUE (id, day, kind)
+ALTER TABLE events ALTER kind TYPE text;
+--+ CREATE TABLE d PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') PARTITION BY LIST (id); CREATE TABLE d_1 PARTITION OF d FOR VALUES IN (1); CREATE INDEX whole ON ONLY events (kind)
+ALTER TABLE events ALTER kind TYPE text;
+--+ CREATE TABLE d PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') PARTITION BY LIST (id); CREATE TABLE d_1 PARTITION OF d FOR VALUES IN (1); CREATE INDEX within ON ONLY d (kind)
+ALTER TABLE events ALTER kind TYPE text;
+--+ CREATE INDEX whole ON ONLY events (kind); ALTER TABLE events ALTER kind TYPE text
+CREATE INDEX events_2024_kind_idx ON events_2024 (kind);
+
+--+ CREATE INDEX part ON events_2024 (kind); CREATE INDEX whole ON events (kind)
+ALTER TABLE events ALTER kind TYPE varchar(40);
+--+ ALTER TABLE events_2024 ADD CONSTRAINT part UNIQUE (id, day, kind); ALTER TABLE events ADD CONSTRAINT whole UNIQUE (id, day, kind)
+ALTER TABLE events ALTER kind TYPE varchar(40);
+--+ CREATE TABLE d PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') PARTITION BY LIST (id); CREATE TABLE d_1 PARTITION OF d FOR VALUES IN (1); ALTER TABLE d_1 ADD CONSTRAINT part UNIQUE (id, day, kind); ALTER TABLE events ADD CONSTRAINT whole UNIQUE (id, day, kind)
+ALTER TABLE events ALTER kind TYPE varchar(40);
+
+-- The partitions are locked before the name is looked for.
+CREATE INDEX IF NOT EXISTS users_pkey ON events (kind);
+CREATE INDEX IF NOT EXISTS users_pkey ON ONLY events (kind);
