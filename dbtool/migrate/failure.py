@@ -12,6 +12,7 @@ from sqlalchemy.exc import MissingGreenlet, NoSuchModuleError
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
 from dbtool.imports import failing_line, import_error, without_passwords
 from dbtool.migrate.advice import advice, missing_import
+from dbtool.migrate.journal import Journal
 from dbtool.migrate.record import Record, Step, Table
 from dbtool.migrate.servererror import ServerError, chain, handled, server_error
 from dbtool.migrate.state import shown
@@ -26,15 +27,15 @@ _VERSION_TABLE = re.compile(r"\s*(SELECT|CREATE TABLE)\b[^,]*\bversion_num\b", r
 class Scene:
     """What is known about a run that failed.
 
-    `began` is where an earlier attempt found each version table that it worked on.
+    `began` is where an earlier attempt found each version table that it worked on. `note` is what
+    stands there for the next run.
     """
 
     record: Record
     database: str
     env: Path
     now: tuple[str, ...] | None = None
-    resumable: bool = False
-    asks: bool = False
+    note: Journal | None = None
     began: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -175,31 +176,38 @@ def state_of(scene: Scene) -> str:
             " server answers."
         )
     stands = f"{scene.database} stands at {shown(scene.now)}"
-    began, left = scene.began.get(table.shown, table.before), None
+    began = scene.began.get(table.shown, table.before)
     text = f"{stands}; before this run it stood at {shown(began)}."
     if scene.now == began:
         text = f"{stands}, as before."
-    if scene.now == table.before:
-        done = [each.revision for each in table.done if table.before != table.after]
-        left = next((each for each in reversed(done) if each in table.left), None)
-        if undone := done[done.index(left) + 1 if left else 0 :]:
-            text += f" What {', '.join(undone)} did in this run was rolled back with it."
+    left, rolled_back = _undone(table, scene.now)
+    if rolled_back:
+        text += f" What {', '.join(rolled_back)} did in this run was rolled back with it."
     if table.left_transaction and table.running is not None:
         left = table.running.revision
-    if left is not None:
-        text += (
-            f" {left} had left its transaction (autocommit_block): what it did up to there stays"
-        )
-        text += (
-            ", and the next dbtool upgrade or downgrade asks how to go on; plain Alembic would"
-            " run it again."
-            if scene.resumable and scene.asks
-            else ", and the next dbtool upgrade or downgrade goes on behind it; plain Alembic would"
-            " run it again."
-            if scene.resumable
-            else ", and running it again may find it done."
-        )
-    return text
+    return f"{text} {_half_done(left, scene.note)}" if left else text
+
+
+def _undone(table: Table, now: tuple[str, ...]) -> tuple[str, list[str]]:
+    """What ran to its end and is not recorded all the same: its transaction did not get so far.
+
+    The first is half done if it had left its transaction before; the others were rolled back.
+    """
+    if table.before == table.after or now not in (table.before, *table.reached):
+        return "", []
+    undone = [each.revision for each in table.done[len(table.stayed(now)) :]]
+    left = next((each for each in reversed(undone) if each in table.left), "")
+    return left, undone[undone.index(left) + 1 if left else 0 :]
+
+
+def _half_done(revision: str, note: Journal | None) -> str:
+    """What stays of a revision that is not recorded, and what the next run makes of that."""
+    stays = f"{revision} had left its transaction (autocommit_block): what it did up to there stays"
+    if note is None or (note.legible and note.revision != revision):
+        return f"{stays}, and running it again may find it done."
+    way = "asks how to go on" if note.asks else "goes on behind it"
+    next_run = f"the next dbtool upgrade or downgrade {way}"
+    return f"{stays}, and {next_run}; plain Alembic would run it again."
 
 
 def _reach(scene: Scene) -> str:
@@ -208,10 +216,11 @@ def _reach(scene: Scene) -> str:
     if not scene.verifying or table is None or table.running is None or scene.now is None:
         return ""
     name, before = table.running.revision, [each.revision for each in table.done]
-    if table.left_transaction:
-        return f" Rolled back is only what {name} did behind it."
-    if before and scene.now == table.before:
-        return f" Rolled back are all revisions of the transaction: {', '.join([*before, name])}."
+    left, undone = _undone(table, scene.now)
+    if table.left_transaction or left:
+        return f" Rolled back is only what {', '.join([*undone, name])} did behind it."
+    if undone:
+        return f" Rolled back are all revisions of the transaction: {', '.join([*undone, name])}."
     committed = f"; {', '.join(before)} stay" + ("" if len(before) > 1 else "s") if before else ""
     return f" Rolled back is {name}{committed}."
 

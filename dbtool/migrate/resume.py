@@ -53,11 +53,6 @@ class Resume:
         """The note that an earlier run has left, until it is gone on with."""
         return self._found
 
-    @property
-    def asks(self) -> bool:
-        """Whether the next run will have to ask how to go on."""
-        return self._journal.asks
-
     @cached_property
     def _catalogue(self) -> "Catalogue":
         """Few runs leave a transaction; the others need no parser."""

@@ -21,7 +21,7 @@ from dbtool.errors import (
     OperationError,
     UsageError,
 )
-from dbtool.migrate import reach, state
+from dbtool.migrate import journal, reach, state
 from dbtool.migrate.creators import led_by
 from dbtool.migrate.environment import Loaded, Project, load, run
 from dbtool.migrate.failure import Scene, cancelled, explain, state_of
@@ -29,6 +29,7 @@ from dbtool.migrate.glance import as_array
 from dbtool.migrate.holder import PATIENCE
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
+from dbtool.migrate.journal import Journal
 from dbtool.migrate.record import Record, Table
 from dbtool.migrate.runlog import RunLog
 from dbtool.migrate.safety import Safety
@@ -140,7 +141,8 @@ class Runner:
         if failure is None and record.running is not None:
             failure = record.running.error or _ended_silently()
         if failure is not None:
-            raise self._failed(failure, record, loaded) from failure
+            told = self._failed(failure, record, loaded)
+            raise told from (failure.__cause__ if told is failure else failure)
         if self.interruption:
             raise self._failed(KeyboardInterrupt(), record, loaded)
         if not record.tables:
@@ -158,9 +160,7 @@ class Runner:
             shown = self.target.shown if self.watch.holder else "the database"
             env, began = Path(loaded.script.env_py_location), self._began
             scene = Scene(record, shown, env, began=began)
-            scene.resumable, scene.asks = self.safety.resumable, self.safety.asks
-            if scene.table is not None:
-                scene.now = self._recorded_now(scene.table)
+            self._look_now(scene)
             if self.interruption or isinstance(error, KeyboardInterrupt):
                 return self._interrupted(scene)
             if self.safety.vigil.reach.is_lost:
@@ -189,6 +189,22 @@ class Runner:
             return None
         refused = (full(str(each), self.target) for each in chain(error))
         return next(filter(None, refused), None)
+
+    def _look_now(self, scene: Scene) -> None:
+        """Read what is recorded, and what is noted of a revision that left its transaction."""
+        if (table := scene.table) is None:
+            return
+        scene.now = self._recorded_now(table)
+        if scene.now is not None and table.left:
+            scene.note = self._noted_now(table)
+
+    def _noted_now(self, table: Table) -> Journal | None:
+        place = table.schema or "public", table.name
+        with suppress(Exception):
+            return journal.read(self.connection, *place)
+        with suppress(Exception), SyncConnection(self.target, settings=PATIENCE) as another:
+            return journal.read(another, *place)
+        return None
 
     def _recorded_now(self, table: Table, may_wait: bool = True) -> tuple[str, ...] | None:
         """What is recorded; our own connection may be what was lost."""
@@ -238,7 +254,7 @@ class Runner:
         scene = Scene(record, shown, Path(), began=self._began)
         if scene.table is None:
             return Interrupted("interrupted", detail="Nothing was run.")
-        scene.now = self._recorded_now(scene.table)
+        self._look_now(scene)
         told = state_of(scene)
         return Interrupted("interrupted", detail=f"Nothing of it runs on the server.\n{told}")
 

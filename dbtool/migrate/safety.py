@@ -68,11 +68,6 @@ class Safety:
         """Whether what the running revision has committed is noted, for the next attempt."""
         return self._resume is not None and self._resume.is_noted
 
-    @property
-    def asks(self) -> bool:
-        """Whether that attempt will have to ask how to go on."""
-        return self._resume is not None and self._resume.asks
-
     def persist(self, attempt: Callable[[], Record], may_repeat: Callable[[], bool]) -> Record:
         """Attempt it until it is done; raises LockNotObtained when the time is over.
 

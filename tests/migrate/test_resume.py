@@ -512,6 +512,33 @@ def test_a_commit_in_words(run: Run, project: Small, watch: SyncConnection) -> N
     assert comment(watch) is None
 
 
+def test_a_block_whose_recording_is_rolled_back(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """A failure of a later revision in its transaction: what the block did is said to stay."""
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("CREATE TABLE beside (id int)")
+    """
+    project.revision(HEAD, "aaaa00000001", up)
+    project.revision("aaaa00000003", HEAD, "op.execute('SELECT 1')")
+    project.revision("aaaa00000004", "aaaa00000003", "op.execute('broken')")
+    for before in ("; before this run it stood at no revision.", ", as before."):
+        ran = run("upgrade", "-y")
+        assert ran.code == 4
+        assert (
+            f"stands at aaaa00000001{before} What aaaa00000003 did in this run was rolled back with"
+            f" it. {HEAD} had left its transaction (autocommit_block): what it did up to there"
+            " stays, and the next dbtool upgrade or downgrade goes on behind it; plain Alembic"
+            " would run it again."
+        ) in ran.err
+    assert f"{HEAD}: 1 statement committed" in run("status").out
+    project.revision("aaaa00000004", "aaaa00000003", "op.execute('SELECT 1')")
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert comment(watch) is None
+
+
 def test_the_revision_behind_a_block_is_tried_again(
     run: Run, project: Small, database: Target, watch: SyncConnection
 ) -> None:
