@@ -1,7 +1,7 @@
 """What a rule says about the thing it judged."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol, TypeVar
 
@@ -47,7 +47,11 @@ class Fix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong, how sure we are, and what to do about it."""
+    """One thing that is wrong, how sure we are, and what to do about it.
+
+    `alike` is how many of the findings right behind it are so much like it that people are told
+    them with it; machines get each.
+    """
 
     rule: str
     severity: Severity
@@ -56,6 +60,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     location: Location | None = None
     fix: Fix | None = None
+    alike: int = field(default=0, metadata={"json": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +108,12 @@ def judge(rules: Iterable[Rule[S]], subject: S) -> tuple[tuple[Finding, ...], tu
                 unknowns.append(said)
     findings.sort(key=lambda finding: -finding.severity)
     return tuple(findings), tuple(unknowns)
+
+
+def together(findings: tuple[Finding, ...]) -> Iterator[tuple[Finding, ...]]:
+    """The findings as people are told them: each with those alike behind it."""
+    place = 0
+    while place < len(findings):
+        end = place + 1 + findings[place].alike
+        yield findings[place:end]
+        place = end

@@ -1,7 +1,5 @@
 """Put what causes a finding before it: who mends that first may have nothing else to mend."""
 
-import re
-
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.plan import Node
 from dbtool.explain.rules import (
@@ -47,7 +45,6 @@ from dbtool.explain.rules import (
 )
 from dbtool.finding import Finding
 
-_PLACE = re.compile(r"#(\d+) ")
 LED_TO = frozenset(
     each.NAME
     for each in (
@@ -104,9 +101,15 @@ OF_THE_STATEMENT = frozenset(
 
 def about(analysis: Analysis, finding: Finding) -> Node | None:
     """The node a finding is about, which its place begins with."""
+    number = place_of(finding)
+    return analysis.plan.node(number) if number else None
+
+
+def place_of(finding: Finding) -> int:
+    """The number of that node; 0 where it is about the whole statement."""
     name = finding.location.name if finding.location else None
-    number = _PLACE.match(name or "")
-    return analysis.plan.node(int(number[1])) if number else None
+    number, _, _ = name[1:].partition(" ") if name and name[0] == "#" else ("", "", "")
+    return int(number) if number.isdecimal() else 0
 
 
 def by_cause(analysis: Analysis, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -1,11 +1,11 @@
-"""Say once what is found of many partitions of one table."""
+"""Say once what is found of many partitions of one table, and of many nodes alike."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from dbtool.explain.analysis import Analysis
+from dbtool.explain.analysis import WORTH_TELLING, Analysis
 from dbtool.explain.causes import about, by_cause
 from dbtool.explain.plan import Node
 from dbtool.explain.rules import RULES
@@ -21,11 +21,53 @@ _NUMBER_IN_QUOTES = re.compile(r'_\d+(?="\.$)')
 _SHOWN = 10
 """Nodes that are named; of more the first are."""
 
+MANY = 10
+"""Findings alike, about nodes that take little each, up to which every one is told whole."""
+
 
 def judged(analysis: Analysis) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
-    """What the rules find in a plan, of partitions read alike with the one that took longest."""
+    """What the rules find in a plan, of partitions read alike with the one that took longest.
+
+    Many other findings that are alike stand behind the costliest of them.
+    """
     findings, unknowns = judge(RULES, analysis)
-    return by_cause(analysis, tuple(_folded(analysis, findings))), unknowns
+    ordered = by_cause(analysis, tuple(_folded(analysis, findings)))
+    return tuple(_together(analysis, ordered)), unknowns
+
+
+def _together(analysis: Analysis, findings: tuple[Finding, ...]) -> Iterator[Finding]:
+    """The findings in their order, but many that are alike at the place of the first of them."""
+    keys = [_kind(analysis, each) for each in findings]
+    alike: dict[object, list[Finding]] = defaultdict(list)
+    for finding, key in zip(findings, keys, strict=True):
+        alike[key].append(finding)
+    for finding, key in zip(findings, keys, strict=True):
+        if key is None or 1 <= len(alike[key]) <= MANY:
+            yield finding
+        elif several := alike[key]:
+            yield from _by_cost(analysis, several)
+            several.clear()
+
+
+def _kind(analysis: Analysis, finding: Finding) -> object:
+    """What findings alike have in common; None of what is worth telling by itself."""
+    node = about(analysis, finding)
+    if node is None or analysis.times.part(node) >= WORTH_TELLING:
+        return None
+    fix = finding.fix
+    return finding.rule, finding.severity, node.kind, fix and (fix.language, fix.label)
+
+
+def _by_cost(analysis: Analysis, several: list[Finding]) -> Iterator[Finding]:
+    """Findings by the time of what they are about; the first says how many there are."""
+
+    def cost(finding: Finding) -> float:
+        node = about(analysis, finding)
+        return -analysis.times.of(node).wall_ms if node else 0.0
+
+    first, *others = sorted(several, key=cost)
+    yield replace(first, alike=len(others))
+    yield from others
 
 
 def _folded(analysis: Analysis, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Take a condition of a plan apart into terms an index could serve."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,10 @@ _TEXTS = frozenset({"", "text", "character varying"})
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _SUBPLAN = re.compile(r"\((?:InitPlan|SubPlan) [^()]*\)(?:\.col\d+)?")
+_QUALIFIED = re.compile(r"'(?:[^']|'')*'|(?<![\w$])[^\W\d][\w$]*\.")
+"""A name before a column's, or what it may be a part of: text in quotes."""
+
+_ANY_ALIAS = "dbtool_alias"
 _HASHED = re.compile(r"\(hashed SubPlan [^()]*\)(?:\.col\d+)?|hashed SubPlan \d+")
 
 
@@ -63,12 +68,26 @@ def complete(condition: str, alias: str) -> bool:
 def _parts(condition: str, alias: str) -> tuple[Term | None, ...]:
     if not condition:
         return ()
+    readable = condition
+    if "Plan " in condition:
+        readable = _SUBPLAN.sub("$1", _HASHED.sub("(true)", condition))
+    if '"' in readable or _ANY_ALIAS in readable:
+        return _parsed(readable, alias)
+    mine = f"{alias}."
+    same = _QUALIFIED.sub(
+        lambda found: f"{_ANY_ALIAS}." if found[0] == mine else found[0], readable
+    )
+    return _parsed(readable, alias) if same == readable else _parsed(same, _ANY_ALIAS)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(condition: str, alias: str) -> tuple[Term | None, ...]:
+    """The parts of a condition; large plans ask the same of many tables by other names."""
     import postgast
     from google.protobuf.message import DecodeError
 
-    readable = _SUBPLAN.sub("$1", _HASHED.sub("(true)", condition))
     try:
-        tree = postgast.parse(f"SELECT WHERE {readable}")
+        tree = postgast.parse(f"SELECT WHERE {condition}")
     except (postgast.PgQueryError, DecodeError, UnicodeEncodeError):
         return ()
     where = tree.stmts[0].stmt.select_stmt.where_clause

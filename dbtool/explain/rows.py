@@ -1,25 +1,15 @@
 """A plan as the rows of a table: one node, one line."""
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
-
 from dbtool.explain.estimates import Estimate, Estimates
+from dbtool.explain.lines import Line, by_cost, by_time, lines
+from dbtool.explain.marks import Marks
 from dbtool.explain.plan import Node, Plan
 from dbtool.explain.selftime import Share, Times
-from dbtool.explain.wording import count, label, milliseconds, short_count
+from dbtool.explain.wording import count, milliseconds, short_count
 from dbtool.report import Cell, Column, Styled, Table, Tone
-
-FOLD_FROM = 16
-"""Plans with fewer nodes are shown whole."""
-
-COLD = 0.01
-"""Share of the time below which a subtree without findings is one line."""
 
 LEAST_WIDTH = 44
 """Characters of the tree for which a narrow screen gives up figures."""
-
-DEEP = 8
-"""Levels beyond which a tree is indented by one blank each instead of two."""
 
 HOT_FROM = 4
 """Plans with fewer nodes are seen at a glance."""
@@ -30,33 +20,15 @@ _WORTH_SAYING = 0.01
 """Milliseconds; rounding that may hide less is not told."""
 
 
-ALIKE = 4
-"""Cold nodes of one kind beside each other from which on they are one line."""
-
-
-class _Line(NamedTuple):
-    """One node that is shown, standing for `folded` nodes below it or beside it too.
-
-    `rows` are those of all of them, where several beside each other are one line.
-    """
-
-    node: Node
-    name: str
-    share: Share
-    wall_ms: float
-    folded: int
-    rows: float | None = None
-
-
-def plan_table(plan: Plan, times: Times, marks: Mapping[int, Cell], title: str = "") -> Table:
+def plan_table(plan: Plan, times: Times, marks: Marks, title: str = "") -> Table:
     """A plan that was run."""
-    lines = list(_lines(plan, times, marks))
+    shown = lines(plan, by_time(plan, times), marks.whole)
     hot = _hot(plan, times)
-    largest = max((line.wall_ms for line in lines), default=0.0)
+    largest = max((line.weight for line in shown), default=0.0)
     estimates = Estimates(plan)
     cells = [
         _marked(_row(line, plan, times, marks, largest, estimates.of(line.node)), hot)
-        for line in lines
+        for line in shown
     ]
     return _without_empty(
         (
@@ -109,132 +81,47 @@ def _says(cell: Cell) -> str:
     return cell if isinstance(cell, str) else cell.text
 
 
-def _lines(plan: Plan, times: Times, marks: Mapping[int, Cell]) -> Iterator[_Line]:
-    """The nodes worth a line; cold subtrees are one, and so are many cold ones in a row."""
-    walls = _summed(plan, times)
-    keep = _kept(plan, marks)
-    folds, step = len(plan.nodes) >= FOLD_FROM, _step(plan)
-    number = 1
-    while number <= len(plan.nodes):
-        node = plan.node(number)
-        share, name = times.of(node), _name(node, step)
-        if not folds or keep[number] or not _cold(node, walls[number], times):
-            yield _Line(node, name, share, share.wall_ms, 0)
-            number += 1
-            continue
-        alike = _alike(plan, node, walls, keep, times)
-        if len(alike) >= ALIKE:
-            yield _together(alike, name, share, sum(walls[each.id] for each in alike))
-            number = alike[-1].end
-            continue
-        if below := node.end - node.id - 1:
-            name += f" (+{below}{_tables(plan, node)})"
-        yield _Line(node, name, share, walls[number], below)
-        number = node.end
-
-
-def _alike(
-    plan: Plan, first: Node, walls: list[float], keep: list[bool], times: Times
-) -> list[Node]:
-    """A cold node and those of its kind right beside it that are cold too."""
-    found, number = [first], first.end
-    while number <= len(plan.nodes) and not first.subplan:
-        node = plan.node(number)
-        same = (node.parent, node.kind, node.executed) == (first.parent, first.kind, first.executed)
-        if not same or node.subplan or keep[number] or not _cold(node, walls[number], times):
-            break
-        found.append(node)
-        number = node.end
-    return found
-
-
-def _together(alike: list[Node], name: str, share: Share, wall_ms: float) -> _Line:
-    """Nodes beside each other as one line, by the first of them."""
-    first, *others = alike
-    rows = sum(node.rows for node in alike)
-    named = f"{name} and {len(others):,} more like it"
-    return _Line(first, named, share, wall_ms, alike[-1].end - first.id - 1, rows)
-
-
-def _cold(node: Node, wall_ms: float, times: Times) -> bool:
-    return wall_ms < COLD * times.total_ms or not node.executed
-
-
-def _tables(plan: Plan, node: Node) -> str:
-    """The first tables below a folded node."""
-    named = list(dict.fromkeys(each.relation for each in plan.below(node) if each.relation))
-    return f": {', '.join(named[:2])}{', …' if len(named) > 2 else ''}" if named else ""
-
-
-def _summed(plan: Plan, times: Times) -> list[float]:
-    """The time of each node and of all that is printed below it."""
-    walls = [0.0, *(share.wall_ms for share in times.shares)]
-    for node in reversed(plan.nodes[1:]):
-        walls[node.parent] += walls[node.id]
-    return walls
-
-
-def _kept(plan: Plan, marks: Mapping[int, Cell]) -> list[bool]:
-    """Which nodes have a finding at or below them."""
-    kept = [False] * (len(plan.nodes) + 1)
-    for number in marks:
-        kept[number] = True
-    for node in reversed(plan.nodes[1:]):
-        kept[node.parent] = kept[node.parent] or kept[node.id]
-    return kept
-
-
 def _row(
-    line: _Line,
+    line: Line,
     plan: Plan,
     times: Times,
-    marks: Mapping[int, Cell],
+    marks: Marks,
     largest: float,
     estimate: Estimate | None,
 ) -> tuple[Cell, ...]:
-    node, share = line.node, line.share
+    node, share = line.node, times.of(line.node)
     if not node.executed:
         return _muted(str(node.id), f"{line.name} (never executed)")
     timed, loops = plan.timed, node.loops
-    part = line.wall_ms / times.total_ms if times.total_ms else 0.0
+    part = line.weight / times.total_ms if times.total_ms else 0.0
     buffers = share.buffers.touched if share.buffers and not line.folded else None
+    of_one = line.rows is None and not line.stretch
     return (
         str(node.id),
         line.name,
-        _time(line) if timed else "",
+        _time(line, share) if timed else "",
         _percent(part) if timed else "",
-        _bar(line.wall_ms / largest) if timed and largest else "",
-        short_count(node.rows if line.rows is None else line.rows),
-        _estimate(estimate if line.rows is None else None),
-        short_count(loops) if loops > 1 and line.rows is None else "",
+        _bar(line.weight / largest) if timed and largest else "",
+        "" if line.stretch else short_count(node.rows if line.rows is None else line.rows),
+        _estimate(estimate if of_one else None),
+        short_count(loops) if loops > 1 and of_one else "",
         short_count(buffers) if buffers else "",
-        marks.get(node.id, ""),
+        marks.over(node.id, line.last),
     )
-
-
-def _step(plan: Plan) -> int:
-    """Blanks by which each level is set in."""
-    return 1 if plan.depth > DEEP else 2
-
-
-def _name(node: Node, step: int) -> str:
-    """A node's label, indented to show the tree."""
-    return " " * step * node.depth + label(node)
 
 
 def _muted(number: str, name: str) -> tuple[Cell, ...]:
     return tuple(Styled(text, "muted") for text in (number, name, *[""] * 8))
 
 
-def _time(line: _Line) -> str:
-    share = line.share
-    if line.wall_ms < share.bound_ms and share.bound_ms >= _WORTH_SAYING and not line.folded:
+def _time(line: Line, share: Share) -> str:
+    if line.weight < share.bound_ms and share.bound_ms >= _WORTH_SAYING and not line.folded:
         return f"<{milliseconds(share.bound_ms)}"
     if beside(share) and not line.folded:
         return f"∥{milliseconds(share.busy_ms)}"
     mark = "≈" if share.approximate else ""
     doubt = "" if share.consistent else "?"
-    return f"{mark}{milliseconds(line.wall_ms)}{doubt}"
+    return f"{mark}{milliseconds(line.weight)}{doubt}"
 
 
 def beside(share: Share) -> bool:
@@ -267,7 +154,6 @@ def _estimate(estimate: Estimate | None) -> Cell:
 
 def estimate_table(plan: Plan, title: str = "") -> Table:
     """A plan that was not run: what the planner expects."""
-    step = _step(plan)
     return Table(
         columns=(
             Column("#", "right"),
@@ -276,15 +162,16 @@ def estimate_table(plan: Plan, title: str = "") -> Table:
             Column("rows", "right"),
             Column("width", "right", optional=1),
         ),
-        rows=tuple(
-            (
-                str(node.id),
-                _name(node, step),
-                count(node.total_cost),
-                short_count(node.plan_rows),
-                str(node.plan_width),
-            )
-            for node in plan.nodes
-        ),
+        rows=tuple(map(_estimated, lines(plan, by_cost(plan), frozenset()))),
         title=title,
     )
+
+
+def _estimated(line: Line) -> tuple[Cell, ...]:
+    node = line.node
+    if line.stretch:
+        return str(node.id), line.name, "", "", ""
+    if line.rows is not None:
+        return str(node.id), line.name, count(line.weight), "", ""
+    width, rows = str(node.plan_width), short_count(node.plan_rows)
+    return str(node.id), line.name, count(node.total_cost), rows, width

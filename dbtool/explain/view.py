@@ -1,12 +1,12 @@
 """Turn explained statements into a report: where the time goes, first of all."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise, zip_longest
 from math import ceil
 
 from dbtool.errors import OperationError, UsageError
 from dbtool.explain.examined import Examined, Explained
+from dbtool.explain.marks import groups, marks
 from dbtool.explain.plan import Plan
 from dbtool.explain.rows import beside, estimate_table, plan_table
 from dbtool.explain.runs import Runs
@@ -14,8 +14,7 @@ from dbtool.explain.selftime import Times
 from dbtool.explain.unjoined import unjoined
 from dbtool.explain.wording import count, duration, label, memory, milliseconds, title
 from dbtool.explain.wording import times as times_of
-from dbtool.finding import Finding, Severity
-from dbtool.report import Cell, Column, Report, Section, Styled, Table, Text, facts, percent
+from dbtool.report import Column, Report, Section, Table, Text, facts, percent
 
 _BLOCK_KB = 8
 
@@ -91,8 +90,8 @@ def _all_sections(explained: Explained) -> Iterator[Section]:
         if examined.times is None:
             yield estimate_table(examined.plan, name)
         else:
-            marks = _marks(examined.findings, told)
-            yield plan_table(examined.plan, examined.times, marks, name)
+            marked = marks(examined.findings, told)
+            yield plan_table(examined.plan, examined.times, marked, name)
         if named := tuple(_facts(examined)):
             yield facts(named)
         if examined.plan.triggers and examined.times is not None:
@@ -102,7 +101,7 @@ def _all_sections(explained: Explained) -> Iterator[Section]:
         if examined.generic is not None:
             yield estimate_table(examined.generic, "the plan for any values")
             yield Text(_compared(examined.plan, examined.generic))
-        told += len(examined.findings)
+        told += groups(examined.findings)
 
 
 def _triggers(plan: Plan) -> Table:
@@ -152,23 +151,6 @@ def _compared(custom: Plan, generic: Plan) -> str:
             left, right = (title(each) if each else "nothing" for each in (other, mine))
             return f"another plan: {left} for any values, {right} for these; {costs}"
     return f"the same plan; {costs}"
-
-
-def _marks(findings: tuple[Finding, ...], told: int) -> dict[int, Cell]:
-    """The numbers of the findings at each node; formats number them in the same order."""
-    numbers: dict[int, list[int]] = defaultdict(list)
-    warns: set[int] = set()
-    for number, finding in enumerate(findings, told + 1):
-        name = finding.location.name if finding.location else None
-        if name and name.startswith("#"):
-            node = int(name[1:].partition(" ")[0])
-            numbers[node].append(number)
-            if finding.severity > Severity.NOTE:
-                warns.add(node)
-    return {
-        node: Styled(f"[{','.join(map(str, listed))}]", "warning" if node in warns else "note")
-        for node, listed in numbers.items()
-    }
 
 
 def _named(examined: Examined) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dbtool.explain import baseline
 from dbtool.explain.baseline import Kept, KeptNode
 from dbtool.explain.examined import Examined, Explained
+from dbtool.explain.marks import Marks
 from dbtool.explain.matching import match, told_once
 from dbtool.explain.rows import estimate_table, plan_table
 from dbtool.explain.rules import jit_overhead
@@ -95,7 +96,7 @@ def sections(found: WhatIf) -> Iterator[Section]:
             if after.times is None:
                 yield estimate_table(after.plan, "the plan then")
             else:
-                yield plan_table(after.plan, after.times, {}, "the plan then")
+                yield plan_table(after.plan, after.times, Marks(), "the plan then")
 
 
 def notes(found: WhatIf) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ import html
 import re
 
 from dbtool.errors import DbtoolError
-from dbtool.finding import Finding, Unknown
+from dbtool.finding import Finding, Unknown, together
+from dbtool.render.alike import counted_alike
 from dbtool.render.counts import count_line
 from dbtool.render.screen import PAPER, words_of
 from dbtool.render.terminal import section_lines
@@ -48,7 +49,7 @@ def render(report: Report) -> str:
     title = f"dbtool {report.command}"
     parts = [f"<h1>{_text(report.headline or title)}</h1>"]
     parts += [_section(section) for section in report.sections]
-    parts += [_finding(number, each) for number, each in enumerate(report.findings, 1)]
+    parts += [_finding(number, each) for number, each in enumerate(together(report.findings), 1)]
     parts += [_unknown(unknown) for unknown in report.unknowns]
     parts += [] if report.error is None else [_failure(report.error)]
     parts += [_section(section) for section in report.below]
@@ -170,7 +171,8 @@ def _links(found: "re.Match[str]") -> str:
     return f"[{','.join(links)}]"
 
 
-def _finding(number: int, finding: Finding) -> str:
+def _finding(number: int, alike: tuple[Finding, ...]) -> str:
+    finding, *others = alike
     word = finding.severity.word
     parts = [
         f'<section class="finding {word}" id="finding-{number}">',
@@ -184,7 +186,21 @@ def _finding(number: int, finding: Finding) -> str:
         parts.append(f"<ul>{listed}</ul>")
     if finding.fix:
         parts.append(f"<p>fix: {_text(finding.fix.label)}</p>{_commands(finding.fix.code)}")
+    if others:
+        parts.append(_others(alike))
     return "\n".join([*parts, "</section>"])
+
+
+def _others(alike: tuple[Finding, ...]) -> str:
+    """Findings that are alike, one line each, with its fix."""
+    told = "\n".join(map(_in_short, alike[1:]))
+    summary = f"<summary>{_text(counted_alike(alike))}</summary>"
+    return f"<details>{summary}<ul>{told}</ul></details>"
+
+
+def _in_short(finding: Finding) -> str:
+    fix = _commands(finding.fix.code) if finding.fix else ""
+    return f"<li>{_text(finding.title)} ({_text(str(finding.location))}){fix}</li>"
 
 
 def _failure(error: DbtoolError) -> str:

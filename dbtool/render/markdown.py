@@ -4,7 +4,8 @@ import html
 import re
 
 from dbtool.errors import DbtoolError
-from dbtool.finding import Finding, Unknown
+from dbtool.finding import Finding, Unknown, together
+from dbtool.render.alike import ALL, counted_alike
 from dbtool.render.counts import count_line
 from dbtool.render.screen import PAPER, words_of
 from dbtool.render.terminal import section_lines
@@ -22,7 +23,7 @@ def render(report: Report) -> str:
     blocks = [f"## dbtool {escaped(report.command)}"]
     blocks += [escaped(report.headline)] if report.headline else []
     blocks += [_section(section) for section in report.sections]
-    blocks += [_finding(number, each) for number, each in enumerate(report.findings, 1)]
+    blocks += [_finding(number, each) for number, each in enumerate(together(report.findings), 1)]
     blocks += [_unknown(unknown) for unknown in report.unknowns]
     blocks += [] if report.error is None else _failure(report.error)
     blocks += [_section(section) for section in report.below]
@@ -78,7 +79,8 @@ def _folded(summary: str, body: str, *, is_open: bool = False) -> str:
     return f"{tag}<summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
-def _finding(number: int, finding: Finding) -> str:
+def _finding(number: int, alike: tuple[Finding, ...]) -> str:
+    finding = alike[0]
     word = finding.severity.word
     certainty, title = _in_summary(finding.certainty), _in_summary(finding.title)
     summary = f"[{number}] <b>{word}</b> ({certainty}): {title} {_inline_code(finding.rule)}"
@@ -88,6 +90,8 @@ def _finding(number: int, finding: Finding) -> str:
     if finding.fix:
         label = f"Fix: {escaped(finding.fix.label)}" if finding.fix.label else "Fix:"
         blocks += [label, fenced(finding.fix.code, finding.fix.language)]
+    if len(alike) > 1:
+        blocks.append(escaped(f"{counted_alike(alike)}; {ALL}"))
     return _folded(summary, "\n\n".join(blocks), is_open=word == "error") if blocks else summary
 
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from dbtool.finding import Finding, Unknown
+from dbtool.finding import Finding, Unknown, together
+from dbtool.render.alike import ALL, counted_alike
 from dbtool.render.counts import count_line
 from dbtool.render.screen import Screen, paint, words_of
 from dbtool.render.table import table_lines
@@ -26,7 +27,8 @@ def render(report: Report, screen: Screen) -> str:
     """The whole report; its last line counts what was found and what stays unknown."""
     blocks = [_paragraph(report.headline, screen, "strong")] if report.headline else []
     blocks += [section_lines(section, screen) for section in report.sections]
-    blocks += [_finding(number, each, screen) for number, each in enumerate(report.findings, 1)]
+    told = enumerate(together(report.findings), 1)
+    blocks += [_finding(number, each, screen) for number, each in told]
     blocks += [_unknown(unknown, screen) for unknown in report.unknowns]
     blocks += [section_lines(section, screen) for section in report.below]
     blocks += [_paragraph(f"info: {note}", screen, hang="      ") for note in report.notes]
@@ -104,8 +106,9 @@ def _bar(bar: Bar, length: int, screen: Screen) -> str:
     return mark * full + rest * (length - full)
 
 
-def _finding(number: int, finding: Finding, screen: Screen) -> list[str]:
+def _finding(number: int, alike: tuple[Finding, ...], screen: Screen) -> list[str]:
     """Everything about one finding in one block; rows of a table may refer to its number."""
+    finding = alike[0]
     word, mark = finding.severity.word, f"[{number}] "
     indent = " " * len(mark)
     lines = wrapped(
@@ -118,6 +121,8 @@ def _finding(number: int, finding: Finding, screen: Screen) -> list[str]:
     if finding.fix:
         lines += wrapped(f"{indent}fix: {one_line(finding.fix.label)}".rstrip(), screen.width)
         lines += _code(finding.fix.code, finding.fix.language, f"{indent}    ", screen)
+    if len(alike) > 1:
+        lines += wrapped(f"{indent}{one_line(counted_alike(alike))}; {ALL}", screen.width)
     return lines
 
 

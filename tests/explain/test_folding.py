@@ -1,12 +1,20 @@
-"""Plans of many nodes: what is found of many partitions of one table is said once."""
+"""Plans of many nodes: what is alike is said once, and a large plan fits a few screens."""
 
 import json
+from collections.abc import Iterable, Iterator
 
 from dbtool.explain.analysis import Analysis, analyse
 from dbtool.explain.folding import judged
+from dbtool.explain.lines import by_cost, by_time, lines
 from dbtool.explain.offline import examine
+from dbtool.explain.plan import Plan
 from dbtool.explain.rules import cartesian_product
+from dbtool.explain.selftime import measure
 from dbtool.explain.view import report
+from dbtool.render import html, markdown
+from dbtool.render.screen import PAPER, Screen, words_of
+from dbtool.render.terminal import render
+from dbtool.report import FailOn, Report, Table, envelope, exit_code
 from tests.explain.plans import node, plan
 
 
@@ -92,3 +100,140 @@ def test_a_join_is_known_by_names_in_quotes() -> None:
     inner["Index Cond"] = "(o.id = 7)"
     (found,) = cartesian_product.check(analyse(plan(joined)))
     assert found.title == 'no condition joins odd "name with o: 20,000 pairs of rows'
+
+
+def misread(number: int, ms: float = 1.0) -> dict[str, object]:
+    """A scan whose rows came to ten times what was expected, by two conditions."""
+    name = f"t_{number}"
+    condition = f"(({name}.k = {number}) AND ({name}.s = 'k.s'::text))"
+    named = {"Relation Name": name, "Schema": "public", "Alias": name, "Filter": condition}
+    return node("Seq Scan", ms=ms, rows=2_000, expected=10) | named
+
+
+def joined(scans: Iterable[dict[str, object]]) -> dict[str, object]:
+    """Joins one above the other, the first scan at the bottom."""
+    root, *others = scans
+    for scan in others:
+        ms = sum(float(str(each["Actual Total Time"])) for each in (root, scan)) + 0.01
+        root = node("Hash Join", root, scan, ms=ms, rows=5_000, expected=5_000)
+    return root
+
+
+def spread(scans: list[dict[str, object]]) -> dict[str, object]:
+    """Joins of joins, as flat as can be."""
+    while len(scans) > 1:
+        pairs = zip(scans[::2], scans[1::2], strict=False)
+        scans = [joined(pair) for pair in pairs] + scans[len(scans) // 2 * 2 :]
+    return scans[0]
+
+
+def reported(*roots: dict[str, object]) -> Report:
+    """What `explain` says of plans."""
+    return report(examine(json.dumps([{"Plan": root} for root in roots]), "x"))
+
+
+def test_many_findings_alike_are_told_once_and_counted_each() -> None:
+    """The costliest is told whole, three more are named, and machines get every one."""
+    shown = reported(spread([misread(place, 1.0 + place / 100) for place in range(64)]))
+    places = [each.location and each.location.name for each in shown.findings]
+    assert len(set(places)) == len(places) == 64
+    assert places[:2] == ["#127 Seq Scan on t_63", "#126 Seq Scan on t_62"]
+    text = render(shown, Screen(None, color=False, drawing=False))
+    assert text.count("row-misestimate") == 1
+    assert (
+        "    and 63 alike, each with its own fix: #126 Seq Scan on t_62, #124 Seq Scan on t_61,"
+        " #123 Seq Scan on t_60, +60 more; --format json tells each of them\n\n64 warnings\n"
+    ) in text
+    listed = envelope(shown)["findings"]
+    assert isinstance(listed, list)
+    assert [each["fix"]["code"].count("k, s") for each in listed] == [1] * 64
+    assert exit_code(shown, FailOn.WARNING) == 1
+
+
+def test_a_page_lists_all_that_are_alike() -> None:
+    """HTML folds them away, each with its fix; Markdown counts them as a terminal does."""
+    shown = reported(spread([misread(place) for place in range(32)]))
+    page = html.render(shown)
+    assert "<summary>and 31 alike, each with its own fix: #" in page
+    assert page.count("CREATE STATISTICS") == 32
+    assert page.count('id="finding-') == 1
+    text = markdown.render(shown)
+    assert text.count("CREATE STATISTICS") == 1
+    assert "and 31 alike, each with its own fix: " in text
+
+
+def test_ten_alike_are_told_whole() -> None:
+    """So is each that takes a share worth telling, however many are like it."""
+    few = [misread(place) for place in range(10)]
+    text = render(reported(spread([*few, *(node("Result", ms=1.0) for _ in range(30))])), PAPER)
+    assert text.count("row-misestimate") == 10
+    assert " alike" not in text
+    costly = [misread(place, 40.0) for place in range(10)]
+    many = [misread(place) for place in range(10, 30)]
+    text = render(reported(spread([*costly, *many])), PAPER)
+    assert text.count("row-misestimate") == 11
+    assert "and 19 alike, " in text
+
+
+def test_statements_are_told_apart() -> None:
+    """What is alike in two plans is one finding of each; rows lead to the right one."""
+    root = spread([misread(place) for place in range(32)])
+    shown = reported(root, root)
+    assert len(shown.findings) == 64
+    text = render(shown, PAPER)
+    assert text.count("and 31 alike, ") == 2
+    tables = [each for each in shown.sections if isinstance(each, Table) and len(each.rows) > 5]
+    assert [{words_of(row[-1]) for row in table.rows} for table in tables] == [
+        {"", "[1]"},
+        {"", "[2]"},
+    ]
+
+
+def large_plans() -> Iterator[Plan]:
+    """Wide ones and deep ones, with and without findings, run, run without times, and not run."""
+    many = [misread(place) for place in range(1_000)]
+    for root in (spread(many), joined(many[:300]), joined(many[:120])):
+        yield plan(root)
+        yield plan(without(root, "Actual Total Time"))
+        yield plan(without(root, "Actual"))
+    quiet = [node("Seq Scan", ms=1.0, Relation_Name=f"t_{place}") for place in range(1_000)]
+    quiet[-1]["Actual Total Time"] = 200.0
+    yield plan(joined(quiet))
+    yield plan(joined(quiet[::-1]))
+
+
+def without(tree: object, begin: str) -> dict[str, object]:
+    """A plan with costs instead of some figures."""
+    bare = json.loads(json.dumps(tree))
+    waiting = [bare]
+    while waiting:
+        each = waiting.pop()
+        each["Total Cost"] = each["Actual Total Time"] * 100
+        for key in [key for key in each if key.startswith(begin)]:
+            del each[key]
+        waiting += each.get("Plans", ())
+    return dict(bare)
+
+
+def test_a_large_plan_fits_a_few_screens() -> None:
+    """However deep or wide: each node is one line or in one, the slowest its own line."""
+    for each in large_plans():
+        weights = by_time(each, measure(each)) if each.timed else by_cost(each)
+        shown = lines(each, weights, frozenset({7}))
+        assert len(shown) <= 110
+        covered = [number for line in shown for number in range(line.node.id, line.last + 1)]
+        assert covered == list(range(1, len(each.nodes) + 1))
+        alone = {line.node.id for line in shown if not line.folded}
+        assert {1, 7} <= alone
+        slowest = max(each.nodes, key=lambda node: weights.own[node.id])
+        if weights.own[slowest.id] >= 0.05 * weights.total:
+            assert slowest.id in alone
+
+
+def test_a_deep_plan_is_told_by_its_levels() -> None:
+    """A tree of hundreds of levels has no room for an indent of as many blanks."""
+    deep = [misread(0, 500.0), *(misread(place) for place in range(1, 300))]
+    text = render(reported(joined(deep)), Screen(80, color=False, drawing=True))
+    (row,) = [line for line in text.splitlines() if line.lstrip().startswith(">300 ")]
+    assert "(level 299) Seq Scan" in row
+    assert len(text.splitlines()) < 60

@@ -58,3 +58,14 @@ def test_a_cast_to_text_converts_what_is_no_text(stored: str, cast: str) -> None
     """PostgreSQL prints the cast of a varchar too, which its index does not mind."""
     found = terms("((o.a)::text = 'x'::text)", "o", {"a": stored} if stored else {})
     assert found == (Term("a", "=", cast),)
+
+
+def test_a_condition_on_tables_by_other_names() -> None:
+    """Each reads its own columns; what only looks like its name is left as it is."""
+    for alias in ("t_1", "t_2"):
+        text = f"(({alias}.k = u.k) AND ({alias}.s = 't_1.s'::text) AND (t_3.k = {alias}.v))"
+        assert [term.column for term in terms(text, alias)] == ["k", "s", "v"]
+        assert terms(text, "t_3") == (Term("k", "="),)
+    assert terms('("t_1".k = 1)', "t_1") == (Term("k", "="),)
+    assert terms("(at_1.k = 1)", "t_1") == ()
+    assert terms("(s.t_1.k = 1)", "t_1") == (Term("k", "="),)
