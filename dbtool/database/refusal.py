@@ -27,12 +27,15 @@ _TIERS = {
 """What is used up, by the function of the server that says so, in whatever language."""
 
 _WORDS = {
-    "connections for role": "role",
-    "connections for database": "database",
-    "reserved": "reserved",
-    "too many clients": "all",
+    "too many connections for role": "role",
+    "too many connections for database": "database",
+    "remaining connection slots are reserved": "reserved",
+    "sorry, too many clients already": "all",
 }
-"""The same by its words, which a pooler passes on without the function."""
+"""The same by its phrases, which a pooler passes on without the function.
+
+Names of its own message hold single words of them.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,8 +97,9 @@ class Ids:
 class Archiving:
     """Whether WAL is archived, and since when it fails.
 
-    How long it `fails` is known only where something was archived on this `timeline`, or where
-    the server has never been a standby: what one does not archive is no failure of archiving.
+    How long it `fails` is known only where something was archived on this `timeline`, or of the
+    one before it since the promotion, which ends that with a `.partial` file, or where the server
+    has never been a standby: what one does not archive is no failure of archiving.
     """
 
     mode: str
@@ -233,6 +234,8 @@ _ARCHIVING = """
     'failing_seconds', CASE
         WHEN NOT fails THEN NULL
         WHEN left(last_archived_wal, 8) >= coalesce(timeline, '')
+            OR last_archived_time > pg_postmaster_start_time()
+               AND (current_setting('archive_mode') = 'on' OR last_archived_wal LIKE '%.partial')
         THEN extract(epoch FROM clock_timestamp() - last_archived_time)
         WHEN last_archived_wal IS NULL AND timeline = '00000001'
         THEN extract(epoch FROM clock_timestamp() - greatest(

@@ -7,8 +7,8 @@ the last file that was archived.
 Reads: pg_stat_archiver and archive_mode; any role may.
 
 Thresholds: a warning once nothing could be archived for a minute after a failure, an error
-from 10 minutes on. After a failover nobody knows for how long, until the first success on the new
-timeline, nor after a crash there took the counters: a warning. A standby is looked at only where
+from 10 minutes on. After a failover nobody knows for how long, until the first success since the
+promotion, nor after a crash there took the counters: a warning. A standby is looked at only where
 archive_mode is always.
 
 Now: the server's log has the command's own message; try the command by hand as the server's

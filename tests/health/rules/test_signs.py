@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import ConnectError
+from dbtool.errors import DbtoolError
 from dbtool.finding import Finding, Severity, Unknown
 from dbtool.health.now import Now, read
 from dbtool.health.rules import (
@@ -50,7 +51,7 @@ def test_a_quiet_server_has_no_finding(database: Target) -> None:
     assert [list(rule.check(now)) for rule in SIGNS] == [[] for _ in SIGNS]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def archiving() -> Iterator[Server]:
     """A server that archives its WAL, or tries to."""
     settings = {"archive_mode": "on", "archive_command": "false", "wal_level": "replica"}
@@ -84,19 +85,9 @@ def test_archiving_that_fails_and_archiving_that_works(archiving: Server) -> Non
 
 def test_archiving_after_a_failover(archiving: Server) -> None:
     """How long it fails is not known there: a standby archives nothing, and runs for a year."""
-    target = archiving.target()
-    with SyncConnection(target) as admin:
-        admin.execute("ALTER SYSTEM SET archive_command = 'false'")
-        admin.execute("SELECT pg_reload_conf()")
-        pid = int(str(admin.fetchval("SELECT pg_backend_pid()")))
-        signal_file = archiving.directory / "run" / "data" / "standby.signal"
-        signal_file.touch()
-        server_account().own(signal_file)
-        # The server starts over within itself, as a standby then.
-        os.kill(pid, signal.SIGKILL)
+    _become_standby(archiving, "false")
     standby = _until(archiving, lambda now: _archiving(now).timeline is None)
-    with SyncConnection(target) as admin:
-        admin.execute("SELECT pg_promote()")
+    _promote(archiving)
     promoted = _until(archiving, lambda now: _archiving(now).fails)
     assert not _archiving(standby).fails
     found = _archiving(promoted)
@@ -107,6 +98,52 @@ def test_archiving_after_a_failover(archiving: Server) -> None:
         Severity.WARNING,
         "no WAL is known to be archived on timeline 2, and the last attempt failed",
     )
+
+
+def test_archiving_that_ended_with_the_failover(archiving: Server) -> None:
+    """What was archived since the promotion tells since when, on the timeline before it too."""
+    target, place = archiving.target(), archiving.directory / "run"
+    works, last = place / "works", place / "last"
+    _become_standby(archiving, f"case %f in *.partial) test -e {last};; *) test -e {works};; esac")
+    works.touch()
+    _promote(archiving)
+    earlier = _until(archiving, lambda now: _archiving(now).fails)
+    assert re.fullmatch(r"00000001\w{16}", _last_archived(target))
+    assert _archiving(earlier).timeline == "00000002"
+    assert _failing(earlier) is not None
+    works.unlink()
+    last.touch()
+    with SyncConnection(target) as admin:
+        admin.execute("SELECT pg_switch_wal()")
+    _until(archiving, lambda _: _last_archived(target).endswith(".partial"))
+    ended = _until(archiving, lambda now: _archiving(now).fails)
+    assert _failing(ended) is not None
+
+
+def _become_standby(server: Server, command: str) -> None:
+    """One whose last file is begun, and the one before it not yet archived."""
+    with SyncConnection(server.target()) as admin:
+        admin.execute(f"ALTER SYSTEM SET archive_command = '{command}'")
+        admin.execute("SELECT pg_reload_conf()")
+        admin.execute("SELECT pg_switch_wal()")
+        admin.execute("CHECKPOINT")
+        pid = int(str(admin.fetchval("SELECT pg_backend_pid()")))
+        signal_file = server.directory / "run" / "data" / "standby.signal"
+        signal_file.touch()
+        server_account().own(signal_file)
+        # The server starts over within itself, as a standby then.
+        os.kill(pid, signal.SIGKILL)
+
+
+def _promote(server: Server) -> None:
+    _until(server, lambda now: _archiving(now).timeline is None)
+    with SyncConnection(server.target()) as admin:
+        admin.execute("SELECT pg_promote()")
+
+
+def _last_archived(target: Target) -> str:
+    with SyncConnection(target) as admin:
+        return str(admin.fetchval("SELECT last_archived_wal FROM pg_stat_archiver"))
 
 
 def _archiving(now: Now) -> Archiving:
@@ -123,7 +160,7 @@ def _until(server: Server, reached: Any) -> Now:
     until = monotonic() + 90
     while True:
         now = None
-        with suppress(ConnectError):  # While the server starts over.
+        with suppress(DbtoolError):  # While the server starts over.
             now = read(server.target())
         if now is not None and reached(now):
             return now
