@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, repeat
 from typing import Protocol
 
 from dbtool.seed.stream import BLOCK, Stream
@@ -271,7 +271,16 @@ class Rows:
     def lines(self) -> str:
         """The block as text for COPY."""
         columns = [self.texts(name) for name in self.population.generators]
-        return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+        if len(columns) < 2:
+            return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+        # All cells are joined at once: the last one of a row is one with the first of the next.
+        first, *middle, last = columns
+        width = len(columns) - 1
+        cells = [first[0], *repeat("", width * self.size)]
+        for place, column in enumerate(middle, 1):
+            cells[place::width] = column
+        cells[width::width] = map("\n".join, zip(last, [*first[1:], ""], strict=True))
+        return "\t".join(cells)
 
 
 def consecutive(first: int, count: int) -> list[str]:
