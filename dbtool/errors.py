@@ -2,6 +2,7 @@
 
 DbtoolError
 ├── UsageError         2    the command line or the settings are wrong
+│   └── ProjectError   2    the project's own code raised before there was anything to do
 ├── ConnectError       3    no connection or no login
 ├── OperationError     4    a migration, statement or load failed
 ├── LockNotObtained    5    a lock was not granted in time
@@ -32,6 +33,10 @@ class UsageError(DbtoolError):
     """The command line or the settings ask for something that cannot be."""
 
     exit = 2
+
+
+class ProjectError(UsageError):
+    """The project's own code, env.py or its models, raised where it was imported or begun."""
 
 
 class ConnectError(DbtoolError):

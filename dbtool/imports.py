@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
-from dbtool.errors import UsageError
+from dbtool.errors import ProjectError, UsageError
 
 _PASSWORD = re.compile(r"(://[^\s:/@]*:)\S*@")
 _NAMED_PASSWORD = re.compile(
@@ -80,7 +80,7 @@ def import_error(error: BaseException, name: str, directories: Sequence[Path]) -
     place = failing_line(error, directories)
     said, hint = _said(error, name)
     detail = f"{place}: {said}" if place else said
-    return UsageError(f'cannot import "{name}"', detail=detail, hint=hint)
+    return ProjectError(f'cannot import "{name}"', detail=detail, hint=hint)
 
 
 def is_within(name: str, parent: str) -> bool:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from dbtool.cli import output, several
 from dbtool.cli.command import Call
 from dbtool.cli.migrate import opened
-from dbtool.errors import ConnectError, DbtoolError, Interrupted, UsageError
+from dbtool.errors import (
+    ConnectError,
+    DbtoolError,
+    Interrupted,
+    OperationError,
+    ProjectError,
+    UsageError,
+)
 from dbtool.finding import Unknown
 from dbtool.report import Column, Report, Styled, Table, Tone, counted, duration
 from dbtool.severity import Severity
@@ -95,9 +102,11 @@ def _ran(name: str, run: Callable[[], Report]) -> Report:
     try:
         with output.reserved():
             return run()
-    except (UsageError, Interrupted):
+    except Interrupted:
         raise
     except DbtoolError as error:
+        if isinstance(error, UsageError) and not isinstance(error, ProjectError):
+            raise
         failed = isinstance(error, ConnectError) or is_fault(error)
         decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
         unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
@@ -106,8 +115,15 @@ def _ran(name: str, run: Callable[[], Report]) -> Report:
             data=None,
             headline=error.message,
             unknowns=(unknown,),
-            error=error if failed else None,
+            error=_failing(error) if failed else None,
         )
+
+
+def _failing(error: DbtoolError) -> DbtoolError:
+    """Why the gate fails: code that raises is what it was to try, nobody's wrong usage."""
+    if isinstance(error, ProjectError):
+        return OperationError(error.message, detail=error.detail, hint=error.hint)
+    return error
 
 
 def _heads(call: Call) -> Report:

@@ -28,6 +28,7 @@ from dbtool.migrate.environment import Loaded
 from dbtool.migrate.logs import quiet_alembic
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
+from dbtool.migrate.readable import require as require_readable
 from dbtool.migrate.session import Session
 from dbtool.migrate.standing import Standing, standing_of
 from dbtool.migrate.unseen import look as look_beyond
@@ -111,6 +112,7 @@ class _Comparison:
 
         comparisons: list[RevisionContext] = []
         record = self.session.look(_WORDS, note, partial(_options, comparisons))
+        require_readable(self.session.connection, record)
         named = zip(standings, record.tables, strict=True)
         return [replace(each, version_table=table.shown) for each, table in named]
 

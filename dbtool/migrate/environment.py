@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError
 
 from dbtool.database.target import Target
 from dbtool.database.url import parse
-from dbtool.errors import DbtoolError, OperationError, UsageError
+from dbtool.errors import DbtoolError, OperationError, ProjectError, UsageError
 from dbtool.imports import source_directory
 from dbtool.migrate.destination import synchronous_driver
 from dbtool.migrate.drafts import with_drafts
@@ -190,7 +190,7 @@ def _unstarted(error: BaseException, loaded: Loaded) -> DbtoolError:
     written = written or str(loaded.config.toml_alembic_config.get(_URL) or "")
     is_named = loaded.project.target is not None or _driver_name(written) is not None
     if is_named or isinstance(error, ImportError | SyntaxError | NameError):
-        return UsageError(told.message, detail=told.detail, hint=told.hint)
+        return ProjectError(told.message, detail=told.detail, hint=told.hint)
     return UsageError(
         "env.py failed, and no database is named",
         detail=told.detail,

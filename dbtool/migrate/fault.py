@@ -4,8 +4,9 @@ import re
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from dbtool.errors import DbtoolError, OperationError
+from dbtool.errors import DbtoolError, OperationError, ProjectError
 from dbtool.migrate.advice import lacks_extension
+from dbtool.migrate.lookup import NotAmongFiles
 from dbtool.migrate.servererror import ServerError, chain, server_error
 
 _NOT_HERE = frozenset({"42P01", "3F000", "42704", "42883"})
@@ -29,7 +30,7 @@ codes are those of other mistakes too."""
 
 def is_fault(error: DbtoolError) -> bool:
     """Whether env.py or a revision raised what it would raise in any place, at any time."""
-    if not isinstance(error, OperationError):
+    if isinstance(error, NotAmongFiles) or not isinstance(error, OperationError | ProjectError):
         return False
     if all(isinstance(each, DbtoolError) for each in chain(error)):
         return False

@@ -214,12 +214,16 @@ def _no_path(cause: RangeNotAncestorError, said: str) -> UsageError:
     )
 
 
-def unknown_in_database(head: str, database: str) -> OperationError:
+class NotAmongFiles(OperationError):
+    """A database records what is not here: the files of a newer release, or another branch."""
+
+
+def unknown_in_database(head: str, database: str) -> NotAmongFiles:
     """The database records a revision that these files do not have.
 
     A name like one of theirs is no hint: in a numbered history the next one differs least.
     """
-    return OperationError(
+    return NotAmongFiles(
         f"{database} is at revision {head}, which is not among these files",
         detail="The database was migrated with newer files, or with those of another branch.",
         hint="Get the revision file from where the database was migrated (another branch, a newer"

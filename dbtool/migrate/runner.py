@@ -30,6 +30,7 @@ from dbtool.migrate.holder import PATIENCE
 from dbtool.migrate.identity import Watch
 from dbtool.migrate.interrupt import Interruption, cancelling
 from dbtool.migrate.journal import Journal
+from dbtool.migrate.readable import granted
 from dbtool.migrate.record import Record, Table
 from dbtool.migrate.runlog import RunLog
 from dbtool.migrate.safety import Safety
@@ -171,6 +172,7 @@ class Runner:
                 return _with_state(error, scene)
             if isinstance(error, Exception | SystemExit):
                 told = self._no_slot_left(error) or explain(error, scene)
+                granted(told, error, self.watch.holder)
                 return self._ended_by_us(told) or told
         return error
 

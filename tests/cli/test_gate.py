@@ -127,6 +127,78 @@ def test_a_gate_that_cannot_look_lets_nothing_pass(dbtool: Dbtool, tmp_path: Pat
     assert "migrations/env.py, line 10: RuntimeError: no settings in CI" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        ("raise RuntimeError('no settings in CI')", "line 1: RuntimeError: no settings in CI"),
+        ("import sys; sys.exit('no tenant')", "the module ends the program: no tenant"),
+        ("import nothing_like_it", "No module named 'nothing_like_it'"),
+        ("from app import nothing_like_it", "cannot import name 'nothing_like_it'"),
+        ("def (", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_code_that_raises_before_it_begins(
+    dbtool: Dbtool, tmp_path: Path, begin: str, said: str
+) -> None:
+    """An env.py that comes to no connection fails its own parts, beside what the others found."""
+    made = project(tmp_path)
+    made.write("migrations/env.py", f"{begin}\n{ENV}")
+    ran = dbtool("check", "--all", "--json", "-o", "gate.json", "--fail-on", "never", cwd=made.root)
+    told = json.loads((made.root / "gate.json").read_text())
+    assert (ran.code, ran.out, told["error"]["exit"]) == (4, "", 4), ran
+    assert (told["error"]["message"], said in told["error"]["detail"]) == ("env.py failed", True)
+    assert {e["name"] for e in told["data"]["parts"] if e["failed"]} == {"history", "round trip"}
+    assert {e["rule"] for e in told["findings"]} == {"foreign-key-unindexed", "downgrade-missing"}
+
+
+@pytest.mark.parametrize("form", ["markdown", "github", "junit", "sarif", "gitlab", "terminal"])
+def test_every_format_has_what_the_other_parts_found(
+    dbtool: Dbtool, tmp_path: Path, form: str
+) -> None:
+    """Whoever reads it sees the findings too, and the file is there."""
+    made = project(tmp_path)
+    made.write("migrations/env.py", f"raise RuntimeError('no settings in CI')\n{ENV}")
+    ran = dbtool("check", "--all", "--format", form, "-o", "gate", cwd=made.root)
+    assert (ran.code, ran.err.count("error: env.py failed")) == (4, 1), ran
+    assert "foreign-key-unindexed" in (made.root / "gate").read_text()
+
+
+def test_models_that_raise_fail_their_part(dbtool: Dbtool, tmp_path: Path) -> None:
+    """So they do behind the settings; a name that is wrong there is the settings' own."""
+    made = project(tmp_path)
+    made.write("app.py", f"1 / 0\n{MODELS}")
+    ran = dbtool("check", "--all", cwd=made.root)
+    assert (ran.code, "downgrade-missing" in ran.out) == (4, True), ran
+    assert "failed: models, history, round trip" in ran.out.splitlines()[0]
+    assert "detail: app.py, line 1: ZeroDivisionError" in ran.err
+    made.write("dbtool.toml", 'models = "ap:Base"\n')
+    assert dbtool("check", "--all", cwd=made.root).code == 2
+
+
+def test_a_revision_that_cannot_be_imported_fails_the_gate(dbtool: Dbtool, tmp_path: Path) -> None:
+    """It does not pass as unknown where its file says plainly where it belongs."""
+    made = project(tmp_path)
+    made.revision("second", "first", "pass")
+    file = made.root / "migrations/versions/second.py"
+    file.write_text(f"{file.read_text()}\n1 / 0\n")
+    ran = dbtool("check", "--all", "--fail-on", "never", cwd=made.root)
+    assert ran.code == 4, ran
+    assert "error: migrations/versions/second.py cannot be imported" in ran.err
+
+
+def test_a_database_ahead_of_the_files_stays_unknown(
+    dbtool: Dbtool, tmp_path: Path, database: Target
+) -> None:
+    """A newer release may have been there; nothing of this change is wrong."""
+    made = project(tmp_path)
+    with SyncConnection(database) as connection:
+        connection.execute(BEHIND.replace("'first'", "'of_the_next'"))
+    words = ("check", "--all", "--fail-on", "never", "--url", plain(database))
+    ran = dbtool(*words, cwd=made.root)
+    assert ran.code == 0, ran
+    assert "is at revision of_the_next, which is not among these files" in ran.out
+
+
 def test_programs_read_one_document(dbtool: Dbtool, tmp_path: Path) -> None:
     """What was found, what stays unknown and what failed are one JSON value, in a file too."""
     made = raising(tmp_path)

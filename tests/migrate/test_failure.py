@@ -287,8 +287,38 @@ def test_role_that_may_not_read_the_version_table(
     ran = dbtool(command, "--url", plain(reader), cwd=project.root)
     assert ran.code == 4
     assert "permission denied for table alembic_version" in ran.err
-    grant = "GRANT SELECT ON alembic_version TO the role you use."
-    assert ran.err.rstrip().endswith(grant), ran.err
+    grant = f"GRANT SELECT ON public.alembic_version TO {reader.user};"
+    assert ran.err.rstrip().endswith(f"or let its owner run: {grant}"), ran.err
+    with SyncConnection(database) as connection:
+        connection.execute(grant)
+    ran = dbtool("current", "--url", plain(reader), cwd=project.root)
+    assert "records no revision" in ran.out, ran
+
+
+@pytest.mark.parametrize("versions", ["alembic_version", '"Odd one"."Versions"'])
+def test_version_table_that_is_not_even_seen(
+    dbtool: Dbtool, project: Small, database: Target, reader: Target, versions: str
+) -> None:
+    """Without USAGE on its schema it looks as if there were none; the grants said are enough."""
+    schema = versions.rpartition(".")[0] or "public"
+    if schema != "public":
+        env = (project.root / "migrations/env.py").read_text()
+        options = "version_table='Versions', version_table_schema='Odd one'"
+        project.env(env.replace("connection=connection", f"connection=connection, {options}"))
+    with SyncConnection(database) as connection:
+        connection.execute(
+            f"CREATE SCHEMA IF NOT EXISTS {schema};"
+            f"CREATE TABLE {versions} (version_num varchar(32) PRIMARY KEY);"
+            f"REVOKE USAGE ON SCHEMA {schema} FROM PUBLIC"
+        )
+    ran = dbtool("check", "--url", plain(reader), cwd=project.root)
+    assert (ran.code, "permission denied for schema" in ran.err) == (4, True), ran
+    grants = ran.err.rstrip().partition("or let its owner run: ")[2]
+    assert f"GRANT USAGE ON SCHEMA {schema} TO {reader.user};" in grants
+    with SyncConnection(database) as connection:
+        connection.execute(grants)
+    ran = dbtool("current", "--url", plain(reader), cwd=project.root)
+    assert (ran.code, "records no revision" in ran.out) == (0, True), ran
 
 
 def test_role_that_cannot_record_runs_no_revision(
