@@ -117,6 +117,40 @@ def test_what_cascade_takes_is_listed() -> None:
     assert found.evidence == ("it takes foreign key items_order_id_fkey of items",)
 
 
+@pytest.mark.parametrize(
+    ("made", "takes"),
+    [
+        ("ALTER TABLE orders ALTER note SET DEFAULT f('x')", "the default of orders.note"),
+        ("ALTER TABLE orders ADD g text GENERATED ALWAYS AS (f(note)) STORED",
+         "column orders.g with its values"),
+        ("ALTER TABLE orders ADD CONSTRAINT c CHECK (f(note) > '')", "constraint c of orders"),
+        ("CREATE INDEX i ON orders (f(note))", "index i of orders"),
+        ("CREATE INDEX i ON orders (note) WHERE public.f(note) > ''", "index i of orders"),
+        ("CREATE TRIGGER t BEFORE UPDATE ON orders FOR EACH ROW WHEN (f(NEW.note) > '')"
+         " EXECUTE FUNCTION touch()", "trigger t of orders"),
+        ("CREATE POLICY p ON orders USING (f(note) > '')", "policy p of orders"),
+        ("CREATE VIEW v AS SELECT id FROM orders WHERE f(note) > ''", "view v"),
+    ],
+)  # fmt: skip
+def test_what_goes_with_a_function_is_listed(made: str, takes: str) -> None:
+    """Whatever calls it, by either way to write its name."""
+    function = "CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1'"
+    before = Migration(name="0", up=script(f"{function}; {made}").up, judged=False)
+    [found] = judge("cascade-drop", before, script("DROP FUNCTION f(text) CASCADE")).findings
+    assert found.evidence == (f"it takes {takes}",)
+
+
+def test_the_function_of_another_schema_takes_nothing_along() -> None:
+    """Two of one name are told apart by where they are found."""
+    made = (
+        "CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';"
+        "CREATE SCHEMA s; CREATE FUNCTION s.f(text) RETURNS text IMMUTABLE LANGUAGE sql"
+        " AS 'SELECT $1'; CREATE INDEX i ON orders (f(note))"
+    )
+    before = Migration(name="0", up=script(made).up, judged=False)
+    assert judge("cascade-drop", before, script("DROP FUNCTION s.f CASCADE")).findings == ()
+
+
 def test_cascade_where_nothing_is_known() -> None:
     """Then it may take anything."""
     [found] = judge("cascade-drop", script("DROP TABLE x CASCADE"), known=False).findings

@@ -145,6 +145,7 @@ class CreateView:
     view: Name
     reads: frozenset[tuple[Name, str]] = frozenset()
     replace: bool = False
+    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)
@@ -165,6 +166,7 @@ class CreateTrigger:
     replace: bool = False
     columns: tuple[str, ...] = ()
     references: Name | None = None
+    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)
@@ -218,6 +220,7 @@ class Policy:
     change: Literal["create", "alter"]
     using: frozenset[str] | None = None
     check: frozenset[str] | None = None
+    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)

@@ -48,6 +48,7 @@ class CreateTableAs:
     persistence: Literal["permanent", "unlogged", "temporary"] = "permanent"
     tablespace: str = ""
     reads: frozenset[tuple[Name, str]] = frozenset()
+    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)

@@ -55,13 +55,19 @@ def _over_all_rows(index: Index) -> bool:
 def write(action: act.Write, state: State) -> Effect:
     """INSERT, UPDATE, DELETE, MERGE and COPY: others read on, and wait for changed rows only."""
     table = state.table(action.table)
-    made = Making().lock(Lock.ROW_EXCLUSIVE, table)
+    made = Making().lock(Lock.ROW_EXCLUSIVE, *_changed(action, table, state))
     if action.kind in (act.Writes.UPDATE, act.Writes.DELETE, act.Writes.MERGE):
         if not action.batch and not _by_key(action, table):
             made.task(Work.SCAN, table, Cause.ROWS_CHANGED, action.kind.value)
     elif not action.values:
         made.task(Work.SCAN, table, Cause.ROWS_CHANGED, action.kind.value)
     return made.done()
+
+
+def _changed(action: act.Write, table: Table, state: State) -> tuple[Table, ...]:
+    """The table, and its partitions where no condition may leave any of them out."""
+    every = action.kind in (act.Writes.UPDATE, act.Writes.DELETE) and action.where is None
+    return state.schema.family(table) if every and table.partition_by else (table,)
 
 
 def _by_key(action: act.Write, table: Table) -> bool:

@@ -140,4 +140,5 @@ def create_as(schema: Schema, action: act.CreateTableAs) -> None:
         ),
     )
     if action.materialized:
-        schema.put(schema.views, name, View(name=name, reads=resolved(schema, action.reads)))
+        read = resolved(schema, action.reads)
+        schema.put(schema.views, name, View(name=name, reads=read, calls=action.calls))

@@ -22,6 +22,13 @@ from collections.abc import Iterable, Iterator
 
 from dbtool.finding import Finding, Severity, rule_name
 from dbtool.lint.actions import Drop, DropColumn, DropConstraint, DropIndex
+from dbtool.lint.callers import (
+    Caller,
+    function_named,
+    taken_with_extension,
+    taken_with_function,
+    views_calling,
+)
 from dbtool.lint.saying import shown, sure
 from dbtool.lint.schema import Column, Name, Schema, Table
 from dbtool.lint.subject import Subject
@@ -69,6 +76,11 @@ def _dependents(
             yield from _columns(schema, schema.using(name))
         case Drop(kind="extension", name=name):
             yield from _columns(schema, schema.typed_by(name.name))
+            yield from _callers(schema, taken_with_extension(schema, name.name))
+        case Drop(kind="function" | "procedure" | "routine", name=name):
+            yield from _callers(schema, taken_with_function(schema, name))
+            called = function_named(schema, name)
+            yield from (f"view {shown(schema, each)}" for each in views_calling(schema, called))
         case Drop(kind="schema", name=name):
             yield from (
                 f"table {shown(schema, each)}" for each in schema.tables if each.schema == name.name
@@ -86,6 +98,17 @@ def _dependents(
 def _columns(schema: Schema, found: Iterable[tuple[Table, Column]]) -> Iterator[str]:
     for table, column in found:
         yield f"column {shown(schema, table.name)}.{column.name} with its values"
+
+
+def _callers(schema: Schema, found: Iterable[Caller]) -> Iterator[str]:
+    for each in found:
+        name = shown(schema, each.table.name)
+        if each.kind == "column":
+            yield f"column {name}.{each.name} with its values"
+        elif each.kind == "default":
+            yield f"the default of {name}.{each.name}"
+        else:
+            yield f"{each.kind} {each.name} of {name}"
 
 
 def _views(schema: Schema, name: Name, column: str = "*") -> Iterator[str]:
