@@ -38,6 +38,7 @@ _CORE_KEYS = (
     *BLOCK_KEYS,
 )
 _EXPECTED = ("Startup Cost", "Total Cost", "Plan Rows", "Plan Width")
+_EXPECTATIONS = itemgetter(*_EXPECTED)
 _PLAN_KEYS = frozenset({"Plan", "Planning Time", "Execution Time", "Triggers", "Settings"})
 
 
@@ -105,7 +106,7 @@ def _gather(tree: Tree, parent: int, places: list[_Place]) -> int:
 def _node(number: int, place: _Place) -> Node:
     tree = place.tree
     get = tree.get
-    startup, total, rows, width = map(_number, map(get, _EXPECTED))
+    startup, total, rows, width = _expectations(tree)
     return Node(
         id=number,
         parent=place.parent,
@@ -125,6 +126,16 @@ def _node(number: int, place: _Place) -> Node:
         children=tuple(place.children),
         end=place.end,
     )
+
+
+def _expectations(tree: Tree) -> tuple[float, ...]:
+    """Costs and rows; what is no number is 0."""
+    try:
+        found = _EXPECTATIONS(tree)
+        sum(found)  # a TypeError here says that one is no number
+    except (KeyError, TypeError):
+        return tuple(_number(tree.get(key)) for key in _EXPECTED)
+    return cast(tuple[float, ...], found)
 
 
 def _others(tree: Tree) -> dict[str, Value]:

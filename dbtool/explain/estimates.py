@@ -39,10 +39,12 @@ class Estimates:
         self._partial = _partial(plan)
         self._cut = _cut_short(plan)
         self._half_digit = _half_digit(plan)
-        self._found = (None, *map(self._judged, plan.nodes))
+        self._found: dict[int, Estimate | None] = {}
 
     def of(self, node: Node) -> Estimate | None:
         """The estimate of a node; None where nothing can be said about it."""
+        if node.id not in self._found:
+            self._found[node.id] = self._judged(node)
         return self._found[node.id]
 
     def _judged(self, node: Node) -> Estimate | None:

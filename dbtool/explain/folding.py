@@ -37,37 +37,37 @@ def judged(analysis: Analysis) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]
 
 def _together(analysis: Analysis, findings: tuple[Finding, ...]) -> Iterator[Finding]:
     """The findings in their order, but many that are alike at the place of the first of them."""
-    keys = [_kind(analysis, each) for each in findings]
-    alike: dict[object, list[Finding]] = defaultdict(list)
-    for finding, key in zip(findings, keys, strict=True):
-        alike[key].append(finding)
-    for finding, key in zip(findings, keys, strict=True):
-        if key is None or 1 <= len(alike[key]) <= MANY:
+    if len(findings) <= MANY:
+        yield from findings
+        return
+    placed = [(finding, about(analysis, finding)) for finding in findings]
+    keys = [_kind(analysis, finding, node) for finding, node in placed]
+    alike: dict[object, list[tuple[Finding, Node | None]]] = defaultdict(list)
+    for each, key in zip(placed, keys, strict=True):
+        alike[key].append(each)
+    for (finding, _), key in zip(placed, keys, strict=True):
+        several = alike[key]
+        if key is None or 1 <= len(several) <= MANY:
             yield finding
-        elif several := alike[key]:
+        elif several:
             yield from _by_cost(analysis, several)
             several.clear()
 
 
-def _kind(analysis: Analysis, finding: Finding) -> object:
+def _kind(analysis: Analysis, finding: Finding, node: Node | None) -> object:
     """What findings alike have in common; None of what is worth telling by itself."""
-    node = about(analysis, finding)
     if node is None or analysis.times.part(node) >= WORTH_TELLING:
         return None
     fix = finding.fix
     return finding.rule, finding.severity, node.kind, fix and (fix.language, fix.label)
 
 
-def _by_cost(analysis: Analysis, several: list[Finding]) -> Iterator[Finding]:
+def _by_cost(analysis: Analysis, several: list[tuple[Finding, Node | None]]) -> Iterator[Finding]:
     """Findings by the time of what they are about; the first says how many there are."""
-
-    def cost(finding: Finding) -> float:
-        node = about(analysis, finding)
-        return -analysis.times.of(node).wall_ms if node else 0.0
-
-    first, *others = sorted(several, key=cost)
+    several.sort(key=lambda each: -analysis.times.of(each[1]).wall_ms if each[1] else 0.0)
+    (first, _), *others = several
     yield replace(first, alike=len(others))
-    yield from others
+    yield from (finding for finding, _ in others)
 
 
 def _folded(analysis: Analysis, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -73,11 +73,19 @@ def _parts(condition: str, alias: str) -> tuple[Term | None, ...]:
         readable = _SUBPLAN.sub("$1", _HASHED.sub("(true)", condition))
     if '"' in readable or _ANY_ALIAS in readable:
         return _parsed(readable, alias)
-    mine = f"{alias}."
-    same = _QUALIFIED.sub(
-        lambda found: f"{_ANY_ALIAS}." if found[0] == mine else found[0], readable
-    )
+    same = _by_any_name(readable, f"{alias}.")
     return _parsed(readable, alias) if same == readable else _parsed(same, _ANY_ALIAS)
+
+
+def _by_any_name(condition: str, mine: str) -> str:
+    """The condition as it reads under another name of its table."""
+    if "'" not in condition:
+        begun = condition.replace(f"({mine}", f"({_ANY_ALIAS}.")
+        if mine not in begun:
+            return begun
+    return _QUALIFIED.sub(
+        lambda found: f"{_ANY_ALIAS}." if found[0] == mine else found[0], condition
+    )
 
 
 @functools.lru_cache(maxsize=256)

@@ -84,12 +84,16 @@ def _finding(analysis: Analysis, node: Node, estimate: Estimate, others: int) ->
     """The finding, where the estimate decided something or can be mended."""
     join = join_above(analysis, node)
     per_loop = " per loop" if node.loops > 1 else ""
-    consequence = f"{title(join)} (#{join.id}) was chosen on that estimate" if join else ""
-    fix, cause = _fix(analysis, node)
+    conditions = [text for key in _CONDITIONS if (text := node.text(key))]
+    fix, cause = _fix(analysis, node, conditions)
     if not (fix or join):
         return
-    more = f"{counted(others, 'more node')} beside it {'is' if others == 1 else 'are'} off as well"
-    evidence = (_condition(node), cause, consequence, more if others else "")
+    evidence = (
+        f"the condition is {' and '.join(conditions)}" if conditions else "",
+        cause,
+        f"{title(join)} (#{join.id}) was chosen on that estimate" if join else "",
+        _more(others) if others else "",
+    )
     yield Finding(
         rule=NAME,
         severity=Severity.WARNING if join and fix else Severity.NOTE,
@@ -110,9 +114,9 @@ def _subject(node: Node) -> str:
     return node.relation or node.text("Function Name") or node.kind
 
 
-def _condition(node: Node) -> str:
-    shown = [node.text(key) for key in _CONDITIONS if node.text(key)]
-    return f"the condition is {' and '.join(shown)}" if shown else ""
+def _more(others: int) -> str:
+    is_off = "is" if others == 1 else "are"
+    return f"{counted(others, 'more node')} beside it {is_off} off as well"
 
 
 def join_above(analysis: Analysis, node: Node) -> Node | None:
@@ -125,7 +129,7 @@ def join_above(analysis: Analysis, node: Node) -> Node | None:
     return None
 
 
-def _fix(analysis: Analysis, node: Node) -> tuple[Fix | None, str]:
+def _fix(analysis: Analysis, node: Node, shown: list[str]) -> tuple[Fix | None, str]:
     table = analysis.table(node)
     if not node.relation:
         return None, ""
@@ -133,7 +137,6 @@ def _fix(analysis: Analysis, node: Node) -> tuple[Fix | None, str]:
     if table and table.kind == "r" and (table.rows < 0 or _stale(table.modified, table.rows)):
         why = "was never analysed" if table.rows < 0 else "changed much since it was last analysed"
         return Fix("sql", f"ANALYZE {name};", "fresh statistics"), f"{node.relation} {why}"
-    shown = [node.text(key) for key in _CONDITIONS if node.text(key)]
     if len(shown) < 2 and not any(" AND " in each for each in shown):
         return None, ""
     found = [each for condition in shown for each in terms(condition, node.alias)]
