@@ -51,7 +51,7 @@ class Column:
     """A table column; a shrinking column gives way first on a narrow terminal.
 
     Where it would have to become narrower than `least`, optional columns are left out first,
-    the highest number before the others.
+    the highest number before the others; below zero only where no table would fit with them.
     """
 
     title: str

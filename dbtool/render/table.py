@@ -45,6 +45,7 @@ def _fitting(
 
     Shrinking columns are cropped first; then optional ones go, the highest number first;
     then the shrinking ones are cropped further; last other texts run over several lines.
+    Where all that is not enough the columns go that are optional below zero.
     """
     widths = dict(enumerate(natural))
     if room is None:
@@ -53,16 +54,22 @@ def _fitting(
     others = [
         place for place, column in enumerate(titled) if column.align == "left" and not column.shrink
     ]
-    optional = [place for place, column in enumerate(titled) if column.optional]
+    optional = [place for place, column in enumerate(titled) if column.optional > 0]
+    spare = [place for place, column in enumerate(titled) if column.optional < 0]
     optional.sort(key=lambda place: -titled[place].optional)
     for gone in range(len(optional) + 1):
         widths = {place: natural[place] for place in widths if place not in optional[:gone]}
         _give(widths, {place: titled[place].least for place in flagged}, room)
         if _over(widths, room) <= 0:
             return widths
-    _give(widths, dict.fromkeys(flagged, _LEAST_CROPPED), room)
-    _give(widths, dict.fromkeys(others, _LEAST_WRAPPED), room)
-    return widths if _over(widths, room) <= 0 else None
+    wide = widths
+    for gone in range(len(spare) + 1):
+        widths = {place: width for place, width in wide.items() if place not in spare[:gone]}
+        _give(widths, dict.fromkeys(flagged, _LEAST_CROPPED), room)
+        _give(widths, dict.fromkeys(others, _LEAST_WRAPPED), room)
+        if _over(widths, room) <= 0:
+            return widths
+    return None
 
 
 def _over(widths: dict[int, int], room: int) -> int:

@@ -237,3 +237,12 @@ def test_a_deep_plan_is_told_by_its_levels() -> None:
     (row,) = [line for line in text.splitlines() if line.lstrip().startswith(">300 ")]
     assert "(level 299) Seq Scan" in row
     assert len(text.splitlines()) < 60
+
+
+def test_a_large_plan_stays_a_table_on_half_a_screen() -> None:
+    """Numbers of four digits leave no room for the rows there; a record takes nine lines."""
+    shown = reported(spread([misread(place) for place in range(600)]))
+    text = render(shown, Screen(40, color=False, drawing=True))
+    head, *_ = [line for line in text.splitlines() if line.lstrip().startswith("#")]
+    assert head.split() == ["#", "node", "self", "ms", "%"]
+    assert len(text.splitlines()) < 150
