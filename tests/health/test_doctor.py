@@ -23,7 +23,7 @@ from dbtool.render.screen import Screen
 from dbtool.render.terminal import render
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR, Dbtool
-from tests.health.waiting import running
+from tests.health.waiting import running, waiting
 from tests.proxy import proxy
 
 DAY = 86_400
@@ -174,13 +174,60 @@ def test_an_index_that_failed_to_build(database: Target) -> None:
         connection.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1)")
         with pytest.raises(Exception, match="could not create unique index"):
             connection.execute("CREATE UNIQUE INDEX CONCURRENTLY once ON t (a)")
-    examined = read(database)
-    (finding,) = found(examined, "index-invalid")
+        with SyncConnection(database) as commenting:
+            # It holds the same lock, on what is no relation.
+            commenting.execute("BEGIN; COMMENT ON SCHEMA public IS 'ours'")
+            (finding,) = found(read(database), "index-invalid")
     assert finding.fix
     assert finding.fix.code == "REINDEX INDEX CONCURRENTLY public.once;"
-    assert examined.indexes is not None
-    building = tuple(replace(each, building=True) for each in examined.indexes)
-    assert found(replace(examined, indexes=building), "index-invalid") == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE INDEX CONCURRENTLY anew ON t (a)",
+        "REINDEX TABLE CONCURRENTLY t",
+        "REINDEX INDEX CONCURRENTLY one",
+        "DROP INDEX CONCURRENTLY one",
+    ],
+)
+def test_an_index_that_somebody_works_on(database: Target, statement: str) -> None:
+    """It is invalid for as long; left behind, it is told, with what ends that."""
+    with SyncConnection(database) as admin, SyncConnection(database) as writer:
+        admin.execute(
+            "CREATE TABLE t (a int); CREATE INDEX one ON t (a); CREATE INDEX two ON t (a)"
+        )
+        writer.execute("BEGIN; INSERT INTO t VALUES (1)")
+        with waiting(database, statement):
+            assert [each.valid for each in read(database).indexes or ()].count(False) > 0
+            assert found(read(database), "index-invalid") == []
+        left = found(read(database), "index-invalid")
+        writer.execute("ROLLBACK")
+        for each in left:
+            assert each.fix
+            admin.execute(each.fix.code)
+    assert left
+    assert found(read(database), "index-invalid") == []
+
+
+def test_an_index_that_another_role_may_be_building(database: Target) -> None:
+    """A plain role does not see which index somebody builds: those of the table are unknown."""
+    (rule,) = choose(["index-invalid"], [])
+    plain = replace(database, user="index_plain")
+    with SyncConnection(database) as admin, SyncConnection(database) as writer:
+        admin.execute("CREATE ROLE index_plain LOGIN; CREATE TABLE t (a int)")
+        writer.execute("BEGIN; INSERT INTO t VALUES (1)")
+        with waiting(database, "CREATE INDEX CONCURRENTLY anew ON t (a)"):
+            (told,) = rule.check(read(plain))
+        (left,) = rule.check(read(plain))
+        admin.execute("DROP ROLE index_plain")
+    assert isinstance(told, Unknown)
+    assert told.reason == (
+        "another role builds an index on public.t, and role index_plain may not see whether it is"
+        " public.anew"
+    )
+    assert told.decide == "GRANT pg_monitor TO index_plain"
+    assert isinstance(left, Finding)
 
 
 def test_thresholds(seen: Examined) -> None:

@@ -7,6 +7,12 @@ from dbtool.health.parts import Part
 
 _USERS = """n.nspname NOT IN ('pg_catalog', 'information_schema')
       AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'"""
+_AT_WORK = """(SELECT pid, relation FROM pg_catalog.pg_locks
+    WHERE locktype = 'relation' AND mode = 'ShareUpdateExclusiveLock' AND granted
+        AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+    ) AS l"""
+"""What REINDEX and DROP INDEX CONCURRENTLY hold on indexes, and who builds one on its table."""
+
 _BLOCK = "current_setting('block_size')::bigint"
 
 
@@ -36,7 +42,8 @@ class Table:
 class Index:
     """An index; `columns`, `classes`, `collations` and `options` are lists of numbers as text.
 
-    `expressions` and `predicate` are only fit to be compared. `building` is one in the making.
+    `expressions` and `predicate` are only fit to be compared. `building` is one that is not valid
+    because somebody makes or drops it just now; None where that is hidden.
     """
 
     name: str
@@ -49,7 +56,7 @@ class Index:
     constraint: bool
     replica_identity: bool
     valid: bool
-    building: bool
+    building: bool | None
     partition: bool
     partitioned: bool
     method: str
@@ -172,8 +179,13 @@ INDEXES = Part(
            EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = c.oid)
                AS constraint,
            i.indisreplident AS replica_identity, i.indisvalid AS valid,
-           EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
-                   WHERE p.index_relid = c.oid) AS building,
+           NOT i.indisvalid AND (
+               EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
+                       WHERE p.index_relid = c.oid)
+               OR c.oid IN (SELECT l.relation FROM {_AT_WORK})
+               OR CASE WHEN t.oid IN (SELECT l.relation FROM {_AT_WORK}
+                           JOIN pg_catalog.pg_stat_progress_create_index AS p USING (pid)
+                           WHERE p.relid IS NULL) THEN NULL ELSE false END) AS building,
            c.relispartition AS partition, c.relkind = 'I' AS partitioned,
            m.amname AS method, i.indnkeyatts AS keys, i.indkey::text AS columns,
            i.indclass::text AS classes, i.indcollation::text AS collations,

@@ -3,8 +3,9 @@
 What it means: CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY was cancelled or failed. The
 index is kept up to date by every write and used by no query; a unique one may even refuse rows.
 
-Reads: pg_index, and pg_stat_progress_create_index: one that is being built right now is invalid
-too and is not meant. Any role may.
+Reads: pg_index, pg_stat_progress_create_index and pg_locks: one that is being built, rebuilt or
+dropped right now is invalid too and is not meant. Which one another role builds on a table takes
+pg_monitor; without it that is unknown.
 
 Thresholds: any.
 
@@ -25,7 +26,7 @@ REINDEX INDEX CONCURRENTLY orders_note_idx;
 
 from collections.abc import Iterator
 
-from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
+from dbtool.finding import Certainty, Finding, Fix, Location, Severity, Unknown, rule_name
 from dbtool.health.doctor.examined import Examined
 
 NAME = rule_name(__name__)
@@ -34,10 +35,18 @@ MANY = "{} indexes are invalid"
 _LEFTOVER = ("_ccnew", "_ccold")
 
 
-def check(examined: Examined) -> Iterator[Finding]:
+def check(examined: Examined) -> Iterator[Finding | Unknown]:
     """Report each that nobody is building."""
     for index in examined.indexes or ():
         if index.valid or index.building or index.partitioned:
+            continue
+        if index.building is None:
+            yield Unknown(
+                rule=NAME,
+                reason=f"another role builds an index on {index.table}, and"
+                f" role {examined.rights.role} may not see whether it is {index.name}",
+                decide=examined.rights.grant,
+            )
             continue
         yield Finding(
             rule=NAME,
