@@ -8,6 +8,7 @@ environment, directory and file descriptors.
 """
 
 import atexit
+import functools
 import gc
 import importlib
 import json
@@ -57,6 +58,7 @@ def preload() -> None:
     for name in WARM:
         importlib.import_module(name)
     import_below("dbtool")
+    build_commands()
     importlib.import_module("tests.projects.clusters").copy_data_directories()
 
 
@@ -70,6 +72,20 @@ def import_below(package: str) -> None:
             importlib.import_module(found.name)
             if found.ispkg:
                 import_below(found.name)
+
+
+def build_commands() -> None:
+    """Make every command once, which costs typer more than most commands their own work."""
+    import typer.main
+
+    from dbtool.cli import program
+
+    typer.main.get_command = functools.cache(typer.main.get_command)
+    program.program = functools.cache(program.program)
+    tree = program.program()
+    context = typer.Context(tree, resilient_parsing=True)
+    for name in tree.list_commands(context):
+        tree.resolve_command(context, [name])
 
 
 def enter(job: dict[str, Any]) -> None:
