@@ -261,6 +261,76 @@ def test_what_is_not_here_stays_unknown(dbtool: Dbtool, tmp_path: Path, needs: s
     assert {each["rule"] for each in said["unknown"]} == {"check"}
 
 
+@pytest.mark.parametrize(
+    ("statement", "meant"),
+    [
+        ("UPDATE usres SET name = NULL", "users"),
+        ("ALTER TABLE usres ADD k int", "users"),
+        ("DROP TABLE userrs", "users"),
+        ("DROP TABLE userz", "users"),
+        ("UPDATE users SET name = uppper(name)", "upper"),
+        ("SELECT lenght(name) FROM users", "length"),
+        ("SELECT usr.id FROM users", ""),
+        ("SELECT nmae FROM users", ""),
+    ],
+)
+def test_a_misspelled_name_fails_the_gate(
+    dbtool: Dbtool, tmp_path: Path, statement: str, meant: str
+) -> None:
+    """Nothing makes it but a slip: it is named, with its file and what was meant."""
+    made = project(tmp_path)
+    made.revision("second", "first", f"op.execute({statement!r})")
+    ran = dbtool("check", "--all", "--fail-on", "never", cwd=made.root)
+    assert (ran.code, "second.py:" in ran.err) == (4, True), ran
+    hint = f"hint: Did you mean {meant}? Nothing else in the project has that other name.\n"
+    assert hint in ran.err if meant else "hint:" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("statement", "file", "text"),
+    [
+        ("UPDATE old_sessions SET k = 1", "", ""),
+        ('DROP TABLE "user"', "", ""),
+        ("UPDATE users2 SET k = 1", "", ""),
+        ("UPDATE osers SET k = 1", "", ""),
+        ("UPDATE usurs SET k = 1", "", ""),
+        ("DROP TABLE usres", "db/legacy.sql", "create table USRES (id int)"),
+        ("DROP TABLE usres", "legacy.py", "class Usre(Base): pass"),
+        ("SELECT st_lenght(1)", "", ""),
+        ("SELECT uppper('a')", "db/functions.sql", "CREATE FUNCTION uppper(text) ..."),
+        ("SELECT similarity('a', 'b')", "", ""),
+        ("SELECT count_all()", "", ""),
+        ("SELECT datlast FROM pg_database", "", ""),
+        ("DROP TABLE spatial_ref_sys", "", ""),
+    ],
+)
+def test_what_may_be_made_elsewhere_stays_unknown(
+    dbtool: Dbtool, tmp_path: Path, statement: str, file: str, text: str
+) -> None:
+    """By hand, a dump, an extension or another version: nobody is blamed for it."""
+    made = project(tmp_path)
+    if file:
+        made.write(file, text)
+    made.revision("second", "first", f"op.execute({statement!r})")
+    ran = dbtool("check", "--all", "--json", "--fail-on", "never", cwd=made.root)
+    said = json.loads(ran.out)
+    assert (ran.code, "error" in said) == (0, False), ran
+    assert {each["rule"] for each in said["unknown"]} == {"check"}
+
+
+def test_a_table_that_its_own_revision_brings_back_was_there(
+    dbtool: Dbtool, tmp_path: Path
+) -> None:
+    """What autogenerate writes for a table that was made by hand."""
+    made = project(tmp_path)
+    made.revision("second", "first", "op.drop_table('usres')")
+    file = made.root / "migrations/versions/second.py"
+    file.write_text(f"{file.read_text()}\n    op.create_table('usres')\n")
+    ran = dbtool("check", "--all", "--fail-on", "never", cwd=made.root)
+    assert ran.code == 0, ran
+    assert "say what else makes it" in ran.out
+
+
 def test_an_interrupt_ends_the_gate() -> None:
     """No part that somebody stopped is unknown, with the next one to follow."""
 
