@@ -160,14 +160,15 @@ def median_of(work: Callable[[], object], runs: int) -> float:
 def large_plans(runs: int) -> None:
     """Read, attributed, judged and printed."""
     gc.disable()
-    print(f"\n{'nodes':>18}{'ms':>8}{'us/node':>9}{'json.loads':>12}{'findings':>10}")
+    print(f"\n{'nodes':>18}{'ms':>8}{'us/node':>9}{'json.loads':>12}{'findings':>10}{'lines':>7}")
     for shape, made in (("partitions", plan_of), ("joins", joins_of)):
         for size in SIZES:
             text = made(size)
             whole, parse = large_plan(text, runs)
-            findings = len(printed(text)[0].findings)
-            each = whole * 1000 / size
-            print(f"{shape:10}{size:8,}{whole:8.0f}{each:9.1f}{parse:12.0f}{findings:10,}")
+            report, shown = printed(text)
+            findings, lines = len(report.findings), len(shown.splitlines())
+            figures = f"{whole:8.0f}{whole * 1000 / size:9.1f}{parse:12.0f}{findings:10,}{lines:7,}"
+            print(f"{shape:10}{size:8,}{figures}")
     print(f"goal: {GOAL_MS} ms for 10,000 nodes")
 
 

@@ -118,6 +118,8 @@ def by_cause(analysis: Analysis, findings: tuple[Finding, ...]) -> tuple[Finding
     That is what is found, without a fix of its own, of the same node and of the join that was
     chosen on the estimate.
     """
+    if not any(each.rule in LED_TO and not each.fix for each in findings):
+        return findings
     mendable = {
         number: finding
         for finding in findings
