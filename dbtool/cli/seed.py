@@ -20,13 +20,18 @@ from dbtool.cli.seed_options import (
     Tables,
     Yes,
     given,
+    leading_on,
     models_of,
     names_of,
     scenes_of,
+    words,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dbtool.report import Report
+    from dbtool.seed.run import Loading
 PANEL = "Data"
 GROUP_PANEL = "Commands"
 
@@ -136,7 +141,20 @@ def run(
     kept = scenes.kept(target, allowed, call.progress, dry_run=dry_run)
     request = scenes.request(scenario, asked, kept)
     done = seed(target, models, request, allowed, call.progress, loading)
-    return view.seeded(done, call.command)
+    said = (*words(scenario, asked), *_how(loading, bulk))
+    return leading_on(call, view.seeded(done, call.command), said)
+
+
+def _how(loading: "Loading", bulk: bool | None) -> "Iterator[str]":
+    """How the rows were to be loaded, as it is typed."""
+    if loading.truncate:
+        yield "--truncate"
+    if loading.top_up:
+        yield "--top-up"
+    if bulk is not None:
+        yield "--bulk" if bulk else "--online"
+    if loading.jobs > 1:
+        yield from ("--jobs", str(loading.jobs))
 
 
 def plan(
@@ -157,11 +175,10 @@ def plan(
     from dbtool.seed import run as family
     from dbtool.seed import view
 
-    request = scenes_of(call).planned(
-        scenario, given(rows, scale, random_seed, tables, as_of, locale)
-    )
+    asked = given(rows, scale, random_seed, tables, as_of, locale)
+    request = scenes_of(call).planned(scenario, asked)
     made = family.plan(call.target, models_of(call), request)
-    return view.plan(made, call.command)
+    return leading_on(call, view.plan(made, call.command), words(scenario, asked))
 
 
 def verify(
@@ -210,7 +227,8 @@ def reset(
     target, models = call.target, models_of(call)
     request, allowed = Request(tables=names_of(tables)), call.permission(yes, confirm_database)
     done = empty(target, models, request, allowed, call.progress, dry_run=dry_run)
-    return view.emptied(done, call.command)
+    said = ("--tables", ",".join(request.tables)) if request.tables else ()
+    return leading_on(call, view.emptied(done, call.command), said)
 
 
 def export(

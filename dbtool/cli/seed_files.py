@@ -6,7 +6,7 @@ import typer
 
 from dbtool.cli import output
 from dbtool.cli.command import Call
-from dbtool.cli.seed_options import ConfirmDatabase, Yes, models_of, scenes_of
+from dbtool.cli.seed_options import ConfirmDatabase, Yes, leading_on, models_of, scenes_of
 
 if TYPE_CHECKING:
     from dbtool.report import Report
@@ -46,7 +46,7 @@ def reference(
     wanted = Wanted(tables, prune, dry_run)
     allowed = call.permission(yes, confirm_database)
     done = maintain(call.target, models_of(call), wanted, allowed, call.progress)
-    return maintained(done, call.command)
+    return leading_on(call, maintained(done, call.command), ("--prune",) if prune else ())
 
 
 def schema(call: Call) -> "Report | None":

@@ -1,5 +1,6 @@
 """The options the commands of `dbtool seed` share, and what they say together."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated
@@ -7,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtool.cli.command import Call
+from dbtool.cli.place import led
 from dbtool.cli.tables import complete_scenarios, complete_tables
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from dbtool.metadata import Models
+    from dbtool.report import Report
     from dbtool.seed.scenes import Given, Scenes
 
 ROWS_PANEL = "Rows"
@@ -127,6 +130,33 @@ def given(
         raise UsageError("--scale is a number to multiply by")
     day = as_of.date() if as_of else None
     return Given(rows, scale, random_seed, day, names_of(tables), locale=locale)
+
+
+def words(scenario: str | None, asked: "Given") -> Iterator[str]:
+    """What was asked for, as it is typed."""
+    if scenario:
+        yield scenario
+    said = {
+        "--rows": asked.rows,
+        "--scale": asked.scale if asked.scale != 1 else None,
+        "--random-seed": asked.random_seed,
+        "--tables": ",".join(asked.tables) or None,
+        "--as-of": asked.as_of,
+        "--locale": asked.locale,
+    }
+    for flag, value in said.items():
+        if value is not None:
+            yield from (flag, str(value))
+
+
+def leading_on(call: Call, report: "Report", said: Iterable[str]) -> "Report":
+    """The report whose next command is about the same rows of the same database."""
+    from dataclasses import replace
+    from shlex import join
+
+    if not report.next:
+        return report
+    return led(call, replace(report, next=(join([*report.next[0].split(), *said]),)))
 
 
 def names_of(tables: list[str] | None) -> tuple[str, ...]:
