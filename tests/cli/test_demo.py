@@ -17,6 +17,14 @@ from tests.processes import eventually, using
 pytestmark = pytest.mark.skipif(
     MAJOR != 18, reason="the demonstration takes the newest server it finds, whatever is tested"
 )
+NAMED = {
+    "PGHOST": "10.255.255.1",
+    "PGSERVICE": "nowhere",
+    "PGSSLMODE": "verify-full",
+    "PGSSLNEGOTIATION": "direct",
+    "PGTARGETSESSIONATTRS": "standby",
+}
+"""What libpq would take for the server."""
 
 
 @pytest.fixture
@@ -28,36 +36,35 @@ def empty() -> Iterator[Path]:
         assert eventually(lambda: not using(Path(name)))
 
 
-def test_the_main_job_in_an_empty_directory(dbtool: Dbtool, empty: Path, tmp_path: Path) -> None:
-    """It migrates, seeds, checks and explains, shows a finding with its fix, and leaves nothing."""
+def test_the_main_job(dbtool: Dbtool, empty: Path, tmp_path: Path) -> None:
+    """It migrates, seeds, checks and explains, shows a finding with its fix, and leaves nothing.
+
+    No file of the directory is read, and no variable of libpq has a say.
+    """
     temporary = tmp_path / "temporary"
     temporary.mkdir(mode=0o755)
+    (empty / "pyproject.toml").write_text("x = [", encoding="utf-8")
     wrong = {"DATABASE_URL": "not a url", "DBTOOL_ENV": "nowhere", "DBTOOL_FAIL_ON": "note"}
-    ran = dbtool("demo", cwd=empty, env={**wrong, "TMPDIR": str(temporary)})
+    ran = dbtool("demo", cwd=empty, env={**wrong, **NAMED, "TMPDIR": str(temporary)})
     assert ran.code == 0, ran.err
     for command in ("dbtool upgrade", "dbtool seed", "dbtool pool", "dbtool explain"):
         assert f"$ {command}" in ran.out
     assert re.search(r"\[1\] warning \(measured\): posts: [\d,]+ rows read to keep ", ran.out)
     assert "CREATE INDEX CONCURRENTLY ix_posts_title ON public.posts (title);" in ran.out
     assert "  dbtool demo --keep\n" in ran.out
-    assert list(empty.iterdir()) == []
+    assert [each.name for each in empty.iterdir()] == ["pyproject.toml"]
     assert list(temporary.iterdir()) == []
 
 
-def test_its_json(dbtool: Dbtool, empty: Path) -> None:
-    """One envelope holds each command with its own data, and the finding of the query.
+def test_what_is_kept_can_be_played_with(dbtool: Dbtool, empty: Path) -> None:
+    """--keep leaves it on the project's local server, and a second one is refused by name.
 
-    No file of the directory is read, and no variable of libpq has a say.
+    One envelope holds each command with its own data, and the finding of the query.
     """
-    (empty / "pyproject.toml").write_text("x = [", encoding="utf-8")
-    named = {
-        "PGHOST": "10.255.255.1",
-        "PGSERVICE": "nowhere",
-        "PGSSLMODE": "verify-full",
-        "PGSSLNEGOTIATION": "direct",
-        "PGTARGETSESSIONATTRS": "standby",
-    }
-    ran = dbtool("demo", "--json", cwd=empty, env=named)
+    below = empty / "src"
+    below.mkdir()
+    (empty / "alembic.ini").touch()
+    ran = dbtool("demo", "--keep", "--json", cwd=below, env=NAMED)
     assert ran.code == 0, ran.err
     envelope = json.loads(ran.out)
     steps = envelope["data"]["steps"]
@@ -65,14 +72,6 @@ def test_its_json(dbtool: Dbtool, empty: Path) -> None:
     assert len(steps[0]["result"]["revisions"]) == 14
     assert steps[1]["result"]["rows"] > 100_000
     assert [finding["rule"] for finding in envelope["findings"]] == ["rows-discarded"]
-
-
-def test_what_is_kept_can_be_played_with(dbtool: Dbtool, empty: Path) -> None:
-    """--keep leaves it on the project's local server, and a second one is refused by name."""
-    below = empty / "src"
-    below.mkdir()
-    (empty / "alembic.ini").touch()
-    assert dbtool("demo", "--keep", cwd=below).code == 0
     url = dbtool("local", "url", "demo", cwd=below).out.strip()
     there = {"DATABASE_URL": url}
     count = dbtool(
