@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dbtool.explain.compiling import AS_BEFORE
-from dbtool.explain.reach import REACHED, Mentioned
+from dbtool.explain.mentions import Mentioned
+from dbtool.explain.reach import REACHED
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -51,7 +52,8 @@ class FunctionFacts:
 
     `via` is the function whose body or aggregate calls it, empty where the plan itself does;
     `extension` is what it came with; `copies` that it copies to a file or with a program;
-    `planned` that PostgreSQL may run it to plan; `unconfined` that its language, which is not C,
+    `planned` that PostgreSQL may run it to plan; `supposed` that only a type, an operator or a
+    table led to it, and it may be left alone; `unconfined` that its language, which is not C,
     lets it do what the server's account may; `composes` that it runs SQL which it puts together
     meanwhile; `program` is what a foreign table runs, `remote` that it asks another server.
     """
@@ -63,6 +65,7 @@ class FunctionFacts:
     extension: str = ""
     copies: bool = False
     planned: bool = False
+    supposed: bool = False
     unconfined: bool = False
     composes: bool = False
     program: str = ""

@@ -8,8 +8,8 @@ import postgast
 from google.protobuf.message import DecodeError, Message
 from postgast import pg_query_pb2 as pb
 
+from dbtool.explain.mentions import texts
 from dbtool.explain.plan import Plan
-from dbtool.explain.reach import texts
 from dbtool.sql.classify import Traits, traits
 from dbtool.sql.text import SqlSyntaxError
 

@@ -9,7 +9,8 @@ from postgast import pg_query_pb2 as pb
 
 from dbtool.explain import facts, safety
 from dbtool.explain.facts import FunctionFacts
-from dbtool.explain.reach import Mentioned, endings
+from dbtool.explain.implicit import IMPLIED
+from dbtool.explain.mentions import Mentioned, endings
 from dbtool.sql.classify import Traits, unquoted
 from dbtool.sql.text import quoted
 
@@ -52,13 +53,14 @@ WITH RECURSIVE relation(oid) AS (
   ) ref
 ), named(oid) AS (
   SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($2::text[])
-    AND (p.pronamespace <> 'pg_catalog'::regnamespace OR {to_xml})
+    AND (p.oid >= 16384 OR {to_xml})
   UNION SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($6::text[])
-    AND p.pronamespace <> 'pg_catalog'::regnamespace
+    AND p.oid >= 16384
     AND p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1
 ), operator AS (
-  SELECT o.oprcode, o.oprleft, o.oprright FROM pg_operator o
-  WHERE o.oprname = ANY ($3::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
+  SELECT alike.oprcode, o.oprleft, o.oprright FROM pg_operator o
+  JOIN pg_operator alike ON alike.oid IN (o.oid, o.oprcom, o.oprnegate)
+  WHERE o.oprname = ANY ($3::text[]) AND o.oid >= 16384
 ), target(oid) AS (
   SELECT a.atttypid FROM relation r CROSS JOIN LATERAL (
     SELECT atttypid FROM pg_attribute WHERE attrelid = r.oid AND attnum > 0 OFFSET 0) a
@@ -74,15 +76,17 @@ WITH RECURSIVE relation(oid) AS (
   CROSS JOIN LATERAL (
     SELECT unnest(ARRAY[y.typbasetype, y.typelem])
     UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = y.typrelid AND a.attnum > 0
-    UNION ALL SELECT g.rngsubtype FROM pg_range g WHERE g.rngtypid = y.oid
+    UNION ALL SELECT unnest(ARRAY[g.rngsubtype, g.rngtypid]) FROM pg_range g
+    WHERE y.oid IN (g.rngtypid, g.rngmultitypid)
   ) inside(oid) WHERE inside.oid <> 0
 ), typed(oid) AS (
   SELECT m[1]::oid FROM target t
     CROSS JOIN LATERAL (SELECT conbin FROM pg_constraint WHERE contypid = t.oid OFFSET 0) c
     CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\d+)', 'g') m
-  UNION SELECT g.rngsubdiff FROM target t JOIN pg_range g ON g.rngtypid = t.oid
+  UNION SELECT unnest(ARRAY[g.rngsubdiff, g.rngcanonical]::oid[])
+    FROM target t JOIN pg_range g ON g.rngtypid = t.oid
   UNION SELECT f.oid FROM target t JOIN pg_opclass o ON o.opcintype = t.oid
-    AND o.opcnamespace <> 'pg_catalog'::regnamespace
+    AND o.oid >= 16384
     AND o.opcmethod IN (SELECT m.oid FROM pg_am m WHERE m.amname IN ('btree', 'hash'))
     CROSS JOIN LATERAL (
       SELECT a.amproc FROM pg_amproc a WHERE a.amprocfamily = o.opcfamily
@@ -91,20 +95,21 @@ WITH RECURSIVE relation(oid) AS (
 ), conversion(oid, hidden) AS (
   SELECT k.castfunc, k.castcontext <> 'e' AND k.casttarget IN (SELECT t.oid FROM target t)
   FROM pg_cast k JOIN pg_proc p ON p.oid = k.castfunc
-    AND p.pronamespace <> 'pg_catalog'::regnamespace
+    AND p.oid >= 16384
   WHERE k.casttarget IN (SELECT t.oid FROM target t)
     OR k.castsource >= 16384 AND k.castsource IN (SELECT t.oid FROM target t)
     OR split_part(format_type(k.casttarget, NULL), ' ', 1) = ANY ($4::text[])
 ), met AS (
   SELECT u.refobjid FROM used u WHERE u.refclassid = 'pg_proc'::regclass
-  UNION SELECT o.oprcode FROM used u JOIN pg_operator o ON o.oid = u.refobjid
+  UNION SELECT alike.oprcode FROM used u JOIN pg_operator o ON o.oid = u.refobjid
+    JOIN pg_operator alike ON alike.oid IN (o.oid, o.oprcom, o.oprnegate)
     WHERE u.refclassid = 'pg_operator'::regclass
   UNION SELECT n.oid FROM named n
   UNION SELECT m[1]::oid FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
     CROSS JOIN LATERAL regexp_matches(w.ev_action::text, ':funcid (29[23]\d)\M', 'g') m
   UNION SELECT o.oprcode FROM operator o
   UNION SELECT o.oprcode FROM pg_operator o JOIN target t ON t.oid IN (o.oprleft, o.oprright)
-    WHERE o.oprname = ANY ($5::text[]) AND o.oprnamespace <> 'pg_catalog'::regnamespace
+    WHERE o.oprname = ANY ($5::text[]) AND o.oid >= 16384
   UNION SELECT c.oid FROM conversion c
 ), told(kind, oid) AS (
   SELECT 'met', * FROM met
@@ -125,9 +130,6 @@ those in C are left out: the server keeps no note of where it uses the former, a
 no body. Types numbered from 16384 on are those of users. Of their operator classes those
 that sort and hash are looked at: what other kinds of index call is in C.
 """
-
-_IMPLIED = frozenset(["=", "<>", "<", "<=", ">", ">=", "~", "!~", "~~", "!~~", "~~*", "!~~*"])
-"""Operators that a statement uses without writing them, as in IN, LIKE, USING and CASE."""
 
 _TAKES_TYPES = frozenset(["pg_input_is_valid", "pg_input_error_info"])
 """Functions that make a value of a type whose name they are given."""
@@ -161,7 +163,7 @@ async def behind(connection: "Connection", text: str, found: Traits) -> Behind:
     functions = {name for each in found.functions for name in endings(each)}
     if not _TAKES_TYPES.isdisjoint(functions):
         words.update(re.findall(r"\w+", text))
-    lists = (names, functions, operators, words, _IMPLIED, dotted)
+    lists = (names, functions, operators, words, IMPLIED, dotted)
     row = await connection.fetchrow(_BEHIND, *map(sorted, lists))
     return Behind(tuple(row["met"]), tuple(row["typed"]), tuple(row["hidden"]))
 

@@ -17,9 +17,9 @@ from dbtool.explain import (
     doubts,
     facts,
     inner,
+    mentions,
     parameters,
     planning,
-    reach,
     safety,
     sample,
     writing,
@@ -259,7 +259,7 @@ class _Runner:
         # Those of checks and of indexes' expressions are in no plan, nor is SQL inside a function.
         more = statement.writes or hands_over
         uses = replace(
-            reach.mentioned(plan, traits.functions),
+            mentions.mentioned(plan, traits.functions),
             known=behind.met if more else behind.hidden,
             # Reading makes no values of a column's type; planning has refused what reaches out.
             typed=behind.typed if more else (),

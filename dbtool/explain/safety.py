@@ -133,7 +133,7 @@ def _reaches_out(function: FunctionFacts) -> bool:
 
 
 def _held_back(function: FunctionFacts, standing: Standing) -> bool:
-    return function.trusted and standing is Standing.DEVELOPMENT
+    return function.trusted and (function.supposed or standing is Standing.DEVELOPMENT)
 
 
 def _takes_a_number(function: FunctionFacts) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbtool.explain.mentions import mentioned
 from dbtool.explain.plan import Node, Plan
-from dbtool.explain.reach import mentioned
 from dbtool.report import listed
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from dbtool.errors import (
 )
 from dbtool.explain import facts
 from dbtool.explain.examined import Explained
-from dbtool.explain.reach import Mentioned
+from dbtool.explain.mentions import Mentioned
 from dbtool.explain.run import How, explain
 from dbtool.explain.session import Purpose, RefusedByServerError, guarded
 from dbtool.finding import Location
