@@ -146,6 +146,14 @@ def test_small_commands_load_nothing_heavy(ordinary: Path, migrated: Target, wor
     assert names.isdisjoint({"dbtool.health.doctor.relations", "dbtool.health.top"})
 
 
+def test_an_upgrade_loads_no_highlighter(ordinary: Path, database: Target) -> None:
+    """What Alembic shows a broken template with is loaded when there is one."""
+    variables = {"DATABASE_URL": database.sqlalchemy_url("psycopg")}
+    names = modules(ordinary, "upgrade", "-y", env=variables)
+    assert "alembic.script.base" in names
+    assert {name for name in names if name.partition(".")[0] == "pygments"} == set()
+
+
 def test_doubtful_settings_are_left_to_pydantic(ordinary: Path) -> None:
     """What is not plainly of its kind loads the library that decides."""
     variables = {"DATABASE_URL": "postgresql://h/d", "DBTOOL_CONNECT_TIMEOUT": "1e1"}

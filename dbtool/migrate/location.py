@@ -289,7 +289,7 @@ def _filled(value: object, here: dict[str, str]) -> object:
         return value
 
 
-def relative(path: Path) -> str:
+def relative(path: str | Path) -> str:
     """The path as a user would type it from here."""
     here, named = f"{os.getcwd()}{os.sep}", str(path)  # noqa: PTH109  (thousands ask for it)
     return named[len(here) :] if named.startswith(here) else named
@@ -297,4 +297,5 @@ def relative(path: Path) -> str:
 
 def relative_name(path: str | Path) -> str:
     """The file as it is printed and written to JSON."""
-    return relative(Path(path))
+    # A path in its plain form needs no object; thousands ask for it.
+    return relative(path if os.path.normpath(path) == path else Path(path))

@@ -340,6 +340,21 @@ def test_revision_that_cannot_be_written(run: Run, project: Small) -> None:
     assert ran.err.startswith('error: cannot read "migrations/script.py.mako"\n')
 
 
+def test_revision_of_a_broken_template(run: Run, project: Small) -> None:
+    """Alembic shows where a template fails, as by itself, and no revision is made."""
+    before = set((project.root / "migrations/versions").glob("*.py"))
+    (project.root / "migrations/script.py.mako").write_text('"""${1 / 0}"""\n')
+    ran = run("revision", "-m", "x")
+    assert ran.code == 2
+    shown = re.search(r"\S+\.txt", ran.err)
+    assert shown is not None, ran.err
+    try:
+        assert "ZeroDivisionError: division by zero" in Path(shown[0]).read_text()
+    finally:
+        Path(shown[0]).unlink()
+    assert set((project.root / "migrations/versions").glob("*.py")) == before
+
+
 def test_revision_without_a_message(run: Run) -> None:
     """A file that says nothing of itself is worth one note."""
     note = "info: the file has no message, in its name or inside; -m MESSAGE would give it one"
