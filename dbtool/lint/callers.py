@@ -21,12 +21,19 @@ class Caller:
     name: str
 
 
+def ambiguous(schema: Schema, name: Name) -> bool:
+    """Whether nobody can tell by the name of a function who calls it."""
+    found = schema.function(name)
+    return found is not None and found.ambiguous
+
+
 def function_named(schema: Schema, name: Name) -> Called:
     """Whether a written name means a function, by where each of the two is found."""
     wanted = _function(schema, str(name))
+    known = schema.function(name) is not None or not schema.complete
 
     def called(written: str) -> bool:
-        return _function(schema, written) == wanted
+        return known and _function(schema, written) == wanted
 
     return called
 
@@ -46,8 +53,8 @@ def callers(schema: Schema, called: Called) -> Iterator[Caller]:
 
 
 def taken_with_function(schema: Schema, name: Name) -> tuple[Caller, ...]:
-    """The parts of tables that DROP FUNCTION … CASCADE takes."""
-    return (*callers(schema, function_named(schema, name)),)
+    """The parts of tables that DROP FUNCTION … CASCADE takes, as far as that can be told."""
+    return () if ambiguous(schema, name) else (*callers(schema, function_named(schema, name)),)
 
 
 def taken_with_extension(schema: Schema, extension: str) -> tuple[Caller, ...]:

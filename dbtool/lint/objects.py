@@ -223,10 +223,13 @@ class Function:
     """A function of the user: all its overloads share what is known.
 
     `inlined` is the value that the server computes in the place of a call. `changes` says that
-    it may create or drop something, `calls` which others it may call.
+    it may create or drop something, `calls` which others it may call. An `ambiguous` one has
+    overloads, or had another name, so that its name alone does not tell who calls it.
     """
 
     name: Name
+    arguments: tuple[str, ...] = ()
+    ambiguous: bool = False
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
     inlined: Expression | None = None
     changes: bool = False

@@ -151,6 +151,44 @@ def test_the_function_of_another_schema_takes_nothing_along() -> None:
     assert judge("cascade-drop", before, script("DROP FUNCTION s.f CASCADE")).findings == ()
 
 
+_OVERLOADED = (
+    "CREATE FUNCTION f(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';"
+    "ALTER TABLE orders ADD CHECK (f(note) > '' AND note IS NOT NULL);"
+    "CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1'"
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "dropped"),
+    [
+        (_OVERLOADED, "f(text)"),
+        (_OVERLOADED.replace("CREATE FUNCTION f(int)", "CREATE OR REPLACE FUNCTION f(int)"), "f"),
+        (_OVERLOADED.rpartition(";")[0] + "; ALTER FUNCTION f(text) RENAME TO g", "g(text)"),
+    ],
+)
+def test_who_calls_one_of_several_functions_is_not_known(made: str, dropped: str) -> None:
+    """Its name does not tell; what a check proved that may be gone is proven no more."""
+    before = Migration(name="0", up=script(made).up, judged=False)
+    drop = f"DROP FUNCTION {dropped} CASCADE"
+    [found] = judge("cascade-drop", before, script(drop)).findings
+    assert found.evidence == ("it takes whatever depends on it: not known here",)
+    [unknown] = judge("hidden-blocking-work", before, script(drop)).unknowns
+    assert unknown.reason.startswith("which tables have something that calls")
+    gone = Migration(name="1", up=script(drop).up, judged=False)
+    required = script("ALTER TABLE orders ALTER note SET NOT NULL")
+    assert judge("not-null-without-proof", before, required).findings == ()
+    assert judge("not-null-without-proof", before, gone, required).findings
+
+
+def test_a_function_that_nobody_made_takes_nothing_along() -> None:
+    """One of the server by the same name stays."""
+    before = Migration(
+        name="0", up=script("CREATE INDEX i ON orders (lower(note))").up, judged=False
+    )
+    drop = script("DROP FUNCTION IF EXISTS lower CASCADE")
+    assert judge("cascade-drop", before, drop).findings == ()
+
+
 def test_cascade_where_nothing_is_known() -> None:
     """Then it may take anything."""
     [found] = judge("cascade-drop", script("DROP TABLE x CASCADE"), known=False).findings

@@ -178,6 +178,7 @@ class CreateFunction:
     """
 
     function: Name
+    arguments: tuple[str, ...] = ()
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
     replace: bool = False
     inlined: Expression | None = None

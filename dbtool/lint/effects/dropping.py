@@ -6,6 +6,7 @@ from dbtool.lint import actions as act
 from dbtool.lint.callers import (
     Called,
     Caller,
+    ambiguous,
     function_named,
     function_of,
     taken_with_extension,
@@ -41,8 +42,7 @@ def drop(action: act.Drop, state: State) -> Effect:
                 _take_callers(made, taken_with_extension(state.schema, extension), state)
                 _take_views(made, function_of(state.schema, extension), state)
         case "function" | "procedure" | "routine" if action.cascade:
-            _take_callers(made, taken_with_function(state.schema, action.name), state)
-            _take_views(made, function_named(state.schema, action.name), state)
+            _drop_function(made, action, state)
         case "view":
             _drop_view(made, action, state)
     return made.done()
@@ -68,6 +68,16 @@ def _drop_view(made: Making, action: act.Drop, state: State) -> None:
         made.fail("2BP01", view.name, Cause.DEPENDENT, why)
     if action.cascade:
         _take_readers(made, view.name, state)
+
+
+def _drop_function(made: Making, action: act.Drop, state: State) -> None:
+    if ambiguous(state.schema, action.name):
+        place = Table(name=state.schema.full(action.name), complete=False)
+        fact = f"which tables have something that calls {action.name}: each of them is locked"
+        made.lacks(Cause.OPAQUE, place, fact, "run it in scratch with --measure")
+        return
+    _take_callers(made, taken_with_function(state.schema, action.name), state)
+    _take_views(made, function_named(state.schema, action.name), state)
 
 
 def _take_callers(made: Making, found: Iterable[Caller], state: State) -> None:

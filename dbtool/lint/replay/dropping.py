@@ -6,6 +6,8 @@ from dbtool.lint import actions as act
 from dbtool.lint.callers import (
     Called,
     Caller,
+    ambiguous,
+    callers,
     domains_calling,
     function_named,
     function_of,
@@ -70,13 +72,27 @@ def _drop_extension(schema: Schema, action: act.Drop) -> None:
 
 
 def _drop_function(schema: Schema, action: act.Drop) -> None:
-    if action.cascade:
+    if action.cascade and ambiguous(schema, action.name):
+        _prove_nothing(schema)
+    elif action.cascade:
         _drop_callers(schema, taken_with_function(schema, action.name))
         _drop_calling(schema, function_named(schema, action.name))
+    if action.cascade:
         # Nobody noted which rules and other functions go with it.
         schema.doubted = True
     if (found := schema.function(action.name)) is not None:
         schema.remove(schema.functions, found.name)
+
+
+def _prove_nothing(schema: Schema) -> None:
+    """A check that calls any function may be gone."""
+    for each in [*callers(schema, lambda _: True)]:
+        table = schema.tables[each.table.name]
+        check = table.constraints.get(each.name) if each.kind == "constraint" else None
+        if check is not None and check.valid:
+            open_ = replace(check, valid=False)
+            constraints = {**table.constraints, each.name: open_}
+            tables.store(schema, replace(table, constraints=constraints))
 
 
 def _drop_callers(schema: Schema, found: Iterable[Caller]) -> None:

@@ -103,6 +103,8 @@ def create_function(schema: Schema, action: act.CreateFunction) -> None:
     before = schema.function(action.function)
     made = Function(
         name=name,
+        arguments=action.arguments,
+        ambiguous=before is not None and (before.ambiguous or before.arguments != action.arguments),
         volatility=action.volatility,
         inlined=action.inlined,
         changes=action.changes or (before is not None and before.changes),
@@ -114,7 +116,8 @@ def create_function(schema: Schema, action: act.CreateFunction) -> None:
         if changes(schema, made):
             arm(schema, ANY)
     if before is not None and not action.replace and before.volatility == "volatile":
-        made = before if before.inlined is None else replace(made, volatility="volatile")
+        kept = before if before.inlined is None else replace(made, volatility="volatile")
+        made = replace(kept, ambiguous=made.ambiguous)
     schema.put(schema.functions, name, made)
 
 
