@@ -109,11 +109,11 @@ def _bare(name: str) -> str:
 
 def _near(name: str, known: Iterable[str]) -> str:
     """The one name that a single slip makes of this one; empty where it is none, or several."""
-    near = [each for each in known if _is_slip(name, each.lower())]
+    near = [each for each in known if is_slip(name, each.lower())]
     return near[0] if len(near) == 1 and name not in known else ""
 
 
-def _is_slip(name: str, known: str) -> bool:
+def is_slip(name: str, known: str) -> bool:
     """Whether two letters changed places, or a later one is missing, twice or the next key.
 
     What is put before or behind a name (`user`, `users2`, `users_old`) makes another name.
