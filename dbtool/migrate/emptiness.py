@@ -5,6 +5,7 @@ takes a table away waits for that, and would take them along.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -43,21 +44,24 @@ class Look:
 class Emptiness:
     """What held nothing of all that the `revisions` of one attempt take away, in their order.
 
-    `ours` are the transactions of the run: what they wrote is nobody else's loss. What came after
-    the statement that takes it has run (`_spent`) is not lost by that one. What was looked at
-    before it was written anew is `_settled` while its lock lasts: nobody else can fill it.
+    `empty` has it once for each time it is taken. `ours` are the transactions of the run: what they
+    wrote is nobody else's loss. What came after the last statement that takes it has run (counted
+    in `_spent`) is not lost by that one. What was looked at before it was written anew is
+    `_settled` while its lock lasts: nobody else can fill it.
     """
 
     revisions: Sequence[str]
     empty: Sequence[Empty]
     ours: set[int]
-    _spent: set[Empty] = field(default_factory=set)
+    _spent: Counter[Empty] = field(default_factory=Counter)
     _settled: set[Sought] = field(default_factory=set)
     _transaction: int = 0
     _position: dict[str, int] = field(init=False)
+    _times: Counter[Empty] = field(init=False)
 
     def __post_init__(self) -> None:
         self._position = {each: number for number, each in enumerate(self.revisions)}
+        self._times = Counter(self.empty)
 
     def look(self, revision: str, statement: str, connection: DBAPIConnection) -> Look:
         """Look at what a statement takes away, locked as the statement itself is about to lock it.
@@ -92,7 +96,7 @@ class Emptiness:
         """What this revision and those behind it take."""
         if (first := self._position.get(revision)) is None:
             return []
-        return [each for each in self.empty if self._position.get(each.revision, -1) >= first]
+        return [each for each in self._times if self._position.get(each.revision, -1) >= first]
 
     def _join(self, transaction: int) -> None:
         if transaction != self._transaction:
@@ -108,7 +112,7 @@ class Emptiness:
         found: dict[Taken, int],
     ) -> frozenset[Sought]:
         """What is still to be taken, and not settled, of tables that may be written anew."""
-        waiting = [each for each in pending if each not in self._spent]
+        waiting = [each for each in pending if self._spent[each] < self._times[each]]
         known = {number: each for each in anew if (number := found.get(_as_table(each)))}
         if not (waiting and known):
             return frozenset()
@@ -127,14 +131,15 @@ class Emptiness:
         found: dict[Taken, int],
     ) -> None:
         """What the statement itself takes; another column of its table is still to be taken."""
-        self._spent.update(
-            place.empty
+        takes = {
+            (place.empty, each)
             for place in stand
             for each in taken
             if (revision, each.kind, each.how)
             == (place.empty.revision, place.empty.kind, place.empty.how)
             and place.is_meant(each, found.get(each))
-        )
+        }
+        self._spent.update(empty for empty, _ in takes)
 
     def _looked(
         self,
@@ -145,7 +150,7 @@ class Emptiness:
     ) -> Look:
         barred = {each for each in dropped if not each.above_may_be_locked}
         seen = {each for each in locked - barred if each.may_be_read and each.may_be_locked}
-        order = {each: number for number, each in enumerate(self.empty)}
+        order = {each: number for number, each in enumerate(self._times)}
         in_order = sorted(seen, key=lambda each: order[each.empty])
         if tables := dict.fromkeys(name for e in in_order for name in _locks(e, e in dropped)):
             execute(connection, f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
@@ -156,7 +161,7 @@ class Emptiness:
         return Look(self._in_order(filled), self._in_order({each.empty for each in unseen}))
 
     def _in_order(self, found: set[Empty]) -> tuple[Empty, ...]:
-        return tuple(each for each in self.empty if each in found)
+        return tuple(each for each in self._times if each in found)
 
 
 def transaction(connection: DBAPIConnection) -> int:

@@ -1,5 +1,6 @@
 """What each step of a downgrade takes away from the database as it is, with numbers."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -177,7 +178,7 @@ class Losses:
     """Weighs what step after step takes away; what is gone already is not lost again.
 
     `agreed` is what somebody has agreed to lose; what is not in it is counted with more patience.
-    `empty` is what would lose nothing, as far as anybody can see yet.
+    `empty` is what would lose nothing, as far as anybody can see yet, as often as it is taken.
     """
 
     connection: "Connection"
@@ -200,9 +201,9 @@ class Losses:
     async def of(self, revision: str, taken: Sequence[Taken]) -> tuple[Loss, ...]:
         """What undoing one revision loses."""
         found: list[Loss] = []
-        for each in taken:
+        for each, times in Counter(taken).items():
             for oid, column in await self._places(each):
-                if (loss := await self._loss(revision, each, oid, column)) is not None:
+                if (loss := await self._loss(revision, each, oid, column, times)) is not None:
                     found.append(loss)
         return tuple(found)
 
@@ -221,7 +222,9 @@ class Losses:
             return columns
         return [(oid, taken.column)]
 
-    async def _loss(self, revision: str, taken: Taken, oid: int, column: str) -> Loss | None:
+    async def _loss(
+        self, revision: str, taken: Taken, oid: int, column: str, times: int
+    ) -> Loss | None:
         relation = self._known.get(oid)
         if relation is None or (oid, "") in self._gone or (oid, column) in self._gone:
             return None
@@ -239,7 +242,8 @@ class Losses:
             rows = await self._measure.count(relation, column, again=again)
             if rows == 0:
                 attnum = relation.attnums.get(column, 0)
-                self.empty.append(Empty(revision, oid, attnum, name, taken.kind, taken.how))
+                empty = Empty(revision, oid, attnum, name, taken.kind, taken.how)
+                self.empty.extend([empty] * times)
         return Loss(
             kind=kind,
             name=name,

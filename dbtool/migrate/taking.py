@@ -43,9 +43,9 @@ class Taking:
         self.unknown = ""
 
     def read(self, statements: Iterable[str]) -> tuple[Taken, ...]:
-        """What these take away; `unknown` then says what of them cannot be read."""
+        """What each of these takes away; `unknown` then says what of them cannot be read."""
         self.unknown = ""
-        return tuple(dict.fromkeys(each for sql in statements for each in self._read(sql)))
+        return tuple(each for sql in statements for each in dict.fromkeys(self._read(sql)))
 
     def _read(self, sql: str) -> Iterator[Taken]:
         try:

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event, Thread
 from typing import Any, Self
@@ -26,6 +27,7 @@ from tests.conftest import MAJOR
 from tests.migrate.conftest import plain
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
+from tests.processes import eventually
 
 FIRST, HEAD = "aaaa00000001", "aaaa00000002"
 YES = Permission(Consent(yes=True))
@@ -35,6 +37,12 @@ _WAITS = """
                     WHERE NOT granted AND relation IN (
                           SELECT oid FROM pg_catalog.pg_class
                            WHERE relnamespace = 's'::pg_catalog.regnamespace))
+"""
+
+
+_WAITS_FOR_7 = """
+    SELECT EXISTS (SELECT FROM pg_catalog.pg_locks
+                    WHERE NOT granted AND locktype = 'advisory' AND objid = 7)
 """
 
 
@@ -301,6 +309,27 @@ def test_what_another_revision_has_put_there_is_no_loss_of_others(
     assert downgrade(opened, FIRST, permission=NOBODY).after == (FIRST,)
 
 
+def test_rows_that_come_between_two_deletions_stay(
+    project: Small, opened: Project, database: Target
+) -> None:
+    """The table is rewritten between the two: it is looked at before, for what the last takes."""
+    steps = (
+        "DELETE FROM s.t WHERE a = 1",
+        "SELECT pg_advisory_xact_lock(7)",
+        "ALTER TABLE s.t ADD COLUMN c serial",
+        "DELETE FROM s.t",
+    )
+    project.revision(HEAD, FIRST, UP, "; ".join(f"op.execute({each!r})" for each in steps))
+    with SyncConnection(database) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_lock(7)")
+        going_back = pool.submit(downgrade, opened, FIRST, permission=Permission(ask=Agreeing(int)))
+        assert eventually(lambda: other.fetchval(_WAITS_FOR_7))
+        other.execute("INSERT INTO s.t VALUES (1, 1); SELECT pg_advisory_unlock(7)")
+        with pytest.raises(OperationError, match="would lose more than was agreed to"):
+            going_back.result()
+        assert other.fetchval("SELECT count(*) FROM s.t") == 1
+
+
 @pytest.fixture
 def held(database: Target) -> Iterator[Any]:
     """A connection to a database with an empty table of many columns."""
@@ -368,6 +397,23 @@ def test_what_comes_behind_the_statement_that_takes_it_is_not_lost_by_it(
         other.execute("INSERT INTO t (b) VALUES (1)")
     assert looking.look(HEAD, adds, held) == Look()
     assert Emptiness([HEAD], [empty], set()).look(HEAD, adds, held).filled == (empty,)
+
+
+def test_what_comes_between_two_statements_that_take_it_is_looked_at(
+    held: Any, database: Target
+) -> None:
+    """A rewrite between the two would pass the rows of others for our own."""
+    adds, empty = "ALTER TABLE t ADD COLUMN d serial", _empty(held, "rows", "DELETE")
+    looking = Emptiness([HEAD], [empty, empty], set())
+    with SyncConnection(database) as other:
+        for delete, filled in (("DELETE FROM t WHERE b = 1", (empty,)), ("DELETE FROM t", ())):
+            assert looking.look(HEAD, delete, held) == Look()
+            held.execute(delete)
+            held.commit()
+            other.execute("INSERT INTO t (b) VALUES (1)")
+            assert looking.look(HEAD, adds, held).filled == filled
+            held.rollback()
+            other.execute("TRUNCATE t")
 
 
 def test_a_column_that_goes_leaves_another_to_be_looked_at(held: Any, database: Target) -> None:
