@@ -31,7 +31,13 @@ _COPIES = r"""
        AND c.oid <> original.oid
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p
                         WHERE p.index_relid = c.oid)
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l
+                        WHERE l.locktype = 'relation' AND l.relation = c.oid AND l.granted
+                          AND l.mode = 'ShareUpdateExclusiveLock' AND l.database = (
+                              SELECT d.oid FROM pg_catalog.pg_database d
+                               WHERE d.datname = pg_catalog.current_database()))
 """
+"""What nobody works on: REINDEX CONCURRENTLY holds that lock on every copy until it ends."""
 _DETACH = re.compile(r"\bDETACH\b.*\bCONCURRENTLY\b", re.IGNORECASE | re.DOTALL)
 _DETACHING = """
     SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits

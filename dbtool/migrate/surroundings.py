@@ -62,8 +62,12 @@ WITH me AS MATERIALIZED (
 ), indexes AS (
     SELECT i.indexrelid::pg_catalog.regclass::pg_catalog.text AS name,
            i.indrelid::pg_catalog.regclass::pg_catalog.text AS on_table,
-           (SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
-             WHERE p.index_relid = i.indexrelid LIMIT 1) AS built_by,
+           coalesce((SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
+                      WHERE p.index_relid = i.indexrelid LIMIT 1),
+                    (SELECT l.pid FROM pg_catalog.pg_locks l
+                      WHERE l.locktype = 'relation' AND l.relation = i.indexrelid AND l.granted
+                        AND l.mode = 'ShareUpdateExclusiveLock'
+                        AND l.database = (SELECT oid FROM me) LIMIT 1)) AS built_by,
            CASE WHEN c.relkind = 'I' THEN 'partitioned'
                 WHEN c.relname ~ '_cc(new|old)[0-9]*$' THEN 'copy' ELSE 'index' END AS kind
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
@@ -134,7 +138,7 @@ class OpenTransaction:
 
 @dataclass(frozen=True, slots=True)
 class InvalidIndex:
-    """An index no query uses; `built_by` is the process that is still at it.
+    """An index no query uses; `built_by` is the process that is still at it, or drops it.
 
     Its kind is `index`, `copy` for what REINDEX CONCURRENTLY makes beside an index, or
     `partitioned` for one that not every partition has.

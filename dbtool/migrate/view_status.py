@@ -180,7 +180,7 @@ def _indexes(found: Status) -> Table:
 
 def _left_by(index: InvalidIndex) -> str:
     if index.built_by:
-        return f"being built by pid {index.built_by}"
+        return f"pid {index.built_by} is at it"
     return {
         "copy": "left behind by REINDEX CONCURRENTLY",
         "partitioned": "not on every partition",

@@ -11,8 +11,10 @@ from asyncpg.exceptions import QueryCanceledError, UniqueViolationError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.migrate.effects import Catalogue
 from dbtool.migrate.lock import RUN, WORK, number
 from tests.conftest import Ran
+from tests.health.waiting import waiting
 from tests.migrate.conftest import Run
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.processes import eventually
@@ -115,6 +117,26 @@ def test_what_would_block(run: Run, database: Target) -> None:
     ]
     assert shown[0].endswith("; 1 open transaction may hold it up")
     assert "unusable t left behind by a build that failed" in shown
+
+
+@pytest.mark.parametrize(
+    "statement", ["REINDEX TABLE CONCURRENTLY t", "DROP INDEX CONCURRENTLY one"]
+)
+def test_an_index_that_somebody_works_on(run: Run, database: Target, statement: str) -> None:
+    """No copy is left behind while REINDEX goes on, nor is an index that is being dropped."""
+    with SyncConnection(database) as admin, SyncConnection(database) as writer:
+        admin.execute(
+            "CREATE TABLE t (a int); CREATE INDEX one ON t (a); CREATE INDEX two ON t (a)"
+        )
+        writer.execute("BEGIN; INSERT INTO t VALUES (1)")
+        with waiting(database, statement) as pid:
+            found = json.loads(run("status", "--json").out)["data"]["surroundings"]
+            shown = run("status").out
+            copies = Catalogue(admin, None).copies_of_index("public", "one")
+    assert {each["built_by"] for each in found["invalid_indexes"]} == {pid}
+    assert "left behind" not in shown
+    assert "DROP INDEX" not in shown
+    assert copies == []
 
 
 def test_a_partition_that_is_half_detached(
