@@ -11,6 +11,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
 
+from asyncpg.exceptions import InterfaceError, PostgresError
+
 from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -211,7 +213,7 @@ class Jobs:
         again = "The same command with --resume loads the rest; dbtool seed reset takes all away."
         try:
             done = session.run(self._journal.committed)
-        except (DbtoolError, OSError, RuntimeError):
+        except (DbtoolError, InterfaceError, PostgresError, OSError, RuntimeError):
             return f"What had been committed stays. {again}"
         rows = sum(each.rows for each in done)
         if not rows:

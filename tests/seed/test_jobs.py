@@ -185,6 +185,27 @@ def test_a_connection_that_is_lost_names_the_state(
     assert "that the interrupted run had committed are gone" in error.message
 
 
+def test_a_server_that_falls_over_leaves_its_state_named(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The leader's session ends too, so that nobody can be asked what is committed."""
+    monkeypatch.setattr(jobs, "BLOCKS", 1)
+    lose = After(
+        6000,
+        None,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE application_name = 'dbtool seed' AND datname = current_database()",
+    )
+    lose.session = session
+    with pytest.raises(DbtoolError) as caught:
+        seed(migrated, example, WANTED, progress=lose, loading=Loading(jobs=2, state=tmp_path))
+    assert "What had been committed stays. The same command with --resume" in caught.value.detail
+
+
 def test_a_journal_is_kept_through_trouble(tmp_path: Path) -> None:
     """A line cut short costs no other one, nor does a run that commits nothing; others are told."""
     first, second = Portion("public.users", 0, 1, 10), Portion("public.users", 1, 2, 10)
