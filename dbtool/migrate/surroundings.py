@@ -68,6 +68,11 @@ WITH me AS MATERIALIZED (
                       WHERE l.locktype = 'relation' AND l.relation = i.indexrelid AND l.granted
                         AND l.mode = 'ShareUpdateExclusiveLock'
                         AND l.database = (SELECT oid FROM me) LIMIT 1)) AS built_by,
+           (SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
+              JOIN pg_catalog.pg_locks l USING (pid)
+             WHERE p.relid IS NULL AND l.locktype = 'relation' AND l.relation = i.indrelid
+               AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+               AND l.database = (SELECT oid FROM me) LIMIT 1) AS perhaps_by,
            CASE WHEN c.relkind = 'I' THEN 'partitioned'
                 WHEN c.relname ~ '_cc(new|old)[0-9]*$' THEN 'copy' ELSE 'index' END AS kind
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
@@ -140,6 +145,7 @@ class OpenTransaction:
 class InvalidIndex:
     """An index no query uses; `built_by` is the process that is still at it, or drops it.
 
+    `perhaps_by` is one that builds an index on the table, where this role may not see which.
     Its kind is `index`, `copy` for what REINDEX CONCURRENTLY makes beside an index, or
     `partitioned` for one that not every partition has.
     """
@@ -147,6 +153,7 @@ class InvalidIndex:
     name: str
     on_table: str
     built_by: int | None
+    perhaps_by: int | None
     kind: str
 
 

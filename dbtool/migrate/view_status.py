@@ -181,6 +181,8 @@ def _indexes(found: Status) -> Table:
 def _left_by(index: InvalidIndex) -> str:
     if index.built_by:
         return f"pid {index.built_by} is at it"
+    if index.perhaps_by and index.kind == "index":
+        return f"perhaps built by pid {index.perhaps_by}: pg_monitor may see it"
     return {
         "copy": "left behind by REINDEX CONCURRENTLY",
         "partitioned": "not on every partition",

@@ -210,6 +210,32 @@ def test_an_index_that_somebody_works_on(database: Target, statement: str) -> No
     assert found(read(database), "index-invalid") == []
 
 
+def test_a_key_whose_index_is_being_built(database: Target) -> None:
+    """Nobody is told to build it a second time; what is left of a failed build does not count."""
+    with SyncConnection(database) as admin, SyncConnection(database) as writer:
+        admin.execute("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int REFERENCES p)")
+        writer.execute("BEGIN; INSERT INTO t VALUES (NULL)")
+        with waiting(database, "CREATE INDEX CONCURRENTLY anew ON t (a)"):
+            assert found(read(database), "reference-not-indexed") == []
+        assert len(found(read(database), "reference-not-indexed")) == 1
+
+
+def test_an_index_whose_drop_was_interrupted(database: Target) -> None:
+    """Nobody wants it built again; writes have let go of it already."""
+    with SyncConnection(database) as admin:
+        admin.execute("CREATE TABLE t (a int); CREATE INDEX one ON t (a)")
+        admin.execute("SET allow_system_table_mods = on")
+        admin.execute(
+            "UPDATE pg_index SET indisvalid = false, indisready = false, indislive = false"
+            " WHERE indexrelid = 'one'::regclass"
+        )
+        (finding,) = found(read(database), "index-invalid")
+        assert finding.fix
+        admin.execute(finding.fix.code)
+    assert finding.title.endswith("is invalid: neither written to nor read")
+    assert found(read(database), "index-invalid") == []
+
+
 def test_an_index_that_another_role_may_be_building(database: Target) -> None:
     """A plain role does not see which index somebody builds: those of the table are unknown."""
     (rule,) = choose(["index-invalid"], [])

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
@@ -113,7 +114,13 @@ def test_what_would_block(run: Run, database: Target) -> None:
         "prepared": "",
     }
     assert found["invalid_indexes"] == [
-        {"name": "unusable", "on_table": "t", "built_by": None, "kind": "index"}
+        {
+            "name": "unusable",
+            "on_table": "t",
+            "built_by": None,
+            "perhaps_by": None,
+            "kind": "index",
+        }
     ]
     assert shown[0].endswith("; 1 open transaction may hold it up")
     assert "unusable t left behind by a build that failed" in shown
@@ -137,6 +144,22 @@ def test_an_index_that_somebody_works_on(run: Run, database: Target, statement: 
     assert "left behind" not in shown
     assert "DROP INDEX" not in shown
     assert copies == []
+
+
+def test_an_index_that_another_role_may_be_building(run: Run, database: Target) -> None:
+    """A plain role is not told that a build which goes on has failed."""
+    with SyncConnection(database) as admin, SyncConnection(database) as writer:
+        admin.execute("CREATE ROLE status_plain LOGIN; CREATE TABLE t (a int)")
+        writer.execute("BEGIN; INSERT INTO t VALUES (1)")
+        url = replace(database, user="status_plain").sqlalchemy_url()
+        with waiting(database, "CREATE INDEX CONCURRENTLY anew ON t (a)") as pid:
+            during = lines(run("status", "--url", url))
+            seen = lines(run("status"))
+        after = lines(run("status", "--url", url))
+        admin.execute("DROP ROLE status_plain")
+    assert f"anew t perhaps built by pid {pid}: pg_monitor may see it" in during
+    assert f"anew t pid {pid} is at it" in seen
+    assert "anew t left behind by a build that failed" in after
 
 
 def test_a_partition_that_is_half_detached(

@@ -42,8 +42,9 @@ class Table:
 class Index:
     """An index; `columns`, `classes`, `collations` and `options` are lists of numbers as text.
 
-    `expressions` and `predicate` are only fit to be compared. `building` is one that is not valid
-    because somebody makes or drops it just now; None where that is hidden.
+    `expressions` and `predicate` are only fit to be compared. Writes keep what is `ready` up to
+    date; what is not `live` is being dropped, or was when that ended. `building` is one that is
+    not valid because somebody makes or drops it just now; None where that is hidden.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Index:
     constraint: bool
     replica_identity: bool
     valid: bool
+    ready: bool
+    live: bool
     building: bool | None
     partition: bool
     partitioned: bool
@@ -179,6 +182,7 @@ INDEXES = Part(
            EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = c.oid)
                AS constraint,
            i.indisreplident AS replica_identity, i.indisvalid AS valid,
+           i.indisready AS ready, i.indislive AS live,
            NOT i.indisvalid AND (
                EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index AS p
                        WHERE p.index_relid = c.oid)

@@ -6,10 +6,11 @@ the last file that was archived.
 
 Reads: pg_stat_archiver and archive_mode; any role may.
 
-Thresholds: a warning once nothing could be archived for a minute after a failure, an error
-from 10 minutes on. After a failover nobody knows for how long, until the first success since the
-promotion, nor after a crash there took the counters: a warning. A standby is looked at only where
-archive_mode is always.
+Thresholds: a warning from a minute on, an error from 10 minutes on, counted from the last success
+before the failure, however little there was to archive since. After a failover nobody knows for
+how long, until the first success since the promotion, nor where the server was started again
+before the first on its new timeline, or a crash took the counters: a warning. A standby is looked
+at only where archive_mode is always.
 
 Now: the server's log has the command's own message; try the command by hand as the server's
 user.

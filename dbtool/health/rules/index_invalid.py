@@ -1,7 +1,8 @@
 """An index that a failed build left behind.
 
-What it means: CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY was cancelled or failed. The
-index is kept up to date by every write and used by no query; a unique one may even refuse rows.
+What it means: CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY was cancelled or failed, or DROP
+INDEX CONCURRENTLY was. No query uses the index, and unless it ended early, every write keeps it
+up to date; a unique one may even refuse rows.
 
 Reads: pg_index, pg_stat_progress_create_index and pg_locks: one that is being built, rebuilt or
 dropped right now is invalid too and is not meant. Which one another role builds on a table takes
@@ -9,7 +10,8 @@ pg_monitor; without it that is unknown.
 
 Thresholds: any.
 
-Now: build it again with the statement given, which lets others go on.
+Now: build it again with the statement given, or drop it where that had begun; both let others go
+on.
 
 For good: `dbtool upgrade` finds the ones its own runs left, and builds them again.
 
@@ -28,6 +30,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, Unknown, rule_name
 from dbtool.health.doctor.examined import Examined
+from dbtool.health.doctor.relations import Index
 
 NAME = rule_name(__name__)
 READS = ("indexes",)
@@ -51,15 +54,19 @@ def check(examined: Examined) -> Iterator[Finding | Unknown]:
         yield Finding(
             rule=NAME,
             severity=Severity.WARNING,
-            title=f"index {index.name} on {index.table} is invalid: written to, never read",
+            title=f"index {index.name} on {index.table} is invalid: {_use(index)}",
             certainty=Certainty.MEASURED,
             location=Location(name=index.name),
-            fix=Fix("sql", f"{_mend(index.name)};"),
+            fix=Fix("sql", f"{_mend(index)};"),
         )
 
 
-def _mend(name: str) -> str:
-    """What REINDEX left under a name of its own has a valid index beside it."""
-    if name.rstrip('0123456789"').endswith(_LEFTOVER):
-        return f"DROP INDEX CONCURRENTLY {name}"
-    return f"REINDEX INDEX CONCURRENTLY {name}"
+def _use(index: Index) -> str:
+    return "written to, never read" if index.ready else "neither written to nor read"
+
+
+def _mend(index: Index) -> str:
+    """What REINDEX left under a name of its own has a valid index beside it; a drop is ended."""
+    if not index.live or index.name.rstrip('0123456789"').endswith(_LEFTOVER):
+        return f"DROP INDEX CONCURRENTLY {index.name}"
+    return f"REINDEX INDEX CONCURRENTLY {index.name}"

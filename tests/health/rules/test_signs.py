@@ -162,7 +162,7 @@ def _until(server: Server, reached: Any) -> Now:
         now = None
         with suppress(DbtoolError):  # While the server starts over.
             now = read(server.target())
-        if now is not None and reached(now):
+        if now is not None and now.vitals.archiving is not None and reached(now):
             return now
         assert monotonic() < until, now and now.vitals
         sleep(0.05)
