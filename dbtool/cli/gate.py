@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbtool.cli import output, several
@@ -73,7 +72,7 @@ def gate(call: Call, released: str | None = None) -> Report:
     with throwaway(settings={"jit": "off", "max_locks_per_transaction": "512"}) as server:
         for name, run in _parts(call, server, released):
             begun = time.perf_counter()
-            report = _ran(name, run, call.settings.root)
+            report = _ran(name, run)
             done.append((_part(name, report, time.perf_counter() - begun), report))
     return _report(call.command, done)
 
@@ -92,13 +91,13 @@ def _parts(
     yield "round trip", lambda: _round_trip(call, server)
 
 
-def _ran(name: str, run: Callable[[], Report], root: Path | None = None) -> Report:
+def _ran(name: str, run: Callable[[], Report]) -> Report:
     """One part; settings that are wrong are nobody's finding, and an interrupt ends all of it.
 
     What a history needs and is not here, an extension, is unknown; what fails wherever it runs
     is an error too.
     """
-    from dbtool.migrate.fault import deciding, is_fault
+    from dbtool.migrate.fault import is_fault
 
     try:
         with output.reserved():
@@ -108,24 +107,20 @@ def _ran(name: str, run: Callable[[], Report], root: Path | None = None) -> Repo
     except DbtoolError as error:
         if isinstance(error, UsageError) and not isinstance(error, ProjectError):
             raise
-        failed = isinstance(error, ConnectError) or is_fault(error, root)
-        decide = deciding(error) or f"dbtool {name}"
+        failed = isinstance(error, ConnectError) or is_fault(error)
+        decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
         unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
         return Report(
             command="",
             data=None,
             headline=error.message,
             unknowns=(unknown,),
-            error=_failing(error, root) if failed else None,
+            error=_failing(error) if failed else None,
         )
 
 
-def _failing(error: DbtoolError, root: Path | None) -> DbtoolError:
+def _failing(error: DbtoolError) -> DbtoolError:
     """Why the gate fails: code that raises is what it was to try, nobody's wrong usage."""
-    from dbtool.migrate.fault import misspelled
-
-    if root is not None and (near := misspelled(error, root)):
-        error.hint = f"Did you mean {near}? Nothing else in the project has that other name."
     if isinstance(error, ProjectError):
         return OperationError(error.message, detail=error.detail, hint=error.hint)
     return error

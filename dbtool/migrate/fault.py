@@ -1,14 +1,12 @@
 """Whether the project's own code failed, or what it needs is not where it ran."""
 
 import re
-from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from dbtool.errors import DbtoolError, OperationError, ProjectError
 from dbtool.migrate.advice import lacks_extension
 from dbtool.migrate.lookup import NotAmongFiles
-from dbtool.migrate.misspelled import meant
 from dbtool.migrate.servererror import ServerError, chain, server_error
 
 _NOT_HERE = frozenset({"42P01", "3F000", "42704", "42883"})
@@ -30,43 +28,15 @@ _OF_THE_MACHINE = re.compile(
 codes are those of other mistakes too."""
 
 
-_ELSEWHERE = (
-    "make it in an earlier revision, or say what else makes it: an extension, a dump, by hand"
-)
-_OF_CATALOGS = re.compile(r"\b(?:pg_|information_schema)")
-
-
-def is_fault(error: DbtoolError, root: Path | None = None) -> bool:
-    """Whether env.py or a revision raised what it would raise in any place, at any time.
-
-    With the sources below `root` a misspelled name is told from one that something else makes.
-    """
+def is_fault(error: DbtoolError) -> bool:
+    """Whether env.py or a revision raised what it would raise in any place, at any time."""
     if isinstance(error, NotAmongFiles) or not isinstance(error, OperationError | ProjectError):
         return False
     if all(isinstance(each, DbtoolError) for each in chain(error)):
         return False
     if any(map(_is_lost, chain(error))):
         return False
-    said = [each for each in map(server_error, chain(error)) if each]
-    return not any(_is_lacking(each) and not _slip(each, error, root) for each in said)
-
-
-def misspelled(error: DbtoolError, root: Path) -> str:
-    """What a name that the server does not know was meant to be; empty where nobody can tell."""
-    said = server_error(error)
-    return _slip(said, error, root) if said else ""
-
-
-def _slip(said: ServerError, error: DbtoolError, root: Path | None) -> str:
-    return meant(said, error, root) if root is not None else ""
-
-
-def deciding(error: DbtoolError) -> str:
-    """What would decide whose fault it is; the first that shows it where nobody knows."""
-    said = server_error(error)
-    missing = said is not None and said.sqlstate in _NOT_HERE
-    first = next(iter(error.detail.splitlines()), "")
-    return error.hint or (_ELSEWHERE if missing else first)
+    return not any(_is_lacking(each) for each in map(server_error, chain(error)) if each)
 
 
 def _is_lost(error: BaseException) -> bool:
@@ -86,8 +56,6 @@ def _is_lacking(server: ServerError) -> bool:
     if any(map(_OF_THE_MACHINE.search, (server.message, server.detail))):
         return True
     state = server.sqlstate or ""
-    if state in _OF_THE_REVISION or "FROM-clause entry" in server.message:
+    if state in _OF_THE_REVISION:
         return False
-    if state == "42703" and _OF_CATALOGS.search(server.statement):
-        return True  # the catalogs are not the same in every version
     return state in _NOT_HERE or state.startswith(_OF_THE_SERVER)

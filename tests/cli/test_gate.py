@@ -9,7 +9,6 @@ from dbtool.cli.gate import _ran
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import Interrupted
-from dbtool.migrate.misspelled import is_slip
 from dbtool.report import Report
 from tests.conftest import Dbtool
 from tests.migrate.conftest import plain
@@ -152,7 +151,7 @@ def test_code_that_raises_before_it_begins(
     assert {e["rule"] for e in told["findings"]} == {"foreign-key-unindexed", "downgrade-missing"}
 
 
-@pytest.mark.parametrize("form", ["markdown", "sarif", "gitlab", "terminal"])
+@pytest.mark.parametrize("form", ["markdown", "github", "junit", "sarif", "gitlab", "terminal"])
 def test_every_format_has_what_the_other_parts_found(
     dbtool: Dbtool, tmp_path: Path, form: str
 ) -> None:
@@ -260,81 +259,6 @@ def test_what_is_not_here_stays_unknown(dbtool: Dbtool, tmp_path: Path, needs: s
     assert ran.code == 0, ran
     assert "error" not in said
     assert {each["rule"] for each in said["unknown"]} == {"check"}
-
-
-@pytest.mark.parametrize(
-    ("statement", "meant"),
-    [
-        ("UPDATE usres SET name = NULL", "users"),
-        ("DROP TABLE userz", "users"),
-        ("UPDATE users SET name = uppper(name)", "upper"),
-        ("SELECT usr.id FROM users", ""),
-        ("SELECT nmae FROM users", ""),
-    ],
-)
-def test_a_misspelled_name_fails_the_gate(
-    dbtool: Dbtool, tmp_path: Path, statement: str, meant: str
-) -> None:
-    """Nothing makes it but a slip: it is named, with its file and what was meant."""
-    made = project(tmp_path)
-    made.revision("second", "first", f"op.execute({statement!r})")
-    ran = dbtool("check", "--all", "--fail-on", "never", cwd=made.root)
-    assert (ran.code, "second.py:" in ran.err) == (4, True), ran
-    hint = f"hint: Did you mean {meant}? Nothing else in the project has that other name.\n"
-    assert hint in ran.err if meant else "hint:" not in ran.err
-
-
-@pytest.mark.parametrize(
-    ("statement", "file", "text"),
-    [
-        ("UPDATE old_sessions SET k = 1", "", ""),
-        ('DROP TABLE "user"', "", ""),
-        ("DROP TABLE usres", "db/legacy.sql", "create table USRES (id int)"),
-        ("DROP TABLE usres", "legacy.py", "class Usre(Base): pass"),
-        ("SELECT uppper('a')", "db/functions.sql", "CREATE FUNCTION uppper(text) ..."),
-        ("SELECT similarity('a', 'b')", "", ""),
-        ("SELECT datlast FROM pg_database", "", ""),
-    ],
-)
-def test_what_may_be_made_elsewhere_stays_unknown(
-    dbtool: Dbtool, tmp_path: Path, statement: str, file: str, text: str
-) -> None:
-    """By hand, a dump, an extension or another version: nobody is blamed for it."""
-    made = project(tmp_path)
-    if file:
-        made.write(file, text)
-    made.revision("second", "first", f"op.execute({statement!r})")
-    ran = dbtool("check", "--all", "--json", "--fail-on", "never", cwd=made.root)
-    said = json.loads(ran.out)
-    assert (ran.code, "error" in said) == (0, False), ran
-    assert {each["rule"] for each in said["unknown"]} == {"check"}
-
-
-def test_what_a_slip_is() -> None:
-    """Letters that changed places, a later one missing, twice or the next key; no other name."""
-    slips = {"users": ("usres", "userrs", "userz"), "orders": ("ordres", "oders", "orderz")}
-    names = {
-        "users": ("user", "users2", "usurs", "osers", "xusers", "users_old", "users"),
-        "roles": ("rules",),
-        "length": ("lengthb", "st_length"),
-        "round": ("mround", "rounds"),
-        "item": ("itme",),
-    }
-    assert all(is_slip(each, known) for known, some in slips.items() for each in some)
-    assert not any(is_slip(each, known) for known, some in names.items() for each in some)
-
-
-def test_a_table_that_its_own_revision_brings_back_was_there(
-    dbtool: Dbtool, tmp_path: Path
-) -> None:
-    """What autogenerate writes for a table that was made by hand."""
-    made = project(tmp_path)
-    made.revision("second", "first", "op.drop_table('usres')")
-    file = made.root / "migrations/versions/second.py"
-    file.write_text(f"{file.read_text()}\n    op.create_table('usres')\n")
-    ran = dbtool("check", "--all", "--fail-on", "never", cwd=made.root)
-    assert ran.code == 0, ran
-    assert "say what else makes it" in ran.out
 
 
 def test_an_interrupt_ends_the_gate() -> None:
