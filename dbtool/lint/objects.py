@@ -120,20 +120,11 @@ class Bound:
 
 
 @value()
-class Trigger:
-    """The columns of a trigger's UPDATE OF, and the functions that it calls."""
-
-    columns: tuple[str, ...] = ()
-    calls: frozenset[str] = frozenset()
-
-
-@value()
 class Conditions:
-    """The columns that USING and WITH CHECK of a policy use, and the functions they call."""
+    """The columns that USING and WITH CHECK of a policy use."""
 
     using: frozenset[str] = frozenset()
     check: frozenset[str] = frozenset()
-    calls: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> frozenset[str]:
@@ -148,7 +139,8 @@ class Table:
     `complete` says that its CREATE was seen, so that a column not listed does not exist.
     `new` says that no deployed program uses it: it was created by what is being judged.
     `tablespace` is empty for the database's own, `partition_by` where the table is not
-    partitioned, else as `range (day)`. `of_type` is the composite type that says its columns.
+    partitioned, else as `range (day)`. `triggers` have the columns of their UPDATE OF,
+    `policies` their conditions. `of_type` is the composite type that says its columns.
     """
 
     name: Name
@@ -166,7 +158,7 @@ class Table:
     parent: Name | None = None
     bound: Bound | None = None
     children: tuple[Name, ...] = ()
-    triggers: Mapping[str, Trigger] = field(default_factory=dict)
+    triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policies: Mapping[str, Conditions] = field(default_factory=dict)
     of_type: Name | None = None
 
@@ -206,11 +198,10 @@ class UserType:
 
 @value(kw_only=True)
 class View:
-    """A view, the columns of tables it reads, of which `*` stands for any, and what it calls."""
+    """A view and the columns of tables it reads; a column `*` stands for any."""
 
     name: Name
     reads: frozenset[tuple[Name, str]] = frozenset()
-    calls: frozenset[str] = frozenset()
 
     @property
     def relations(self) -> frozenset[Name]:
@@ -223,13 +214,10 @@ class Function:
     """A function of the user: all its overloads share what is known.
 
     `inlined` is the value that the server computes in the place of a call. `changes` says that
-    it may create or drop something, `calls` which others it may call. An `ambiguous` one has
-    overloads, or had another name, so that its name alone does not tell who calls it.
+    it may create or drop something, `calls` which others it may call.
     """
 
     name: Name
-    arguments: tuple[str, ...] = ()
-    ambiguous: bool = False
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
     inlined: Expression | None = None
     changes: bool = False

@@ -17,7 +17,6 @@ from dbtool.lint.objects import Holds as Holds
 from dbtool.lint.objects import Index as Index
 from dbtool.lint.objects import Sequence as Sequence
 from dbtool.lint.objects import Table as Table
-from dbtool.lint.objects import Trigger as Trigger
 from dbtool.lint.objects import UserType as UserType
 from dbtool.lint.objects import View as View
 from dbtool.lint.objects import with_columns as with_columns

@@ -261,18 +261,28 @@ def test_bounds_that_overlap(
 
 
 @pytest.mark.parametrize(
-    "sql", ["UPDATE p SET n = 1", "DELETE FROM p", "DELETE FROM p WHERE k = 1"]
+    "sql",
+    [
+        "UPDATE p SET n = 1",
+        "DELETE FROM p",
+        "DELETE FROM p WHERE k = 1",
+        "UPDATE ONLY p SET n = 1",
+        "DELETE FROM ONLY p",
+    ],
 )
 def test_what_changes_all_rows_locks_the_partitions(connection: SyncConnection, sql: str) -> None:
-    """A condition may leave some of them out, so that only the whole is named."""
-    history = ["CREATE TABLE p (k integer, n integer) PARTITION BY LIST (k)"]
-    history += ["CREATE TABLE d PARTITION OF p DEFAULT"]
+    """A condition may leave some of them out and ONLY does, so that only the whole is named."""
+    history = [
+        "CREATE TABLE p (k integer, n integer) PARTITION BY LIST (k)",
+        "CREATE TABLE d PARTITION OF p DEFAULT PARTITION BY LIST (n)",
+        "CREATE TABLE d_1 PARTITION OF d FOR VALUES IN (1)",
+    ]
     before = Migration(name="1", up=tuple(map(Statement, history)), judged=False)
     linted = lint([before, Migration(name="2", up=(Statement(sql),))], schema=Schema(complete=True))
     (step,) = linted.outcomes[0].verdicts[0].steps
     said = {held.relation.name for held in step.effect.locks}
     for each in history:
         connection.execute(each)
-    taken = measure(connection, sql).locks
-    assert said == (taken.keys() if "WHERE" not in sql else {"p"})
-    assert said <= taken.keys()
+    taken = measure(connection, sql).locks.keys()
+    assert said == ({"p"} if "WHERE" in sql else taken)
+    assert said <= taken

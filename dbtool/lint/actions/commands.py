@@ -41,7 +41,7 @@ class Write:
 
     `filtered` says that a condition stands in it, `values` that its rows are written out.
     `columns` are the columns it sets, as far as they are named. `batch` says that it changes a
-    few rows at a time, whichever they are.
+    few rows at a time, whichever they are. `only` says that the rows of partitions are left alone.
     """
 
     kind: Writes
@@ -51,6 +51,7 @@ class Write:
     values: bool = False
     where: Expression | None = None
     batch: bool = False
+    only: bool = False
 
 
 @value(kw_only=True)

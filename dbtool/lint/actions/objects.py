@@ -145,7 +145,6 @@ class CreateView:
     view: Name
     reads: frozenset[tuple[Name, str]] = frozenset()
     replace: bool = False
-    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)
@@ -166,7 +165,6 @@ class CreateTrigger:
     replace: bool = False
     columns: tuple[str, ...] = ()
     references: Name | None = None
-    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)
@@ -178,7 +176,6 @@ class CreateFunction:
     """
 
     function: Name
-    arguments: tuple[str, ...] = ()
     volatility: Literal["volatile", "stable", "immutable"] = "volatile"
     replace: bool = False
     inlined: Expression | None = None
@@ -221,7 +218,6 @@ class Policy:
     change: Literal["create", "alter"]
     using: frozenset[str] | None = None
     check: frozenset[str] | None = None
-    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)

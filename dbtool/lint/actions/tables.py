@@ -48,7 +48,6 @@ class CreateTableAs:
     persistence: Literal["permanent", "unlogged", "temporary"] = "permanent"
     tablespace: str = ""
     reads: frozenset[tuple[Name, str]] = frozenset()
-    calls: frozenset[str] = frozenset()
 
 
 @value(kw_only=True)

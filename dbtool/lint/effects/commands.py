@@ -66,8 +66,9 @@ def write(action: act.Write, state: State) -> Effect:
 
 def _changed(action: act.Write, table: Table, state: State) -> tuple[Table, ...]:
     """The table, and its partitions where no condition may leave any of them out."""
-    every = action.kind in (act.Writes.UPDATE, act.Writes.DELETE) and action.where is None
-    return state.schema.family(table) if every and table.partition_by else (table,)
+    all_rows = action.kind in (act.Writes.UPDATE, act.Writes.DELETE) and not action.filtered
+    whole = all_rows and table.partition_by and not action.only
+    return state.schema.family(table) if whole else (table,)
 
 
 def _by_key(action: act.Write, table: Table) -> bool:

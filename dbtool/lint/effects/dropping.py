@@ -3,16 +3,6 @@
 from collections.abc import Iterable
 
 from dbtool.lint import actions as act
-from dbtool.lint.callers import (
-    Called,
-    Caller,
-    ambiguous,
-    function_named,
-    function_of,
-    taken_with_extension,
-    taken_with_function,
-    views_calling,
-)
 from dbtool.lint.effect import Cause, Effect, Lock
 from dbtool.lint.effects.existing import takers
 from dbtool.lint.effects.making import Making, State
@@ -37,12 +27,6 @@ def drop(action: act.Drop, state: State) -> Effect:
             _drop_typed(made, action, state.schema.using(action.name, derived=True))
         case "extension":
             _drop_typed(made, action, state.schema.typed_by(action.name.name))
-            if action.cascade:
-                extension = action.name.name
-                _take_callers(made, taken_with_extension(state.schema, extension), state)
-                _take_views(made, function_of(state.schema, extension), state)
-        case "function" | "procedure" | "routine" if action.cascade:
-            _drop_function(made, action, state)
         case "view":
             _drop_view(made, action, state)
     return made.done()
@@ -68,32 +52,6 @@ def _drop_view(made: Making, action: act.Drop, state: State) -> None:
         made.fail("2BP01", view.name, Cause.DEPENDENT, why)
     if action.cascade:
         _take_readers(made, view.name, state)
-
-
-def _drop_function(made: Making, action: act.Drop, state: State) -> None:
-    if ambiguous(state.schema, action.name):
-        place = Table(name=state.schema.full(action.name), complete=False)
-        fact = f"which tables have something that calls {action.name}: each of them is locked"
-        made.lacks(Cause.OPAQUE, place, fact, "run it in scratch with --measure")
-        return
-    _take_callers(made, taken_with_function(state.schema, action.name), state)
-    _take_views(made, function_named(state.schema, action.name), state)
-
-
-def _take_callers(made: Making, found: Iterable[Caller], state: State) -> None:
-    """The tables with a part that goes; a partition has a trigger of the whole as its own."""
-    for each in found:
-        whole = each.kind == "trigger" and each.table.partition_by
-        taken = state.schema.family(each.table) if whole else (each.table,)
-        made.lock(Lock.ACCESS_EXCLUSIVE, *taken)
-
-
-def _take_views(made: Making, called: Called, state: State) -> None:
-    """The materialized views that go, with those that read a view that does."""
-    for name in views_calling(state.schema, called):
-        if (stored := state.schema.tables.get(name)) is not None:
-            made.lock(Lock.ACCESS_EXCLUSIVE, stored)
-        _take_readers(made, name, state)
 
 
 def _take_readers(made: Making, name: Name, state: State) -> None:

@@ -152,8 +152,8 @@ def _refuse(
         if action.column in made_of and each.name != action.column:
             why = f"generated column {each.name} is made from it"
             made.fail("0A000", table.name, Cause.TYPE_USED, why)
-    for trigger, each_of in table.triggers.items():
-        if action.column in each_of.columns:
+    for trigger, columns in table.triggers.items():
+        if action.column in columns:
             why = f"trigger {trigger} is for UPDATE OF it"
             made.fail("0A000", table.name, Cause.TYPE_USED, why)
     if table.bound is not None:

@@ -8,7 +8,7 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint import actions as act
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.expressions import expression, optional
-from dbtool.lint.read.names import Node, made_as, name_of, persistence, qualified, words
+from dbtool.lint.read.names import Node, made_as, name_of, persistence, words
 from dbtool.lint.read.query import calls, reads
 from dbtool.lint.schema import Expression, Name
 
@@ -94,12 +94,7 @@ def set_schema(node: Node) -> Iterator[act.Action]:
 
 def create_view(node: Node) -> Iterator[act.Action]:
     """CREATE VIEW."""
-    yield act.CreateView(
-        view=made_as(node.view),
-        reads=reads(node.query),
-        replace=node.replace,
-        calls=calls(node.query),
-    )
+    yield act.CreateView(view=made_as(node.view), reads=reads(node.query), replace=node.replace)
 
 
 def refresh(node: Node) -> Iterator[act.Action]:
@@ -117,7 +112,6 @@ def create_trigger(node: Node) -> Iterator[act.Action]:
         replace=node.replace,
         columns=words(node.columns),
         references=name_of(node.constrrel) if node.HasField("constrrel") else None,
-        calls=calls(node.when_clause) | {str(qualified(node.funcname))},
     )
 
 
@@ -155,7 +149,6 @@ def policy(node: Node, change: Literal["create", "alter"]) -> Iterator[act.Actio
         change=change,
         using=using.columns if using else None,
         check=check.columns if check else None,
-        calls=frozenset().union(*(each.functions for each in (using, check) if each)),
     )
 
 

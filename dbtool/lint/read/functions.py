@@ -32,9 +32,6 @@ def create_function(node: Node) -> Iterator[act.Action]:
     text = _without_asides(node)
     yield act.CreateFunction(
         function=qualified(node.funcname),
-        arguments=tuple(
-            str(qualified(each.function_parameter.arg_type.names)) for each in node.parameters
-        ),
         volatility=_VOLATILITY[option(node.options, "volatility") or "volatile"],
         replace=node.replace,
         inlined=_inlined(node),

@@ -33,6 +33,7 @@ def update(node: Node) -> Iterator[act.Action]:
         filtered=node.HasField("where_clause"),
         where=(where := optional(node, "where_clause")),
         batch=_is_stretch(where) or _is_limited(node, where),
+        only=not node.relation.inh,
     )
 
 
@@ -44,6 +45,7 @@ def delete(node: Node) -> Iterator[act.Action]:
         filtered=node.HasField("where_clause"),
         where=(where := optional(node, "where_clause")),
         batch=_is_stretch(where) or _is_limited(node, where),
+        only=not node.relation.inh,
     )
 
 

@@ -17,7 +17,7 @@ from dbtool.lint.read.columns import (
 )
 from dbtool.lint.read.expressions import optional
 from dbtool.lint.read.names import Node, made_as, name_of, persistence, qualified, type_of
-from dbtool.lint.read.query import calls, reads
+from dbtool.lint.read.query import reads
 from dbtool.lint.schema import Column, Constraint, Name
 from dbtool.lint.values import replace
 
@@ -87,7 +87,6 @@ def create_table_as(node: Node) -> Iterator[act.Action]:
         persistence=persistence(node.into.rel),
         tablespace=node.into.table_space_name,
         reads=reads(node.query),
-        calls=calls(node.query),
     )
 
 

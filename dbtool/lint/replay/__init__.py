@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dbtool.lint import actions as act
-from dbtool.lint.replay import columns, creating, dropping, others, renaming, sequences
+from dbtool.lint.replay import columns, creating, others, renaming, sequences
 from dbtool.lint.replay.running import BY_EXTENSIONS, run
 from dbtool.lint.schema import Schema
 
@@ -37,7 +37,7 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.AlterTable: others.alter_table,
     act.CreateIndex: others.create_index,
     act.DropIndex: others.drop_index,
-    act.Drop: dropping.drop,
+    act.Drop: others.drop,
     act.Rename: renaming.rename,
     act.SetSchema: renaming.set_schema,
     act.CreateType: others.create_type,

@@ -16,6 +16,7 @@ from dbtool.lint.replay.tables import (
 )
 from dbtool.lint.schema import (
     Column,
+    Conditions,
     Constraint,
     Holds,
     Name,
@@ -89,9 +90,7 @@ def drop(schema: Schema, action: act.DropColumn) -> None:
         policies = {
             key: uses for key, uses in table.policies.items() if action.column not in uses.columns
         }
-        triggers = {
-            key: uses for key, uses in table.triggers.items() if action.column not in uses.columns
-        }
+        triggers = {key: uses for key, uses in table.triggers.items() if action.column not in uses}
         # A child keeps the columns that it was given itself, which nobody noted.
         sure = table.complete and (table.parent is None or table.bound is not None)
         table = replace(table, policies=policies, triggers=triggers, complete=sure)
@@ -275,15 +274,9 @@ def rename_column(schema: Schema, table_name: Name, old: str, new: str) -> None:
             )
             for key, each in table.indexes.items()
         }
-        triggers = {
-            key: replace(each, columns=named(each.columns)) for key, each in table.triggers.items()
-        }
+        triggers = {key: named(each) for key, each in table.triggers.items()}
         policies = {
-            key: replace(
-                each,
-                using=frozenset(named((*each.using,))),
-                check=frozenset(named((*each.check,))),
-            )
+            key: Conditions(frozenset(named((*each.using,))), frozenset(named((*each.check,))))
             for key, each in table.policies.items()
         }
         renamed = replace(table, columns=columns, constraints=constraints, indexes=indexes)

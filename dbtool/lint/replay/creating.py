@@ -140,5 +140,4 @@ def create_as(schema: Schema, action: act.CreateTableAs) -> None:
         ),
     )
     if action.materialized:
-        read = resolved(schema, action.reads)
-        schema.put(schema.views, name, View(name=name, reads=read, calls=action.calls))
+        schema.put(schema.views, name, View(name=name, reads=resolved(schema, action.reads)))

@@ -1,22 +1,28 @@
 """What statements about anything but tables change in the replayed catalog."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over, view_name
-from dbtool.lint.replay import parts, tables
+from dbtool.lint.replay import columns, parts, sequences, tables
 from dbtool.lint.replay.naming import domain_checks
 from dbtool.lint.replay.running import ANY, arm, changes, of_extension
 from dbtool.lint.schema import (
     USUAL_TABLESPACE,
+    Column,
     Conditions,
     Function,
     Holds,
     Name,
     Schema,
-    Trigger,
+    Table,
     UserType,
     View,
 )
 from dbtool.lint.values import replace
+
+Known = TypeVar("Known", UserType, View, Function)
 
 
 def create_type(schema: Schema, action: act.CreateType) -> None:
@@ -70,6 +76,80 @@ def alter_domain(schema: Schema, action: act.AlterDomain) -> None:
     schema.put(schema.types, found.name, found)
 
 
+def drop(schema: Schema, action: act.Drop) -> None:
+    """DROP of anything but an index."""
+    match action.kind:
+        case "table" | "foreign table" | "materialized view":
+            tables.drop(schema, action.name, cascade=action.cascade)
+        case "view" if (view := schema.view(action.name)) is not None:
+            schema.remove(schema.views, view.name)
+            if action.cascade:
+                tables.drop_readers(schema, view.name)
+        case "type" | "domain":
+            _drop_typed(schema, action, schema.using(action.name, derived=True))
+            _forget_type(schema, schema.type(action.name))
+        case "extension":
+            _drop_typed(schema, action, schema.typed_by(action.name.name))
+        case "function" | "procedure" | "routine":
+            # Nobody noted which triggers, views and defaults go with it.
+            schema.doubted |= action.cascade
+            _forget(schema, schema.functions, schema.function(action.name))
+        case "trigger" | "policy":
+            _drop_part(schema, action)
+        case "sequence":
+            sequences.drop(schema, action.name)
+        case "schema":
+            _drop_schema(schema, action.name.name)
+
+
+def _forget(schema: Schema, among: dict[Name, Known], found: Known | None) -> None:
+    if found is not None:
+        schema.remove(among, found.name)
+
+
+def _forget_type(schema: Schema, found: UserType | None) -> None:
+    """With a type go the domains that stand on it."""
+    if found is None:
+        return
+    over = [
+        each
+        for each in schema.types.values()
+        if each.base is not None and schema.type(each.base.named) is found
+    ]
+    schema.remove(schema.types, found.name)
+    for each in over:
+        _forget_type(schema, each)
+
+
+def _drop_typed(schema: Schema, action: act.Drop, found: Iterable[tuple[Table, Column]]) -> None:
+    """With its types an extension or a type takes the columns that have them."""
+    for table, column in [*found] if action.cascade else ():
+        columns.drop(schema, act.DropColumn(table=table.name, column=column.name, cascade=True))
+
+
+def _drop_part(schema: Schema, action: act.Drop) -> None:
+    if (table := schema.table(action.name)) is not None:
+        triggers, policies = {**table.triggers}, {**table.policies}
+        (triggers if action.kind == "trigger" else policies).pop(action.part, None)
+        tables.store(schema, replace(table, triggers=triggers, policies=policies))
+
+
+def _drop_schema(schema: Schema, name: str) -> None:
+    for view in [each for each in schema.views if each.schema == name]:
+        schema.remove(schema.views, view)
+        tables.drop_readers(schema, view)
+    for table in [each for each in schema.tables if each.schema == name]:
+        tables.drop(schema, table, cascade=True)
+    for type_ in [each for each in schema.types if each.schema == name]:
+        gone = act.Drop(kind="type", name=type_, cascade=True)
+        _drop_typed(schema, gone, schema.using(type_, derived=True))
+        _forget_type(schema, schema.types.get(type_))
+    for function in [each for each in schema.functions if each.schema == name]:
+        schema.remove(schema.functions, function)
+    for sequence in [each for each in schema.sequences if each.schema == name]:
+        schema.remove(schema.sequences, sequence)
+
+
 def drop_index(schema: Schema, action: act.DropIndex) -> None:
     """DROP INDEX."""
     tables.drop_index(schema, action.index)
@@ -94,7 +174,7 @@ def create_view(schema: Schema, action: act.CreateView) -> None:
     """CREATE VIEW."""
     name = schema.full(view_name(schema, action))
     reads = tables.resolved(schema, action.reads)
-    schema.put(schema.views, name, View(name=name, reads=reads, calls=action.calls))
+    schema.put(schema.views, name, View(name=name, reads=reads))
 
 
 def create_function(schema: Schema, action: act.CreateFunction) -> None:
@@ -103,8 +183,6 @@ def create_function(schema: Schema, action: act.CreateFunction) -> None:
     before = schema.function(action.function)
     made = Function(
         name=name,
-        arguments=action.arguments,
-        ambiguous=before is not None and (before.ambiguous or before.arguments != action.arguments),
         volatility=action.volatility,
         inlined=action.inlined,
         changes=action.changes or (before is not None and before.changes),
@@ -116,8 +194,7 @@ def create_function(schema: Schema, action: act.CreateFunction) -> None:
         if changes(schema, made):
             arm(schema, ANY)
     if before is not None and not action.replace and before.volatility == "volatile":
-        kept = before if before.inlined is None else replace(made, volatility="volatile")
-        made = replace(kept, ambiguous=made.ambiguous)
+        made = before if before.inlined is None else replace(made, volatility="volatile")
     schema.put(schema.functions, name, made)
 
 
@@ -165,8 +242,7 @@ def other(schema: Schema, action: act.Other) -> None:
 def create_trigger(schema: Schema, action: act.CreateTrigger) -> None:
     """CREATE TRIGGER."""
     table = tables.known(schema, action.table)
-    made = Trigger(action.columns, action.calls)
-    tables.store(schema, replace(table, triggers={**table.triggers, action.name: made}))
+    tables.store(schema, replace(table, triggers={**table.triggers, action.name: action.columns}))
 
 
 def policy(schema: Schema, action: act.Policy) -> None:
@@ -177,7 +253,6 @@ def policy(schema: Schema, action: act.Policy) -> None:
         conditions = replace(conditions, using=action.using)
     if action.check is not None:
         conditions = replace(conditions, check=action.check)
-    conditions = replace(conditions, calls=conditions.calls | action.calls)
     tables.store(schema, replace(table, policies={**table.policies, action.name: conditions}))
 
 

@@ -78,7 +78,7 @@ def _rename_function(schema: Schema, action: act.Rename) -> None:
 
 def _move_function(schema: Schema, found: Function, to: Name) -> None:
     schema.remove(schema.functions, found.name)
-    schema.put(schema.functions, to, replace(found, name=to, ambiguous=True))
+    schema.put(schema.functions, to, replace(found, name=to))
 
 
 def _rename_type(schema: Schema, name: Name, new: str) -> None:

@@ -22,14 +22,6 @@ from collections.abc import Iterable, Iterator
 
 from dbtool.finding import Finding, Severity, rule_name
 from dbtool.lint.actions import Drop, DropColumn, DropConstraint, DropIndex
-from dbtool.lint.callers import (
-    Caller,
-    ambiguous,
-    function_named,
-    taken_with_extension,
-    taken_with_function,
-    views_calling,
-)
 from dbtool.lint.saying import shown, sure
 from dbtool.lint.schema import Column, Name, Schema, Table
 from dbtool.lint.subject import Subject
@@ -45,7 +37,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         if not isinstance(action, ACTIONS) or not action.cascade:
             continue
         found = [*dict.fromkeys(_dependents(subject.schema, action))]
-        if not found and subject.schema.complete and not _untold(subject.schema, action):
+        if not found and subject.schema.complete:
             continue
         goes = found or ["whatever depends on it: not known here"]
         yield Finding(
@@ -56,13 +48,6 @@ def check(subject: Subject) -> Iterator[Finding]:
             evidence=tuple(f"it takes {each}" for each in goes),
             location=subject.location,
         )
-
-
-def _untold(schema: Schema, action: Drop | DropColumn | DropConstraint | DropIndex) -> bool:
-    """Whether it is a function of which nobody can tell who calls it."""
-    if not isinstance(action, Drop) or action.kind not in ("function", "procedure", "routine"):
-        return False
-    return ambiguous(schema, action.name)
 
 
 def _said(action: Drop | DropColumn | DropConstraint | DropIndex) -> str:
@@ -84,12 +69,6 @@ def _dependents(
             yield from _columns(schema, schema.using(name))
         case Drop(kind="extension", name=name):
             yield from _columns(schema, schema.typed_by(name.name))
-            yield from _callers(schema, taken_with_extension(schema, name.name))
-        case Drop(kind="function" | "procedure" | "routine", name=name):
-            yield from _callers(schema, taken_with_function(schema, name))
-            called = function_named(schema, name)
-            views = () if ambiguous(schema, name) else views_calling(schema, called)
-            yield from (f"view {shown(schema, each)}" for each in views)
         case Drop(kind="schema", name=name):
             yield from (
                 f"table {shown(schema, each)}" for each in schema.tables if each.schema == name.name
@@ -107,17 +86,6 @@ def _dependents(
 def _columns(schema: Schema, found: Iterable[tuple[Table, Column]]) -> Iterator[str]:
     for table, column in found:
         yield f"column {shown(schema, table.name)}.{column.name} with its values"
-
-
-def _callers(schema: Schema, found: Iterable[Caller]) -> Iterator[str]:
-    for each in found:
-        name = shown(schema, each.table.name)
-        if each.kind == "column":
-            yield f"column {name}.{each.name} with its values"
-        elif each.kind == "default":
-            yield f"the default of {name}.{each.name}"
-        else:
-            yield f"{each.kind} {each.name} of {name}"
 
 
 def _views(schema: Schema, name: Name, column: str = "*") -> Iterator[str]:
