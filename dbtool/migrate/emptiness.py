@@ -46,13 +46,15 @@ class Emptiness:
 
     `empty` has it once for each time it is taken. `ours` are the transactions of the run: what they
     wrote is nobody else's loss. What came after the last statement that takes it has run (counted
-    in `_spent`) is not lost by that one. What was looked at before it was written anew is
-    `_settled` while its lock lasts: nobody else can fill it.
+    in `_spent`) is not lost by that one; of a revision that is `unforeseen` nobody knows the last.
+    What was looked at before it was written anew is `_settled` while its lock lasts: nobody else
+    can fill it.
     """
 
     revisions: Sequence[str]
     empty: Sequence[Empty]
     ours: set[int]
+    unforeseen: frozenset[str] = frozenset()
     _spent: Counter[Empty] = field(default_factory=Counter)
     _settled: set[Sought] = field(default_factory=set)
     _transaction: int = 0
@@ -112,7 +114,11 @@ class Emptiness:
         found: dict[Taken, int],
     ) -> frozenset[Sought]:
         """What is still to be taken, and not settled, of tables that may be written anew."""
-        waiting = [each for each in pending if self._spent[each] < self._times[each]]
+        waiting = [
+            each
+            for each in pending
+            if each.revision in self.unforeseen or self._spent[each] < self._times[each]
+        ]
         known = {number: each for each in anew if (number := found.get(_as_table(each)))}
         if not (waiting and known):
             return frozenset()
@@ -132,9 +138,9 @@ class Emptiness:
     ) -> None:
         """What the statement itself takes; another column of its table is still to be taken."""
         takes = {
-            (place.empty, each)
+            (place.empty, number)
             for place in stand
-            for each in taken
+            for number, each in enumerate(taken)
             if (revision, each.kind, each.how)
             == (place.empty.revision, place.empty.kind, place.empty.how)
             and place.is_meant(each, found.get(each))

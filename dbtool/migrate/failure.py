@@ -180,7 +180,7 @@ def state_of(scene: Scene) -> str:
     text = f"{stands}; before this run it stood at {shown(began)}."
     if scene.now == began:
         text = f"{stands}, as before."
-    left, rolled_back = _undone(table, scene.now)
+    left, rolled_back = not_recorded(table, scene.now)
     if rolled_back:
         text += f" What {', '.join(rolled_back)} did in this run was rolled back with it."
     if table.left_transaction and table.running is not None:
@@ -188,7 +188,7 @@ def state_of(scene: Scene) -> str:
     return f"{text} {_half_done(left, scene.note)}" if left else text
 
 
-def _undone(table: Table, now: tuple[str, ...]) -> tuple[str, list[str]]:
+def not_recorded(table: Table, now: tuple[str, ...]) -> tuple[str, list[str]]:
     """What ran to its end and is not recorded all the same: its transaction did not get so far.
 
     The first is half done if it had left its transaction before; the others were rolled back.
@@ -216,7 +216,7 @@ def _reach(scene: Scene) -> str:
     if not scene.verifying or table is None or table.running is None or scene.now is None:
         return ""
     name, before = table.running.revision, [each.revision for each in table.done]
-    left, undone = _undone(table, scene.now)
+    left, undone = not_recorded(table, scene.now)
     if table.left_transaction or left:
         return f" Rolled back is only what {', '.join([*undone, name])} did behind it."
     if undone:

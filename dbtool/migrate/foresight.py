@@ -60,7 +60,12 @@ class Foresight:
         if not again or self.agreed is not None:
             self._weigh(connection, table, context, steps, again=again)
         revisions, empty = [each.revision.revision for each in steps], self._empty[table.shown]
-        self._emptiness[table.shown] = Emptiness(revisions, empty, self._ours)
+        unforeseen = frozenset(
+            each.revision
+            for each in self.found
+            if each.version_table == table.shown and each.unknown
+        )
+        self._emptiness[table.shown] = Emptiness(revisions, empty, self._ours, unforeseen)
         self._seen |= key
 
     def _weigh(

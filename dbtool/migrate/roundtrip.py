@@ -1,6 +1,6 @@
 """Upgrade, downgrade and upgrade revisions in scratch, and compare the schema at each stop."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
@@ -54,16 +54,17 @@ def round_trip(
     *,
     server: Server | None = None,
     fill: Fill | None = None,
+    blames: Callable[[DbtoolError], bool] = lambda _: True,
 ) -> RoundTrip:
     """Try the revisions that are wanted: named, or those the main branch lacks, or the last.
 
     `fill` makes rows for the tables that a revision changes. Where a throwaway server runs
-    already, it serves. Raises DbtoolError where the history
-    before them does not build.
+    already, it serves. An upgrade that failed by what `blames` does not hold against it is
+    unknown. Raises DbtoolError where the history before them does not build.
     """
     told = progress or Silent()
     chosen = _chosen(project, wanted or Wanted())
-    trips = Trips(chosen.judged, chosen.needed, fill=fill, tell=_Advance(told))
+    trips = Trips(chosen.judged, chosen.needed, fill=fill, tell=_Advance(told), blames=blames)
     if not chosen.judged:
         return RoundTrip((), chosen.why, 0)
     with ExitStack() as stack:
@@ -164,6 +165,6 @@ def _failed(error: DbtoolError, record: Record, trips: Trips) -> Trip | None:
         running.message,
         running.file,
         running.version_table,
-        outcome=Outcome.UPGRADE_FAILS,
+        outcome=Outcome.UPGRADE_FAILS if trips.blames(error) else Outcome.UNKNOWN,
         failure=Failure("upgrade", said, evidence, line),
     )

@@ -16,6 +16,7 @@ from dbtool.migrate import journal, rights, state
 from dbtool.migrate.broken import Broken, broken
 from dbtool.migrate.command import Command
 from dbtool.migrate.environment import Loaded, builds_several_engines
+from dbtool.migrate.failure import not_recorded
 from dbtool.migrate.holder import PATIENCE
 from dbtool.migrate.journal import Journal
 from dbtool.migrate.listener import Stop
@@ -122,15 +123,29 @@ class Session(Runner):
                 earlier.append(self._record)
 
         try:
-            record = self.safety.persist(
-                attempted, lambda: not self._record.left_half_done or self.safety.resumable
-            )
+            record = self.safety.persist(attempted, self._may_repeat)
         except KeyboardInterrupt:
             begun = (each for each in reversed(earlier) if each.running or each.done)
             raise self._between_attempts(next(begun, self._record)) from None
         for each in earlier[-2::-1]:
             record.continues(each)
         return record
+
+    def _may_repeat(self) -> bool:
+        """Whether the next attempt knows what this one has committed outside its transactions."""
+        if self._record.left_half_done and not self.safety.resumable:
+            return False
+        return all(map(self._is_noted, self._record.tables))
+
+    def _is_noted(self, table: Table) -> bool:
+        """Whether that is recorded, or noted, of each revision that ended."""
+        if not table.left:
+            return True
+        if (now := self._recorded_now(table)) is None:
+            return False
+        left, _ = not_recorded(table, now)
+        note = self._noted_now(table) if left else None
+        return not left or (note is not None and note.revision == left)
 
     def _attempt(
         self,

@@ -45,7 +45,7 @@ class Taking:
     def read(self, statements: Iterable[str]) -> tuple[Taken, ...]:
         """What each of these takes away; `unknown` then says what of them cannot be read."""
         self.unknown = ""
-        return tuple(each for sql in statements for each in dict.fromkeys(self._read(sql)))
+        return tuple(each for sql in statements for each in self._read(sql))
 
     def _read(self, sql: str) -> Iterator[Taken]:
         try:
@@ -54,7 +54,8 @@ class Taking:
             self.unknown = self.unknown or f"a statement that cannot be read: {_excerpt(sql)}"
             return
         for each in parsed.stmts:
-            yield from (self._as_before(taken) for taken in self._taken(each.stmt, sql))
+            taken = self._taken(each.stmt, sql)
+            yield from dict.fromkeys(map(self._as_before, taken))
 
     def _taken(self, node: pb.Node, sql: str) -> Iterator[Taken]:
         match node.WhichOneof("node"):

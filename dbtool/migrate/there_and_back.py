@@ -11,6 +11,7 @@ from alembic.script import Script
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.catalog import Catalog
+from dbtool.errors import DbtoolError
 from dbtool.migrate import rows, stop
 from dbtool.migrate.failure import is_refusal, told
 from dbtool.migrate.record import Step, Table, driver_connection
@@ -36,7 +37,8 @@ class Trips:
 
     `wanted` are the revisions to try, `needed` also those they stand on. Where a trip leaves
     the database in a state that nobody knows, `unfinished` asks for another one. With `fill`
-    what leads back does so once more with rows.
+    what leads back does so once more with rows. `blames` says whether an upgrade that failed
+    is the revision's own fault.
     """
 
     wanted: frozenset[str]
@@ -47,6 +49,7 @@ class Trips:
     order: tuple[str, ...] = ()
     tell: Callable[[int, int], None] = lambda _done, _all: None
     stopped: Callable[[], bool] = lambda: False
+    blames: Callable[[DbtoolError], bool] = lambda _: True
 
 
 class ThereAndBack:

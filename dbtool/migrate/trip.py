@@ -17,7 +17,8 @@ class Outcome(StrEnum):
 
     `irreversible` is the author's word: downgrade() raises, or there is none. `empty` is a
     downgrade() that says it undoes and does nothing. `leaks` leaves something behind that
-    nothing needs; `differs` does not lead back to where it was.
+    nothing needs; `differs` does not lead back to where it was. `unknown` takes for its upgrade
+    what is not there where it was tried.
     """
 
     REVERSIBLE = "reversible"
@@ -29,6 +30,7 @@ class Outcome(StrEnum):
     DOWNGRADE_FAILS = "downgrade fails"
     FAILS_AGAIN = "second upgrade fails"
     OTHER_THAN_BEFORE = "second upgrade differs"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

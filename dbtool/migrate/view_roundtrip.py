@@ -1,5 +1,7 @@
 """Report of revisions that ran up, down and up again."""
 
+from collections.abc import Iterator
+
 from dbtool.finding import Rule, Unknown, judge
 from dbtool.migrate.roundtrip import RoundTrip
 from dbtool.migrate.rules import (
@@ -26,7 +28,11 @@ _RULES: tuple[Rule[Trip], ...] = (
     downgrade_refused,
 )
 _NAME = "round-trip"
-_TONES: dict[Outcome, Tone] = {Outcome.REVERSIBLE: "good", Outcome.IRREVERSIBLE: "note"}
+_TONES: dict[Outcome, Tone] = {
+    Outcome.REVERSIBLE: "good",
+    Outcome.IRREVERSIBLE: "note",
+    Outcome.UNKNOWN: "muted",
+}
 _MILD = (Outcome.EMPTY, Outcome.LEAKS)
 _SHOWN = 30
 
@@ -97,7 +103,7 @@ def _untried(result: RoundTrip) -> tuple[Unknown, ...]:
             decide="another run, once that one can be applied",
         )
     ]
-    return tuple(found if result.untried else ()) + tuple(
+    return (*_unknown(result), *(found if result.untried else ())) + tuple(
         Unknown(
             rule=_NAME,
             reason=f"{trip.revision} was not tried with rows: {_why(trip)}",
@@ -107,6 +113,18 @@ def _untried(result: RoundTrip) -> tuple[Unknown, ...]:
         for trip in result.revisions
         if trip.rows is not None and _why(trip)
     )
+
+
+def _unknown(result: RoundTrip) -> Iterator[Unknown]:
+    """Revisions that take what is not there where they were tried."""
+    for trip in result.revisions:
+        if trip.outcome is Outcome.UNKNOWN and trip.failure is not None:
+            yield Unknown(
+                rule=_NAME,
+                reason=f"{trip.revision} could not be tried here: {trip.failure.said}",
+                decide="another run, where all is there that it takes for granted",
+                location=trip.location,
+            )
 
 
 def _why(trip: Trip) -> str:

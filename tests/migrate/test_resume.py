@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -467,26 +468,50 @@ def test_values_are_not_noted(run: Run, project: Small, watch: SyncConnection) -
     assert "hunter2" not in (comment(watch) or "")
 
 
-def test_not_the_owner_of_the_version_table(
-    project: Small, database: Target, watch: SyncConnection, dbtool: Dbtool
-) -> None:
-    """Where no note may be written that is said, and the revision runs."""
+@pytest.fixture
+def deployer(database: Target, watch: SyncConnection) -> Iterator[str]:
+    """The URL of a role that may record revisions, and note nothing on the version table."""
     standing_at(watch, "aaaa00000001")
     role = f"deployer_{database.database}"
     watch.execute(
         f"CREATE ROLE {role} LOGIN; GRANT ALL ON alembic_version TO {role};"
         f"GRANT ALL ON SCHEMA public TO {role}; ALTER TABLE t1 OWNER TO {role}"
     )
-    try:
-        project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
-        target = plain(replace(database, user=role))
-        ran = dbtool("--url", target, "upgrade", "-y", cwd=project.root)
-        assert ran.code == 0, ran.err
-        assert "cannot be noted on public.alembic_version (must be owner of table" in ran.err
-        assert watch.fetchval("SELECT to_regclass('t1_c') IS NOT NULL")
-    finally:
-        watch.execute(f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}")
-        watch.execute(f"DROP ROLE {role}")
+    yield plain(replace(database, user=role))
+    watch.execute(f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}")
+    watch.execute(f"DROP ROLE {role}")
+
+
+def test_not_the_owner_of_the_version_table(
+    project: Small, watch: SyncConnection, deployer: str, dbtool: Dbtool
+) -> None:
+    """Where no note may be written that is said, and the revision runs."""
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+    ran = dbtool("--url", deployer, "upgrade", "-y", cwd=project.root)
+    assert ran.code == 0, ran.err
+    assert "cannot be noted on public.alembic_version (must be owner of table" in ran.err
+    assert watch.fetchval("SELECT to_regclass('t1_c') IS NOT NULL")
+
+
+def test_what_is_not_noted_is_not_tried_again(
+    project: Small, database: Target, watch: SyncConnection, deployer: str, dbtool: Dbtool
+) -> None:
+    """A later revision waits for a lock in vain: the rows of the block before are not doubled."""
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("INSERT INTO t1 VALUES (7)")
+    """
+    project.revision(HEAD, "aaaa00000001", up)
+    project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    limits = "--lock-timeout", "200ms", "--wait-lock", "30s"
+    with SyncConnection(database) as blocker:
+        blocker.execute("BEGIN; SELECT count(*) FROM t1")
+        ran = dbtool("--url", deployer, "upgrade", "-y", *limits, cwd=project.root)
+        blocker.execute("COMMIT")
+    assert ran.code == 5, ran.err
+    assert f"{HEAD} had left its transaction" in ran.err
+    assert "running it again may find it done" in ran.err
+    assert watch.fetchval("SELECT count(*) FROM t1") == 1
 
 
 COMMITS = """
