@@ -4,7 +4,8 @@ Whole processes in turns, medians, as ratios to P (`python -c pass`, run before 
 psql's EXPLAIN of the same query; queries whose nodes sleep for a known time: own times by
 containment, and by the usual formula. Last, plans of 5,000 to 20,000 nodes parsed, analysed and
 rendered in one process without the garbage collector, as the command runs: scans of partitions,
-of which little is said, and joins with a finding for every fourth node.
+of which little is said, the same below a LIMIT and not run, and joins with a finding for every
+fourth node.
 """
 
 import gc
@@ -113,6 +114,18 @@ def plan_of(size: int) -> str:
     return json.dumps([{"Plan": root, "Planning Time": 1.0, "Execution Time": size * 0.0092}])
 
 
+def limit_of(size: int) -> str:
+    """The same scans below a LIMIT, as EXPLAIN prints them without running them."""
+    (explained,) = json.loads(plan_of(size))
+    (append,) = explained["Plan"]["Plans"]
+    append["Total Cost"] = 8.31 * (size - 2)
+    root = {**explained["Plan"], "Node Type": "Limit", "Total Cost": 0.31}
+    for each in (root, append, *append["Plans"]):
+        for key in [key for key in each if key.startswith("Actual") or key.endswith("Blocks")]:
+            del each[key]
+    return json.dumps([{"Plan": root}])
+
+
 def joins_of(size: int) -> str:
     """Joins in pairs of pairs, half of whose tables came with more rows than expected."""
 
@@ -157,11 +170,14 @@ def median_of(work: Callable[[], object], runs: int) -> float:
     return statistics.median(taken)
 
 
+_SHAPES = (("partitions", plan_of), ("limit", limit_of), ("joins", joins_of))
+
+
 def large_plans(runs: int) -> None:
     """Read, attributed, judged and printed."""
     gc.disable()
     print(f"\n{'nodes':>18}{'ms':>8}{'us/node':>9}{'json.loads':>12}{'findings':>10}{'lines':>7}")
-    for shape, made in (("partitions", plan_of), ("joins", joins_of)):
+    for shape, made in _SHAPES:
         for size in SIZES:
             text = made(size)
             whole, parse = large_plan(text, runs)

@@ -112,14 +112,16 @@ def place_of(finding: Finding) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def by_cause(analysis: Analysis, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def by_cause(
+    analysis: Analysis, findings: tuple[Finding, ...]
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings in their order, an estimate that can be mended before what it led to.
 
     That is what is found, without a fix of its own, of the same node and of the join that was
-    chosen on the estimate.
+    chosen on the estimate. Beside them those estimates that led to something.
     """
     if not any(each.rule in LED_TO and not each.fix for each in findings):
-        return findings
+        return findings, ()
     mendable = {
         number: finding
         for finding in findings
@@ -127,13 +129,15 @@ def by_cause(analysis: Analysis, findings: tuple[Finding, ...]) -> tuple[Finding
         for number in _misled(analysis, finding)
     }
     ordered: dict[int, Finding] = {}
+    causes: dict[int, Finding] = {}
     for finding in findings:
         node = about(analysis, finding)
         led_to = node and not finding.fix and finding.rule in LED_TO
         if node and led_to and (cause := mendable.get(node.id)):
             ordered.setdefault(id(cause), cause)
+            causes[id(cause)] = cause
         ordered.setdefault(id(finding), finding)
-    return tuple(ordered.values())
+    return tuple(ordered.values()), tuple(causes.values())
 
 
 def _misled(analysis: Analysis, finding: Finding) -> tuple[int, ...]:

@@ -28,20 +28,29 @@ MANY = 10
 def judged(analysis: Analysis) -> tuple[tuple[Finding, ...], tuple[Unknown, ...]]:
     """What the rules find in a plan, of partitions read alike with the one that took longest.
 
-    Many other findings that are alike stand behind the costliest of them.
+    Many other findings that are alike stand behind the costliest of them, but for what led to
+    another.
     """
     findings, unknowns = judge(RULES, analysis)
-    ordered = by_cause(analysis, tuple(_folded(analysis, findings)))
-    return tuple(_together(analysis, ordered)), unknowns
+    ordered, causes = by_cause(analysis, tuple(_folded(analysis, findings)))
+    alone = frozenset(map(id, causes[:MANY]))
+    return tuple(_together(analysis, ordered, alone)), unknowns
 
 
-def _together(analysis: Analysis, findings: tuple[Finding, ...]) -> Iterator[Finding]:
-    """The findings in their order, but many that are alike at the place of the first of them."""
+def _together(
+    analysis: Analysis, findings: tuple[Finding, ...], alone: frozenset[int]
+) -> Iterator[Finding]:
+    """The findings in their order, but many that are alike at the place of the first of them.
+
+    Those whose `id()` is in `alone` are told by themselves.
+    """
     if len(findings) <= MANY:
         yield from findings
         return
     placed = [(finding, about(analysis, finding)) for finding in findings]
-    keys = [_kind(analysis, finding, node) for finding, node in placed]
+    keys = [
+        None if id(finding) in alone else _kind(analysis, finding, node) for finding, node in placed
+    ]
     alike: dict[object, list[tuple[Finding, Node | None]]] = defaultdict(list)
     for each, key in zip(placed, keys, strict=True):
         alike[key].append(each)

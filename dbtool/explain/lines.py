@@ -56,7 +56,8 @@ class Line(NamedTuple):
 class Weights(NamedTuple):
     """What each node takes, and what it takes with all below it; the first place is empty.
 
-    Of a plan without times it is what the planner expects, by which only large plans are folded.
+    Of a plan without times it is what the planner expects, by which only large plans are folded;
+    without costs, how many nodes there are.
     """
 
     own: Sequence[float]
@@ -66,23 +67,29 @@ class Weights(NamedTuple):
 
 
 def by_time(plan: Plan, times: Times) -> Weights:
-    """Where the time went."""
-    if not plan.timed or not times.total_ms:
+    """Where the time went, where the nodes carry times."""
+    if not plan.timed:
         return by_cost(plan)
     own = [0.0, *(share.wall_ms for share in times.shares)]
     summed = own.copy()
     for node in reversed(plan.nodes[1:]):
         summed[node.parent] += summed[node.id]
-    return Weights(own, summed, times.total_ms)
+    total = times.total_ms or summed[1]
+    return Weights(own, summed, total, FOLD_FROM if total else MOST)
 
 
 def by_cost(plan: Plan) -> Weights:
-    """What the planner expects."""
+    """What the planner expects: of a LIMIT, what is below it counts, as it may cost more."""
     summed = [0.0, *(node.total_cost for node in plan.nodes)]
+    if not any(summed):
+        sizes = [0.0, *(float(node.end - node.id) for node in plan.nodes)]
+        return Weights([0.0, *(1.0 for _ in plan.nodes)], sizes, sizes[1], MOST)
     own = summed.copy()
     for node in plan.nodes[1:]:
         own[node.parent] -= node.total_cost
-    return Weights(own, summed, plan.root.total_cost, MOST)
+    for node in reversed(plan.nodes[1:]):
+        summed[node.parent] = max(summed[node.parent], summed[node.id])
+    return Weights(own, summed, summed[1], MOST)
 
 
 def lines(plan: Plan, weights: Weights, whole: frozenset[int]) -> list[Line]:
@@ -90,7 +97,7 @@ def lines(plan: Plan, weights: Weights, whole: frozenset[int]) -> list[Line]:
     if len(plan.nodes) < weights.fold_from:
         step = _step(plan)
         return [Line(node, _name(node, step), weights.own[node.id]) for node in plan.nodes]
-    kept = _kept(plan, whole)
+    kept = _kept(plan, whole | {plan.root.id})
     found = list(islice(_folded(plan, weights, kept, COLD), MOST + 1))
     if len(found) <= MOST:
         return found
@@ -155,7 +162,8 @@ def _below(plan: Plan, node: Node, weights: Weights, step: int) -> Line:
 
 
 def _cold(node: Node, weights: Weights, cold: float) -> bool:
-    return weights.summed[node.id] < cold or (node.actual is not None and not node.executed)
+    little = weights.summed[node.id] < cold or not weights.total
+    return little or (node.actual is not None and not node.executed)
 
 
 def _tables(plan: Plan, node: Node) -> str:
@@ -186,7 +194,7 @@ def _stretches(
     """Lines one after the other that each take little, as those of a deep tree, are one."""
     little = COLDER[0] * weights.total
     for merge, run in groupby(
-        found, key=lambda line: line.weight < little and line.node.id not in telling
+        found, key=lambda line: line.weight <= little and line.node.id not in telling
     ):
         several = list(run)
         if not merge or len(several) < ALIKE:

@@ -90,7 +90,7 @@ def _row(
     estimate: Estimate | None,
 ) -> tuple[Cell, ...]:
     node, share = line.node, times.of(line.node)
-    if not node.executed:
+    if not _ran(line, plan):
         return _muted(str(node.id), f"{line.name} (never executed)")
     timed, loops = plan.timed, node.loops
     part = line.weight / times.total_ms if times.total_ms else 0.0
@@ -108,6 +108,13 @@ def _row(
         short_count(buffers) if buffers else "",
         marks.over(node.id, line.last),
     )
+
+
+def _ran(line: Line, plan: Plan) -> bool:
+    """Whether the node of a line was executed, or any of a stretch."""
+    if not line.stretch:
+        return line.node.executed
+    return any(node.executed for node in plan.nodes[line.node.id - 1 : line.last])
 
 
 def _muted(number: str, name: str) -> tuple[Cell, ...]:
@@ -162,16 +169,17 @@ def estimate_table(plan: Plan, title: str = "") -> Table:
             Column("rows", "right", optional=-1),
             Column("width", "right", optional=1),
         ),
-        rows=tuple(map(_estimated, lines(plan, by_cost(plan), frozenset()))),
+        rows=tuple(_estimated(plan, line) for line in lines(plan, by_cost(plan), frozenset())),
         title=title,
     )
 
 
-def _estimated(line: Line) -> tuple[Cell, ...]:
+def _estimated(plan: Plan, line: Line) -> tuple[Cell, ...]:
     node = line.node
     if line.stretch:
         return str(node.id), line.name, "", "", ""
     if line.rows is not None:
-        return str(node.id), line.name, count(line.weight), "", ""
+        beside = (each for each in plan.nodes[node.id - 1 : line.last] if each.depth == node.depth)
+        return str(node.id), line.name, count(sum(each.total_cost for each in beside)), "", ""
     width, rows = str(node.plan_width), short_count(node.plan_rows)
     return str(node.id), line.name, count(node.total_cost), rows, width

@@ -1,6 +1,7 @@
 """Plans of many nodes: what is alike is said once, and a large plan fits a few screens."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 
 from dbtool.explain.analysis import Analysis, analyse
@@ -200,6 +201,23 @@ def large_plans() -> Iterator[Plan]:
     quiet[-1]["Actual Total Time"] = 200.0
     yield plan(joined(quiet))
     yield plan(joined(quiet[::-1]))
+    few = without(limited(many), "Actual")
+    yield plan(few)
+    for root in (few, spread(many), joined(many[:300])):
+        yield plan(without(without(root, "Actual"), "Total Cost"))
+    for root in (spread(many), joined(many[:300])):
+        yield plan(timeless(root))
+
+
+def limited(scans: list[dict[str, object]]) -> dict[str, object]:
+    """A few rows of many scans: the root costs less than what is below it."""
+    return node("Limit", node("Append", *scans, ms=float(len(scans))), ms=0.001)
+
+
+def timeless(root: dict[str, object]) -> dict[str, object]:
+    """A plan in which the clock did not move."""
+    bare = json.dumps(root)
+    return dict(json.loads(re.sub(r'("Actual Total Time"): [\d.]+', r"\1: 0.0", bare)))
 
 
 def without(tree: object, begin: str) -> dict[str, object]:
@@ -208,7 +226,8 @@ def without(tree: object, begin: str) -> dict[str, object]:
     waiting = [bare]
     while waiting:
         each = waiting.pop()
-        each["Total Cost"] = each["Actual Total Time"] * 100
+        if "Actual Total Time" in each:
+            each["Total Cost"] = each["Actual Total Time"] * 100
         for key in [key for key in each if key.startswith(begin)]:
             del each[key]
         waiting += each.get("Plans", ())
@@ -228,6 +247,46 @@ def test_a_large_plan_fits_a_few_screens() -> None:
         slowest = max(each.nodes, key=lambda node: weights.own[node.id])
         if weights.own[slowest.id] >= 0.05 * weights.total:
             assert slowest.id in alone
+
+
+def test_a_plan_under_a_limit_is_folded_without_being_run() -> None:
+    """What the planner expects below a LIMIT is more than at the root."""
+    scans = (node("Seq Scan", Relation_Name=f"t_{place}", ms=1.0) for place in range(1_000))
+    text = render(reported(without(limited(list(scans)), "Actual")), PAPER)
+    assert [" ".join(line.split()) for line in text.splitlines()[3:6]] == [
+        "1 Limit 0 1 0",
+        "2 Append 100,000 1 0",
+        "3 Seq Scan on t_0 and 999 more like it 100,000",
+    ]
+    assert len(text.splitlines()) < 12
+
+
+def test_nodes_that_ran_are_in_no_stretch_that_did_not() -> None:
+    """The first of a stretch may be the inner side that was never reached."""
+    never = node("Seq Scan", ms=0.0, loops=0, rows=0)
+    root = node("Nested Loop", node("Seq Scan", ms=500.0), never, ms=500.0)
+    for place in range(299):
+        root = node("Nested Loop", root, node("Seq Scan"), ms=501.0 + place)
+    lines = render(reported(root), PAPER).splitlines()
+    (row,) = [line for line in lines if "… 300 nodes that take little each" in line]
+    assert " ".join(row.split()) == ("302 (level 300) … 300 nodes that take little each 299 37 ###")
+
+
+def test_a_stretch_that_did_not_run_says_so() -> None:
+    """Nothing in it was executed."""
+    never = [node(kind, ms=0.0, loops=0, rows=0) for kind in ("Sort", "Result") * 200]
+    text = render(reported(node("Append", node("Seq Scan", ms=9.0), *never, ms=9.0)), PAPER)
+    (row,) = [line for line in text.splitlines() if "nodes that take little each" in line]
+    assert row.endswith("(never executed)")
+
+
+def test_a_cause_is_told_before_what_it_led_to() -> None:
+    """However many are misread beside it: the scan that a costly loop was chosen on."""
+    inner = node("Index Scan", ms=0.48, rows=1, loops=2_000, Alias="c", expected=1)
+    loop = node("Nested Loop", misread(0), inner, ms=962.0, rows=2_000, expected=10)
+    text = render(reported(joined([loop, *(misread(place, 3.0) for place in range(1, 12))])), PAPER)
+    assert text.index("st_t_0_k_s") < text.index("nested-loop-repeats")
+    assert "and 10 alike, each with its own fix: " in text
 
 
 def test_a_deep_plan_is_told_by_its_levels() -> None:

@@ -137,6 +137,19 @@ def test_what_never_ran_and_what_is_cold_is_folded() -> None:
     ]
 
 
+def test_a_plan_that_took_no_time_shows_no_costs_as_times() -> None:
+    """Nothing below a LIMIT 0 is run; a constant takes less than the clock tells."""
+    scan = node("Seq Scan", ms=0.0, loops=0, Relation_Name="big", Total_Cost=154_055.0)
+    lines = shown(plan(node("Limit", scan, ms=0.0, rows=0, Total_Cost=0.01))).splitlines()
+    assert lines[2:5] == [
+        "#  node                                self ms  %  rows",
+        "1  Limit                                 0.000  0     0",
+        "2    Seq Scan on big (never executed)",
+    ]
+    lines = shown(plan(node("Result", ms=0.0, Total_Cost=0.26))).splitlines()
+    assert lines[2:4] == ["#  node    self ms  %  rows", "1  Result    0.000  0     1"]
+
+
 def test_what_other_processes_did_is_not_nothing() -> None:
     """Of two partitions scanned at once one was waited for; the other took its time beside it."""
     worker = {"Worker Number": 0, "Actual Loops": 1, "Actual Rows": 1, "Actual Total Time": 79.0}
