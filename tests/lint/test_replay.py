@@ -159,6 +159,61 @@ def test_a_table_nobody_created_is_learned_of() -> None:
     assert table.columns["b"].type == Type("int4")
 
 
+_CREATED = """
+    CREATE TABLE p (k integer, n integer) PARTITION BY LIST (k);
+    CREATE TABLE d PARTITION OF p DEFAULT; CREATE INDEX i ON d (n)
+"""
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT 'i' AS name LOOP"
+        " EXECUTE format('DROP INDEX %I', r.name); END LOOP; END $$",
+        "CREATE FUNCTION drop_old() RETURNS void LANGUAGE plpgsql AS"
+        " $$BEGIN EXECUTE 'DROP ' || 'INDEX i'; END$$; SELECT drop_old()",
+    ],
+)
+def test_a_share_whose_name_another_has(connection: SyncConnection, between: str) -> None:
+    """What nobody saw dropped is made anew without taking the index of its name along."""
+    after = "CREATE INDEX i ON p (n); ALTER TABLE p ALTER n TYPE bigint"
+    texts = (*pieces(_CREATED), *pieces(between), *pieces(after))
+    for text in texts:
+        connection.execute(text)
+    schema = replayed(*texts)
+    assert ours(schema) == theirs(connection)
+    assert schema.index_owners[Name("public", "i")] == Name("public", "p")
+    carried_on(schema, "DROP INDEX i")
+    assert [*schema.index_owners, *schema.tables[Name("public", "d")].indexes] == []
+
+
+@pytest.mark.parametrize(
+    "after",
+    ["DROP INDEX i", "ALTER INDEX i RENAME TO j; DROP INDEX j", "ALTER TABLE p DROP COLUMN n"],
+)
+def test_an_index_of_two_of_one_name(after: str) -> None:
+    """The server refuses the second; what is done with it is done once to each."""
+    schema = replayed(*pieces(_CREATED), "CREATE INDEX i ON p (n)", *pieces(after))
+    assert [schema.tables[Name("public", each)].indexes for each in "pd"] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("made", "renamed"),
+    [
+        ("CREATE INDEX a ON p (n)", "ALTER INDEX a RENAME TO b"),
+        ("ALTER TABLE p ADD CONSTRAINT a UNIQUE (k, n)", "ALTER INDEX a RENAME TO b"),
+        ("ALTER TABLE p ADD CONSTRAINT a UNIQUE (k, n)", "ALTER TABLE p RENAME CONSTRAINT a TO b"),
+    ],
+)
+def test_shares_of_an_index_that_is_renamed(made: str, renamed: str) -> None:
+    """They stay its shares, and go with it."""
+    schema = replayed(*pieces(_CREATED.rpartition(";")[0]), made, renamed)
+    part = schema.tables[Name("public", "d")]
+    assert [each.part_of for each in part.indexes.values()] == ["b"]
+    carried_on(schema, "DROP INDEX b")
+    assert [*schema.index_owners] == []
+
+
 def test_going_back() -> None:
     """What is done behind `begin` is undone, whatever it was."""
     schema = replayed(*base())

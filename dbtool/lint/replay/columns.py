@@ -311,7 +311,8 @@ def _rename_elsewhere(schema: Schema, table: Table, old: str, new: str) -> None:
 
 def rename_constraint(schema: Schema, table_name: Name, old: str, new: str) -> None:
     """RENAME CONSTRAINT, with its index."""
-    for table in schema.family(known(schema, table_name)):
+    for name in [each.name for each in schema.family(known(schema, table_name))]:
+        table = known(schema, name)
         constraints = {
             new if key == old else key: replace(each, name=new) if key == old else each
             for key, each in table.constraints.items()
@@ -341,3 +342,4 @@ def rename_index(schema: Schema, name: Name, new: str) -> None:
     store(schema, replace(table, constraints=constraints, indexes={**indexes, new: renamed}))
     schema.remove(schema.index_owners, Name(table.name.schema, name.name))
     schema.put(schema.index_owners, Name(table.name.schema, new), table.name)
+    parts.rename_shares(schema, table, name.name, new)

@@ -2,7 +2,7 @@
 
 import re
 
-from dbtool.lint.replay.tables import add_constraint, add_index, drop_index, known, store
+from dbtool.lint.replay.tables import add_constraint, add_index, forget_index, known, store
 from dbtool.lint.schema import Constraint, Holds, Index, Name, Schema, Table
 from dbtool.lint.values import replace
 
@@ -123,10 +123,18 @@ def _drop_share(schema: Schema, partition: Name, whole: str) -> None:
     for share in [each for each in table.indexes.values() if each.part_of == whole]:
         for child in table.children:
             _drop_share(schema, child, share.name)
-        drop_index(schema, Name(partition.schema, share.name))
+        forget_index(schema, partition, share.name)
         table = known(schema, partition)
         left = {key: each for key, each in table.constraints.items() if key != share.constraint}
         store(schema, replace(table, constraints=left))
+
+
+def rename_shares(schema: Schema, whole: Table, old: str, new: str) -> None:
+    """The shares of an index of the whole are those of its new name."""
+    for child in whole.children:
+        for share in [*known(schema, child).indexes.values()]:
+            if share.part_of == old:
+                _attach(schema, child, share, new)
 
 
 def leave(schema: Schema, partition: Table) -> None:
@@ -141,7 +149,7 @@ def settle(schema: Schema, whole: Table, name: str) -> None:
         any(each.part_of == name and each.valid for each in known(schema, child).indexes.values())
         for child in whole.children
     ]
-    index = whole.indexes[name]
-    if all(shares) and not index.valid:
+    index = whole.indexes.get(name)
+    if index is not None and all(shares) and not index.valid:
         valid = replace(index, valid=True)
         store(schema, replace(whole, indexes={**whole.indexes, name: valid}))

@@ -134,15 +134,21 @@ def add_index(schema: Schema, index: Index) -> str:
 
 def drop_index(schema: Schema, name: Name) -> None:
     """Forget an index."""
-    table = schema.index_table(name)
-    if table is not None:
-        indexes = {key: each for key, each in table.indexes.items() if key != name.name}
-        store(schema, replace(table, indexes=indexes))
-        schema.remove(schema.index_owners, Name(table.name.schema, name.name))
-        for child in table.children if table.partition_by else ():
-            for part in [*known(schema, child).indexes.values()]:
-                if part.part_of == name.name:
-                    drop_index(schema, Name(child.schema, part.name))
+    if (table := schema.index_table(name)) is not None:
+        forget_index(schema, table.name, name.name)
+
+
+def forget_index(schema: Schema, owner: Name, name: str) -> None:
+    """Forget an index of one table, with its shares; what is called so elsewhere stays."""
+    table = known(schema, owner)
+    indexes = {key: each for key, each in table.indexes.items() if key != name}
+    store(schema, replace(table, indexes=indexes))
+    if schema.index_owners.get(full := Name(owner.schema, name)) == owner:
+        schema.remove(schema.index_owners, full)
+    for child in table.children if table.partition_by else ():
+        for part in [*known(schema, child).indexes.values()]:
+            if part.part_of == name:
+                forget_index(schema, child, part.name)
 
 
 def drop(schema: Schema, name: Name, *, cascade: bool = False) -> None:
