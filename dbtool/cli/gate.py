@@ -95,7 +95,7 @@ def _ran(name: str, run: Callable[[], Report]) -> Report:
     """One part; settings that are wrong are nobody's finding, and an interrupt ends all of it.
 
     What a history needs and is not here, an extension, is unknown; what fails wherever it runs
-    is an error too.
+    is an error too, and so is code that cannot be imported or begun, for whatever reason.
     """
     from dbtool.migrate.fault import is_fault
 
@@ -107,7 +107,7 @@ def _ran(name: str, run: Callable[[], Report]) -> Report:
     except DbtoolError as error:
         if isinstance(error, UsageError) and not isinstance(error, ProjectError):
             raise
-        failed = isinstance(error, ConnectError) or is_fault(error)
+        failed = isinstance(error, ConnectError | ProjectError) or is_fault(error)
         decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
         unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
         return Report(
@@ -201,6 +201,7 @@ def _database(call: Call, server: "Server") -> Report:
 
 def _round_trip(call: Call, server: "Server") -> Report:
     from dbtool.migrate import view_roundtrip
+    from dbtool.migrate.fault import is_fault
     from dbtool.migrate.roundtrip import round_trip
     from dbtool.migrate.selection import Wanted
     from dbtool.seed.fill import fill
@@ -208,7 +209,7 @@ def _round_trip(call: Call, server: "Server") -> Report:
     wanted = Wanted(since=call.settings.keys.lint_since)
 
     def one(project: "Project", progress: "Progress") -> Report:
-        found = round_trip(project, wanted, progress, server=server, fill=fill)
+        found = round_trip(project, wanted, progress, server=server, fill=fill, blames=is_fault)
         return view_roundtrip.roundtrip(found, call.command)
 
     return several.together(call, opened(call, offline=True), one)

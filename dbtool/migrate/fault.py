@@ -4,7 +4,7 @@ import re
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from dbtool.errors import DbtoolError, OperationError, ProjectError
+from dbtool.errors import DbtoolError, OperationError
 from dbtool.migrate.advice import lacks_extension
 from dbtool.migrate.lookup import NotAmongFiles
 from dbtool.migrate.servererror import ServerError, chain, server_error
@@ -30,7 +30,7 @@ codes are those of other mistakes too."""
 
 def is_fault(error: DbtoolError) -> bool:
     """Whether env.py or a revision raised what it would raise in any place, at any time."""
-    if isinstance(error, NotAmongFiles) or not isinstance(error, OperationError | ProjectError):
+    if isinstance(error, NotAmongFiles) or not isinstance(error, OperationError):
         return False
     if all(isinstance(each, DbtoolError) for each in chain(error)):
         return False

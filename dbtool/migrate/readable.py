@@ -20,7 +20,10 @@ _CLOSED = """
                    pg_catalog.current_setting('search_path'), ',')) each)
     SELECT n.nspname, current_user,
            pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usable,
-           pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable
+           pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable,
+           EXISTS (SELECT FROM pg_catalog.pg_roles r
+                    WHERE pg_catalog.pg_has_role(r.oid, 'MEMBER')
+                      AND pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE')) AS in_reach
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relname = $1 AND c.relkind IN ('r', 'p')
@@ -46,7 +49,10 @@ def granted(told: DbtoolError, error: BaseException, holder: Holder | None) -> N
 
 
 def require(connection: SyncConnection, record: Record) -> None:
-    """A version table in a schema that the role may not use is not seen at all: it is not empty."""
+    """A version table in a schema that the role may not use is not seen at all: it is not empty.
+
+    Whoever may become a role that sees it may have done so in env.py.
+    """
     for table in record.tables:
         if not table.before:
             _require(connection, table)
@@ -54,7 +60,7 @@ def require(connection: SyncConnection, record: Record) -> None:
 
 def _require(connection: SyncConnection, table: Table) -> None:
     rows = connection.fetch(_CLOSED, table.name, table.schema or "")
-    if rows and not any(usable for _, _, usable, _ in rows):
+    if rows and not any(in_reach for *_, in_reach in rows):
         schema, role, *_ = rows[0]
         raise OperationError(
             f"the version table could not be read: permission denied for schema {schema}",
@@ -65,7 +71,7 @@ def _require(connection: SyncConnection, table: Table) -> None:
 
 def _lacking(connection: SyncConnection, schema: str, name: str) -> str:
     """How to give what is missing; empty where nothing is."""
-    for found, role, usable, readable in connection.fetch(_CLOSED, name, schema):
+    for found, role, usable, readable, _ in connection.fetch(_CLOSED, name, schema):
         place, to = written(found), written(role)
         grants = [] if usable else [f"GRANT USAGE ON SCHEMA {place} TO {to};"]
         if not readable:

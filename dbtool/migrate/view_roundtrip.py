@@ -103,7 +103,7 @@ def _untried(result: RoundTrip) -> tuple[Unknown, ...]:
             decide="another run, once that one can be applied",
         )
     ]
-    return (*_unknown(result), *(found if result.untried else ())) + tuple(
+    without_rows = (
         Unknown(
             rule=_NAME,
             reason=f"{trip.revision} was not tried with rows: {_why(trip)}",
@@ -113,6 +113,7 @@ def _untried(result: RoundTrip) -> tuple[Unknown, ...]:
         for trip in result.revisions
         if trip.rows is not None and _why(trip)
     )
+    return (*_unknown(result), *(found if result.untried else ()), *without_rows)
 
 
 def _unknown(result: RoundTrip) -> Iterator[Unknown]:

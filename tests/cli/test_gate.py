@@ -1,6 +1,8 @@
 """`check --all`: every part in one report, and one exit code."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,20 @@ def project(root: Path) -> Small:
         "    sa.Column('name', sa.Text))",
     )
     return made
+
+
+def on_a_branch(made: Small) -> None:
+    """What comes now is not on the main branch."""
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+    for words in (
+        ["init", "-b", "main"],
+        ["add", "-A"],
+        ["commit", "-m", "x"],
+        ["checkout", "-b", "b"],
+    ):
+        git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *words]
+        subprocess.run(git, cwd=made.root, check=True, capture_output=True)
 
 
 def test_the_gate_runs_every_part(dbtool: Dbtool, tmp_path: Path, database: Target) -> None:
@@ -175,6 +191,18 @@ def test_models_that_raise_fail_their_part(dbtool: Dbtool, tmp_path: Path) -> No
     assert dbtool("check", "--all", cwd=made.root).code == 2
 
 
+def test_models_that_need_a_server_fail_their_part(dbtool: Dbtool, tmp_path: Path) -> None:
+    """A module that connects where it is imported cannot be, and nothing is ok."""
+    made = project(tmp_path)
+    url = f"postgresql+psycopg://x@/x?host={tmp_path}"
+    connects = f"import sqlalchemy as sa\nsa.create_engine({url!r}).connect()\n"
+    made.write("app.py", f"{connects}{MODELS}")
+    ran = dbtool("check", "--all", "--fail-on", "never", cwd=made.root)
+    assert (ran.code, "downgrade-missing" in ran.out) == (4, True), ran
+    assert "failed: models" in ran.out.splitlines()[0]
+    assert 'error: cannot import "app"\ndetail: app.py, line 2: OperationalError' in ran.err
+
+
 def test_a_revision_that_cannot_be_imported_fails_the_gate(dbtool: Dbtool, tmp_path: Path) -> None:
     """It does not pass as unknown where its file says plainly where it belongs."""
     made = project(tmp_path)
@@ -259,6 +287,52 @@ def test_what_is_not_here_stays_unknown(dbtool: Dbtool, tmp_path: Path, needs: s
     assert ran.code == 0, ran
     assert "error" not in said
     assert {each["rule"] for each in said["unknown"]} == {"check"}
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        "UPDATE old_sessions SET token = NULL",
+        "CREATE EXTENSION never_made",
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+    ],
+)
+def test_a_revision_under_trial_is_not_blamed_for_what_is_not_here(
+    dbtool: Dbtool, tmp_path: Path, needs: str
+) -> None:
+    """What it takes may be made elsewhere, and a server that is lost says nothing of it."""
+    made = project(tmp_path)
+    on_a_branch(made)
+    made.revision("second", "first", "op.add_column('users', sa.Column('a', sa.Text))", "1 / 0")
+    made.revision("third", "second", f"op.execute({needs!r})")
+    made.revision("fourth", "third", "pass")
+    ran = dbtool("check", "--all", "--json", cwd=made.root)
+    said = json.loads(ran.out)
+    assert "upgrade-fails" not in {each["rule"] for each in said["findings"]}
+    assert "downgrade-fails" in {each["rule"] for each in said["findings"]}
+    part = said["data"]["parts"][-1]
+    outcomes = {each["revision"]: each["outcome"] for each in part["data"]["revisions"]}
+    assert (part["name"], outcomes) == (
+        "round trip",
+        {"second": "downgrade fails", "third": "unknown"},
+    )
+    assert (part["data"]["untried"], part["failed"], "error" in said) == (["fourth"], False, False)
+    reasons = [each["reason"] for each in said["unknown"] if each["rule"] == "round-trip"]
+    assert reasons[0].startswith("third could not be tried here: ")
+    assert ran.code == 1, ran  # for the downgrade of the one before
+
+
+def test_a_branch_that_needs_what_is_not_here_passes(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Its own revision is unknown; one that is wrong in any place fails it."""
+    made = project(tmp_path)
+    on_a_branch(made)
+    made.revision("second", "first", "op.execute('DELETE FROM old_sessions WHERE id = 1')", "pass")
+    ran = dbtool("check", "--all", cwd=made.root)
+    assert (ran.code, "second could not be tried here" in ran.out) == (0, True), ran
+    made.revision("second", "first", "op.execute('SELEKT 1')", "pass")
+    ran = dbtool("check", "--all", "--json", cwd=made.root)
+    assert "upgrade-fails" in {each["rule"] for each in json.loads(ran.out)["findings"]}
+    assert ran.code == 4, ran
 
 
 def test_an_interrupt_ends_the_gate() -> None:

@@ -321,6 +321,34 @@ def test_version_table_that_is_not_even_seen(
     assert (ran.code, "records no revision" in ran.out) == (0, True), ran
 
 
+def test_version_table_that_env_py_sees_as_another_role(
+    dbtool: Dbtool, project: Small, database: Target, reader: Target
+) -> None:
+    """A login that becomes the owner by SET ROLE needs no right of its own."""
+    owner = f"owner_{database.database}"
+    env = (project.root / "migrations/env.py").read_text()
+    begin = "        context.configure("
+    become = (
+        f"        connection.exec_driver_sql('SET ROLE {owner}')\n        connection.commit()\n"
+    )
+    project.env(env.replace(begin, f"{become}{begin}"))
+    with SyncConnection(database) as connection:
+        connection.execute(
+            f"CREATE ROLE {owner}; ALTER ROLE {reader.user} NOINHERIT;"
+            f"GRANT {owner} TO {reader.user}; CREATE SCHEMA own AUTHORIZATION {owner};"
+            "CREATE TABLE own.alembic_version (version_num varchar(32) PRIMARY KEY);"
+            f"ALTER TABLE own.alembic_version OWNER TO {owner};"
+            f"ALTER ROLE {reader.user} SET search_path = own"
+        )
+    try:
+        ran = dbtool("check", "--url", plain(reader), cwd=project.root)
+        assert (ran.code, ran.err) == (1, ""), ran
+        assert "has 2 revisions pending" in ran.out
+    finally:
+        with SyncConnection(database) as connection:
+            connection.execute(f"DROP OWNED BY {owner}; DROP ROLE {owner}")
+
+
 def test_role_that_cannot_record_runs_no_revision(
     dbtool: Dbtool, project: Small, database: Target, reader: Target
 ) -> None:
