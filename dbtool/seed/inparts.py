@@ -12,7 +12,7 @@ from dbtool.errors import OperationError, UsageError
 from dbtool.ports import Progress
 from dbtool.seed.found import Found
 from dbtool.seed.jobs import Jobs
-from dbtool.seed.journal import Journal, Portion, journal
+from dbtool.seed.journal import Journal, Portion, journal, stands
 from dbtool.seed.keys import Given
 from dbtool.seed.load import Loaded
 from dbtool.seed.plan import Planned
@@ -46,11 +46,13 @@ class InParts:
         """Raise where a table has fewer rows than were committed, or only rows of others."""
         for table in sorted({each.table for each in self.done}):
             ours = [each for each in self.done if each.table == table]
-            there = await connection.fetchval(
-                "SELECT CASE WHEN bool_or(xmin = ANY ($1::text[]::xid8[]::xid[]))"
-                f" THEN count(*) ELSE 0 END FROM {table}",
-                [self.journal.noted[each] for each in ours],
-            )
+            there = 0
+            if await stands(connection, table):
+                there = await connection.fetchval(
+                    "SELECT CASE WHEN bool_or(xmin = ANY ($1::text[]::xid8[]::xid[]))"
+                    f" THEN count(*) ELSE 0 END FROM {table}",
+                    [self.journal.noted[each] for each in ours],
+                )
             if there < sum(each.rows for each in ours):
                 raise OperationError(
                     f"rows of {table} that the interrupted run had committed are gone",

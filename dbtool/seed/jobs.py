@@ -11,7 +11,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
 
-from asyncpg.exceptions import InterfaceError, PostgresError
+from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
 from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
@@ -28,6 +28,10 @@ from dbtool.seed.worker import Said, serve
 
 BLOCKS = 16
 """Blocks of a part: enough that a commit costs nothing, few enough to share them out."""
+
+
+_LOST = (InterfaceError, InternalClientError, PostgresError, OSError, RuntimeError)
+"""What a connection says that was ended under us."""
 
 
 class Parts:
@@ -120,7 +124,7 @@ class Jobs:
                 _stop(workers)
                 error.detail = f"{error.detail}\n{self._state(session)}".strip()
                 raise
-        session.execute("COMMIT")
+        self._release(session)
         self._journal.end()
         return tuple(
             Loaded(name.shown, each.population.count, self._seconds.get(name.name, 0.0))
@@ -208,12 +212,22 @@ class Jobs:
             parts.finish(portion)
             worker.portion = None
 
+    def _release(self, session: SyncConnection) -> None:
+        """End the transaction that holds the lock."""
+        try:
+            session.execute("COMMIT")
+        except _LOST as error:
+            raise OperationError(
+                "the connection that leads the run was lost",
+                detail=f"{error}\n{self._state(session)}",
+            ) from error
+
     def _state(self, session: SyncConnection) -> str:
         total = sum(each.population.count for each in self._planned.loads)
         again = "The same command with --resume loads the rest; dbtool seed reset takes all away."
         try:
             done = session.run(self._journal.committed)
-        except (DbtoolError, InterfaceError, PostgresError, OSError, RuntimeError):
+        except (DbtoolError, *_LOST):
             return f"What had been committed stays. {again}"
         rows = sum(each.rows for each in done)
         if not rows:

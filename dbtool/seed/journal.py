@@ -12,11 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from asyncpg.exceptions import InvalidParameterValueError
+
 from dbtool import kept
 from dbtool.database.connection import Connection
 from dbtool.errors import OperationError, UsageError
 
-_RESET = "dbtool seed reset empties the tables; then run it anew."
+_AT_WORK = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'transactionid'
+  AND mode = 'ExclusiveLock' AND granted AND transactionid = ANY ($1::text[]::xid8[]::xid[]))
+"""
+"""A transaction that writes holds the lock on its own number until it has ended."""
+
+_STATES = """
+SELECT xid::text AS xid, pg_xact_status(xid) AS status FROM unnest($1::text[]::xid8[]) AS xid
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +112,54 @@ class Journal:
         if self.noted:
             self.path.unlink(missing_ok=True)
 
+    async def refuse_at_work(self, connection: Connection) -> None:
+        """Raise where a part has not ended: nobody sees its rows yet, and they may still come."""
+        if await connection.fetchval(_AT_WORK, list(self.noted.values())):
+            raise _at_work()
+
     async def committed(self, connection: Connection) -> frozenset[Portion]:
         """The parts that are there, as the server says."""
         found: set[Portion] = set()
-        xids = list(self.noted.values())
-        rows = await connection.fetch(
-            "SELECT xid::text AS xid, pg_xact_status(xid) AS status"
-            " FROM unnest($1::text[]::xid8[]) AS xid",
-            xids,
-        )
+        try:
+            rows = await connection.fetch(_STATES, list(self.noted.values()))
+        except InvalidParameterValueError as error:
+            raise self._untold(f"{error}: the server was restored to before it.") from error
         states = {row["xid"]: row["status"] for row in rows}
         for portion, xid in self.noted.items():
             state = states[xid]
             if state == "in progress":
-                raise OperationError(
-                    "a part of the interrupted run is still at work on the server",
-                    hint="Wait until it has ended; dbtool now shows it.",
-                )
+                raise _at_work()
             if state is None:
-                raise OperationError(
-                    "the interrupted run is too old: the server no longer knows what it committed",
-                    hint=_RESET,
-                )
+                raise self._untold("It is too old.")
             if state == "committed":
                 found.add(portion)
         return frozenset(found)
+
+    def _untold(self, why: str) -> OperationError:
+        return OperationError(
+            "the server does not know what the interrupted run committed",
+            detail=why,
+            hint="dbtool seed reset empties the tables; to keep what is there, delete"
+            f" {self.path}. Then run it anew.",
+        )
+
+
+def _at_work() -> OperationError:
+    return OperationError(
+        "a part of the interrupted run is still at work on the server",
+        hint="Wait until it has ended; dbtool now shows it.",
+    )
+
+
+async def stands(connection: Connection, table: str) -> bool:
+    """Whether a table that was filled is still a table of this name."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_class"
+            " WHERE oid = to_regclass($1) AND relkind IN ('r', 'p'))",
+            table,
+        )
+    )
 
 
 async def journal(connection: Connection, directory: Path) -> Journal:

@@ -7,7 +7,7 @@ from dbtool.database.connection import Connection
 from dbtool.errors import UsageError
 from dbtool.report import counted
 from dbtool.seed import turn
-from dbtool.seed.journal import Journal, journal
+from dbtool.seed.journal import Journal, journal, stands
 
 
 async def refuse(connection: Connection, directory: Path, emptied: Collection[str]) -> None:
@@ -22,27 +22,33 @@ async def refuse(connection: Connection, directory: Path, emptied: Collection[st
             kept.read()
         except UsageError:
             return
+        await kept.refuse_at_work(connection)
         rows = await _rows(connection, kept, emptied)
     if rows:
         raise UsageError(
             "an interrupted run has loaded only part of its rows",
             detail=f"{counted(rows, 'row')} of it are there. Others would be numbered behind them,"
-            " and it could no longer be resumed. Nothing was loaded.",
+            " and it could no longer be resumed. No generated row was loaded.",
             hint="With the options it had, --resume loads the rest; dbtool seed reset or"
             f" --truncate takes all away. To keep them as they are, delete {kept.path}.",
         )
 
 
 async def _rows(connection: Connection, kept: Journal, emptied: Collection[str]) -> int:
-    """Rows that the run committed into tables where some of them still are."""
-    committed = await kept.committed(connection)
-    rows = 0
-    for table in sorted({each.table for each in committed} - set(emptied)):
-        ours = [each for each in committed if each.table == table]
-        xids = [kept.noted[each] for each in ours]
-        if await connection.fetchval(_THERE.format(table), xids):
-            rows += sum(each.rows for each in ours)
-    return rows
+    """Rows that the run committed into tables where some of them still are.
+
+    Only then is the server asked what it knows of the run: it forgets, and may be restored.
+    """
+    left = set()
+    for table in sorted({each.table for each in kept.noted} - set(emptied)):
+        xids = [xid for each, xid in kept.noted.items() if each.table == table]
+        if await stands(connection, table) and await connection.fetchval(
+            _THERE.format(table), xids
+        ):
+            left.add(table)
+    if not left:
+        return 0
+    return sum(each.rows for each in await kept.committed(connection) if each.table in left)
 
 
 _THERE = "SELECT EXISTS (SELECT FROM {} WHERE xmin = ANY ($1::text[]::xid8[]::xid[]))"

@@ -206,6 +206,28 @@ def test_a_server_that_falls_over_leaves_its_state_named(
     assert "What had been committed stays. The same command with --resume" in caught.value.detail
 
 
+def test_a_leader_lost_once_all_is_handed_out_names_the_state(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """The workers commit what they have; nobody can be asked, and a resume finds it all there."""
+    lose = After(
+        4500,
+        None,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks JOIN pg_database AS d"
+        " ON d.oid = database WHERE locktype = 'advisory' AND granted"
+        " AND datname = current_database()",
+    )
+    lose.session = session
+    users = replace(WANTED, tables=("users",))
+    with pytest.raises(OperationError) as caught:
+        seed(migrated, example, users, progress=lose, loading=Loading(jobs=2, state=tmp_path))
+    assert caught.value.message == "the connection that leads the run was lost"
+    assert "What had been committed stays. The same command with --resume" in caught.value.detail
+    assert session.fetchval("SELECT count(*) FROM users") == 4500
+    seed(migrated, example, users, loading=Loading(jobs=2, resume=True, state=tmp_path))
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
 def test_a_journal_is_kept_through_trouble(tmp_path: Path) -> None:
     """A line cut short costs no other one, nor does a run that commits nothing; others are told."""
     first, second = Portion("public.users", 0, 1, 10), Portion("public.users", 1, 2, 10)

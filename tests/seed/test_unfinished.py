@@ -1,0 +1,131 @@
+"""What an interrupted run in parts left behind, and what has become of it since."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbtool.database.sync import SyncConnection
+from dbtool.database.target import Target
+from dbtool.errors import DbtoolError, OperationError
+from dbtool.guard import Consent, Permission
+from dbtool.metadata import Models
+from dbtool.ports import Silent
+from dbtool.seed.journal import Journal, Portion, journal
+from dbtool.seed.plan import Request
+from dbtool.seed.reset import reset
+from dbtool.seed.run import Loading, seed
+
+AGREED = Permission(Consent(yes=True))
+FEW = Request(rows=10, tables=("roles",))
+FORGOTTEN, TO_COME = "3", str((1 << 40) + 10**9)
+"""A number that every server has forgotten since it was made, and one that none has come to."""
+
+
+@pytest.fixture
+def session(migrated: Target) -> Iterator[SyncConnection]:
+    """Somebody else who looks at the database."""
+    with SyncConnection(migrated) as other:
+        yield other
+
+
+def left(session: SyncConnection, directory: Path, *xids: str, end: str = "COMMIT") -> Journal:
+    """The journal of a run that put two users there, and noted parts the server does not know."""
+    kept = session.run(lambda connection: journal(connection, directory))
+    kept.begin({"plan": "x", "first_blocks": {}})
+    session.execute(
+        "BEGIN; INSERT INTO users (email, name, country)"
+        " SELECT n || '@example.com', n, 'DE' FROM generate_series(1, 2) AS n"
+    )
+    xid = session.fetchval("SELECT pg_current_xact_id()::text")
+    kept.note(Portion("public.users", 0, 1, 2), xid)
+    if end:
+        session.execute(end)
+    for number, noted in enumerate(xids, 1):
+        kept.note(Portion("public.users", number, number + 1, 2), noted)
+    return kept
+
+
+def ways(directory: Path) -> tuple[Loading, ...]:
+    """Every kind of run that adds rows."""
+    plain = Loading(state=directory)
+    return (
+        replace(plain, top_up=True),
+        plain,
+        replace(plain, jobs=2),
+        replace(plain, truncate=True),
+    )
+
+
+def refused(target: Target, models: Models, loading: Loading) -> DbtoolError:
+    """The error a load ends with."""
+    with pytest.raises(DbtoolError) as caught:
+        seed(target, models, FEW, AGREED, loading=loading)
+    return caught.value
+
+
+@pytest.mark.parametrize("view", ["", "CREATE VIEW users AS SELECT * FROM people"])
+def test_a_table_renamed_since_hinders_nobody(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path, view: str
+) -> None:
+    """Rows are added also where a view has its name; a resume is told what is gone."""
+    kept = left(session, tmp_path)
+    text = kept.path.read_text()
+    session.execute(f"ALTER TABLE users RENAME TO people; {view}")
+    resume = Loading(resume=True, state=tmp_path)
+    assert "public.users that the interrupted run had committed are gone" in str(
+        refused(migrated, example, resume)
+    )
+    for way in ways(tmp_path):
+        kept.path.write_text(text)
+        session.execute("TRUNCATE roles CASCADE")
+        assert seed(migrated, example, FEW, AGREED, loading=way).rows
+
+
+@pytest.mark.parametrize(
+    ("xid", "why"), [(FORGOTTEN, "It is too old."), (TO_COME, "is in the future")]
+)
+def test_a_run_that_is_gone_needs_no_answer_of_the_server(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    xid: str,
+    why: str,
+) -> None:
+    """Its rows are emptied, and the server has forgotten it or was restored to before it."""
+    kept = left(session, tmp_path, xid)
+    for way in ways(tmp_path):
+        error = refused(migrated, example, way)
+        assert error.message == "the server does not know what the interrupted run committed"
+        assert error.exit == 4
+        assert why in error.detail
+        assert f"delete {kept.path}." in error.hint
+    error = refused(migrated, example, Loading(resume=True, state=tmp_path))
+    assert error.message == "the server does not know what the interrupted run committed"
+    reset(migrated, example, Request(), AGREED, Silent())
+    assert seed(migrated, example, FEW, loading=Loading(state=tmp_path)).rows
+
+
+def test_a_part_still_at_work_is_waited_for(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """Nobody sees its rows yet; rolled back they hinder nobody, even beside forgotten parts."""
+    left(session, tmp_path, FORGOTTEN, TO_COME, end="")
+    for way in ways(tmp_path):
+        error = refused(migrated, example, way)
+        assert isinstance(error, OperationError)
+        assert error.message == "a part of the interrupted run is still at work on the server"
+    session.execute("ROLLBACK")
+    assert seed(migrated, example, FEW, loading=Loading(state=tmp_path)).rows
+
+
+def test_what_a_refused_run_loaded_is_told(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """Reference rows are in place before: only generated ones are denied."""
+    left(session, tmp_path)
+    error = refused(migrated, example, Loading(state=tmp_path))
+    assert error.detail.startswith("2 rows of it are there.")
+    assert error.detail.endswith("No generated row was loaded.")
