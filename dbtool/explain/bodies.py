@@ -55,7 +55,7 @@ What a plan hands crosstab is looked at.
 """
 
 _MOVES = r"""'\m(search_path|set\s+((local|session)\s+)?"?(schema|role)|session[\s_]+authorization'
-        '|reset\s+(all|role)|discard|update\s+("?pg_catalog"?\s*\.\s*)?"?pg_settings)\M'
+        '|reset\s+(all|role)|discard|update\M\s*(only\M[\s(]*)?("?pg_catalog"?\s*\.\s*)?"?pg_settings)\M'
         '|\mset_config"?\s*\((?!\s*''(?!role''|session_authorization'')[^'']*''\s*,)'"""
 """What a body says that sets the search_path or a role, on which "$user" in it depends.
 
@@ -79,8 +79,15 @@ is written out without the schemas of what we see, whatever the function's own.
 
 _HANDS_OVER = r"""EXISTS (SELECT FROM pg_rewrite w JOIN pg_proc x ON x.proname IN
       ('crosstab', 'crosstab2', 'crosstab3', 'crosstab4', 'connectby', 'xpath_table')
+      JOIN pg_class m ON m.oid = w.ev_class AND (m.relkind <> 'm' OR r.written)
       WHERE w.ev_class = r.oid AND w.ev_action::text ~ (':funcid ' || x.oid || '\M'))"""
 """Whether a view hands SQL to a function, which its rule keeps as bytes."""
+
+_WRITES = r"'\m(insert|update|delete|merge|copy|alter|refresh)\M'"
+"""What a body says that runs defaults and checks, or the query of a materialized view.
+
+A rule may write another table on DELETE, and ALTER TABLE checks the rows that are there.
+"""
 
 _LEADS_ON = """(c.relkind IN ('v', 'f', 'p') OR c.relhassubclass OR c.relrowsecurity
       OR c.relhasrules OR c.relchecks > 0
@@ -99,6 +106,7 @@ PIECES = {
     "hands_over": _HANDS_OVER,
     "leads_on": _LEADS_ON,
     "moves": _MOVES,
+    "writes": _WRITES,
     "users_p": USERS.replace("{p}", "p"),
     "users": USERS.replace("{p}", "q"),
     "part": rf'(?:{_NAME}|"(?:[^"]|"")+")',

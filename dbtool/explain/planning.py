@@ -25,7 +25,9 @@ WITH RECURSIVE relation(oid) AS (
     SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = r.oid
     UNION ALL
     SELECT d.refobjid FROM (
-      SELECT 'pg_rewrite'::regclass, w.oid FROM pg_rewrite w WHERE w.ev_class = r.oid
+      SELECT 'pg_rewrite'::regclass, w.oid FROM pg_rewrite w
+      JOIN pg_class c ON c.oid = w.ev_class AND c.relkind <> 'm'
+      WHERE w.ev_class = r.oid
       UNION ALL SELECT 'pg_policy'::regclass, p.oid FROM pg_policy p WHERE p.polrelid = r.oid
     ) rule(kind, oid)
     JOIN pg_depend d ON d.classid = rule.kind AND d.objid = rule.oid
@@ -38,6 +40,7 @@ WITH RECURSIVE relation(oid) AS (
     WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
   UNION ALL SELECT 'pg_rewrite'::regclass, w.oid
     FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
+    JOIN pg_class c ON c.oid = w.ev_class AND c.relkind <> 'm'
   UNION ALL SELECT 'pg_policy'::regclass, p.oid
     FROM relation r JOIN pg_policy p ON p.polrelid = r.oid
   UNION ALL SELECT 'pg_constraint'::regclass, c.oid
@@ -106,6 +109,7 @@ WITH RECURSIVE relation(oid) AS (
     WHERE u.refclassid = 'pg_operator'::regclass
   UNION SELECT n.oid FROM named n
   UNION SELECT m[1]::oid FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid
+    JOIN pg_class c ON c.oid = w.ev_class AND c.relkind <> 'm'
     CROSS JOIN LATERAL regexp_matches(w.ev_action::text, ':funcid (29[23]\d)\M', 'g') m
   UNION SELECT o.oprcode FROM operator o
   UNION SELECT o.oprcode FROM pg_operator o JOIN target t ON t.oid IN (o.oprleft, o.oprright)
@@ -127,7 +131,8 @@ WHERE l.lanname NOT IN ('internal', 'c') OR kind = 'typed' AND p.provolatile = '
 """Functions of users that a planner meets: named, or behind a view, a policy, a default, a check,
 an expression of an index or of statistics, an operator, a cast, a type. Only built-in ones and
 those in C are left out: the server keeps no note of where it uses the former, and the latter show
-no body. Types numbered from 16384 on are those of users. Of their operator classes those
+no body. What fills a materialized view is not run by reading it.
+Types numbered from 16384 on are those of users. Of their operator classes those
 that sort and hash are looked at: what other kinds of index call is in C.
 """
 

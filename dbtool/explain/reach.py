@@ -64,7 +64,7 @@ _READS = r"""
       SELECT m[3], coalesce(lower(m[1]), replace(substr(m[2], 2, length(m[2]) - 2), '""', '"')),
         CASE WHEN own.path IS NULL THEN NOT (r.elsewhere OR {elsewhere}) END
       FROM regexp_matches(body.text, '(?:\m(?:from|join|only|table|into|update|using)\M|,)'
-        '[\s(]*(?:only\M[\s(]*)?(?:{part}\s*\.\s*(?={part}\s*\.))?'
+        '[\s(]*(?:(?:only|table)\M[\s(]*)*(?:{part}\s*\.\s*(?={part}\s*\.))?'
         '(?:(?:({name})|("(?:[^"]|"")+"))\s*\.\s*)?"?({name})', 'gi') m
       UNION ALL SELECT piece, NULL, false
       FROM regexp_split_to_table(body.text, '"') piece WHERE piece ~ '[^\w$]'
@@ -107,17 +107,21 @@ _RULES = r"""
 _GUARDS = """
     SELECT q.oid, false, coalesce({always}, {next}), true
     FROM (
-      SELECT 'pg_class'::regclass, r.oid
-      UNION ALL SELECT 'pg_class'::regclass, x.indexrelid FROM pg_index x
+      SELECT 'pg_class'::regclass, r.oid, r.planned
+      UNION ALL SELECT 'pg_class'::regclass, x.indexrelid, r.planned FROM pg_index x
       WHERE x.indrelid = r.oid AND (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL)
-      UNION ALL SELECT 'pg_constraint'::regclass, k.oid FROM pg_constraint k
+      UNION ALL SELECT 'pg_constraint'::regclass, k.oid, {kept} FROM pg_constraint k
       WHERE k.conrelid = r.oid AND k.contype = 'c'
-      UNION ALL SELECT 'pg_attrdef'::regclass, a.oid FROM pg_attrdef a WHERE a.adrelid = r.oid
-      UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid FROM pg_statistic_ext s
+      UNION ALL SELECT 'pg_attrdef'::regclass, a.oid, {kept} FROM pg_attrdef a
+      WHERE a.adrelid = r.oid
+      UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid, r.planned FROM pg_statistic_ext s
       WHERE s.stxrelid = r.oid
-      UNION ALL SELECT 'pg_rewrite'::regclass, w.oid FROM pg_rewrite w WHERE w.ev_class = r.oid
-      UNION ALL SELECT 'pg_policy'::regclass, w.oid FROM pg_policy w WHERE w.polrelid = r.oid
-    ) part(kind, oid)
+      UNION ALL SELECT 'pg_rewrite'::regclass, w.oid, r.planned FROM pg_rewrite w
+      JOIN pg_class m ON m.oid = w.ev_class AND (m.relkind <> 'm' OR r.written)
+      WHERE w.ev_class = r.oid
+      UNION ALL SELECT 'pg_policy'::regclass, w.oid, r.planned FROM pg_policy w
+      WHERE w.polrelid = r.oid
+    ) part(kind, oid, state)
     JOIN pg_depend d ON r.is_view AND d.classid = part.kind AND d.objid = part.oid
       AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass)
     LEFT JOIN LATERAL (
@@ -128,8 +132,15 @@ _GUARDS = """
     ) y ON true
     JOIN pg_proc q
       ON q.oid = coalesce(y.func, CASE WHEN d.refclassid = 'pg_proc'::regclass THEN d.refobjid END)
-    WHERE {users} OR y.func IS NOT NULL"""
-"""What planning meets of a table that is read: its indexes, checks, statistics and defaults."""
+    JOIN pg_language s ON s.oid = q.prolang
+    WHERE y.func IS NOT NULL OR {users} AND (r.written OR q.provolatile <> 'v'
+      OR part.kind = 'pg_constraint'::regclass AND s.lanname = 'sql'
+      OR part.kind NOT IN ('pg_constraint'::regclass, 'pg_attrdef'::regclass))"""
+"""What planning meets of a table that is read: its indexes, checks, statistics and defaults.
+
+Only writing runs checks and defaults that are VOLATILE; of a check in SQL the body may be put in
+the place of its call, and planning run what that calls.
+"""
 
 _REACHED = r"""named AS (
   SELECT p.oid FROM pg_proc p WHERE p.proname = ANY ($3::text[])
@@ -143,18 +154,20 @@ _REACHED = r"""named AS (
   CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:funcid|opfuncid) (\d+)', 'g') m
   WHERE y.typname = ANY ($5::text[])
   UNION SELECT unnest($6::oid[] || $9::oid[])
-), {implicit}, reached(oid, is_view, via, planned, elsewhere, supposed) AS (
+), {implicit}, reached(oid, is_view, via, planned, elsewhere, supposed, written) AS (
   SELECT p.oid, false, NULL::oid,
     CASE WHEN p.oid = ANY ($9) OR p.prokind = 'f' AND NOT p.proretset AND (
       p.provolatile <> 'v' OR EXISTS (SELECT FROM pg_operator o
         WHERE o.oprcode = p.oid AND (o.oprrest <> 0 OR o.oprjoin <> 0))) THEN true END,
-    $10::bool OR 'set_config' = ANY ($3::text[]), false
+    $10::bool OR 'set_config' = ANY ($3::text[]), false, false
   FROM named JOIN pg_proc p ON p.oid = named.oid
-  UNION SELECT to_regclass(name)::oid, true, NULL, false, false, false FROM unnest($8::text[]) name
+  UNION SELECT to_regclass(name)::oid, true, NULL, false, false, false, true
+  FROM unnest($8::text[]) name
   WHERE to_regclass(name) IS NOT NULL
   UNION
   SELECT inner_one.oid, inner_one.is_view, coalesce(r.via, CASE WHEN NOT r.is_view THEN r.oid END),
-    inner_one.planned, r.elsewhere OR {elsewhere}, r.supposed OR inner_one.supposed
+    inner_one.planned, r.elsewhere OR {elsewhere}, r.supposed OR inner_one.supposed,
+    inner_one.is_view AND (r.written OR coalesce(body.text ~* {writes}, false))
   FROM reached r LEFT JOIN pg_proc p ON p.oid = r.oid AND NOT r.is_view AND {users_p}
   LEFT JOIN pg_language l ON l.oid = p.prolang
   CROSS JOIN LATERAL ({texts}
@@ -253,7 +266,8 @@ _PIECES = {
     "set_config": "'pg_catalog.set_config(text, text, boolean)'::regprocedure::oid",
     "guards": _GUARDS.replace("{always}", _ALWAYS)
     .replace("{next}", _NEXT)
-    .replace("{state}", "r.planned"),
+    .replace("{state}", "part.state")
+    .replace("{kept}", "CASE WHEN r.written THEN r.planned ELSE nullif(r.planned, true) END"),
 }
 REACHED = _filled(_filled(_REACHED, _PIECES), bodies.PIECES)
 """Common table expressions: each volatile function reached, `via` which one, where in a body.
@@ -269,7 +283,9 @@ operators, to see how many of a column's common values they are true of.
 A view is in no plan where a body reads it; what it calls is in its rule, by number, as what
 guards a table's rows is in its policies. A table's indexes, checks, statistics, defaults and
 partitions are looked at while it is planned, so what their expressions call counts, but only
-where it reaches out: `supposed` is of what no name led to.
+where it reaches out: `supposed` is of what no name led to. What only makes rows, as VOLATILE
+defaults and checks do and the query of a materialized view, counts where the relation is
+`written`: where the text that led to it speaks of writing at all.
 A foreign table may run a program or ask another server: it counts as a function that does.
 Both are those that the body's name means: in the schema it names, or by the search_path. Where a
 function in `moves` may set it for the others, $10 asks once more, of every table of a name.

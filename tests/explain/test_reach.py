@@ -148,6 +148,21 @@ _PLANNED = {
         _INDEXED + _stable("UPDATE x SET a = 1 WHERE a = 1"),
         _EARLY,
     ),
+    "a table in parentheses": (
+        _INDEXED + _stable("PERFORM 1 FROM (TABLE x) s WHERE s.a = 1"),
+        _EARLY,
+    ),
+    "a column that is a table": (_INDEXED + _stable("PERFORM 1, (TABLE x LIMIT 1)"), _EARLY),
+    "a table handed to EXECUTE": (
+        _INDEXED + _stable("EXECUTE 'SELECT $1' USING ((TABLE x LIMIT 1))"),
+        _EARLY,
+    ),
+    "a check that is put in the place of its call": (
+        "CREATE FUNCTION above(int) RETURNS bool LANGUAGE sql AS 'SELECT $1 > mark(7)';"
+        "CREATE TABLE x (a int); CREATE TABLE y (CHECK (above(a))) INHERITS (x);"
+        + _rows("SELECT a FROM x WHERE a = 1"),
+        _ROWS,
+    ),
     "a table behind USING": (_INDEXED + _stable("DELETE FROM t USING x WHERE x.a = 1"), _EARLY),
     "a default": (
         "CREATE TABLE x (a int DEFAULT mark(), b int);" + _stable("INSERT INTO x (b) VALUES (1)"),
@@ -255,6 +270,14 @@ _MOVED = {
     "a name in quotes": (_moving(f"PERFORM \"set_config\"(E'search\\x5fpath', {_TO}"), _GOES),
     "a name among the settings": (
         _moving("UPDATE pg_settings SET setting = 'far' WHERE name LIKE 'search%'"),
+        _GOES,
+    ),
+    "the settings alone": (
+        _moving("UPDATE ONLY pg_settings SET setting = 'far' WHERE name LIKE 'search%'"),
+        _GOES,
+    ),
+    "the settings in parentheses": (
+        _moving("UPDATE ONLY(\"pg_settings\") SET setting = 'far' WHERE name LIKE 'search%'"),
         _GOES,
     ),
     "a default argument": (
@@ -386,3 +409,66 @@ def test_a_domain_below_a_set_is_not_asked_about_in_production(target: Target) -
     permission = Permission(Consent(), _Refusing(), lambda _: live)
     sql = "SELECT * FROM counting()"
     assert explain(target, sql, permission=permission).statements[0].times is not None
+
+
+_STORED = """
+CREATE EXTENSION tablefunc;
+CREATE FUNCTION asked() RETURNS int LANGUAGE plpgsql STABLE
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN 1; END';
+CREATE MATERIALIZED VIEW rates AS SELECT asked() AS v, marks(1) AS w;
+CREATE MATERIALIZED VIEW pivot AS
+SELECT * FROM crosstab('SELECT 1, 1, public.asked()') x(a int, b int);
+CREATE FUNCTION next_no() RETURNS int LANGUAGE plpgsql
+AS 'BEGIN PERFORM pg_stat_reset(); RETURN 1; END';
+CREATE TABLE invoices (no int DEFAULT next_no() CHECK (marks(no)), total int);
+CREATE TABLE others () INHERITS (invoices);
+CREATE VIEW billed AS SELECT total FROM invoices;
+"""
+_KEPT = ["rates", "pivot", "invoices", "billed"]
+
+
+def _total(volatility: str, body: str) -> str:
+    return f"CREATE FUNCTION total() RETURNS int LANGUAGE plpgsql {volatility} AS $q$ {body} $q$"
+
+
+@pytest.mark.parametrize("volatility", ["STABLE", "VOLATILE"])
+@pytest.mark.parametrize("table", _KEPT)
+def test_what_only_made_the_rows_is_not_run_by_reading_them(
+    target: Target, table: str, volatility: str
+) -> None:
+    """A materialized view keeps what it was asked, a table what its defaults gave."""
+    with SyncConnection(target) as watcher:
+        watcher.execute(_STORED)
+        watcher.execute(_total(volatility, f"BEGIN RETURN (SELECT count(*) FROM {table}); END"))
+        before = watcher.fetchval(_SINCE)
+        for sql in ("SELECT total()", f"SELECT * FROM {table}"):
+            assert explain(target, sql, how=How(analyze=False)).statements
+            (examined,) = explain(target, sql, permission=_ASKING).statements
+            assert (examined.refused, examined.times is None) == ("", False)
+        assert watcher.fetchval(_SINCE) == before
+
+
+_MAKING = [
+    "INSERT INTO invoices (total) VALUES (1)",
+    "UPDATE billed SET total = 1",
+    "INSERT INTO billed VALUES (1)",
+    "EXECUTE 'INSERT INTO invoices (total) VALUES (1)'",
+    "ALTER TABLE invoices VALIDATE CONSTRAINT invoices_no_check",
+    "REFRESH MATERIALIZED VIEW rates; PERFORM v FROM rates",
+]
+
+
+@pytest.mark.parametrize("making", _MAKING)
+def test_what_makes_rows_is_asked_about(target: Target, making: str) -> None:
+    """A function runs defaults and checks where it writes, and where it is run to plan."""
+    with SyncConnection(target) as watcher:
+        watcher.execute(_STORED)
+        watcher.execute(
+            _total("", f"BEGIN {making}; RETURN 1; END") + ";" + _stable("PERFORM total()")
+        )
+        before = watcher.fetchval(_SINCE)
+        (examined,) = explain(target, "SELECT total()", permission=_ASKING).statements
+        assert "pg_stat_reset() in public." in examined.refused
+        with pytest.raises(UsageError, match="refused to plan the statement: it calls"):
+            explain(target, _EARLY, how=How(analyze=False))
+        assert watcher.fetchval(_SINCE) == before
