@@ -204,7 +204,7 @@ def _half_done(revision: str, note: Journal | None) -> str:
     """What stays of a revision that is not recorded, and what the next run makes of that."""
     stays = f"{revision} had left its transaction (autocommit_block): what it did up to there stays"
     if note is None or (note.legible and note.revision != revision):
-        return f"{stays}, and running it again may find it done."
+        return f"{stays}, and running it again would do that again."
     way = "asks how to go on" if note.asks else "goes on behind it"
     next_run = f"the next dbtool upgrade or downgrade {way}"
     return f"{stays}, and {next_run}; plain Alembic would run it again."

@@ -83,9 +83,9 @@ class Safety:
             except AnotherRun:
                 self._wait_for_other_run()
             except LockNotObtained as error:
-                if not may_repeat():
-                    raise
                 self.vigil.note(self.waited)
+                if not may_repeat():
+                    raise self.vigil.once_only(error) from error
                 if self._patience.is_over():
                     raise self.vigil.gave_up(error, self.waited.attempts) from error
                 self._patience.pause(self._tell_pause)

@@ -88,11 +88,24 @@ class Vigil:
     def gave_up(self, error: LockNotObtained, attempts: int) -> LockNotObtained:
         """The failure of the last of several attempts, with whoever stands in the way."""
         waiting, hint = self.waiting, error.hint
-        who = f"The migration {waiting.shown}.\n" if waiting is not None else ""
         if waiting is not None and waiting.blockers:
             hint = waiting.blockers[0].end
         tried = f"Given up after {counted(attempts, 'attempt')}."
-        return LockNotObtained(error.message, detail=f"{who}{error.detail}\n{tried}", hint=hint)
+        detail = f"{self._who}{error.detail}\n{tried}"
+        return LockNotObtained(error.message, detail=detail, hint=hint)
+
+    def once_only(self, error: LockNotObtained) -> LockNotObtained:
+        """The failure of an attempt that must not be repeated: nothing notes what it committed."""
+        return LockNotObtained(
+            error.message,
+            detail=f"{self._who}{error.detail}",
+            hint="Nothing notes what has been committed: finish that revision by hand, and record"
+            " it by dbtool stamp.",
+        )
+
+    @property
+    def _who(self) -> str:
+        return f"The migration {self.waiting.shown}.\n" if self.waiting is not None else ""
 
     def note(self, waited: Waited) -> None:
         """Write down how long this attempt waited, and for whom."""

@@ -506,11 +506,14 @@ def test_what_is_not_noted_is_not_tried_again(
     limits = "--lock-timeout", "200ms", "--wait-lock", "30s"
     with SyncConnection(database) as blocker:
         blocker.execute("BEGIN; SELECT count(*) FROM t1")
+        pid = blocker.fetchval("SELECT pg_backend_pid()")
         ran = dbtool("--url", deployer, "upgrade", "-y", *limits, cwd=project.root)
         blocker.execute("COMMIT")
     assert ran.code == 5, ran.err
     assert f"{HEAD} had left its transaction" in ran.err
-    assert "running it again may find it done" in ran.err
+    assert "running it again would do that again" in ran.err
+    assert f"pid {pid} " in ran.err
+    assert "hint: Nothing notes what has been committed: finish that revision by hand" in ran.err
     assert watch.fetchval("SELECT count(*) FROM t1") == 1
 
 
