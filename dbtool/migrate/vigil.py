@@ -95,12 +95,13 @@ class Vigil:
         return LockNotObtained(error.message, detail=detail, hint=hint)
 
     def once_only(self, error: LockNotObtained) -> LockNotObtained:
-        """The failure of an attempt that must not be repeated: nothing notes what it committed."""
+        """The failure of an attempt that must not be repeated: it may commit something twice."""
         return LockNotObtained(
             error.message,
             detail=f"{self._who}{error.detail}",
-            hint="Nothing notes what has been committed: finish that revision by hand, and record"
-            " it by dbtool stamp.",
+            hint="It is not known to be noted what has been committed: finish by hand the revision"
+            " that had left its transaction, record where the database then stands by dbtool stamp,"
+            " and run it again.",
         )
 
     @property

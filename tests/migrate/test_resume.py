@@ -503,7 +503,7 @@ def test_what_is_not_noted_is_not_tried_again(
     """
     project.revision(HEAD, "aaaa00000001", up)
     project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
-    limits = "--lock-timeout", "200ms", "--wait-lock", "30s"
+    limits = "--lock-timeout", "2s", "--wait-lock", "30s"
     with SyncConnection(database) as blocker:
         blocker.execute("BEGIN; SELECT count(*) FROM t1")
         pid = blocker.fetchval("SELECT pg_backend_pid()")
@@ -513,7 +513,7 @@ def test_what_is_not_noted_is_not_tried_again(
     assert f"{HEAD} had left its transaction" in ran.err
     assert "running it again would do that again" in ran.err
     assert f"pid {pid} " in ran.err
-    assert "hint: Nothing notes what has been committed: finish that revision by hand" in ran.err
+    assert "hint: It is not known to be noted what has been committed: finish by hand" in ran.err
     assert watch.fetchval("SELECT count(*) FROM t1") == 1
 
 
