@@ -93,7 +93,7 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _execute(self, statement: str) -> None:
-        with SyncConnection(self.target()) as connection:
+        with SyncConnection(self.target(), timeout=_START_LIMIT) as connection:
             connection.execute(statement)
 
 
