@@ -239,3 +239,21 @@ def test_long_names_are_cut_as_the_server_cuts_them(connection: SyncConnection) 
     for text in texts:
         connection.execute(text)
     assert ours(replayed(*texts)) == theirs(connection)
+
+
+@pytest.mark.parametrize("on", ["t", "other"])
+def test_an_index_that_only_shares_the_name_of_a_constraint(
+    connection: SyncConnection, on: str
+) -> None:
+    """A check may be called as an index is, which stays when the check is dropped."""
+    texts = (
+        "CREATE TABLE t (a integer CONSTRAINT i CHECK (a > 0))",
+        "CREATE TABLE other (a integer)",
+        f"CREATE INDEX i ON {on} (a)",
+        "ALTER TABLE t DROP CONSTRAINT i",
+    )
+    for text in texts:
+        connection.execute(text)
+    schema = replayed(*texts)
+    assert ours(schema) == theirs(connection)
+    assert schema.index(Name("", "i")) is not None

@@ -10,6 +10,7 @@ from dbtool.lint.replay.tables import (
     add_constraint,
     drop_index,
     drop_readers,
+    forget_index,
     known,
     placed,
     store,
@@ -223,7 +224,9 @@ def drop_constraint(schema: Schema, action: act.DropConstraint) -> None:
             continue
         if action.cascade and found.kind in (Holds.PRIMARY_KEY, Holds.UNIQUE):
             _forget_keys(schema, table, {*found.columns})
-        drop_index(schema, Name(table.name.schema, found.name))
+        index = table.indexes.get(found.name)
+        if index is not None and index.constraint == found.name:
+            forget_index(schema, table.name, index.name)
         table = known(schema, table.name)
         left = {key: each for key, each in table.constraints.items() if each is not found}
         store(schema, _nullable_again(replace(table, constraints=left), found))
