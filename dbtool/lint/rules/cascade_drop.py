@@ -75,7 +75,7 @@ def _dependents(
             )
         case Drop(kind="view", name=name):
             yield from _views(schema, name)
-        case Drop(name=name):
+        case Drop(kind="table" | "foreign table" | "materialized view", name=name):
             yield from _of_table(schema, name)
         case DropColumn(table=name, column=column):
             yield from _of_column(schema, name, column)
