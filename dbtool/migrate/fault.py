@@ -23,8 +23,8 @@ _OF_THE_STATEMENT = re.compile(
     r"|is not an identity column$|already has a default value$"
     r"|must be declared NOT NULL before identity can be added$))"
 )
-"""What is wrong with a statement itself, or with columns that are there. The codes are those of what
-is lacking too, and only the English words tell: in another language it stays unknown."""
+"""What is wrong with a statement itself, or with columns that are there. Their codes are those of
+what is lacking too, and only the English words tell: in another language it stays unknown."""
 _OF_THE_MACHINE = re.compile(
     r"^could not (?:create locale|open collator) |^time zone "
     r'|^invalid value for parameter "(?:TimeZone|lc_\w+|default_text_search_config'
