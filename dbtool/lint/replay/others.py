@@ -6,6 +6,7 @@ from typing import TypeVar
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over, view_name
 from dbtool.lint.replay import columns, parts, sequences, tables
+from dbtool.lint.replay.doubts import doubt_checks
 from dbtool.lint.replay.naming import domain_checks
 from dbtool.lint.replay.running import ANY, arm, changes, of_extension
 from dbtool.lint.schema import (
@@ -78,6 +79,7 @@ def alter_domain(schema: Schema, action: act.AlterDomain) -> None:
 
 def drop(schema: Schema, action: act.Drop) -> None:
     """DROP of anything but an index."""
+    doubt_checks(schema, action)
     match action.kind:
         case "table" | "foreign table" | "materialized view":
             tables.drop(schema, action.name, cascade=action.cascade)
