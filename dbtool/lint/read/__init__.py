@@ -117,7 +117,9 @@ def _statement(node: Node, kind: str | None) -> Iterator[act.Action]:
     if reader is None:
         yield act.Other(kind=kind.removesuffix("_stmt"))
     else:
-        yield from reader(getattr(node, kind))
+        statement = getattr(node, kind)
+        yield from rows.beside(statement)
+        yield from reader(statement)
 
 
 def _in_new_schema(node: Node) -> Iterator[act.Action]:

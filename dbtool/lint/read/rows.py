@@ -54,12 +54,37 @@ def merge(node: Node) -> Iterator[act.Action]:
     yield act.Write(kind=act.Writes.MERGE, table=name_of(node.relation), filtered=True)
 
 
+def beside(statement: Node) -> Iterator[act.Action]:
+    """The changes in the WITH of a statement, which are done whoever reads what they return."""
+    of = statement.query.select_stmt if isinstance(statement, _AROUND) else statement
+    made = of.with_clause.ctes if isinstance(of, _WITH) else ()
+    queries = [each for each in made if each.common_table_expr.ctequery.HasField("select_stmt")]
+    for each in made:
+        query = each.common_table_expr.ctequery
+        kind = query.WhichOneof("node")
+        if kind in _CHANGES:
+            change = getattr(query, kind)
+            # A LIMIT may stand in another query of the same WITH.
+            change.with_clause.ctes.extend(queries)
+            yield from _CHANGES[kind](change)
+
+
 def copy(node: Node) -> Iterator[act.Action]:
     """COPY."""
     if node.is_from:
         yield act.Write(kind=act.Writes.COPY, table=name_of(node.relation), values=True)
     else:
         yield act.Select()
+
+
+_AROUND = (pb.CreateTableAsStmt, pb.CopyStmt)
+_WITH = (pb.SelectStmt, pb.InsertStmt, pb.UpdateStmt, pb.DeleteStmt, pb.MergeStmt)
+_CHANGES = {
+    "insert_stmt": insert,
+    "update_stmt": update,
+    "delete_stmt": delete,
+    "merge_stmt": merge,
+}
 
 
 def _is_stretch(where: Expression | None) -> bool:
