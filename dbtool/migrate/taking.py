@@ -35,11 +35,16 @@ class Taken:
 
 
 class Taking:
-    """Reads the statements of one run after the other, and follows what they rename."""
+    """Reads the statements of one run after the other, and follows what they rename.
+
+    Names are looked up before the run: those without a schema are not known once one of these
+    statements sets the search_path.
+    """
 
     def __init__(self) -> None:
         self._tables: dict[Name, Name] = {}
         self._columns: dict[tuple[Name, str], str] = {}
+        self._moved = ""
         self.unknown = ""
 
     def read(self, statements: Iterable[str]) -> tuple[Taken, ...]:
@@ -54,8 +59,12 @@ class Taking:
             self.unknown = self.unknown or f"a statement that cannot be read: {_excerpt(sql)}"
             return
         for each in parsed.stmts:
-            taken = self._taken(each.stmt, sql)
-            yield from dict.fromkeys(map(self._as_before, taken))
+            taken = dict.fromkeys(map(self._as_before, self._taken(each.stmt, sql)))
+            if self._moved and any(map(_is_found_by_path, taken)):
+                self.unknown = self.unknown or f"names found by another search_path: {self._moved}"
+            if any(_moves(message) for _, message in postgast.walk(each.stmt)):
+                self._moved = _excerpt(sql)
+            yield from taken
 
     def _taken(self, node: pb.Node, sql: str) -> Iterator[Taken]:
         match node.WhichOneof("node"):
@@ -126,6 +135,23 @@ def _written(message: object) -> Iterator[Taken]:
         case pb.UpdateStmt():
             some = message.HasField("where_clause")
             yield Taken("values", _name(message.relation), some=some, how="UPDATE")
+
+
+def _is_found_by_path(taken: Taken) -> bool:
+    return taken.kind != "schema" and not taken.name[0]
+
+
+def _moves(message: object) -> bool:
+    """Whether names without a schema may be found elsewhere from here on."""
+    match message:
+        case pb.VariableSetStmt():
+            named: str = message.name
+            return message.kind == pb.VAR_RESET_ALL or named == "search_path"
+        case pb.FuncCall() if message.funcname[-1].string.sval == "set_config" and message.args:
+            first = message.args[0].a_const
+            setting: str = first.sval.sval
+            return not first.HasField("sval") or setting.lower() == "search_path"
+    return False
 
 
 def _type(command: pb.AlterTableCmd) -> str:

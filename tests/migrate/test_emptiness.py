@@ -24,7 +24,7 @@ from dbtool.migrate.upgrade import upgrade
 from dbtool.migrate.waits import Limits
 from dbtool.ports import Silent
 from tests.conftest import MAJOR
-from tests.migrate.conftest import plain
+from tests.migrate.conftest import at_rest, plain
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 from tests.processes import eventually
@@ -79,9 +79,11 @@ def opened(project: Small, database: Target) -> Iterator[Project]:
     project.revision(HEAD, FIRST, UP)
     with contextlib.chdir(project.root):
         place = find(None, None, project.root)
-        limits = Limits(lock_timeout=300.0, wait_lock=0.0, max_blocking=300.0)
+        limits = Limits(lock_timeout=300.0, wait_lock=60.0, max_blocking=300.0)
         opened = Project(place, root=project.root, target=database, limits=limits)
         upgrade(opened, permission=YES)
+        with SyncConnection(database) as looking:
+            assert eventually(lambda: at_rest(looking))
         yield opened
 
 
@@ -192,7 +194,7 @@ def test_a_table_that_this_role_may_not_lock_keeps_nobody_from_going_back(
     with SyncConnection(database) as admin:
         admin.execute(f'CREATE ROLE "{owner}"; ALTER SCHEMA s OWNER TO "{owner}"')
         admin.execute(f'ALTER TABLE s.t OWNER TO "{owner}"; REVOKE ALL ON s.t FROM "{owner}"')
-    again, telling = replace(opened, limits=Limits(lock_timeout=5.0, wait_lock=0.0)), Telling()
+    again, telling = replace(opened, limits=Limits(lock_timeout=5.0, wait_lock=60.0)), Telling()
     agreeing = Permission(ask=Agreeing(lambda: None))
     try:
         done = downgrade(again, FIRST, permission=agreeing, progress=telling)
@@ -517,3 +519,34 @@ def test_bound_values_are_read_as_such(held: Any, database: Target, value: str) 
     with SyncConnection(database) as other:
         other.execute("INSERT INTO t (b) VALUES (1)")
     assert looking.look(HEAD, f"DELETE FROM t WHERE b = {value}", held).filled == (empty,)
+
+
+_MOVES = [
+    "SET search_path TO s",
+    "SET LOCAL search_path TO s",
+    "SET SCHEMA 's'",
+    "SELECT pg_catalog.set_config('Search_Path', 's', true)",
+]
+
+
+@pytest.mark.parametrize("moves", _MOVES)
+def test_rows_stay_that_a_search_path_between_two_deletions_leads_to(
+    project: Small, opened: Project, database: Target, moves: str
+) -> None:
+    """The second takes what its name did not lead to before, and so the first is not the last."""
+    steps = (
+        "DELETE FROM s.t",
+        "SELECT pg_advisory_xact_lock(7)",
+        "ALTER TABLE s.t ADD COLUMN c serial",
+        moves,
+        "DELETE FROM t",
+    )
+    project.revision(HEAD, FIRST, UP, "; ".join(f"op.execute({each!r})" for each in steps))
+    with ThreadPoolExecutor(1) as pool, SyncConnection(database) as other:
+        other.execute("SELECT pg_advisory_lock(7)")
+        going_back = pool.submit(downgrade, opened, FIRST, permission=Permission(ask=Agreeing(int)))
+        assert eventually(lambda: other.fetchval(_WAITS_FOR_7))
+        other.execute("INSERT INTO s.t VALUES (1, 1); SELECT pg_advisory_unlock(7)")
+        with pytest.raises(OperationError, match="would lose more than was agreed to"):
+            going_back.result()
+        assert other.fetchval("SELECT count(*) FROM s.t") == 1
