@@ -165,11 +165,25 @@ def standing_at(
     )
 
 
-def running(watch: SyncConnection, text: str) -> list[int]:
-    """The sessions that run a statement with this text."""
+def running(watch: SyncConnection, text: str, at: str = "") -> list[int]:
+    """The sessions that run a statement with this text, perhaps those that wait `at` something.
+
+    One that is parsed, and waits for its client to say that it is to run, counts as active too.
+    """
     rows = watch.fetch(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-        " AND state = 'active' AND pid <> pg_backend_pid() AND strpos(query, $1) > 0",
+        " AND state = 'active' AND pid <> pg_backend_pid() AND strpos(query, $1) > 0"
+        " AND wait_event IS DISTINCT FROM 'ClientRead' AND $2 IN ('', wait_event_type)",
         text,
+        at,
     )
     return [row[0] for row in rows]
+
+
+def at_rest(connection: SyncConnection) -> bool:
+    """Whether the sessions of earlier runs have ended: until then they keep others away."""
+    rows = connection.fetch(
+        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    return not rows
