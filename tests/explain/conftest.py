@@ -35,6 +35,8 @@ def _statements(script: str) -> list[str]:
 
 def _load(target: Target, script: str) -> None:
     with SyncConnection(target) as connection:
+        # VACUUM can mark a page only when the commits on it have reached the disk.
+        connection.execute("SET synchronous_commit = on")
         for statement in _statements(script):
             connection.execute(statement)
 

@@ -5,7 +5,7 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from tests.explain.sleepers import QUERIES, Truth, observe, ours, simple
 
-ATTEMPTS = 4
+ATTEMPTS = 20
 """A machine that stalls between two sleeps spoils one observation; a wrong rule spoils all."""
 
 

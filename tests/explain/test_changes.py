@@ -15,7 +15,7 @@ from dbtool.explain.change import Change
 from dbtool.explain.changes import RULES, compare, failed
 from dbtool.explain.examined import Examined
 from dbtool.explain.matching import match
-from dbtool.explain.rules import statement_fails
+from dbtool.explain.rules import slower_than_kept, statement_fails
 from dbtool.explain.run import How, explain
 from dbtool.explain.view import report
 from dbtool.explain.view_changes import with_changes
@@ -31,13 +31,20 @@ _EXAMPLES = [
     for kind, sql in _BLOCK.findall(rule.__doc__ or "")
 ]
 
+ATTEMPTS = 10
+"""A machine that stalls makes one run slow; what is slower is so each time."""
+
 
 @pytest.mark.parametrize(("rule", "kind", "sql"), _EXAMPLES)
 def test_examples(open_shop: Target, rule: ModuleType, kind: str, sql: str) -> None:
     """The second statement of a bad block is worse than the first in the rule's way."""
     texts = [piece.text for piece in split(sql) if piece.role is Role.STATEMENT]
-    before, now = (kept(explain(open_shop, text).statements[0]) for text in texts)
-    rules = [finding.rule for finding in compare(before, now).findings]
+    rules: list[str] = []
+    for _ in range(ATTEMPTS if rule is slower_than_kept else 1):
+        before, now = (kept(explain(open_shop, text).statements[0]) for text in texts)
+        rules = [finding.rule for finding in compare(before, now).findings]
+        if (rule_name(rule.__name__) in rules) == (kind == "Bad"):
+            break
     assert (rule_name(rule.__name__) in rules) == (kind == "Bad"), rules
 
 
@@ -118,12 +125,16 @@ def test_literals_are_told_from_names(text: str, bare: str) -> None:
 
 def test_other_values_are_no_change(open_shop: Target) -> None:
     """A plan is the same one with other values in it."""
-    change = compare(
-        one(open_shop, "SELECT * FROM orders WHERE id = 7"),
-        one(open_shop, "SELECT * FROM orders WHERE id = 59999"),
-    )
-    assert not change.edited
-    assert not change.reshaped
+    for _ in range(ATTEMPTS):
+        change = compare(
+            one(open_shop, "SELECT * FROM orders WHERE id = 7"),
+            one(open_shop, "SELECT * FROM orders WHERE id = 59999"),
+        )
+        assert not change.edited
+        assert not change.reshaped
+        assert {finding.rule for finding in change.findings} <= {"slower-than-kept"}
+        if not change.findings:
+            break
     assert change.findings == ()
 
 

@@ -60,7 +60,12 @@ def test_the_life_of_a_baseline(target: Target, queries: Path) -> None:
     assert [each.rule for each in first.unknowns] == ["plan-not-kept"] * 2
     kept = checked(target, queries, accept=True)
     assert [Path(each).name for each in kept.accepted] == ["one.plan.json", "open.plan.json"]
-    same = checked(target, queries)
+    for _ in range(10):  # a machine that stalls makes one of the runs slow
+        same = checked(target, queries)
+        rules = {finding.rule for change in same.changes for finding in change.findings}
+        assert rules <= {"slower-than-kept"}
+        if not rules:
+            break
     assert [(change.reshaped, change.findings) for change in same.changes] == [(False, ())] * 3
     assert same.unknowns == ()
 

@@ -49,6 +49,11 @@ _EXAMPLES = [
     for kind, sql in _BLOCK.findall(rule.__doc__ or "")
 ]
 
+TIMED = [
+    rule for rule in RULES if any(hasattr(rule, each) for each in ("LEAST_SHARE", "LEAST_TIME"))
+]
+"""The rules that go by how long something took."""
+
 
 def found_by(rule: ModuleType, analysis: Analysis) -> list[Finding]:
     """What one rule says."""
@@ -142,9 +147,9 @@ def test_examples(shop: Target, rule: ModuleType, kind: str, sql: str) -> None:
         waits = rule is waited_for_lock and kind == "Bad"
         rules: list[str] = []
         with surroundings:
-            # How long things take is the machine's affair: one run as they say will do.
-            shared = any(hasattr(rule, limit) for limit in ("LEAST_SHARE", "LEAST_TIME"))
-            for _ in range(10 if shared else 1):
+            # How long things take is the machine's affair: one run as they say will do. Where
+            # another node stalls, what is bad takes too little of the time to be told.
+            for _ in range(10 if rule in TIMED or kind == "Bad" else 1):
                 writes = classify(query) in WRITES
                 with ExitStack() as around:
                     if waits:
@@ -182,9 +187,14 @@ QUIET = [
 @pytest.mark.parametrize("sql", QUIET)
 def test_good_plans_are_left_alone(open_shop: Target, sql: str) -> None:
     """Plans nobody would change have no finding of any rule."""
-    (examined,) = explain(open_shop, sql).statements
+    timed = {rule_name(rule.__name__) for rule in TIMED}
+    for _ in range(10):  # a machine that stalls while it plans is told as slow planning
+        (examined,) = explain(open_shop, sql).statements
+        assert {finding.rule for finding in examined.findings} <= timed
+        assert examined.unknowns == ()
+        if not examined.findings:
+            break
     assert examined.findings == ()
-    assert examined.unknowns == ()
 
 
 def scan(**more: object) -> dict[str, object]:

@@ -321,7 +321,12 @@ def test_user_text_never_travels_in_the_simple_protocol(target: Target) -> None:
 def test_round_trips(target: Target) -> None:
     """Logging in aside, the whole protocol takes at most ten round trips."""
     with proxy(target) as between:
-        explain(between.target, "SELECT count(*), max(lower(v)) FROM t WHERE id > 1")
+        for _ in range(10):
+            between.forget()
+            explain(between.target, "SELECT count(*), max(lower(v)) FROM t WHERE id > 1")
+            # Where a machine stalls, a second connection looks for locks that are waited for.
+            if len(between.connections) == 1:
+                break
         (traffic,) = between.connections
     assert traffic.after_login <= 10
 
@@ -348,14 +353,17 @@ def test_a_timeout_says_what_to_do(target: Target, watcher: SyncConnection) -> N
         "--timeout 0.4 gives it longer; --no-analyze only plans it, and with --advise looks for an"
         " index."
     )
-    assert sleeping(watcher) == 0
+    assert sleeping(watcher, 9) == 0
 
 
-def sleeping(watcher: SyncConnection) -> int:
-    """How many sessions still run a statement that sleeps."""
+def sleeping(watcher: SyncConnection, seconds: int) -> int:
+    """How many sessions still run a statement that sleeps so long: each test has a time of its own.
+
+    Sessions of the tests before may still be ending.
+    """
     found = watcher.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
-        " AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1",
+        f"%pg_sleep({seconds})%",
     )
     return int(found)
 
@@ -364,9 +372,13 @@ def test_a_locked_table_is_not_waited_for(target: Target) -> None:
     """Planning needs a lock too; two seconds and we are gone."""
     with SyncConnection(target) as other:
         other.execute("BEGIN; LOCK TABLE t")
-        error = fails(target, "SELECT * FROM t")
-    assert isinstance(error, LockNotObtained)
-    assert error.message == "a table of the statement is locked by another session"
+        for _ in range(10):
+            error = fails(target, "SELECT * FROM t")
+            assert isinstance(error, LockNotObtained)
+            assert error.message == "a table of the statement is locked by another session"
+            # A machine that stalls for the two seconds has not looked who holds it.
+            if "It was held by" in error.detail:
+                break
     assert "It was held by session" in error.detail
     assert "idle in transaction" in error.detail
 
@@ -441,11 +453,8 @@ def test_ending_the_backend_is_told(target: Target, watcher: SyncConnection) -> 
     async def run() -> Explained:
         running = asyncio.to_thread(explain, target, "SELECT pg_sleep(20)")
         task = asyncio.ensure_future(running)
-        end = (
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
-        )
-        while not await asyncio.to_thread(watcher.fetchval, end):
+        end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE $1"
+        while not await asyncio.to_thread(watcher.fetchval, end, "%pg_sleep(20)%"):
             await asyncio.sleep(0.02)
         return await task
 
@@ -457,11 +466,11 @@ def test_an_interrupt_cancels_on_the_server(target: Target, watcher: SyncConnect
     """Ctrl-C while the statement runs leaves nothing running."""
 
     def interrupt() -> None:
-        while not sleeping(watcher):
+        while not sleeping(watcher, 21):
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(Interrupted):
-        explain(target, "SELECT pg_sleep(20)")
-    assert sleeping(watcher) == 0
+        explain(target, "SELECT pg_sleep(21)")
+    assert sleeping(watcher, 21) == 0

@@ -14,6 +14,7 @@ from dbtool.guard import Consent, Permission
 from dbtool.scratch.server import Server
 from dbtool.settings.environments import Environment
 from tests.pgbouncer import pgbouncer
+from tests.processes import eventually
 
 _SETUP = """
 CREATE TABLE t (id int PRIMARY KEY, v text);
@@ -171,15 +172,17 @@ class Looking:
     def confirm(self, question: str) -> bool:
         """Look around before answering."""
         self.questions.append(question)
-        self.waiting.append(
-            int(
-                self.watcher.fetchval(
-                    "SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL"
-                    " AND datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
-        )
+        # One that only looked for locks, as a machine that stalls has it do, may be ending yet.
+        eventually(lambda: self._waiting() == 0, limit=10.0)
+        self.waiting.append(self._waiting())
         return self.agrees
+
+    def _waiting(self) -> int:
+        found = self.watcher.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+            " AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(found)
 
     def type_name(self, question: str, name: str) -> bool:
         """Never asked here."""

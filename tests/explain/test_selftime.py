@@ -53,6 +53,9 @@ PARALLEL_SETTINGS = (
     " SET LOCAL min_parallel_table_scan_size = 0; SET LOCAL max_parallel_workers_per_gather = 2"
 )
 
+ATTEMPTS = 20
+"""A machine that stalls gives a node more time than it slept; a wrong rule does so each time."""
+
 
 def conserves(found: Plan, times: Times) -> None:
     """Own times sum to the root's, and own blocks to the root's blocks."""
@@ -118,9 +121,14 @@ def test_time_stands_where_it_was_spent(
     naps: SyncConnection, sql: str, kind: str, relation: str, slept: float
 ) -> None:
     """Nodes that sleep for a known time are given that time, and others are not."""
-    found = explained(naps, sql)
-    share = measure(found).of(find(found, kind, relation))
-    assert slept <= share.wall_ms <= 2 * slept + 8  # a busy machine sleeps longer than asked
+    for _ in range(ATTEMPTS):
+        found = explained(naps, sql)
+        share = measure(found).of(find(found, kind, relation))
+        assert slept <= share.wall_ms
+        if share.wall_ms <= 2 * slept + 8:  # a busy machine sleeps longer than asked
+            break
+    else:
+        pytest.fail(f"never less than {share.wall_ms} ms")
 
 
 def test_elapsed_time_is_that_of_the_slowest_process() -> None:

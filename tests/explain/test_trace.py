@@ -27,6 +27,7 @@ from dbtool.render.terminal import render
 from dbtool.scratch.server import Server
 from dbtool.settings.environments import Environment
 from tests.conftest import Ran
+from tests.processes import eventually
 
 _SETUP = """
 CREATE TABLE users (id int PRIMARY KEY, name text);
@@ -273,11 +274,9 @@ def test_nothing_stays(
     assert all(record.source is not None for record in found.records)
     assert {record.source.file for record in found.records if record.source} == {"traced_app.py"}
     left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    for _ in range(500):
-        if watcher.fetchval(f"{left} AND pid <> pg_backend_pid()") == 0:
-            break
-    else:
-        raise AssertionError("a session of the application is still there")
+    assert eventually(lambda: watcher.fetchval(f"{left} AND pid <> pg_backend_pid()") == 0), (
+        "a session of the application is still there"
+    )
     assert watcher.fetchval("SELECT count(*) FROM users WHERE name = 'renamed'") == 0
     assert watcher.fetchval("SELECT count(*) FROM posts") == 30
 

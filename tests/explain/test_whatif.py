@@ -27,6 +27,9 @@ from dbtool.guard import Standing
 from dbtool.scratch.server import Server
 from tests.explain.plans import node, plan
 
+_FORGET = """
+SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database WHERE datname = current_database()
+"""
 _QUERY = "SELECT * FROM t WHERE k = 7 ORDER BY id LIMIT 3"
 
 
@@ -39,7 +42,8 @@ def target(server: Server) -> Iterator[Target]:
             "CREATE TABLE t WITH (autovacuum_enabled = off) AS"
             " SELECT g AS id, g % 900 AS k FROM generate_series(1, 20000) g;"
         )
-        connection.execute("VACUUM ANALYZE t")
+        # How many pages VACUUM may mark depends on what has reached the disk: none are marked.
+        connection.execute("ANALYZE t")
     yield created
     server.drop_database("what_if")
 
@@ -188,6 +192,8 @@ def test_the_workload_comes_from_the_server(target: Target) -> None:
     assert caught.value.hint.startswith("CREATE EXTENSION pg_stat_statements;")
     with SyncConnection(target) as connection:
         connection.execute("CREATE EXTENSION pg_stat_statements")
+        # What the tests before have asked may have cost more than these few.
+        connection.execute(_FORGET)
         for k in range(3):
             connection.fetch("SELECT id FROM t WHERE k = $1", k)
         connection.fetch("SELECT 1")

@@ -195,7 +195,7 @@ def run(root: Path, decoy: Target, *arguments: str) -> "subprocess.CompletedProc
     env = dict(os.environ) | {DECOY: url, "DATABASE_URL": url}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(
-        command, cwd=root, env=env, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=root, env=env, capture_output=True, text=True, timeout=300, check=False
     )
 
 
