@@ -85,7 +85,8 @@ def upgrade(
         done = _upgraded(session, record)
         if after is None:
             return done
-        after.compare(session.connection, session.watch.backends)
+        watch = session.watch
+        after.compare(session.connection, watch.backends, watch.ending)
         target = session.target
     after.act(target, project.limits.lock_timeout, told)
     return replace(done, stale=after.stale)
