@@ -32,7 +32,9 @@ from dbtool.migrate.waits import Limits, Patience
 from dbtool.ports import Silent
 from dbtool.report import Table, error_envelope
 from dbtool.scratch.server import Server
+from tests.migrate.conftest import at_rest
 from tests.migrate.projects import FROM_CONFIG, Small
+from tests.processes import eventually
 
 FIRST, HEAD, THIRD = "aaaa00000001", "aaaa00000002", "aaaa00000003"
 MOVED = f"{{}} stands at {HEAD}; before this run it stood at {FIRST}."
@@ -41,15 +43,22 @@ EACH = FROM_CONFIG.replace(
     "context.configure(connection=connection, transaction_per_migration=True)",
 )
 LIMITS = Limits(lock_timeout=0.3, wait_lock=0.0)
+PATIENT = replace(LIMITS, wait_lock=60.0)
 YES = Permission(Consent(yes=True))
 
 
 @pytest.fixture
 def opened(project: Small, database: Target) -> Iterator[Project]:
-    """The project, which waits for nobody for long, with itself as the current directory."""
+    """The project, with itself as the current directory; it outwaits what runs before it left."""
     with contextlib.chdir(project.root):
         place = find(None, None, project.root)
-        yield Project(place, root=project.root, target=database, limits=LIMITS)
+        yield Project(place, root=project.root, target=database, limits=PATIENT)
+
+
+def rest(target: Target) -> None:
+    """Wait until the run before has left nothing: to wait for that would be an attempt more."""
+    with SyncConnection(target) as looking:
+        assert eventually(lambda: at_rest(looking))
 
 
 def test_what_is_committed_is_in_the_record(
@@ -162,10 +171,9 @@ def test_no_more_is_lost_than_was_agreed_to(
 
     def lost_besides(meanwhile: str) -> str:
         with pytest.raises(OperationError, match="would lose more than was agreed to") as raised:
-            downgrade(patient, "base", permission=Permission(ask=Agreeing(meanwhile)))
+            downgrade(opened, "base", permission=Permission(ask=Agreeing(meanwhile)))
         return raised.value.detail
 
-    patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
     with SyncConnection(database) as other:
         monkeypatch.setattr(
             Patience, "pause", lambda *_: other.execute("COMMIT; INSERT INTO t1 VALUES (1)")
@@ -184,7 +192,7 @@ def test_no_more_is_lost_than_was_agreed_to(
             f"New since then: rows in t1, by {FIRST}. None of that was run.\n"
             f"{database.shown} stands at {FIRST}; before this run it stood at {HEAD}."
         )
-        done = downgrade(patient, "base", permission=Permission(ask=Agreeing("SELECT 1")))
+        done = downgrade(opened, "base", permission=Permission(ask=Agreeing("SELECT 1")))
     assert [each.losses[0].rows for each in done.losses] == [1]
 
 
@@ -233,6 +241,7 @@ def test_a_locked_version_table_holds_nobody_up_for_long(
 ) -> None:
     """Whoever has locked it is named, whether it is to be read, changed, or asked afterwards."""
     upgrade(opened, permission=YES)
+    opened = replace(opened, limits=LIMITS)
     monkeypatch.setattr(shortcut, "_PATIENCE", {"lock_timeout": "50ms"})
     with SyncConnection(database) as other:
         pid = other.fetchval("SELECT pg_backend_pid()")
@@ -256,14 +265,14 @@ def test_where_it_stood_is_known_though_the_first_attempt_saw_nothing(
 ) -> None:
     """An attempt that could not read the version table does not say that it was empty."""
     upgrade(opened, permission=YES)
+    rest(database)
     project.revision(THIRD, HEAD, 'op.execute("SELECT 1/0")')
     monkeypatch.setattr(shortcut, "_PATIENCE", {"lock_timeout": "50ms"})
-    patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
     with SyncConnection(database) as other:
         monkeypatch.setattr(Patience, "pause", lambda *_: other.execute("ROLLBACK"))
         other.execute("BEGIN; LOCK TABLE alembic_version")
         with pytest.raises(OperationError, match="division by zero") as raised:
-            upgrade(patient, permission=YES)
+            upgrade(opened, permission=YES)
     done = raised.value.done
     assert isinstance(done, Broken)
     assert (done.before, done.after, done.waited.attempts) == ((HEAD,), (HEAD,), 2)
@@ -293,8 +302,9 @@ def test_a_prepared_transaction_in_the_way(
         with SyncConnection(target) as connection:
             for left, tables, at in ((made, (), 0), ("LOCK TABLE t1", ("t1",), -1)):
                 connection.execute(f"BEGIN; {left}; PREPARE TRANSACTION 'it''s left'")
+                rest(target)
                 with pytest.raises(LockNotObtained) as raised:
-                    upgrade(opened, permission=YES)
+                    upgrade(replace(opened, limits=LIMITS), permission=YES)
                 found = status(opened)
                 (only,) = found.surroundings.transactions
                 assert (only.prepared, only.tables) == ("it's left", tables)
@@ -325,11 +335,10 @@ def test_interrupted_in_a_pause(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Patience, "pause", pause)
-    patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
     with SyncConnection(database) as other:
         other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
         with pytest.raises(Interrupted) as raised:
-            upgrade(patient, permission=YES)
+            upgrade(opened, permission=YES)
     assert f"{database.shown} stands at {HEAD}, as before." in raised.value.detail
     assert isinstance(raised.value.done, Broken)
 
@@ -352,11 +361,10 @@ def test_interrupted_in_a_later_pause(
         other.execute("LOCK TABLE alembic_version")
 
     monkeypatch.setattr(Patience, "pause", pause)
-    patient = replace(opened, limits=replace(LIMITS, wait_lock=60.0))
     with SyncConnection(database) as other:
         other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
         with pytest.raises(Interrupted) as raised:
-            upgrade(patient, permission=YES)
+            upgrade(opened, permission=YES)
     done = raised.value.done
     assert isinstance(done, Broken)
     assert (done.before, done.after) == ((FIRST,), (HEAD,))
@@ -370,6 +378,7 @@ def test_given_up_behind_what_an_earlier_attempt_committed(
     project.env(EACH)
     project.revision(THIRD, HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
     upgrade(opened, FIRST, permission=YES)
+    rest(database)
     pauses: list[str] = []
     monkeypatch.setattr(Patience, "is_over", lambda _: bool(pauses))
     monkeypatch.setattr(Patience, "pause", lambda *_: pauses.append("one"))

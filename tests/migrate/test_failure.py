@@ -13,8 +13,9 @@ from dbtool.migrate.servererror import ServerError
 from dbtool.scratch.server import throwaway
 from tests.conftest import MAJOR, Dbtool
 from tests.disks import small_disk
-from tests.migrate.conftest import Run, plain
+from tests.migrate.conftest import Run, at_rest, plain
 from tests.migrate.projects import FROM_CONFIG, Small
+from tests.processes import eventually
 
 Tables = Callable[[], list[str]]
 THIRD = "aaaa00000003"
@@ -108,6 +109,7 @@ def test_lock_that_is_not_granted(run: Run, project: Small, database: Target) ->
     waits = """op.execute("SET lock_timeout = '100ms'")\nop.execute("ALTER TABLE t1 ADD c int")"""
     project.revision(THIRD, "aaaa00000002", waits)
     with SyncConnection(database) as other:
+        assert eventually(lambda: at_rest(other))
         other.execute("BEGIN")
         other.execute("LOCK TABLE t1")
         ran = run("upgrade", "--wait-lock", "0", "--lock-timeout", "30s")
@@ -724,15 +726,14 @@ def test_disk_that_is_full(
 
 
 OUR_SESSION = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
     " WHERE application_name = 'dbtool migrations' AND datname = current_database()"
 )
 
 
 def test_our_own_connection_is_lost(run: Run, project: Small, database: Target) -> None:
     """Without the lock that keeps other runs away no revision is recorded."""
-    up = f'op.execute("{OUR_SESSION}")\nop.execute("SELECT pg_sleep(1)")'
-    project.revision(THIRD, "aaaa00000002", up)
+    project.revision(THIRD, "aaaa00000002", f'op.execute("{OUR_SESSION}")')
     ran = run("upgrade")
     assert ran.code == 4
     assert "error: the lock that keeps other runs away was lost" in ran.err

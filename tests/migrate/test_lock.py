@@ -217,6 +217,13 @@ def preset(watch: SyncConnection, name: str, value: str) -> None:
     watch.execute(f"ALTER DATABASE {database} SET {name} = '{value}'")
 
 
+def killed(run: Background, watch: SyncConnection) -> None:
+    """Kill a run, and wait until only its statement is left of it on the server."""
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    assert eventually(lambda: not leads(watch))
+
+
 @pytest.mark.parametrize("up", [TRANSACTIONAL, IN_BLOCK])
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC])
 def test_killed_in_a_revision(
@@ -228,9 +235,8 @@ def test_killed_in_a_revision(
     preset(watch, "client_connection_check_interval", "10min")
     preset(watch, "test.pause", "600")
     first = start()
-    assert eventually(lambda: bool(running(watch, "test.pause")))
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
+    assert eventually(lambda: bool(running(watch, "test.pause", at="Timeout")))
+    killed(first, watch)
     (orphan,) = running(watch, "test.pause")
     preset(watch, "test.pause", "0")
     second = start()
@@ -238,7 +244,7 @@ def test_killed_in_a_revision(
     assert f" upgrade event=waiting-for-lock pid={orphan} " in said
     assert "left behind by a run that was killed" in said
     watch.execute("SELECT pg_terminate_backend($1::int)", orphan)
-    _, err = second.communicate(timeout=20)
+    _, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
     assert watch.fetchval("SELECT version_num FROM alembic_version") == HEAD
     assert watch.fetchval("SELECT count(*) FROM late") == 0
@@ -261,13 +267,12 @@ def test_killed_in_a_concurrent_build(
         standing_at(watch, "aaaa00000001")
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM t1")
         first = start()
-        assert eventually(lambda: bool(running(watch, "CREATE INDEX CONCURRENTLY")))
-        os.kill(first.pid, signal.SIGKILL)
-        first.wait()
+        assert eventually(lambda: bool(running(watch, "CREATE INDEX CONCURRENTLY", at="Lock")))
+        killed(first, watch)
         second = start()
         assert "left behind by a run that was killed" in second.stderr.readline()
         reader.execute("COMMIT")
-    assert second.wait(20) == 0
+    assert second.wait(60) == 0
     assert watch.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 't1_id'::regclass")
 
 
