@@ -8,7 +8,7 @@ from time import monotonic, sleep
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 
-LIMIT = 10.0
+LIMIT = 60.0
 
 
 @dataclass
@@ -42,16 +42,21 @@ def alone(target: Target) -> Iterator[SyncConnection]:
 
     A server takes a moment to notice that a client has left, and exact counts would see it.
     """
+    with SyncConnection(target, application_name="onlooker") as connection:
+        gone(connection, "true")
+        yield connection
+
+
+def gone(connection: SyncConnection, which: str = "application_name = 'dbtool'") -> None:
+    """Wait until no such session of this database is left: by default, who has only looked."""
     others = (
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-        " AND pid <> pg_backend_pid() AND datname = current_database()"
+        f" AND pid <> pg_backend_pid() AND datname = current_database() AND {which}"
     )
     until = monotonic() + LIMIT
-    with SyncConnection(target, application_name="onlooker") as connection:
-        while connection.fetchval(others):
-            assert monotonic() < until, "earlier sessions are still there"
-            sleep(0.005)
-        yield connection
+    while connection.fetchval(others):
+        assert monotonic() < until, "earlier sessions are still there"
+        sleep(0.005)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from dbtool.finding import Finding, Severity, judge
 from dbtool.health import attach as attaching
 from dbtool.health.attach import Attached, CallSite, Frame, Process, attach
 from dbtool.health.view_attach import RULES, attached_report
-from dbtool.probe import install, uninstall
+from dbtool.probe import counting, install, serving, uninstall
 from dbtool.probe.serving import Listener
 from tests.conftest import Ran
 
@@ -31,6 +32,25 @@ Dbtool = Callable[..., Ran]
 LEAK = "pool-leaks-at-call-site"
 HELD = "pool-held-at-one-call-site"
 WAIT = "pool-callers-wait"
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is there is waited for, also while the machine stands still."""
+    monkeypatch.setattr(attaching, "_PATIENCE", 30.0)
+    monkeypatch.setattr(serving, "_PATIENCE", 30.0)
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let so many seconds pass for the probes: far more than a machine stands still."""
+    ahead = [0.0]
+
+    def passes(seconds: float) -> None:
+        ahead[0] += seconds
+
+    monkeypatch.setattr(counting, "monotonic", lambda: monotonic() + ahead[0])
+    return passes
 
 
 @pytest.fixture
@@ -55,7 +75,11 @@ def line_of(words: str) -> int:
 
 
 def test_the_line_that_uses_the_pool_up(
-    dbtool: Dbtool, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dbtool: Dbtool,
+    engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    later: Callable[[float], None],
 ) -> None:
     """A quiet pool has no finding; one used up names the line, who waited and how long."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
@@ -71,6 +95,7 @@ def test_the_line_that_uses_the_pool_up(
     with ExitStack() as stack:
         for _ in range(3):
             stack.enter_context(take(engine))
+        later(1000)
         with pytest.raises(PoolTimeout):
             take(engine)
         full = dbtool(*words, env=here)
@@ -183,7 +208,7 @@ def test_waits(
     )
 
 
-def test_a_leak_of_tasks(database: Target, tmp_path: Path) -> None:
+def test_a_leak_of_tasks(database: Target, tmp_path: Path, later: Callable[[float], None]) -> None:
     """Sessions an asynchronous application forgets one by one are a leak at its line."""
     import asyncio
 
@@ -194,9 +219,9 @@ def test_a_leak_of_tasks(database: Target, tmp_path: Path) -> None:
         engine = create_async_engine(database.sqlalchemy_url())
         probe = install(engine, threshold=0.01, socket=tmp_path)
         held = []
-        for pause in (0.5, 0.5, 0.02):  # so far apart that a machine's stalls make no burst of it
+        for _ in range(3):
             held.append(await forget(engine))
-            await asyncio.sleep(pause)
+            later(100)
         found = judged(attach(None, filter(None, [probe.path])).processes[0])
         for each in held:
             await each.close()
@@ -226,7 +251,14 @@ def test_a_stopped_process_is_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What does not answer in time is unknown beside what does, and alone it is an error."""
-    monkeypatch.setattr(attaching, "_PATIENCE", 0.3)
+    ask = attaching._ask
+
+    def asked(path: Path) -> bytes:
+        monkeypatch.setattr(attaching, "_PATIENCE", 0.3 if path == listening[0] else 30.0)
+        return ask(path)
+
+    monkeypatch.setattr(attaching, "_AT_ONCE", 1)
+    monkeypatch.setattr(attaching, "_ask", asked)
     report = attached_report(attach(None, (Path(process.socket), listening[0])))
     (unknown,) = report.unknowns
     assert unknown.reason.startswith(f"{listening[0]}: it gave no answer within")

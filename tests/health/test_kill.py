@@ -261,6 +261,7 @@ def test_a_statement_that_does_not_end_is_told(
     with running(shop, stubborn) as pid:
         with pytest.raises(OperationError, match=r"the statement of pid \d+ is still there"):
             ended(shop, pid, "cancel")
+        monkeypatch.setattr(module, "WAIT_SECONDS", 60.0)
         assert ended(shop, pid, "terminate").done
 
 

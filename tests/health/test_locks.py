@@ -107,7 +107,7 @@ def _logging_in(target: Target, onlooker: SyncConnection) -> Iterator[int]:
     """A login that waits for its database; it is let go with the block."""
 
     def login() -> None:
-        with suppress(Exception), SyncConnection(target):
+        with suppress(Exception), SyncConnection(target, timeout=LIMIT):
             pass
 
     before = "SELECT min(pid) FROM pg_locks WHERE mode = 'RowExclusiveLock' AND NOT granted"
@@ -120,7 +120,7 @@ def _logging_in(target: Target, onlooker: SyncConnection) -> Iterator[int]:
     try:
         yield pid
     finally:
-        onlooker.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        onlooker.execute(f"SELECT pg_terminate_backend({pid}, 60000)")
         runs.join(LIMIT)
 
 
@@ -160,7 +160,8 @@ def truth(target: Target) -> dict[int, set[int]]:
         rows = connection.fetch(
             "SELECT coalesce(CASE WHEN backend_type = 'parallel worker' THEN leader_pid END, pid),"
             " pg_blocking_pids(pid)::text FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            " WHERE pid IN (SELECT pid FROM pg_locks WHERE NOT granted)"
+            " AND datname = current_database()"
         )
     return {pid: {int(each) for each in text.strip("{}").split(",")} for pid, text in rows}
 
@@ -197,7 +198,7 @@ def test_what_an_end_releases(name: str, table: Target, people: Crowd) -> None:
             if node.release is None:
                 continue
             with SyncConnection(table, application_name="onlooker") as admin:
-                admin.execute(f"SELECT pg_terminate_backend({node.id}, 5000)")
+                admin.execute(f"SELECT pg_terminate_backend({node.id}, 60000)")
                 # A row that two share is handed on by the last of them, and only one shows.
                 shared = node.release.in_turn and len(holds) > 1
                 wanted = 0 if shared else node.release.at_once_count
@@ -211,7 +212,7 @@ def test_what_an_end_releases(name: str, table: Target, people: Crowd) -> None:
 def _moved(admin: SyncConnection, forest: Forest, ended: Node, wanted: int) -> set[int]:
     """Whose statement is done, once that has settled; they all keep their transactions open."""
     waiters = {node.id for node in forest.nodes if node.waits} - {ended.id}
-    for _ in range(500):
+    for _ in range(3000):
         if len(_done(admin, waiters)) >= wanted:
             break
         admin.execute("SELECT pg_sleep(0.01)")
@@ -238,7 +239,7 @@ def test_a_waiter_that_holds_already_goes_before_those_it_keeps_out(
     upgrading = "BEGIN; SELECT * FROM t; LOCK t IN SHARE ROW EXCLUSIVE MODE"
     people.session("writer", "BEGIN", "INSERT INTO t VALUES (8, 8)")
     with (
-        running(table, "BEGIN; SELECT * FROM t; SELECT pg_sleep(0.2)", "early"),
+        running(table, "BEGIN; SELECT * FROM t; SELECT pg_sleep(60)", "early"),
         waiting(table, ALTER, "alter") as alter,
         waiting(table, upgrading, "upgrading"),
     ):
@@ -353,15 +354,15 @@ def running_until(
         pid = connection.fetchval("SELECT pg_backend_pid()")
         runs = threading.Thread(target=_quietly, args=(connection, statement), daemon=True)
         runs.start()
-        for _ in range(1000):
+        for _ in range(3000):
             if admin.fetchval(reached):
                 break
             admin.execute("SELECT pg_sleep(0.01)")
         else:
             raise AssertionError(f"{statement} is not there yet")
         yield pid
-        admin.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
-        runs.join(10)
+        admin.execute(f"SELECT pg_terminate_backend({pid}, 60000)")
+        runs.join(LIMIT)
 
 
 def _quietly(connection: SyncConnection, statement: str) -> None:
@@ -371,15 +372,18 @@ def _quietly(connection: SyncConnection, statement: str) -> None:
 
 def test_a_deadlock_is_a_circle(table: Target) -> None:
     """While the server has not noticed it yet, both are told, and neither is called the root."""
-    late = "SET deadlock_timeout = '60s'; BEGIN; SELECT pg_advisory_xact_lock({});"
+    late = "SET deadlock_timeout = '10min'; BEGIN; SELECT pg_advisory_xact_lock({});"
     with SyncConnection(table, application_name="onlooker") as admin:
+        admin.execute("SELECT pg_advisory_lock(3)")
         held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 2 AND granted"
-        second = late.format(2) + " SELECT pg_sleep(0.5); SELECT pg_advisory_xact_lock(1)"
+        then = " SELECT pg_advisory_xact_lock({});"
+        second = late.format(2) + then.format(3) + then.format(1)
         with running_until(table, second, admin, held) as other:
             first = late.format(1) + " SELECT pg_advisory_xact_lock(2)"
             with waiting(table, first) as one:
-                for _ in range(500):
-                    if len(truth(table)) == 2:
+                admin.execute("SELECT pg_advisory_unlock(3)")
+                for _ in range(3000):
+                    if truth(table) == {one: {other}, other: {one}}:
                         break
                     admin.execute("SELECT pg_sleep(0.01)")
                 real = truth(table)
@@ -431,7 +435,7 @@ def test_what_works_on_a_session_that_runs_nothing(
         admin.execute(f"SELECT pg_cancel_backend({root.id})")
         admin.execute("SELECT pg_sleep(0.1)")
         assert [each.id for each in read(table).forest.roots] == [root.id]
-        admin.execute(f"SELECT pg_terminate_backend({root.id}, 5000)")
+        admin.execute(f"SELECT pg_terminate_backend({root.id}, 60000)")
         assert read(table).forest.roots == ()
 
 
@@ -444,7 +448,7 @@ def test_what_works_on_a_running_statement(table: Target) -> None:
         assert node.remedy.action == "cancel"
         with SyncConnection(table, application_name="onlooker") as admin:
             admin.execute(f"SELECT pg_cancel_backend({root})")
-            for _ in range(300):
+            for _ in range(3000):
                 if not read(table).forest.waiters:
                     break
                 admin.execute("SELECT pg_sleep(0.01)")

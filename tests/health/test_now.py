@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic, sleep
 
 import pytest
@@ -14,7 +15,7 @@ from dbtool.errors import OperationError
 from dbtool.health import locks
 from dbtool.health.forest import Forest
 from dbtool.health.now import PARTS, Now, Watch, progress, read
-from dbtool.health.parts import Part
+from dbtool.health.parts import Part, answers
 from dbtool.health.progress import Work
 from dbtool.health.view import pool_report
 from dbtool.health.view_now import now_report, progress_report
@@ -25,6 +26,12 @@ from tests.conftest import MAJOR
 from tests.health.crowd import Crowd
 from tests.health.waiting import LIMIT, running, waiting
 from tests.proxy import proxy
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that are asked one by one get their turn, also while the machine stands still."""
+    monkeypatch.setattr("dbtool.health.now.answers", partial(answers, patience=60.0))
 
 
 def shown(now: Now, width: int = 80) -> str:

@@ -24,7 +24,7 @@ from dbtool.render.prometheus import render
 from tests.health.crowd import Crowd, crowd
 from tests.pgbouncer import Pooler, pgbouncer
 
-LIMIT = 20.0
+LIMIT = 60.0
 SLEEP = "SELECT pg_sleep(60), 'secret'"
 
 
@@ -141,7 +141,11 @@ def test_a_queue_behind_work(database: Target, pooler: Pooler) -> None:
         direct.session("innocent", "BEGIN", "SELECT 1")
         found = until(
             lambda: read(pooler.target, database),
-            lambda seen: waiting(seen) == 1 and any(len(each.found) == 2 for each in seen.queues),
+            lambda seen: (
+                waiting(seen) == 1
+                and [each.backend and each.backend.session.state for each in seen.queues[0].held]
+                == ["active", "active"]
+            ),
         )
         ((finding,), unknowns) = judged(waited(found, 2))
     assert (finding.rule, finding.severity) == ("pooler-queue-behind-work", Severity.WARNING)

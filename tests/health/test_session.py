@@ -125,8 +125,11 @@ def test_a_refusal_in_any_language(database: Target, function: str, told: str, h
     assert _explained(PostgresError.new(sent), database, 2).hint.startswith(hint)
 
 
-def test_a_slow_statement_is_cancelled_by_the_server(database: Target) -> None:
+def test_a_slow_statement_is_cancelled_by_the_server(
+    database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After two seconds the server itself gives up."""
+    monkeypatch.setattr("dbtool.health.session.GRACE_SECONDS", 60.0)
     with pytest.raises(OperationError, match="the server did not answer within 2 s"):
         ask(database, lambda opened: opened.read("SELECT pg_sleep(10)::text"))
 
@@ -223,8 +226,11 @@ def test_the_right_to_end_a_session_is_called_as_the_server_calls_it(database: T
             admin.execute("DROP ROLE reader")
 
 
-def test_a_pooler_without_a_free_server_connection(database: Target) -> None:
+def test_a_pooler_without_a_free_server_connection(
+    database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The pooler is named, not the host it stands on; the answer comes within seconds."""
+    monkeypatch.setattr("dbtool.database.pooler._PROBE_LIMIT", 60.0)
     alone = {"default_pool_size": "1"}
     with pgbouncer(database, alone) as pooler, SyncConnection(pooler.target) as holder:
         holder.execute("BEGIN; SELECT 1")

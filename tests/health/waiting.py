@@ -8,7 +8,7 @@ from time import monotonic, sleep
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 
-LIMIT = 10.0
+LIMIT = 60.0
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def _until(target: Target, statement: str, application: str, condition: str) -> 
             yield pid
         finally:
             # Until it is gone: who looks at the whole server next would see it.
-            onlooker.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+            onlooker.execute(f"SELECT pg_terminate_backend({pid}, 60000)")
             runs.join(LIMIT)
 
 

@@ -17,12 +17,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from dbtool.database.target import Target
+from dbtool.health import attach as attaching
 from dbtool.health.attach import attach, read_process
-from dbtool.probe import install, uninstall
+from dbtool.probe import install, serving, uninstall
 from dbtool.probe.exposition import prometheus
 
 LIMIT = 30.0
 HERE = Path(__file__).name
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ends of a socket wait for each other, also while the machine stands still."""
+    monkeypatch.setattr(attaching, "_PATIENCE", LIMIT)
+    monkeypatch.setattr(serving, "_PATIENCE", LIMIT)
 
 
 @pytest.fixture

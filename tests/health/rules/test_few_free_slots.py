@@ -10,7 +10,7 @@ from dbtool.health.pool import Pool, Slots, read
 from dbtool.health.rules import few_free_slots
 from dbtool.scratch.server import Server
 from tests.conftest import MAJOR
-from tests.health.crowd import alone, crowd
+from tests.health.crowd import alone, crowd, gone
 
 USABLE = 15 if MAJOR >= 16 else 17
 
@@ -20,11 +20,21 @@ def judged(pool: Pool) -> list[Finding]:
     return list(few_free_slots.check(pool))
 
 
+def idled(pool: Pool, seconds: dict[int, float]) -> Pool:
+    """The same, had these sessions idled for so long, and the others just begun to."""
+    idle = tuple(
+        dataclasses.replace(each, idle_seconds=seconds.get(each.pid, 0.0))
+        for each in pool.idle_transactions
+    )
+    return dataclasses.replace(pool, idle_transactions=idle)
+
+
 def test_a_server_filling_up(small: Server) -> None:
     """Quiet at half, then none is free: dbtool, a superuser, still gets in."""
-    with alone(small.target()), crowd(small.target()) as people:
+    with alone(small.target()) as admin, crowd(small.target()) as people:
         people.idle(USABLE // 2 - 2, "api@web1:100")
         assert judged(read(small.target())) == []
+        gone(admin)
         people.idle(USABLE - USABLE // 2 + 1, "api@web2:200")
         (full,) = judged(read(small.target()))
     assert full.severity is Severity.ERROR
@@ -76,10 +86,12 @@ def test_transactions_that_hold_the_slots_are_the_cause(small: Server) -> None:
     with alone(target) as admin, crowd(target) as people:
         for number in range(USABLE - 3):
             people.session(f"api@web{number}:1", "BEGIN", "SELECT 1")
-        young = judged(read(target))
-        sleep(1.05)
+        pool = read(target)
+        young = judged(idled(pool, {each.pid: 0.9 for each in pool.idle_transactions}))
+        held = {each.pid: 1.0 for each in pool.idle_transactions}
+        gone(admin)
         busy = people.session("api@web0:2", "BEGIN", "SELECT 1")
-        (found,) = judged(read(target))
+        (found,) = judged(idled(read(target), held))
         assert found.fix is not None
         ended = admin.fetch(found.fix.code)
         assert busy.fetchval("SELECT 1") == 1

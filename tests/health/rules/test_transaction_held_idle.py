@@ -85,8 +85,11 @@ def test_a_transaction_between_two_statements_is_no_finding(
     with waiting(database, "UPDATE t SET a = 1"):
         holder.execute("SELECT 1")
         pool = read(database)
-    assert [each.blocks for each in pool.idle_transactions] == [1]
-    assert judged(pool) == []
+    (idle,) = pool.idle_transactions
+    assert idle.blocks == 1
+    assert idle.transaction_seconds is not None
+    assert idle.idle_seconds < idle.transaction_seconds
+    assert judged(aged(pool, 0.9)) == []
 
 
 @pytest.mark.parametrize(
