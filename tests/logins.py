@@ -9,7 +9,7 @@ from dbtool.database.connect import connect
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, DbtoolError
 
-LIMITS = {"lock_timeout": "100ms", "statement_timeout": "2s"}
+LIMITS = {"lock_timeout": "100ms", "statement_timeout": "30s"}
 IN_FORCE = (
     "SELECT concat_ws(' ', current_setting('transaction_read_only'),"
     " current_setting('lock_timeout'), current_setting('statement_timeout'))"

@@ -19,7 +19,7 @@ from dbtool.scratch.account import server_account
 from tests.processes import absent
 
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-_START_LIMIT = 10.0
+_START_LIMIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def pgbouncer(
         yield Pooler(target, target.with_database("pgbouncer"), process.pid, directory / "log")
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(_START_LIMIT)
         shutil.rmtree(directory)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from dbtool.database.target import Target
 
 HOST = "127.0.0.1"
+_LIMIT = 60.0
 
 READY = b"Z\x00\x00\x00\x05"
 """How ReadyForQuery begins; the first one ends the login."""
@@ -84,6 +85,7 @@ class Proxy:
         self._port = 0
         self._cut_at_turn: int | None = None
         self._silent = False
+        self._silent_at_turn: int | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -124,19 +126,23 @@ class Proxy:
         """Swallow what either side says from now on while connections stay open."""
         self._silent = silent
 
+    def go_silent_at_turn(self, turn: int) -> None:
+        """Swallow what is said on each connection once its client begins its n-th turn."""
+        self._silent_at_turn = turn
+
     def start(self) -> None:
         """Listen on a free port of the loopback interface."""
         self._thread.start()
         self._server = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._serve, HOST, 0), self._loop
-        ).result(timeout=10)
+        ).result(timeout=_LIMIT)
         self._port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         """Close everything and end the thread."""
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=_LIMIT)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=_LIMIT)
         self._loop.close()
 
     async def _close(self) -> None:
@@ -197,6 +203,8 @@ class Proxy:
                 if self._silent:
                     continue
                 record(data)
+                if self._silent_at_turn is not None and traffic.turns >= self._silent_at_turn:
+                    continue
                 if self._cut_at_turn is not None and traffic.turns >= self._cut_at_turn:
                     raise ConnectionAbortedError("cut on request")
                 late.put_nowait((self._loop.time() + self.delay / 2, data))

@@ -84,11 +84,11 @@ def test_what_is_kept_can_be_played_with(dbtool: Dbtool, empty: Path) -> None:
     assert dbtool("local", "stop", cwd=empty).code == 0
 
 
-def test_interrupted(empty: Path) -> None:
-    """Ctrl-C in the middle removes the server and exits 130."""
+def interrupted(directory: Path) -> tuple[int, str]:
+    """How a demonstration ends that hears Ctrl-C in the middle, and what it says."""
     command = [str(Path(sys.executable).parent / "dbtool"), "demo"]
     with subprocess.Popen(
-        command, cwd=empty, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, cwd=directory, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -96,6 +96,16 @@ def test_interrupted(empty: Path) -> None:
                 process.send_signal(signal.SIGINT)
                 break
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    return process.returncode, said
+
+
+def test_interrupted(empty: Path) -> None:
+    """Ctrl-C in the middle removes the server and exits 130."""
+    code, said = interrupted(empty)
+    for _ in range(5):
+        if code:
+            break
+        code, said = interrupted(empty)  # it was done before the signal came
+    assert code == 130
     assert "error: interrupted\n" in said
     assert list(empty.iterdir()) == []

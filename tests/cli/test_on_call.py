@@ -175,14 +175,14 @@ def test_a_screen_is_redrawn_in_place(database: Target) -> None:
     command: list[str | Path] = [PROGRAM, "now", "--watch", "0.5s", "--url", url(database)]
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
-        seen, until = b"", time.monotonic() + 20
+        seen, until = b"", time.monotonic() + 60
         while seen.count(b"\x1b[H\x1b[2J") < 2 and time.monotonic() < until:
             if select.select([ours], [], [], 0.2)[0]:
                 seen += os.read(ours, 65536)
         process.send_signal(signal.SIGINT)
-        process.wait(10)
+        process.wait(60)
     os.close(ours)
-    assert seen.count(b"\x1b[H\x1b[2J") == 2
+    assert seen.count(b"\x1b[H\x1b[2J") >= 2
     look = seen.split(b"\x1b[H\x1b[2J")[1]
     assert b"nothing wrong" in look
     assert b"slots" in look

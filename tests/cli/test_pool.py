@@ -221,19 +221,15 @@ def test_ctrl_c_while_the_server_hangs(small: Server) -> None:
 def test_ctrl_c_while_the_answer_is_on_its_way(database: Target) -> None:
     """After the login, too, an interrupt ends the command soon although nothing answers."""
     program = Path(sys.executable).parent / "dbtool"
-    with proxy(database, delay=0.6) as through:
+    with proxy(database) as through:
+        through.go_silent_at_turn(2)
         process = subprocess.Popen(
             [program, "pool", "--url", url(replace(through.target, sslmode="disable"))],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        until = time.monotonic() + 10
-        while not (through.connections and through.connections[0].login_round_trips):
-            assert time.monotonic() < until
-            time.sleep(0.02)
-        through.go_silent()
-        time.sleep(0.8)
+        assert eventually(lambda: through.turns == 2)
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

@@ -16,6 +16,7 @@ from dbtool.database.target import Target
 from dbtool.errors import UsageError
 from dbtool.seed.plan import AS_OF
 from tests.conftest import Dbtool, Ran
+from tests.processes import eventually
 
 
 @pytest.fixture
@@ -293,7 +294,8 @@ def test_interrupt(project: Path, migrated: Target, number: signal.Signals) -> N
     )
     with SyncConnection(migrated) as session:
         left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dbtool seed'"
-        assert session.fetchval(f"{left} AND datname = current_database()") == 0
+        left += " AND datname = current_database()"
+        assert eventually(lambda: session.fetchval(left) == 0)
     assert users(migrated) == 0
 
 

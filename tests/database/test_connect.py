@@ -23,7 +23,7 @@ from tests.proxy import proxy
 def test_settings_travel_as_start_up_options(database: Target) -> None:
     """Read-only and the limits are in force from the first statement."""
     assert login(database) == "off 0 0"
-    assert login(database, read_only=True, settings=LIMITS) == "on 100ms 2s"
+    assert login(database, read_only=True, settings=LIMITS) == "on 100ms 30s"
 
 
 def test_it_shows_up_as_dbtool(connection: SyncConnection) -> None:
@@ -111,14 +111,14 @@ def test_ctrl_c_cancels_on_the_server(database: Target) -> None:
             return other.fetchval(asked) is True
 
     def interrupt() -> None:
-        if eventually(running, 20):
+        if eventually(running):
             os.kill(os.getpid(), signal.SIGINT)
 
     pid = connection.fetchval("SELECT pg_backend_pid()")
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        connection.execute("SELECT pg_sleep(30)")
-    assert not running()
+        connection.execute("SELECT pg_sleep(600)")
+    assert eventually(lambda: not running())
     assert connection.fetchval("SELECT 1") == 1
     connection.close()
 
@@ -134,12 +134,12 @@ def test_closing_twice_is_harmless(database: Target) -> None:
 
 def test_no_thread_is_left_behind(database: Target) -> None:
     """Neither a closed connection nor a failed login leaves its thread running."""
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with SyncConnection(database):
-        assert threading.active_count() == before + 1
+        assert len(set(threading.enumerate()) - before) == 1
     with pytest.raises(ConnectError):
         SyncConnection(database.with_database("nope"))
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_an_error_of_ours_stays_what_it_is(database: Target) -> None:
@@ -174,6 +174,6 @@ def test_an_interrupt_while_the_work_is_handed_over(
 
         monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            session.execute("SELECT pg_sleep(60)")
-        assert not onlooker.fetchval(runs)
+            session.execute("SELECT pg_sleep(600)")
+        assert eventually(lambda: not onlooker.fetchval(runs))
         assert session.fetchval("SELECT 1") == 1

@@ -94,7 +94,7 @@ def _certificate(data: Path) -> None:
 
 
 def _until(holds: Any) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)

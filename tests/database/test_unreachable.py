@@ -66,7 +66,7 @@ def test_a_full_server(small: Small) -> None:
     with SyncConnection(small.target) as admin:
         admin.execute("CREATE ROLE app LOGIN")
     app = replace(small.target, user="app")
-    held = [SyncConnection(app) for _ in range(4)]
+    held = [_with_a_free_slot(app) for _ in range(4)]
     told = "remaining connection slots are reserved for " + (
         "roles with the SUPERUSER attribute"
         if MAJOR >= 16
@@ -92,7 +92,7 @@ def test_a_server_that_stops(small: Small) -> None:
     with SyncConnection(small.target):
         os.kill(small.postmaster, signal.SIGTERM)
         found = ""
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while "shutting down" not in found and time.monotonic() < end:
             try:
                 login(small.target)
@@ -138,24 +138,29 @@ def unready(*settings: str) -> Iterator[Target]:
     options = [word for setting in settings for word in ("-c", setting)]
     process = subprocess.Popen([*account.prefix, *server, *options], **quiet, **account.switch)
     try:
-        _until(lambda: (directory / ".s.PGSQL.5432").exists())
+        _until(lambda: _listens(directory / ".s.PGSQL.5432"))
         yield Target(str(directory), 5432, "postgres", "postgres", source="test")
     finally:
         process.send_signal(signal.SIGQUIT)
-        process.wait(10)
+        process.wait(60)
         shutil.rmtree(directory)
 
 
 def _until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)
 
 
+def _listens(place: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(place)) == 0
+
+
 def test_a_server_that_is_not_ready() -> None:
     """Starting up is worth waiting for, a standby without hot_standby is not."""
-    with unready("restore_command=sleep 2; false") as target:
+    with unready("restore_command=sleep 30; false") as target:
         assert refusal(target) == said(
             "the server at SERVER is starting up",
             "the database system is starting up",
@@ -172,12 +177,15 @@ def test_a_server_that_is_not_ready() -> None:
 
 def test_nobody_there(database: Target) -> None:
     """Name, port and socket each fail with their own words."""
-    target = replace(database, host="127.0.0.1", port=_closed_port(), source="test")
-    assert refusal(target) == said(
-        "no server listens at SERVER",
-        "Connection refused.",
-        "Start it, or check host and port; dbtool local start runs one for development.",
-    )
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = int(taken.getsockname()[1])
+        target = replace(database, host="127.0.0.1", port=port, source="test")
+        assert refusal(target) == said(
+            "no server listens at SERVER",
+            "Connection refused.",
+            "Start it, or check host and port; dbtool local start runs one for development.",
+        )
     assert refusal(replace(target, host="/nope")) == said(
         "no server listens at SERVER",
         f"There is no socket /nope/.s.PGSQL.{target.port}.",
@@ -186,12 +194,6 @@ def test_nobody_there(database: Target) -> None:
     assert refusal(replace(target, host="no-such-host.invalid")).startswith(
         'cannot resolve the host name "no-such-host.invalid"\n'
     )
-
-
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

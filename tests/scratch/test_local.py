@@ -347,8 +347,6 @@ def test_what_a_server_was_not_built_for_is_told(tmp_path: Path) -> None:
 
 def test_stopping_a_server_that_hangs(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits is told, and then which process it is; old complaints are no cause."""
-    monkeypatch.setattr(shutdown, "_STOP_PATIENCE", 0.1)
-    monkeypatch.setattr(shutdown, "_STOP_LIMIT", 0.5)
     pid = start(made).pid
     assert pid is not None
     with pytest.raises(Exception, match="nothere"):
@@ -356,8 +354,11 @@ def test_stopping_a_server_that_hangs(made: Path, monkeypatch: pytest.MonkeyPatc
     told = Told()
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(OperationError) as raised:
-            local.stop(made, told)
+        with monkeypatch.context() as short:
+            short.setattr(shutdown, "_STOP_PATIENCE", 0.1)
+            short.setattr(shutdown, "_STOP_LIMIT", 0.5)
+            with pytest.raises(OperationError) as raised:
+                local.stop(made, told)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert told.notes == ["the server has not ended yet; waiting for up to 0.5 s"]
@@ -372,15 +373,16 @@ def test_a_server_out_of_sight_is_not_signalled(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen from outside its container, the number it noted belongs to somebody else."""
-    monkeypatch.setattr(shutdown, "_STOP_LIMIT", 0.5)
     start(made)
     note = Workspace(made).data / "postmaster.pid"
     stale = note.read_text().split("\n", 1)[1]
     local.stop(made)
     with subprocess.Popen(["sleep", "60"]) as other, Workspace(made).server_lock():
         note.write_text(f"{other.pid}\n{stale}")
-        with pytest.raises(OperationError) as raised:
-            local.stop(made)
+        with monkeypatch.context() as short:
+            short.setattr(shutdown, "_STOP_LIMIT", 0.5)
+            with pytest.raises(OperationError) as raised:
+                local.stop(made)
         note.unlink()
         assert other.poll() is None
         other.kill()
