@@ -157,11 +157,13 @@ def test_attempts_and_locks(
     with SyncConnection(database) as other:
         other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
         process = start("--lock-timeout", "300ms", "--json")
-        next(line for line in process.stderr if " event=retry " in line)
+        # The machine may stop for all of one wait, and then nobody has seen it.
+        for _ in range(2):
+            next(line for line in process.stderr if " event=retry " in line)
         other.execute("COMMIT")
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     (only,) = json.loads(out)["data"]["revisions"]
     assert only["attempts"] >= 2
-    assert 0.2 < only["at_locks"] < only["attempts"] * 2
+    assert 0.1 < only["at_locks"] < 60
     assert only["statements"] == 1

@@ -503,7 +503,7 @@ def test_what_is_not_noted_is_not_tried_again(
     """
     project.revision(HEAD, "aaaa00000001", up)
     project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
-    limits = "--lock-timeout", "2s", "--wait-lock", "30s"
+    limits = "--lock-timeout", "3s", "--wait-lock", "30s"
     with SyncConnection(database) as blocker:
         blocker.execute("BEGIN; SELECT count(*) FROM t1")
         pid = blocker.fetchval("SELECT pg_backend_pid()")
