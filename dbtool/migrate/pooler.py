@@ -105,7 +105,7 @@ def _more(target: Target) -> list[str]:
 
 def _has_console(target: Target) -> bool:
     with suppress(DbtoolError, PostgresError, OSError):
-        with SyncConnection(target.with_database(_CONSOLE), timeout=1.0) as console:
+        with SyncConnection(target.with_database(_CONSOLE), timeout=_LIMIT) as console:
             console.execute("SHOW VERSION")
         return True
     return False
