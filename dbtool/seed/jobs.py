@@ -1,8 +1,10 @@
 """Load with several processes, each with its own connection: committed in parts, resumable."""
 
+import asyncio
 import multiprocessing
 import pickle
 import signal
+import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +31,8 @@ from dbtool.seed.worker import Said, serve
 BLOCKS = 16
 """Blocks of a part: enough that a commit costs nothing, few enough to share them out."""
 
+_SETTLES = 10.0
+"""Seconds the server may take to end what the processes left to it."""
 
 _LOST = (InterfaceError, InternalClientError, PostgresError, OSError, RuntimeError)
 """What a connection says that was ended under us."""
@@ -226,6 +230,7 @@ class Jobs:
         total = sum(each.population.count for each in self._planned.loads)
         again = "The same command with --resume loads the rest; dbtool seed reset takes all away."
         try:
+            session.run(self._settled)
             done = session.run(self._journal.committed)
         except (DbtoolError, *_LOST):
             return f"What had been committed stays. {again}"
@@ -233,6 +238,12 @@ class Jobs:
         if not rows:
             return "No row was committed."
         return f"{rows:,} of {counted(total, 'row')} are committed and stay. {again}"
+
+    async def _settled(self, connection: Connection) -> None:
+        """Wait for the commits that were under way when their processes were ended."""
+        until = time.monotonic() + _SETTLES
+        while await self._journal.is_at_work(connection) and time.monotonic() < until:
+            await asyncio.sleep(0.02)
 
 
 def _stop(workers: Sequence[_Worker]) -> None:

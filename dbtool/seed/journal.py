@@ -112,9 +112,13 @@ class Journal:
         if self.noted:
             self.path.unlink(missing_ok=True)
 
+    async def is_at_work(self, connection: Connection) -> bool:
+        """Whether a part has not ended: nobody sees its rows yet, and they may still come."""
+        return bool(await connection.fetchval(_AT_WORK, list(self.noted.values())))
+
     async def refuse_at_work(self, connection: Connection) -> None:
-        """Raise where a part has not ended: nobody sees its rows yet, and they may still come."""
-        if await connection.fetchval(_AT_WORK, list(self.noted.values())):
+        """Raise where a part has not ended."""
+        if await self.is_at_work(connection):
             raise _at_work()
 
     async def committed(self, connection: Connection) -> frozenset[Portion]:

@@ -8,9 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 
-from asyncpg.exceptions import InterfaceError, PostgresError
+from asyncpg.exceptions import (
+    ConnectionDoesNotExistError,
+    InterfaceError,
+    InternalClientError,
+    PostgresError,
+)
 
 from dbtool.database.connection import Connection
+from dbtool.database.ended import ended
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, OperationError
@@ -53,6 +59,17 @@ class _Part:
     pipe: Pipe
 
     async def load(self, connection: Connection) -> None:
+        """Load it; a connection that was ended between two statements is told as any other."""
+        try:
+            await self._load(connection)
+        except (InterfaceError, InternalClientError, PostgresError) as error:
+            gone = ended(error)
+            if gone is None:
+                raise
+            lost = ConnectionDoesNotExistError(gone.detail)
+            raise told(lost, self.table.table.shown, "") from error
+
+    async def _load(self, connection: Connection) -> None:
         """Copy the rows, let the leader note the transaction, commit."""
         transaction = connection.transaction()
         await transaction.start()

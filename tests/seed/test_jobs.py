@@ -1,5 +1,8 @@
 """A load in parts by several processes: the same rows, and the rest of them after an interrupt."""
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +21,7 @@ from dbtool.seed.load import Mode
 from dbtool.seed.plan import Request
 from dbtool.seed.reset import reset
 from dbtool.seed.run import Loading, seed
+from tests.processes import eventually
 
 WANTED = Request(rows=4500, tables=("users", "posts", "categories", "comments"))
 AGREED = Permission(Consent(yes=True))
@@ -25,6 +29,20 @@ DIGEST = """
 SELECT (SELECT md5(string_agg(posts::text, ',' ORDER BY id)) FROM posts)
     || (SELECT md5(string_agg(comments::text, ',' ORDER BY id)) FROM comments)
     || (SELECT md5(string_agg(users::text, ',' ORDER BY id)) FROM users)
+"""
+
+OURS = "application_name = 'dbtool seed' AND datname = current_database()"
+WORKERS = f"""
+SELECT pid FROM pg_stat_activity WHERE {OURS} AND xact_start IS NOT NULL AND state LIKE '{{}}'
+    AND pid <> ALL (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)
+"""
+"""Those that load a part; the session that leads the run holds its lock."""
+COMMITS_LATE = """
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS
+    'BEGIN PERFORM pg_advisory_xact_lock_shared(77); RETURN NULL; END';
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION late();
+SELECT pg_advisory_lock(77)
 """
 
 
@@ -36,7 +54,7 @@ def session(migrated: Target) -> Iterator[SyncConnection]:
 
 
 class After(Silent):
-    """Calls a function once so many rows have gone out."""
+    """Once so many rows have gone out, ends sessions that a query names, or raises an error."""
 
     def __init__(self, rows: int, error: BaseException | None, sql: str = "") -> None:
         self._rows = rows
@@ -49,9 +67,20 @@ class After(Silent):
         if done >= self._rows:
             self._rows = 10**12
             if self.session is not None:
-                self.session.execute(self._sql)
+                assert eventually(self._ended)
             if self._error is not None:
                 raise self._error
+
+    def _ended(self) -> bool:
+        assert self.session is not None
+        ended = f"SELECT bool_and(pg_terminate_backend(pid, 60000)) FROM ({self._sql}) AS them"
+        return self.session.fetchval(ended) is True
+
+
+def left(session: SyncConnection) -> None:
+    """Return once the server has ended all sessions of a run: one that is ended may lag behind."""
+    running = f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {OURS})"
+    assert eventually(lambda: session.fetchval(running) is False)
 
 
 def refused(target: Target, models: Models, request: Request, loading: Loading) -> DbtoolError:
@@ -74,6 +103,7 @@ def test_interrupted_and_resumed_it_is_the_run_that_was_not(
     stop = After(9000, KeyboardInterrupt())
     with pytest.raises(Interrupted) as caught:
         seed(migrated, example, WANTED, progress=stop, loading=in_parts)
+    left(session)
     committed = session.fetchval(
         "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM categories)"
         " + (SELECT count(*) FROM posts) + (SELECT count(*) FROM comments)"
@@ -93,6 +123,30 @@ def test_interrupted_and_resumed_it_is_the_run_that_was_not(
     assert [each.name for each in tmp_path.iterdir()] == [".gitignore"]
 
 
+def test_a_commit_under_way_is_waited_for(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """An interrupt meets a part that its process commits, and the server has not yet: it counts."""
+    session.execute(COMMITS_LATE)
+
+    def interrupt() -> None:
+        with SyncConnection(migrated) as other:
+            waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE objid = 77 AND NOT granted)"
+            asks = f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {OURS} AND query ~ 'xid8')"
+            assert eventually(lambda: other.fetchval(waits))
+            os.kill(os.getpid(), signal.SIGINT)
+            assert eventually(lambda: other.fetchval(asks))
+            session.execute("SELECT pg_advisory_unlock(77)")
+
+    ctrl_c = threading.Thread(target=interrupt)
+    ctrl_c.start()
+    users, in_parts = replace(WANTED, tables=("users",)), Loading(jobs=2, state=tmp_path)
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, users, loading=in_parts)
+    ctrl_c.join()
+    assert caught.value.detail.startswith("4,500 of 4,500 rows are committed and stay.")
+
+
 def test_no_rows_are_added_behind_an_interrupted_run(
     migrated: Target,
     example: Models,
@@ -106,6 +160,7 @@ def test_no_rows_are_added_behind_an_interrupted_run(
     in_parts = Loading(jobs=2, state=tmp_path)
     with pytest.raises(Interrupted):
         seed(migrated, example, WANTED, progress=stop, loading=in_parts)
+    left(session)
     few, plain = Request(rows=10, tables=("roles",)), Loading(state=tmp_path)
     for way in (plain, in_parts, replace(plain, top_up=True), replace(plain, truncate=True)):
         error = refused(migrated, example, few, way)
@@ -134,6 +189,7 @@ def test_what_an_interrupted_run_loaded_may_be_emptied(
     stop = After(9000, KeyboardInterrupt())
     with pytest.raises(Interrupted):
         seed(migrated, example, WANTED, progress=stop, loading=Loading(jobs=2, state=tmp_path))
+    left(session)
     small = replace(WANTED, rows=20)
     seed(migrated, example, small, AGREED, loading=Loading(truncate=True, state=tmp_path))
     assert session.fetchval("SELECT count(*) FROM users") == 20
@@ -153,26 +209,24 @@ def test_a_journal_that_says_nothing_hinders_nobody(
     assert done.rows
 
 
+@pytest.mark.parametrize("state", ["%", "idle in transaction"])
 def test_a_connection_that_is_lost_names_the_state(
     migrated: Target,
     example: Models,
     session: SyncConnection,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    state: str,
 ) -> None:
-    """One worker's session ends: the run stops, and rows that were taken away are not missed."""
+    """A worker's session ends, in a COPY or after it; rows that are taken away are not missed."""
     monkeypatch.setattr(jobs, "BLOCKS", 1)
-    lose = After(
-        6000,
-        None,
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE state = 'active'"
-        " AND query LIKE 'COPY%' AND datname = current_database()",
-    )
+    lose = After(6000, None, WORKERS.format(state))
     lose.session = session
     with pytest.raises(OperationError) as caught:
         seed(migrated, example, WANTED, progress=lose, loading=Loading(jobs=2, state=tmp_path))
     assert "the connection was lost while" in caught.value.message
     assert "are committed and stay. The same command with --resume" in caught.value.detail
+    left(session)
     reset(migrated, example, Request(), AGREED, Silent())
     error = refused(migrated, example, WANTED, Loading(resume=True, state=tmp_path))
     assert "that the interrupted run had committed are gone" in error.message
@@ -185,6 +239,23 @@ def test_a_connection_that_is_lost_names_the_state(
     assert "that the interrupted run had committed are gone" in error.message
 
 
+def test_an_idle_connection_that_is_lost_is_told(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker had nothing to do when its session was ended; it finds out with its next part."""
+    monkeypatch.setattr(jobs, "BLOCKS", 2)
+    lose = After(4500, None, f"SELECT pid FROM pg_stat_activity WHERE {OURS} AND state = 'idle'")
+    lose.session = session
+    posts = replace(WANTED, tables=("users", "posts"))
+    with pytest.raises(OperationError) as caught:
+        seed(migrated, example, posts, progress=lose, loading=Loading(jobs=2, state=tmp_path))
+    assert caught.value.message == 'the connection was lost while "posts" was filled'
+
+
 def test_a_server_that_falls_over_leaves_its_state_named(
     migrated: Target,
     example: Models,
@@ -194,12 +265,7 @@ def test_a_server_that_falls_over_leaves_its_state_named(
 ) -> None:
     """The leader's session ends too, so that nobody can be asked what is committed."""
     monkeypatch.setattr(jobs, "BLOCKS", 1)
-    lose = After(
-        6000,
-        None,
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-        " WHERE application_name = 'dbtool seed' AND datname = current_database()",
-    )
+    lose = After(6000, None, f"SELECT pid FROM pg_stat_activity WHERE {OURS}")
     lose.session = session
     with pytest.raises(DbtoolError) as caught:
         seed(migrated, example, WANTED, progress=lose, loading=Loading(jobs=2, state=tmp_path))
@@ -213,7 +279,7 @@ def test_a_leader_lost_once_all_is_handed_out_names_the_state(
     lose = After(
         4500,
         None,
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks JOIN pg_database AS d"
+        "SELECT pid FROM pg_locks JOIN pg_database AS d"
         " ON d.oid = database WHERE locktype = 'advisory' AND granted"
         " AND datname = current_database()",
     )
