@@ -28,6 +28,7 @@ from dbtool.seed.run import Loading, plan, seed
 from tests.conftest import Dbtool
 from tests.disks import small_disk
 from tests.pgbouncer import pgbouncer
+from tests.processes import eventually
 from tests.proxy import proxy
 
 SMALL = Request(rows=50)
@@ -160,12 +161,21 @@ def test_a_second_run_is_told_of_the_first(dbtool: Dbtool, project: Path, migrat
     """Two commands at once: one loads, the other says so and exits 5; rows are there once."""
     url = migrated.sqlalchemy_url()
     program = str(Path(sys.executable).parent / "dbtool")
-    command = [program, "seed", "--rows", "30000", "--url", url]
-    with subprocess.Popen(
-        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as first:
+    command = [program, "seed", "--rows", "300000", "--url", url]
+    copies = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'dbtool seed'"
+        " AND datname = current_database() AND query LIKE 'COPY %')"
+    )
+    with (
+        SyncConnection(migrated) as other,
+        subprocess.Popen(
+            command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as first,
+    ):
         assert first.stderr is not None
         assert "oading" in first.stderr.readline()
+        # It says so before it has the lock.
+        assert eventually(lambda: other.fetchval(copies))
         second = dbtool("seed", "--rows", "10", "--url", url, cwd=project)
         first.send_signal(signal.SIGINT)
         first.communicate(timeout=60)
@@ -240,17 +250,23 @@ def test_looking_costs_few_round_trips(migrated: Target, example: Models) -> Non
 
 
 class Watched(Silent):
-    """Counts the blocks of rows that went out, and calls a function after the first."""
+    """Counts the blocks of rows that went out, and calls a function after the first.
 
-    def __init__(self, after_first: Callable[[], None] = lambda: None) -> None:
+    Each that follows takes a pause longer, so that few of them go out while somebody is late.
+    """
+
+    def __init__(self, after_first: Callable[[], None], pause: float = 0.0) -> None:
         self.blocks = 0
         self._after_first = after_first
+        self._pause = pause
 
     def advance(self, done: float, total: float | None = None, unit: str = "") -> None:  # noqa: ARG002
         """Count one block."""
         self.blocks += 1
         if self.blocks == 1:
             self._after_first()
+        else:
+            time.sleep(self._pause)
 
 
 def test_an_interrupt_between_handing_over_and_waiting(
@@ -261,7 +277,7 @@ def test_an_interrupt_between_handing_over_and_waiting(
 ) -> None:
     """The copy that has begun ends: it does not go on writing to a connection that is closed."""
     hand_over, began = asyncio.run_coroutine_threadsafe, threading.Event()
-    watched = Watched(began.set)
+    watched = Watched(began.set, pause=0.2)
 
     def interrupted(work: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
         future = hand_over(work, loop)
@@ -274,7 +290,7 @@ def test_an_interrupt_between_handing_over_and_waiting(
     monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
     with pytest.raises(Interrupted):
         seed(migrated, example, Request(rows=300_000, tables=("users",)), progress=watched)
-    assert watched.blocks < 20
+    assert watched.blocks < 60, "of 74"
     assert "socket.send()" not in caplog.text
     assert users(migrated) == 0
 
@@ -287,7 +303,7 @@ def test_a_connection_lost_in_the_middle_of_a_copy(
     def lose() -> None:
         with SyncConnection(migrated) as other:
             other.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
                 " WHERE application_name = 'dbtool seed' AND datname = current_database()"
             )
 
