@@ -48,10 +48,11 @@ def alone(target: Target) -> Iterator[SyncConnection]:
 
 
 def gone(connection: SyncConnection, which: str = "application_name = 'dbtool'") -> None:
-    """Wait until no such session of this database is left: by default, who has only looked."""
+    """Wait until no such session of this database, or of none yet, is left: of dbtool's own."""
     others = (
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-        f" AND pid <> pg_backend_pid() AND datname = current_database() AND {which}"
+        " AND pid <> pg_backend_pid() AND coalesce(datname, current_database()) ="
+        f" current_database() AND ({which})"
     )
     until = monotonic() + LIMIT
     while connection.fetchval(others):
