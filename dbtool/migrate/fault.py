@@ -18,7 +18,7 @@ _OF_THE_REVISION = frozenset({"25001", "55P04"})
 """What cannot run inside a transaction, and an enum's value used in the one that adds it: these
 codes stand among those, and mean the same everywhere."""
 _OF_THE_STATEMENT = re.compile(
-    r"^(?:42P01 (?:missing|invalid reference to) FROM-clause entry for table "
+    r"^(?:42P01 missing FROM-clause entry for table "
     r'|55000 column "[^"]+" of relation "[^"]+" (?:is already an identity column$'
     r"|is not an identity column$|already has a default value$"
     r"|must be declared NOT NULL before identity can be added$))"

@@ -62,7 +62,7 @@ class Taking:
             taken = dict.fromkeys(map(self._as_before, self._taken(each.stmt, sql)))
             if self._moved and any(map(_is_found_by_path, taken)):
                 self.unknown = self.unknown or f"names found by another search_path: {self._moved}"
-            if any(_moves(message) for _, message in postgast.walk(each.stmt)):
+            if _moves(each.stmt):
                 self._moved = _excerpt(sql)
             yield from taken
 
@@ -141,17 +141,21 @@ def _is_found_by_path(taken: Taken) -> bool:
     return taken.kind != "schema" and not taken.name[0]
 
 
-def _moves(message: object) -> bool:
+def _moves(node: pb.Node) -> bool:
     """Whether names without a schema may be found elsewhere from here on."""
-    match message:
-        case pb.VariableSetStmt():
-            named: str = message.name
-            return message.kind == pb.VAR_RESET_ALL or named == "search_path"
-        case pb.FuncCall() if message.funcname[-1].string.sval == "set_config" and message.args:
-            first = message.args[0].a_const
-            setting: str = first.sval.sval
-            return not first.HasField("sval") or setting.lower() == "search_path"
-    return False
+    if node.WhichOneof("node") == "variable_set_stmt":
+        named: str = node.variable_set_stmt.name
+        return node.variable_set_stmt.kind == pb.VAR_RESET_ALL or named == "search_path"
+    calls = (each for _, each in postgast.walk(node) if isinstance(each, pb.FuncCall))
+    return any(map(_may_set_path, calls))
+
+
+def _may_set_path(call: pb.FuncCall) -> bool:
+    if call.funcname[-1].string.sval != "set_config" or not call.args:
+        return False
+    setting = call.args[0].a_const
+    name: str = setting.sval.sval
+    return not setting.HasField("sval") or name.lower() == "search_path"
 
 
 def _type(command: pb.AlterTableCmd) -> str:

@@ -95,6 +95,12 @@ BACK = {
         'op.drop_column("sales", "n")\nop.drop_table("sales")',
         ["column orders.note 1", "table orders 3"],
     ),
+    "a search_path of others": (
+        'op.execute("CREATE FUNCTION f() RETURNS int LANGUAGE sql SET search_path = s RETURN 1;'
+        " ALTER FUNCTION f() SET search_path = public; ALTER ROLE CURRENT_USER SET search_path = s;"
+        ' ALTER ROLE CURRENT_USER RESET search_path")\nop.drop_table("orders")',
+        ["table orders 3"],
+    ),
     "never there": ('op.execute("DROP TABLE IF EXISTS nothing")', []),
     "made on the way": ('op.execute("CREATE TABLE tmp (id int)")\nop.drop_table("tmp")', []),
     "bind": ('op.get_bind().execute(sa.text("TRUNCATE orders"))', ["rows orders 3"]),
