@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError
@@ -46,6 +47,12 @@ _MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED = 8 << 30
 _READ_AT_START = ("PYTHON", "LC_", "LANG")
 _numbers = itertools.count(1)
+# The same examples each time, as fast or slow as the machine is; search for others by
+# --hypothesis-profile=default.
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 import sqlalchemy
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
@@ -416,7 +416,6 @@ TARGETS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(TARGETS)
 def test_a_target_survives_its_own_url(target: Target) -> None:
     """What we write for an engine reads back the same, by us and by SQLAlchemy."""
@@ -439,7 +438,6 @@ def keyword(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-@settings(deadline=None)
 @given(TARGETS)
 def test_keywords_round_trip(target: Target) -> None:
     """Any value survives the quotes of the keyword form."""
@@ -483,7 +481,6 @@ BROKEN = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(form=BROKEN, secret=SECRETS)
 @example(form="postgresql://ann:{raw}@db.example/shop", secret="12?sslmod=y")
 @example(form="postgresql://db.example/shop?password={raw}", secret="aaa&zzzzzz=1")

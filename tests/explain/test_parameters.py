@@ -1,7 +1,7 @@
 """Placeholders of every style are numbered, and bound by the types of the server."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtool.errors import UsageError
@@ -103,7 +103,6 @@ def test_binding_casts_and_quotes() -> None:
     assert bind("select $1", ["\\'"], ["t"]) == "select CAST(E'\\\\''' AS t)"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_numbered(text: str) -> None:
     """No text crashes the search for placeholders."""

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtool.database.sync import SyncConnection
@@ -133,7 +133,6 @@ _KEYS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(_KEYS, _JUNK), st.dictionaries(_KEYS, _JUNK))
 def test_no_tree_crashes(above: dict[str, object], below: dict[str, object]) -> None:
     """Whatever stands in place of a plan ends in a report or a usage error."""
@@ -156,7 +155,6 @@ _VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(_VALUES)
 def test_decoding_without_recursion_is_the_same(value: object) -> None:
     """The decoder for deep plans agrees with the standard one."""

@@ -115,7 +115,7 @@ PLAIN = (
     st.lists(st.sampled_from(PLAIN + QUOTED), max_size=12),
     st.integers(min_value=0, max_value=400),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_secret_survives_any_cut(pieces: list[str], cut: int) -> None:
     """A secret in any kind of literal or comment is gone, also when the text is cut inside it."""
     statement = " ".join(piece.format(SECRET) for piece in pieces)[:cut]
@@ -123,7 +123,7 @@ def test_no_secret_survives_any_cut(pieces: list[str], cut: int) -> None:
 
 
 @given(st.text(alphabet="aE1$'\"\\/*-; \n=üx.", max_size=40))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_does_not_depend_on_what_literals_say(statement: str) -> None:
     """Other content in the constants PostgreSQL's own scanner finds gives the same text."""
     assert redact(_with_other_content(statement)) == redact(statement)
@@ -145,7 +145,7 @@ def _with_other_content(statement: str) -> str:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_takes_any_text(text: str) -> None:
     """Whatever a session ran, redaction ends with printable text on one line."""
     shown = redact(text)

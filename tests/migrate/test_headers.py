@@ -187,7 +187,7 @@ def sources(draw: st.DrawFn) -> str:
 
 @example('""" """\nrevision = "a"\ndown_revision = None\n')
 @example('"""One.\n\n    Two.\n  """\nrevision = "a"\ndown_revision = None\n')
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(sources())
 def test_never_a_wrong_answer(source: str) -> None:
     """Whatever is read equals what Alembic finds by executing the file."""
@@ -221,7 +221,7 @@ def test_message(doc: str, said: str) -> None:
     assert message(doc) == said
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(sources())
 def test_the_quick_look_sees_what_a_parser_sees(source: str) -> None:
     """Where a source is so plain that it is not parsed, parsing it says the same."""

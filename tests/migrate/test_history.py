@@ -47,7 +47,7 @@ def write(graph: Graph, root: Path, straight: bool) -> Small:
     return project
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs(), st.booleans())
 def test_history_is_what_alembic_walks(graph: Graph, straight: bool) -> None:
     """Revisions, their order and the heads, for any graph of revisions."""

@@ -69,7 +69,7 @@ EXAMPLES = pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pyte
 @EXAMPLES
 def test_heads_and_pending_are_those_of_alembic(count: int) -> None:
     """Where an answer is given at all, it is Alembic's, from any place a database can be at."""
-    settings(max_examples=count, deadline=None)(given(histories(), st.data())(compare_pending))()
+    settings(max_examples=count)(given(histories(), st.data())(compare_pending))()
 
 
 def compare_pending(headers: list[Header], data: st.DataObject) -> None:
@@ -93,7 +93,7 @@ def compare_pending(headers: list[Header], data: st.DataObject) -> None:
 @EXAMPLES
 def test_order_is_that_of_alembic(count: int) -> None:
     """A history without labels and dependencies has an answer, in the very same order."""
-    settings(max_examples=count, deadline=None)(given(histories(related=False))(compare_order))()
+    settings(max_examples=count)(given(histories(related=False))(compare_order))()
 
 
 def compare_order(headers: list[Header]) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtool.render.highlight import highlighted
@@ -20,7 +20,6 @@ def without_colour(lines: "list[str]") -> str:
 CODE = st.text(alphabet="\n\t aé表'\"$#-/*;[]{}\\01=x").map(lambda text: clean(text).strip("\n"))
 
 
-@settings(deadline=None)
 @given(st.sampled_from(LANGUAGES), CODE)
 def test_not_a_character_changes(language: str, code: str) -> None:
     """What is pasted is what was written, in every language and in none."""

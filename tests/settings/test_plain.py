@@ -81,7 +81,7 @@ def places_of(draw: st.DrawFn, key: str) -> tuple[Place, ...]:
     return tuple(draw(st.lists(in_table | carried, min_size=1, max_size=most)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(list(KEYS)).flatmap(places_of))
 def test_what_is_plain_is_what_pydantic_reads(places: tuple[Place, ...]) -> None:
     """The same values in the same places are the same settings, to the last digit."""

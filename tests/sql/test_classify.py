@@ -2,7 +2,7 @@
 
 import postgast
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtool.sql.classify import Kind, Traits, classify, inside_explain, traits
@@ -160,14 +160,12 @@ def test_pretty_never_changes_meaning() -> None:
         assert pretty(statement) == statement
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_classified(text: str) -> None:
     """No text crashes the parser or what stands around it."""
     assert classify(text) in Kind
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=200), st.sampled_from(["(", "case when ", "array["]))
 def test_any_depth_is_classified(depth: int, opening: str) -> None:
     """Nesting of any depth ends in a kind, exactly or by its words."""

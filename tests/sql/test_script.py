@@ -2,7 +2,7 @@
 
 import postgast
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dbtool.sql.script import Piece, Role, split
@@ -96,7 +96,6 @@ _FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @example("$$$$select 1")
 @given(st.one_of(st.lists(_FRAGMENTS).map("".join), st.text()))
 def test_no_character_is_lost(script: str) -> None:
@@ -126,7 +125,6 @@ _STATEMENTS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(_STATEMENTS), st.sampled_from(["; ", ";", ";\n\n", " ;; "]))
 def test_agrees_with_the_parser(statements: list[str], separator: str) -> None:
     """On scripts that parse, the statements are those PostgreSQL's own parser finds."""
