@@ -17,7 +17,7 @@ from dbtool.migrate.stale import Snapshot, Stale
 from dbtool.ports import Progress
 
 _GONE = "SELECT count(*) = 0 FROM pg_catalog.pg_stat_activity WHERE pid = ANY ($1::text::int4[])"
-_PATIENCE, _LONGER = 0.5, 5.0
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,15 @@ class Afterwards:
             with suppress(Exception):
                 self._before = stale.take(self._connection)
 
-    def compare(
-        self, connection: SyncConnection, backends: Sequence[int], ending: Sequence[int]
-    ) -> None:
-        """The run has ended; what it counted is known once its sessions have gone.
-
-        Those that env.py has closed will go, on a busy machine too; the others may stay.
-        """
+    def compare(self, connection: SyncConnection, backends: Sequence[int]) -> None:
+        """The run has ended; what it counted is known once its sessions have gone."""
         self._find_pg_dump(connection)
         if self._before is None:
             return
         with suppress(Exception):
-            if not _gone(connection, backends, _PATIENCE):
-                _gone(connection, ending, _LONGER)
+            until = time.monotonic() + _PATIENCE
+            while not connection.fetchval(_GONE, as_array(backends)) and time.monotonic() < until:
+                time.sleep(0.02)
             self.stale = stale.compare(self._before, stale.take(connection))
 
     def act(self, target: Target, lock_timeout: float, progress: Progress) -> None:
@@ -82,16 +78,6 @@ class Afterwards:
     def _find_pg_dump(self, connection: SyncConnection) -> None:
         if self.wanted.write is not None and self._pg_dump is None:
             self._pg_dump = dump.program(connection)
-
-
-def _gone(connection: SyncConnection, backends: Sequence[int], limit: float) -> bool:
-    """Whether these sessions have ended in time."""
-    until = time.monotonic() + limit
-    while not connection.fetchval(_GONE, as_array(backends)):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def _analysed(connection: SyncConnection, table: Stale, progress: Progress) -> Stale:

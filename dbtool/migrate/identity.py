@@ -65,7 +65,6 @@ from dbtool.migrate.lock import lost
 from dbtool.ports import Progress
 
 _PROVEN = "dbtool proved this connection against the lock"
-_BACKEND = "the process of this connection on the server"
 _ASIDE = "dbtool led this connection to an empty database beside the named one"
 
 
@@ -100,7 +99,7 @@ class Watch(Listener):
         self._search_path = search_path
         self.reading, self._direct = reading, direct
         self.wait_db, self.sets_aside = 0.0, False
-        self.backends, self.ending = list[int](), list[int]()
+        self.backends: list[int] = []
         self._progress = progress
         self.holder = None if target is None else self._made(target)
         self.migrating: Callable[[], None] | None = None
@@ -229,7 +228,6 @@ class Watch(Listener):
         else:
             seen = self._prove(connection)
             connection.rollback()
-            record.info[_BACKEND] = seen.backend
             if seen.database in self._aside:
                 record.info[_ASIDE] = self._aside[seen.database]
             elif not seen.same_database:
@@ -270,8 +268,6 @@ class Watch(Listener):
     def _returned(self, connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         """Close a connection instead of pooling it."""
         if connection is not None:
-            if _BACKEND in record.info:
-                self.ending.append(record.info[_BACKEND])
             record.invalidate()
 
     def _prove(self, connection: DBAPIConnection) -> Seen:

@@ -85,8 +85,7 @@ def upgrade(
         done = _upgraded(session, record)
         if after is None:
             return done
-        watch = session.watch
-        after.compare(session.connection, watch.backends, watch.ending)
+        after.compare(session.connection, session.watch.backends)
         target = session.target
     after.act(target, project.limits.lock_timeout, told)
     return replace(done, stale=after.stale)
