@@ -1,11 +1,13 @@
 """Changes of rows in the WITH of a statement, beside the locks a server takes for them."""
 
+import postgast
 import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.lint.actions import Select, Write
 from dbtool.lint.effect import Cause
 from dbtool.lint.read import read
+from dbtool.lint.read.rows import beside
 from dbtool.lint.run import lint
 from dbtool.lint.schema import Schema
 from dbtool.lint.subject import Step
@@ -86,3 +88,49 @@ def test_it_is_reported() -> None:
     assert findings("rows-changed-unbatched", sql) == findings(
         "rows-changed-unbatched", "DELETE FROM orders"
     )
+
+
+@pytest.mark.parametrize(
+    ("sql", "refused"),
+    [
+        ("CREATE TABLE v AS {} WITH NO DATA", False),
+        ("CREATE TABLE IF NOT EXISTS u AS {}", False),
+        ("CREATE TEMP TABLE IF NOT EXISTS v AS {} WITH NO DATA", False),
+        ("CREATE MATERIALIZED VIEW v AS {}", True),
+        ("CREATE MATERIALIZED VIEW IF NOT EXISTS v AS {} WITH NO DATA", True),
+    ],
+)
+def test_a_change_that_never_runs(connection: SyncConnection, sql: str, refused: bool) -> None:
+    """The rows stay as they are, and so nothing is said of them."""
+    for each in (*_HISTORY, "INSERT INTO t VALUES (1)"):
+        connection.execute(each)
+    sql = sql.format("WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x")
+    assert bool(measure(connection, sql).error) is refused
+    said = steps(sql)
+    assert not any(any(step.effect.of(Cause.ROWS_CHANGED)) for step in said)
+    assert not any(held.relation.name == "t" for step in said for held in step.effect.locks)
+
+
+def test_a_table_that_is_not_there_yet() -> None:
+    """IF NOT EXISTS creates it, with the change."""
+    query = "WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x"
+    said = steps(f"CREATE TABLE IF NOT EXISTS v AS {query}")
+    assert any(any(step.effect.of(Cause.ROWS_CHANGED)) for step in said)
+
+
+def test_the_tree_is_left_as_it_is() -> None:
+    """Reading adds nothing to it: with many queries in a WITH that would be many times as much."""
+    sql = "WITH few AS (SELECT 1), x AS (DELETE FROM t), y AS (DELETE FROM u) SELECT 1"
+    [raw] = postgast.parse(sql).stmts
+    before = raw.SerializeToString()
+    assert len([*beside(raw.stmt.select_stmt)]) == 2
+    assert raw.SerializeToString() == before
+
+
+def test_it_is_reported_once() -> None:
+    """Changes of one table that nobody could tell apart are one finding."""
+    change = "UPDATE orders SET note = '' RETURNING 1"
+    sql = f"WITH x AS ({change}), y AS ({change}), z AS ({change}) SELECT 1"
+    alone = findings("rows-changed-unbatched", "UPDATE orders SET note = ''")
+    assert len(alone) == 1
+    assert findings("rows-changed-unbatched", sql) == alone

@@ -42,6 +42,7 @@ class Write:
     `filtered` says that a condition stands in it, `values` that its rows are written out.
     `columns` are the columns it sets, as far as they are named. `batch` says that it changes a
     few rows at a time, whichever they are. `only` says that the rows of partitions are left alone.
+    Nothing is done where the relation is there that it is `unless`.
     """
 
     kind: Writes
@@ -52,6 +53,7 @@ class Write:
     where: Expression | None = None
     batch: bool = False
     only: bool = False
+    unless: Name | None = None
 
 
 @value(kw_only=True)
@@ -117,9 +119,13 @@ class Comment:
 
 @value(kw_only=True)
 class Other:
-    """A statement with nothing to judge; `kind` is the parser's word for it."""
+    """A statement with nothing to judge; `kind` is the parser's word for it.
+
+    `made` is the kind and the name, without a schema, of what it creates.
+    """
 
     kind: str
+    made: tuple[str, str] | None = None
 
 
 @value(kw_only=True)

@@ -115,7 +115,8 @@ def _statement(node: Node, kind: str | None) -> Iterator[act.Action]:
         return
     reader = _READERS.get(kind)
     if reader is None:
-        yield act.Other(kind=kind.removesuffix("_stmt"))
+        made = commands.made(getattr(node, kind))
+        yield act.Other(kind=kind.removesuffix("_stmt"), made=made)
     else:
         statement = getattr(node, kind)
         yield from rows.beside(statement)
@@ -124,7 +125,7 @@ def _statement(node: Node, kind: str | None) -> Iterator[act.Action]:
 
 def _in_new_schema(node: Node) -> Iterator[act.Action]:
     """CREATE SCHEMA, with whatever is created in it by the same statement."""
-    yield act.Other(kind="create_schema")
+    yield act.Other(kind="create_schema", made=commands.made(node))
     for each in node.schema_elts:
         made = getattr(each, each.WhichOneof("node"))
         for field in ("relation", "view", "sequence"):

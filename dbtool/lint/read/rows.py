@@ -7,12 +7,13 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint import actions as act
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.read.expressions import optional
-from dbtool.lint.read.names import Node, name_of
+from dbtool.lint.read.names import Node, made_as, name_of
+from dbtool.lint.values import replace
 
 _PICKING = (pb.ANY_SUBLINK, pb.ARRAY_SUBLINK)
 
 
-def insert(node: Node) -> Iterator[act.Action]:
+def insert(node: Node) -> Iterator[act.Write]:
     """INSERT."""
     source = node.select_stmt.select_stmt
     yield act.Write(
@@ -24,7 +25,7 @@ def insert(node: Node) -> Iterator[act.Action]:
     )
 
 
-def update(node: Node) -> Iterator[act.Action]:
+def update(node: Node) -> Iterator[act.Write]:
     """UPDATE."""
     yield act.Write(
         kind=act.Writes.UPDATE,
@@ -37,7 +38,7 @@ def update(node: Node) -> Iterator[act.Action]:
     )
 
 
-def delete(node: Node) -> Iterator[act.Action]:
+def delete(node: Node) -> Iterator[act.Write]:
     """DELETE."""
     yield act.Write(
         kind=act.Writes.DELETE,
@@ -49,24 +50,29 @@ def delete(node: Node) -> Iterator[act.Action]:
     )
 
 
-def merge(node: Node) -> Iterator[act.Action]:
+def merge(node: Node) -> Iterator[act.Write]:
     """MERGE."""
     yield act.Write(kind=act.Writes.MERGE, table=name_of(node.relation), filtered=True)
 
 
 def beside(statement: Node) -> Iterator[act.Action]:
     """The changes in the WITH of a statement, which are done whoever reads what they return."""
+    unless = None
+    if isinstance(statement, pb.CreateTableAsStmt):
+        if statement.into.skip_data or statement.objtype == pb.OBJECT_MATVIEW:
+            return
+        unless = made_as(statement.into.rel) if statement.if_not_exists else None
     of = statement.query.select_stmt if isinstance(statement, _AROUND) else statement
     made = of.with_clause.ctes if isinstance(of, _WITH) else ()
-    queries = [each for each in made if each.common_table_expr.ctequery.HasField("select_stmt")]
+    # A LIMIT may stand in another query of the same WITH.
+    limited = any(_limits(each.common_table_expr.ctequery) for each in made)
     for each in made:
         query = each.common_table_expr.ctequery
         kind = query.WhichOneof("node")
         if kind in _CHANGES:
-            change = getattr(query, kind)
-            # A LIMIT may stand in another query of the same WITH.
-            change.with_clause.ctes.extend(queries)
-            yield from _CHANGES[kind](change)
+            for change in _CHANGES[kind](getattr(query, kind)):
+                batch = change.batch or (limited and _is_linked(change.where))
+                yield replace(change, batch=batch, unless=unless)
 
 
 def copy(node: Node) -> Iterator[act.Action]:
@@ -104,7 +110,7 @@ def _is_limited(node: Node, where: Expression | None) -> bool:
         return False
     if any(map(_limits, _sublinks(node.where_clause))):
         return True
-    if not any(map(_links, where.conditions)):
+    if not _is_linked(where):
         return False
     made = (each.common_table_expr.ctequery for each in node.with_clause.ctes)
     beside = node.from_clause if isinstance(node, pb.UpdateStmt) else node.using_clause
@@ -122,6 +128,11 @@ def _sublinks(node: Node) -> Iterator[Node]:
             yield node.sub_link.subselect
         case "a_expr" if node.a_expr.kind == pb.AEXPR_OP_ANY:
             yield from _sublinks(node.a_expr.rexpr)
+
+
+def _is_linked(where: Expression | None) -> bool:
+    """Whether the rows are tied to those of a query."""
+    return where is not None and any(map(_links, where.conditions))
 
 
 def _links(condition: Expression) -> bool:
