@@ -17,14 +17,8 @@ foreign servers: they are not the same everywhere and always."""
 _OF_THE_REVISION = frozenset({"25001", "55P04"})
 """What cannot run inside a transaction, and an enum's value used in the one that adds it: these
 codes stand among those, and mean the same everywhere."""
-_OF_THE_STATEMENT = re.compile(
-    r"^(?:42P01 missing FROM-clause entry for table "
-    r'|55000 column "[^"]+" of relation "[^"]+" (?:is already an identity column$'
-    r"|is not an identity column$|already has a default value$"
-    r"|must be declared NOT NULL before identity can be added$))"
-)
-"""What is wrong with a statement itself, or with columns that are there. Their codes are those of
-what is lacking too, and only the English words tell: in another language it stays unknown."""
+_NOT_IN_FROM = "missing FROM-clause entry for table "
+"""A mistake wherever it runs, with the code of a table that is lacking."""
 _OF_THE_MACHINE = re.compile(
     r"^could not (?:create locale|open collator) |^time zone "
     r'|^invalid value for parameter "(?:TimeZone|lc_\w+|default_text_search_config'
@@ -64,6 +58,6 @@ def _is_lacking(server: ServerError) -> bool:
     if any(map(_OF_THE_MACHINE.search, (server.message, server.detail))):
         return True
     state = server.sqlstate or ""
-    if state in _OF_THE_REVISION or _OF_THE_STATEMENT.match(f"{state} {server.message}"):
+    if state in _OF_THE_REVISION or server.message.startswith(_NOT_IN_FROM):
         return False
     return state in _NOT_HERE or state.startswith(_OF_THE_SERVER)

@@ -31,7 +31,7 @@ from dbtool.seed.worker import Said, serve
 BLOCKS = 16
 """Blocks of a part: enough that a commit costs nothing, few enough to share them out."""
 
-_SETTLES = 10.0
+_SETTLES = 3.0
 """Seconds the server may take to end what the processes left to it."""
 
 _LOST = (InterfaceError, InternalClientError, PostgresError, OSError, RuntimeError)
@@ -243,7 +243,8 @@ class Jobs:
         """Wait for the commits that were under way when their processes were ended."""
         until = time.monotonic() + _SETTLES
         while await self._journal.is_at_work(connection) and time.monotonic() < until:
-            await asyncio.sleep(0.02)
+            self._progress.step("waiting for commits under way (Ctrl-C ends at once)")
+            await asyncio.sleep(0.1)
 
 
 def _stop(workers: Sequence[_Worker]) -> None:

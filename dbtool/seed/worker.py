@@ -63,10 +63,9 @@ class _Part:
         try:
             await self._load(connection)
         except (InterfaceError, InternalClientError, PostgresError) as error:
-            gone = ended(error)
-            if gone is None:
+            if ended(error) is None:
                 raise
-            lost = ConnectionDoesNotExistError(gone.detail)
+            lost = ConnectionDoesNotExistError("The server ended it between two statements.")
             raise told(lost, self.table.table.shown, "") from error
 
     async def _load(self, connection: Connection) -> None:

@@ -124,9 +124,14 @@ def test_interrupted_and_resumed_it_is_the_run_that_was_not(
 
 
 def test_a_commit_under_way_is_waited_for(
-    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An interrupt meets a part that its process commits, and the server has not yet: it counts."""
+    monkeypatch.setattr(jobs, "_SETTLES", 60.0)
     session.execute(COMMITS_LATE)
 
     def interrupt() -> None:
