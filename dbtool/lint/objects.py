@@ -56,8 +56,7 @@ class Constraint:
 
     `index` is the existing index it was made from. `references` is the other table of a
     foreign key, `referenced` its columns (none where the primary key is meant). A `temporal` one
-    holds for stretches of time: no index or call can say so. A `doubted` one may be gone, so that
-    it proves nothing.
+    holds for stretches of time: no index or call can say so.
     """
 
     kind: Holds
@@ -66,7 +65,6 @@ class Constraint:
     expression: Expression | None = None
     valid: bool = True
     enforced: bool = True
-    doubted: bool = False
     references: Name | None = None
     referenced: tuple[str, ...] = ()
     index: str = ""

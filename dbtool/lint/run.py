@@ -9,14 +9,12 @@ from dbtool.lint.actions import Action, CreateTable, CreateTableAs, DoBlock, Ren
 from dbtool.lint.afterwards import settled
 from dbtool.lint.allow import allowances
 from dbtool.lint.course import course
-from dbtool.lint.effect import Work
 from dbtool.lint.effects import State, absent, passes_by, references, refusals
 from dbtool.lint.linted import Linted as Linted
 from dbtool.lint.linted import Outcome, Verdict
 from dbtool.lint.plainly import in_words
 from dbtool.lint.read import Read, read_all
 from dbtool.lint.replay import apply
-from dbtool.lint.replay.doubts import DOUBTED, may_doubt
 from dbtool.lint.rules import COMMENT_RULES, OPT_IN, RULES, WHOLE_RULES
 from dbtool.lint.schema import Name, Schema
 from dbtool.lint.settled import Permit
@@ -265,9 +263,6 @@ class _Linter:
                     for rule in self._asking(steps)
                     for each in rule.check(subject)
                 ]
-                if len(steps) > 1:
-                    # Two changes of a table in one statement are the same to people.
-                    told = [*dict.fromkeys(told)]
                 said = [*permit.statement(told, statement.line)]
             self._follow(statement, actions, doubting=way == "up")
             remember(session, Done(statement, steps))
@@ -315,11 +310,11 @@ def _as_measured(steps: tuple[Step, ...], seen: "Observed", schema: Schema) -> t
 def _said_of(said: Finding | Unknown, subject: Subject, sure: bool) -> Finding | Unknown:
     """A finding about work that was seen is a measured one; others rest on what they rested on.
 
-    What a branch of a block decides over, or a check that may be gone, is not proven.
+    What a branch of a block decides over is not proven.
     """
     if isinstance(said, Unknown):
         return replace(said, location=said.location or subject.location)
-    if not sure and said.certainty is Certainty.PROVEN and (_branches(subject) or _doubts(subject)):
+    if not sure and said.certainty is Certainty.PROVEN and _branches(subject):
         return replace(said, certainty=Certainty.HEURISTIC)
     if not sure or said.rule in _STYLE:
         return said
@@ -329,18 +324,6 @@ def _said_of(said: Finding | Unknown, subject: Subject, sure: bool) -> Finding |
 
 def _branches(subject: Subject) -> bool:
     return any(isinstance(step.action, DoBlock) and step.action.maybe for step in subject.steps)
-
-
-def _doubts(subject: Subject) -> bool:
-    """Whether a table is read that has a check of which nobody knows whether it is gone."""
-    steps = subject.steps
-    if len(steps) == 1 and DOUBTED not in subject.schema.made:
-        return False
-    read = {task.relation for s in steps for task in s.effect.tasks if task.work is Work.SCAN}
-    tables = [table for name in read if (table := subject.table(name)) is not None]
-    return any(each.doubted for table in tables for each in table.constraints.values()) or (
-        bool(read) and any(may_doubt(step.action) for step in steps)
-    )
 
 
 def _parted(

@@ -38,9 +38,7 @@ class Schema:
     could not be read, so that it is left out in scratch too. `former` are the names that tables
     had before; `temporary` says that some relation is, which is found first, and `left` are the
     names of those that sessions before made, which may be there where theirs goes on. `armed` are
-    the relations whose use runs functions that may create or drop something. `made` are the
-    bare names of functions, operators, types, extensions and schemas that were ever created, each
-    behind its kind.
+    the relations whose use runs functions that may create or drop something.
     """
 
     def __init__(self, *, complete: bool = False) -> None:
@@ -57,7 +55,6 @@ class Schema:
         self.referrers: dict[Name, tuple[Name, ...]] = {}
         self.former: dict[Name, Name] = {}
         self.armed: dict[Name, bool] = {}
-        self.made: dict[Name, bool] = {Name("schema", "public"): True}
         self.temporary = False
         self.left: set[str] = set()
         self.judging = False

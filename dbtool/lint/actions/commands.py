@@ -42,7 +42,6 @@ class Write:
     `filtered` says that a condition stands in it, `values` that its rows are written out.
     `columns` are the columns it sets, as far as they are named. `batch` says that it changes a
     few rows at a time, whichever they are. `only` says that the rows of partitions are left alone.
-    Nothing is done where the relation is there that it is `unless`.
     """
 
     kind: Writes
@@ -53,7 +52,6 @@ class Write:
     where: Expression | None = None
     batch: bool = False
     only: bool = False
-    unless: Name | None = None
 
 
 @value(kw_only=True)
@@ -119,13 +117,9 @@ class Comment:
 
 @value(kw_only=True)
 class Other:
-    """A statement with nothing to judge; `kind` is the parser's word for it.
-
-    `made` is the kind and the name, without a schema, of what it creates.
-    """
+    """A statement with nothing to judge; `kind` is the parser's word for it."""
 
     kind: str
-    made: tuple[str, str] | None = None
 
 
 @value(kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dbtool.lint import actions as act
-from dbtool.lint.already import passed_over, taken
+from dbtool.lint.already import passed_over
 from dbtool.lint.effect import NOTHING, Cause, Effect, Task, Work
 from dbtool.lint.effects import (
     adding,
@@ -70,9 +70,7 @@ def absent(action: act.Action, state: State) -> Effect | None:
 
 
 def passes_by(action: act.Action, schema: Schema, sql: str) -> bool:
-    """Whether IF EXISTS finds no such table, or IF NOT EXISTS one, so that nothing is done."""
-    if isinstance(action, act.Write) and action.unless is not None:
-        return taken(schema, schema.full(action.unless))
+    """Whether IF EXISTS finds no such table, so that the statement does nothing."""
     if not schema.complete or isinstance(action, act.CreateTable | act.CreateTableAs):
         return False
     name: Name | None = getattr(action, "table", None)

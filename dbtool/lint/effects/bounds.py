@@ -60,7 +60,7 @@ def _proven(table: Table, key: Key) -> implied.Condition:
     checks = [
         implied.condition(each.expression, key)
         for each in table.having(Holds.CHECK)
-        if each.valid and each.enforced and not each.doubted and each.expression is not None
+        if each.valid and each.enforced and each.expression is not None
     ]
     column = table.columns.get(key.column)
     if column is not None and column.not_null:

@@ -51,7 +51,6 @@ def not_null_proven(table: Table, column: str) -> bool:
     return any(
         each.valid
         and each.enforced
-        and not each.doubted
         and each.expression is not None
         and proves_not_null(each.expression, column)
         for each in table.having(Holds.CHECK)

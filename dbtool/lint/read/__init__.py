@@ -115,17 +115,14 @@ def _statement(node: Node, kind: str | None) -> Iterator[act.Action]:
         return
     reader = _READERS.get(kind)
     if reader is None:
-        made = commands.made(getattr(node, kind))
-        yield act.Other(kind=kind.removesuffix("_stmt"), made=made)
+        yield act.Other(kind=kind.removesuffix("_stmt"))
     else:
-        statement = getattr(node, kind)
-        yield from rows.beside(statement)
-        yield from reader(statement)
+        yield from reader(getattr(node, kind))
 
 
 def _in_new_schema(node: Node) -> Iterator[act.Action]:
     """CREATE SCHEMA, with whatever is created in it by the same statement."""
-    yield act.Other(kind="create_schema", made=commands.made(node))
+    yield act.Other(kind="create_schema")
     for each in node.schema_elts:
         made = getattr(each, each.WhichOneof("node"))
         for field in ("relation", "view", "sequence"):

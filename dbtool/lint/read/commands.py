@@ -66,18 +66,6 @@ def drop(node: Node) -> Iterator[act.Action]:
             )
 
 
-def made(node: Node) -> tuple[str, str] | None:
-    """The kind and the bare name of what a statement creates that nothing else is noted of."""
-    match node:
-        case pb.DefineStmt():
-            return kind_of(node.kind), words(node.defnames)[-1]
-        case pb.CreateExtensionStmt():
-            return "extension", node.extname
-        case pb.CreateSchemaStmt():
-            return "schema", node.schemaname or node.authrole.rolename
-    return None
-
-
 def rename(node: Node) -> Iterator[act.Action]:
     """RENAME of anything."""
     kind = kind_of(node.rename_type)

@@ -7,13 +7,12 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint import actions as act
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.read.expressions import optional
-from dbtool.lint.read.names import Node, made_as, name_of
-from dbtool.lint.values import replace
+from dbtool.lint.read.names import Node, name_of
 
 _PICKING = (pb.ANY_SUBLINK, pb.ARRAY_SUBLINK)
 
 
-def insert(node: Node) -> Iterator[act.Write]:
+def insert(node: Node) -> Iterator[act.Action]:
     """INSERT."""
     source = node.select_stmt.select_stmt
     yield act.Write(
@@ -25,7 +24,7 @@ def insert(node: Node) -> Iterator[act.Write]:
     )
 
 
-def update(node: Node) -> Iterator[act.Write]:
+def update(node: Node) -> Iterator[act.Action]:
     """UPDATE."""
     yield act.Write(
         kind=act.Writes.UPDATE,
@@ -38,7 +37,7 @@ def update(node: Node) -> Iterator[act.Write]:
     )
 
 
-def delete(node: Node) -> Iterator[act.Write]:
+def delete(node: Node) -> Iterator[act.Action]:
     """DELETE."""
     yield act.Write(
         kind=act.Writes.DELETE,
@@ -50,29 +49,9 @@ def delete(node: Node) -> Iterator[act.Write]:
     )
 
 
-def merge(node: Node) -> Iterator[act.Write]:
+def merge(node: Node) -> Iterator[act.Action]:
     """MERGE."""
     yield act.Write(kind=act.Writes.MERGE, table=name_of(node.relation), filtered=True)
-
-
-def beside(statement: Node) -> Iterator[act.Action]:
-    """The changes in the WITH of a statement, which are done whoever reads what they return."""
-    unless = None
-    if isinstance(statement, pb.CreateTableAsStmt):
-        if statement.into.skip_data or statement.objtype == pb.OBJECT_MATVIEW:
-            return
-        unless = made_as(statement.into.rel) if statement.if_not_exists else None
-    of = statement.query.select_stmt if isinstance(statement, _AROUND) else statement
-    made = of.with_clause.ctes if isinstance(of, _WITH) else ()
-    # A LIMIT may stand in another query of the same WITH.
-    limited = any(_limits(each.common_table_expr.ctequery) for each in made)
-    for each in made:
-        query = each.common_table_expr.ctequery
-        kind = query.WhichOneof("node")
-        if kind in _CHANGES:
-            for change in _CHANGES[kind](getattr(query, kind)):
-                batch = change.batch or (limited and _is_linked(change.where))
-                yield replace(change, batch=batch, unless=unless)
 
 
 def copy(node: Node) -> Iterator[act.Action]:
@@ -81,16 +60,6 @@ def copy(node: Node) -> Iterator[act.Action]:
         yield act.Write(kind=act.Writes.COPY, table=name_of(node.relation), values=True)
     else:
         yield act.Select()
-
-
-_AROUND = (pb.CreateTableAsStmt, pb.CopyStmt)
-_WITH = (pb.SelectStmt, pb.InsertStmt, pb.UpdateStmt, pb.DeleteStmt, pb.MergeStmt)
-_CHANGES = {
-    "insert_stmt": insert,
-    "update_stmt": update,
-    "delete_stmt": delete,
-    "merge_stmt": merge,
-}
 
 
 def _is_stretch(where: Expression | None) -> bool:
@@ -110,7 +79,7 @@ def _is_limited(node: Node, where: Expression | None) -> bool:
         return False
     if any(map(_limits, _sublinks(node.where_clause))):
         return True
-    if not _is_linked(where):
+    if not any(map(_links, where.conditions)):
         return False
     made = (each.common_table_expr.ctequery for each in node.with_clause.ctes)
     beside = node.from_clause if isinstance(node, pb.UpdateStmt) else node.using_clause
@@ -128,11 +97,6 @@ def _sublinks(node: Node) -> Iterator[Node]:
             yield node.sub_link.subselect
         case "a_expr" if node.a_expr.kind == pb.AEXPR_OP_ANY:
             yield from _sublinks(node.a_expr.rexpr)
-
-
-def _is_linked(where: Expression | None) -> bool:
-    """Whether the rows are tied to those of a query."""
-    return where is not None and any(map(_links, where.conditions))
 
 
 def _links(condition: Expression) -> bool:

@@ -187,10 +187,7 @@ def _constraint(
 def validate(schema: Schema, action: act.ValidateConstraint) -> None:
     """VALIDATE CONSTRAINT."""
     _constraint(
-        schema,
-        action.table,
-        action.constraint,
-        lambda c: replace(c, valid=True, enforced=True, doubted=False),
+        schema, action.table, action.constraint, lambda c: replace(c, valid=True, enforced=True)
     )
     for table in schema.family(known(schema, action.table)):
         found = table.constraints.get(action.constraint)

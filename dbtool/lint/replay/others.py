@@ -6,7 +6,6 @@ from typing import TypeVar
 from dbtool.lint import actions as act
 from dbtool.lint.already import passed_over, view_name
 from dbtool.lint.replay import columns, parts, sequences, tables
-from dbtool.lint.replay.doubts import doubt_checks, note
 from dbtool.lint.replay.naming import domain_checks
 from dbtool.lint.replay.running import ANY, arm, changes, of_extension
 from dbtool.lint.schema import (
@@ -29,7 +28,6 @@ Known = TypeVar("Known", UserType, View, Function)
 def create_type(schema: Schema, action: act.CreateType) -> None:
     """CREATE TYPE and CREATE DOMAIN."""
     name = schema.full(action.name)
-    note(schema, "type", name)
     over = schema.type(action.base.named) if action.base else None
     checks = tuple(each for each in action.constraints if each.kind is Holds.CHECK)
     schema.put(
@@ -80,7 +78,6 @@ def alter_domain(schema: Schema, action: act.AlterDomain) -> None:
 
 def drop(schema: Schema, action: act.Drop) -> None:
     """DROP of anything but an index."""
-    doubt_checks(schema, action)
     match action.kind:
         case "table" | "foreign table" | "materialized view":
             tables.drop(schema, action.name, cascade=action.cascade)
@@ -183,7 +180,6 @@ def create_view(schema: Schema, action: act.CreateView) -> None:
 def create_function(schema: Schema, action: act.CreateFunction) -> None:
     """CREATE FUNCTION; among overloads the most volatile counts."""
     name = schema.full(action.function)
-    note(schema, "function", name)
     before = schema.function(action.function)
     made = Function(
         name=name,
@@ -239,10 +235,7 @@ def transaction(schema: Schema, action: act.Transaction) -> None:
 
 
 def other(schema: Schema, action: act.Other) -> None:
-    """Statements that may create or drop anything, and what nothing else is noted of."""
-    if action.made is not None:
-        kind, name = action.made
-        note(schema, kind, Name("", name))
+    """Statements that may create or drop anything."""
     schema.doubted |= action.kind in _OF_ANY
 
 

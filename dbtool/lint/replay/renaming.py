@@ -2,7 +2,6 @@
 
 from dbtool.lint import actions as act
 from dbtool.lint.replay import columns, sequences, tables
-from dbtool.lint.replay.doubts import note
 from dbtool.lint.replay.moving import rename_schema
 from dbtool.lint.schema import Function, Name, Schema, Type, UserType
 from dbtool.lint.values import replace
@@ -13,7 +12,6 @@ _TYPES = ("type", "domain")
 
 def rename(schema: Schema, action: act.Rename) -> None:
     """RENAME of anything."""
-    note(schema, action.kind, Name("", action.to))
     match action.kind:
         case "table" | "foreign table" | "materialized view" | "view" | "sequence":
             _rename_relation(schema, action)
@@ -109,7 +107,6 @@ def _move_type(schema: Schema, found: UserType, to: Name) -> None:
 
 def set_schema(schema: Schema, action: act.SetSchema) -> None:
     """ALTER … SET SCHEMA."""
-    note(schema, action.kind, Name(action.schema, action.name.name))
     if action.kind == "sequence":
         sequences.set_schema(schema, action.name, action.schema)
         return

@@ -94,8 +94,7 @@ def _promised(
     """A check that says so of new rows, and only has to be validated."""
     table = subject.table(action.table)
     for each in table.having(Holds.CHECK) if table else ():
-        said = each.expression if each.enforced and not each.doubted else None
-        if said and proves_not_null(said, column):
+        if each.enforced and each.expression and proves_not_null(each.expression, column):
             return each
     return None
 
