@@ -161,6 +161,19 @@ def let_go(
         said.result()
 
 
+def gave_way(start: Start, database: Target, reading: Reader, table: str) -> str:
+    """What a run prints that makes way for a reader, behind a transaction of others."""
+    with reading.reading(), blocking(database, f"SELECT count(*) FROM {table}") as report:
+        upgrade = start(*LIMITS, "--json")
+        given_up_once(upgrade)
+        assert reading.has_waited()
+        report.execute("COMMIT")
+        out, err = upgrade.communicate(timeout=60)
+    assert upgrade.returncode == 0, err
+    assert reading.longest < LIMIT + MARGIN
+    return str(out)
+
+
 @pytest.mark.parametrize(
     ("env", "case"),
     crossed(
@@ -220,14 +233,7 @@ def test_a_revision_that_tries_again_itself(
     project.env(env)
     prepared(database, project, SEVERAL[0], STUBBORN)
     reading = reader("SELECT count(*) FROM quick")
-    with reading.reading(), blocking(database, "SELECT count(*) FROM busy") as report:
-        upgrade = start(*LIMITS, "--json")
-        given_up_once(upgrade)
-        assert reading.has_waited()
-        report.execute("COMMIT")
-        out, err = upgrade.communicate(timeout=60)
-    assert upgrade.returncode == 0, err
-    assert reading.longest < LIMIT + MARGIN
+    out = gave_way(start, database, reading, "busy")
     assert json.loads(out)["data"]["waited"]["attempts"] > 1
 
 
@@ -354,14 +360,7 @@ def test_several_revisions_in_one_transaction(
     prepared(database, project, SEVERAL[0], 'op.execute("ALTER TABLE quick ADD c int")')
     project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE busy ADD c int")')
     reading = reader("SELECT count(*) FROM quick")
-    with reading.reading(), blocking(database, "SELECT count(*) FROM busy") as report:
-        upgrade = start(*LIMITS, "--json")
-        given_up_once(upgrade)
-        assert reading.has_waited()
-        report.execute("COMMIT")
-        out, err = upgrade.communicate(timeout=60)
-    assert upgrade.returncode == 0, err
-    assert reading.longest < LIMIT + MARGIN
+    out = gave_way(start, database, reading, "busy")
     assert len(json.loads(out)["data"]["revisions"]) == 2
 
 
@@ -500,14 +499,7 @@ def test_a_detachment_does_not_keep_readers_waiting(
     project.env(env)
     prepared(database, project, PARTITIONED[0], DETACH)
     reading = reader("SELECT count(*) FROM busy_1")
-    with reading.reading(), blocking(database, "SELECT count(*) FROM busy_1") as report:
-        upgrade = start(*LIMITS)
-        given_up_once(upgrade)
-        assert reading.has_waited()
-        report.execute("COMMIT")
-        _, err = upgrade.communicate(timeout=60)
-    assert upgrade.returncode == 0, err
-    assert reading.longest < LIMIT + MARGIN
+    gave_way(start, database, reading, "busy_1")
     left = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'busy'::regclass"
     assert watch.fetchval(left) == PARTS - 1
 
