@@ -24,12 +24,25 @@ _WHO_HOLDS = (
     "dbtool pool --pgbouncer URL, with this URL there and the server's own as --url, shows who\n"
     "waits and who holds its connections: at work, or idle in a transaction."
 )
+_WHAT_DECIDES = (
+    "Try once more. If PgBouncer listens there, all of its connections may be taken:\n"
+    f"{_WHO_HOLDS}\n"
+    "If a server does, it or its disk may be stalled: look at the machine itself."
+)
 
 
 async def unanswered(target: Target, seconds: float) -> ConnectError:
     """Why nothing came after a login that was accepted; asks whoever listens there once more."""
-    kind = await _pooler(target)
     waited = f"Nothing answered within {seconds:g} s"
+    try:
+        kind = await _pooler(target)
+    except TimeoutError:
+        return ConnectError(
+            f"{target.shown} accepted the login, and nothing came after it",
+            detail=f"{waited}, and a second login was not answered within {_PROBE_LIMIT:g} s"
+            " either: what stands still is not known.",
+            hint=_WHAT_DECIDES,
+        )
     if kind:
         return no_server_free(target, f"{waited}, although {kind} itself does.", kind)
     return ConnectError(
@@ -56,7 +69,10 @@ def no_server_free(target: Target, detail: str, kind: str) -> ConnectError:
 
 
 async def _pooler(target: Target) -> str:
-    """What kind of pooler answers there at this moment; empty where none gives itself away."""
+    """What kind of pooler answers there at this moment; empty where none gives itself away.
+
+    Raises TimeoutError where nobody answers in time, which a busy pooler may do too.
+    """
     from dbtool.database.connection import READ_ONLY, in_force, open_connection
 
     options = {READ_ONLY: "on"}
@@ -64,7 +80,9 @@ async def _pooler(target: Target) -> str:
         connection = await open_connection(target, _PROBE_LIMIT, "dbtool", options)
     except ProtocolViolationError:
         return _PGBOUNCER
-    except (OSError, TimeoutError, PostgresError, InterfaceError):
+    except TimeoutError:
+        raise
+    except (OSError, PostgresError, InterfaceError):
         return ""
     direct = in_force(connection, options) and not pooled(target)
     connection.terminate()

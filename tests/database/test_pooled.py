@@ -217,9 +217,29 @@ def test_a_pooler_whose_host_stalls(pooler: Pooler) -> None:
             return caught.value
 
         error = asyncio.run(run())
-    assert error.message == (
-        f"{between.target.shown} accepted the login and then stopped answering"
+    assert error.message == f"{between.target.shown} accepted the login, and nothing came after it"
+    assert "look at the machine itself" in error.hint
+
+
+def test_a_full_pooler_that_is_too_late_to_say_so(pooler: Pooler) -> None:
+    """What the second look did not learn in time is unknown: no server is said to stand still."""
+    with taken(pooler, 2), proxy(pooler.target) as between:
+
+        async def run() -> ConnectError:
+            connection = await connect(between.target, read_only=True, settings=LIMITS)
+            between.delay = 1000.0
+            with pytest.raises(ConnectError) as caught:
+                async with connection.limits(0.5):
+                    pytest.fail("no server connection was free")
+            return caught.value
+
+        error = asyncio.run(run())
+    assert error.message == f"{between.target.shown} accepted the login, and nothing came after it"
+    assert error.detail == (
+        "Nothing answered within 0.5 s, and a second login was not answered within 1 s either:"
+        " what stands still is not known."
     )
+    assert "If PgBouncer listens there, all of its connections may be taken" in error.hint
 
 
 class Said(Silent):
