@@ -1,6 +1,7 @@
 """Reads the connection pools of this machine's applications from the sockets of their probes."""
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ _PATIENCE = 2.0
 _LONGEST = 4 << 20
 _AT_ONCE = 16
 _SNAPSHOT = 1
+_ANSWERED = b"HTTP/1.0 200"
+_LENGTH = re.compile(rb"\r\nContent-Length: (\d{1,9})")
+_MAY_BE = "the process may be stopped, busy in C code, or ending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,16 +232,25 @@ def _ask(path: Path) -> bytes:
             client.settimeout(max(until - time.monotonic(), 0.001))
             if len(answer) > _LONGEST:
                 raise ValueError("its answer is too long to be a probe's")
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.0 200"):
+    head, ended, body = answer.partition(b"\r\n\r\n")
+    if not head.startswith(_ANSWERED) and not _ANSWERED.startswith(answer):
         raise ValueError("it is not the socket of a probe")
+    if not ended or len(body) < _announced(head):
+        raise ConnectionAbortedError
     return body
+
+
+def _announced(head: bytes) -> int:
+    length = _LENGTH.search(head)
+    return int(length[1]) if length else 0
 
 
 def _reason(error: Exception) -> str:
     match error:
         case TimeoutError():
-            return f"it gave no answer within {_PATIENCE:.0f} s: the process may be stopped"
+            return f"it gave no answer within {_PATIENCE:.0f} s: {_MAY_BE}"
+        case ConnectionError() | BlockingIOError():
+            return f"it gave no answer, or a part of one: {_MAY_BE}"
         case OSError():
             return error.strerror or str(error)
         case KeyError() | TypeError() | json.JSONDecodeError():
@@ -246,8 +259,11 @@ def _reason(error: Exception) -> str:
 
 
 def _decide(pid: int | None, error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"look what it does with ps -o stat= -p {pid}: T is stopped, R is busy"
+    if isinstance(error, TimeoutError | ConnectionError | BlockingIOError):
+        return (
+            f"try once more, and look what it does with ps -o stat= -p {pid}:"
+            " T is stopped, R is busy, without an answer it has ended"
+        )
     if isinstance(error, OSError):
         return "run it as the user the application runs as"
     return "install the same version of dbtool in the application"

@@ -6,8 +6,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -32,6 +33,7 @@ Dbtool = Callable[..., Ran]
 LEAK = "pool-leaks-at-call-site"
 HELD = "pool-held-at-one-call-site"
 WAIT = "pool-callers-wait"
+NO_ANSWER = "It gave no answer, or a part of one: the process may be stopped, busy in C code, or"
 
 
 @pytest.fixture(autouse=True)
@@ -284,6 +286,53 @@ def test_answers_of_others(
     listener.close()
     assert [each.reason for each in found.silent] == [reason]
     assert [each.socket for each in found.processes] == [process.socket]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "hint"),
+    [
+        (b"", NO_ANSWER, "Try once more"),
+        (b"HTTP/1.0 2", NO_ANSWER, "Try once more"),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 20\r\n\r\n{", NO_ANSWER, "Try once more"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "It is not the socket of a probe.", "Install the same"),
+        (b"HTTP/1.0 200 OK\r\n\r\n{", "Its answer is not that of a probe.", "Install the same"),
+    ],
+)
+def test_an_answer_that_did_not_come_is_no_wrong_one(
+    listening: tuple[Path, socket.socket], said: bytes, reason: str, hint: str
+) -> None:
+    """Who is too late or ends says nothing or a part; only a wrong answer is another's."""
+    path, listener = listening
+
+    def answer() -> None:
+        client, _ = listener.accept()
+        with client:
+            client.recv(4096)
+            client.sendall(said)
+
+    other = threading.Thread(target=answer, daemon=True)
+    other.start()
+    with pytest.raises(ConnectError) as caught:
+        attach(None, [path])
+    other.join()
+    assert caught.value.detail.startswith(reason)
+    assert caught.value.hint.startswith(hint)
+
+
+def test_a_queue_that_nobody_takes_from(listening: tuple[Path, socket.socket]) -> None:
+    """A process that lets its callers wait until there is no room is said to be silent."""
+    path, listener = listening
+    listener.listen(0)
+    with ExitStack() as callers:
+        with suppress(BlockingIOError):
+            while True:
+                caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+                caller.setblocking(False)
+                caller.connect(str(path))
+        with pytest.raises(ConnectError, match="no probe answered on") as caught:
+            attach(None, [path])
+    assert "may be stopped, busy in C code, or ending" in caught.value.detail
+    assert "ps -o stat= -p 4711" in caught.value.hint
 
 
 def test_nobody(tmp_path: Path) -> None:
