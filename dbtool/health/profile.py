@@ -11,6 +11,9 @@ from dbtool.health.redact import Shown, redact
 ON_CPU = "CPU"
 """A session that runs and waits for nothing that the server tells of."""
 
+LATEST = 1.4
+"""Seconds into an answer after which no further glance begins: the server's limit is two."""
+
 GROUPS = 200
 """How many kinds of work are told apart in one answer; the rest is counted together."""
 
@@ -33,9 +36,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The average over `looks` glances within `seconds`."""
+    """The average over `looks` glances within `seconds`; for `missed` ones it was too late."""
 
     looks: int
+    missed: int
     seconds: float
     work: tuple[Work, ...]
     hidden: float
@@ -54,7 +58,7 @@ class Profile:
 
 
 def glances(looks: int, pause: float) -> Part:
-    """Glances within one answer, `pause` seconds apart.
+    """Glances within one answer, `pause` seconds apart; fewer where the server comes late.
 
     The function's argument depends on the glance, or the server would call it once, and its
     snapshot of the sessions is thrown away before each.
@@ -65,7 +69,8 @@ def glances(looks: int, pause: float) -> Part:
     FROM pg_catalog.generate_series(1, {looks}) AS look
     CROSS JOIN LATERAL (
         SELECT pg_catalog.pg_stat_clear_snapshot(), pg_catalog.pg_sleep({pause})
-        WHERE look > 0 OFFSET 0) AS pause
+        WHERE look = 1 OR pg_catalog.clock_timestamp()
+              < pg_catalog.statement_timestamp() + interval '{LATEST} seconds' OFFSET 0) AS pause
     CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(
         CASE WHEN look > 0 THEN NULL::int END) AS a
     WHERE a.pid <> pg_catalog.pg_backend_pid()
@@ -84,6 +89,7 @@ def glances(looks: int, pause: float) -> Part:
 SELECT json_build_object(
     'own', (SELECT query_id::text
             FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())),
+    'looks', (SELECT coalesce(max(look), 1) FROM glance),
     'hidden', (SELECT count(*) FROM glance
                WHERE backend_type IS NULL AND datid IS NOT NULL AND usesysid IS NOT NULL),
     'work', (SELECT coalesce(json_agg(b ORDER BY seen DESC), '[]')
@@ -94,12 +100,13 @@ SELECT json_build_object(
 
 
 def profile(
-    answers: Iterable[dict[str, Any]], looks: int, seconds: float, shown: Shown = redact
+    answers: Iterable[dict[str, Any]], wanted: int, seconds: float, shown: Shown = redact
 ) -> Profile:
     """What the server answered to `glances`, once or several times, put together."""
     seen: dict[tuple[str, ...], int] = {}
-    hidden = rest = 0
+    looks = hidden = rest = 0
     for answer in answers:
+        looks += answer["looks"]
         hidden += answer["hidden"]
         rest += answer["seen"] - sum(row["seen"] for row in answer["work"])
         for row in answer["work"]:
@@ -113,4 +120,4 @@ def profile(
     ]
     if rest:
         work.append(Work("other", "", "", "", "", f"(beyond the {GROUPS} most)", rest / looks))
-    return Profile(looks, seconds, tuple(work), hidden / looks)
+    return Profile(looks, wanted - looks, seconds, tuple(work), hidden / looks)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dbtool.database.target import Target
+from dbtool.errors import OperationError
 from dbtool.health.identity import IDENTITY, Identity, Rights, Server
 from dbtool.health.parts import Part, answers, together
 from dbtool.health.profile import Profile, glances, profile
@@ -104,12 +105,22 @@ async def _glances(asking: Session, wish: Wish) -> tuple[Profile, frozenset[str]
     begun, told = time.monotonic(), list[dict[str, Any]]()
     while left:
         looks = min(left, GLANCES)
-        told.append(
-            (await asking.read(together([glances(looks, WINDOW_GLANCE_SECONDS)])))["profile"]
-        )
+        told.append(await _looked(asking, looks))
         left -= looks
     ours = frozenset(each["own"] for each in told if each["own"])
     return _profile(asking, told, wanted, begun), ours
+
+
+async def _looked(asking: Session, looks: int) -> dict[str, Any]:
+    """So many glances; where the server was too late to answer, one at once."""
+    try:
+        said = await asking.read(together([glances(looks, WINDOW_GLANCE_SECONDS)]))
+    except OperationError:
+        if not asking.alive:
+            raise
+        said = await asking.read(together([glances(1, 0.0)]))
+    profile: dict[str, Any] = said["profile"]
+    return profile
 
 
 def _profile(asking: Session, told: list[dict[str, Any]], looks: int, begun: float) -> Profile:

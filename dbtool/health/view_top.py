@@ -64,8 +64,11 @@ def _headline(top: Top) -> str:
 
 def _sessions(profile: Profile) -> str:
     seen = ", as far as this role can see" if profile.hidden else ""
+    when = f"for {duration(profile.seconds)}"
+    if profile.missed:
+        when = f"in {counted(profile.looks, 'look')}"
     if not profile.work:
-        return f"nobody was at work for {duration(profile.seconds)}{seen}"
+        return f"nobody was at work {when}{seen}"
     waits = [f"{wait} {_average(many)}" for wait, many in profile.by_wait().items()]
     return f"{_average(profile.sessions)} sessions at work on average{seen}: {listed(waits, 4)}"
 
@@ -175,6 +178,9 @@ def _notes(top: Top) -> Iterator[str]:
     more = len(top.profile.work) - WORK_SHOWN
     if more > 0:
         yield f"{counted(more, 'other kind')} of work beside these; --json has all"
+    if missed := top.profile.missed:
+        looks = top.profile.looks
+        yield f"the server was late: {looks:,} of {looks + missed:,} looks at sessions were taken"
     if top.window is not None and top.window.by == "plan" and not top.access.planning:
         yield "pg_stat_statements.track_planning is off: times of planning are not kept"
 

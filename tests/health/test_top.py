@@ -1,6 +1,7 @@
 """top on real servers: what cost most within a window, and what sessions were at work on."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,12 +24,19 @@ from tests.proxy import proxy
 
 SPILLING = "SELECT md5(g::text) FROM generate_series(1, 9000) g ORDER BY 1 OFFSET 8999 LIMIT 1"
 QUICK = "SELECT 'secret' || 1"
+SLEEPING = """
+WITH sleeping AS MATERIALIZED (
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event = 'PgSleep')
+SELECT pid FROM sleeping WHERE pg_cancel_backend(pid)
+"""
 
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """The glances of half a second may take longer than the server's two on a busy machine."""
     monkeypatch.setattr("dbtool.health.top.session", partial(session, seconds=60))
+    monkeypatch.setattr("dbtool.health.profile.LATEST", 50.0)
 
 
 @pytest.fixture
@@ -138,6 +146,52 @@ def test_each_look_is_a_new_one(counting: Target) -> None:
         else:
             raise AssertionError("every look saw the same")
     assert sum(each.sessions for each in ours) <= 1.0 + 1e-9
+
+
+def test_looks_that_come_too_late_are_left_out(
+    counting: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is late ends with the looks it has, and says how many those are."""
+    monkeypatch.setattr("dbtool.health.profile.LATEST", 0.0)
+    with busy(counting, "SELECT pg_sleep(0.1)"):
+        alone = read(counting, Wish(1, profile=True))
+        window = read(counting, Wish(2))
+    assert (alone.profile.looks, alone.profile.missed) == (1, 9)
+    assert (window.profile.looks, window.profile.missed) == (2, 18)
+    assert window.window is not None
+    assert "the server was late: 1 of 10 looks at sessions were taken" in shown(alone)
+    idle = top_report(replace(alone, profile=replace(alone.profile, work=())))
+    assert idle.headline == "nobody was at work in 1 look"
+
+
+@contextmanager
+def cancelled_once(target: Target) -> Iterator[None]:
+    """End the first statement that sleeps in this database, as the server's own limit does."""
+    ended: list[int] = []
+
+    def run() -> None:
+        until = time.monotonic() + LIMIT
+        with SyncConnection(target) as connection:
+            while not ended and time.monotonic() < until:
+                ended.extend(row["pid"] for row in connection.fetch(SLEEPING))
+                time.sleep(0.05)
+
+    other = threading.Thread(target=run)
+    other.start()
+    try:
+        yield
+    finally:
+        other.join()
+    assert ended
+
+
+def test_looks_that_the_server_ends(counting: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its limit comes first, one look is taken at once, and the rest is told all the same."""
+    monkeypatch.setattr("dbtool.health.top.WINDOW_GLANCE_SECONDS", 60.0)
+    with cancelled_once(counting):
+        top = read(counting, Wish(600))
+    assert (top.profile.looks, top.profile.missed) == (1, 9)
+    assert top.window is not None
 
 
 def test_round_trips(counting: Target) -> None:
