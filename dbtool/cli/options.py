@@ -194,6 +194,21 @@ def _locking(
 ) -> None: ...
 
 
+def _patient(
+    wait_lock: Annotated[
+        float | None,
+        Option(
+            "--wait-lock",
+            metavar="DURATION",
+            parser=seconds,
+            help="How long --resume waits for an interrupted run that has not ended on the "
+            "server yet (10s, or the setting where that is less); 0 never waits.",
+            rich_help_panel=LOCKS_PANEL,
+        ),
+    ] = None,
+) -> None: ...
+
+
 def _resuming(
     resume: Annotated[
         Literal["auto", "skip", "rerun"] | None,
@@ -227,5 +242,6 @@ DATABASE = parameters(_database)
 ALEMBIC = parameters(_alembic)
 WAITING = parameters(_waiting)
 LOCKING = parameters(_locking)
+PATIENT = parameters(_patient)
 RESUMING = parameters(_resuming)
 DIRECT = parameters(_direct)

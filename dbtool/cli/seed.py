@@ -7,7 +7,7 @@ import typer
 
 from dbtool.cli.command import Call, command
 from dbtool.cli.help import HelpGroup
-from dbtool.cli.options import DATABASE, JUDGED
+from dbtool.cli.options import DATABASE, JUDGED, PATIENT
 from dbtool.cli.seed_files import reference, schema
 from dbtool.cli.seed_options import (
     AsOf,
@@ -26,6 +26,7 @@ from dbtool.cli.seed_options import (
     scenes_of,
     words,
 )
+from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def register(app: typer.Typer) -> None:
         "machine; without --jobs all of them are loaded in one transaction, or none.",
         rich_markup_mode=None,
     )
-    command(group, GROUP_PANEL, DATABASE)(run)
+    command(group, GROUP_PANEL, DATABASE, PATIENT)(run)
     command(group, GROUP_PANEL, DATABASE)(plan)
     command(group, GROUP_PANEL, DATABASE, JUDGED)(verify)
     command(group, GROUP_PANEL, DATABASE)(reference)
@@ -136,13 +137,25 @@ def run(
     allowed = call.permission(yes, confirm_database)
     mode = None if bulk is None else Mode.BULK if bulk else Mode.ONLINE
     state = call.settings.root / ".dbtool"
-    loading = Loading(mode, truncate, dry_run, jobs, go_on, state, top_up)
+    loading = Loading(mode, truncate, dry_run, jobs, go_on, state, top_up, _patience(call, go_on))
     loading.check(request)
     kept = scenes.kept(target, allowed, call.progress, dry_run=dry_run)
     request = scenes.request(scenario, asked, kept)
     done = seed(target, models, request, allowed, call.progress, loading)
     said = (*words(scenario, asked), *_how(loading, bulk))
     return leading_on(call, view.seeded(done, call.command), said)
+
+
+def _patience(call: Call, go_on: bool) -> float:
+    """How long an interrupted run may take to end: as the option says, else a short time."""
+    chosen = call.options.wait_lock
+    if chosen is None:
+        return min(10.0, float(call.settings.keys.wait_lock))
+    if not go_on:
+        raise UsageError(
+            "--wait-lock is for --resume", detail="No other run of seeds waits for another one."
+        )
+    return chosen
 
 
 def _how(loading: "Loading", bulk: bool | None) -> "Iterator[str]":

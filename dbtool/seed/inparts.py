@@ -12,7 +12,7 @@ from dbtool.errors import OperationError, UsageError
 from dbtool.ports import Progress
 from dbtool.seed.found import Found
 from dbtool.seed.jobs import Jobs
-from dbtool.seed.journal import Journal, Portion, journal, stands
+from dbtool.seed.journal import DIRECTORY, Journal, Portion, journal, stands
 from dbtool.seed.keys import Given
 from dbtool.seed.load import Loaded
 from dbtool.seed.plan import Planned
@@ -29,7 +29,7 @@ class InParts:
     @classmethod
     def of(cls, session: SyncConnection, directory: Path | None, *, resume: bool) -> "InParts":
         """The run into this database, new or as its journal left it."""
-        place = directory or Path(".dbtool")
+        place = directory or DIRECTORY
         kept = session.run(lambda connection: journal(connection, place))
         if not resume:
             return cls(kept)

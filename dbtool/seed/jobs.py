@@ -1,10 +1,8 @@
 """Load with several processes, each with its own connection: committed in parts, resumable."""
 
-import asyncio
 import multiprocessing
 import pickle
 import signal
-import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +23,7 @@ from dbtool.seed import turn
 from dbtool.seed.journal import Journal, Portion
 from dbtool.seed.load import Advance, Loaded, refuse_company, set_sequences
 from dbtool.seed.plan import Load, Planned
+from dbtool.seed.settled import settled
 from dbtool.seed.stream import BLOCK
 from dbtool.seed.worker import Said, serve
 
@@ -241,10 +240,11 @@ class Jobs:
 
     async def _settled(self, connection: Connection) -> None:
         """Wait for the commits that were under way when their processes were ended."""
-        until = time.monotonic() + _SETTLES
-        while await self._journal.is_at_work(connection) and time.monotonic() < until:
-            self._progress.step("waiting for commits under way (Ctrl-C ends at once)")
-            await asyncio.sleep(0.1)
+        await settled(
+            lambda: self._journal.is_at_work(connection),
+            _SETTLES,
+            lambda: self._progress.step("waiting for commits under way (Ctrl-C ends at once)"),
+        )
 
 
 def _stop(workers: Sequence[_Worker]) -> None:

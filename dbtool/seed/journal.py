@@ -18,6 +18,9 @@ from dbtool import kept
 from dbtool.database.connection import Connection
 from dbtool.errors import OperationError, UsageError
 
+DIRECTORY = Path(".dbtool")
+"""Where the journal is kept unless something else is said."""
+
 _AT_WORK = """
 SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'transactionid'
   AND mode = 'ExclusiveLock' AND granted AND transactionid = ANY ($1::text[]::xid8[]::xid[]))

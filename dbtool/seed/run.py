@@ -19,6 +19,7 @@ from dbtool.seed.allow import allow
 from dbtool.seed.build import build
 from dbtool.seed.found import Found
 from dbtool.seed.inparts import InParts
+from dbtool.seed.journal import DIRECTORY
 from dbtool.seed.load import Loaded, Mode, Outcome, Way, analyze, load
 from dbtool.seed.mode import Chosen, choose
 from dbtool.seed.numbering import fresh
@@ -38,7 +39,7 @@ class Loading:
     """How rows are loaded: in which mode, into tables emptied before, or only tried out.
 
     With more than one job, or to resume such a run, parts are committed one by one; `state` is
-    the directory that remembers which.
+    the directory that remembers which. `wait_lock` is how long the run to resume may take to end.
     """
 
     mode: Mode | None = None
@@ -48,6 +49,7 @@ class Loading:
     resume: bool = False
     state: Path | None = None
     top_up: bool = False
+    wait_lock: float = 10.0
 
     @property
     def in_parts(self) -> bool:
@@ -103,6 +105,9 @@ def seed(
     shown, outcome = progress or Silent(), Outcome()
     how.check(wanted)
     with interruptible(outcome, how.left), opened(target) as session:
+        if how.resume:
+            place = how.state or DIRECTORY
+            session.run(lambda it: unfinished.wait(it, place, how.wait_lock, shown))
         ready = _prepare(session, models, wanted, how)
         if how.top_up and not ready.planned.loads:
             return seeded(target, ready.planned, Done(Chosen(), (), (), 0.0))

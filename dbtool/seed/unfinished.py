@@ -1,13 +1,18 @@
-"""Add no rows behind those of an interrupted run: it is resumed, or what it loaded is emptied."""
+"""Add no rows behind those of an interrupted run: it is resumed, or what it loaded is emptied.
+
+Resumed at once it may still be ending on the server: that is waited for.
+"""
 
 from collections.abc import Collection
 from pathlib import Path
 
 from dbtool.database.connection import Connection
 from dbtool.errors import UsageError
-from dbtool.report import counted
+from dbtool.ports import Progress
+from dbtool.report import counted, duration
 from dbtool.seed import turn
 from dbtool.seed.journal import Journal, journal, stands
+from dbtool.seed.settled import settled
 
 
 async def refuse(connection: Connection, directory: Path, emptied: Collection[str]) -> None:
@@ -32,6 +37,27 @@ async def refuse(connection: Connection, directory: Path, emptied: Collection[st
             hint="With the options it had, --resume loads the rest; dbtool seed reset or"
             f" --truncate takes all away. To keep them as they are, delete {kept.path}.",
         )
+
+
+async def wait(connection: Connection, directory: Path, seconds: float, progress: Progress) -> None:
+    """Wait until the run to resume has ended on the server; raises where one still goes on."""
+    if not any(directory.glob("seed-*.jsonl")):
+        return
+    pids: list[int] = []
+
+    async def is_at_work() -> bool:
+        async with connection.limits():
+            pids[:] = await turn.at_work(connection)
+        return bool(pids)
+
+    def tell() -> None:
+        named, limit = ", ".join(map(str, pids)), duration(seconds)
+        progress.step(f"waiting up to {limit} for a dbtool seed that is still at work: pid {named}")
+
+    await settled(is_at_work, seconds, tell)
+    async with connection.limits():
+        if await turn.is_taken(connection):
+            raise turn.taken()
 
 
 async def _rows(connection: Connection, kept: Journal, emptied: Collection[str]) -> int:

@@ -227,6 +227,12 @@ def test_errors(dbtool: Dbtool, project: Path, migrated: Target, database: Targe
     ran = dbtool("seed", "--tables", "orders", "--json", "--url", url, cwd=project)
     assert ran.code == 4
     assert json.loads(ran.out)["error"]["message"] == "cannot fill orders"
+    for words, message in (
+        (("--resume", "--wait-lock", "0"), "error: no interrupted run to resume"),
+        (("--wait-lock", "0"), "error: --wait-lock is for --resume"),
+    ):
+        ran = dbtool("seed", *words, "--url", url, cwd=project)
+        assert (ran.code, error(ran)[0]) == (2, message)
     ran = dbtool("seed", cwd=project)
     assert (ran.code, error(ran)[0]) == (2, "error: no database is named")
     (project / "pyproject.toml").write_text('[tool.dbtool]\nmodels = "dbtool.exampel:Base"\n')

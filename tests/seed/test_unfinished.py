@@ -1,6 +1,7 @@
 """What an interrupted run in parts left behind, and what has become of it since."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import DbtoolError, OperationError
+from dbtool.errors import DbtoolError, Interrupted, LockNotObtained, OperationError
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
@@ -16,9 +17,18 @@ from dbtool.seed.journal import Journal, Portion, journal
 from dbtool.seed.plan import Request
 from dbtool.seed.reset import reset
 from dbtool.seed.run import Loading, seed
+from dbtool.seed.settled import settled
+from tests.processes import eventually
 
 AGREED = Permission(Consent(yes=True))
 FEW = Request(rows=10, tables=("roles",))
+PARTS = Request(rows=4500, tables=("users", "posts"))
+LOCK = f"SELECT pg_advisory_xact_lock({int.from_bytes(b'db seed')})"
+POST = "INSERT INTO posts (id, author_id, title, slug, body) SELECT 1, 1, '123', '', ''"
+DIGEST = """
+SELECT (SELECT md5(string_agg(posts::text, ',' ORDER BY id)) FROM posts)
+    || (SELECT md5(string_agg(users::text, ',' ORDER BY id)) FROM users)
+"""
 FORGOTTEN, TO_COME = "3", str((1 << 40) + 10**9)
 """A number that every server has forgotten since it was made, and one that none has come to."""
 
@@ -129,3 +139,80 @@ def test_what_a_refused_run_loaded_is_told(
     error = refused(migrated, example, Loading(state=tmp_path))
     assert error.detail.startswith("2 rows of it are there.")
     assert error.detail.endswith("No generated row was loaded.")
+
+
+class Stop(Silent):
+    """Interrupts a run once all users are committed: posts go out, and none is committed yet."""
+
+    def advance(self, done: float, total: float | None = None, unit: str = "") -> None:  # noqa: ARG002
+        """Count."""
+        if done > 4500:
+            raise KeyboardInterrupt
+
+
+class Told(Silent):
+    """Hears what a run waits for, and ends that."""
+
+    def __init__(self, end: Callable[[], object]) -> None:
+        self.end = end
+        self.waits: list[str] = []
+
+    def step(self, text: str) -> None:
+        """Note what is said of a wait."""
+        if text.startswith("waiting"):
+            self.waits.append(text)
+            self.end()
+
+
+def interrupt(target: Target, models: Models, directory: Path, session: SyncConnection) -> None:
+    """Leave a run in parts behind, with no session of its own."""
+    with pytest.raises(Interrupted):
+        seed(target, models, PARTS, progress=Stop(), loading=Loading(jobs=2, state=directory))
+    running = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'dbtool seed'"
+    running += " AND datname = current_database())"
+    assert eventually(lambda: session.fetchval(running) is False)
+
+
+@pytest.mark.parametrize("holds", [LOCK, POST], ids=["the lock", "rows"])
+def test_a_run_that_is_just_ending_is_waited_for(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path, holds: str
+) -> None:
+    """The server has not yet ended a session that led the run, or that wrote rows of it."""
+    interrupt(migrated, example, tmp_path, session)
+    with SyncConnection(migrated, application_name="dbtool seed") as old:
+        old.execute(f"BEGIN; {holds}")
+        told = Told(lambda: old.execute("ROLLBACK"))
+        pid = old.fetchval("SELECT pg_backend_pid()")
+        again = Loading(jobs=2, resume=True, state=tmp_path, wait_lock=60.0)
+        seed(migrated, example, PARTS, progress=told, loading=again)
+    assert told.waits == [f"waiting up to 60 s for a dbtool seed that is still at work: pid {pid}"]
+    whole = session.fetchval(DIGEST)
+    session.execute("TRUNCATE users CASCADE")
+    seed(migrated, example, PARTS, AGREED)
+    assert session.fetchval(DIGEST) == whole
+
+
+def test_no_run_is_resumed_beside_one_that_lives(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """Once the time is over it is refused, and at once where there is none; nothing is loaded."""
+    interrupt(migrated, example, tmp_path, session)
+    session.execute(f"BEGIN; {LOCK}")
+    told = Told(lambda: None)
+    for seconds in (0.0, 0.5):
+        assert told.waits == []
+        again = Loading(jobs=2, resume=True, state=tmp_path, wait_lock=seconds)
+        with pytest.raises(LockNotObtained):
+            seed(migrated, example, PARTS, progress=told, loading=again)
+    assert session.fetchval("SELECT count(*) FROM posts") == 0
+
+
+def test_a_wait_is_told_once() -> None:
+    """However often it is looked at, a person reads one line."""
+    looks, told = [True, True, True, False], list[str]()
+
+    async def is_at_work() -> bool:
+        return looks.pop(0)
+
+    assert asyncio.run(settled(is_at_work, 60.0, lambda: told.append("waiting")))
+    assert (looks, told) == ([], ["waiting"])
