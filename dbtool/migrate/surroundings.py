@@ -74,7 +74,9 @@ WITH me AS MATERIALIZED (
                AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
                AND l.database = (SELECT oid FROM me) LIMIT 1) AS perhaps_by,
            CASE WHEN c.relkind = 'I' THEN 'partitioned'
-                WHEN c.relname ~ '_cc(new|old)[0-9]*$' THEN 'copy' ELSE 'index' END AS kind
+                WHEN c.relname ~ '_cc(new|old)[0-9]*$' THEN 'copy'
+                WHEN NOT i.indislive THEN 'dropped' ELSE 'index' END AS kind,
+           i.indisready AS ready
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
      WHERE NOT i.indisvalid AND c.relkind IN ('i', 'I') AND i.indexrelid >= 16384
      ORDER BY 2, 1
@@ -146,8 +148,10 @@ class InvalidIndex:
     """An index no query uses; `built_by` is the process that is still at it, or drops it.
 
     `perhaps_by` is one that builds an index on the table, where this role may not see which.
-    Its kind is `index`, `copy` for what REINDEX CONCURRENTLY makes beside an index, or
-    `partitioned` for one that not every partition has.
+    Its kind is `index`, `copy` for what REINDEX CONCURRENTLY makes beside an index, `dropped` for
+    one of which DROP INDEX CONCURRENTLY has left no more than its name, or `partitioned` for one
+    that not every partition has. One that is `ready` is written to: a build ends that way that
+    failed late, and a drop that did not come far.
     """
 
     name: str
@@ -155,6 +159,7 @@ class InvalidIndex:
     built_by: int | None
     perhaps_by: int | None
     kind: str
+    ready: bool
 
 
 @dataclass(frozen=True, slots=True)

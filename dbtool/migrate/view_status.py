@@ -183,10 +183,12 @@ def _left_by(index: InvalidIndex) -> str:
         return f"pid {index.built_by} is at it"
     if index.perhaps_by and index.kind == "index":
         return f"perhaps built by pid {index.perhaps_by}: pg_monitor may see it"
+    failed = "left behind by a build that failed"
     return {
         "copy": "left behind by REINDEX CONCURRENTLY",
+        "dropped": "left behind by DROP INDEX CONCURRENTLY, which was interrupted",
         "partitioned": "not on every partition",
-    }.get(index.kind, "left behind by a build that failed")
+    }.get(index.kind, f"{failed}, or a drop that was interrupted" if index.ready else failed)
 
 
 def _detachments(found: tuple[Detachment, ...]) -> Table:
@@ -222,7 +224,7 @@ def _next(found: Status) -> Iterator[str]:
         # Of other tables nobody knows here whether the upgrade wants them.
         yield from (_decision(each) for each in undecided if each.tables and each not in first)
     for each in found.surroundings.invalid_indexes:
-        if each.kind == "copy" and not each.built_by:
+        if each.kind in ("copy", "dropped") and not each.built_by:
             yield f"DROP INDEX CONCURRENTLY {each.name};"
     for detachment in found.surroundings.detachments:
         if not detachment.detached_by:

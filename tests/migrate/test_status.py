@@ -120,6 +120,7 @@ def test_what_would_block(run: Run, database: Target) -> None:
             "built_by": None,
             "perhaps_by": None,
             "kind": "index",
+            "ready": False,
         }
     ]
     assert shown[0].endswith("; 1 open transaction may hold it up")
@@ -160,6 +161,31 @@ def test_an_index_that_another_role_may_be_building(run: Run, database: Target) 
     assert f"anew t perhaps built by pid {pid}: pg_monitor may see it" in during
     assert f"anew t pid {pid} is at it" in seen
     assert "anew t left behind by a build that failed" in after
+
+
+def test_an_index_that_is_half_dropped(run: Run, database: Target, watch: SyncConnection) -> None:
+    """An interrupted DROP is named with what ends it; early on it may be a build that failed."""
+    watch.execute(
+        'CREATE TABLE t (a int); CREATE INDEX early ON t (a); CREATE INDEX "of t" ON t (a)'
+    )
+    live = "SELECT indislive FROM pg_index WHERE indexrelid = '\"of t\"'::regclass"
+    with SyncConnection(database) as before, SyncConnection(database) as after:
+        before.execute("BEGIN; SELECT * FROM t")
+        with waiting(database, "DROP INDEX CONCURRENTLY early"):
+            pass
+        with waiting(database, 'DROP INDEX CONCURRENTLY "of t"') as pid:
+            after.execute("BEGIN; SELECT * FROM t")
+            before.execute("COMMIT")
+            assert eventually(lambda: watch.fetchval(live) is False)
+            during = run("status")
+    left = lines(run("status"))
+    assert f'"of t" t pid {pid} is at it' in lines(during)
+    assert "DROP INDEX CONCURRENTLY" not in during.out
+    assert '"of t" t left behind by DROP INDEX CONCURRENTLY, which was interrupted' in left
+    assert "early t left behind by a build that failed, or a drop that was interrupted" in left
+    assert left[-1] == 'DROP INDEX CONCURRENTLY "of t";'
+    watch.execute(left[-1])
+    assert "of t" not in run("status").out
 
 
 def test_a_partition_that_is_half_detached(
