@@ -22,7 +22,9 @@ _CLOSED = """
            pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS usable,
            pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable,
            EXISTS (SELECT FROM pg_catalog.pg_roles r
-                    WHERE pg_catalog.pg_has_role(r.oid, 'MEMBER')
+                    WHERE pg_catalog.pg_has_role(r.oid, CASE
+                              WHEN pg_catalog.current_setting('server_version_num')::int >= 160000
+                              THEN 'SET' ELSE 'MEMBER' END)
                       AND pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE')) AS in_reach
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -351,6 +351,33 @@ def test_version_table_that_env_py_sees_as_another_role(
             connection.execute(f"DROP OWNED BY {owner}; DROP ROLE {owner}")
 
 
+@pytest.mark.pg(">=16")
+def test_version_table_of_a_role_that_may_not_be_set(
+    dbtool: Dbtool, project: Small, database: Target, reader: Target
+) -> None:
+    """Who is a member without its privileges and without SET cannot have seen what it sees."""
+    owner = f"owner_{database.database}"
+    with SyncConnection(database) as connection:
+        connection.execute(
+            f"CREATE ROLE {owner}; GRANT {owner} TO {reader.user} WITH INHERIT FALSE, SET FALSE;"
+            f"CREATE SCHEMA own AUTHORIZATION {owner};"
+            "CREATE TABLE own.alembic_version (version_num varchar(32) PRIMARY KEY);"
+            f"ALTER TABLE own.alembic_version OWNER TO {owner};"
+            f"ALTER ROLE {reader.user} SET search_path = own"
+        )
+    try:
+        ran = dbtool("check", "--url", plain(reader), cwd=project.root)
+        assert (ran.code, "permission denied for schema own" in ran.err) == (4, True), ran
+        with SyncConnection(database) as connection:
+            connection.execute(f"GRANT {owner} TO {reader.user} WITH INHERIT TRUE")
+        ran = dbtool("check", "--url", plain(reader), cwd=project.root)
+        assert (ran.code, ran.err) == (1, ""), ran
+        assert "has 2 revisions pending" in ran.out
+    finally:
+        with SyncConnection(database) as connection:
+            connection.execute(f"DROP OWNED BY {owner}; DROP ROLE {owner}")
+
+
 def test_role_that_cannot_record_runs_no_revision(
     dbtool: Dbtool, project: Small, database: Target, reader: Target
 ) -> None:
