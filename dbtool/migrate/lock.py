@@ -50,7 +50,8 @@ _OTHERS = """
            pg_catalog.host(a.client_addr) AS address,
            extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8 AS age,
            CASE WHEN a.state = 'active' AND l.classid::pg_catalog.int8 <> $1
-                THEN pg_catalog.left(a.query, 200) END AS runs
+                THEN pg_catalog.left(a.query, 200) END AS runs,
+           a.state = 'idle' AS idle
       FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
        AND l.database = (SELECT oid FROM pg_catalog.pg_database
@@ -63,7 +64,10 @@ _OTHERS = """
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A session of another run; `leads` is false for one whose run was killed."""
+    """A session of another run; `leads` is false for one whose run was killed, or has ended.
+
+    `works` that the run is seen at work; else it may also be one whose sessions end this moment.
+    """
 
     pid: int
     application: str
@@ -71,6 +75,7 @@ class Other:
     age: float | None
     runs: str
     leads: bool
+    works: bool
 
     @property
     def shown(self) -> str:
@@ -80,7 +85,7 @@ class Other:
         where = f", from {self.address}" if self.address else ""
         since = f", connected {duration(self.age)} ago" if self.age is not None else ""
         what = f", runs: {' '.join(self.runs.split())}" if self.runs else ""
-        left = "" if self.leads else ", left behind by a run that was killed"
+        left = "" if self.leads else ", left behind by a run that has ended"
         return f"pid {self.pid} ({self.application or 'no name'}{where}{since}{what}{left})"
 
 
@@ -106,13 +111,14 @@ def others(connection: SyncConnection, version_table: str, ours: list[int]) -> t
             age=row["age"],
             runs=row["runs"] or "",
             leads=row["leads"],
+            works=not row["leads"] and row["idle"] is False,
         )
         for row in rows
     ]
-    if len(found) > 1 and found[0].leads and not found[1].leads:
+    if len(found) > 1 and found[0].leads and not found[1].leads and not rows[1]["idle"]:
         # Its own session only looks on: what the run is at work on, the other one tells.
         doing = ": ".join(filter(None, (found[1].application, found[1].runs)))
-        found[0] = replace(found[0], runs=doing)
+        found[0] = replace(found[0], runs=doing, works=found[1].works)
     return tuple(found)
 
 
@@ -166,7 +172,7 @@ class RunLock:
             raise lost("Somebody released it on the server.")
 
 
-_GONE = Other(0, "another run", "", None, "", leads=True)
+_GONE = Other(0, "another run", "", None, "", leads=True, works=False)
 
 
 def while_working(version_table: str) -> str:
@@ -184,10 +190,14 @@ def lost(detail: str) -> OperationError:
 
 
 def refusal(version_table: str, standing: tuple[Other, ...], waited: float) -> AnotherRun:
-    """Another run did not end in the time there was."""
+    """Another run did not end in the time there was, or its sessions on the server did not."""
+    first = standing[0]
+    said, does = "a session of another run holds the lock of this database", "holds the lock of"
+    if first.works:
+        said, does = "another run is at work on this database", "works on"
     return AnotherRun(
-        "another run is at work on this database",
-        detail=f"{standing[0].shown} works on {version_table}; waited {duration(waited)}."
+        said,
+        detail=f"{first.shown} {does} {version_table}; waited {duration(waited)}."
         f" Nothing was run that {version_table} would record.",
         hint="Run it again when that one has ended, or wait longer: --wait-lock 30min.",
     )

@@ -30,6 +30,9 @@ _SETTINGS = re.compile(r"(?:^|;)\s*(?:SET|RESET|DISCARD)\b|\bset_config\b", re.I
 
 T = TypeVar("T")
 
+_ENDING = 0.25
+"""Seconds in which the sessions of a run end whose client has gone, on a server that has time."""
+
 
 class StalePlan(LockNotObtained):
     """Another run changed what is recorded between the plan and the lock."""
@@ -294,16 +297,18 @@ class Safety:
 
     def _wait_for_other_run(self) -> None:
         begun, told = time.monotonic(), False
+        ending = Patience(_ENDING)
         while standing := self._run_lock().take(self._table, self._watch.backends):
             self.waited.for_run = time.monotonic() - begun
-            if self._patience.is_over():
+            patience = ending if self._patience.is_over() else self._patience
+            if patience.is_over():
                 raise lock.refusal(self._table, standing, self.waited.for_run)
-            if not told:
+            if not told and patience is not ending:
                 told = True
                 first = standing[0]
                 words = f"waiting for another run: {first.shown}"
                 self._log.tell(words, "waiting-for-lock", pid=first.pid, holder=first.shown)
-            self._patience.poll()
+            patience.poll()
         self.waited.for_run = time.monotonic() - begun
         if told:
             self._log.obtained(self.waited.for_run)

@@ -114,7 +114,7 @@ def _half(note: Journal) -> str:
 def _run(run: Run) -> str:
     where = f" from {run.address}" if run.address else ""
     since = f", for {duration(run.seconds)}" if run.seconds is not None else ""
-    left = "" if run.leads else ", left behind by a run that was killed"
+    left = "" if run.leads else ", left behind by a run that has ended"
     return f"pid {run.pid} ({run.application or 'no name'}{where}{since}{left})"
 
 

@@ -1,5 +1,6 @@
 """Several runs at once, runs that were killed, and a lock that is lost in the middle."""
 
+import contextlib
 import json
 import os
 import re
@@ -10,8 +11,15 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.errors import LockNotObtained
+from dbtool.migrate.location import find
+from dbtool.migrate.lock import RUN, WORK, number
+from dbtool.migrate.project import Project
+from dbtool.migrate.upgrade import upgrade
+from dbtool.migrate.waits import Limits, Patience
 from tests.migrate.conftest import Run, Start, running, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
+from tests.migrate.test_broken import YES, rest
 from tests.processes import eventually
 from tests.projects.background import Background
 
@@ -138,6 +146,35 @@ def test_giving_up(run: Run, project: Small, start: Start, watch: SyncConnection
     assert first.wait(20) == 130
 
 
+@pytest.mark.parametrize("locks", [(RUN,), (WORK,), (RUN, WORK)], ids=["run", "work", "both"])
+def test_sessions_that_just_end_are_no_run_at_work(
+    project: Small, database: Target, monkeypatch: pytest.MonkeyPatch, locks: tuple[int, ...]
+) -> None:
+    """They get a moment also where nobody is to be waited for, and are told for what they are."""
+    key = number("public.alembic_version")
+    limits = Limits(wait_lock=0.0)
+    with contextlib.chdir(project.root), contextlib.ExitStack() as left:
+        opened = Project(find(None, None, project.root), target=database, limits=limits)
+        sessions = [left.enter_context(SyncConnection(database)) for _ in locks]
+        for session, lock in zip(sessions, locks, strict=True):
+            session.fetchval("SELECT pg_advisory_lock($1, $2)", lock, key)
+        first = sessions[0].fetchval("SELECT pg_backend_pid()")
+        with pytest.raises(LockNotObtained) as refused:
+            upgrade(opened, permission=YES)
+
+        def ended(_: Patience) -> None:
+            left.close()
+            rest(database)
+
+        monkeypatch.setattr(Patience, "poll", ended)
+        assert len(upgrade(opened, permission=YES).revisions) == 2
+    error = refused.value
+    assert error.message == "a session of another run holds the lock of this database"
+    assert error.detail.startswith(f"pid {first} (")
+    assert ") holds the lock of public.alembic_version; waited " in error.detail
+    assert "runs:" not in error.detail
+
+
 def test_interrupted_while_waiting(project: Small, start: Start, watch: SyncConnection) -> None:
     """Ctrl-C ends the wait at once and leaves nothing behind."""
     project.revision(HEAD, "aaaa00000001", 'op.execute("SELECT pg_sleep(60)")')
@@ -242,7 +279,7 @@ def test_killed_in_a_revision(
     second = start()
     said = second.stderr.readline()
     assert f" upgrade event=waiting-for-lock pid={orphan} " in said
-    assert "left behind by a run that was killed" in said
+    assert "left behind by a run that has ended" in said
     watch.execute("SELECT pg_terminate_backend($1::int)", orphan)
     _, err = second.communicate(timeout=60)
     assert second.returncode == 0, err
@@ -270,7 +307,7 @@ def test_killed_in_a_concurrent_build(
         assert eventually(lambda: bool(running(watch, "CREATE INDEX CONCURRENTLY", at="Lock")))
         killed(first, watch)
         second = start()
-        assert "left behind by a run that was killed" in second.stderr.readline()
+        assert "left behind by a run that has ended" in second.stderr.readline()
         reader.execute("COMMIT")
     assert second.wait(60) == 0
     assert watch.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 't1_id'::regclass")
