@@ -1,6 +1,7 @@
 """What a setting or an index would change, without anything being changed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -202,6 +203,63 @@ def test_the_workload_comes_from_the_server(target: Target) -> None:
     (one,) = [each for each in found.asked if each.text.startswith("SELECT id FROM t WHERE k")]
     assert (one.weight, one.parameters) == (3.0, 1)
     assert not any("pg_" in each.sql for each in found.costly)
+
+
+@pytest.fixture
+def remembered(target: Target) -> Iterator[SyncConnection]:
+    """A session where statements are remembered, those of before forgotten."""
+    with SyncConnection(target) as connection:
+        connection.execute("CREATE EXTENSION pg_stat_statements")
+        connection.execute(_FORGET)
+        yield connection
+        connection.execute("DROP EXTENSION pg_stat_statements")
+
+
+def test_statements_on_the_catalog_push_none_of_users_out(
+    target: Target, remembered: SyncConnection
+) -> None:
+    """However many of them took longer: one statement is wanted, and found behind them."""
+    for columns in range(1, 61):
+        sql = f"SELECT pg_sleep(0.005){', relname' * columns} FROM pg_class LIMIT 1"
+        remembered.fetch(sql)
+    remembered.fetch("SELECT id FROM t WHERE k = $1", 1)
+    found = costliest(Place(target), 1)
+    assert [each.text for each in found.asked] == ["SELECT id FROM t WHERE k = $1"]
+    (one,) = found.costly
+    assert one.share < 1.0
+
+
+def test_what_was_not_looked_at_is_told(
+    target: Target, remembered: SyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search ends somewhere, and where it does fewer than wanted may be found."""
+    monkeypatch.setattr("dbtool.explain.advice.workload._PAGE", 2)
+    monkeypatch.setattr("dbtool.explain.advice.workload._MOST", 4)
+    for columns in range(1, 9):
+        remembered.fetch(f"SELECT 1{', relname' * columns} FROM pg_class LIMIT 1")
+    found = costliest(Place(target), 1)
+    assert found.costly == ()
+    assert found.left_out[-1] == "only the costliest 4 statements were looked at"
+
+
+def test_a_statement_that_the_role_may_not_plan_ends_no_search(
+    target: Target, remembered: SyncConnection
+) -> None:
+    """Others may read what this one may not even look up; the rest is advised on."""
+    remembered.execute("""
+        CREATE SCHEMA closed; CREATE TABLE closed.to_some (id int);
+        CREATE ROLE workload_reader LOGIN; GRANT pg_read_all_stats TO workload_reader;
+        GRANT SELECT ON t TO workload_reader
+    """)
+    remembered.fetch("SELECT id FROM closed.to_some")
+    remembered.fetch("SELECT id FROM t WHERE k = $1", 1)
+    try:
+        found = costliest(Place(replace(target, user="workload_reader")), 5)
+    finally:
+        remembered.execute("""
+            DROP SCHEMA closed CASCADE; DROP OWNED BY workload_reader; DROP ROLE workload_reader
+        """)
+    assert [each.text for each in found.asked] == ["SELECT id FROM t WHERE k = $1"]
 
 
 def test_near_names() -> None:

@@ -1,6 +1,7 @@
 """The statements that cost a database most, as pg_stat_statements remembers them."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from dbtool.explain.advice.planner import Asked
 from dbtool.explain.advice.planners import SECONDS, Place, together
 from dbtool.explain.advice.result import Advice
 from dbtool.explain.advice.tables import tables_of
+from dbtool.explain.mentions import endings
 from dbtool.explain.recorded import readable
 from dbtool.explain.session import Purpose, RefusedByServerError, guarded
-from dbtool.sql.classify import traits
+from dbtool.report import counted
+from dbtool.sql.classify import Kind, Traits, traits
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -27,15 +30,28 @@ WHERE e.extname = 'pg_stat_statements'
 """
 _PRELOADED = "SELECT current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'"
 _STATEMENTS = """
-SELECT queryid, query, sum(calls)::float8 AS calls, sum(total_exec_time) AS ms,
-  sum(sum(total_exec_time)) OVER () AS whole
-FROM {schema}.pg_stat_statements
-WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-GROUP BY queryid, query ORDER BY ms DESC LIMIT $1
+SELECT * FROM (
+  SELECT queryid, query, count(*) AS entries, sum(calls)::float8 AS calls,
+    sum(total_exec_time) AS ms, sum(sum(total_exec_time)) OVER () AS whole
+  FROM {schema}.pg_stat_statements
+  WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+  GROUP BY queryid, query
+) one WHERE (queryid = ANY ($2::bigint[])) IS FALSE ORDER BY ms DESC LIMIT $1
+"""
+_OF_USERS = """
+SELECT ARRAY(
+  SELECT relname::text FROM pg_class WHERE relname = ANY ($1::text[]::name[]) AND oid >= 16384
+  UNION SELECT proname::text FROM pg_proc WHERE proname = ANY ($1::text[]::name[]) AND oid >= 16384)
 """
 _HIDDEN = "<insufficient privilege>"
-_LOOKED_AT = 5
-"""How many statements are read for each that is wanted: many are none that can be planned."""
+_PLANNED = 5
+"""How many statements are planned for each that is wanted: many cannot be."""
+
+_PAGE = 50
+"""How many statements are read at a time."""
+
+_MOST = 1000
+"""How many are read at all; those that name nothing of users' cost no planning."""
 
 WORDS = 60
 
@@ -85,32 +101,76 @@ def costliest(place: Place, most: int) -> Found:
     return together(_costliest(place, most))
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A row of pg_stat_statements, and what can be planned of it."""
+
+    row: "Record"
+    asked: Asked | None = None
+    traits: Traits | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What it reads and calls, by last names; nothing where its text does not tell."""
+        found = self.traits or Traits(Kind.EMPTY)
+        named = (*found.relations, *found.functions) if found.exact else ()
+        return frozenset(ending for each in named for ending in endings(each))
+
+    def may_read(self, users: frozenset[str]) -> bool:
+        """Whether it names what is of users, or its text does not tell."""
+        found = self.traits
+        return found is not None and not (found.exact and users.isdisjoint(self.names))
+
+
 async def _costliest(place: Place, most: int) -> Found:
-    async with place.connected() as connection:
-        async with guarded(connection, SECONDS):
-            rows = await _read(connection, most * _LOOKED_AT)
-        costly: list[Costly] = []
-        asked: list[Asked] = []
-        hidden, unplanned = 0, 0
-        for row in rows:
-            if len(costly) == most:
+    costly: list[Costly] = []
+    asked: list[Asked] = []
+    hidden = unplanned = looked_at = tried = 0
+    async with place.connected() as connection, aclosing(_statements(connection)) as statements:
+        async for each, of_users in statements:
+            if len(costly) == most or tried == most * _PLANNED:
                 break
+            row, one = each.row, each.asked
+            looked_at += 1
             if row["query"] == _HIDDEN:
-                hidden += 1
+                hidden += row["entries"]
+            if one is None or each.traits is None:
                 continue
-            one = _asked(row)
-            if one is None:
-                continue
-            if not await _plans(connection, one):
+            tried += of_users
+            if not (of_users and await _plans(connection, one, each.traits)):
                 unplanned += 1
                 continue
             share = row["ms"] / row["whole"] if row["whole"] else 0.0
             costly.append(Costly(row["queryid"], one.text, row["calls"], row["ms"], share))
             asked.append(one)
-    return Found(tuple(costly), tuple(asked), tuple(_left_out(hidden, unplanned)))
+    left_out = [*_left_out(hidden, unplanned)]
+    if len(costly) < most and (tried == most * _PLANNED or looked_at >= _MOST):
+        left_out.append(f"only the costliest {counted(looked_at, 'statement')} were looked at")
+    return Found(tuple(costly), tuple(asked), tuple(left_out))
 
 
-async def _read(connection: "Connection", most: int) -> "list[Record]":
+async def _statements(connection: "Connection") -> AsyncGenerator[tuple[_Read, bool]]:
+    """The costliest first, and whether each may read what is of users.
+
+    Between them the connection is free for other work.
+    """
+    seen: list[int] = []
+    looked_at = 0
+    while looked_at < _MOST:
+        async with guarded(connection, SECONDS):
+            found = [_asked(row) for row in await _read(connection, seen)]
+            names = sorted(set().union(*(each.names for each in found)))
+            users = frozenset(await connection.fetchval(_OF_USERS, names))
+        for each in found:
+            yield each, each.may_read(users)
+        if len(found) < _PAGE:
+            return
+        looked_at += len(found)
+        seen += [each.row["queryid"] for each in found if each.row["queryid"] is not None]
+
+
+async def _read(connection: "Connection", seen: Sequence[int]) -> "list[Record]":
+    """The next page: what others' statements took, which have no id, is on the first alone."""
     schema = await connection.fetchval(_SCHEMA)
     if schema is None:
         loaded = await connection.fetchval(_PRELOADED)
@@ -126,7 +186,7 @@ async def _read(connection: "Connection", most: int) -> "list[Record]":
             hint=f"{steps} Or name a statement: dbtool explain --advise -f FILE",
         )
     try:
-        rows: list[Record] = await connection.fetch(_STATEMENTS.format(schema=schema), most)
+        rows: list[Record] = await connection.fetch(_STATEMENTS.format(schema=schema), _PAGE, seen)
     except PostgresError as error:
         raise OperationError(
             "pg_stat_statements cannot be read",
@@ -136,28 +196,34 @@ async def _read(connection: "Connection", most: int) -> "list[Record]":
     return rows
 
 
-def _asked(row: "Record") -> Asked | None:
-    """The statement to be planned for any values; None for one that has no plan."""
-    text = readable(row["query"])
+def _asked(row: "Record") -> _Read:
+    """The row with the statement to be planned for any values, where it has a plan."""
     try:
-        numbered = parameters.number(text)
-        if traits(numbered.text, 1).kind not in safety.PLANNABLE:
-            return None
+        numbered = parameters.number(readable(row["query"]))
+        found = traits(numbered.text, 1)
     except DbtoolError:
-        return None
+        return _Read(row)
+    if found.kind not in safety.PLANNABLE:
+        return _Read(row)
     text = numbered.text
-    return Asked(text, 1, len(numbered.names), row["calls"], beginning(text))
+    asked = Asked(text, 1, len(numbered.names), row["calls"], beginning(text))
+    return _Read(row, asked, found)
 
 
-async def _plans(connection: "Connection", one: Asked) -> bool:
+async def _plans(connection: "Connection", one: Asked, found: Traits) -> bool:
     """Whether the server can plan it, and nothing but planning comes of it."""
     try:
         async with guarded(connection, SECONDS, purpose=Purpose.ASK) as session:
-            found = await planning.behind(connection, one.text, traits(one.text))
-            if await planning.run_by_planning(connection, found):
+            behind = await planning.behind(connection, one.text, found)
+            if await planning.run_by_planning(connection, behind):
                 return False
             plan = await one.plan(session)
     except RefusedByServerError:
+        return False
+    except PostgresError:
+        # A schema that the role may not use is refused when a name in it is looked up.
+        if connection.is_closed():
+            raise
         return False
     return bool(tables_of((plan,)))
 
