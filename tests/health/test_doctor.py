@@ -220,6 +220,29 @@ def test_a_key_whose_index_is_being_built(database: Target) -> None:
         assert len(found(read(database), "reference-not-indexed")) == 1
 
 
+@pytest.mark.parametrize(
+    ("statement", "many"),
+    [
+        ("DROP INDEX CONCURRENTLY one", 1),
+        ("REINDEX INDEX CONCURRENTLY one", 0),
+    ],
+)
+@pytest.mark.parametrize("valid", [True, False])
+def test_a_key_whose_index_is_being_dropped(
+    database: Target, statement: str, many: int, *, valid: bool
+) -> None:
+    """It does not count from when it is invalid; one that is built again does, valid or not yet."""
+    with SyncConnection(database) as admin, SyncConnection(database) as writer:
+        admin.execute("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int REFERENCES p)")
+        admin.execute("CREATE INDEX one ON t (a); SET allow_system_table_mods = on")
+        admin.execute(
+            f"UPDATE pg_index SET indisvalid = {valid} WHERE indexrelid = 'one'::regclass"
+        )
+        writer.execute("BEGIN; INSERT INTO t VALUES (NULL)")
+        with waiting(database, statement):
+            assert len(found(read(database), "reference-not-indexed")) == many
+
+
 def test_an_index_whose_drop_was_interrupted(database: Target) -> None:
     """Nobody wants it built again; writes have let go of it already."""
     with SyncConnection(database) as admin:

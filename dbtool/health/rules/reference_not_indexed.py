@@ -8,7 +8,7 @@ Reads: pg_constraint and pg_index; any role may.
 
 Thresholds: a note; a warning from 10,000 rows on. An index counts when its first columns are
 those of the key in any order, and it has no predicate; one that is being built counts, and one
-that perhaps is.
+that perhaps is; one that is being dropped does not.
 
 Now: nothing is urgent, unless deletes are slow.
 
@@ -64,7 +64,8 @@ def check(examined: Examined) -> Iterator[Finding]:
 def _searchable(indexes: tuple[Index, ...]) -> dict[int, list[tuple[str, ...]]]:
     keys: dict[int, list[tuple[str, ...]]] = {}
     for index in indexes:
-        counts = index.valid or index.building is not False
+        made = index.building is not False and index.live and not index.dropping
+        counts = index.valid or made
         if counts and not index.predicate and index.method in ("btree", "hash"):
             keys.setdefault(index.relation, []).append(index.attributes)
     return keys
