@@ -98,6 +98,7 @@ def _ran(name: str, run: Callable[[], Report]) -> Report:
     is an error too, and so is code that cannot be imported or begun, for whatever reason.
     """
     from dbtool.migrate.fault import is_fault
+    from dbtool.scratch.ended import Ended
 
     try:
         with output.reserved():
@@ -107,7 +108,7 @@ def _ran(name: str, run: Callable[[], Report]) -> Report:
     except DbtoolError as error:
         if isinstance(error, UsageError) and not isinstance(error, ProjectError):
             raise
-        failed = isinstance(error, ConnectError | ProjectError) or is_fault(error)
+        failed = isinstance(error, ConnectError | ProjectError | Ended) or is_fault(error)
         decide = error.hint or next(iter(error.detail.splitlines()), "") or f"dbtool {name}"
         unknown = Unknown(rule="check", reason=f"{name}: {error.message}", decide=decide)
         return Report(

@@ -1,7 +1,7 @@
 """A database that revisions are pending for, against what those it records make of an empty one."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from dbtool import catalog
@@ -44,7 +44,7 @@ def behind(project: Project, progress: Progress, found: Drift, server: Server) -
         session.look(("check",), lambda *_: None)
         live = read_now(session.connection).catalog
     major = live.version_number // 10000
-    with nullcontext(server) if server.binaries.major == major else _of(major, server) as chosen:
+    with server.watched() if server.binaries.major == major else _of(major, server) as chosen:
         target = replace(chosen.create_database(_NAME), source="--all")
         for each in standing.recorded:
             replay(replace(project, target=target), target, progress, each)
@@ -65,7 +65,7 @@ def _of(major: int, server: Server) -> AbstractContextManager[Server]:
     try:
         find_binaries(major)
     except DbtoolError:
-        return nullcontext(server)
+        return server.watched()
     return throwaway(major)
 
 

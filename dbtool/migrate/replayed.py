@@ -1,7 +1,6 @@
 """Compare the models with what the revisions make of an empty database: no other is needed."""
 
 import re
-from contextlib import nullcontext
 from dataclasses import replace
 
 from dbtool.database.target import Target
@@ -23,7 +22,7 @@ _SIDE = re.compile(r"(?<= )in the database(?![\w'\"])")
 def check_history(project: Project, progress: Progress, server: Server | None = None) -> Drift:
     """Run every revision in a throwaway server, one that runs already or its own, and compare."""
     progress.step("running the revisions in a throwaway PostgreSQL")
-    with nullcontext(server) if server else throwaway() as server:
+    with server.watched() if server else throwaway() as server:
         server.drop_database(_NAME)
         target = replace(server.create_database(_NAME), source="--history")
         scratch = replace(project, target=target, scratch=True)

@@ -1,7 +1,6 @@
 """Upgrade, downgrade and upgrade revisions in scratch, and compare the schema at each stop."""
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -67,10 +66,9 @@ def round_trip(
     trips = Trips(chosen.judged, chosen.needed, fill=fill, tell=_Advance(told), blames=blames)
     if not chosen.judged:
         return RoundTrip((), chosen.why, 0)
-    with ExitStack() as stack:
-        if server is None:
-            told.step("running the revisions in a throwaway PostgreSQL")
-            server = stack.enter_context(throwaway(settings=_SETTINGS))
+    if server is None:
+        told.step("running the revisions in a throwaway PostgreSQL")
+    with server.watched() if server else throwaway(settings=_SETTINGS) as server:
         failed = _run(project, trips, told, server)
         major = server.binaries.major
     found = tuple(trips.found.values())

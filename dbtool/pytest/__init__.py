@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,7 +66,8 @@ def dbtool_server(pytestconfig: pytest.Config) -> Iterator[Host]:
 
     text = str(pytestconfig.getoption("--dbtool-server") or pytestconfig.getini(SERVER) or "")
     with _told():
-        running = hosted(named_server(text, pytestconfig.rootpath)) if text else throwaway()
+        own = partial(throwaway, settings={"restart_after_crash": "on"})
+        running = hosted(named_server(text, pytestconfig.rootpath)) if text else own()
         server = running.__enter__()
     try:
         yield server

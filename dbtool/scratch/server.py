@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from typing import Self
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -29,6 +30,7 @@ from dbtool.scratch.cluster import (
     statistics,
     why_it_failed,
 )
+from dbtool.scratch.ended import has_ended, is_of_its_own, told
 from dbtool.scratch.leftovers import remove
 from dbtool.sql.names import identifier
 
@@ -42,6 +44,8 @@ _CARELESS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "log_checkpoints": "off",
+    # One that lost a process ends, for all to see, and is never met while it starts over.
+    "restart_after_crash": "off",
     # What a killed server leaves goes with its directory.
     "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
@@ -83,6 +87,16 @@ class Server:
         """Drop a database and whoever is still connected to it."""
         self._execute(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
 
+    @contextmanager
+    def watched(self) -> Iterator[Self]:
+        """Tell what fails in the block as the end of the server, where it has ended meanwhile."""
+        try:
+            yield self
+        except Exception as error:
+            if not is_of_its_own(error) and has_ended(self.target(), self.directory / _DATA):
+                raise told(self.binaries.major, self.directory / "log", error) from error
+            raise
+
     def stop(self) -> None:
         """End the server and remove its files; a second call does nothing, nor one in a fork."""
         if os.getpid() != self._owner:
@@ -114,7 +128,8 @@ def throwaway(
     sweep()
     server = _start(binaries, account, settings or {}, _free_port() if port == 0 else port)
     try:
-        yield server
+        with server.watched():
+            yield server
     finally:
         server.stop()
 

@@ -1,6 +1,7 @@
 """`check --all`: every part in one report, and one exit code."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -272,6 +273,37 @@ def test_a_revision_that_raises_fails_the_gate(dbtool: Dbtool, tmp_path: Path) -
     assert ran.code == 4, ran
     assert "ValueError: half done" in ran.err
     assert "second.py:" in ran.err
+
+
+KILLS = "COPY (SELECT 1) TO PROGRAM 'kill -9 $(head -n 1 postmaster.pid)'"
+"""Ends the server in whose data directory it runs, from inside."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "--all"),
+        ("check", "--history"),
+        ("check", "--roundtrip", "second"),
+        ("lint", "--measure", "second"),
+        ("upgrade", "head", "--sql", "--from-scratch"),
+        ("revision", "--autogenerate", "-m", "third"),
+    ],
+    ids=" ".join,
+)
+def test_a_throwaway_server_that_was_killed_is_told_as_ours(
+    dbtool: Dbtool, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Nothing is held against the revision it was running, and the user's server is not named."""
+    made = project(tmp_path)
+    made.revision("second", "first", f"op.execute({KILLS!r})\nop.execute('SELECT pg_sleep(600)')")
+    ran = dbtool(*words, cwd=made.root)
+    assert ran.code == 4, ran
+    assert ran.err.count("error: ") == 1, ran.err
+    message = re.search(r"^error: (.*)$", ran.err, re.MULTILINE)
+    assert message is not None
+    assert re.fullmatch(r"the throwaway PostgreSQL \d+ ended while it was used", message[1]), ran
+    assert "touched no database of yours" in " ".join(ran.err.split())
 
 
 @pytest.mark.parametrize(

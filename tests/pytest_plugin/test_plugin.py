@@ -167,6 +167,10 @@ def test_exec(dbtool_session):
 @pytest.mark.dbtool_seeded(row=7)
 def test_misspelt(dbtool_session): ...
 """
+ON_ITS_OWN = """
+def test_crash(dbtool_session):
+    assert dbtool_session.scalar(text("SHOW restart_after_crash")) == "on"
+"""
 
 
 def project(root: Path, models: str = PLAIN, env: str = ENV, settings: str = "") -> Path:
@@ -206,9 +210,14 @@ def tables(target: Target) -> int:
 
 
 def test_on_a_server_of_its_own(tmp_path: Path, database: Target) -> None:
-    """Each test meets the migrated, empty database; the one that env.py names stays untouched."""
-    ran = run(project(tmp_path), database)
-    assert "16 passed" in ran.stdout, ran.stdout + ran.stderr
+    """Each test meets the migrated, empty database; the one that env.py names stays untouched.
+
+    A crash in one test does not take the server from the others.
+    """
+    root = project(tmp_path)
+    (root / "test_shop.py").write_text(TESTS + ON_ITS_OWN)
+    ran = run(root, database)
+    assert "17 passed" in ran.stdout, ran.stdout + ran.stderr
     assert "1 error" in ran.stdout
     assert 'error: no scenario "teem"\nhint: Did you mean team?' in ran.stdout
     assert tables(database) == 0

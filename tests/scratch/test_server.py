@@ -15,14 +15,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from asyncpg.exceptions import PostgresError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import ConnectError, OperationError, UsageError
+from dbtool.errors import ConnectError, DbtoolError, Interrupted, OperationError, UsageError
 from dbtool.scratch import account, supervisor
 from dbtool.scratch.account import server_account
 from dbtool.scratch.binaries import WHEEL, find_binaries
 from dbtool.scratch.clone import clone
+from dbtool.scratch.cluster import read_pidfile, serves
+from dbtool.scratch.ended import Ended
 from dbtool.scratch.server import Server, sweep, throwaway
 from tests.conftest import MAJOR
 from tests.processes import eventually, finish, line, python, using
@@ -232,6 +235,74 @@ def test_leftovers_of_a_killed_supervisor_are_swept(temporary: Path) -> None:
     assert not directory.exists()
     assert kept.exists()
     finish(other)
+
+
+HINT = (
+    "Was it killed, or short of memory or disk? dmesg names what the kernel killed. Run it again:"
+    " the server was dbtool's own, and what ran in it touched no database of yours."
+)
+
+
+def _end(server: Server, number: signal.Signals, process: str = "") -> int:
+    """Kill the server, or one process of it, and wait until the whole of it is gone."""
+    postmaster = read_pidfile(server.directory / "run" / "data")
+    assert postmaster is not None
+    found = value(server.target(), f"select pid from pg_stat_activity where {process or 'true'}")
+    pid = int(str(found)) if process else postmaster.pid
+    os.kill(pid, number)
+    assert eventually(lambda: not serves(postmaster.pid, server.directory / "run" / "data"))
+    return pid
+
+
+@pytest.mark.parametrize(
+    ("number", "process", "last"),
+    [
+        (signal.SIGKILL, "", ""),
+        (signal.SIGINT, "", "Its log says: received fast shutdown request."),
+        (
+            signal.SIGKILL,
+            "backend_type = 'checkpointer'",
+            "Its log says: checkpointer process (PID {pid}) was terminated by signal 9: Killed.",
+        ),
+    ],
+)
+def test_a_server_that_was_ended_is_told_as_ours(
+    number: signal.Signals, process: str, last: str
+) -> None:
+    """Neither is it taken for one of the user's, nor what ran there blamed for its end."""
+    with ExitStack() as stack:
+        caught = stack.enter_context(pytest.raises(Ended))
+        server = stack.enter_context(throwaway(MAJOR))
+        pid = _end(server, number, process)
+        server.create_database("more")
+    error = caught.value
+    assert error.exit == 4
+    assert error.message == f"the throwaway PostgreSQL {MAJOR} ended while it was used"
+    met = f"What failed then: no server listens at {server.target().address}."
+    assert error.detail == "\n".join(filter(None, (last.format(pid=pid), met)))
+    assert error.hint == HINT
+    assert not server.directory.exists()
+
+
+@pytest.mark.parametrize("error", [UsageError("no such option"), Interrupted("interrupted")])
+def test_what_the_user_has_to_mend_is_told_whatever_becomes_of_the_server(
+    error: DbtoolError,
+) -> None:
+    """A usage error is one with or without a server."""
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(type(error), match=error.message))
+        _end(stack.enter_context(throwaway(MAJOR)), signal.SIGKILL)
+        raise error
+
+
+def test_what_fails_in_a_server_that_runs_is_told_as_it_is(server: Server) -> None:
+    """A connection that was ended is no server that was."""
+    with (
+        pytest.raises(PostgresError, match="terminating connection"),
+        server.watched(),
+        SyncConnection(server.target()) as connection,
+    ):
+        connection.execute("select pg_terminate_backend(pg_backend_pid())")
 
 
 def test_a_long_temporary_directory_is_not_used(

@@ -55,6 +55,7 @@ def test_a_quiet_server_has_no_finding(database: Target) -> None:
 def archiving() -> Iterator[Server]:
     """A server that archives its WAL, or tries to."""
     settings = {"archive_mode": "on", "archive_command": "false", "wal_level": "replica"}
+    settings["restart_after_crash"] = "on"
     with throwaway(MAJOR, settings=settings) as running_server:
         yield running_server
 
