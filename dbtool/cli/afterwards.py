@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dbtool.migrate.afterwards import Wanted
 
 ANALYZE = typer.Option(
-    "--analyze", help="Analyse the tables whose statistics the upgrade made useless."
+    "--analyze", help="Analyse the tables whose statistics are useless after the upgrade."
 )
 DUMP_SCHEMA = typer.Option(
     "--dump-schema", metavar="FILE", help="Write the schema to FILE afterwards, by pg_dump."

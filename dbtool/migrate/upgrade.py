@@ -44,7 +44,7 @@ class Plan:
 class Upgraded:
     """What an upgrade did; `before` and `after` are the revisions the database records.
 
-    `stale` are the tables whose statistics it made useless.
+    `stale` are the tables whose statistics became useless meanwhile, whoever changed their rows.
     """
 
     database: str

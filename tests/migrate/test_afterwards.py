@@ -1,4 +1,4 @@
-"""What follows an upgrade: statistics that it made useless, and the schema in a file."""
+"""What follows an upgrade: statistics that are useless by then, and the schema in a file."""
 
 import json
 import os
