@@ -121,7 +121,7 @@ def _call(loaded: LoadedEngine, function: Callable[..., Any]) -> None:
         else:
             _finish(function())
     elif wants:
-        with Session(engine) as session:
+        with _session_class()(engine) as session:
             _finish(function(session))
     else:
         _finish(function())
@@ -141,7 +141,7 @@ async def _call_async(engine: AsyncEngine, function: Callable[..., Any], *, want
         if not wants:
             await function()
         elif inspect.iscoroutinefunction(function):
-            async with AsyncSession(engine) as session:
+            async with _async_session_class()(engine) as session:
                 await function(session)
         else:
             async with engine.connect() as connection:
@@ -151,8 +151,19 @@ async def _call_async(engine: AsyncEngine, function: Callable[..., Any], *, want
 
 
 def _with_session(connection: Connection, function: Callable[..., Any]) -> None:
-    with Session(connection) as session:
+    with _session_class()(connection) as session:
         function(session)
+
+
+def _session_class() -> type[Session]:
+    """SQLModel's session, which can `exec`, where the application has loaded SQLModel."""
+    return getattr(sys.modules.get("sqlmodel"), "Session", Session)
+
+
+def _async_session_class() -> type[AsyncSession]:
+    """The same for coroutines; SQLModel's stands in a module of its own."""
+    module = sys.modules.get("sqlmodel.ext.asyncio.session")
+    return getattr(module, "AsyncSession", AsyncSession)
 
 
 def _failed(error: BaseException, spec: str, terms: Terms, connections: int) -> DbtoolError:

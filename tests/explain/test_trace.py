@@ -198,6 +198,20 @@ def project(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         del sys.modules[name]
 
 
+_SQLMODEL = """
+from sqlmodel import select, text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+def executes(session):
+    assert session.exec(select(text("7"))).one() == 7
+
+
+async def executes_async(session: AsyncSession):
+    assert (await session.exec(select(text("7")))).one() == 7
+"""
+
+
 def traced(
     project: Path,
     target: Target,
@@ -370,6 +384,21 @@ def test_a_statement_that_takes_too_long_says_what_gives_it_longer(
     with pytest.raises(OperationError) as caught:
         traced(project, target, function, engine, seconds=0.2)
     assert caught.value.hint == "--timeout 0.4 gives each statement longer than 0.2 s."
+
+
+@pytest.mark.parametrize(
+    ("function", "engine"),
+    [("executes", "sync_engine"), ("executes", "engine"), ("executes_async", "engine")],
+)
+def test_an_application_of_sqlmodel_gets_its_session(
+    target: Target, project: Path, function: str, engine: str
+) -> None:
+    """Its `exec` is there, on a plain and on an asynchronous engine."""
+    (project / "traced_sqlmodel.py").write_text(_SQLMODEL)
+    loaded = load(f"traced_app:{engine}", (project,))
+    spec = f"traced_sqlmodel:{function}"
+    found = trace(loaded, load_callable(spec, (project,)), spec, Terms(target, 10, False, ()))
+    assert [record.text for record in found.records] == ["SELECT 7"]
 
 
 @pytest.mark.parametrize(("function", "told"), [("inserts", True), ("authors", False)])
