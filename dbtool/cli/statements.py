@@ -1,5 +1,6 @@
 """Where `dbtool explain` has its statements from: the command line, a file, code or the server."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from dbtool.cli.command import Call
     from dbtool.explain.run import How
 
+_NAMES = (
+    (r"[\w./~-]+\.sql(:[\w.-]+)?", "a file", "-f"),
+    (r"[^\W\d]\w*(\.[^\W\d]\w*)+:[^\W\d]\w*", "code", "--python"),
+)
+
 
 def chosen(call: "Call", sources: "Mapping[str, Any]", how: "How") -> "tuple[str, How]":
     """The SQL to explain, wherever it is from, and what is known of its values and its file."""
@@ -22,7 +28,7 @@ def chosen(call: "Call", sources: "Mapping[str, Any]", how: "How") -> "tuple[str
     if queryid is not None or activity is not None:
         return _recorded(call, queryid, activity), how
     if sql is not None and sql != "-":
-        return sql, how
+        return _no_name(sql), how
     text, name = _script(sources["-f"] or STDIN)
     return text, replace(how, file=name)
 
@@ -34,6 +40,17 @@ def values(path: Path | None) -> tuple[str, ...]:
     from dbtool.explain import given
 
     return given.values(read(path), name_of(path))
+
+
+def _no_name(sql: str) -> str:
+    """The statement, unless it is the name of a file or of code: no statement looks like that."""
+    for pattern, meant, option in _NAMES:
+        if re.fullmatch(pattern, sql):
+            raise UsageError(
+                f'"{sql}" is no statement but the name of {meant}',
+                hint=f"dbtool explain {option} {sql}",
+            )
+    return sql
 
 
 def _compiled(call: "Call", spec: str, how: "How") -> "tuple[str, How]":

@@ -184,6 +184,26 @@ def test_bad_input(
     assert ran.err.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant", "option"),
+    [
+        ("slow.sql", "a file", "-f"),
+        ("queries/slow.sql:orders", "a file", "-f"),
+        ("shop.reports:monthly", "code", "--python"),
+    ],
+)
+def test_a_name_in_place_of_a_statement(
+    dbtool: Dbtool, url: str, name: str, meant: str, option: str
+) -> None:
+    """Lint takes files as arguments, so the option that takes them here is told."""
+    ran = dbtool("explain", name, "--url", url)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        f'error: "{name}" is no statement but the name of {meant}\n'
+        f"hint: dbtool explain {option} {name}\n"
+    )
+
+
 def test_what_ran_out_of_time_shows_what_was_planned(dbtool: Dbtool, url: str) -> None:
     """The plan is there before the run; JSON is one envelope, of the error."""
     words = ("explain", "SELECT pg_sleep(9) FROM orders LIMIT 1", "--timeout", "1", "--url", url)
