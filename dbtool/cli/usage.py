@@ -91,7 +91,12 @@ def _near(message: str, context: Any) -> list[str]:
     wrong = re.fullmatch(r'No such command "(.*)"', message)
     if wrong is None or context is None:
         return []
-    return near(wrong[1], context.command.list_commands(context))
+    group = context.command
+    options = {name.lstrip("-"): name for each in group.params for name in each.opts}
+    listed = group.list_commands(context)
+    commands = {name: name for name in listed if not group.get_command(context, name).hidden}
+    known = options | commands
+    return [known[each] for each in near(wrong[1], known)]
 
 
 def _near_option(message: str, error: Any) -> list[str]:

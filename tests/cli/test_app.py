@@ -161,6 +161,21 @@ def test_misspelt_command(dbtool: "Dbtool") -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("version", "--version or revision or ensure-version"),
+        ("ensureversion", "ensure-version or --version or revision"),
+    ],
+)
+def test_misspelt_option_of_the_program(dbtool: "Dbtool", wrong: str, meant: str) -> None:
+    """What is an option is told as one, and a command once, whatever else it answers to."""
+    ran = dbtool(wrong)
+    assert ran.err == (
+        f'error: no such command "{wrong}"\nhint: Did you mean {meant}? See dbtool --help.\n'
+    )
+
+
 def test_misspelt_option(dbtool: "Dbtool") -> None:
     """A misspelt option is answered with the nearest ones and the page of its command."""
     ran = dbtool("rules", "--jsn")
