@@ -166,7 +166,9 @@ class Settings:
 
 
 def _written(value: object) -> str:
-    """A number as people write it, without an exponent or a negative zero."""
+    """A value as TOML writes it; a number without an exponent or a negative zero."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value + 0:f}" if isinstance(value, Decimal) else str(value)
 
 

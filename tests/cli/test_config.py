@@ -44,7 +44,7 @@ lint.select      not set
 lint.ignore      not set
 lint.since       not set
 lint.pg          not set
-lint.measure     False                     default
+lint.measure     false                     default
 
 environment  database                          marked
 dev          ann@localhost:5433/shop           development
@@ -79,7 +79,7 @@ lint.select      not set
 lint.ignore      not set
 lint.since       not set
 lint.pg          not set
-lint.measure     False    default
+lint.measure     false    default
 
 next:
   export DATABASE_URL="postgresql://user@host:5432/database"

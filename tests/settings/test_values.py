@@ -126,7 +126,7 @@ def test_every_setting_and_where_it_came_from(
         "lint.ignore": ("table-dropped", "dbtool.toml [lint]"),
         "lint.since": ("aaa1", "dbtool.toml [lint]"),
         "lint.pg": ("16", "dbtool.toml [lint]"),
-        "lint.measure": ("False", "default"),
+        "lint.measure": ("false", "default"),
     }
     monkeypatch.setenv("DBTOOL_MODELS", "a:Base, b")
     monkeypatch.setenv("DBTOOL_ENGINE", "a:engine")
