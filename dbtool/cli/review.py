@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dbtool.cli.placing import linted_at, trip_at
 from dbtool.finding import Finding
 from dbtool.report import Code, Column, Report, Section, Styled, Table, Text, counted, listed
+from dbtool.severity import Severity
 
 if TYPE_CHECKING:
     from dbtool.lint.fixing.plan import Fixed
@@ -229,7 +230,8 @@ def _next(found: Reviewed) -> Iterator[str]:
         else:
             yield f"dbtool upgrade {each}  # after the deploy"
     if not found.late:
-        yield "dbtool upgrade"
+        fails = any(each.severity is Severity.ERROR for each in found.linted.findings)
+        yield "dbtool lint" if fails else "dbtool upgrade"
 
 
 def _table(said: Sequence[Operation], title: str = "") -> Table:

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from tests.conftest import Dbtool
@@ -153,6 +155,19 @@ def test_whole_review(dbtool: Dbtool, tmp_path: Path) -> None:
     assert "note going back makes enum mood anew: the owner and the GRANTs of the old" in known
     text = (made.root / "migrations/versions/n1_change_users.py").read_text()
     assert text[text.index("def upgrade") : text.index("\n\ndef downgrade")] == UPGRADE, text
+
+
+@pytest.mark.parametrize(("nullable", "step"), [(True, "upgrade"), (False, "lint")])
+def test_the_next_step_is_no_upgrade_that_fails(
+    dbtool: Dbtool, tmp_path: Path, nullable: bool, step: str
+) -> None:
+    """Where lint finds an error in the file, it is what says how to write it."""
+    before = 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))'
+    after = 'Table("users", metadata, Column("id", Integer, primary_key=True), '
+    after += f'Column("age", Integer, nullable={nullable}))'
+    made = project(tmp_path, ENV.format(options=""), before, after)
+    ran = dbtool(*RUN, cwd=made.root)
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, f"next: dbtool {step}"), ran
 
 
 def test_what_is_asked_at_a_terminal(dbtool: Dbtool, tmp_path: Path) -> None:
