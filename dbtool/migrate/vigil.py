@@ -106,7 +106,7 @@ class Vigil:
 
     @property
     def _who(self) -> str:
-        return f"The migration {self.waiting.shown}.\n" if self.waiting is not None else ""
+        return f"It {self.waiting.shown}.\n" if self.waiting is not None else ""
 
     def note(self, waited: Waited) -> None:
         """Write down how long this attempt waited, and for whom."""

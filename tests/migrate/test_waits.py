@@ -377,7 +377,7 @@ def test_given_up(run: Run, project: Small, database: Target) -> None:
     assert (ran.code, ran.out) == (5, "")
     assert f"error: revision {HEAD} ({HEAD} does something.) failed: " in ran.err
     assert (
-        f"detail: The migration waits for AccessExclusive on busy, held up by pid {pid}"
+        f"detail: It waits for AccessExclusive on busy, held up by pid {pid}"
         " (report, idle in transaction for "
     ) in ran.err
     assert f"{database.shown} stands at aaaa00000001, as before." in ran.err
