@@ -101,7 +101,7 @@ class Probe:
         For a listener to what happens to an engine each of its connections tells all of it.
         """
         plain, recreate = type(pool).connect, type(pool).recreate
-        vars(pool)["connect"] = partial(self._connect, partial(plain, pool))
+        vars(pool)["connect"] = partial(self._connect, plain, pool)
         vars(pool)["recreate"] = partial(self._recreate, partial(recreate, pool))
 
     def _recreate(self, plain: Callable[[], Pool]) -> Pool:
@@ -110,11 +110,13 @@ class Probe:
         self._wrap(pool)
         return pool
 
-    def _connect(self, plain: Callable[[], PoolProxiedConnection]) -> PoolProxiedConnection:
+    def _connect(
+        self, plain: Callable[[Pool], PoolProxiedConnection], pool: Pool
+    ) -> PoolProxiedConnection:
         counts = self._counts
         number = counts.begins_to_wait()
         try:
-            connection = plain()
+            connection = plain(pool)
         except PoolTimeout:
             counts.gave_up(number)
             raise

@@ -2,9 +2,9 @@
 
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 Place = tuple[tuple[str, int, str], ...]
 """File, line and function of a few frames, the innermost first."""
@@ -34,13 +34,15 @@ class Places:
         ours: list[tuple[str, int, str]] = []
         others: list[tuple[str, int, str]] = []
         kinds = self._kinds
-        greenlets: Iterator[FrameType] | None = None
+        above: Any = None
         frame: FrameType | None = sys._getframe(1)
         for _ in range(_DEPTH):
             if frame is None:
-                greenlets = greenlets or _parents()
-                if (frame := next(greenlets, None)) is None:
+                above = _parent() if above is None else above.parent
+                if above is None:
                     break
+                frame = above.gr_frame
+                continue
             code = frame.f_code
             kind = kinds.get(code.co_filename)
             if kind is None:
@@ -66,11 +68,7 @@ class Places:
         return kind
 
 
-def _parents() -> Iterator[FrameType]:
-    """The innermost frames of the suspended greenlets above the one that runs."""
+def _parent() -> Any:
+    """The greenlet that waits for the one that runs."""
     module = sys.modules.get("greenlet")
-    above = module.getcurrent().parent if module else None
-    while above is not None:
-        if above.gr_frame is not None:
-            yield above.gr_frame
-        above = above.parent
+    return module.getcurrent().parent if module else None

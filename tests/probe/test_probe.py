@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    create_async_engine,
+)
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from dbtool.database.target import Target
@@ -62,6 +68,11 @@ def take(engine: Engine) -> Any:
 async def take_awaiting(engine: AsyncEngine) -> AsyncConnection:
     """The same for tasks."""
     return await engine.connect()  # the leak of a task
+
+
+def take_inside(session: Session) -> None:
+    """The same where a task runs code that is written for threads."""
+    session.connection()  # the leak inside a greenlet
 
 
 def test_threads(engine: Engine) -> None:
@@ -144,6 +155,26 @@ def test_tasks(database: Target) -> None:
     assert frames[0]["line"] == line_of("the leak of a task")
     assert frames[0]["function"] == "take_awaiting"
     assert seen["places"][0]["held"] == 2
+
+
+def test_tasks_that_run_code_for_threads(database: Target) -> None:
+    """First stand the lines inside the greenlet, then those of the coroutine that awaits it."""
+
+    async def run() -> list[dict[str, Any]]:
+        engine = asynchronous(database)
+        probe = install(engine, threshold=0.0, socket=False)
+        async with AsyncSession(engine) as session:
+            await session.run_sync(take_inside)
+            frames: list[dict[str, Any]] = probe.snapshot()["places"][0]["frames"]
+        await engine.dispose()
+        return frames
+
+    inner, outer, *_ = asyncio.run(run())
+    assert (inner["function"], inner["line"]) == ("take_inside", line_of("the leak inside"))
+    assert (outer["function"], outer["line"]) == (
+        "test_tasks_that_run_code_for_threads.<locals>.run",
+        line_of("run_sync(take_inside)"),
+    )
 
 
 def test_cancelled_waiter_is_not_pending(database: Target) -> None:
