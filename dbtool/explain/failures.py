@@ -60,7 +60,8 @@ async def tell(error: PostgresError, sent: Sent, connection: "Connection") -> Db
                 detail=f"{message}. It was rolled back.",
                 hint="--no-analyze shows the plan without running the statement.",
             )
-    if state.startswith(("08", "57P")):
+    # One who lost another server, as a foreign table's, raises an error and goes on.
+    if state.startswith(("08", "57P")) and _said(error, "severity_en") != "ERROR":
         return ConnectError("the server ended the connection", detail=message)
     kind = UsageError if state.startswith("42") else OperationError
     return kind(message, detail=_detail(error, sent), hint=_said(error, "hint"))

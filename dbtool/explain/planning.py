@@ -123,7 +123,17 @@ WITH RECURSIVE relation(oid) AS (
 SELECT coalesce(array_agg(p.oid) FILTER (WHERE kind = 'met'), '{}')::oid[] AS met,
   coalesce(array_agg(p.oid) FILTER (WHERE kind = 'typed'), '{}')::oid[] AS typed,
   coalesce(array_agg(p.oid) FILTER (
-    WHERE kind = 'hidden' OR kind = 'typed' AND NOT l.lanpltrusted), '{}')::oid[] AS hidden
+    WHERE kind = 'hidden' OR kind = 'typed' AND NOT l.lanpltrusted), '{}')::oid[] AS hidden,
+  ARRAY(SELECT c.relname::text FROM relation r
+    JOIN pg_foreign_table f ON f.ftrelid = r.oid
+    JOIN pg_foreign_server s ON s.oid = f.ftserver
+    JOIN pg_class c ON c.oid = r.oid
+    WHERE lower(coalesce(
+      (SELECT option_value FROM pg_options_to_table(f.ftoptions)
+        WHERE option_name = 'use_remote_estimate'),
+      (SELECT option_value FROM pg_options_to_table(s.srvoptions)
+        WHERE option_name = 'use_remote_estimate'))) NOT IN ('false', 'off', '0')
+    ORDER BY c.relname) AS elsewhere
 FROM told CROSS JOIN LATERAL (SELECT * FROM pg_proc WHERE pg_proc.oid = told.oid OFFSET 0) p
 JOIN pg_language l ON l.oid = p.prolang
 WHERE l.lanname NOT IN ('internal', 'c') OR kind = 'typed' AND p.provolatile = 'v' OR {to_xml}
@@ -149,12 +159,14 @@ class Behind:
 
     Planning may run those `met`, and those `typed` whatever they say of themselves: they check
     or compare the values of a type. Casts, and checks in languages that are not trusted, are
-    `hidden`: they show in no plan.
+    `hidden`: they show in no plan. `elsewhere` are foreign tables, about which the server asks
+    another one to plan the statement.
     """
 
     met: tuple[int, ...] = ()
     typed: tuple[int, ...] = ()
     hidden: tuple[int, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 async def behind(connection: "Connection", text: str, found: Traits) -> Behind:
@@ -170,7 +182,7 @@ async def behind(connection: "Connection", text: str, found: Traits) -> Behind:
         words.update(re.findall(r"\w+", text))
     lists = (names, functions, operators, words, IMPLIED, dotted)
     row = await connection.fetchrow(_BEHIND, *map(sorted, lists))
-    return Behind(tuple(row["met"]), tuple(row["typed"]), tuple(row["hidden"]))
+    return Behind(*(tuple(row[each]) for each in ("met", "typed", "hidden", "elsewhere")))
 
 
 def _scanned(text: str) -> tuple[set[str], set[str], set[str]]:

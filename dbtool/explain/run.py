@@ -34,10 +34,17 @@ from dbtool.explain.lockwatch import LockWatch
 from dbtool.explain.plan import Plan
 from dbtool.explain.prepare import Given, Prepared, Script, prepare
 from dbtool.explain.runs import repeat
-from dbtool.explain.session import Purpose, RefusedByServerError, Session, guarded
+from dbtool.explain.session import (
+    LOCK_TIMEOUT,
+    Purpose,
+    RefusedByServerError,
+    Session,
+    guarded,
+)
 from dbtool.finding import Finding, Location
 from dbtool.guard import Action, Classified, Need, Permission, classify, permit
 from dbtool.ports import Progress, Silent
+from dbtool.report import listed
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -113,6 +120,7 @@ class _Runner:
         self._progress = progress
         self._may_write = False
         self._told: set[str] = set()
+        self._elsewhere: set[str] = set()
         self._watch: LockWatch | None = None
 
     async def run(self, target: Target, script: Script) -> Explained:
@@ -139,7 +147,15 @@ class _Runner:
             raise ConnectError("the connection was lost", detail=str(error)) from error
         finally:
             await _close(connection)
-        return Explained(statements, target.shown, version, classified.standing, script.notes)
+        notes = (*script.notes, *self._notes())
+        return Explained(statements, target.shown, version, classified.standing, notes)
+
+    def _notes(self) -> Iterator[str]:
+        if asked := listed(sorted(self._elsewhere)):
+            yield (
+                f"to plan it the server may have asked another one about {asked}:"
+                " use_remote_estimate is on"
+            )
 
     async def _each(
         self, connection: "Connection", statement: Prepared, place: Place, patience: Patience
@@ -161,6 +177,9 @@ class _Runner:
     ) -> Examined:
         text, writes = statement.text, statement.writes and self._how.analyze
         seconds = self._how.timeout or place.seconds(writes=writes)
+        if self._watch:
+            # What was seen of a statement that was not run is none of this one's.
+            self._watch.taken()
         if statement.line > 1:
             self._progress.step(f"explaining line {statement.line}")
         try:
@@ -202,8 +221,9 @@ class _Runner:
                 return replace(examined, remains=left)
         except RefusedByServerError as refused:
             told = await tell(refused.error, refused.sent, connection)
-            if isinstance(told, LockNotObtained) and self._watch and (wait := self._watch.taken()):
-                told.detail += f" {wait.told[:1].upper()}{wait.told[1:]}."
+            if isinstance(told, LockNotObtained) and self._watch:
+                holder = self._watch.holder(LOCK_TIMEOUT)
+                told.detail += f" {holder[:1].upper()}{holder[1:]}."
             raise told from refused.error
 
     async def _remains(
@@ -231,6 +251,7 @@ class _Runner:
         with _in_time(session, statement.line):
             found = await planning.behind(session.connection, statement.text, statement.traits)
             safety.check_planning(await planning.run_by_planning(session.connection, found))
+        self._elsewhere.update(found.elsewhere)
         return found
 
     async def _plan(

@@ -6,7 +6,9 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
@@ -23,9 +25,11 @@ from dbtool.errors import (
 )
 from dbtool.explain import facts
 from dbtool.explain.examined import Explained
+from dbtool.explain.lockwatch import LockWatch
 from dbtool.explain.mentions import Mentioned
 from dbtool.explain.run import How, explain
 from dbtool.explain.session import Purpose, RefusedByServerError, guarded
+from dbtool.explain.waits import Blocker, Wait
 from dbtool.finding import Location
 from dbtool.guard import Consent, Permission, Standing
 from dbtool.scratch.server import Server
@@ -381,6 +385,98 @@ def test_a_locked_table_is_not_waited_for(target: Target) -> None:
                 break
     assert "It was held by session" in error.detail
     assert "idle in transaction" in error.detail
+
+
+def refused_by_a_lock(target: Target, seen: str) -> str:
+    """What is told of the lock on `t` that another session has, once it was seen."""
+    for _ in range(10):
+        detail = fails(target, "SELECT * FROM t").detail
+        # A machine that stalls for the two seconds has not looked who holds it.
+        if seen in detail:
+            break
+    return detail
+
+
+def test_a_holder_that_was_not_seen_is_told_to_be_unknown(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that stalls may look too late: then nobody is named, and that is said."""
+    monkeypatch.setattr("dbtool.explain.lockwatch.FIRST_LOOK", 60.0)
+    with SyncConnection(target) as other:
+        other.execute("BEGIN; LOCK TABLE t")
+        assert fails(target, "SELECT * FROM t").detail.endswith(
+            "Nothing was run. Who held it was not seen in time."
+        )
+
+
+def test_what_was_seen_long_before_is_not_told_of_the_last_lock(target: Target) -> None:
+    """The statement may have got that lock, and waited in vain for another's."""
+    watch = LockWatch(target, 1)
+    for ago, pid in ((9.0, 7), (3.0, 8)):
+        blocker = Blocker(pid, "active", "", 1.0)
+        watch._waits.append(Wait(1500.0, (blocker,), monotonic() - ago))
+    assert watch.holder(2.0) == "who held it was not seen in time"
+    watch._waits.append(Wait(300.0, (Blocker(9, "active", "", 5.0),), monotonic() + 3600))
+    assert watch.holder(2.0) == "it was held by session 9 (active, its transaction open for 5.0 s)"
+
+
+def test_a_holder_of_another_role_is_no_prepared_transaction(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """Its state is hidden from others, and what is open since when."""
+    watcher.execute("CREATE ROLE sees_little LOGIN; GRANT SELECT ON t TO sees_little")
+    with SyncConnection(target) as other:
+        other.execute("BEGIN; LOCK TABLE t")
+        pid = other.fetchval("SELECT pg_backend_pid()")
+        detail = refused_by_a_lock(replace(target, user="sees_little"), f"session {pid}")
+    watcher.execute("DROP OWNED BY sees_little; DROP ROLE sees_little")
+    assert f"It was held by session {pid} (dbtool, of another role)." in detail
+
+
+def test_who_only_stands_before_in_the_queue_holds_nothing(target: Target) -> None:
+    """A statement that asked for more waits for a reader, and all behind it wait too."""
+    with SyncConnection(target) as reader, SyncConnection(target) as waiting:
+        pid = waiting.fetchval("SELECT pg_backend_pid()")
+        reader.execute("BEGIN; SELECT FROM t LIMIT 1")
+        thread = threading.Thread(target=waiting.execute, args=("LOCK TABLE t",))
+        waiting.execute("BEGIN")
+        thread.start()
+        try:
+            blocked = "SELECT count(*) FROM pg_locks WHERE pid = $1 AND NOT granted"
+            while not reader.fetchval(blocked, pid):
+                time.sleep(0.02)
+            detail = refused_by_a_lock(target, f"session {pid}")
+        finally:
+            reader.execute("ROLLBACK")
+            thread.join()
+    assert f"It was queued behind session {pid} (" in detail
+    assert "held by" not in detail
+
+
+def test_a_wait_is_told_of_the_statement_that_waited(target: Target) -> None:
+    """The first waits to be planned and is then not run; the second waits for nobody."""
+    with SyncConnection(target) as other:
+        waited = "SELECT max(clock_timestamp() - waitstart) > interval '0.8 s' FROM pg_locks"
+        other.execute("BEGIN; LOCK TABLE t")
+        over = threading.Event()
+
+        def release() -> None:
+            while not (over.is_set() or other.fetchval(waited)):
+                time.sleep(0.02)
+            other.execute("ROLLBACK")
+
+        thread = threading.Thread(target=release)
+        thread.start()
+        try:
+            # A machine that stalls keeps the lock for longer than is waited for it.
+            with suppress(LockNotObtained):
+                dear = "SELECT count(*) FROM t a, t b, t c, t d, t e"
+                first, second = explain(target, f"{dear}; SELECT 1").statements
+                assert first.times is None
+                assert not any(each.rule == "waited-for-lock" for each in second.findings)
+        finally:
+            over.set()
+            thread.join()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import UsageError
+from dbtool.errors import OperationError, UsageError
 from dbtool.explain.run import How, explain
 from dbtool.guard import Consent, Permission
 from dbtool.scratch.server import Server
@@ -338,7 +338,7 @@ def test_another_server_is_read_only_where_somebody_agrees(
 ) -> None:
     """What postgres_fdw opens there is no read-only transaction: a view may take numbers."""
     watcher.execute(f"""
-        CREATE EXTENSION postgres_fdw;
+        CREATE EXTENSION IF NOT EXISTS postgres_fdw;
         CREATE SEQUENCE far_numbers;
         CREATE VIEW far_view AS SELECT nextval('far_numbers') AS n;
         CREATE SERVER beyond FOREIGN DATA WRAPPER postgres_fdw
@@ -370,6 +370,47 @@ def test_another_server_is_read_only_where_somebody_agrees(
     with pytest.raises(UsageError, match=f"refused to plan the statement: it {told}"):
         explain(target, "SELECT id FROM t WHERE id = asks_early()", how=How(analyze=False))
     assert watcher.fetchval("SELECT is_called FROM far_numbers") is False
+
+
+def test_what_planning_asks_of_another_server_is_told(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """With use_remote_estimate the other one is asked though nothing is run."""
+    watcher.execute(f"""
+        CREATE EXTENSION IF NOT EXISTS postgres_fdw;
+        CREATE SERVER estimating FOREIGN DATA WRAPPER postgres_fdw OPTIONS
+        (host '{target.host}', port '{target.port}', dbname '{target.database}',
+         use_remote_estimate 'on');
+        CREATE USER MAPPING FOR PUBLIC SERVER estimating OPTIONS (user '{target.user}');
+        CREATE FOREIGN TABLE estimated (id int) SERVER estimating OPTIONS (table_name 't');
+        CREATE VIEW over_estimated AS SELECT id FROM estimated;
+        CREATE FOREIGN TABLE guessed (id int) SERVER estimating
+        OPTIONS (table_name 't', use_remote_estimate 'FALSE')
+    """)
+    notes = {
+        name: explain(target, f"SELECT id FROM {name}", how=How(analyze=False)).notes
+        for name in ("estimated", "over_estimated", "guessed", "t")
+    }
+    said = (
+        "to plan it the server may have asked another one about estimated: use_remote_estimate is"
+        " on",
+    )
+    assert notes == {"estimated": said, "over_estimated": said, "guessed": (), "t": ()}
+
+
+def test_another_server_that_cannot_be_reached_is_the_one_that_is_told(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """The connection of ours goes on, and nobody else ended it."""
+    watcher.execute(f"""
+        CREATE EXTENSION IF NOT EXISTS postgres_fdw;
+        CREATE SERVER gone FOREIGN DATA WRAPPER postgres_fdw OPTIONS
+        (host '{target.host}', port '1', dbname 'nowhere', use_remote_estimate 'true');
+        CREATE USER MAPPING FOR PUBLIC SERVER gone OPTIONS (user '{target.user}');
+        CREATE FOREIGN TABLE unreachable (id int) SERVER gone
+    """)
+    with pytest.raises(OperationError, match='could not connect to server "gone"'):
+        explain(target, "SELECT id FROM unreachable", how=How(analyze=False))
 
 
 _BY_NAME = """

@@ -215,7 +215,7 @@ async def _plans(connection: "Connection", one: Asked, found: Traits) -> bool:
     try:
         async with guarded(connection, SECONDS, purpose=Purpose.ASK) as session:
             behind = await planning.behind(connection, one.text, found)
-            if await planning.run_by_planning(connection, behind):
+            if behind.elsewhere or await planning.run_by_planning(connection, behind):
                 return False
             plan = await one.plan(session)
     except RefusedByServerError:
@@ -236,5 +236,5 @@ def _left_out(hidden: int, unplanned: int) -> Iterator[str]:
     if unplanned:
         yield (
             f"{unplanned} statements are left out: they read no table of users, cannot be planned"
-            " as they are remembered, or planning them runs functions that reach out"
+            " as they are remembered, or planning them reaches out"
         )
