@@ -3,6 +3,7 @@
 import multiprocessing
 import pickle
 import signal
+import threading
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -113,20 +114,18 @@ class Jobs:
         """Load what is not done yet; raises with the state it leaves behind named."""
         parts = Parts(self._planned.loads, done)
         rows = sum(each.population.count for each in self._planned.loads)
-        self._progress.step(f"loading {parts.rows:,} rows with {counted(count, 'connection')}")
         advance = Advance(self._progress, rows, rows - parts.rows)
-        with self._workers(count, parts) as workers:
-            try:
+        try:
+            self._progress.step(f"loading {parts.rows:,} rows with {counted(count, 'connection')}")
+            with self._workers(count, parts) as workers:
                 while parts:
                     self._hand_out(workers, parts)
                     self._listen(workers, parts, advance)
-            except KeyboardInterrupt:
-                _stop(workers)
-                raise Interrupted("interrupted", detail=self._state(session)) from None
-            except DbtoolError as error:
-                _stop(workers)
-                error.detail = f"{error.detail}\n{self._state(session)}".strip()
-                raise
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted", detail=self._state(session)) from None
+        except DbtoolError as error:
+            error.detail = f"{error.detail}\n{self._state(session)}".strip()
+            raise
         self._release(session)
         self._journal.end()
         return tuple(
@@ -151,8 +150,12 @@ class Jobs:
         workers: list[_Worker] = []
         try:
             for _ in range(count if parts else 0):
-                workers.append(self._start())
+                with _uninterrupted():
+                    workers.append(self._start())
             yield workers
+        except BaseException:
+            _stop(workers)
+            raise
         finally:
             for each in workers:
                 with suppress(OSError):
@@ -245,6 +248,26 @@ class Jobs:
             _SETTLES,
             lambda: self._progress.step("waiting for commits under way (Ctrl-C ends at once)"),
         )
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let an interrupt wait for the end of the block: a process half started is nobody's to end.
+
+    A signal that the main thread blocks reaches its handler by any other thread.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    pressed: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        handler(pressed[0], None)
 
 
 def _stop(workers: Sequence[_Worker]) -> None:

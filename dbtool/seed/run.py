@@ -31,6 +31,7 @@ from dbtool.seed.trouble import NOTHING
 from dbtool.seed.truncate import Doomed, doomed, keep_reference, losses
 
 NAME = "dbtool seed"
+STAYS = "What had been committed stays. --resume loads the rest."
 _SAMPLE = 300
 
 
@@ -58,10 +59,10 @@ class Loading:
 
     @property
     def left(self) -> str:
-        """What an interrupt leaves behind."""
-        if self.in_parts:
-            return "What had been committed stays. --resume loads the rest."
-        return NOTHING
+        """What an interrupt leaves behind that comes before the load, or in its transaction."""
+        if self.resume:
+            return STAYS
+        return "No row was committed." if self.in_parts else NOTHING
 
     def check(self, request: Request) -> None:
         """Raise where one wish excludes another."""
@@ -120,7 +121,9 @@ def seed(
         if how.dry_run:
             tables = _try_out(session, ready, chosen, shown)
         elif ready.parts:
-            tables = ready.parts.load(session, target, ready.planned, shown, how.jobs)
+            with interruptible(outcome, STAYS):
+                tables = ready.parts.load(session, target, ready.planned, shown, how.jobs)
+                outcome.committed = True
         else:
             way = Way(chosen.mode, ready.lost)
             tables = session.run(lambda it: load(it, ready.planned, shown, outcome, way))

@@ -1,8 +1,13 @@
 """What an interrupted run in parts left behind, and what has become of it since."""
 
 import asyncio
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,7 @@ from dbtool.errors import DbtoolError, Interrupted, LockNotObtained, OperationEr
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
+from dbtool.seed import jobs
 from dbtool.seed.journal import Journal, Portion, journal
 from dbtool.seed.plan import Request
 from dbtool.seed.reset import reset
@@ -171,6 +177,56 @@ def interrupt(target: Target, models: Models, directory: Path, session: SyncConn
     running = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'dbtool seed'"
     running += " AND datname = current_database())"
     assert eventually(lambda: session.fetchval(running) is False)
+
+
+class Impatient(Silent):
+    """Presses Ctrl-C at a question, or while the processes of the load are started."""
+
+    def confirm(self, question: str) -> bool:
+        """At a question."""
+        raise KeyboardInterrupt(question)
+
+    def type_name(self, question: str, name: str) -> bool:
+        """At another one."""
+        raise KeyboardInterrupt(question, name)
+
+    def step(self, text: str) -> None:
+        """At the beginning of the load."""
+        assert text.startswith("loading")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("consent", [Consent(), Consent(yes=True)], ids=["asked", "begun"])
+def test_an_interrupt_before_the_first_part_leaves_nothing_to_resume(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path, consent: Consent
+) -> None:
+    """It is told so, instead of leading to --resume, which finds no run."""
+    there = seed(migrated, example, FEW).rows
+    impatient = Impatient()
+    allowed, in_parts = Permission(consent, impatient), Loading(jobs=2, state=tmp_path)
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, FEW, allowed, impatient, in_parts)
+    assert caught.value.detail == "No row was committed."
+    assert session.fetchval("SELECT count(*) FROM roles") == there
+    error = refused(migrated, example, replace(in_parts, resume=True))
+    assert error.message == "no interrupted run to resume"
+
+
+def test_an_interrupt_while_a_process_starts_leaves_none(
+    migrated: Target, example: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes between its start and the moment from which it is known, and ended."""
+    known = jobs._Worker
+
+    def interrupted(process: SpawnProcess, pipe: Pipe) -> jobs._Worker:
+        os.kill(os.getpid(), signal.SIGINT)
+        return known(process, pipe)
+
+    monkeypatch.setattr(jobs, "_Worker", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, PARTS, loading=Loading(jobs=2, state=tmp_path))
+    assert caught.value.detail == "No row was committed."
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize("holds", [LOCK, POST], ids=["the lock", "rows"])
