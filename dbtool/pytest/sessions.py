@@ -25,7 +25,11 @@ def engine(target: "Target") -> "Engine":
     try:
         return create_engine(target.sqlalchemy_url(synchronous_driver()))
     except ModuleNotFoundError as error:
-        pytest.fail(f"error: {error}\nhint: pip install psycopg", pytrace=False)
+        hint = 'pip install "psycopg[binary]"; on asyncpg there is dbtool_async_session'
+        pytest.fail(
+            f"error: a synchronous engine takes another driver: {error}\nhint: {hint}",
+            pytrace=False,
+        )
 
 
 def async_engine(target: "Target") -> "AsyncEngine":

@@ -10,7 +10,9 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.database.url import parse
 from dbtool.errors import OperationError, UsageError
+from dbtool.pytest import sessions
 from dbtool.pytest.databases import named_server
 from dbtool.scratch.clone import new_name
 from dbtool.scratch.hosted import hosted
@@ -292,3 +294,14 @@ def test_loading_the_plugin_costs_little() -> None:
     script = "import sys, pytest, dbtool.pytest; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"sqlalchemy", "alembic", "asyncpg", "pydantic", "asyncio"} & set(ran.stdout.split())
+
+
+def test_no_synchronous_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project on asyncpg alone is told what its synchronous tests take, and what does without."""
+    for driver in ("psycopg", "psycopg2", "pg8000"):
+        monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(pytest.fail.Exception) as caught:
+        sessions.engine(parse("postgresql://ann@db/shop", "the test"))
+    error, hint = str(caught.value).splitlines()
+    assert error.startswith("error: a synchronous engine takes another driver: ")
+    assert hint == ('hint: pip install "psycopg[binary]"; on asyncpg there is dbtool_async_session')
