@@ -38,7 +38,7 @@ async def unanswered(target: Target, seconds: float) -> ConnectError:
         kind = await _pooler(target)
     except TimeoutError:
         return ConnectError(
-            f"{target.shown} accepted the login, and nothing came after it",
+            f"{target.shown} accepted the login, and then no answer came",
             detail=f"{waited}, and a second login was not answered within {_PROBE_LIMIT:g} s"
             " either: what stands still is not known.",
             hint=_WHAT_DECIDES,

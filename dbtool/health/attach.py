@@ -260,9 +260,11 @@ def _reason(error: Exception) -> str:
 
 def _decide(pid: int | None, error: Exception) -> str:
     if isinstance(error, TimeoutError | ConnectionError | BlockingIOError):
+        if pid is None:
+            return "try once more, or look whether the process that made it still runs"
         return (
             f"try once more, and look what it does with ps -o stat= -p {pid}:"
-            " T is stopped, R is busy, without an answer it has ended"
+            " T is stopped, R is busy, no line says that it has ended or runs in a container"
         )
     if isinstance(error, OSError):
         return "run it as the user the application runs as"

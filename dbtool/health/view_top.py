@@ -180,7 +180,7 @@ def _notes(top: Top) -> Iterator[str]:
         yield f"{counted(more, 'other kind')} of work beside these; --json has all"
     if missed := top.profile.missed:
         looks = top.profile.looks
-        yield f"the server was late: {looks:,} of {looks + missed:,} looks at sessions were taken"
+        yield f"only {looks:,} of {looks + missed:,} looks at sessions were taken in that time"
     if top.window is not None and top.window.by == "plan" and not top.access.planning:
         yield "pg_stat_statements.track_planning is off: times of planning are not kept"
 

@@ -217,7 +217,7 @@ def test_a_pooler_whose_host_stalls(pooler: Pooler) -> None:
             return caught.value
 
         error = asyncio.run(run())
-    assert error.message == f"{between.target.shown} accepted the login, and nothing came after it"
+    assert error.message == f"{between.target.shown} accepted the login, and then no answer came"
     assert "look at the machine itself" in error.hint
 
 
@@ -234,7 +234,7 @@ def test_a_full_pooler_that_is_too_late_to_say_so(pooler: Pooler) -> None:
             return caught.value
 
         error = asyncio.run(run())
-    assert error.message == f"{between.target.shown} accepted the login, and nothing came after it"
+    assert error.message == f"{between.target.shown} accepted the login, and then no answer came"
     assert error.detail == (
         "Nothing answered within 0.5 s, and a second login was not answered within 1 s either:"
         " what stands still is not known."

@@ -210,13 +210,22 @@ def test_an_index_that_somebody_works_on(database: Target, statement: str) -> No
     assert found(read(database), "index-invalid") == []
 
 
-def test_a_key_whose_index_is_being_built(database: Target) -> None:
+@pytest.mark.parametrize(
+    "beside", ["", "COMMENT ON INDEX anew IS 'x'", "ALTER INDEX anew SET (fillfactor = 90)"]
+)
+def test_a_key_whose_index_is_being_built(database: Target, beside: str) -> None:
     """Nobody is told to build it a second time; what is left of a failed build does not count."""
-    with SyncConnection(database) as admin, SyncConnection(database) as writer:
+    with (
+        SyncConnection(database) as admin,
+        SyncConnection(database) as writer,
+        SyncConnection(database) as other,
+    ):
         admin.execute("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int REFERENCES p)")
         writer.execute("BEGIN; INSERT INTO t VALUES (NULL)")
         with waiting(database, "CREATE INDEX CONCURRENTLY anew ON t (a)"):
+            other.execute(f"BEGIN; {beside}")
             assert found(read(database), "reference-not-indexed") == []
+            other.execute("ROLLBACK")
         assert len(found(read(database), "reference-not-indexed")) == 1
 
 

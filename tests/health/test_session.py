@@ -158,7 +158,7 @@ def test_a_server_that_froze_after_the_login_is_given_up(
         with pytest.raises(ConnectError) as caught:
             ask(through.target, freeze)
     assert caught.value.message == (
-        f"{through.target.shown} accepted the login, and nothing came after it"
+        f"{through.target.shown} accepted the login, and then no answer came"
     )
     assert "look at the machine itself" in caught.value.hint
 

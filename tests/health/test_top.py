@@ -159,9 +159,19 @@ def test_looks_that_come_too_late_are_left_out(
     assert (alone.profile.looks, alone.profile.missed) == (1, 9)
     assert (window.profile.looks, window.profile.missed) == (2, 18)
     assert window.window is not None
-    assert "the server was late: 1 of 10 looks at sessions were taken" in shown(alone)
+    assert "only 1 of 10 looks at sessions were taken in that time" in shown(alone)
     idle = top_report(replace(alone, profile=replace(alone.profile, work=())))
     assert idle.headline == "nobody was at work in 1 look"
+
+
+def test_a_window_is_not_stretched_without_end(
+    counting: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where answers are so late that the time is over, the looks that are left are not taken."""
+    monkeypatch.setattr("dbtool.health.top.STRETCHED", 0.0)
+    window = read(counting, Wish(2))
+    assert window.profile.looks <= 10
+    assert window.profile.looks + window.profile.missed == 20
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Index:
     `expressions` and `predicate` are only fit to be compared. Writes keep what is `ready` up to
     date; what is not `live` is being dropped, or was when that ended. `building` is one that is
     not valid because somebody makes or drops it just now; None where that is hidden. `dropping`
-    is one of those that nobody makes.
+    is one that somebody has locked while no index of its table is made.
     """
 
     name: str
@@ -192,9 +192,9 @@ INDEXES = Part(
                OR CASE WHEN t.oid IN (SELECT l.relation FROM {_AT_WORK}
                            JOIN pg_catalog.pg_stat_progress_create_index AS p USING (pid)
                            WHERE p.relid IS NULL) THEN NULL ELSE false END) AS building,
-           NOT i.indisvalid AND c.oid IN (
-               SELECT l.relation FROM {_AT_WORK} WHERE l.pid NOT IN (
-                   SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index AS p)) AS dropping,
+           NOT i.indisvalid AND c.oid IN (SELECT l.relation FROM {_AT_WORK})
+               AND t.oid NOT IN (SELECT l.relation FROM {_AT_WORK}
+                   JOIN pg_catalog.pg_stat_progress_create_index AS p USING (pid)) AS dropping,
            c.relispartition AS partition, c.relkind = 'I' AS partitioned,
            m.amname AS method, i.indnkeyatts AS keys, i.indkey::text AS columns,
            i.indclass::text AS classes, i.indcollation::text AS collations,
