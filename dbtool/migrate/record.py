@@ -145,21 +145,6 @@ class Record:
         return self.running is not None and self.running.left_transaction
 
     @property
-    def left_none_behind(self) -> bool:
-        """Whether none but the revision that runs has left its transaction.
-
-        Where env.py has tried again by itself, or goes through several version tables, one that
-        it has given up may have done so too.
-        """
-        running = self.running
-        return (
-            running is not None
-            and running.running is not None
-            and len(self.tables) == 1
-            and running.left <= {running.running.revision}
-        )
-
-    @property
     def asked(self) -> Asked:
         """What somebody agrees to who agrees to what is planned."""
         return asked(self.planned)

@@ -132,14 +132,10 @@ class Session(Runner):
         return record
 
     def _may_repeat(self) -> bool:
-        """Whether the next attempt knows what this one has committed outside its transactions.
-
-        Of the revision that runs the session itself knows whether that is noted; of those before
-        it the version table tells.
-        """
+        """Whether the next attempt knows what this one has committed outside its transactions."""
         if self._record.left_half_done and not self.safety.resumable:
             return False
-        return self._record.left_none_behind or all(map(self._is_noted, self._record.tables))
+        return all(map(self._is_noted, self._record.tables))
 
     def _is_noted(self, table: Table) -> bool:
         """Whether that is recorded, or noted, of each revision that ended."""

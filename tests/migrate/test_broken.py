@@ -19,7 +19,7 @@ from dbtool.migrate.fleet.outcome import Fleet, Seen, Verb
 from dbtool.migrate.fleet.targets import Item
 from dbtool.migrate.fleet.worker import Job, _one
 from dbtool.migrate.foresight import losing
-from dbtool.migrate.holder import PATIENCE, Holder
+from dbtool.migrate.holder import Holder
 from dbtool.migrate.location import find
 from dbtool.migrate.losses import Undone
 from dbtool.migrate.project import Project
@@ -276,57 +276,6 @@ def test_where_it_stood_is_known_though_the_first_attempt_saw_nothing(
     done = raised.value.done
     assert isinstance(done, Broken)
     assert (done.before, done.after, done.waited.attempts) == ((HEAD,), (HEAD,), 2)
-
-
-BLOCK = """
-with op.get_context().autocommit_block():
-    op.execute("CREATE TABLE beside ()")
-"""
-ALTERS = 'op.execute("ALTER TABLE t1 ADD c int")'
-
-
-@pytest.fixture
-def unreadable(
-    opened: Project, database: Target, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
-    """From a failure at a lock on t1 to the next attempt nobody can read the version table."""
-    upgrade(opened, HEAD, permission=YES)
-    rest(database)
-    monkeypatch.setitem(PATIENCE, "lock_timeout", "50ms")
-    decide = Session._may_repeat
-
-    def locked(session: Session) -> bool:
-        other.execute("LOCK TABLE alembic_version")
-        return decide(session)
-
-    monkeypatch.setattr(Session, "_may_repeat", locked)
-    with SyncConnection(database) as other:
-        monkeypatch.setattr(Patience, "pause", lambda *_: other.execute("ROLLBACK"))
-        other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
-        yield opened
-
-
-def test_a_noted_block_needs_no_version_table_to_be_tried_again(
-    project: Small, unreadable: Project
-) -> None:
-    """The session itself knows that nothing else is committed; what the block did is left out."""
-    project.revision(THIRD, HEAD, f"{BLOCK}{ALTERS}")
-    done = upgrade(unreadable, permission=YES)
-    assert ([each.revision for each in done.revisions], done.waited.attempts) == ([THIRD], 2)
-
-
-def test_a_block_of_an_earlier_revision_is_not_run_again_unread(
-    project: Small, unreadable: Project
-) -> None:
-    """Whether that revision is recorded only the version table tells: the run ends."""
-    project.revision(THIRD, HEAD, BLOCK)
-    project.revision("aaaa00000004", THIRD, ALTERS)
-    with pytest.raises(LockNotObtained) as raised:
-        upgrade(unreadable, permission=YES)
-    assert "It is not known to be noted what has been committed" in raised.value.hint
-    done = raised.value.done
-    assert isinstance(done, Broken)
-    assert done.waited.attempts == 1
 
 
 def steps_after(found: Status, seconds: float) -> tuple[str, ...]:
