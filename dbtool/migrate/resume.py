@@ -196,8 +196,9 @@ class Resume:
         if not ours:
             raise OperationError(
                 f"index {name} exists and is invalid",
-                detail="A build that failed has left it, and it was none of dbtool's. No query"
-                " uses it, and IF NOT EXISTS would take it for the one to build.",
+                detail="A build that failed has left it, which was none of dbtool's, or a drop that"
+                " was interrupted. No query uses it, and IF NOT EXISTS would take it for the one"
+                " to build.",
                 hint=f"If nobody is building it now: DROP INDEX CONCURRENTLY {name}.",
             )
         self._remove(schema, name)

@@ -43,6 +43,10 @@ async def wait(connection: Connection, directory: Path, seconds: float, progress
     """Wait until the run to resume has ended on the server; raises where one still goes on."""
     if not any(directory.glob("seed-*.jsonl")):
         return
+    async with connection.limits():
+        kept = await journal(connection, directory)
+    if not kept.path.exists():
+        return
     pids: list[int] = []
 
     async def is_at_work() -> bool:

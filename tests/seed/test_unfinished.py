@@ -14,7 +14,13 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import DbtoolError, Interrupted, LockNotObtained, OperationError
+from dbtool.errors import (
+    DbtoolError,
+    Interrupted,
+    LockNotObtained,
+    OperationError,
+    UsageError,
+)
 from dbtool.guard import Consent, Permission
 from dbtool.metadata import Models
 from dbtool.ports import Silent
@@ -261,6 +267,19 @@ def test_no_run_is_resumed_beside_one_that_lives(
         with pytest.raises(LockNotObtained):
             seed(migrated, example, PARTS, progress=told, loading=again)
     assert session.fetchval("SELECT count(*) FROM posts") == 0
+
+
+def test_the_run_of_another_database_is_not_waited_for(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """Its journal stands in the same place; here nothing was interrupted, and that is said."""
+    (tmp_path / "seed-1-1.jsonl").touch()
+    session.execute(f"BEGIN; {LOCK}")
+    told = Told(lambda: None)
+    again = Loading(jobs=2, resume=True, state=tmp_path, wait_lock=60.0)
+    with pytest.raises(UsageError, match="no interrupted run"):
+        seed(migrated, example, PARTS, progress=told, loading=again)
+    assert told.waits == []
 
 
 def test_a_wait_is_told_once() -> None:
