@@ -10,8 +10,11 @@ from dbtool.errors import DbtoolError, Interrupted, OperationError, ProjectError
 from dbtool.scratch.cluster import read_pidfile, serves
 
 _LIMIT = 5.0
+_ENDS_WITHIN = 15.0
+"""The postmaster gives processes that it ends 5 s before it kills them."""
+
 _LAST_WORDS = re.compile(
-    r"LOG: +([a-z ]+ \(PID \d+\) was terminated by .+|received \w+ shutdown request)"
+    r"LOG: +([^()\n]+ \(PID \d+\) was terminated by .+|received \w+ shutdown request)"
     r"|(PANIC: .+)"
 )
 
@@ -31,7 +34,7 @@ def has_ended(target: Target, data: Path) -> bool:
     try:
         SyncConnection(target, timeout=_LIMIT).close()
     except Exception:
-        until = time.monotonic() + _LIMIT
+        until = time.monotonic() + _ENDS_WITHIN
         while not (gone := _is_gone(data)) and time.monotonic() < until:
             time.sleep(0.02)
         return gone

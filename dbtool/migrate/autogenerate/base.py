@@ -24,6 +24,7 @@ from dbtool.migrate.upgrade import upgrading
 from dbtool.observe import baseline
 from dbtool.ports import Progress, Silent
 from dbtool.scratch.binaries import find_binaries
+from dbtool.scratch.ended import Ended
 from dbtool.scratch.server import Server, throwaway
 
 NAME = "history"
@@ -96,8 +97,9 @@ def base(project: Project, progress: Progress, live: Live | None) -> Iterator[Ba
         scratch = replace(project, target=target, scratch=True)
         progress.step("running the revisions in a throwaway PostgreSQL")
         try:
-            replay(scratch)
-        except Interrupted:
+            with server.watched():
+                replay(scratch)
+        except (Interrupted, Ended):
             raise
         except DbtoolError as error:
             if live is None:
