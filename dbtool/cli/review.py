@@ -224,14 +224,16 @@ def _tables(found: Reviewed, said: Sequence[Operation]) -> Iterator[Section]:
 
 
 def _next(found: Reviewed) -> Iterator[str]:
+    if any(each.severity is Severity.ERROR for each in found.linted.findings):
+        yield " ".join(("dbtool lint", *found.texts))
+        return
     for each in found.texts if found.late else ():
         if each not in found.late:
             yield f"dbtool upgrade {each}"
         else:
             yield f"dbtool upgrade {each}  # after the deploy"
     if not found.late:
-        fails = any(each.severity is Severity.ERROR for each in found.linted.findings)
-        yield "dbtool lint" if fails else "dbtool upgrade"
+        yield "dbtool upgrade"
 
 
 def _table(said: Sequence[Operation], title: str = "") -> Table:

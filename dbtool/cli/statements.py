@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from dbtool.cli.command import Call
     from dbtool.explain.run import How
 
-_NAMES = (
-    (r"[\w./~-]+\.sql(:[\w.-]+)?", "a file", "-f"),
-    (r"[^\W\d]\w*(\.[^\W\d]\w*)+:[^\W\d]\w*", "code", "--python"),
-)
+_FILE = r"[\w./~-]+\.sql(:[\w.-]+)?"
+_CODE = r"([^\W\d]\w*(?:\.[^\W\d]\w*)+):([^\W\d]\w*)"
 
 
 def chosen(call: "Call", sources: "Mapping[str, Any]", how: "How") -> "tuple[str, How]":
@@ -44,13 +42,22 @@ def values(path: Path | None) -> tuple[str, ...]:
 
 def _no_name(sql: str) -> str:
     """The statement, unless it is the name of a file or of code: no statement looks like that."""
-    for pattern, meant, option in _NAMES:
-        if re.fullmatch(pattern, sql):
-            raise UsageError(
-                f'"{sql}" is no statement but the name of {meant}',
-                hint=f"dbtool explain {option} {sql}",
-            )
+    code = re.fullmatch(_CODE, sql)
+    if re.fullmatch(_FILE, sql) and not (code and _module(code[1]).exists()):
+        raise _named(sql, "a file", f"-f {sql}")
+    if code:
+        raise _named(sql, "code", f"--python {code[1].removesuffix('.py')}:{code[2]}")
     return sql
+
+
+def _module(name: str) -> Path:
+    return Path(*name.split(".")).with_suffix(".py")
+
+
+def _named(sql: str, meant: str, option: str) -> UsageError:
+    return UsageError(
+        f'"{sql}" is no statement but the name of {meant}', hint=f"dbtool explain {option}"
+    )
 
 
 def _compiled(call: "Call", spec: str, how: "How") -> "tuple[str, How]":

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -162,8 +163,10 @@ def _session_class() -> type[Session]:
 
 def _async_session_class() -> type[AsyncSession]:
     """The same for coroutines; SQLModel's stands in a module of its own."""
-    module = sys.modules.get("sqlmodel.ext.asyncio.session")
-    return getattr(module, "AsyncSession", AsyncSession)
+    if "sqlmodel" not in sys.modules:
+        return AsyncSession
+    own: type[AsyncSession] = import_module("sqlmodel.ext.asyncio.session").AsyncSession
+    return own
 
 
 def _failed(error: BaseException, spec: str, terms: Terms, connections: int) -> DbtoolError:

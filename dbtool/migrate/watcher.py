@@ -81,4 +81,4 @@ class Watcher:
         if self.last is None:
             self.last = await find(connection, own.pid)
         if total >= _TELL_AFTER and (untold := self.untold()):
-            self._tell(f"the migration {untold.shown}", "blocked", **untold.fields)
+            self._tell(untold.shown, "blocked", **untold.fields)

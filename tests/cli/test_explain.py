@@ -187,20 +187,24 @@ def test_bad_input(
 @pytest.mark.parametrize(
     ("name", "meant", "option"),
     [
-        ("slow.sql", "a file", "-f"),
-        ("queries/slow.sql:orders", "a file", "-f"),
-        ("shop.reports:monthly", "code", "--python"),
+        ("slow.sql", "a file", "-f slow.sql"),
+        ("queries/slow.sql:orders", "a file", "-f queries/slow.sql:orders"),
+        ("slow.sql:orders", "a file", "-f slow.sql:orders"),
+        ("shop.sql:monthly", "code", "--python shop.sql:monthly"),
+        ("shop.reports:monthly", "code", "--python shop.reports:monthly"),
+        ("reports.py:monthly", "code", "--python reports:monthly"),
     ],
 )
 def test_a_name_in_place_of_a_statement(
-    dbtool: Dbtool, url: str, name: str, meant: str, option: str
+    dbtool: Dbtool, url: str, tmp_path: Path, name: str, meant: str, option: str
 ) -> None:
     """Lint takes files as arguments, so the option that takes them here is told."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "sql.py").touch()
     ran = dbtool("explain", name, "--url", url)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        f'error: "{name}" is no statement but the name of {meant}\n'
-        f"hint: dbtool explain {option} {name}\n"
+        f'error: "{name}" is no statement but the name of {meant}\nhint: dbtool explain {option}\n'
     )
 
 

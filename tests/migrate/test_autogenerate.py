@@ -157,11 +157,11 @@ def test_whole_review(dbtool: Dbtool, tmp_path: Path) -> None:
     assert text[text.index("def upgrade") : text.index("\n\ndef downgrade")] == UPGRADE, text
 
 
-@pytest.mark.parametrize(("nullable", "step"), [(True, "upgrade"), (False, "lint")])
+@pytest.mark.parametrize(("nullable", "step"), [(True, "upgrade"), (False, "lint n1")])
 def test_the_next_step_is_no_upgrade_that_fails(
     dbtool: Dbtool, tmp_path: Path, nullable: bool, step: str
 ) -> None:
-    """Where lint finds an error in the file, it is what says how to write it."""
+    """Where lint finds an error in the file, it is what says how to write it; of that file."""
     before = 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))'
     after = 'Table("users", metadata, Column("id", Integer, primary_key=True), '
     after += f'Column("age", Integer, nullable={nullable}))'

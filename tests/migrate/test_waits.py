@@ -384,6 +384,18 @@ def test_given_up(run: Run, project: Small, database: Target) -> None:
     assert f"dbtool kill {pid} " in ran.err
 
 
+def test_a_command_that_only_reads_is_no_migration(
+    run: Run, project: Small, database: Target
+) -> None:
+    """What it waits for is told, but not that a migration would."""
+    prepared(database, project, *PLAIN[:2])
+    with blocking(database, "LOCK alembic_version"):
+        ran = run("current")
+    assert ran.code == 5
+    assert "aits for AccessShare on alembic_version" in ran.err
+    assert "migration waits" not in ran.err
+
+
 def test_the_culprit_is_at_the_end_of_the_queue(
     run: Run, project: Small, database: Target, watch: SyncConnection
 ) -> None:
