@@ -8,7 +8,7 @@ from pathlib import Path
 from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.errors import OperationError, UsageError
+from dbtool.errors import Interrupted, OperationError, UsageError
 from dbtool.ports import Progress
 from dbtool.seed.found import Found
 from dbtool.seed.jobs import Jobs
@@ -17,6 +17,7 @@ from dbtool.seed.keys import Given
 from dbtool.seed.load import Loaded
 from dbtool.seed.plan import Planned
 from dbtool.seed.rows import Population
+from dbtool.seed.trouble import STAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,17 @@ class InParts:
         progress: Progress,
         jobs: int,
     ) -> tuple[Loaded, ...]:
-        """Load what is not there yet."""
+        """Load what is not there yet; an interrupt says what it leaves behind."""
+        try:
+            return self._load(session, Jobs(target, planned, self.journal, progress), planned, jobs)
+        except KeyboardInterrupt:
+            if not self.journal.noted:
+                raise
+            raise Interrupted("interrupted", detail=STAYS) from None
+
+    def _load(
+        self, session: SyncConnection, run: Jobs, planned: Planned, jobs: int
+    ) -> tuple[Loaded, ...]:
         if planned.deferred:
             raise OperationError(
                 "these tables refer to each other in a cycle: only one transaction can fill them",
@@ -90,7 +101,6 @@ class InParts:
                 " of dbtool differ from those it began with. Nothing was loaded.",
                 hint="Give it the options it had, or empty the tables with dbtool seed reset.",
             )
-        run = Jobs(target, planned, self.journal, progress)
         session.run(run.hold)
         # The journal of a run that still goes on is its own until the lock is ours.
         if self.journal.header:

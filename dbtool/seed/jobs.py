@@ -26,6 +26,7 @@ from dbtool.seed.load import Advance, Loaded, refuse_company, set_sequences
 from dbtool.seed.plan import Load, Planned
 from dbtool.seed.settled import settled
 from dbtool.seed.stream import BLOCK
+from dbtool.seed.trouble import NONE_COMMITTED
 from dbtool.seed.worker import Said, serve
 
 BLOCKS = 16
@@ -238,7 +239,7 @@ class Jobs:
             return f"What had been committed stays. {again}"
         rows = sum(each.rows for each in done)
         if not rows:
-            return "No row was committed."
+            return NONE_COMMITTED
         return f"{rows:,} of {counted(total, 'row')} are committed and stay. {again}"
 
     async def _settled(self, connection: Connection) -> None:

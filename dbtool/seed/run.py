@@ -27,11 +27,10 @@ from dbtool.seed.plan import Planned, Request, SeedPlan
 from dbtool.seed.seeded import Done, Seeded, seeded
 from dbtool.seed.survey import survey
 from dbtool.seed.topup import shortfall
-from dbtool.seed.trouble import NOTHING
+from dbtool.seed.trouble import NONE_COMMITTED, NOTHING, STAYS
 from dbtool.seed.truncate import Doomed, doomed, keep_reference, losses
 
 NAME = "dbtool seed"
-STAYS = "What had been committed stays. --resume loads the rest."
 _SAMPLE = 300
 
 
@@ -62,7 +61,7 @@ class Loading:
         """What an interrupt leaves behind that comes before the load, or in its transaction."""
         if self.resume:
             return STAYS
-        return "No row was committed." if self.in_parts else NOTHING
+        return NONE_COMMITTED if self.in_parts else NOTHING
 
     def check(self, request: Request) -> None:
         """Raise where one wish excludes another."""
@@ -121,9 +120,8 @@ def seed(
         if how.dry_run:
             tables = _try_out(session, ready, chosen, shown)
         elif ready.parts:
-            with interruptible(outcome, STAYS):
-                tables = ready.parts.load(session, target, ready.planned, shown, how.jobs)
-                outcome.committed = True
+            tables = ready.parts.load(session, target, ready.planned, shown, how.jobs)
+            outcome.committed = True
         else:
             way = Way(chosen.mode, ready.lost)
             tables = session.run(lambda it: load(it, ready.planned, shown, outcome, way))

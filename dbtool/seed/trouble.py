@@ -14,6 +14,8 @@ from asyncpg.exceptions import (
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError
 
 NOTHING = "The transaction is rolled back: no row was loaded."
+NONE_COMMITTED = "No generated row was committed."
+STAYS = "What had been committed stays. --resume loads the rest."
 _COLUMN = re.compile(r"^COPY .*, column (\w+)", re.MULTILINE)
 """How the server says at which value a COPY stopped."""
 

@@ -81,7 +81,8 @@ class _Part:
             await copy(connection, self.table, numbers, self._advance, "")
             xid = await connection.fetchval("SELECT pg_current_xact_id()::text")
             self.pipe.send(("commit", xid))
-            self.pipe.recv()
+            if self.pipe.recv() is not True:
+                raise EOFError
             await transaction.commit()
         except PostgresError as error:
             raise told(error, self.table.table.shown, "") from error

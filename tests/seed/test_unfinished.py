@@ -30,6 +30,7 @@ from dbtool.seed.plan import Request
 from dbtool.seed.reset import reset
 from dbtool.seed.run import Loading, seed
 from dbtool.seed.settled import settled
+from dbtool.seed.trouble import NONE_COMMITTED
 from tests.processes import eventually
 
 AGREED = Permission(Consent(yes=True))
@@ -212,7 +213,7 @@ def test_an_interrupt_before_the_first_part_leaves_nothing_to_resume(
     allowed, in_parts = Permission(consent, impatient), Loading(jobs=2, state=tmp_path)
     with pytest.raises(Interrupted) as caught:
         seed(migrated, example, FEW, allowed, impatient, in_parts)
-    assert caught.value.detail == "No row was committed."
+    assert caught.value.detail == NONE_COMMITTED
     assert session.fetchval("SELECT count(*) FROM roles") == there
     error = refused(migrated, example, replace(in_parts, resume=True))
     assert error.message == "no interrupted run to resume"
@@ -231,8 +232,44 @@ def test_an_interrupt_while_a_process_starts_leaves_none(
     monkeypatch.setattr(jobs, "_Worker", interrupted)
     with pytest.raises(Interrupted) as caught:
         seed(migrated, example, PARTS, loading=Loading(jobs=2, state=tmp_path))
-    assert caught.value.detail == "No row was committed."
+    assert caught.value.detail == NONE_COMMITTED
     assert multiprocessing.active_children() == []
+
+
+def test_an_interrupt_before_the_journal_begins_leaves_nothing_to_resume(
+    migrated: Target, example: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes while the run takes its lock."""
+
+    async def waits(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(jobs.Jobs, "hold", waits)
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, PARTS, loading=Loading(jobs=2, state=tmp_path))
+    assert caught.value.detail == NONE_COMMITTED
+
+
+def pressed(*_: object) -> None:
+    """Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def test_no_part_is_committed_that_was_not_noted(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A second Ctrl-C comes before the processes are ended, which wait for leave to commit."""
+    monkeypatch.setattr(Journal, "note", pressed)
+    monkeypatch.setattr(jobs, "_stop", pressed)
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, PARTS, loading=Loading(jobs=2, state=tmp_path))
+    assert caught.value.detail == NONE_COMMITTED
+    assert session.fetchval("SELECT count(*) FROM users") == 0
 
 
 @pytest.mark.parametrize("holds", [LOCK, POST], ids=["the lock", "rows"])
