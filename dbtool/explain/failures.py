@@ -87,6 +87,15 @@ def ran_out(error: PostgresError) -> bool:
     return _said(error, "sqlstate") == "57014" and "statement timeout" in _said(error, "message")
 
 
+def waited_in_vain(error: PostgresError) -> bool:
+    """Whether the lock_timeout ended a wait here; NOWAIT waits for nobody, and says the same.
+
+    Messages are translated, the place in the server's source is not.
+    """
+    place = _said(error, "server_source_function")
+    return _said(error, "sqlstate") == "55P03" and place == "ProcessInterrupts"
+
+
 def timed_out(seconds: float) -> OperationError:
     """The error for a statement that ran out of time."""
     return OperationError(

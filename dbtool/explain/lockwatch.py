@@ -14,6 +14,8 @@ from dbtool.errors import DbtoolError
 from dbtool.explain.waits import Blocker, Wait
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+
     from dbtool.database.connection import Connection
 
 T = TypeVar("T")
@@ -23,25 +25,61 @@ FIRST_LOOK = 0.25
 
 INTERVAL = 0.25
 
-# Behind a pooler the number of our session may be that of another: it must explain something.
+_UNSEEN = "who held it was not seen in time"
+
+# Behind a pooler the number of our session may be that of another: it must run what was sent.
+# A tuple is kept by the first who waits for whoever changed it: that one holds nothing of ours.
 _BLOCKERS = """
-SELECT b.pid, CASE WHEN a.pid IS NULL THEN 'gone since'
+WITH direct AS MATERIALIZED (
+  SELECT DISTINCT unnest(pg_blocking_pids($1)) AS pid FROM pg_stat_activity
+  WHERE pid = $1 AND query <> '' AND starts_with($2, query)
+), lock AS MATERIALIZED (
+  SELECT * FROM pg_locks WHERE NOT granted OR pid IN (SELECT pid FROM direct)
+), conflict(asked, held) AS (VALUES
+  ('AccessShareLock', '{AccessExclusiveLock}'::text[]),
+  ('RowShareLock', '{ExclusiveLock,AccessExclusiveLock}'),
+  ('RowExclusiveLock', '{ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'),
+  ('ShareUpdateExclusiveLock', '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,
+    ExclusiveLock,AccessExclusiveLock}'),
+  ('ShareLock', '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareRowExclusiveLock,ExclusiveLock,
+    AccessExclusiveLock}'),
+  ('ShareRowExclusiveLock', '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,
+    ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'),
+  ('ExclusiveLock', '{RowShareLock,RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,
+    ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'),
+  ('AccessExclusiveLock', '{AccessShareLock,RowShareLock,RowExclusiveLock,
+    ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}')
+), known AS MATERIALIZED (
+  SELECT d.pid, d.pid = 0 OR EXISTS (
+      SELECT FROM lock own JOIN conflict c ON c.asked = own.mode JOIN lock its
+      ON its.mode = ANY (c.held) AND
+        (its.locktype, its.database, its.relation, its.page, its.tuple, its.virtualxid,
+        its.transactionid, its.classid, its.objid, its.objsubid) IS NOT DISTINCT FROM
+        (own.locktype, own.database, own.relation, own.page, own.tuple, own.virtualxid,
+        own.transactionid, own.classid, own.objid, own.objsubid)
+      WHERE own.pid = $1 AND NOT own.granted AND own.locktype <> 'tuple'
+        AND its.pid = d.pid AND its.granted) AS holds,
+    (SELECT min(coalesce(l.waitstart, 'infinity')) FROM lock l
+     WHERE l.pid = d.pid AND NOT l.granted) AS waits
+  FROM direct d
+), first AS MATERIALIZED (
+  SELECT pid FROM known WHERE waits IS NOT NULL ORDER BY waits, pid LIMIT 1
+), told AS (
+  SELECT pid, NULL::int AS before, NOT holds AS ahead FROM known WHERE holds OR waits IS NOT NULL
+  UNION ALL
+  SELECT root.pid, first.pid, false FROM first,
+    LATERAL (SELECT DISTINCT unnest(pg_blocking_pids(first.pid)) AS pid) root
+  WHERE NOT EXISTS (SELECT FROM lock l WHERE l.pid = root.pid AND NOT l.granted)
+)
+SELECT t.pid, t.before, t.ahead, CASE WHEN a.pid IS NULL THEN 'gone since'
     WHEN a.query = '<insufficient privilege>' THEN 'of another role'
     ELSE coalesce(a.state, '') END AS state,
   coalesce(a.application_name, '') AS application,
   extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS open,
-  EXISTS (SELECT FROM pg_locks own JOIN pg_locks its
-    ON (its.locktype, its.database, its.relation, its.page, its.tuple, its.virtualxid,
-      its.transactionid, its.classid, its.objid, its.objsubid) IS NOT DISTINCT FROM
-      (own.locktype, own.database, own.relation, own.page, own.tuple, own.virtualxid,
-      own.transactionid, own.classid, own.objid, own.objsubid)
-    WHERE own.pid = $1 AND NOT own.granted AND its.pid = b.pid AND NOT its.granted) AS ahead,
   (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - l.waitstart)), 0) * 1000
-   FROM pg_locks l WHERE l.pid = $1 AND NOT l.granted)::float8 AS waited
-FROM (SELECT DISTINCT unnest(pg_blocking_pids($1)) AS pid) b
-LEFT JOIN pg_stat_activity a ON a.pid = b.pid
-WHERE EXISTS (SELECT FROM pg_stat_activity own WHERE own.pid = $1 AND own.query LIKE 'EXPLAIN (%')
-ORDER BY b.pid
+   FROM lock l WHERE l.pid = $1 AND NOT l.granted)::float8 AS waited
+FROM told t LEFT JOIN pg_stat_activity a ON a.pid = t.pid
+ORDER BY t.pid
 """
 
 
@@ -61,39 +99,44 @@ class LockWatch:
     def holder(self, limit: float) -> str:
         """Who held the lock that a statement has just given up after so many seconds.
 
-        What was asked longer ago may have been about another lock, which it got.
+        What was asked longer ago may have been about another lock, which it got; and what began
+        later has not lasted so long, as where a function sets a shorter limit for itself.
         """
-        since = monotonic() - limit
-        seen = [wait for wait in self._waits if wait.asked >= since]
-        return seen[-1].told if seen else "who held it was not seen in time"
+        now = monotonic()
+        seen = [wait for wait in self._waits if wait.asked >= now - limit]
+        if not seen or now - seen[-1].asked + seen[-1].milliseconds / 1000 < limit:
+            return _UNSEEN
+        return seen[-1].told
 
-    async def over(self, statement: Awaitable[T]) -> T:
-        """The statement's result, with somebody looking while it is on its way."""
-        looking = asyncio.create_task(self._look())
+    async def over(self, sent: str, answer: Awaitable[T]) -> T:
+        """What the server answers to what was sent, with somebody looking meanwhile."""
+        looking = asyncio.create_task(self._look(sent))
         try:
-            return await statement
+            return await answer
         finally:
             looking.cancel()
             with suppress(asyncio.CancelledError):
                 await looking
 
-    async def _look(self) -> None:
+    async def _look(self, sent: str) -> None:
         await asyncio.sleep(FIRST_LOOK)
         with suppress(DbtoolError, OSError, PostgresError, InterfaceError):
             connection = await connect(self._target)
             try:
                 while True:
-                    await self._note(connection)
+                    await self._note(connection, sent)
                     await asyncio.sleep(INTERVAL)
             finally:
                 connection.terminate()
 
-    async def _note(self, connection: "Connection") -> None:
+    async def _note(self, connection: "Connection", sent: str) -> None:
         asked = monotonic()
-        rows = await connection.fetch(_BLOCKERS, self._pid)
-        if rows:
-            blockers = tuple(
-                Blocker(row["pid"], row["state"], row["application"], row["open"], row["ahead"])
-                for row in rows
-            )
+        rows = await connection.fetch(_BLOCKERS, self._pid, sent)
+        blockers = tuple(_blocker(row, rows) for row in rows if row["before"] is None)
+        if blockers:
             self._waits.append(Wait(float(rows[0]["waited"]), blockers, asked))
+
+
+def _blocker(row: "Record", rows: "list[Record]") -> Blocker:
+    roots = tuple(_blocker(each, []) for each in rows if each["before"] == row["pid"])
+    return Blocker(row["pid"], row["state"], row["application"], row["open"], row["ahead"], roots)

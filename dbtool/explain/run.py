@@ -27,7 +27,7 @@ from dbtool.explain import (
 from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.compiling import AS_BEFORE
 from dbtool.explain.examined import Examined, Explained
-from dbtool.explain.failures import Sent, misfit, ran_out, tell
+from dbtool.explain.failures import Sent, misfit, ran_out, tell, waited_in_vain
 from dbtool.explain.folding import judged
 from dbtool.explain.limits import Place, check_timeout
 from dbtool.explain.lockwatch import LockWatch
@@ -221,7 +221,7 @@ class _Runner:
                 return replace(examined, remains=left)
         except RefusedByServerError as refused:
             told = await tell(refused.error, refused.sent, connection)
-            if isinstance(told, LockNotObtained) and self._watch:
+            if isinstance(told, LockNotObtained) and self._watch and waited_in_vain(refused.error):
                 holder = self._watch.holder(LOCK_TIMEOUT)
                 told.detail += f" {holder[:1].upper()}{holder[1:]}."
             raise told from refused.error
@@ -246,13 +246,13 @@ class _Runner:
 
     async def _check_planning(self, session: Session, statement: Prepared) -> planning.Behind:
         """Before anything is planned: planning runs functions that are not VOLATILE."""
-        if self._permission.covers(Need.YES):
-            return planning.Behind()
+        agreed = self._permission.covers(Need.YES)
         with _in_time(session, statement.line):
             found = await planning.behind(session.connection, statement.text, statement.traits)
-            safety.check_planning(await planning.run_by_planning(session.connection, found))
+            if not agreed:
+                safety.check_planning(await planning.run_by_planning(session.connection, found))
         self._elsewhere.update(found.elsewhere)
-        return found
+        return planning.Behind() if agreed else found
 
     async def _plan(
         self,

@@ -105,7 +105,7 @@ class Session:
     async def _send(self, text: str, sent: Sent) -> object:
         answer = self.connection.fetchval(text, timeout=self.seconds + GRACE)
         try:
-            return await (self.watch.over(answer) if self.watch else answer)
+            return await (self.watch.over(text, answer) if self.watch else answer)
         except PostgresError as error:
             raise RefusedByServerError(error, sent) from error
         except TimeoutError as error:
@@ -116,8 +116,9 @@ class Session:
 
     async def parameter_types(self, statement: str, line: int) -> tuple[str, ...]:
         """The type the server infers for each `$n`."""
+        answer = self.connection.prepare(statement)
         try:
-            prepared = await self.connection.prepare(statement)
+            prepared = await (self.watch.over(statement, answer) if self.watch else answer)
         except PostgresError as error:
             raise RefusedByServerError(error, Sent(statement, line, 0, self.seconds)) from error
         return tuple(_type(each) for each in prepared.get_parameters())

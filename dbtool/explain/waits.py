@@ -1,5 +1,6 @@
 """A lock that a statement waited for, and the sessions that held it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbtool.report import duration
@@ -10,7 +11,8 @@ class Blocker:
     """A session whose lock was waited for; `open` is the age of its transaction in seconds.
 
     A prepared transaction has no session: its `pid` is 0. `ahead` tells that it waits itself, for
-    what it asked for before. What another role's session does may be hidden.
+    what it asked for before, and holds nothing that is in the way; `roots` are sessions that it
+    waits for and that wait for nobody. What another role's session does may be hidden.
     """
 
     pid: int
@@ -18,6 +20,7 @@ class Blocker:
     application: str
     open: float | None
     ahead: bool = False
+    roots: "tuple[Blocker, ...]" = ()
 
     def __str__(self) -> str:
         since = "" if self.open is None else f"its transaction open for {duration(self.open)}"
@@ -38,6 +41,14 @@ class Wait:
         """Who held the lock, and what they were doing."""
         ahead = ", ".join(str(each) for each in self.blockers if each.ahead)
         held = ", ".join(str(each) for each in self.blockers if not each.ahead)
-        if not held:
-            return f"it was queued behind {ahead}, which waited too"
-        return f"it was held by {held}" + (f"; {ahead} asked for it before" if ahead else "")
+        if held:
+            told = f"it was held by {held}" + (f"; {ahead} asked for it before" if ahead else "")
+        else:
+            told = f"it was queued behind {ahead}, which waited too"
+        return "; ".join([told, *self._roots()])
+
+    def _roots(self) -> Iterator[str]:
+        """Who stands behind whoever is in the way."""
+        for each in self.blockers:
+            if each.roots:
+                yield f"session {each.pid} waited for {', '.join(map(str, each.roots))}"

@@ -6,9 +6,10 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -387,14 +388,32 @@ def test_a_locked_table_is_not_waited_for(target: Target) -> None:
     assert "idle in transaction" in error.detail
 
 
-def refused_by_a_lock(target: Target, seen: str) -> str:
-    """What is told of the lock on `t` that another session has, once it was seen."""
+def refused_by_a_lock(target: Target, seen: str, sql: str = "SELECT * FROM t", **how: Any) -> str:
+    """What is told of a lock that another session has, once it was seen."""
     for _ in range(10):
-        detail = fails(target, "SELECT * FROM t").detail
+        detail = fails(target, sql, How(**how), yes=True).detail
         # A machine that stalls for the two seconds has not looked who holds it.
         if seen in detail:
             break
     return detail
+
+
+@contextmanager
+def asking(target: Target, watcher: SyncConnection, first: str, then: str) -> Iterator[int]:
+    """A session that has done the one thing and waits to do the other."""
+    with SyncConnection(target) as waiting:
+        pid = int(waiting.fetchval("SELECT pg_backend_pid()"))
+        waiting.execute(f"BEGIN; {first}")
+        thread = threading.Thread(target=waiting.execute, args=(then,))
+        thread.start()
+        try:
+            blocked = "SELECT count(*) FROM pg_locks WHERE pid = $1 AND NOT granted"
+            while not watcher.fetchval(blocked, pid):
+                time.sleep(0.02)
+            yield pid
+        finally:
+            watcher.execute("ROLLBACK")
+            thread.join()
 
 
 def test_a_holder_that_was_not_seen_is_told_to_be_unknown(
@@ -410,13 +429,19 @@ def test_a_holder_that_was_not_seen_is_told_to_be_unknown(
 
 
 def test_what_was_seen_long_before_is_not_told_of_the_last_lock(target: Target) -> None:
-    """The statement may have got that lock, and waited in vain for another's."""
+    """The statement may have got that lock, and waited in vain for another's.
+
+    Nor is a wait told that has not lasted as long as one that is given up.
+    """
     watch = LockWatch(target, 1)
     for ago, pid in ((9.0, 7), (3.0, 8)):
         blocker = Blocker(pid, "active", "", 1.0)
         watch._waits.append(Wait(1500.0, (blocker,), monotonic() - ago))
     assert watch.holder(2.0) == "who held it was not seen in time"
-    watch._waits.append(Wait(300.0, (Blocker(9, "active", "", 5.0),), monotonic() + 3600))
+    blockers = (Blocker(9, "active", "", 5.0),)
+    watch._waits.append(Wait(300.0, blockers, monotonic() + 3600))
+    assert watch.holder(2.0) == "who held it was not seen in time"
+    watch._waits.append(Wait(4_000_000.0, blockers, monotonic() + 3600))
     assert watch.holder(2.0) == "it was held by session 9 (active, its transaction open for 5.0 s)"
 
 
@@ -435,22 +460,98 @@ def test_a_holder_of_another_role_is_no_prepared_transaction(
 
 def test_who_only_stands_before_in_the_queue_holds_nothing(target: Target) -> None:
     """A statement that asked for more waits for a reader, and all behind it wait too."""
-    with SyncConnection(target) as reader, SyncConnection(target) as waiting:
-        pid = waiting.fetchval("SELECT pg_backend_pid()")
+    with SyncConnection(target) as reader:
+        root = reader.fetchval("SELECT pg_backend_pid()")
         reader.execute("BEGIN; SELECT FROM t LIMIT 1")
-        thread = threading.Thread(target=waiting.execute, args=("LOCK TABLE t",))
-        waiting.execute("BEGIN")
+        with asking(target, reader, "SELECT 1", "LOCK TABLE t") as pid:
+            detail = refused_by_a_lock(target, f"session {pid}")
+    assert f"It was queued behind session {pid} (" in detail
+    assert f"; session {pid} waited for session {root} (" in detail
+    assert "held by" not in detail
+
+
+def test_who_waits_for_the_same_row_holds_nothing(target: Target) -> None:
+    """The first in its queue keeps the others in order; who changed the row stands behind."""
+    change = "UPDATE t SET v = 'x' WHERE id = 7"
+    with SyncConnection(target) as holder:
+        root = holder.fetchval("SELECT pg_backend_pid()")
+        holder.execute(f"BEGIN; {change}")
+        with asking(target, holder, "SELECT 1", change) as pid:
+            detail = refused_by_a_lock(target, f"session {pid}", change, writes=True)
+    assert f"It was queued behind session {pid} (" in detail
+    assert f"; session {pid} waited for session {root} (" in detail
+    assert "held by" not in detail
+
+
+def test_who_holds_and_waits_for_more_holds(target: Target) -> None:
+    """What it has is in the way of writers, whatever it asks for."""
+    change = "UPDATE t SET v = 'x' WHERE id = 7"
+    with SyncConnection(target) as reader:
+        root = reader.fetchval("SELECT pg_backend_pid()")
+        reader.execute("BEGIN; SELECT FROM t LIMIT 1")
+        with asking(target, reader, "LOCK TABLE t IN SHARE MODE", "LOCK TABLE t") as pid:
+            detail = refused_by_a_lock(target, f"session {pid}", change, writes=True)
+    assert f"It was held by session {pid} (" in detail
+    assert f"; session {pid} waited for session {root} (" in detail
+
+
+@pytest.mark.parametrize("how", [{"parameters": ("7",)}, {"generic": True}])
+def test_who_holds_it_is_seen_while_types_are_asked_for(
+    target: Target, how: dict[str, Any]
+) -> None:
+    """Where values are given or left open the statement first waits to be prepared."""
+    with SyncConnection(target) as other:
+        other.execute("BEGIN; LOCK TABLE t")
+        pid = other.fetchval("SELECT pg_backend_pid()")
+        sql = "SELECT * FROM t WHERE id = $1"
+        assert f"It was held by session {pid} (" in refused_by_a_lock(
+            target, f"session {pid}", sql, **how
+        )
+
+
+def test_nobody_is_named_for_a_lock_that_was_not_waited_for(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """With NOWAIT the last lock seen to be waited for is one that the statement got."""
+    watcher.execute("""
+        CREATE TABLE waited_for (); CREATE TABLE refused ();
+        CREATE FUNCTION locks_both() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+          LOCK TABLE waited_for IN ACCESS SHARE MODE;
+          PERFORM pg_sleep(1.4);
+          LOCK TABLE refused IN ACCESS SHARE MODE NOWAIT;
+          RETURN 1;
+        END $$
+    """)
+    with SyncConnection(target) as other:
+        other.execute("BEGIN; LOCK TABLE refused")
+        for _ in range(10):
+            detail = with_a_lock_let_go(target, "waited_for", "SELECT locks_both()")
+            # A machine that stalls keeps the first lock for longer than is waited for it.
+            if "could not obtain lock" in detail:
+                break
+    watcher.execute("DROP TABLE waited_for, refused; DROP FUNCTION locks_both")
+    assert detail == 'could not obtain lock on relation "refused". Nothing was run.'
+
+
+def with_a_lock_let_go(target: Target, table: str, sql: str) -> str:
+    """What is told where the statement has waited for one table, and got it."""
+    waited = "SELECT max(clock_timestamp() - waitstart) > interval '0.8 s' FROM pg_locks"
+    over = threading.Event()
+    with SyncConnection(target) as holder:
+        holder.execute(f"BEGIN; LOCK TABLE {table}")
+
+        def release() -> None:
+            while not (over.is_set() or holder.fetchval(waited)):
+                time.sleep(0.02)
+            holder.execute("ROLLBACK")
+
+        thread = threading.Thread(target=release)
         thread.start()
         try:
-            blocked = "SELECT count(*) FROM pg_locks WHERE pid = $1 AND NOT granted"
-            while not reader.fetchval(blocked, pid):
-                time.sleep(0.02)
-            detail = refused_by_a_lock(target, f"session {pid}")
+            return fails(target, sql, yes=True).detail
         finally:
-            reader.execute("ROLLBACK")
+            over.set()
             thread.join()
-    assert f"It was queued behind session {pid} (" in detail
-    assert "held by" not in detail
 
 
 def test_a_wait_is_told_of_the_statement_that_waited(target: Target) -> None:

@@ -387,15 +387,18 @@ def test_what_planning_asks_of_another_server_is_told(
         CREATE FOREIGN TABLE guessed (id int) SERVER estimating
         OPTIONS (table_name 't', use_remote_estimate 'FALSE')
     """)
-    notes = {
-        name: explain(target, f"SELECT id FROM {name}", how=How(analyze=False)).notes
-        for name in ("estimated", "over_estimated", "guessed", "t")
-    }
     said = (
         "to plan it the server may have asked another one about estimated: use_remote_estimate is"
         " on",
     )
-    assert notes == {"estimated": said, "over_estimated": said, "guessed": (), "t": ()}
+    for permission in (Permission(), Permission(Consent(True))):
+        notes = {
+            name: explain(
+                target, f"SELECT id FROM {name}", how=How(analyze=False), permission=permission
+            ).notes
+            for name in ("estimated", "over_estimated", "guessed", "t")
+        }
+        assert notes == {"estimated": said, "over_estimated": said, "guessed": (), "t": ()}
 
 
 def test_another_server_that_cannot_be_reached_is_the_one_that_is_told(
