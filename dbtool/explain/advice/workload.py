@@ -1,8 +1,8 @@
 """The statements that cost a database most, as pg_stat_statements remembers them."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asyncpg.exceptions import PostgresError
@@ -103,11 +103,19 @@ def costliest(place: Place, most: int) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A row of pg_stat_statements, and what can be planned of it."""
+    """A row of pg_stat_statements, and what can be planned of it.
 
-    row: "Record"
+    `idle` could be planned and reads nothing of users': its text is not kept.
+    """
+
+    queryid: int | None
+    calls: float
+    ms: float
+    share: float
+    hidden: int = 0
     asked: Asked | None = None
     traits: Traits | None = None
+    idle: bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -116,98 +124,129 @@ class _Read:
         named = (*found.relations, *found.functions) if found.exact else ()
         return frozenset(ending for each in named for ending in endings(each))
 
-    def may_read(self, users: frozenset[str]) -> bool:
-        """Whether it names what is of users, or its text does not tell."""
+    def against(self, users: frozenset[str]) -> "_Read":
+        """With its text where that names what is of users, or does not tell."""
         found = self.traits
-        return found is not None and not (found.exact and users.isdisjoint(self.names))
+        if found is None or not (found.exact and users.isdisjoint(self.names)):
+            return self
+        return replace(self, asked=None, traits=None, idle=True)
 
 
 async def _costliest(place: Place, most: int) -> Found:
     costly: list[Costly] = []
     asked: list[Asked] = []
     hidden = unplanned = looked_at = tried = 0
-    async with place.connected() as connection, aclosing(_statements(connection)) as statements:
-        async for each, of_users in statements:
-            if len(costly) == most or tried == most * _PLANNED:
+    tries, more = most * _PLANNED, False
+    async with place.connected() as connection, aclosing(_costs(connection, tries)) as costs:
+        async for each in costs:
+            if more := len(costly) == most or tried == tries or looked_at == _MOST:
                 break
-            row, one = each.row, each.asked
             looked_at += 1
-            if row["query"] == _HIDDEN:
-                hidden += row["entries"]
+            hidden += each.hidden
+            unplanned += each.idle
+            one = each.asked
             if one is None or each.traits is None:
                 continue
-            tried += of_users
-            if not (of_users and await _plans(connection, one, each.traits)):
+            tried += 1
+            if each.queryid is None or not await _plans(connection, one, each.traits):
                 unplanned += 1
                 continue
-            share = row["ms"] / row["whole"] if row["whole"] else 0.0
-            costly.append(Costly(row["queryid"], one.text, row["calls"], row["ms"], share))
+            costly.append(Costly(each.queryid, one.text, each.calls, each.ms, each.share))
             asked.append(one)
     left_out = [*_left_out(hidden, unplanned)]
-    if len(costly) < most and (tried == most * _PLANNED or looked_at >= _MOST):
+    if len(costly) < most and more:
         left_out.append(f"only the costliest {counted(looked_at, 'statement')} were looked at")
     return Found(tuple(costly), tuple(asked), tuple(left_out))
 
 
-async def _statements(connection: "Connection") -> AsyncGenerator[tuple[_Read, bool]]:
-    """The costliest first, and whether each may read what is of users.
+async def _costs(connection: "Connection", tries: int) -> AsyncGenerator[_Read]:
+    """The costliest first: a page, then the rest at once, as each read takes all texts there are.
 
-    Between them the connection is free for other work.
+    Between them the connection is free for other work. Of the rest no more texts are kept than
+    are tried; it goes one beyond the last that is looked at, which tells that more were left.
     """
-    seen: list[int] = []
-    looked_at = 0
-    while looked_at < _MOST:
-        async with guarded(connection, SECONDS):
-            found = [_asked(row) for row in await _read(connection, seen)]
-            names = sorted(set().union(*(each.names for each in found)))
-            users = frozenset(await connection.fetchval(_OF_USERS, names))
-        for each in found:
-            yield each, each.may_read(users)
-        if len(found) < _PAGE:
-            return
-        looked_at += len(found)
-        seen += [each.row["queryid"] for each in found if each.row["queryid"] is not None]
+    async with guarded(connection, SECONDS):
+        first = [each async for page in _pages(connection, (), _PAGE) for each in page]
+    for each in first:
+        yield each
+    if len(first) < _PAGE:
+        return
+    seen = [each.queryid for each in first if each.queryid is not None]
+    rest: list[_Read] = []
+    async with guarded(connection, SECONDS):
+        async for page in _pages(connection, seen, _MOST - _PAGE + 1):
+            rest += page
+            if sum(each.asked is not None for each in rest) > tries:
+                break
+    for each in rest:
+        yield each
 
 
-async def _read(connection: "Connection", seen: Sequence[int]) -> "list[Record]":
-    """The next page: what others' statements took, which have no id, is on the first alone."""
+async def _pages(
+    connection: "Connection", seen: Sequence[int], most: int
+) -> AsyncGenerator[list[_Read]]:
+    """So many rows of one read that were not seen, a page at a time, only texts of use kept.
+
+    What others' statements took, which have no id, is on the first page alone.
+    """
+    statements = _STATEMENTS.format(schema=await _schema(connection))
+    with _told():
+        rows = await connection.cursor(statements, most, seen)
+        page: list[Record] = await rows.fetch(_PAGE)
+    while page:
+        found = [_asked(row) for row in page]
+        names = sorted(set().union(*(each.names for each in found)))
+        users = frozenset(await connection.fetchval(_OF_USERS, names))
+        yield [each.against(users) for each in found]
+        with _told():
+            page = await rows.fetch(_PAGE)
+
+
+async def _schema(connection: "Connection") -> str:
     schema = await connection.fetchval(_SCHEMA)
-    if schema is None:
-        loaded = await connection.fetchval(_PRELOADED)
-        steps = "CREATE EXTENSION pg_stat_statements;"
-        if not loaded:
-            steps = (
-                "shared_preload_libraries = 'pg_stat_statements' in postgresql.conf, a restart,"
-                f" then {steps}"
-            )
-        raise UsageError(
-            "pg_stat_statements is not installed in this database",
-            detail="Without a statement --advise goes by what the server remembers of all.",
-            hint=f"{steps} Or name a statement: dbtool explain --advise -f FILE",
+    if schema is not None:
+        return str(schema)
+    loaded = await connection.fetchval(_PRELOADED)
+    steps = "CREATE EXTENSION pg_stat_statements;"
+    if not loaded:
+        steps = (
+            "shared_preload_libraries = 'pg_stat_statements' in postgresql.conf, a restart,"
+            f" then {steps}"
         )
+    raise UsageError(
+        "pg_stat_statements is not installed in this database",
+        detail="Without a statement --advise goes by what the server remembers of all.",
+        hint=f"{steps} Or name a statement: dbtool explain --advise -f FILE",
+    )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
     try:
-        rows: list[Record] = await connection.fetch(_STATEMENTS.format(schema=schema), _PAGE, seen)
+        yield
     except PostgresError as error:
         raise OperationError(
             "pg_stat_statements cannot be read",
             detail=str(error),
             hint="It has to be in shared_preload_libraries, and its view be granted.",
         ) from error
-    return rows
 
 
 def _asked(row: "Record") -> _Read:
     """The row with the statement to be planned for any values, where it has a plan."""
+    share = row["ms"] / row["whole"] if row["whole"] else 0.0
+    hidden = row["entries"] if row["query"] == _HIDDEN else 0
+    read = _Read(row["queryid"], row["calls"], row["ms"], share, hidden)
     try:
         numbered = parameters.number(readable(row["query"]))
         found = traits(numbered.text, 1)
     except DbtoolError:
-        return _Read(row)
+        return read
     if found.kind not in safety.PLANNABLE:
-        return _Read(row)
+        return read
     text = numbered.text
     asked = Asked(text, 1, len(numbered.names), row["calls"], beginning(text))
-    return _Read(row, asked, found)
+    return replace(read, asked=asked, traits=found)
 
 
 async def _plans(connection: "Connection", one: Asked, found: Traits) -> bool:
