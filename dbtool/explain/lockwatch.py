@@ -30,7 +30,9 @@ _UNSEEN = "who held it was not seen in time"
 # Behind a pooler the number of our session may be that of another: it must run what was sent.
 # A tuple is kept by the first who waits for whoever changed it: that one holds nothing of ours.
 _BLOCKERS = """
-WITH direct AS MATERIALIZED (
+WITH ours AS MATERIALIZED (
+  SELECT pid FROM pg_stat_activity WHERE pid = $1 OR leader_pid = $1
+), direct AS MATERIALIZED (
   SELECT DISTINCT unnest(pg_blocking_pids($1)) AS pid FROM pg_stat_activity
   WHERE pid = $1 AND query <> '' AND starts_with($2, query)
 ), lock AS MATERIALIZED (
@@ -57,7 +59,7 @@ WITH direct AS MATERIALIZED (
         its.transactionid, its.classid, its.objid, its.objsubid) IS NOT DISTINCT FROM
         (own.locktype, own.database, own.relation, own.page, own.tuple, own.virtualxid,
         own.transactionid, own.classid, own.objid, own.objsubid)
-      WHERE own.pid = $1 AND NOT own.granted AND own.locktype <> 'tuple'
+      WHERE own.pid IN (SELECT pid FROM ours) AND NOT own.granted AND own.locktype <> 'tuple'
         AND its.pid = d.pid AND its.granted) AS holds,
     (SELECT min(coalesce(l.waitstart, 'infinity')) FROM lock l
      WHERE l.pid = d.pid AND NOT l.granted) AS waits
@@ -77,7 +79,7 @@ SELECT t.pid, t.before, t.ahead, CASE WHEN a.pid IS NULL THEN 'gone since'
   coalesce(a.application_name, '') AS application,
   extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS open,
   (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - l.waitstart)), 0) * 1000
-   FROM lock l WHERE l.pid = $1 AND NOT l.granted)::float8 AS waited
+   FROM lock l WHERE l.pid IN (SELECT pid FROM ours) AND NOT l.granted)::float8 AS waited
 FROM told t LEFT JOIN pg_stat_activity a ON a.pid = t.pid
 ORDER BY t.pid
 """
@@ -90,23 +92,24 @@ class LockWatch:
         self._target = target
         self._pid = pid
         self._waits: list[Wait] = []
+        self._last: Wait | None = None
 
     def taken(self) -> Wait | None:
         """The longest wait seen since this was last asked."""
-        waits, self._waits = self._waits, []
+        waits, self._waits, self._last = self._waits, [], None
         return max(waits, key=lambda wait: wait.milliseconds, default=None)
 
     def holder(self, limit: float) -> str:
         """Who held the lock that a statement has just given up after so many seconds.
 
-        What was asked longer ago may have been about another lock, which it got; and what began
-        later has not lasted so long, as where a function sets a shorter limit for itself.
+        Only the last look counts, and one that was not too long ago: what was seen before may
+        have been about another lock, which it got. What began later has not lasted so long, as
+        where a function sets a shorter limit for itself.
         """
-        now = monotonic()
-        seen = [wait for wait in self._waits if wait.asked >= now - limit]
-        if not seen or now - seen[-1].asked + seen[-1].milliseconds / 1000 < limit:
+        last, now = self._last, monotonic()
+        if last is None or last.asked < now - limit:
             return _UNSEEN
-        return seen[-1].told
+        return last.told if now - last.asked + last.milliseconds / 1000 >= limit else _UNSEEN
 
     async def over(self, sent: str, answer: Awaitable[T]) -> T:
         """What the server answers to what was sent, with somebody looking meanwhile."""
@@ -133,8 +136,9 @@ class LockWatch:
         asked = monotonic()
         rows = await connection.fetch(_BLOCKERS, self._pid, sent)
         blockers = tuple(_blocker(row, rows) for row in rows if row["before"] is None)
-        if blockers:
-            self._waits.append(Wait(float(rows[0]["waited"]), blockers, asked))
+        self._last = Wait(float(rows[0]["waited"]), blockers, asked) if blockers else None
+        if self._last:
+            self._waits.append(self._last)
 
 
 def _blocker(row: "Record", rows: "list[Record]") -> Blocker:

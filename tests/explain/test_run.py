@@ -436,12 +436,12 @@ def test_what_was_seen_long_before_is_not_told_of_the_last_lock(target: Target) 
     watch = LockWatch(target, 1)
     for ago, pid in ((9.0, 7), (3.0, 8)):
         blocker = Blocker(pid, "active", "", 1.0)
-        watch._waits.append(Wait(1500.0, (blocker,), monotonic() - ago))
-    assert watch.holder(2.0) == "who held it was not seen in time"
+        watch._last = Wait(1500.0, (blocker,), monotonic() - ago)
+        assert watch.holder(2.0) == "who held it was not seen in time"
     blockers = (Blocker(9, "active", "", 5.0),)
-    watch._waits.append(Wait(300.0, blockers, monotonic() + 3600))
+    watch._last = Wait(300.0, blockers, monotonic() + 3600)
     assert watch.holder(2.0) == "who held it was not seen in time"
-    watch._waits.append(Wait(4_000_000.0, blockers, monotonic() + 3600))
+    watch._last = Wait(4_000_000.0, blockers, monotonic() + 3600)
     assert watch.holder(2.0) == "it was held by session 9 (active, its transaction open for 5.0 s)"
 
 
@@ -531,6 +531,28 @@ def test_nobody_is_named_for_a_lock_that_was_not_waited_for(
                 break
     watcher.execute("DROP TABLE waited_for, refused; DROP FUNCTION locks_both")
     assert detail == 'could not obtain lock on relation "refused". Nothing was run.'
+
+
+def test_nobody_is_named_for_another_lock_than_the_last(
+    target: Target, watcher: SyncConnection
+) -> None:
+    """The statement got the one it was seen to wait for, and waited too short a time since."""
+    watcher.execute("""
+        CREATE TABLE waited_for (); CREATE TABLE refused ();
+        CREATE FUNCTION locks_both() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+          PERFORM set_config('lock_timeout', '60s', true);
+          LOCK TABLE waited_for IN ACCESS SHARE MODE;
+          PERFORM pg_sleep(1.4);
+          PERFORM set_config('lock_timeout', '50ms', true);
+          LOCK TABLE refused IN ACCESS SHARE MODE;
+          RETURN 1;
+        END $$
+    """)
+    with SyncConnection(target) as other:
+        other.execute("BEGIN; LOCK TABLE refused")
+        detail = with_a_lock_let_go(target, "waited_for", "SELECT locks_both()")
+    watcher.execute("DROP TABLE waited_for, refused; DROP FUNCTION locks_both")
+    assert "held by" not in detail
 
 
 def with_a_lock_let_go(target: Target, table: str, sql: str) -> str:
