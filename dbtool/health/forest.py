@@ -5,7 +5,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
-from dbtool.health.graph import NOBODY, ROW_TURN, TRANSACTION, Graph
+from dbtool.health.graph import NOBODY, ROW_TURN, TRANSACTION, VIRTUAL, Graph
 from dbtool.health.locktable import Lock, LockTable
 from dbtool.health.participant import Prepared, Session
 from dbtool.health.queue import LISTED
@@ -249,7 +249,7 @@ class _Planting:
             later=later,
             still=len(behind) - alone,
             queued=sum(lock.key in own for lock in granted),
-            in_turn=any(lock.kind == TRANSACTION for lock in granted),
+            in_turn=any(lock.kind in (TRANSACTION, VIRTUAL) for lock in granted),
         )
 
     def _holds(self, group: int) -> tuple[str, ...]:

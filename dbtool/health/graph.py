@@ -11,6 +11,7 @@ ROW_TURN = "tuple"
 """The lock that orders those who wait for one row: to get it is not yet to go on."""
 
 TRANSACTION = "transactionid"
+VIRTUAL = "virtualxid"
 """The lock of a transaction on itself: who wants a row or key that it changed waits for that."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dbtool.health.kill import Killed, Signal
 from dbtool.health.tree import known_as
 from dbtool.health.victim import Victim
-from dbtool.health.view_locks import freed
+from dbtool.health.view_locks import IN_TURN, freed
 from dbtool.report import Report, Text, counted, duration, facts, listed
 
 _VERBS: dict[Signal, str] = {"cancel": "cancel the statement of", "terminate": "terminate"}
@@ -67,6 +67,8 @@ def _facts(victim: Victim, why: str) -> Iterator[tuple[str, str]]:
         yield "locks", f"{counted(victim.held_count, 'lock')}: {listed(shown, 4)}"
     if victim.node and victim.node.release:
         yield "behind it", freed(victim.node.release)
+        if victim.node.release.in_turn:
+            yield "but", IN_TURN
     yield "so", why
     if warning := _warning(session.query):
         yield "afterwards", warning

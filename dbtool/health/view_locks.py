@@ -23,7 +23,10 @@ LEADERS = 3
 """How many of those in a tree who hold up others are drawn with who stands behind them."""
 QUERY_SHOWN = 60
 SNAPSHOT = "a snapshot: a queue may have moved on since"
-IN_TURN = "whoever wants a row that several transactions share waits for each of them in turn"
+IN_TURN = (
+    "whoever wants a row that several transactions share waits for each of them in turn,"
+    " and CONCURRENTLY for every older transaction"
+)
 
 
 def locks_report(locks: Locks) -> Report:

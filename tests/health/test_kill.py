@@ -13,6 +13,7 @@ from dbtool.health.kill import Killed, Signal, Wish, kill
 from dbtool.health.locks import read
 from dbtool.health.tree import named
 from dbtool.health.view_kill import kill_report, victim_lines
+from dbtool.health.view_locks import IN_TURN
 from dbtool.ports import Silent
 from dbtool.scratch.server import Server
 from tests.health.crowd import Crowd, crowd
@@ -130,6 +131,16 @@ def test_a_no_does_nothing_and_the_victim_stood_above_the_question(
     with pytest.raises(UsageError, match="not confirmed"):
         kill(shop, Wish(pid), Permission(Consent(), Asked(no)), Told(), victim_lines)
     assert ended(shop, pid).done
+
+
+def test_a_wait_for_one_transaction_after_the_other_is_said(shop: Target, clerks: Crowd) -> None:
+    """The end of the one that shows first frees nobody while the other holds the row too."""
+    for _ in range(2):
+        pid_of(clerks, "BEGIN", "SELECT FROM t FOR SHARE")
+    with waiting(shop, "UPDATE t SET a = 2"):
+        (pid,) = (node.id for node in read(shop).forest.nodes if node.waits is None)
+        killed = kill(shop, Wish(pid, dry_run=True), Permission(), Silent(), victim_lines)
+    assert IN_TURN in str(kill_report(killed).sections[0])
 
 
 def test_a_dry_run_only_looks(shop: Target, clerks: Crowd) -> None:

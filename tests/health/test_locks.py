@@ -51,6 +51,10 @@ SCENARIOS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "advisory": (("SELECT pg_advisory_xact_lock(7)",), ("SELECT pg_advisory_lock(7)",) * 2),
     "unique key": (("INSERT INTO t VALUES (5, 5)",), ("INSERT INTO t VALUES (5, 6)",) * 2),
     "concurrently": (("INSERT INTO t VALUES (4, 4)",), ("CREATE INDEX CONCURRENTLY ON t (b)",)),
+    "concurrently, two writers": (
+        ("INSERT INTO t VALUES (4, 4)", "INSERT INTO t VALUES (5, 5)"),
+        ("CREATE INDEX CONCURRENTLY ON t (b)",),
+    ),
 }
 
 ACTIVE = "SELECT pid FROM pg_stat_activity WHERE state = 'active'"
@@ -199,7 +203,7 @@ def test_what_an_end_releases(name: str, table: Target, people: Crowd) -> None:
                 continue
             with SyncConnection(table, application_name="onlooker") as admin:
                 admin.execute(f"SELECT pg_terminate_backend({node.id}, 60000)")
-                # A row that two share is handed on by the last of them, and only one shows.
+                # What two share is handed on by the last of them, and only one shows.
                 shared = node.release.in_turn and len(holds) > 1
                 wanted = 0 if shared else node.release.at_once_count
                 gone_on = _moved(admin, forest, node, wanted)
