@@ -183,7 +183,8 @@ def test_an_interrupted_start_leaves_nothing(temporary: Path, delay: float) -> N
     time.sleep(delay)
     os.killpg(owner.pid, signal.SIGINT)
     _, err = owner.communicate(timeout=60)
-    assert err.rstrip().endswith("KeyboardInterrupt")
+    # Python drops one that comes while it deletes an object, and says so; the owner goes on then.
+    assert err.rstrip().endswith("KeyboardInterrupt") or "Exception ignored in" in err
     assert eventually(lambda: not using(temporary) and not list(temporary.iterdir()))
 
 
