@@ -2,14 +2,17 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dbtool.errors import OperationError
+from dbtool.interrupts import uninterrupted
 from dbtool.scratch.account import Account
 from dbtool.scratch.binaries import Binaries
 
@@ -58,20 +61,11 @@ def create(
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if password_file is not None:
         command += [f"--pwfile={password_file}"]
-    made = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        cwd="/",
-        env=environment(),
-        check=False,
-        pass_fds=() if lock is None else (lock,),
-        **account.switch,
-    )
-    if made.returncode != 0:
+    status, said = _run(command, account, lock=lock)
+    if status != 0:
         raise OperationError(
             f"initdb of PostgreSQL {binaries.major} failed",
-            detail=_complaints(made.stderr) or f"It ended with status {made.returncode}.",
+            detail=_complaints(said) or f"It ended with status {status}.",
             hint=f"It was to make {data}.",
         )
 
@@ -84,11 +78,40 @@ def configure(account: Account, file: Path, settings: Mapping[str, str]) -> None
     quoted = {name: value.replace("'", "''") for name, value in settings.items()}
     text = "".join(f"{name} = '{value}'\n" for name, value in quoted.items())
     append = ["/bin/sh", "-c", 'umask 077; cat >>"$0"', str(file)]
-    written = subprocess.run(
-        append, input=text, capture_output=True, text=True, cwd="/", check=False, **account.switch
-    )
-    if written.returncode != 0:
-        raise OperationError(f"cannot write {file}", detail=written.stderr.strip())
+    status, said = _run(append, account, typed=text)
+    if status != 0:
+        raise OperationError(f"cannot write {file}", detail=said.strip())
+
+
+def _run(
+    command: list[str], account: Account, *, typed: str = "", lock: int | None = None
+) -> tuple[int, str]:
+    """Its exit status and complaints; an interrupt ends it with every process it has begun."""
+    with ExitStack() as begun:
+        with uninterrupted():
+            process = begun.enter_context(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    cwd="/",
+                    env=environment(),
+                    pass_fds=() if lock is None else (lock,),
+                    start_new_session=True,
+                    **account.switch,
+                )
+            )
+            begun.callback(_end, process)
+        said = process.communicate(typed)[1]
+    return process.returncode, said
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def statistics(binaries: Binaries) -> dict[str, str]:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from typing import Self
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError
+from dbtool.interrupts import uninterrupted
 from dbtool.scratch import supervisor
 from dbtool.scratch.account import Account, runnable, server_account
 from dbtool.scratch.binaries import Binaries, find_binaries
@@ -137,25 +138,24 @@ def throwaway(
 def _start(
     binaries: Binaries, account: Account, settings: Mapping[str, str], port: int | None
 ) -> Server:
-    directory, lock = _private_directory(account)
     password = secrets.token_urlsafe(24) if port is not None else None
-    try:
-        data, file = directory / _DATA, _password_file(directory, account, password)
-        create(binaries, account, data, password_file=file, durable=False, lock=lock)
-        wanted = _settings(binaries, directory, port) | dict(settings)
-        configure(account, data / "postgresql.conf", wanted)
-        process = _spawn(binaries, account, directory, lock)
-    except BaseException:
-        remove(directory)
-        raise
-    finally:
-        os.close(lock)
-    server = Server(binaries, directory, process, _address(directory, port, password))
-    try:
+    with ExitStack() as begun:
+        with uninterrupted():
+            directory, lock = _private_directory(account)
+            begun.callback(remove, directory)
+        try:
+            data, file = directory / _DATA, _password_file(directory, account, password)
+            create(binaries, account, data, password_file=file, durable=False, lock=lock)
+            wanted = _settings(binaries, directory, port) | dict(settings)
+            configure(account, data / "postgresql.conf", wanted)
+            with uninterrupted():
+                process = _spawn(binaries, account, directory, lock)
+                server = Server(binaries, directory, process, _address(directory, port, password))
+                begun.callback(server.stop)
+        finally:
+            os.close(lock)
         _wait_until_ready(server, process)
-    except BaseException:
-        server.stop()
-        raise
+        begun.pop_all()
     return server
 
 

@@ -3,7 +3,6 @@
 import multiprocessing
 import pickle
 import signal
-import threading
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, Interrupted, OperationError
+from dbtool.interrupts import uninterrupted
 from dbtool.ports import Progress
 from dbtool.report import counted
 from dbtool.seed import turn
@@ -151,7 +151,7 @@ class Jobs:
         workers: list[_Worker] = []
         try:
             for _ in range(count if parts else 0):
-                with _uninterrupted():
+                with uninterrupted():
                     workers.append(self._start())
             yield workers
         except BaseException:
@@ -249,26 +249,6 @@ class Jobs:
             _SETTLES,
             lambda: self._progress.step("waiting for commits under way (Ctrl-C ends at once)"),
         )
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let an interrupt wait for the end of the block: a process half started is nobody's to end.
-
-    A signal that the main thread blocks reaches its handler by any other thread.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
-        yield
-        return
-    pressed: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if pressed:
-        handler(pressed[0], None)
 
 
 def _stop(workers: Sequence[_Worker]) -> None:

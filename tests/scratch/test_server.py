@@ -188,6 +188,36 @@ def test_an_interrupted_start_leaves_nothing(temporary: Path, delay: float) -> N
     assert eventually(lambda: not using(temporary) and not list(temporary.iterdir()))
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "told"),
+    [("tempfile", "mkdtemp", ""), ("subprocess", "Popen", "initdb"), ("subprocess", "Popen", "-D")],
+)
+def test_what_has_just_begun_is_ended_too(
+    temporary: Path, module: str, name: str, told: str
+) -> None:
+    """Ctrl-C right behind the call that makes a directory or a process loses neither."""
+    code = """
+import importlib, signal, sys
+from dbtool.scratch.server import throwaway
+major, module, name, told = sys.argv[1:]
+module = importlib.import_module(module)
+call = getattr(module, name)
+def then_interrupt(*words, **options):
+    made = call(*words, **options)
+    if told in str(words):
+        signal.raise_signal(signal.SIGINT)
+    return made
+setattr(module, name, then_interrupt)
+with throwaway(int(major)):
+    print("started")
+"""
+    owner = python(code, MAJOR, module, name, told, temporary=temporary)
+    out, err = owner.communicate(timeout=60)
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert out == ""
+    assert eventually(lambda: not using(temporary) and not list(temporary.iterdir()))
+
+
 def test_interrupted_code_can_still_use_its_server() -> None:
     """Ctrl-C reaches the program alone, so that it can wind up before the server ends."""
     code = """
