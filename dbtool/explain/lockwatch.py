@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from asyncpg.exceptions import InterfaceError, PostgresError
 
 from dbtool.database.connect import connect
+from dbtool.database.lockmodes import CONFLICTS
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError
 from dbtool.explain.waits import Blocker, Wait
@@ -27,9 +28,11 @@ INTERVAL = 0.25
 
 _UNSEEN = "who held it was not seen in time"
 
+_CONFLICTS = ",\n  ".join(f"('{asked}', ARRAY{sorted(held)})" for asked, held in CONFLICTS.items())
+
 # Behind a pooler the number of our session may be that of another: it must run what was sent.
 # A tuple is kept by the first who waits for whoever changed it: that one holds nothing of ours.
-_BLOCKERS = """
+_BLOCKERS = f"""
 WITH ours AS MATERIALIZED (
   SELECT pid FROM pg_stat_activity WHERE pid = $1 OR leader_pid = $1
 ), direct AS MATERIALIZED (
@@ -38,19 +41,7 @@ WITH ours AS MATERIALIZED (
 ), lock AS MATERIALIZED (
   SELECT * FROM pg_locks WHERE NOT granted OR pid IN (SELECT pid FROM direct)
 ), conflict(asked, held) AS (VALUES
-  ('AccessShareLock', '{AccessExclusiveLock}'::text[]),
-  ('RowShareLock', '{ExclusiveLock,AccessExclusiveLock}'),
-  ('RowExclusiveLock', '{ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'),
-  ('ShareUpdateExclusiveLock', '{ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,
-    ExclusiveLock,AccessExclusiveLock}'),
-  ('ShareLock', '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareRowExclusiveLock,ExclusiveLock,
-    AccessExclusiveLock}'),
-  ('ShareRowExclusiveLock', '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,
-    ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'),
-  ('ExclusiveLock', '{RowShareLock,RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,
-    ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'),
-  ('AccessExclusiveLock', '{AccessShareLock,RowShareLock,RowExclusiveLock,
-    ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}')
+  {_CONFLICTS}
 ), known AS MATERIALIZED (
   SELECT d.pid, d.pid = 0 OR EXISTS (
       SELECT FROM lock own JOIN conflict c ON c.asked = own.mode JOIN lock its

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dbtool.health.lockmodes import CONFLICTS
+from dbtool.database.lockmodes import CONFLICTS
 from dbtool.health.participant import (
     SESSION_COLUMNS,
     SESSION_LISTS,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import islice
 
-from dbtool.health.lockmodes import CONFLICTS
+from dbtool.database.lockmodes import CONFLICTS
 from dbtool.health.locktable import Lock
 
 LISTED = 20

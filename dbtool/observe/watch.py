@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from asyncpg.exceptions import InterfaceError, LockNotAvailableError, PostgresError
 
 from dbtool.catalog.columns import Name
+from dbtool.database.lockmodes import CONFLICTS
 from dbtool.observe.observed import Failure
 from dbtool.observe.state import FIRST_USER_OID, Known
 from dbtool.sql.names import identifier
@@ -39,9 +40,7 @@ WHERE pid = $1
        OR locktype = 'relation' AND relation >= {FIRST_USER_OID})
 """
 _HOLD = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1"
-_KEEPS_WRITERS_OUT = frozenset(
-    {"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"}
-)
+_KEEPS_WRITERS_OUT = CONFLICTS["RowExclusiveLock"]
 _READS_CLIENT = re.compile(r"(?:\A|;)\s*copy\s[^;]*\bfrom\s+stdin\b", re.I)
 _LOCKABLE = ("r", "p")
 

@@ -8,10 +8,10 @@ from itertools import chain, permutations
 
 import pytest
 
+from dbtool.database.lockmodes import CONFLICTS
 from dbtool.health.forest import Forest, forest
 from dbtool.health.graph import Graph
 from dbtool.health.identity import Rights, Server
-from dbtool.health.lockmodes import CONFLICTS
 from dbtool.health.locks import Locks
 from dbtool.health.locktable import Lock, LockTable
 from dbtool.health.participant import Session

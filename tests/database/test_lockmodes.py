@@ -3,9 +3,9 @@
 import asyncpg
 import pytest
 
+from dbtool.database.lockmodes import CONFLICTS
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.health.lockmodes import CONFLICTS
 
 
 def test_conflicts_are_those_of_a_real_server(database: Target) -> None:
