@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,25 +12,15 @@ from dbtool.database.ended import ended
 from dbtool.database.pooler import Patience
 from dbtool.database.target import Target
 from dbtool.errors import ConnectError, Interrupted, LockNotObtained, UsageError
-from dbtool.explain import (
-    doubts,
-    facts,
-    inner,
-    mentions,
-    parameters,
-    planning,
-    safety,
-    sample,
-    writing,
-)
+from dbtool.explain import sample, writing
 from dbtool.explain.analysis import Others, analyse
 from dbtool.explain.compiling import AS_BEFORE
 from dbtool.explain.examined import Examined, Explained
-from dbtool.explain.failures import Sent, misfit, ran_out, tell, waited_in_vain
+from dbtool.explain.failures import ran_out, tell, waited_in_vain
 from dbtool.explain.folding import judged
 from dbtool.explain.limits import Place, check_timeout
 from dbtool.explain.lockwatch import LockWatch
-from dbtool.explain.plan import Plan
+from dbtool.explain.planned import Planned, checked, plan
 from dbtool.explain.prepare import Given, Prepared, Script, prepare
 from dbtool.explain.runs import repeat
 from dbtool.explain.session import (
@@ -42,7 +31,7 @@ from dbtool.explain.session import (
     guarded,
 )
 from dbtool.finding import Finding, Location
-from dbtool.guard import Action, Classified, Need, Permission, classify, permit
+from dbtool.guard import Action, Need, Permission, classify, permit
 from dbtool.ports import Progress, Silent
 from dbtool.report import listed
 
@@ -99,16 +88,6 @@ def explain(
             "interrupted",
             detail="The statement was cancelled on the server and its transaction rolled back.",
         ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A statement before it is run, and the reasons to ask somebody first."""
-
-    text: str
-    plan: Plan
-    known: facts.Facts
-    doubts: tuple[str, ...] = ()
 
 
 class _Runner:
@@ -177,6 +156,7 @@ class _Runner:
     ) -> Examined:
         text, writes = statement.text, statement.writes and self._how.analyze
         seconds = self._how.timeout or place.seconds(writes=writes)
+        agreed = self._permission.covers(Need.YES)
         if self._watch:
             # What was seen of a statement that was not run is none of this one's.
             self._watch.taken()
@@ -192,13 +172,15 @@ class _Runner:
                 settings=self._how.settings,
             ) as unwatched:
                 session = replace(unwatched, watch=self._watch)
-                behind = await self._check_planning(session, statement)
+                behind = await checked(session, statement, agreed=agreed)
+                self._elsewhere.update(behind.elsewhere)
                 if statement.open or not self._how.analyze:
                     await connection.execute(f"SELECT {AS_BEFORE}")
                 if statement.open:
-                    plan = await session.generic(text, statement.line, len(statement.open))
-                    return Examined(text, statement.line, plan, values="any values")
-                planned = await self._plan(session, statement, place.classified, behind)
+                    generic = await session.generic(text, statement.line, len(statement.open))
+                    return Examined(text, statement.line, generic, values="any values")
+                standing = place.classified.standing if self._how.analyze else None
+                planned = await plan(session, statement, behind, standing=standing, agreed=agreed)
                 if not planned.doubts and not writes:
                     return await self._examine(session, planned, statement)
                 left = await self._remains(session, planned, statement) if writes else ()
@@ -227,7 +209,7 @@ class _Runner:
             raise told from refused.error
 
     async def _remains(
-        self, session: Session, planned: _Planned, statement: Prepared
+        self, session: Session, planned: Planned, statement: Prepared
     ) -> tuple[str, ...]:
         found = await writing.remains(session.connection, planned.plan, statement.traits.functions)
         return tuple(found.told())
@@ -244,57 +226,7 @@ class _Runner:
             permit(action, place.classified, place.database, permission.consent, permission.ask)
         self._may_write = True
 
-    async def _check_planning(self, session: Session, statement: Prepared) -> planning.Behind:
-        """Before anything is planned: planning runs functions that are not VOLATILE."""
-        agreed = self._permission.covers(Need.YES)
-        with _in_time(session, statement.line):
-            found = await planning.behind(session.connection, statement.text, statement.traits)
-            if not agreed:
-                safety.check_planning(await planning.run_by_planning(session.connection, found))
-        self._elsewhere.update(found.elsewhere)
-        return planning.Behind() if agreed else found
-
-    async def _plan(
-        self,
-        session: Session,
-        statement: Prepared,
-        classified: Classified,
-        behind: planning.Behind,
-    ) -> _Planned:
-        text, line = statement.text, statement.line
-        if statement.values:
-            types = await session.parameter_types(text, line)
-            text = parameters.bind(text, statement.values, types)
-        try:
-            plan = await session.plan(text, line)
-        except RefusedByServerError as refused:
-            raise misfit(refused.error, statement.values) or refused from refused.error
-        if not self._how.analyze:
-            return _Planned(text, plan, facts.Facts())
-        agreed = self._permission.covers(Need.YES)
-        traits, whole = inner.with_shown(statement.traits, plan)
-        if traits != statement.traits and not agreed:
-            with _in_time(session, line):
-                behind = await planning.behind(session.connection, text, traits)
-        hands_over = inner.hands_over(traits)
-        # Those of checks and of indexes' expressions are in no plan, nor is SQL inside a function.
-        more = statement.writes or hands_over
-        uses = replace(
-            mentions.mentioned(plan, traits.functions),
-            known=behind.met if more else behind.hidden,
-            # Reading makes no values of a column's type; planning has refused what reaches out.
-            typed=behind.typed if more else (),
-            views=planning.spellings(traits) if hands_over else frozenset(),
-        )
-        with _in_time(session, line):
-            known = await facts.read(session.connection, _tables(plan), uses, last=True)
-        safety.check_functions(known, writes=statement.writes)
-        reasons = () if agreed else tuple(doubts.reasons(known, plan, classified.standing))
-        if not agreed and (statement.unread or not whole):
-            reasons = (*reasons, doubts.UNREAD)
-        return _Planned(text, plan, known, reasons)
-
-    async def _examine(self, session: Session, planned: _Planned, statement: Prepared) -> Examined:
+    async def _examine(self, session: Session, planned: Planned, statement: Prepared) -> Examined:
         line = statement.line
         runs = None
         if self._how.analyze:
@@ -336,19 +268,6 @@ class _Runner:
             return self._permission.ask.confirm(f"{' '.join(doubts)} Run it?")
         except UsageError:
             return False
-
-
-@contextmanager
-def _in_time(session: Session, line: int) -> Iterator[None]:
-    """Our own questions have no more time than the statement."""
-    try:
-        yield
-    except PostgresError as error:
-        raise RefusedByServerError(error, Sent("", line, 0, session.seconds)) from error
-
-
-def _tables(plan: Plan) -> set[tuple[str, str]]:
-    return {(node.text("Schema"), node.relation) for node in plan.nodes if node.relation}
 
 
 async def _close(connection: "Connection") -> None:
