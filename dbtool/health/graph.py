@@ -11,8 +11,10 @@ ROW_TURN = "tuple"
 """The lock that orders those who wait for one row: to get it is not yet to go on."""
 
 TRANSACTION = "transactionid"
-VIRTUAL = "virtualxid"
 """The lock of a transaction on itself: who wants a row or key that it changed waits for that."""
+
+VIRTUAL = "virtualxid"
+"""The same before it has a number: CONCURRENTLY waits for the older ones, one after the other."""
 
 
 class Blocked(NamedTuple):
