@@ -114,6 +114,8 @@ def _statement(node: Node, kind: str | None) -> Iterator[act.Action]:
     if kind is None:
         return
     reader = _READERS.get(kind)
+    if kind in rows.CARRYING:
+        yield from rows.within(getattr(node, kind))
     if reader is None:
         yield act.Other(kind=kind.removesuffix("_stmt"))
     else:

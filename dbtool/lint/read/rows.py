@@ -1,6 +1,6 @@
 """Changes of rows in the parser's tree, and whether only a few are changed at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from postgast import pg_query_pb2 as pb
 
@@ -24,27 +24,27 @@ def insert(node: Node) -> Iterator[act.Action]:
     )
 
 
-def update(node: Node) -> Iterator[act.Action]:
-    """UPDATE."""
+def update(node: Node, few: bool = False) -> Iterator[act.Write]:
+    """UPDATE; `few` says that a query beside it has a LIMIT."""
     yield act.Write(
         kind=act.Writes.UPDATE,
         table=name_of(node.relation),
         columns=tuple(each.res_target.name for each in node.target_list),
         filtered=node.HasField("where_clause"),
         where=(where := optional(node, "where_clause")),
-        batch=_is_stretch(where) or _is_limited(node, where),
+        batch=_is_stretch(where) or _is_limited(node, where, few),
         only=not node.relation.inh,
     )
 
 
-def delete(node: Node) -> Iterator[act.Action]:
-    """DELETE."""
+def delete(node: Node, few: bool = False) -> Iterator[act.Write]:
+    """DELETE; `few` says that a query beside it has a LIMIT."""
     yield act.Write(
         kind=act.Writes.DELETE,
         table=name_of(node.relation),
         filtered=node.HasField("where_clause"),
         where=(where := optional(node, "where_clause")),
-        batch=_is_stretch(where) or _is_limited(node, where),
+        batch=_is_stretch(where) or _is_limited(node, where, few),
         only=not node.relation.inh,
     )
 
@@ -58,8 +58,39 @@ def copy(node: Node) -> Iterator[act.Action]:
     """COPY."""
     if node.is_from:
         yield act.Write(kind=act.Writes.COPY, table=name_of(node.relation), values=True)
-    else:
-        yield act.Select()
+        return
+    if kind := node.query.WhichOneof("node"):
+        query = getattr(node.query, kind)
+        yield from within(query)
+        if kind in _CHANGES:
+            yield from _CHANGES[kind](query)
+            return
+    yield act.Select()
+
+
+def within(node: Node) -> Iterator[act.Action]:
+    """The changes of rows in the WITH of a statement, which are done even if nothing reads them."""
+    few = False
+    for each in node.with_clause.ctes:
+        query = each.common_table_expr.ctequery
+        kind = query.WhichOneof("node")
+        few = few or _limits(query)
+        if kind in _BY_CONDITION:
+            for action in _BY_CONDITION[kind](getattr(query, kind), few):
+                few = few or action.batch
+                yield action
+        elif kind in _CHANGES:
+            yield from _CHANGES[kind](getattr(query, kind))
+
+
+_BY_CONDITION = {"update_stmt": update, "delete_stmt": delete}
+_CHANGES: dict[str, Callable[[Node], Iterator[act.Action]]] = {
+    "insert_stmt": insert,
+    "merge_stmt": merge,
+    **_BY_CONDITION,
+}
+CARRYING = frozenset({"select_stmt", *_CHANGES})
+"""The statements whose WITH may change rows."""
 
 
 def _is_stretch(where: Expression | None) -> bool:
@@ -73,7 +104,7 @@ def _of_place(condition: Expression) -> bool:
     return bool(parts) and parts[0].form is Form.COLUMN and parts[0].word == "ctid"
 
 
-def _is_limited(node: Node, where: Expression | None) -> bool:
+def _is_limited(node: Node, where: Expression | None, few: bool) -> bool:
     """Whether a LIMIT says how many rows may be changed, in whatever the rows are picked by."""
     if where is None:
         return False
@@ -84,7 +115,7 @@ def _is_limited(node: Node, where: Expression | None) -> bool:
     made = (each.common_table_expr.ctequery for each in node.with_clause.ctes)
     beside = node.from_clause if isinstance(node, pb.UpdateStmt) else node.using_clause
     joined = (each.range_subselect.subquery for each in beside)
-    return any(map(_limits, (*made, *joined)))
+    return few or any(map(_limits, (*made, *joined)))
 
 
 def _sublinks(node: Node) -> Iterator[Node]:

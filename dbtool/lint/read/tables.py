@@ -18,6 +18,7 @@ from dbtool.lint.read.columns import (
 from dbtool.lint.read.expressions import optional
 from dbtool.lint.read.names import Node, made_as, name_of, persistence, qualified, type_of
 from dbtool.lint.read.query import reads
+from dbtool.lint.read.rows import within
 from dbtool.lint.schema import Column, Constraint, Name
 from dbtool.lint.values import replace
 
@@ -79,6 +80,7 @@ def create_foreign_table(node: Node) -> Iterator[act.Action]:
 
 def create_table_as(node: Node) -> Iterator[act.Action]:
     """CREATE TABLE AS and CREATE MATERIALIZED VIEW."""
+    yield from within(node.query.select_stmt)
     yield act.CreateTableAs(
         table=made_as(node.into.rel),
         materialized=node.objtype == pb.OBJECT_MATVIEW,
