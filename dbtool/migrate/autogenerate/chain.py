@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from dbtool.migrate.autogenerate.proposed import Proposed, Step, proposed
 from dbtool.migrate.autogenerate.undo import table_of
-from dbtool.migrate.diff.parts import COMES_BACK, GOES_FIRST, MAKES_ROOM
+from dbtool.migrate.diff.indexes import MAKES_ROOM
+from dbtool.migrate.diff.retyped import COMES_BACK, GOES_FIRST
 from dbtool.migrate.difference import Difference
 
 _GOES = frozenset({"table", "column", "enum", "domain", "sequence"})

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Column
 
 from dbtool import catalog as cat
-from dbtool.migrate.diff import parts
 from dbtool.migrate.diff.code import Code
+from dbtool.migrate.diff.constraints import alike, created, named, own
+from dbtool.migrate.diff.indexes import created_index, index_name, shape, stands_alone
 from dbtool.migrate.diff.sides import Comparison, Pair
 
 
@@ -32,21 +33,21 @@ def made_again(said: Comparison, pair: Pair, code: Code, columns: Collection[str
     What only the models have is told by itself, as is what only the database has.
     """
     gone = {*columns}
-    constraints = [*parts.own(pair.database)]
-    for each in parts.own(pair.models):
+    constraints = [*own(pair.database)]
+    for each in own(pair.models):
         if gone & {*each.columns} and any(_is_the_same(each, one) for one in constraints):
-            yield parts.created(code, pair, dict(parts.named(said, pair.table)), each)
-    indexes = [each for each in pair.database.indexes if parts.stands_alone(each)]
-    items = {parts.index_name(said, each): each for each in pair.table.indexes if each.name}
+            yield created(code, pair, dict(named(said, pair.table)), each)
+    indexes = [each for each in pair.database.indexes if stands_alone(each)]
+    items = {index_name(said, each): each for each in pair.table.indexes if each.name}
     for index in pair.models.indexes:
-        if not parts.stands_alone(index) or not gone & {*index.reads}:
+        if not stands_alone(index) or not gone & {*index.reads}:
             continue
-        if any(e.name == index.name or parts.shape(e) == parts.shape(index) for e in indexes):
-            yield parts.created_index(code, items.get(index.name), index)
+        if any(e.name == index.name or shape(e) == shape(index) for e in indexes):
+            yield created_index(code, items.get(index.name), index)
 
 
 def _is_the_same(one: cat.Constraint, other: cat.Constraint) -> bool:
-    return (one.kind, one.name) == (other.kind, other.name) or parts.alike(one, other)
+    return (one.kind, one.name) == (other.kind, other.name) or alike(one, other)
 
 
 def _is_referred_to(said: Comparison, pair: Pair, column: str) -> bool:

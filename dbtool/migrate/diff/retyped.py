@@ -7,9 +7,14 @@ from dbtool import catalog as cat
 from dbtool.migrate.diff.casts import TEXTS, by_themselves
 from dbtool.migrate.diff.code import commented, literal
 from dbtool.migrate.diff.scope import Key
-from dbtool.migrate.diff.sides import Comparison, Pair
+from dbtool.migrate.diff.sides import Comparison, Pair, Step
 from dbtool.migrate.diff.spelled import printed_name
 from dbtool.sql.names import identifier
+
+_RETYPED = ", and a column of it gets another type:"
+GOES_FIRST = f"{_RETYPED} it goes first"
+COMES_BACK = f"{_RETYPED} it comes back behind that"
+"""How the text of a part ends that cannot stand while the type of a column changes."""
 
 
 def stands_on_another_type(pair: Pair, columns: Collection[str]) -> bool:
@@ -51,6 +56,27 @@ def cannot_be_referred_to(pair: Pair, columns: Collection[str]) -> bool:
         each.name in live and not by_themselves(each.base.name, live[each.name])
         for each in pair.models.columns
     )
+
+
+def in_two(
+    said: Comparison,
+    pair: Pair,
+    what: tuple[str, str],
+    about: str,
+    operations: tuple[str, str],
+    sides: tuple[str, str],
+) -> None:
+    """What goes before the type of a column changes, and comes back behind that."""
+    kind, name = what
+    said.released.add((pair.key, name))
+    models, live = sides
+    differs = (
+        f"is {live} in the database, {models} in the models" if models != live else "is the same"
+    )
+    before, behind = f"{about} {differs}{GOES_FIRST}", f"{about} {differs}{COMES_BACK}"
+    step = Step.REFER if kind == "foreignkey" else Step.ADD_PART
+    said.tell(Step.RELEASE, (f"before-{kind}", name), before, (said.code(), operations[0]), sides)
+    said.tell(step, (f"behind-{kind}", name), behind, (said.code(), operations[1]), sides)
 
 
 def stands_on(table: cat.Table, columns: Collection[str]) -> tuple[object, bool]:

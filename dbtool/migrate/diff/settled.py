@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from dbtool import catalog as cat
 from dbtool.catalog import Catalog
 from dbtool.migrate.diff.build import Built
+from dbtool.migrate.diff.constraints import own
 from dbtool.migrate.diff.ddl import Kind, Planned, Script
+from dbtool.migrate.diff.indexes import stands_alone
 from dbtool.migrate.diff.nulls import unproven
-from dbtool.migrate.diff.parts import own, stands_alone
 from dbtool.migrate.diff.questions import answer
 from dbtool.migrate.diff.retyped import stands_on
 from dbtool.migrate.diff.scope import Key

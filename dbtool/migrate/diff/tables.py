@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKeyConstraint, Table
 from sqlalchemy.schema import sort_tables_and_constraints
 
 from dbtool import catalog as cat
-from dbtool.migrate.diff import columns, nulls, parts
+from dbtool.migrate.diff import columns, constraints, indexes, nulls
 from dbtool.migrate.diff.code import commented
 from dbtool.migrate.diff.retyped import stands_on
 from dbtool.migrate.diff.scope import Key, reflected
@@ -48,8 +48,8 @@ def _one(said: Comparison, pair: Pair) -> None:
     _itself(said, pair)
     columns.compare(said, pair)
     nulls.compare(said, pair)
-    parts.constraints(said, pair)
-    parts.indexes(said, pair)
+    constraints.compare(said, pair)
+    indexes.compare(said, pair)
 
 
 def _missing(said: Comparison, tables: list[Table]) -> None:
@@ -120,7 +120,7 @@ def _extra_table(said: Comparison, live: cat.Table, step: Step, room: list[str])
     done = f"{code.op}drop_table({live.name!r}{where})"
     text = f"table {name} is in the database, not in the models"
     if room:
-        text += f"{parts.MAKES_ROOM}{', '.join(said.scope.shown((live.schema, e)) for e in room)}"
+        text += f"{indexes.MAKES_ROOM}{', '.join(said.scope.shown((live.schema, e)) for e in room)}"
     said.tell(step, ("extra-table", name), text, (code, done), drops=True)
 
 
