@@ -168,6 +168,42 @@ def test_every_fix_runs(server: Server) -> None:
     server.drop_database("mended")
 
 
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("t", "a"),
+        ('"Odd ""name"".x"', '"the Key"'),
+        ("a" * 60, "b" * 5),
+        ("a" * 5, "b" * 60),
+        ("a" * 60, "b" * 61),
+        (f'"{"ä" * 31}"', f'"{"ö" * 31}"'),
+    ],
+)
+def test_the_name_of_an_index_to_create(database: Target, table: str, column: str) -> None:
+    """It is the one that PostgreSQL chooses, and the next one where that is taken."""
+    with SyncConnection(database) as connection:
+        connection.execute("CREATE TABLE p (id int PRIMARY KEY); CREATE SCHEMA other")
+        for schema in ("other", "public"):
+            connection.execute(f"CREATE TABLE {schema}.{table} ({column} int REFERENCES p, x int)")
+        connection.execute(f"CREATE INDEX ON other.{table} ({column})")
+        for _ in range(2):
+            (finding,) = found(read(database), "reference-not-indexed")
+            assert finding.fix
+            connection.execute(f"CREATE INDEX ON public.{table} ({column})")
+            (chosen,) = connection.fetch(
+                "SELECT c.oid, quote_ident(relname) AS name FROM pg_class c"
+                " JOIN pg_index i ON i.indexrelid = c.oid"
+                f" WHERE i.indrelid = 'public.{table}'::regclass"
+                " ORDER BY c.oid DESC LIMIT 1"
+            )
+            begun = f"CREATE INDEX CONCURRENTLY {chosen['name']} ON public."
+            assert finding.fix.code.startswith(begun), finding.fix.code
+            name = f"public.{chosen['name']}"
+            connection.execute(
+                f"DROP INDEX {name}; CREATE INDEX {chosen['name']} ON public.{table} (x)"
+            )
+
+
 def test_an_index_that_failed_to_build(database: Target) -> None:
     """It is invalid; the one being built by somebody else is not meant."""
     with SyncConnection(database) as connection:

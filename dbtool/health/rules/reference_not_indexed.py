@@ -23,21 +23,26 @@ CREATE TABLE lines (order_id bigint REFERENCES orders);
 Good:
 ```sql
 CREATE TABLE lines (order_id bigint REFERENCES orders);
-CREATE INDEX ON lines (order_id);
+CREATE INDEX lines_order_id_idx ON lines (order_id);
 ```
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
+from itertools import count
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
 from dbtool.health.doctor.examined import Examined
-from dbtool.health.doctor.relations import Index
+from dbtool.health.doctor.relations import ForeignKey, Index
 from dbtool.health.wording import size
+from dbtool.sql.text import quoted
 
 NAME = rule_name(__name__)
 READS = ("indexes", "foreign_keys")
 WARNING_ROWS = 10_000
 MANY = "{} foreign keys have no index"
+_LONGEST_NAME = 63
+_LAST_PART = re.compile(r'(?:"(?:[^"]|"")*"|[^".]+)$')
 
 
 def check(examined: Examined) -> Iterator[Finding]:
@@ -45,6 +50,7 @@ def check(examined: Examined) -> Iterator[Finding]:
     if examined.indexes is None:
         return
     keys = _searchable(examined.indexes)
+    taken = {each.name for each in examined.indexes}
     for key in examined.foreign_keys or ():
         wanted = {str(number) for number in key.attributes}
         if any(set(each[: len(wanted)]) == wanted for each in keys.get(key.relation, ())):
@@ -57,8 +63,32 @@ def check(examined: Examined) -> Iterator[Finding]:
             certainty=Certainty.MEASURED,
             evidence=(f"about {key.rows:,.0f} rows, {size(key.bytes) or 'nothing'} to read",),
             location=Location(name=f"{key.table}.{key.name}"),
-            fix=Fix("sql", f"CREATE INDEX CONCURRENTLY ON {key.table} ({columns});"),
+            fix=Fix(
+                "sql",
+                f"CREATE INDEX CONCURRENTLY {_name(key, taken)} ON {key.table} ({columns});",
+            ),
         )
+
+
+def _name(key: ForeignKey, taken: Collection[str]) -> str:
+    """The name that PostgreSQL would choose: of the table and the columns, shortened to fit."""
+    table, columns = _plain(key.table).encode(), "_".join(map(_plain, key.columns)).encode()
+    schema = _LAST_PART.sub("", key.table)
+    for number in count():
+        ending = f"_idx{number or ''}"
+        room = _LONGEST_NAME - len(f"_{ending}")
+        first = table[: max(room - len(columns), (room + 1) // 2)]
+        parts = (first, columns[: room - len(first)])
+        name = quoted("_".join(part.decode(errors="ignore") for part in parts) + ending)
+        if schema + name not in taken:
+            return name
+    raise AssertionError("there is always another number")
+
+
+def _plain(name: str) -> str:
+    """A name as it is in the catalog: without its schema, and without the quotes it needs."""
+    part = "".join(_LAST_PART.findall(name))
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
 
 
 def _searchable(indexes: tuple[Index, ...]) -> dict[int, list[tuple[str, ...]]]:
