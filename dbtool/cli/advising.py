@@ -1,14 +1,11 @@
 """`dbtool explain --advise`, `--set` and `--index`: what would make a statement cheaper."""
 
-import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbtool.cli.output import reserved
-from dbtool.cli.place import tells_secret
 from dbtool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,9 +21,6 @@ if TYPE_CHECKING:
 
 PANEL = "Indexes and settings to try"
 LONGEST_NAME = 40
-_SHELL = frozenset('"$`\\!')
-"""What double quotes do not keep from a shell."""
-
 QUICK = 1000.0
 """Milliseconds up to which statements are run again, so that both sides find warm caches."""
 
@@ -146,6 +140,7 @@ def check_all(
 
 def workload(call: "Call", wishes: Wishes) -> "Report":
     """The advice for the statements that cost the database most."""
+    from dbtool.cli.spelling import after_advice
     from dbtool.explain.advice import run, view
     from dbtool.explain.advice.planners import Place
     from dbtool.explain.advice.workload import Workload, costliest
@@ -157,67 +152,8 @@ def workload(call: "Call", wishes: Wishes) -> "Report":
     advice = run.advise(place, found.asked)
     report = view.report(Workload(found.costly, found.left_out, advice))
     again = ["--top", str(wishes.top)] if wishes.top else []
-    report = replace(report, next=_after_advice(call, advice, again, spelled=True))
+    report = replace(report, next=after_advice(call, advice, again, spelled=True))
     return _with_revision(call, report, advice, wishes)
-
-
-def words(sources: "Mapping[str, object]", values: Sequence[str]) -> tuple[str, ...]:
-    """What names a statement and its values again; nothing for what was read from stdin."""
-    for option, value in sources.items():
-        if value is not None and str(value) != "-":
-            last = ("--", str(value)) if str(value).startswith("-") else (str(value),)
-            return (*values, *(last if option == "a statement" else (option, str(value))))
-    return ()
-
-
-def offered(call: "Call", report: "Report", named: Sequence[str], *, planned: bool) -> "Report":
-    """The report whose next step has a planner try the index that a rule proposes.
-
-    What was piped in is not spelled again; there it is the revision, where there is a history.
-    """
-    if not report.next:
-        return report
-    run = ["--no-analyze"] if planned else []
-    if named and (command := _spelled(call, [*run, *named])):
-        return replace(report, next=(command,))
-    return report if _has_history(call) else replace(report, next=())
-
-
-def _spelled(call: "Call", words: Sequence[str]) -> str:
-    """`--advise` for the same database; empty where a URL with a password would be told."""
-    options = call.options
-    if options.configs or options.x or tells_secret(call):
-        return ""
-    place = [*(("--url", options.url) if options.url else ())]
-    place += ["--env", options.env] if options.env else []
-    place += ["-n", options.name] if options.name else []
-    return " ".join(map(_quoted, ["dbtool", "explain", "--advise", *place, *words]))
-
-
-def _has_history(call: "Call") -> bool:
-    """Whether a revision could be written here."""
-    settings = call.settings
-    return bool(settings.alembic_config or settings.project.alembic_table or call.options.configs)
-
-
-def _after_advice(
-    call: "Call", advice: "Advice", words: Sequence[str], *, spelled: bool
-) -> tuple[str, ...]:
-    """The same once more, writing the revision; no planner's word, no revision."""
-    from dbtool.explain.advice import view
-    from dbtool.explain.advice.result import Proof
-
-    steps = view.next_steps(advice)
-    if not steps or not _has_history(call):
-        return ()
-    proven = any(each.proof is not Proof.NONE for each in advice.proposals)
-    again = _spelled(call, ["--revision", *words]) if spelled and proven else ""
-    return (again,) if again else steps
-
-
-def _quoted(word: str) -> str:
-    """A word for a shell; SQL is full of the marks that single quotes would have to leave out."""
-    return shlex.quote(word) if _SHELL.intersection(word) or "'" not in word else f'"{word}"'
 
 
 def added(
@@ -235,6 +171,7 @@ def added(
 
 def _advised(call: "Call", report: "Report", explained: "Explained", wishes: Wishes) -> "Report":
     """The report with indexes that would serve its statements."""
+    from dbtool.cli.spelling import after_advice
     from dbtool.explain.advice import run, view
 
     place = _place(call, explained)
@@ -246,7 +183,7 @@ def _advised(call: "Call", report: "Report", explained: "Explained", wishes: Wis
         findings=view.without_indexes(report.findings),
         below=below,
         notes=(*report.notes, *view.notes(advice)),
-        next=_after_advice(call, advice, wishes.words, spelled=bool(wishes.words)),
+        next=after_advice(call, advice, wishes.words, spelled=bool(wishes.words)),
     )
     return _with_revision(call, found, advice, wishes)
 

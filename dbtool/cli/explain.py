@@ -175,6 +175,7 @@ def explain(
         return _offline(call, from_plan, compare)
     if advise and all(each is None for each in sources.values()):
         return advising.workload(call, wishes)
+    from dbtool.cli import spelling
     from dbtool.explain import run
     from dbtool.explain.run import How
 
@@ -195,11 +196,11 @@ def explain(
     given = keeping.Given(file, params, loose=bool(param) or bool(how.bound))
     values = [word for each in param or () for word in ("--param", each)]
     values += ["--params", str(params)] if params else []
-    words = advising.words(sources, [*values, *(["--sample"] if sample else [])])
+    words = spelling.words(sources, [*values, *(["--sample"] if sample else [])])
 
     def asked(report: "Report", explained: "Explained") -> "Report":
         if not (advise or wishes.tries):
-            report = advising.offered(call, report, words, planned=no_analyze or allow_writes)
+            report = spelling.offered(call, report, words, planned=no_analyze or allow_writes)
         run = ("--no-analyze",) if words and (no_analyze or allow_writes) else ()
         of_it = wishes.of_statement(how, (*run, *words))
         report = advising.added(call, report, explained, of_it, again)
@@ -214,10 +215,11 @@ def explain(
 
 
 def _offline(call: Call, path: Path, before: Path | None) -> "Report":
+    from dbtool.cli import spelling
     from dbtool.explain import offline, view
 
     explained = offline.examine(read(path), name_of(path))
-    report = advising.offered(call, view.report(explained), (), planned=True)
+    report = spelling.offered(call, view.report(explained), (), planned=True)
     return keeping.with_comparison(report, explained, before)
 
 

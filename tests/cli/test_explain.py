@@ -13,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from dbtool.cli import advising
+from dbtool.cli import spelling
 from dbtool.cli.command import Call
 from dbtool.cli.shared import Options
 from dbtool.database.sync import SyncConnection
@@ -255,7 +255,7 @@ def test_the_next_step_has_a_planner_try_the_index(
 def test_a_url_with_a_password_is_not_told(url: str, told: str) -> None:
     """Neither that of a role nor that of a client key gets into what CI logs."""
     asked = SimpleNamespace(options=Options(url=url), target=parse(url, "--url"))
-    assert advising._spelled(cast("Call", asked), ["SELECT 1"]) == told
+    assert spelling._spelled(cast("Call", asked), ["SELECT 1"]) == told
 
 
 def test_no_advice_is_worked_out_for_a_revision_nobody_can_write(dbtool: Dbtool) -> None:
