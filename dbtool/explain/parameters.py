@@ -145,13 +145,27 @@ def _by_name(names: Sequence[str], given: Sequence[str]) -> list[str]:
             f'the statement has no parameter "{unknown[0]}"',
             detail=f"Its parameters are {', '.join(names)}.",
         )
+    if any("=" not in each or isinstance(each, InOrder) for each in given):
+        raise _nameless(names)
     if any(name not in pairs for name in names) or len(pairs) < len(given):
         raise _missing(names, given)
     return [pairs[name] for name in names]
 
 
+def _nameless(names: Sequence[str]) -> UsageError:
+    """The value itself stays untold: it may be one that nobody should read."""
+    return UsageError(
+        "a parameter of the statement has a name, and a value was given without one",
+        detail=f"Its parameters are {', '.join(names)}; --param takes NAME=VALUE.",
+        hint=f"Write {_example(names)}",
+    )
+
+
+def _example(names: Sequence[str]) -> str:
+    return " ".join(f"--param {name}=…" if _is_name(name) else "--param …" for name in names)
+
+
 def _missing(names: Sequence[str], given: Sequence[str]) -> UsageError:
-    example = " ".join(f"--param {name}=…" if _is_name(name) else "--param …" for name in names)
     have = f"{len(given)} given" if given else "none given"
     return UsageError(
         f"the statement has {counted(len(names), 'parameter')}, {have}",
@@ -159,7 +173,7 @@ def _missing(names: Sequence[str], given: Sequence[str]) -> UsageError:
         " --generic plans for any."
         if names
         else "",
-        hint=f"Add {example}" if names else "Leave --param out.",
+        hint=f"Add {_example(names)}" if names else "Leave --param out.",
     )
 
 

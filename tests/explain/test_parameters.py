@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtool.errors import UsageError
+from dbtool.explain.given import InOrder
 from dbtool.explain.parameters import assign, bind, number
+
+NAMELESS = "a parameter of the statement has a name, and a value was given without one"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,9 @@ def test_values_by_order_and_name(
         (("$1",), (), "the statement has 1 parameter, none given", "Add --param …"),
         (("?", "?"), ("1",), "the statement has 2 parameters, 1 given", "Add --param … --param …"),
         (("a",), (), "the statement has 1 parameter, none given", "Add --param a=…"),
-        (("a",), ("7",), "the statement has 1 parameter, 1 given", "Add --param a=…"),
+        (("a",), ("7",), NAMELESS, "Write --param a=…"),
+        (("a", "b"), ("a=1", "7"), NAMELESS, "Write --param a=… --param b=…"),
+        (("a",), (InOrder("a=7"),), NAMELESS, "Write --param a=…"),
         (("a",), ("b=7",), 'the statement has no parameter "b"', ""),
         (("$1",), ("2=7",), 'the statement has no parameter "$2"', ""),
         (
