@@ -25,6 +25,7 @@ from dbtool.explain.rules import jit_overhead
 from dbtool.explain.run import How, explain
 from dbtool.explain.whatif import compare, notes
 from dbtool.guard import Standing
+from dbtool.scratch.ended import Ended
 from dbtool.scratch.server import Server
 from tests.explain.plans import node, plan
 
@@ -317,3 +318,59 @@ def test_what_compiling_took_is_told_where_the_cost_of_a_setting_caused_it() -> 
             " plan shows by itself",
         ),
     ]
+
+
+_ENDS = """
+CREATE FUNCTION ends_server() RETURNS bool LANGUAGE plpgsql AS $f$
+BEGIN
+    EXECUTE $$COPY (SELECT 1) TO PROGRAM 'kill -9 $(head -n 1 postmaster.pid)'$$;
+    PERFORM pg_sleep(600);
+    RETURN true;
+END $f$;
+CREATE FUNCTION is_kept() RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $f$
+BEGIN
+    RETURN current_database() <> 'replica' OR public.ends_server();
+END $f$;
+CREATE TABLE kept (id int, k int);
+"""
+"""A condition that is computed where an index is created, and ends a throwaway server there."""
+
+
+@pytest.fixture
+def ending(server: Server) -> Iterator[Target]:
+    """A database whose copy in a throwaway server can be made to end that server."""
+    created = server.create_database("ends_its_copy")
+    with SyncConnection(created) as connection:
+        connection.execute(_ENDS)
+    yield created
+    server.drop_database("ends_its_copy")
+
+
+@pytest.mark.parametrize(
+    ("there", "index"),
+    [
+        ("CREATE INDEX ON kept (id) WHERE is_kept()", "CREATE INDEX ON kept (k)"),
+        ("SELECT 1", "CREATE INDEX ON kept (k) WHERE is_kept()"),
+    ],
+    ids=["while-set-up", "while-shown-the-index"],
+)
+def test_a_throwaway_server_that_ended_is_told_as_that(
+    ending: Target, there: str, index: str
+) -> None:
+    """Nothing is said of the index, nor of whether a planner can be had."""
+    with SyncConnection(ending) as connection:
+        connection.execute(there)
+    asked = (Asked("SELECT * FROM kept WHERE k = 7"),)
+    with pytest.raises(Ended, match=r"the throwaway PostgreSQL \d+ ended while it was used"):
+        try_indexes(Place(ending), asked, Wishes((index,)))
+
+
+def test_advice_is_a_guess_where_the_throwaway_server_ended(ending: Target) -> None:
+    """It comes with its reason, and nobody's planner is said to have seen it."""
+    with SyncConnection(ending) as connection:
+        connection.execute("CREATE INDEX ON kept (id) WHERE is_kept()")
+        connection.execute("INSERT INTO kept SELECT g, g FROM generate_series(1, 20000) g")
+        connection.execute("ANALYZE kept")
+    found = advise(Place(ending), (Asked("SELECT * FROM kept WHERE k = 7"),))
+    assert {each.proof for each in found.proposals} == {Proof.NONE}
+    assert "ended while it was used" in found.validate

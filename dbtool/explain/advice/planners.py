@@ -21,6 +21,7 @@ from dbtool.explain.failures import Sent, tell
 from dbtool.explain.session import RefusedByServerError
 from dbtool.guard import Standing
 from dbtool.ports import Progress, Silent
+from dbtool.scratch.ended import Ended
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -85,7 +86,10 @@ def together(work: "Coroutine[Any, Any, T]") -> T:
 async def planner(
     place: Place, connection: "Connection", shown: Shown, stack: AsyncExitStack
 ) -> tuple[Planner | None, str]:
-    """The planner, which lives as long as the stack; or why there is none."""
+    """The planner, which lives as long as the stack; or why there is none.
+
+    Raises Ended where the throwaway server ended by itself, which says nothing of what it was for.
+    """
     pretending = await hypothetical.installed(connection, shown.known, place.standing, SECONDS)
     if pretending is not None and not all(map(pretending.refused, shown.names)):
         pretending.names.update(shown.names)
@@ -94,16 +98,25 @@ async def planner(
         "starting a throwaway server with the schema and statistics of the database"
     )
     try:
-        copy = await stack.enter_async_context(
-            replica(place.target, connection, shown.known, SECONDS, shown.tables)
-        )
-        await copy.show(dict(shown.names))
-        for each in shown.asked:
-            await copy.plan(each)
+        async with AsyncExitStack() as begun:
+            copy = await begun.enter_async_context(
+                replica(place.target, connection, shown.known, SECONDS, shown.tables)
+            )
+            await copy.show(dict(shown.names))
+            for each in shown.asked:
+                await copy.plan(each)
+            stack.push_async_exit(begun.pop_all())
+    except Ended:
+        raise
     except RefusedByServerError as error:
         return None, f"the throwaway server cannot plan the statement: {error}"
     except PostgresError as error:
         return None, f"no throwaway server could be set up: {error}"
     except DbtoolError as error:
-        return None, " ".join(each for each in (error.message, error.detail) if each)
+        return None, in_words(error)
     return copy, ""
+
+
+def in_words(error: DbtoolError) -> str:
+    """Why there is no planner, in one line."""
+    return " ".join(each for each in (error.message, error.detail) if each)

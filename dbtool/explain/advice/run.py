@@ -13,7 +13,7 @@ from dbtool.explain.advice.cost import size, writes
 from dbtool.explain.advice.existing import Unused, covers, outgrown, unused
 from dbtool.explain.advice.operators import lacking
 from dbtool.explain.advice.planner import Asked, Planner, cost
-from dbtool.explain.advice.planners import SECONDS, Place, Shown, planner, together
+from dbtool.explain.advice.planners import SECONDS, Place, Shown, in_words, planner, together
 from dbtool.explain.advice.replica import Replica
 from dbtool.explain.advice.result import Advice, Gain, Proof, Proposal, Rejected
 from dbtool.explain.advice.tables import Known
@@ -21,6 +21,7 @@ from dbtool.explain.advice.written import write
 from dbtool.explain.plan import Plan
 from dbtool.explain.session import RefusedByServerError, guarded
 from dbtool.report import counted
+from dbtool.scratch.ended import Ended
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
@@ -51,7 +52,10 @@ async def _advise(place: Place, asked: tuple[Asked, ...], *, built: bool) -> Adv
             return adviser.advice(None, "")
         async with AsyncExitStack() as stack:
             shown = Shown(adviser.known, adviser.asked, adviser.names)
-            found, why = await planner(place, connection, shown, stack)
+            try:
+                found, why = await planner(place, connection, shown, stack)
+            except Ended as error:
+                found, why = None, in_words(error)
             if found is None:
                 return adviser.advice(None, "", why)
             place.progress.step(f"trying {counted(len(adviser.options), 'choice')} of indexes")
