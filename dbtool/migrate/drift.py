@@ -33,6 +33,7 @@ from dbtool.migrate.session import Session
 from dbtool.migrate.standing import Standing, standing_of
 from dbtool.migrate.unseen import look as look_beyond
 from dbtool.ports import Progress, Silent
+from dbtool.scratch.ended import Ended
 from dbtool.scratch.server import Server
 
 _WORDS = ("check",)
@@ -117,7 +118,10 @@ class _Comparison:
         return [replace(each, version_table=table.shown) for each, table in named]
 
     def run(self) -> tuple[Compared, Live | None]:
-        """Compare in the server's words, or in Alembic's where no server can be had."""
+        """Compare in the server's words, or in Alembic's where no server can be had.
+
+        Raises Ended where one had ended, and nothing is found without it.
+        """
         live = read(self.session.connection)
         if isinstance(live, Uncompared):
             return Compared(uncompared=[live]), None
@@ -125,7 +129,10 @@ class _Comparison:
             cache = Cache(self.session.project.root.absolute() / ".dbtool/models")
             found = diff(self.contexts, live, self.progress, cache, self.server)
         except DbtoolError as error:
-            return self._without_server(error), live
+            seen = self._without_server(error)
+            if isinstance(error, Ended) and not seen.differences:
+                raise
+            return seen, live
         if found.suspect or compares_more():
             narrow = partial(only, tables=found.suspect)
             found.differences += self._alembic(narrow, without_enums, found.uncompared)

@@ -1,6 +1,7 @@
 """`check`: what differs, in words and as an operation."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import dataclass
@@ -468,3 +469,40 @@ def test_what_libraries_keep_is_named() -> None:
     ReplaceOp.__module__ = "alembic_postgresql_enum.operations"
     without_enums(comparison)
     assert differences(comparison, None) == []
+
+
+_ENDS = """
+CREATE FUNCTION ends_server() RETURNS bool LANGUAGE plpgsql AS $f$
+BEGIN
+    EXECUTE $$COPY (SELECT 1) TO PROGRAM 'kill -9 $(head -n 1 postmaster.pid)'$$;
+    PERFORM pg_sleep(600);
+    RETURN true;
+END $f$;
+CREATE FUNCTION is_kept() RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $f$
+BEGIN
+    RETURN current_database() NOT LIKE 'models%' OR public.ends_server();
+END $f$;
+CREATE TABLE t (id int);
+"""
+"""A condition that is computed where an index is created, and ends a throwaway server there."""
+
+
+@pytest.mark.parametrize("differs", [False, True])
+def test_a_throwaway_server_that_was_killed_is_told_as_ours(
+    run: Run, project: Small, database: Target, differs: bool
+) -> None:
+    """It is no difference; one that is seen without the server is told all the same."""
+    with SyncConnection(database) as connection:
+        indexed = "CREATE INDEX ix ON t ((id + 0)) WHERE is_kept()"
+        standing_at(connection, "aaaa00000002", _ENDS + ("" if differs else indexed))
+    project.env(ENV.format(options=""))
+    project.write(
+        "app/models.py",
+        MODELS + 'Table("t", metadata, Column("id", Integer),'
+        ' Index("ix", text("(id + 0)"), postgresql_where=text("is_kept()")))',
+    )
+    ran = run("check")
+    assert ran.code == (1 if differs else 4), ran
+    assert re.search(r"the throwaway PostgreSQL \d+ ended while it was used", ran.out + ran.err)
+    assert ("index ix on t is in the models, not in the database" in ran.out) is differs
+    assert ("touched no database of yours" in " ".join(ran.err.split())) is not differs
