@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dbtool.lint import actions as act
-from dbtool.lint.replay import columns, creating, others, renaming, sequences
+from dbtool.lint.replay import columns, constraints, creating, others, renaming, sequences
 from dbtool.lint.replay.running import BY_EXTENSIONS, run
 from dbtool.lint.schema import Schema
 
@@ -30,10 +30,10 @@ _CHANGES: dict[type, Callable[[Schema, Any], None]] = {
     act.DropNotNull: columns.drop_not_null,
     act.SetExpression: columns.set_expression,
     act.ChangeIdentity: columns.change_identity,
-    act.AddConstraint: columns.new_constraint,
-    act.AlterConstraint: columns.alter_constraint,
-    act.ValidateConstraint: columns.validate,
-    act.DropConstraint: columns.drop_constraint,
+    act.AddConstraint: constraints.add,
+    act.AlterConstraint: constraints.alter,
+    act.ValidateConstraint: constraints.validate,
+    act.DropConstraint: constraints.drop,
     act.AlterTable: others.alter_table,
     act.CreateIndex: others.create_index,
     act.DropIndex: others.drop_index,

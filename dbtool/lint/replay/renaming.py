@@ -1,7 +1,7 @@
 """What gets another name, or stands in another schema, in the replayed catalog."""
 
 from dbtool.lint import actions as act
-from dbtool.lint.replay import columns, sequences, tables
+from dbtool.lint.replay import columns, constraints, sequences, tables
 from dbtool.lint.replay.moving import rename_schema
 from dbtool.lint.schema import Function, Name, Schema, Type, UserType
 from dbtool.lint.values import replace
@@ -19,7 +19,7 @@ def rename(schema: Schema, action: act.Rename) -> None:
             if schema.view(action.name) is None:
                 columns.rename_column(schema, action.name, action.part, action.to)
         case "constraint":
-            columns.rename_constraint(schema, action.name, action.part, action.to)
+            constraints.rename(schema, action.name, action.part, action.to)
         case "policy" | "trigger" | "index":
             _rename_part(schema, action)
         case "type" | "domain":
@@ -41,7 +41,7 @@ def _rename_relation(schema: Schema, action: act.Rename) -> None:
     elif (view := schema.view(action.name)) is not None:
         tables.move_view(schema, view.name, Name(view.name.schema, action.to))
     elif schema.index_table(action.name) is not None:
-        columns.rename_index(schema, action.name, action.to)
+        constraints.rename_index(schema, action.name, action.to)
     else:
         sequences.rename(schema, action.name, action.to)
 

@@ -1,12 +1,21 @@
 """What statements about whole tables change in the replayed catalog."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dbtool.lint.already import taken
 from dbtool.lint.replay import sequences
 from dbtool.lint.replay.naming import constraint_name, index_name
-from dbtool.lint.schema import Column, Constraint, Holds, Index, Name, Schema, Table
+from dbtool.lint.schema import (
+    Column,
+    Constraint,
+    Holds,
+    Index,
+    Name,
+    Schema,
+    Table,
+    with_columns,
+)
 from dbtool.lint.values import replace
 
 _INDEXED = (Holds.PRIMARY_KEY, Holds.UNIQUE, Holds.EXCLUDE)
@@ -24,6 +33,21 @@ def known(schema: Schema, name: Name) -> Table:
 def store(schema: Schema, table: Table) -> None:
     """Enter the new state of a table."""
     schema.put(schema.tables, table.name, table)
+
+
+def change_column(
+    schema: Schema,
+    table: Name,
+    name: str,
+    change: Callable[[Column], Column],
+    *,
+    only: bool = False,
+) -> None:
+    """Enter another state of a column, also where a child or partition has it."""
+    whole = known(schema, table)
+    for each in (whole,) if only else schema.family(whole):
+        column = each.columns.get(name) or Column(name=name, not_null=None)
+        store(schema, with_columns(each, [change(column)]))
 
 
 def resolved(schema: Schema, reads: frozenset[tuple[Name, str]]) -> frozenset[tuple[Name, str]]:
