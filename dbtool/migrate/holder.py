@@ -5,9 +5,8 @@ import secrets
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate import pooler
-from dbtool.migrate.lock import NEVER_IDLE, NOTICE_LOST_CLIENT
+from dbtool.migrate.lock import LEADER, NEVER_IDLE, NOTICE_LOST_CLIENT
 
-_NAME = "dbtool migrations"
 PATIENCE = {"lock_timeout": "2s"}
 """What env.py holds may keep us waiting, while it waits for us."""
 
@@ -24,7 +23,7 @@ class Holder:
             raise pooler.refusal(target, named)
         self.target = target
         self.key = secrets.randbits(63)
-        self.connection = SyncConnection(target, application_name=_NAME)
+        self.connection = SyncConnection(target, application_name=LEADER)
         try:
             self.backend = pooler.process_of(self.connection)
             self.pooled = pooler.transaction_pooling(self.connection, target, self.backend)

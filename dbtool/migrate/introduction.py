@@ -5,11 +5,10 @@ import re
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.migrate import rights
-from dbtool.migrate.lock import NOTICE_LOST_CLIENT, while_working
+from dbtool.migrate.lock import NOTICE_LOST_CLIENT, WORKER, while_working
 from dbtool.migrate.record import Step, Table
 from dbtool.migrate.statements import answer
 
-_NAME = "dbtool revision"
 _PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 
 _INTRODUCTION = f"""
@@ -18,7 +17,7 @@ _INTRODUCTION = f"""
                  AND pg_catalog.version() LIKE '%linux%'
            THEN pg_catalog.set_config('client_connection_check_interval', '5s', false) END,
            CASE WHEN pg_catalog.current_setting('application_name') = ''
-           THEN pg_catalog.set_config('application_name', '{_NAME}s', false) END
+           THEN pg_catalog.set_config('application_name', '{WORKER}s', false) END
 """
 
 
@@ -36,9 +35,9 @@ def introduce(connection: DBAPIConnection, table: Table) -> tuple[int, object]:
 
 def naming(step: Step) -> str:
     """SQL by which others see which revision a session runs; a name of the team's own stays."""
-    name = f"{_NAME} {step.revision}" if _PLAIN.fullmatch(step.revision) else f"{_NAME}s"
+    name = f"{WORKER} {step.revision}" if _PLAIN.fullmatch(step.revision) else f"{WORKER}s"
     return (
         "CASE WHEN pg_catalog.starts_with(pg_catalog.current_setting('application_name'),"
-        f" '{_NAME}') THEN pg_catalog.set_config('application_name', '{name}', false)"
+        f" '{WORKER}') THEN pg_catalog.set_config('application_name', '{name}', false)"
         " ELSE 'of its own' END"
     )

@@ -19,6 +19,9 @@ from dbtool.report import duration
 
 RUN, WORK = 0x6462_7475, 0x6462_7477
 
+LEADER, WORKER = "dbtool migrations", "dbtool revision"
+"""How the sessions that hold them are named; a team's own name for Alembic's stays."""
+
 NOTICE_LOST_CLIENT = """
     CASE WHEN pg_catalog.version() LIKE '%linux%'
           AND pg_catalog.current_setting('tcp_keepalives_idle')::int4 NOT BETWEEN 1 AND 60

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dbtool.migrate.journal import Journal, in_comment
-from dbtool.migrate.lock import RUN, WORK, number
+from dbtool.migrate.lock import LEADER, RUN, WORK, WORKER, number
 
 if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
 _LISTED = 20
 _LONG_SECONDS = 2.0
+_OURS = (LEADER, WORKER)
 _SQL = r"""
 WITH me AS MATERIALIZED (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
@@ -25,7 +26,7 @@ WITH me AS MATERIALIZED (
        AND l.relation >= 16384 AND c.relkind IN ('r', 'p', 'm', 'f')
      GROUP BY 1, 2
 ), runs AS (
-    SELECT l.pid, coalesce(a.application_name, '') AS application,
+    SELECT l.pid, coalesce(a.application_name, '') AS application, coalesce(a.usename, '') AS role,
            coalesce(pg_catalog.host(a.client_addr), '') AS address,
            extract(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8 AS seconds,
            EXISTS (SELECT FROM pg_catalog.pg_locks o
@@ -37,7 +38,7 @@ WITH me AS MATERIALIZED (
        AND l.database = (SELECT oid FROM me) AND l.classid::pg_catalog.int8 IN ($1, $2)
        AND l.objid::pg_catalog.int8 = ANY ($3::pg_catalog.int8[])
        AND l.pid <> pg_catalog.pg_backend_pid()
-     ORDER BY 5 DESC, l.classid::pg_catalog.int8, 4 DESC
+     ORDER BY leads DESC, l.classid::pg_catalog.int8, seconds DESC
 ), transactions AS (
     SELECT a.pid, coalesce(a.application_name, '') AS application, coalesce(a.usename, '') AS role,
            coalesce(a.state, 'hidden') AS state,
@@ -112,16 +113,22 @@ SELECT pg_catalog.json_build_object(
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A session of another run; `leads` is false for what a killed run left behind.
+    """A session that holds a run's lock; `leads` is false for what a killed run left behind.
 
     A run at work has two: the first holds its lock, the second is named after its revision.
     """
 
     pid: int
     application: str
+    role: str
     address: str
     seconds: float | None
     leads: bool
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether its name says that it is dbtool's; whoever connects may choose another."""
+        return self.application.startswith(_OURS)
 
 
 @dataclass(frozen=True, slots=True)

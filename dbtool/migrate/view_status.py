@@ -51,7 +51,7 @@ def obstacles(found: Status, schema: str | None = None) -> Iterator[str]:
     if found.half_applied:
         yield f"{found.half_applied[0].revision} is half applied"
     if around.runs:
-        yield "another run is at work"
+        yield _at_work(around.runs)
     locking = [
         each
         for each in around.transactions
@@ -111,11 +111,19 @@ def _half(note: Journal) -> str:
     return f"{note.revision}{way}: {done}{begun}; the next run {next_run}"
 
 
-def _run(run: Run) -> str:
+def _at_work(runs: tuple[Run, ...]) -> str:
+    """That a run is at work needs its name for a proof; else the holder of the lock is told."""
+    if any(each.leads and each.is_ours for each in runs):
+        return "another run is at work"
+    first = runs[0]
+    return f"the migration lock is held by {_run(first, f', role {first.role}')}"
+
+
+def _run(run: Run, role: str = "") -> str:
     where = f" from {run.address}" if run.address else ""
     since = f", for {duration(run.seconds)}" if run.seconds is not None else ""
     left = "" if run.leads else ", left behind by a run that has ended"
-    return f"pid {run.pid} ({run.application or 'no name'}{where}{since}{left})"
+    return f"pid {run.pid} ({run.application or 'no name'}{role}{where}{since}{left})"
 
 
 def _open(found: Status) -> str:

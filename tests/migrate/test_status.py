@@ -92,6 +92,32 @@ def test_another_run(run: Run, database: Target) -> None:
     assert "left behind" not in found[3]
 
 
+@pytest.mark.parametrize(
+    ("application", "lock", "said"),
+    [
+        ("dbtool migrations", RUN, "another run is at work"),
+        ("deploy 7", RUN, "the migration lock is held by pid {pid} (deploy 7, role postgres, for "),
+        (
+            "dbtool revision x",
+            WORK,
+            "the migration lock is held by pid {pid} (dbtool revision x, role postgres, for ",
+        ),
+    ],
+)
+def test_a_run_is_at_work_where_its_name_proves_it(
+    run: Run, database: Target, application: str, lock: int, said: str
+) -> None:
+    """Of another holder of its lock, and of what a run has left, no more is said than is known."""
+    with SyncConnection(database, application_name=application) as other:
+        key = number("public.alembic_version")
+        other.fetchval("SELECT pg_advisory_lock_shared($1, $2)", lock, key)
+        pid = other.fetchval("SELECT pg_backend_pid()")
+        headline = lines(run("status"))[0]
+        (found,) = json.loads(run("status", "--json").out)["data"]["surroundings"]["runs"]
+    assert headline.partition("up to aaaa00000002; ")[2].startswith(said.format(pid=pid))
+    assert (found["pid"], found["role"], found["leads"]) == (pid, "postgres", lock == RUN)
+
+
 def test_what_would_block(run: Run, database: Target) -> None:
     """Transactions that hold locks, those that idle first, and what a failed build left."""
     with SyncConnection(database, application_name="app") as idle:
