@@ -26,7 +26,7 @@ from dbtool.cli.seed_options import (
     scenes_of,
     words,
 )
-from dbtool.errors import UsageError
+from dbtool.errors import DbtoolError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,20 @@ class RunByDefault(HelpGroup):
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["run", *args]
         return list(super().parse_args(ctx, args))
+
+    def meant_by(self, word: str) -> list[str]:
+        """The runs of scenarios that a word may stand for where it is no command."""
+        from shlex import quote
+
+        from dbtool.cli.tables import complete_scenarios
+        from dbtool.cli.usage import near
+
+        try:
+            names = complete_scenarios("")
+        except (DbtoolError, OSError):  # the settings do not lead to a directory of seeds
+            return []
+        found = [word] if word in names else near(word, names)
+        return [f"dbtool seed run {quote(each)}" for each in found]
 
 
 def register(app: typer.Typer) -> None:
@@ -142,7 +156,7 @@ def run(
     kept = scenes.kept(target, allowed, call.progress, dry_run=dry_run)
     request = scenes.request(scenario, asked, kept)
     done = seed(target, models, request, allowed, call.progress, loading)
-    said = (*words(scenario, asked), *_how(loading, bulk))
+    said = (*words(scenario, asked), *(_how(loading, bulk) if dry_run else ()))
     return leading_on(call, view.seeded(done, call.command), said)
 
 

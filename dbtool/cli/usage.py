@@ -96,7 +96,8 @@ def _near(message: str, context: Any) -> list[str]:
     listed = group.list_commands(context)
     commands = {name: name for name in listed if not group.get_command(context, name).hidden}
     known = options | commands
-    return [known[each] for each in near(wrong[1], known)]
+    more = group.meant_by(wrong[1]) if hasattr(group, "meant_by") else []
+    return [*(known[each] for each in near(wrong[1], known)), *more]
 
 
 def _near_option(message: str, error: Any) -> list[str]:

@@ -270,6 +270,36 @@ def test_command_line_errors(
     assert (ran.code, ran.err.splitlines()[0]) == (2, said)
 
 
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("busy", "Did you mean dbtool seed run busy? See dbtool seed --help."),
+        ("bussy", "Did you mean dbtool seed run busy? See dbtool seed --help."),
+        ("plans", "Did you mean plan or dbtool seed run 'plan b'? See dbtool seed --help."),
+        ("xyzzy", "See dbtool seed --help."),
+    ],
+)
+def test_a_scenario_in_place_of_a_command(
+    dbtool: Dbtool, project: Path, word: str, hint: str
+) -> None:
+    """The command that runs it is named, or that of a scenario whose name is near."""
+    scenarios = project / "seeds" / "scenarios"
+    scenarios.mkdir(parents=True)
+    for name in ("busy", "plan b"):
+        (scenarios / f"{name}.yaml").write_text("rows: 1\n")
+    ran = dbtool("seed", word, cwd=project)
+    assert (ran.code, error(ran)) == (2, [f'error: no such command "{word}"', f"hint: {hint}"])
+
+
+def test_a_word_that_is_no_command_where_the_settings_cannot_be_read(
+    dbtool: Dbtool, project: Path
+) -> None:
+    """What is wrong with the word is told, and not what is wrong with the settings."""
+    (project / "pyproject.toml").write_text("[tool.dbtool\n")
+    ran = dbtool("seed", "busy", cwd=project)
+    assert (ran.code, error(ran)[0]) == (2, 'error: no such command "busy"')
+
+
 @pytest.mark.parametrize("given", [[""], [" , ", ""]])
 def test_an_empty_list_of_tables_is_not_all_of_them(given: list[str]) -> None:
     """What an unset variable leaves behind empties no database."""
