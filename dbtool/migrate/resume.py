@@ -26,10 +26,18 @@ _RETURNS = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 
 
 class Resume:
-    """The note of one version table, and the statements of the revision that is running."""
+    """The note of one version table, and the statements of the revision that is running.
+
+    `earlier` is that of the attempt before.
+    """
 
     def __init__(
-        self, connection: SyncConnection, table: Table, how: How, tell: Callable[[str], None]
+        self,
+        connection: SyncConnection,
+        table: Table,
+        how: How,
+        tell: Callable[[str], None],
+        earlier: "Resume | None" = None,
     ) -> None:
         self._connection = connection
         self._table = table
@@ -37,6 +45,7 @@ class Resume:
         self._tell = tell
         self._notes = Notebook(connection, table, tell)
         self._found = self._notes.read()
+        self._written = earlier._written if earlier is not None else None
         self._journal = Journal("", down=False)
         self._inside: list[str] = []
         self._replay: list[Entry] = []
@@ -77,7 +86,7 @@ class Resume:
         if found is None or (found.revision, found.down) != (revision, down):
             return
         self._found, self.is_noted, self._goes_on = None, True, True
-        if self._how is How.RERUN:
+        if self._how is How.RERUN and (found != self._written or found.asks):
             return
         self._replay = [*found.done, *((found.begun,) if found.begun else ())]
         self._undecided = found.begun
@@ -114,12 +123,18 @@ class Resume:
         if stands is False:
             # Taking anything away could hit what has since been put in its place.
             if self._skipped or not all(each.additive for each in self._replay):
-                raise self._puzzled(statement)
+                return self._runs_again(statement)
             self._tell("what it had committed was undone since; it runs from its first statement")
             return True
         if stands is None and (undecided or self._is_hint):
-            raise self._puzzled(statement)
+            return self._runs_again(statement)
         return False
+
+    def _runs_again(self, statement: str) -> bool:
+        """Nobody is asked who has said that all of it may run again."""
+        if self._how is not How.RERUN:
+            raise self._puzzled(statement)
+        return True
 
     def _refuse_to_guess(self, statement: str, expected: Entry) -> None:
         """A statement left out changes no row and returns none, which what follows may need."""
@@ -226,7 +241,9 @@ class Resume:
         if not self._journal.stamp:
             with suppress(Exception):
                 self._journal = replace(self._journal, stamp=self._notes.stamp())
-        self.is_noted = self._notes.write(connection, self._whole(), inside=inside)
+        whole = self._whole()
+        self.is_noted = self._notes.write(connection, whole, inside=inside)
+        self._written = whole if self.is_noted else None
 
     def _whole(self) -> Journal:
         """What this attempt knows, and what an earlier one did that has not come by yet."""

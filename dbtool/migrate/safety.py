@@ -136,7 +136,8 @@ class Safety:
         """Read what an earlier run has left half done."""
         holder = self._watch.holder
         assert holder is not None
-        resume = Resume(holder.connection, table, how, self._log.tell)
+        earlier = self._resumes.get(table.shown)
+        resume = Resume(holder.connection, table, how, self._log.tell, earlier)
         self._resumes[table.shown] = resume
         return resume.found
 

@@ -314,6 +314,32 @@ def test_lock_timeout_behind_a_block_is_tried_again(
     assert watch.fetchval("SELECT to_regclass('beside') IS NOT NULL")
 
 
+def test_a_block_that_was_run_again_has_ended_for_the_attempts_behind_it(
+    run: Run, project: Small, database: Target, watch: SyncConnection
+) -> None:
+    """`--resume rerun` is about what an earlier run left, not about each attempt of this one."""
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("CREATE TABLE beside (id int)")
+        op.execute("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    op.execute("ALTER TABLE t1 ADD c int{last}")
+    """
+    standing_at(watch, "aaaa00000001")
+    project.revision(HEAD, "aaaa00000001", up.format(last=" broken"))
+    assert run("upgrade", "-y").code == 4
+    watch.execute("DROP TABLE beside; DROP FUNCTION f")
+    project.revision(HEAD, "aaaa00000001", up.format(last=""))
+    rerun = "upgrade", "-y", "--resume", "rerun", "--lock-timeout", "200ms", "--wait-lock", "3s"
+    with SyncConnection(database) as blocker:
+        blocker.execute("BEGIN; SELECT count(*) FROM t1")
+        ran = run(*rerun)
+        assert ran.code == 5, ran.err
+        assert watch.fetchval("SELECT to_regclass('beside') IS NOT NULL")
+        blocker.execute("COMMIT")
+    assert run("upgrade", "-y").code == 0
+    assert comment(watch) is None
+
+
 def test_a_downgrade_is_gone_on_with_too(run: Run, project: Small, watch: SyncConnection) -> None:
     """The note knows the direction."""
     back = """
