@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dbtool.database.target import Target
     from dbtool.lint.linted import Linted
     from dbtool.lint.measured import Measured
-    from dbtool.lint.run import Rules
+    from dbtool.lint.select import Rules
     from dbtool.lint.sizes import Sizes
     from dbtool.migrate.project import Project
     from dbtool.observe.baseline import Baseline

@@ -1,7 +1,6 @@
 """Replay migrations in order and put every statement to be judged before the rules."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from dbtool.finding import Certainty, Finding, Unknown, rule_name
@@ -15,12 +14,13 @@ from dbtool.lint.linted import Outcome, Verdict
 from dbtool.lint.plainly import in_words
 from dbtool.lint.read import Read, read_all
 from dbtool.lint.replay import apply
-from dbtool.lint.rules import COMMENT_RULES, OPT_IN, RULES, WHOLE_RULES
+from dbtool.lint.rules import OPT_IN
 from dbtool.lint.schema import Name, Schema
+from dbtool.lint.select import ALL as ALL
+from dbtool.lint.select import Rules as Rules
 from dbtool.lint.settled import Permit
 from dbtool.lint.steps import possible, remember, steps_of
 from dbtool.lint.subject import (
-    CommentRule,
     Done,
     Judged,
     Session,
@@ -28,7 +28,6 @@ from dbtool.lint.subject import (
     Step,
     Subject,
     Whole,
-    WholeRule,
 )
 from dbtool.lint.values import replace
 from dbtool.statement import Migration, Statement
@@ -39,28 +38,6 @@ if TYPE_CHECKING:
 
 
 _STYLE = frozenset(rule_name(each.__name__) for each in OPT_IN)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The rules that are asked: about one statement, about a migration, about comments."""
-
-    statement: tuple[StatementRule, ...] = RULES
-    whole: tuple[WholeRule, ...] = WHOLE_RULES
-    comment: tuple[CommentRule, ...] = COMMENT_RULES
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of all of them."""
-        statement, whole, comment = (
-            {rule_name(each.__name__) for each in rules}
-            for rules in (self.statement, self.whole, self.comment)
-        )
-        return frozenset(statement | whole | comment)
-
-
-ALL = Rules(statement=(*RULES, *OPT_IN))
-"""Every rule, also those that are asked only where somebody selects them."""
 
 
 def lint(
@@ -106,7 +83,7 @@ class _Linter:
         self.measured = measured
         self.server = server
         self.rules = rules
-        self._asked = _by_action(rules.statement)
+        self._asked = rules.by_action
         self._together: dict[tuple[type, ...], tuple[StatementRule, ...]] = {}
         self._names = rules.names
         self._known = ALL.names
@@ -291,14 +268,6 @@ def _renamed(read: Sequence[Read]) -> frozenset[tuple[str, str]]:
     """The tables and the names that columns of theirs get."""
     found = (action for actions in read for action in actions if isinstance(action, Rename))
     return frozenset((each.name.name, each.to) for each in found if each.kind == "column")
-
-
-def _by_action(rules: Iterable[StatementRule]) -> Mapping[type, tuple[StatementRule, ...]]:
-    asked: dict[type, tuple[StatementRule, ...]] = {}
-    for rule in rules:
-        for kind in rule.ACTIONS:
-            asked[kind] = (*asked.get(kind, ()), rule)
-    return asked
 
 
 def _as_measured(steps: tuple[Step, ...], seen: "Observed", schema: Schema) -> tuple[Step, ...]:

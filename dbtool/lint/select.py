@@ -1,15 +1,48 @@
 """Which rules are asked: those of hazards; those of style only where somebody selects them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol, TypeVar
 
 from dbtool.errors import UsageError
 from dbtool.finding import rule_name
-from dbtool.lint.run import ALL, Rules
+from dbtool.lint.rules import COMMENT_RULES, OPT_IN, RULES, WHOLE_RULES
+from dbtool.lint.subject import CommentRule, StatementRule, WholeRule
 
 EVERY = "all"
 USUAL = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules that are asked: about one statement, about a migration, about comments."""
+
+    statement: tuple[StatementRule, ...] = RULES
+    whole: tuple[WholeRule, ...] = WHOLE_RULES
+    comment: tuple[CommentRule, ...] = COMMENT_RULES
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all of them."""
+        statement, whole, comment = (
+            {rule_name(each.__name__) for each in rules}
+            for rules in (self.statement, self.whole, self.comment)
+        )
+        return frozenset(statement | whole | comment)
+
+    @property
+    def by_action(self) -> Mapping[type, tuple[StatementRule, ...]]:
+        """Those about one statement, for each kind of action that they judge."""
+        asked: dict[type, tuple[StatementRule, ...]] = {}
+        for rule in self.statement:
+            for kind in rule.ACTIONS:
+                asked[kind] = (*asked.get(kind, ()), rule)
+        return asked
+
+
+ALL = Rules(statement=(*RULES, *OPT_IN))
+"""Every rule, also those that are asked only where somebody selects them."""
 
 
 class _Named(Protocol):
