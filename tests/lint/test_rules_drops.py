@@ -1,5 +1,7 @@
 """Rules about names that go, with what hangs on them."""
 
+from dataclasses import replace
+
 import pytest
 
 from dbtool.statement import Migration
@@ -54,6 +56,25 @@ from tests.lint.judging import findings, judge, script
 def test_silent(rule: str, sql: str) -> None:
     """What no running program can miss is not reported."""
     assert findings(rule, sql) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("import sqlalchemy as sa  # sqlmodel", 'remark = mapped_column("note")'),
+        ("import sqlmodel", 'remark: ... = Field(sa_column_kwargs={"name": "note"})'),
+        (
+            "from sqlmodel.sql.sqltypes import AutoString",
+            'remark: ... = Field(sa_column_kwargs={"name": "note"})',
+        ),
+    ],
+)
+def test_an_attribute_is_renamed_in_the_words_of_its_models(text: str, code: str) -> None:
+    """A revision that imports SQLModel is one of its classes, which know no mapped_column."""
+    revision = replace(script("ALTER TABLE orders RENAME note TO remark"), text=f"{text}\n")
+    (found,) = judge("column-renamed", revision).findings
+    assert found.fix
+    assert found.fix.code == code
 
 
 @pytest.mark.parametrize(

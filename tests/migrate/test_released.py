@@ -2,9 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dbtool.migrate.released_models import ReleasedColumn, ReleasedTable
+from dbtool.migrate.rules import column_renamed_in_use
+from dbtool.migrate.use import Use
+from dbtool.statement import Statement, Taken, Takes
 from tests.conftest import Dbtool
 from tests.migrate.conftest import Git
 from tests.migrate.projects import FROM_CONFIG, Small, small
@@ -78,6 +83,19 @@ FOUND = [
     ("type-changed-in-use", 16, "users.visits", "User.visits (models.py:16)"),
 ]
 
+OWN_USER = """
+from sqlalchemy.orm import registry
+from sqlmodel import Column, Field, SQLModel, Text
+
+class Own(SQLModel, registry=registry()):
+    pass
+
+class User(Own, table=True):
+    id: int = Field(primary_key=True)
+    {attribute}
+"""
+"""A SQLModel class that no other test meets."""
+
 
 @pytest.fixture
 def project(tmp_path: Path, git: Git) -> Small:
@@ -122,6 +140,53 @@ def test_what_is_taken_from_the_release(dbtool: Dbtool, project: Small) -> None:
     renamed = 'full_name: Mapped[str] = mapped_column("name", String(200))'
     assert fixes["column-renamed-in-use"] == renamed
     assert fixes["column-dropped-in-use"].endswith('op.drop_column("users", "nickname")')
+
+
+@pytest.mark.parametrize(
+    ("written", "renamed"),
+    [
+        ("str = Field(max_length=9)", 'Field(max_length=9, sa_column_kwargs={"name": "name"})'),
+        ("str", 'Field(sa_column_kwargs={"name": "name"})'),
+        (
+            'str = Field("x", index=True)',
+            'Field("x", index=True, sa_column_kwargs={"name": "name"})',
+        ),
+        ("str = Field(sa_column=Column(Text))", 'Field(sa_column=Column(Text, name="name"))'),
+        ('str = Field(sa_column=Column("name"))', 'Field(sa_column=Column("name"))'),
+        (
+            'str = Field(sa_column_kwargs={"comment": "x"})',
+            'Field(sa_column_kwargs={"name": "name", **{"comment": "x"}})',
+        ),
+    ],
+)
+def test_a_column_of_a_sqlmodel_class_keeps_its_name(written: str, renamed: str) -> None:
+    """Its attribute is renamed in SQLModel's words, and reads the column that is there."""
+    statement = Statement(sql="ALTER TABLE users RENAME name TO full_name")
+    taken = Taken(
+        what=Takes.COLUMN_NAME,
+        schema="",
+        table="users",
+        column="name",
+        to="full_name",
+        statement=statement,
+    )
+    column = ReleasedColumn(
+        name="name",
+        attribute="User.name",
+        place="models.py:1",
+        source=f"name: {written}",
+        type="text",
+        nullable=False,
+        filled=False,
+        left_to_server=False,
+    )
+    table = ReleasedTable("", "users", "User", "models.py:1", (column,))
+    (found,) = column_renamed_in_use.check(Use(taken, "v1", table, column))
+    assert found.fix
+    assert found.fix.code == f"full_name: str = {renamed}"
+    names: dict[str, Any] = {}
+    exec(OWN_USER.format(attribute=found.fix.code), names)
+    assert names["User"].__mapper__.attrs["full_name"].columns[0].name == "name"
 
 
 def test_what_the_release_goes_on_with(dbtool: Dbtool, project: Small) -> None:

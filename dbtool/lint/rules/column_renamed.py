@@ -5,7 +5,8 @@ moment each query of the programs that are running fails, until the last of them
 
 When: the table existed before, and no column has the old name when the migration is done. The
 attribute of the model can have the new name alone. To rename the column itself, add the new one,
-write both, copy, and drop the old one when nothing uses it. All versions.
+write both, copy, and drop the old one when nothing uses it. A revision that imports sqlmodel is
+taken for one of SQLModel classes. All versions.
 
 Bad:
 ```sql
@@ -18,6 +19,7 @@ ALTER TABLE orders ADD COLUMN remark text;
 ```
 """
 
+import re
 from collections.abc import Iterator
 
 from dbtool.finding import Certainty, Finding, Fix, Severity, rule_name
@@ -27,6 +29,7 @@ from dbtool.lint.saying import actions_of, place, shown
 from dbtool.lint.subject import Whole
 
 NAME = rule_name(__name__)
+_SQLMODEL = re.compile(r"^\s*(?:import|from)\s+sqlmodel\b", re.MULTILINE)
 
 
 def check(whole: Whole) -> Iterator[Finding]:
@@ -39,7 +42,6 @@ def check(whole: Whole) -> Iterator[Finding]:
         new = (action.name.name, action.part) in added
         if action.kind != "column" or new or not _is_hazard(whole, action):
             continue
-        name = action.to if action.to.isidentifier() else action.part
         yield Finding(
             rule=NAME,
             severity=Severity.WARNING,
@@ -50,7 +52,7 @@ def check(whole: Whole) -> Iterator[Finding]:
             location=place(seen.statement),
             fix=Fix(
                 "python",
-                f"{name} = mapped_column({string(action.part)})",
+                _attribute(whole, action),
                 "leave the column as it is and rename the attribute of the model",
             ),
         )
@@ -59,3 +61,11 @@ def check(whole: Whole) -> Iterator[Finding]:
 def _is_hazard(whole: Whole, action: Rename) -> bool:
     table = whole.schema.table(action.name)
     return table is None or not (table.new or action.part in table.columns)
+
+
+def _attribute(whole: Whole, action: Rename) -> str:
+    """The attribute of the model under its new name, for the column under its old one."""
+    name, column = action.to if action.to.isidentifier() else action.part, string(action.part)
+    if _SQLMODEL.search(whole.migration.text):
+        return f'{name}: ... = Field(sa_column_kwargs={{"name": {column}}})'
+    return f"{name} = mapped_column({column})"

@@ -17,13 +17,17 @@ Good:
 ```python
 # v2, without a revision
 full_name: Mapped[str] = mapped_column("name")
+# in a SQLModel class
+full_name: str = Field(sa_column_kwargs={"name": "name"})
 ```
 """
 
+import ast
 from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.migrate.use import Use
+from dbtool.migrate.written import Written
 from dbtool.statement import Takes
 
 NAME = rule_name(__name__)
@@ -49,6 +53,8 @@ def _renamed(source: str, new: str, old: str) -> str:
     head, colon, rest = source.partition(":")
     annotation, equals, made = rest.partition("=")
     call = made.strip()
+    if (line := _of_field(Written("", 0, source), new, old)) is not None:
+        return line
     if not colon or "\n" in head or "Mapped[" not in annotation:
         return f'{new} = mapped_column("{old}")  # and what else it says now'
     if equals and call.startswith("mapped_column("):
@@ -58,3 +64,22 @@ def _renamed(source: str, new: str, old: str) -> str:
     else:
         call = f'mapped_column("{old}")'
     return f"{new}: {annotation.strip()} = {call}"
+
+
+def _of_field(written: Written, new: str, old: str) -> str | None:
+    """The same in SQLModel's words; None where the annotation is not one of a plain type."""
+    statement, call = written.tree, written.call
+    if not isinstance(statement, ast.AnnAssign) or written.made_by == "mapped_column":
+        return None
+    if "Mapped[" in written.source(statement.annotation):
+        return None
+    if call is None or written.made_by == "Field":
+        known = written.argument("sa_column_kwargs")
+        more = f", **{written.source(known)}" if known is not None else ""
+        changed = written.with_keyword("sa_column_kwargs", f'{{"name": "{old}"{more}}}')
+    elif call.args and isinstance(call.args[0], ast.Constant):
+        changed = written.text  # the column has its name already
+    else:
+        changed = written.with_keyword("name", f'"{old}"')
+    # What stands before the annotation is the name alone.
+    return changed and f"{new}{changed[len(written.source(statement.target)) :]}"
