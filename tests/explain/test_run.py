@@ -49,6 +49,7 @@ CREATE FUNCTION quiet() RETURNS int LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 1
 CREATE VIEW locking AS SELECT pg_try_advisory_lock(7) AS held;
 ANALYZE
 """
+_CHANGE = "UPDATE t SET v = 'x' WHERE id = 7"
 
 
 @pytest.fixture(scope="module")
@@ -458,26 +459,20 @@ def test_a_holder_of_another_role_is_no_prepared_transaction(
     assert f"It was held by session {pid} (dbtool, of another role)." in detail
 
 
-def test_who_only_stands_before_in_the_queue_holds_nothing(target: Target) -> None:
-    """A statement that asked for more waits for a reader, and all behind it wait too."""
-    with SyncConnection(target) as reader:
-        root = reader.fetchval("SELECT pg_backend_pid()")
-        reader.execute("BEGIN; SELECT FROM t LIMIT 1")
-        with asking(target, reader, "SELECT 1", "LOCK TABLE t") as pid:
-            detail = refused_by_a_lock(target, f"session {pid}")
-    assert f"It was queued behind session {pid} (" in detail
-    assert f"; session {pid} waited for session {root} (" in detail
-    assert "held by" not in detail
-
-
-def test_who_waits_for_the_same_row_holds_nothing(target: Target) -> None:
-    """The first in its queue keeps the others in order; who changed the row stands behind."""
-    change = "UPDATE t SET v = 'x' WHERE id = 7"
+@pytest.mark.parametrize(
+    ("held", "asked", "sql"),
+    [("SELECT FROM t LIMIT 1", "LOCK TABLE t", "SELECT * FROM t"), (_CHANGE, _CHANGE, _CHANGE)],
+    ids=["the table", "a row"],
+)
+def test_who_only_stands_before_in_the_queue_holds_nothing(
+    target: Target, held: str, asked: str, sql: str
+) -> None:
+    """All wait behind the first that waits for the table, or for the row that another changed."""
     with SyncConnection(target) as holder:
         root = holder.fetchval("SELECT pg_backend_pid()")
-        holder.execute(f"BEGIN; {change}")
-        with asking(target, holder, "SELECT 1", change) as pid:
-            detail = refused_by_a_lock(target, f"session {pid}", change, writes=True)
+        holder.execute(f"BEGIN; {held}")
+        with asking(target, holder, "SELECT 1", asked) as pid:
+            detail = refused_by_a_lock(target, f"session {pid}", sql, writes=sql == _CHANGE)
     assert f"It was queued behind session {pid} (" in detail
     assert f"; session {pid} waited for session {root} (" in detail
     assert "held by" not in detail
@@ -485,12 +480,11 @@ def test_who_waits_for_the_same_row_holds_nothing(target: Target) -> None:
 
 def test_who_holds_and_waits_for_more_holds(target: Target) -> None:
     """What it has is in the way of writers, whatever it asks for."""
-    change = "UPDATE t SET v = 'x' WHERE id = 7"
     with SyncConnection(target) as reader:
         root = reader.fetchval("SELECT pg_backend_pid()")
         reader.execute("BEGIN; SELECT FROM t LIMIT 1")
         with asking(target, reader, "LOCK TABLE t IN SHARE MODE", "LOCK TABLE t") as pid:
-            detail = refused_by_a_lock(target, f"session {pid}", change, writes=True)
+            detail = refused_by_a_lock(target, f"session {pid}", _CHANGE, writes=True)
     assert f"It was held by session {pid} (" in detail
     assert f"; session {pid} waited for session {root} (" in detail
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
@@ -43,6 +43,13 @@ def company_database(database: Target, company: Models) -> Target:
     """A database with the tables of the company models."""
     with_connection(database, company.metadatas[0].create_all)
     return database
+
+
+@pytest.fixture
+def session(migrated: Target) -> Iterator[SyncConnection]:
+    """Somebody else who looks at the database."""
+    with SyncConnection(migrated) as other:
+        yield other
 
 
 def with_connection(target: Target, function: Callable[[Connection], T]) -> T:

@@ -1,7 +1,5 @@
 """Foreign keys and indexes set aside for a load: put back exactly, or never touched."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table
 
@@ -45,13 +43,6 @@ ALTER INDEX measured ALTER COLUMN 1 SET STATISTICS 500;
 CREATE UNIQUE INDEX identity ON users (public_id);
 ALTER TABLE users REPLICA IDENTITY USING INDEX identity;
 """
-
-
-@pytest.fixture
-def session(migrated: Target) -> Iterator[SyncConnection]:
-    """Somebody else who looks at the database."""
-    with SyncConnection(migrated) as other:
-        yield other
 
 
 class Drawn(Silent):

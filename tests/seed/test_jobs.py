@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,13 +43,6 @@ CREATE CONSTRAINT TRIGGER late AFTER INSERT ON users DEFERRABLE INITIALLY DEFERR
     FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION late();
 SELECT pg_advisory_lock(77)
 """
-
-
-@pytest.fixture
-def session(migrated: Target) -> Iterator[SyncConnection]:
-    """Somebody else who looks at the database."""
-    with SyncConnection(migrated) as other:
-        yield other
 
 
 class After(Silent):

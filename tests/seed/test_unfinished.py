@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
@@ -44,13 +44,6 @@ SELECT (SELECT md5(string_agg(posts::text, ',' ORDER BY id)) FROM posts)
 """
 FORGOTTEN, TO_COME = "3", str((1 << 40) + 10**9)
 """A number that every server has forgotten since it was made, and one that none has come to."""
-
-
-@pytest.fixture
-def session(migrated: Target) -> Iterator[SyncConnection]:
-    """Somebody else who looks at the database."""
-    with SyncConnection(migrated) as other:
-        yield other
 
 
 def left(session: SyncConnection, directory: Path, *xids: str, end: str = "COMMIT") -> Journal:
