@@ -25,6 +25,7 @@ _EXPRESSION = re.compile(
 _ORDER = re.compile(r'(?:(?P<alias>\w+|"[^"]+")\.)?(?P<column>\w+|"[^"]+")(?P<down> DESC)?')
 """A key of an order that is a column."""
 
+_LEADING_WILDCARD = re.compile(r"~~\*? '[%_]")
 _DAY = re.compile(r"= '(\d{4}-\d\d-\d\d)'::date")
 
 LEAST_NARROWED = 10
@@ -70,7 +71,7 @@ def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
         return Proposal(reason=_cast_reason(cast, analysis.table(node), conditions))
     columns = key_columns(found)
     if not columns:
-        return Proposal(reason=f"a plain index does not serve the operator {found[0].operator}")
+        return Proposal(reason=_unserved(found, types, conditions))
     table = analysis.table(node)
     if table and (present := _present(table, columns)):
         return Proposal(columns, reason=_unused(present))
@@ -170,6 +171,18 @@ def _too_wide(columns: tuple[str, ...]) -> str:
     return (
         f"an index on ({', '.join(columns)}) is not known to leave few rows: what else the"
         " condition says may need one, on its expression"
+    )
+
+
+def _unserved(found: list[Term], types: Mapping[str, str], conditions: Iterable[str]) -> str:
+    term = found[0]
+    said = f"a plain index does not serve the operator {term.operator}"
+    is_text = types.get(term.column, "text").startswith(("text", "character varying"))
+    if len(found) > 1 or not is_text or not any(map(_LEADING_WILDCARD.search, conditions)):
+        return said
+    return (
+        f"{said}; a trigram index may, which --advise tries where the extension pg_trgm is"
+        f" installed: CREATE INDEX … USING gin ({quoted(term.column)} gin_trgm_ops)"
     )
 
 

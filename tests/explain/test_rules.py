@@ -296,7 +296,19 @@ INDEX = IndexFacts("t_a", "btree", ("a",), unique=False, valid=True, predicate="
             "a (integer) is compared as date, which no index on it serves:"
             " write a >= '2026-02-28' AND a < '2026-03-01'",
         ),
-        (table(), "(t.b ~~ '%x%'::text)", "a plain index does not serve the operator ~~"),
+        (table(), "(t.b ~~ 'x%'::text)", "a plain index does not serve the operator ~~"),
+        (
+            table(columns={"b": "citext"}),
+            "(t.b ~~ '%x%'::text)",
+            "a plain index does not serve the operator ~~",
+        ),
+        (
+            table(),
+            "(t.b ~~ '%x%'::text)",
+            "a plain index does not serve the operator ~~; a trigram index may, which --advise"
+            " tries where the extension pg_trgm is installed: CREATE INDEX … USING gin"
+            " (b gin_trgm_ops)",
+        ),
         (
             table(partition=True),
             "(t.a = 1)",

@@ -56,7 +56,9 @@ def lacking(term: Term, known: Known) -> str:
     if searches and "pg_trgm" not in known.extensions:
         return (
             f"{term.key} is searched in the middle of the text, which only a trigram index"
-            " serves: CREATE EXTENSION pg_trgm"
+            " serves: CREATE EXTENSION pg_trgm, which is not installed, where"
+            " pg_available_extensions lists it; then, not tried here: CREATE INDEX CONCURRENTLY …"
+            f" USING gin ({term.key} gin_trgm_ops)"
         )
     if term.operator == "= ANY":
         return (

@@ -2,7 +2,9 @@
 
 import pytest
 
-from dbtool.explain.advice.terms import conditions
+from dbtool.explain.advice.operators import lacking
+from dbtool.explain.advice.tables import Known
+from dbtool.explain.advice.terms import Side, Term, conditions
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,12 @@ def test_predicates(condition: str, predicate: str) -> None:
     """Only what compares a column with a constant may be the condition of a partial index."""
     (term,) = conditions(condition, "o", {"s"}).every
     assert term.predicate == predicate
+
+
+def test_what_a_search_in_the_middle_of_a_text_lacks() -> None:
+    """The extension and the index are named, neither of which was tried; with it nothing lacks."""
+    term = Term("note", "note", ("note",), "~~", Side.CONSTANT, "'%x%'")
+    said = lacking(term, Known(18, "C", (), (), ()))
+    assert "CREATE EXTENSION pg_trgm, which is not installed" in said
+    assert "not tried here: CREATE INDEX CONCURRENTLY … USING gin (note gin_trgm_ops)" in said
+    assert lacking(term, Known(18, "C", ("pg_trgm",), (), ())) == ""
