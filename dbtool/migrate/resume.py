@@ -45,7 +45,7 @@ class Resume:
         self._tell = tell
         self._notes = Notebook(connection, table, tell)
         self._found = self._notes.read()
-        self._written = earlier._written if earlier is not None else None
+        self._written: Journal | None = earlier._written if earlier is not None else None
         self._journal = Journal("", down=False)
         self._inside: list[str] = []
         self._replay: list[Entry] = []
