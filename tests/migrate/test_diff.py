@@ -25,7 +25,7 @@ from dbtool.migrate.diff.build import Around, Built, build
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare
 from dbtool.migrate.diff.ddl import script
-from dbtool.migrate.diff.run import Builder, Live
+from dbtool.migrate.diff.run import Builder, Live, unbuilt
 from dbtool.migrate.difference import Difference
 from dbtool.ports import Silent
 from dbtool.scratch.server import Server
@@ -309,3 +309,25 @@ def equal(server: Server) -> Result:
 def test_what_is_equal_is_silent(equal: Result, case: str) -> None:
     """Two spellings of one thing."""
     assert [each.text for each in equal.of(case)] == []
+
+
+def test_an_operator_that_nobody_brings(server: Server) -> None:
+    """It is named, once for its table, and so is the extension that is only in the database."""
+    models = MetaData()
+    exec(
+        "Table('t', m, Column('a', Text), CheckConstraint(\"a % 'b'\"), Index('i', 'a'))",
+        {**_NAMES, "m": models},
+    )
+    dialect = postgresql.dialect()
+    dialect.default_schema_name = "public"
+    written = script([models], dialect)
+    needs = "CREATE EXTENSION IF NOT EXISTS never_made SCHEMA public"
+    for beside, more in (((), []), ((needs,), ["what needs extension never_made"])):
+        target = server.create_database(f"side_{next(_numbers)}")
+        built = build(target, written, Around(("public",), beside))
+        said = [*map(unbuilt, built.unbuilt)]
+        assert said[0].what.startswith("public.t, which cannot be created")
+        assert said[0].what.endswith("operator does not exist: text % unknown")
+        assert said[0].decide.startswith("the extension or revision that brings it")
+        assert [each.what.partition(",")[0] for each in said[1:]] == more
+        assert built.suspect == {"public.t"}

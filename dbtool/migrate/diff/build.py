@@ -1,6 +1,6 @@
 """Create the models in a scratch database, as far as they can be created, and read them there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from dbtool import catalog
 from dbtool.catalog import Catalog
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
+from dbtool.migrate.advice import lacks_extension
 from dbtool.migrate.diff.ddl import Planned, Script, Unbuilt
 from dbtool.sql.names import identifier
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from dbtool.database.connection import Connection
 
 _TOGETHER = 200
+_NO_RELATION = 'relation "{}" does not exist'
 _THERE = ("42710", "42P06", "42P07", "42723")
 """What is there already needs not be created: a type, schema, relation, or function."""
 
@@ -78,14 +80,28 @@ def build(target: Target, script: Script, beside: Around) -> Built:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(name)}")
         connection.execute(f"SET search_path TO {path}; SET check_function_bodies TO off")
         failed = connection.run(lambda opened: _run(opened, script.statements))
+        absent: list[str] = []
         if failed:
-            connection.run(lambda opened: _run(opened, [Planned(e) for e in beside.statements]))
+            taken = [Planned(each) for each in beside.statements]
+            refused = connection.run(lambda opened: _run(opened, taken))
             again = [each for each, _ in failed]
-            failed = connection.run(lambda opened: _run(opened, again))
+            failed = [*_causes(connection.run(lambda opened: _run(opened, again)))]
+            absent = [name for _, reason in refused if (name := lacks_extension(reason))]
         text = connection.run(catalog.text)
-    named = tuple(Unbuilt(each.table or _beginning(each.sql), reason) for each, reason in failed)
+    named = [Unbuilt(each.table or _beginning(each.sql), reason) for each, reason in failed]
+    named += [Unbuilt(each, "", extension=True) for each in absent if failed]
     suspect = frozenset(each.table for each, _ in failed if each.table)
     return Built(catalog.parse(text), (*script.unbuilt, *named), suspect, text)
+
+
+def _causes(failed: Iterable[tuple[Planned, str]]) -> Iterator[tuple[Planned, str]]:
+    """Without those that failed because their table could not be created either."""
+    tables: set[str] = set()
+    for each, reason in failed:
+        names = each.table, each.table.rpartition(".")[2]
+        if each.table not in tables or reason not in map(_NO_RELATION.format, names):
+            yield each, reason
+        tables.add(each.table)
 
 
 async def _run(

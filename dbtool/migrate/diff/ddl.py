@@ -47,10 +47,14 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Unbuilt:
-    """Something of the models that could not be created, and what was said of it."""
+    """Something of the models that could not be created, and what was said of it.
+
+    Or an extension that the database has, and the server the models are built in does not.
+    """
 
     name: str
     reason: str
+    extension: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Build the models in a throwaway server and compare them with what a database holds."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from dbtool.errors import DbtoolError, OperationError
 from dbtool.migrate.diff.build import Built, around, build
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare, partitions
-from dbtool.migrate.diff.ddl import Script, script
+from dbtool.migrate.diff.ddl import Script, Unbuilt, script
 from dbtool.migrate.diff.events import lacking
 from dbtool.migrate.diff.scope import metadatas_of, tables_of, translated
 from dbtool.migrate.diff.settled import settled
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 _PATIENCE = "SET LOCAL lock_timeout = '2s'; SET LOCAL jit = off"
 _LOCKED = "55P03"
+_NOT_THERE = re.compile(
+    r"^(?:operator|function|type|data type|access method|text search)\b.*\bnot?\b"
+)
+"""What extensions bring."""
 _FUNCTIONS = """
 SELECT pg_catalog.pg_get_functiondef(p.oid)
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -193,16 +198,23 @@ class Builder(ExitStack):
         # A server that runs already may have been built in before.
         target = server.create_database(f"models_{token_hex(6)}")
         built = build(target, written, beside)
-        self._cache.put(name, built)
+        if not any(each.extension for each in built.unbuilt):
+            self._cache.put(name, built)
         return built
 
 
-def unbuilt(each: object) -> Uncompared:
+def unbuilt(each: Unbuilt) -> Uncompared:
     """What the models describe and could not be created, and what would help."""
-    name, reason = getattr(each, "name", ""), getattr(each, "reason", "")
+    if each.extension:
+        return Uncompared(
+            f"what needs extension {each.name}, which the throwaway server has no files of",
+            f"its files on this machine, or DBTOOL_PG_BIN with programs that have {each.name}",
+        )
+    needed = "what it needs in the models, or in the database compared with"
+    if _NOT_THERE.match(each.reason):
+        needed = "the extension or revision that brings it, in the database compared with"
     return Uncompared(
-        f"{name}, which cannot be created from the models alone: {reason}",
-        "what it needs in the models, or in the database compared with",
+        f"{each.name}, which cannot be created from the models alone: {each.reason}", needed
     )
 
 
