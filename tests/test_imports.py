@@ -146,6 +146,12 @@ def test_small_commands_load_nothing_heavy(ordinary: Path, migrated: Target, wor
     assert names.isdisjoint({"dbtool.health.doctor.relations", "dbtool.health.top"})
 
 
+def test_a_doctor_loads_no_parser(ordinary: Path, migrated: Target) -> None:
+    """What it finds is read from the catalog, and is no SQL of anybody."""
+    names = modules(ordinary, "doctor", env={"DATABASE_URL": migrated.sqlalchemy_url()})
+    assert names & HEAVY <= {"asyncio", "asyncpg"}
+
+
 def test_an_upgrade_loads_no_highlighter(ordinary: Path, database: Target) -> None:
     """What Alembic shows a broken template with is loaded when there is one."""
     variables = {"DATABASE_URL": database.sqlalchemy_url("psycopg")}

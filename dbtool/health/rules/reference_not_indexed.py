@@ -35,13 +35,14 @@ from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_nam
 from dbtool.health.doctor.examined import Examined
 from dbtool.health.doctor.relations import ForeignKey, Index
 from dbtool.health.wording import size
-from dbtool.sql.text import quoted
+from dbtool.sql.names import identifier
 
 NAME = rule_name(__name__)
 READS = ("indexes", "foreign_keys")
 WARNING_ROWS = 10_000
 MANY = "{} foreign keys have no index"
 _LONGEST_NAME = 63
+_NEEDS_NO_QUOTES = re.compile(r"[a-z_][a-z0-9_]*")
 _LAST_PART = re.compile(r'(?:"(?:[^"]|"")*"|[^".]+)$')
 
 
@@ -79,10 +80,15 @@ def _name(key: ForeignKey, taken: Collection[str]) -> str:
         room = _LONGEST_NAME - len(f"_{ending}")
         first = table[: max(room - len(columns), (room + 1) // 2)]
         parts = (first, columns[: room - len(first)])
-        name = quoted("_".join(part.decode(errors="ignore") for part in parts) + ending)
+        name = _quoted("_".join(part.decode(errors="ignore") for part in parts) + ending)
         if schema + name not in taken:
             return name
     raise AssertionError("there is always another number")
+
+
+def _quoted(name: str) -> str:
+    """In quotes where it needs them; what ends like this is no keyword."""
+    return name if _NEEDS_NO_QUOTES.fullmatch(name) else identifier(name)
 
 
 def _plain(name: str) -> str:
