@@ -1,5 +1,6 @@
 """Who waits behind the locks that a migration holds, and for how long."""
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,9 +104,15 @@ class Followers:
         await self._count(connection, seen)
 
     async def _count(self, connection: "Connection", seen: Glance) -> None:
-        """Somebody waits now; who waited at the last look is taken to have waited since."""
-        self._total += seen.at - (seen.at if self._since is None else self._since)
-        self._since = seen.at
+        """Somebody waits now; who waited at the last look is taken to have waited since.
+
+        Who was not there at the last look may have come only while we asked.
+        """
+        if self._since is None:
+            self._since = time.monotonic()
+        else:
+            self._total += max(seen.at - self._since, 0.0)
+            self._since = seen.at
         self.longest = max(self.longest, self._total)
         assert self.last is not None
         if self._total >= _TELL_AFTER and not self._told:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ import pytest
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import Interrupted
-from dbtool.migrate.glance import Looks
+from dbtool.migrate.followers import Followers
+from dbtool.migrate.glance import Glance, Looks, Own
 from dbtool.migrate.interrupt import Interruption
+from tests.health.waiting import waiting
 from tests.migrate.conftest import Run, Start, plain, running, standing_at, url
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_interrupt import IN_A_THREAD
@@ -314,6 +317,27 @@ def test_others_wait_behind_what_it_does(
     assert f"{database.shown} stands at aaaa00000001, as before." in ran.err
     assert "allow more: --max-blocking 10min" in ran.err
     assert 1 < reading.longest < 30
+
+
+def test_nobody_has_waited_while_we_were_stopped(
+    project: Small, database: Target, watch: SyncConnection
+) -> None:
+    """Who is first seen behind a lock may have come just now, however long ago we looked."""
+    prepared(database, project, *PLAIN[:2])
+    ended: list[Own] = []
+
+    async def end(_: object, own: Own) -> None:
+        ended.append(own)
+
+    with blocking(database, "LOCK busy") as holder, waiting(database, "SELECT FROM busy"):
+        own = Own(holder.fetchval("SELECT pg_backend_pid()"), "now", None, None)
+        followers = Followers(3600.0, lambda *_, **__: None, end)
+        for passed in (-7200.0, 0.0):
+            seen = Glance(time.monotonic() + passed, 0.0, (own,))
+            watch.run(partial(followers.see, seen=seen))
+    assert followers.last is not None
+    assert followers.longest < 3600
+    assert ended == []
 
 
 HOLDING_UNTIL_TOLD = HOLDING.replace("SELECT pg_sleep(60)", UNTIL_TOLD)
