@@ -1,5 +1,6 @@
 """What follows an upgrade: statistics that are useless by then, and the schema in a file."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -8,9 +9,15 @@ import pytest
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.migrate import stale
+from dbtool.migrate import afterwards, stale
+from dbtool.migrate.afterwards import Wanted
+from dbtool.migrate.location import find
+from dbtool.migrate.project import Project
+from dbtool.migrate.stale import Stale
+from dbtool.migrate.upgrade import upgrade
 from tests.migrate.conftest import Run, plain, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
+from tests.migrate.test_broken import YES
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 
 FIRST, HEAD = "aaaa00000001", "aaaa00000002"
@@ -46,6 +53,10 @@ CASES = {
 }
 
 
+FLUSH = 'op.execute("SELECT pg_stat_force_next_flush()")'
+"""Counts are known as soon as the transaction ends, not only once its session is gone."""
+
+
 @pytest.fixture
 def filled(run: Run, project: Small, watch: SyncConnection) -> Run:
     """A database at the first revision, whose table has rows and statistics."""
@@ -74,8 +85,21 @@ def found(run: Run, *words: str) -> list[tuple[str, str, bool]]:
 def test_what_is_stale(filled: Run, project: Small, case: str) -> None:
     """Each kind of change is recognised by what it left, and only those."""
     up, reason = CASES[case]
-    project.revision(HEAD, FIRST, up)
+    project.revision(HEAD, FIRST, f"{up}\n{FLUSH}")
     assert found(filled) == ([("t1", reason, False)] if reason else [])
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_a_session_counted_is_waited_for(
+    project: Small, database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session may tell what it has changed only when it ends."""
+    monkeypatch.setattr(afterwards, "_PATIENCE", 60.0)
+    project.revision(HEAD, FIRST, CASES["filled"][0])
+    with contextlib.chdir(project.root):
+        opened = Project(find(None, None, project.root), root=project.root, target=database)
+        done = upgrade(opened, permission=YES, wanted=Wanted())
+    assert done.stale == (Stale("t1", "1,000 rows changed"),)
 
 
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION], ids=["", "async", "each"])
@@ -83,7 +107,7 @@ def test_named_or_analysed(filled: Run, project: Small, watch: SyncConnection, e
     """Without --analyze the last line names them; with it each is analysed, and named too."""
     project.env(env)
     new = 'op.execute("CREATE TABLE t2 AS SELECT generate_series(1, 200) AS id")'
-    project.revision(HEAD, FIRST, f'op.execute("{FILL}")\n{new}')
+    project.revision(HEAD, FIRST, f'op.execute("{FILL}")\n{new}\n{FLUSH}')
     ran = filled("upgrade")
     assert ran.code == 0, ran
     assert ran.out.splitlines()[-1] == "next: ANALYZE t1, t2;"
@@ -102,7 +126,7 @@ def test_other_schema_and_odd_names(filled: Run, project: Small, watch: SyncConn
     """The statement that is named can be pasted."""
     watch.execute('CREATE SCHEMA "My Shop"')
     new = 'CREATE TABLE \\"My Shop\\".\\"Order\\" AS SELECT generate_series(1, 200)'
-    project.revision(HEAD, FIRST, f'op.execute("{new}")')
+    project.revision(HEAD, FIRST, f'op.execute("{new}")\n{FLUSH}')
     line = filled("upgrade").out.splitlines()[-1]
     assert line == 'next: ANALYZE "My Shop"."Order";'
     watch.execute(line.removeprefix("next: "))

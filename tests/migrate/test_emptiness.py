@@ -178,7 +178,8 @@ def test_where_nobody_was_asked_they_are_told(
     writer()
     telling = Telling()
     downgrade(opened, FIRST, permission=YES, progress=telling)
-    assert telling.told == [
+    # Of a wait that lasts it tells too.
+    assert [each for each in telling.told if each.startswith(HEAD)] == [
         f"{HEAD} loses table s.t (0 rows)",
         f"{HEAD} loses rows in s.t too, which came after it was told",
     ]

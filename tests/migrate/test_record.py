@@ -113,7 +113,7 @@ def test_locks_names_the_revision(
     with SyncConnection(database) as other:
         other.execute("BEGIN; LOCK TABLE t1 IN ACCESS SHARE MODE")
         process = start("--lock-timeout", "1min")
-        assert eventually(lambda: bool(running(watch, "ALTER TABLE t1 ADD c")))
+        assert eventually(lambda: bool(running(watch, "ALTER TABLE t1 ADD c", at="Lock")))
         seen = run("locks").out
         other.execute("COMMIT")
         process.communicate(timeout=60)

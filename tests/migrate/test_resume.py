@@ -13,7 +13,7 @@ from dbtool.database.target import Target
 from dbtool.migrate import journal
 from dbtool.migrate.journal import Journal, entry
 from tests.conftest import Dbtool
-from tests.migrate.conftest import Run, Start, plain, running, standing_at
+from tests.migrate.conftest import Run, Start, at_rest, plain, running, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 from tests.processes import eventually
@@ -213,6 +213,7 @@ def test_a_copy_that_reindex_has_left(
     assert "  DROP INDEX CONCURRENTLY t1_f_ccnew;" in status
     assert f"{HEAD}: nothing committed; the next run begins it again" in status
     watch.execute(f"ALTER DATABASE {database.database} SET test.divisor = 1")
+    assert eventually(lambda: at_rest(watch))
     ran = run("upgrade", "-y")
     assert ran.code == 0, ran.err
     dropped = "index t1_f_ccnew was left invalid by a build that ended early; it is dropped"

@@ -11,8 +11,9 @@ from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate import envfile
 from dbtool.migrate.envfile import EnvFile
-from tests.migrate.conftest import Run
+from tests.migrate.conftest import Run, at_rest
 from tests.migrate.projects import FROM_CONFIG, Small
+from tests.processes import eventually
 
 TEMPLATES = Path(alembic.__file__).parent / "templates"
 PLAIN = EnvFile("alembic_version", None, inert=True)
@@ -205,6 +206,7 @@ def test_revision_nobody_has(run: Run, database: Target) -> None:
     assert run("upgrade", "-y").code == 0
     with SyncConnection(database) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'ffff'")
+        assert eventually(lambda: at_rest(connection))
     found = run("upgrade", "-y")
     assert found.code == 4
     assert "revision ffff, which is not among these files" in found.err

@@ -16,7 +16,7 @@ from dbtool.migrate.effects import Catalogue
 from dbtool.migrate.lock import RUN, WORK, number
 from tests.conftest import Ran
 from tests.health.waiting import waiting
-from tests.migrate.conftest import Run
+from tests.migrate.conftest import Run, at_rest
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.processes import eventually
 
@@ -62,10 +62,13 @@ def test_empty_database(run: Run, project: Small, database: Target, env: str) ->
 
 
 @pytest.mark.parametrize("env", [FROM_CONFIG, COMPUTED])
-def test_nothing_pending(run: Run, project: Small, database: Target, env: str) -> None:
+def test_nothing_pending(
+    run: Run, project: Small, database: Target, watch: SyncConnection, env: str
+) -> None:
     """The first line says that there is nothing to do."""
     project.env(env)
     assert run("upgrade", "-y").code == 0
+    assert eventually(lambda: at_rest(watch))
     found = run("status", "--check-heads")
     headline = f"{database.shown} is at aaaa00000002; nothing is pending"
     assert (found.code, found.out.splitlines()[0]) == (0, headline)
@@ -249,10 +252,11 @@ def test_a_partition_that_is_half_detached(
     assert "detach" not in run("status").out
 
 
-def test_a_head_that_is_recorded(run: Run, project: Small) -> None:
+def test_a_head_that_is_recorded(run: Run, project: Small, watch: SyncConnection) -> None:
     """Of several heads those are named that an upgrade leads to."""
     project.revision("bbbb00000002", "aaaa00000001")
     assert run("upgrade", "aaaa00000002").code == 0
+    assert eventually(lambda: at_rest(watch))
     for command in ("status", "current"):
         headline = run(command).out.splitlines()[0]
         assert "is at aaaa00000002" in headline
