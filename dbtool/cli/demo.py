@@ -148,18 +148,18 @@ def _created(server: "Target") -> "Target":
 
 def _upgrade(call: Call, target: "Target") -> "Report":
     import json
-    from tempfile import TemporaryDirectory
 
     from dbtool.example.history import script_location
+    from dbtool.files import temporary_directory
     from dbtool.migrate import upgrade, view
     from dbtool.migrate.location import Place
     from dbtool.migrate.project import Project
 
-    with TemporaryDirectory(prefix="dbtool-demo-") as directory:
-        toml = Path(directory, "pyproject.toml")
+    with temporary_directory("dbtool-demo-") as directory:
+        toml = directory / "pyproject.toml"
         location = str(script_location())
         toml.write_text(f"[tool.alembic]\nscript_location = {json.dumps(location)}\n", "utf-8")
-        place = Place(None, toml, "alembic", Path(directory), options={"script_location": location})
+        place = Place(None, toml, "alembic", directory, options={"script_location": location})
         return view.upgraded(upgrade.upgrade(Project(place, target=target)), call.command)
 
 

@@ -147,25 +147,15 @@ def _write_file(
     what: str = "report",
     left: str = _REPORT_LOST,
 ) -> None:
+    from dbtool import files
+
     try:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8", errors="replace")
         else:
-            _replace_file(path.resolve(), text)
+            files.write(path, text.encode("utf-8", errors="replace"))
     except OSError as error:
         raise _unwritten(f'"{path}"', error, what, left) from error
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Replace the file as a whole, so that a full disk leaves the old one as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", errors="replace")
-        if path.exists():
-            temporary.chmod(path.stat().st_mode)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _unwritten(

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from dbtool import files
 from dbtool.errors import OperationError, UsageError
 from dbtool.explain.baseline import SUFFIX, Baseline, Kept, dumped, is_one, kept, loads
 from dbtool.explain.change import Change
@@ -38,7 +39,7 @@ def save(
 def write(path: Path, baseline: Baseline) -> None:
     """Write the file."""
     try:
-        path.write_text(dumped(baseline), encoding="utf-8")
+        files.write(path, dumped(baseline).encode("utf-8"))
     except OSError as error:
         raise _unwritten(path, error) from error
 
@@ -51,7 +52,7 @@ def _write_new(path: Path, text: str) -> None:
                 detail="A baseline without -f is kept beside a file with its statement.",
                 hint=f"Give another name, or explain that file: -f {path}",
             )
-        path.write_text(text, encoding="utf-8")
+        files.write(path, text.encode("utf-8"))
     except OSError as error:
         raise _unwritten(path, error) from error
 

@@ -23,6 +23,7 @@ from dbtool.database.target import Target
 from dbtool.database.url import parse
 from dbtool.errors import DbtoolError, OperationError, ProjectError, UsageError
 from dbtool.imports import source_directory
+from dbtool.interrupts import uninterrupted
 from dbtool.migrate.destination import synchronous_driver
 from dbtool.migrate.drafts import with_drafts
 from dbtool.migrate.given import remember
@@ -72,6 +73,7 @@ def load(project: Project, words: tuple[str, ...], buffer: io.StringIO | None = 
     with chdir(place.base):
         try:
             script = with_drafts(ScriptDirectory.from_config(config), project.drafts)
+            script._generate_template = uninterrupted()(script._generate_template)  # type: ignore[method-assign]
             _make_absolute(config.get_prepend_sys_paths_list() or [])
             return Loaded(project, config, script)
         except (CommandError, ImportError, ValueError) as error:

@@ -10,6 +10,8 @@ import importlib.util
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from dbtool import files
+
 
 def complete(path: Path) -> tuple[str, ...]:
     """Import what the file names without importing it; returns the modules that were added."""
@@ -23,7 +25,7 @@ def complete(path: Path) -> tuple[str, ...]:
     if added:
         lines = text.splitlines(keepends=True)
         lines[_line(tree) : _line(tree)] = [f"import {module}\n" for module in added]
-        path.write_text("".join(lines), encoding="utf-8")
+        files.write(path, "".join(lines).encode("utf-8"))
     return added
 
 

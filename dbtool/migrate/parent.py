@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
+from dbtool import files
 from dbtool.errors import OperationError
 from dbtool.migrate.headers import of_text
 
@@ -32,7 +33,7 @@ class Edit:
             raise OperationError(
                 f"{self.path.name} was changed meanwhile", detail="It is left as it is now."
             )
-        self.path.write_bytes(self.after)
+        files.write(self.path, self.after)
 
 
 def follows(path: Path, parent: str) -> Edit:

@@ -8,10 +8,10 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from dbtool.errors import OperationError, UsageError
+from dbtool.files import temporary_directory
 from dbtool.finding import Finding, Location, Rule, Unknown, judge
 from dbtool.migrate.operations import operations
 from dbtool.migrate.project import Project
@@ -108,8 +108,8 @@ def models_of(project: Project, git: Git, name: str, commit: str) -> tuple[Relea
             detail="What the release uses is read from its models.",
             hint='Add models = "package.module:Base" to the settings.',
         )
-    with TemporaryDirectory(prefix="dbtool-released-") as directory:
-        copy = Path(directory).resolve()
+    with temporary_directory("dbtool-released-") as directory:
+        copy = directory.resolve()
         _unpack(git, commit, name, copy)
         below = project.root.absolute().resolve().relative_to(Path(git.top).resolve())
         ini = project.place.ini

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from dbtool.errors import OperationError, UsageError
+from dbtool.interrupts import uninterrupted
 from dbtool.scratch.binaries import WHEEL, Binaries
 
 _CACHE = Path("/var/cache/dbtool")
@@ -158,7 +159,8 @@ def _copy(package: Path, goal: Path) -> None:
     work = None
     try:
         goal.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".new-", dir=goal.parent))
+        with uninterrupted():
+            work = Path(tempfile.mkdtemp(prefix=".new-", dir=goal.parent))
         for part in ("bin", "lib", "share"):
             shutil.copytree(package / "pginstall" / part, work / package.name / "pginstall" / part)
         libraries = package.with_name(f"{package.name}.libs")

@@ -30,16 +30,18 @@ class Hosted:
         from asyncpg.exceptions import PostgresError
 
         hold(self._connection, name)
+        # An interrupt may come when the server has made it already.
+        self._names.add(name)
         copied = f" template {identifier(template)}" if template else ""
         try:
             self._connection.execute(f"create database {identifier(name)}{copied}")
         except PostgresError as error:
+            self._names.discard(name)
             raise OperationError(
                 f"cannot create a database on {self._address.address}",
                 detail=str(error),
                 hint=f"Does {self._address.user} have CREATEDB there?",
             ) from error
-        self._names.add(name)
         return self.target(name)
 
     def drop_database(self, name: str) -> None:
@@ -48,7 +50,14 @@ class Hosted:
         self._names.discard(name)
 
     def drop_all(self) -> None:
-        """Drop what is left of them."""
+        """Drop what is left of them, also after an interrupt meanwhile; a second one ends it."""
+        try:
+            self._drop_each()
+        except KeyboardInterrupt:
+            self._drop_each()
+            raise
+
+    def _drop_each(self) -> None:
         for name in tuple(self._names):
             self.drop_database(name)
 

@@ -225,7 +225,9 @@ def _private_directory(account: Account) -> tuple[Path, int]:
 
 
 def _temporary_roots() -> list[Path]:
-    return [Path(root) for root in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp"))]
+    with uninterrupted():  # it tries a directory with a file of its own
+        first = tempfile.gettempdir()
+    return [Path(root) for root in dict.fromkeys((first, "/tmp", "/var/tmp"))]
 
 
 def _spawn(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dbtool import kept
 from dbtool.errors import LockNotObtained, UsageError
+from dbtool.interrupts import uninterrupted
 from dbtool.ports import Progress, Silent
 from dbtool.scratch import leftovers
 from dbtool.scratch.account import Account, account_of, server_account
@@ -55,13 +56,14 @@ class Memory:
 
     def write(self, path: Path) -> None:
         """Keep it, readable only to whoever the directory belongs to."""
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(self), file)
-            if os.geteuid() == 0:
-                owner = path.parent.stat()
-                os.chown(name, owner.st_uid, owner.st_gid)
-        Path(name).replace(path)
+        with uninterrupted():
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+            with open(descriptor, "w", encoding="utf-8") as file:
+                json.dump(asdict(self), file)
+                if os.geteuid() == 0:
+                    owner = path.parent.stat()
+                    os.chown(name, owner.st_uid, owner.st_gid)
+            Path(name).replace(path)
 
 
 class Workspace:
@@ -148,18 +150,25 @@ class Workspace:
         link = self.directory / "postgres"
         if not link.exists():
             link.unlink(missing_ok=True)
-            if account.reaches(self.directory):
-                link.mkdir(mode=0o700)
-            else:
-                for gone in leftovers.sweep(OUTSIDE):
-                    (progress or Silent()).note(f"removed {gone}, whose project is gone")
-                link.symlink_to(self._outside())
-            account.own(self.home)
-        if link.is_symlink() and os.geteuid() == 0 and self.home.parent == OUTSIDE:
-            leftovers.register(self.home, link)
+            within = account.reaches(self.directory)
+            for gone in () if within else leftovers.sweep(OUTSIDE):
+                (progress or Silent()).note(f"removed {gone}, whose project is gone")
+            with uninterrupted():
+                if within:
+                    link.mkdir(mode=0o700)
+                else:
+                    link.symlink_to(self._outside())
+                account.own(self.home)
+                self._register(link)
+        else:
+            self._register(link)
         if self.home.stat().st_uid != account.uid:
             raise belongs_to_another(self.home)
         return account
+
+    def _register(self, link: Path) -> None:
+        if link.is_symlink() and os.geteuid() == 0 and self.home.parent == OUTSIDE:
+            leftovers.register(self.home, link)
 
     @contextmanager
     def new_directory(self) -> Iterator[Path]:
@@ -178,8 +187,9 @@ class Workspace:
             return self.home
         short, owner = self.short_directory(), self.home.stat()
         try:
-            short.mkdir(mode=0o700)
-            os.chown(short, owner.st_uid, owner.st_gid)
+            with uninterrupted():
+                short.mkdir(mode=0o700)
+                os.chown(short, owner.st_uid, owner.st_gid)
         except FileExistsError:
             found = short.lstat()
             if (found.st_uid, stat.S_IMODE(found.st_mode)) != (owner.st_uid, 0o700):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dbtool.database.target import Target
 from dbtool.errors import OperationError, UsageError
+from dbtool.files import replace_directory
 from dbtool.metadata import Models
 from dbtool.ports import Progress
 from dbtool.seed import order
@@ -70,9 +71,7 @@ def export(
         files = _files(planned, part, progress)
         (part / LOADER).write_text(_loader(planned, files), encoding="utf-8")
         (part / MANIFEST).write_text(_manifest(planned.plan, files), encoding="utf-8")
-        if directory.exists():
-            shutil.rmtree(directory)
-        part.rename(directory)
+        replace_directory(directory, by=part)
     except OSError as error:
         why = error.strerror or str(error)
         raise OperationError(

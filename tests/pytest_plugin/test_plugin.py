@@ -289,6 +289,32 @@ def test_databases_of_a_killed_run_go_with_the_next(database: Target, server: Se
         assert connection.fetchval(count, held.database) == 0
 
 
+@pytest.mark.parametrize("behind", ["create database", "drop database"])
+def test_an_interrupt_leaves_no_database(
+    database: Target, monkeypatch: pytest.MonkeyPatch, behind: str
+) -> None:
+    """Ctrl-C while one is created, or while the first is dropped, leaves none of them."""
+    execute = SyncConnection.execute
+    pressed: list[str] = []
+
+    def interrupted(self: SyncConnection, sql: str, *args: object) -> str:
+        if sql.startswith(behind) and not pressed:
+            pressed.append(sql)
+            if behind.startswith("create"):
+                execute(self, sql, *args)
+            raise KeyboardInterrupt
+        return execute(self, sql, *args)
+
+    monkeypatch.setattr(SyncConnection, "execute", interrupted)
+    names = [new_name(), new_name()]
+    with pytest.raises(KeyboardInterrupt), hosted(database) as named:
+        list(map(named.create_database, names))
+    assert pressed
+    with SyncConnection(database) as connection:
+        count = "select count(*) from pg_database where datname = any($1)"
+        assert connection.fetchval(count, names) == 0
+
+
 def test_loading_the_plugin_costs_little() -> None:
     """Before a test asks for a database neither SQLAlchemy nor a driver is imported."""
     script = "import sys, pytest, dbtool.pytest; print(*sys.modules)"

@@ -22,10 +22,12 @@ from dbtool.errors import ConnectError, LockNotObtained, OperationError, UsageEr
 from dbtool.guard import expect
 from dbtool.ports import Silent
 from dbtool.scratch import cluster, leftovers, local, shutdown, workspace
+from dbtool.scratch.account import server_account
 from dbtool.scratch.binaries import find_binaries
 from dbtool.scratch.local import Status
 from dbtool.scratch.workspace import Workspace
 from tests.conftest import MAJOR
+from tests.interrupts import BEGIN, interrupted
 from tests.processes import eventually, finish, line, python, using
 from tests.scratch.test_binaries import fake
 
@@ -258,6 +260,42 @@ def test_an_interrupted_start_can_be_repeated(
     start(project)
     assert value(local.target(project), "select current_database()") == "my_shop"
     assert [path.name for path in (project / ".dbtool/postgres").glob("new-*")] == []
+
+
+@needs_root
+@pytest.mark.parametrize("reached", [True, False])
+def test_a_place_that_an_interrupt_met_is_of_use(project: Path, reached: bool) -> None:
+    """Ctrl-C right behind the call that makes the server's directory leaves it whole, and known."""
+    if not reached:
+        project.chmod(0o700)
+    program = f"""
+from dbtool.scratch import workspace
+workspace.OUTSIDE = Path(sys.argv[2])
+work = workspace.Workspace(Path("."))
+work.directory.mkdir()
+workspace.OUTSIDE.mkdir()
+{BEGIN}
+work.prepare()
+"""
+    interrupted(program, "mkdir", project.parent / "lib", directory=project)
+    home = Workspace(project).home
+    assert home.is_relative_to(project) is reached
+    assert home.stat().st_uid == server_account().uid
+    assert home.with_name(f"{home.name}.json").exists() is not reached
+
+
+def test_a_copy_in_the_making_goes(tmp_path: Path) -> None:
+    """Ctrl-C right behind the call that makes its directory leaves no half of the programs."""
+    program = f"""
+from dbtool.scratch.account import _copy
+for part in ("bin", "lib", "share"):
+    Path("programs/pginstall", part).mkdir(parents=True)
+Path("cache").mkdir()
+{BEGIN}
+_copy(Path("programs").absolute(), Path("cache/goal").absolute())
+"""
+    interrupted(program, "mkdir", directory=tmp_path)
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_what_an_interrupted_initdb_still_writes_goes_too(

@@ -190,7 +190,12 @@ def test_an_interrupted_start_leaves_nothing(temporary: Path, delay: float) -> N
 
 @pytest.mark.parametrize(
     ("module", "name", "told"),
-    [("tempfile", "mkdtemp", ""), ("subprocess", "Popen", "initdb"), ("subprocess", "Popen", "-D")],
+    [
+        ("os", "open", ", 384)"),
+        ("tempfile", "mkdtemp", ""),
+        ("subprocess", "Popen", "initdb"),
+        ("subprocess", "Popen", "-D"),
+    ],
 )
 def test_what_has_just_begun_is_ended_too(
     temporary: Path, module: str, name: str, told: str

@@ -1,7 +1,6 @@
 """The file of a revision before it is in the history: made in a temporary directory, by the
 team's own template, and written where it belongs when all is agreed."""
 
-import tempfile
 from contextlib import ExitStack, chdir
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 from alembic.autogenerate import RevisionContext
 from alembic.script import Script, ScriptDirectory
 
+from dbtool import files
 from dbtool.errors import OperationError
+from dbtool.files import temporary_directory
 from dbtool.migrate.autogenerate.directives import Directives
 from dbtool.migrate.environment import load
 from dbtool.migrate.importing import complete
@@ -44,7 +45,7 @@ def drafted(
     project: Project, words: tuple[str, ...], directives: Directives, stack: ExitStack
 ) -> Draft:
     """Fill the team's template with what the hooks have left."""
-    place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dbtool-draft-")))
+    place = stack.enter_context(temporary_directory("dbtool-draft-"))
     draft = Draft(place.resolve())
     comparison = directives.comparison
     loaded = load(draft.within(project), words)
@@ -96,7 +97,7 @@ def placed(script: ScriptDirectory, comparison: RevisionContext, draft: Draft) -
         if path.exists():
             name = f"the file that {src.name} fills"
             raise OperationError(f'{name} exists: "{path}"', detail="Nothing was written.")
-        path.write_text(text, encoding=script.output_encoding)
+        files.write(path, text.encode(script.output_encoding))
 
     script._generate_template = write  # type: ignore[method-assign]
     found = []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dbtool import __version__, kept
 from dbtool.catalog import parse
+from dbtool.interrupts import uninterrupted
 from dbtool.migrate.diff.build import Around, Built
 from dbtool.migrate.diff.ddl import Script, Unbuilt
 from dbtool.scratch.binaries import Binaries
@@ -60,10 +61,11 @@ class Cache:
         }
         with suppress(OSError):
             self._make()
-            descriptor, new = tempfile.mkstemp(dir=self.directory, prefix=".new-")
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(said, file)
-            Path(new).replace(self.directory / name)
+            with uninterrupted():
+                descriptor, new = tempfile.mkstemp(dir=self.directory, prefix=".new-")
+                with open(descriptor, "w", encoding="utf-8") as file:
+                    json.dump(said, file)
+                Path(new).replace(self.directory / name)
             files = sorted(self.directory.glob("*.json"), key=lambda file: file.stat().st_mtime)
             for old in files[:-_KEPT]:
                 old.unlink()

@@ -1,12 +1,13 @@
 """A file to write: what is there, what will be, and how it gets onto the disk."""
 
 import difflib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dbtool import files
 from dbtool.errors import OperationError, UsageError
+from dbtool.interrupts import uninterrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,10 @@ def write(
     directories: Sequence[str] = (),
     command: str = "dbtool init",
 ) -> None:
-    """Write the files, each as a whole, after making sure that none changed meanwhile."""
+    """Write the files, each as a whole, after making sure that none changed meanwhile.
+
+    An interrupt waits until all of them are there.
+    """
     for change in changes:
         if read(root / change.path) != change.before:
             raise OperationError(
@@ -60,13 +64,14 @@ def write(
     done: list[str] = []
     at = ""
     try:
-        for change in changes:
-            at = change.path
-            _write(root / change.path, change.after)
-            done.append(change.path)
-        for name in directories:
-            at = name
-            (root / name).mkdir(parents=True, exist_ok=True)
+        with uninterrupted():
+            for change in changes:
+                at = change.path
+                _write(root / change.path, change.after)
+                done.append(change.path)
+            for name in directories:
+                at = name
+                (root / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         written = f"Written so far: {', '.join(done)}." if done else "Nothing was written."
         raise OperationError(
@@ -75,15 +80,5 @@ def write(
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace the file as a whole, so that a full disk leaves the old one as it was."""
-    target = path.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(text.encode("utf-8"))
-        if target.exists():
-            temporary.chmod(target.stat().st_mode)
-        temporary.replace(target)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    files.write(path, text.encode("utf-8"))

@@ -1,13 +1,13 @@
 """The files of a new Alembic environment: dbtool's own, or one of Alembic's templates."""
 
 import io
-import tempfile
 from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from dbtool.errors import UsageError
+from dbtool.files import temporary_directory
 from dbtool.migrate.init.draft import Draft
 from dbtool.settings.project import ALEMBIC_INI, PYPROJECT
 
@@ -83,8 +83,7 @@ def wiring(specs: tuple[str, ...]) -> tuple[str, str]:
 
 def from_alembic(draft: Draft, template: str, plan: Plan) -> None:
     """What `alembic init` would write, with the models named in env.py where they are known."""
-    with tempfile.TemporaryDirectory(prefix="dbtool-init-") as temporary:
-        written = Path(temporary)
+    with temporary_directory("dbtool-init-") as written:
         _run_alembic(written, template, plan.directory)
         for path in sorted(each for each in written.rglob("*") if each.is_file()):
             name = path.relative_to(written).as_posix()

@@ -1,0 +1,132 @@
+"""What commands write is there whole or not at all, whenever Ctrl-C comes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.interrupts import BEGIN, interrupted
+
+TEXT = "taken = json.dumps({})\n"
+
+OUTPUT = f"""
+from dbtool.cli.output import write
+{BEGIN}
+write("new", Path("a.py"))
+"""
+BASELINE = f"""
+from dbtool.explain.baseline import Baseline
+from dbtool.explain.keeping import write
+{BEGIN}
+write(Path("a.py"), Baseline(1, ()))
+"""
+REBASE = f"""
+from dbtool.migrate.parent import Edit
+edit = Edit(Path("a.py"), Path("a.py").read_bytes(), b"new")
+{BEGIN}
+edit.write()
+"""
+IMPORTS = f"""
+from dbtool.migrate.importing import complete
+{BEGIN}
+complete(Path("a.py"))
+"""
+INIT = f"""
+from dbtool.migrate.init import change
+before = Path("a.py").read_text()
+change.read = lambda path: before if path.name == "a.py" else None
+made = [change.Change("a.py", before, "new"), change.Change("b.py", None, "new")]
+{BEGIN}
+change.write(Path(), made, ["c"])
+"""
+KEPT = f"""
+from dbtool import kept
+{BEGIN}
+kept.make(Path(".dbtool"))
+"""
+TEMPORARY = f"""
+import tempfile
+from dbtool.files import temporary_directory
+tempfile.tempdir = "."
+{BEGIN}
+with temporary_directory("t-") as directory:
+    sys.setprofile(None)
+    (directory / "file").touch()
+    {BEGIN}
+"""
+
+
+MEMORY = f"""
+from dbtool.scratch.workspace import Memory
+{BEGIN}
+Memory("shop", "secret").write(Path("a.py").absolute())
+"""
+DIRECTORY = f"""
+from dbtool.files import replace_directory
+for name in ("old", "new"):
+    Path(name).mkdir()
+    Path(name, name).touch()
+{BEGIN}
+replace_directory(Path("old"), by=Path("new"))
+"""
+REVISION = f"""
+from alembic import command, config
+from dbtool.migrate.environment import load
+from dbtool.migrate.location import Place
+from dbtool.migrate.project import Project
+sys.stdout = open("said", "w")
+command.init(config.Config("alembic.ini"), "migrations")
+place = Place(Path("alembic.ini"), None, "alembic", Path())
+script = load(Project(place), ("revision",)).script
+{BEGIN}
+script.generate_revision("1", "first", head="base", upgrades="", downgrades="", imports="")
+"""
+
+
+def ran(work: str, call: str, directory: Path) -> dict[str, bytes | None]:
+    """What is in a directory after work that an interrupt met right behind a call."""
+    directory.mkdir()
+    (directory / "a.py").write_text(TEXT)
+    interrupted(work, call, directory=directory)
+    return {
+        str(each.relative_to(directory)): each.read_bytes() if each.is_file() else None
+        for each in directory.rglob("*")
+    }
+
+
+@pytest.mark.parametrize(
+    ("work", "call"),
+    [
+        pytest.param(work, call, id=f"{name}-{call}")
+        for name, work, calls in [
+            ("output", OUTPUT, ("open", "replace")),
+            ("baseline", BASELINE, ("open",)),
+            ("rebase", REBASE, ("open",)),
+            ("imports", IMPORTS, ("open",)),
+            ("init", INIT, ("open", "replace", "mkdir")),
+            ("kept", KEPT, ("mkdir",)),
+            ("memory", MEMORY, ("open",)),
+            ("temporary", TEMPORARY, ("mkdir", "unlink")),
+        ]
+        for call in calls
+    ],
+)
+def test_an_interrupt_leaves_what_was_or_what_is_to_be(
+    tmp_path: Path, work: str, call: str
+) -> None:
+    """Ctrl-C right behind a call that opens, makes or writes something leaves nothing half done."""
+    before = {"a.py": TEXT.encode()}
+    after = ran(work, "", tmp_path / "after")
+    assert ran(work, call, tmp_path / "interrupted") in (before, after)
+
+
+def test_an_interrupt_leaves_no_part_of_a_directory(tmp_path: Path) -> None:
+    """Ctrl-C while one directory takes the place of another is heard when it has."""
+    left = ran(DIRECTORY, "unlink", tmp_path / "interrupted")
+    assert sorted(left) == ["a.py", "old", "old/new"]
+
+
+def test_an_interrupt_leaves_a_revision_whole(tmp_path: Path) -> None:
+    """Ctrl-C right behind the call that makes the file of a revision leaves none without code."""
+    left = ran(REVISION, "open", tmp_path / "interrupted")
+    texts = [text for name, text in left.items() if text and "versions" in name]
+    assert [b"def downgrade()" in text for text in texts] == [True]
