@@ -270,7 +270,7 @@ def _hint_of_local(call: Call) -> str:
 
 
 def _hint_of_export(call: Call) -> tuple[str, ...]:
-    """Where no database is named although the project has a server of its own: how to name it."""
+    """Where no database is named: how to name the project's own server, and how seeds get one."""
     from dbtool.scratch import local
 
     with suppress(DbtoolError, OSError):
@@ -281,6 +281,8 @@ def _hint_of_export(call: Call) -> tuple[str, ...]:
             return (runs, left) if "demo" in own.databases else (runs,)
         if own.major is not None:
             return ("The server of dbtool local is stopped: dbtool local start",)
+        if call.command.startswith("seed "):
+            return ("Where there is no server yet: dbtool local start runs one for development.",)
     return ()
 
 

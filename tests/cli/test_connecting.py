@@ -31,6 +31,19 @@ def test_no_database_named(dbtool: Dbtool, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("words", [("plan",), ("--rows", "10")])
+def test_seeds_without_a_server(dbtool: Dbtool, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A plan too is one of the tables of a database: what gives a newcomer one is named."""
+    (tmp_path / "pyproject.toml").write_text('[tool.dbtool]\nmodels = "dbtool.example:Base"\n')
+    ran = dbtool("seed", *words)
+    assert (ran.code, ran.err) == (
+        2,
+        "error: no database is named\n"
+        "hint: Give --url, set DATABASE_URL, or write url under [tool.dbtool] in pyproject.toml.\n"
+        "      Where there is no server yet: dbtool local start runs one for development.\n",
+    )
+
+
 def test_server_down(dbtool: Dbtool, database: Target) -> None:
     """Exit 3, on stderr, and in JSON on stdout too."""
     down = url(replace(database, host="/nowhere"))
