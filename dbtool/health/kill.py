@@ -16,7 +16,7 @@ from dbtool.health.locktable import LOCKS, lock_table
 from dbtool.health.participant import Session
 from dbtool.health.parts import Part, answers
 from dbtool.health.remedy import remedy, special
-from dbtool.health.session import LIMITS
+from dbtool.health.session import LIMITS, TAKES_SUPERUSER
 from dbtool.health.session import Session as Asking
 from dbtool.health.victim import VICTIM, Victim, victim_of
 from dbtool.ports import Progress
@@ -42,7 +42,8 @@ class Killed:
     """What was done to whom, and what it released.
 
     `freed` counts those who waited behind the session before and do not wait any more. `command`
-    does what a dry run has shown; `refused` says why it takes --force where that was not given.
+    does what a dry run has shown; `refused` says why it would not: it takes --force, which was not
+    given, or another role.
     """
 
     database: str
@@ -88,7 +89,7 @@ def kill(
             freed=0,
             audit=audit,
             command=_command(wish, victim.session),
-            refused="" if wish.force else _protection(victim.session),
+            refused="" if wish.force and victim.allowed else _protection(victim.session),
         )
         if wish.dry_run:
             return did
@@ -186,7 +187,8 @@ def _chosen(wish: Wish, victim: Victim, identity: Identity) -> tuple[Signal, str
     protected = _protection(seen)
     if protected and not wish.force and not wish.dry_run:
         raise UsageError(
-            f"refused to end pid {seen.pid}: {protected}", hint="If you mean it: --force"
+            f"refused to end pid {seen.pid}: {protected}",
+            hint="If you mean it: --force" if victim.allowed else TAKES_SUPERUSER,
         )
     advice = node.remedy if node and node.remedy else remedy(seen.pid, seen, None, False)
     default: Signal = "cancel" if seen.state == "active" else "terminate"

@@ -23,6 +23,8 @@ _SIGNALS = re.compile(r"pg_signal_\w+")
 _SIGNALLING = frozenset({"pg_cancel_backend", "pg_terminate_backend"})
 """Where the server refuses without naming such a role, only a superuser may."""
 
+TAKES_SUPERUSER = "A session of a superuser takes a superuser."
+
 STATEMENT_SECONDS = 2
 GRACE_SECONDS = 1.0
 """How much longer than the server's own limit the client waits for a server that froze."""
@@ -178,7 +180,7 @@ def _not_allowed(error: Exception, target: Target) -> OperationError:
     if role := _SIGNALS.search(told):
         hint = f"GRANT {role[0]} TO {identifier(target.user)}"
     elif getattr(error, "server_source_function", None) in _SIGNALLING:
-        hint = "A session of a superuser takes a superuser."
+        hint = TAKES_SUPERUSER
     return OperationError(f"role {target.user} may not do that", detail=told, hint=hint)
 
 

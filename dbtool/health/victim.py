@@ -19,9 +19,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Victim:
-    """A session as it was when we looked; `node` is its place among those who wait."""
+    """A session as it was when we looked; `node` is its place among those who wait.
+
+    It is not `allowed` to signal a superuser's where the role that looks is none.
+    """
 
     session: Session
+    allowed: bool
     held: tuple[Held, ...]
     held_count: int
     node: Node | None
@@ -31,7 +35,7 @@ def victim_of(row: dict[str, Any], grown: Forest) -> Victim:
     """What the server answered to VICTIM, and its place in the forest."""
     held = tuple(Held(each["mode"], each["thing"]) for each in row["held"])
     seen = session(row["session"])
-    return Victim(seen, held, row["held_count"], grown.node(seen.pid))
+    return Victim(seen, row["allowed"], held, row["held_count"], grown.node(seen.pid))
 
 
 VICTIM = f"""
@@ -46,6 +50,8 @@ VICTIM = f"""
 )
 SELECT json_build_object(
     'session', row_to_json(s),
+    'allowed', NOT s.superuser OR (
+        SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),
     'held_count', (SELECT count(*) FROM held),
     'held', (
         SELECT coalesce(json_agg(h), '[]')

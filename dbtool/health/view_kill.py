@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from dbtool.health.kill import Killed, Signal
+from dbtool.health.session import TAKES_SUPERUSER
 from dbtool.health.tree import known_as
 from dbtool.health.victim import Victim
 from dbtool.health.view_locks import IN_TURN, freed
@@ -29,9 +30,16 @@ def kill_report(killed: Killed) -> Report:
             facts(_facts(killed.victim, killed.why)),
             Text(f"audit: {killed.audit} outcome={outcome!r}"),
         ),
-        notes=(f"refused without --force: {killed.refused}",) if killed.refused else (),
+        notes=tuple(_refused(killed)),
         next=() if killed.done or killed.refused else (killed.command,),
     )
+
+
+def _refused(killed: Killed) -> Iterator[str]:
+    if killed.refused and killed.victim.allowed:
+        yield f"refused without --force: {killed.refused}"
+    elif killed.refused:
+        yield f"refused, with --force too: {killed.refused}. {TAKES_SUPERUSER}"
 
 
 def victim_lines(victim: Victim, signal: Signal, why: str) -> tuple[str, ...]:

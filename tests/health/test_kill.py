@@ -175,6 +175,29 @@ def test_refuses_what_must_not_be_ended(shop: Target, database: Target, people: 
     assert ended(database, superuser, force=True).done
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_dry_run_names_what_no_force_helps(
+    shop: Target, database: Target, people: Crowd, *, force: bool
+) -> None:
+    """The server lets only superusers end the sessions of superusers."""
+    pid = pid_of(people, "BEGIN", "SELECT 1")
+    with SyncConnection(database, application_name="onlooker") as admin:
+        admin.execute("GRANT pg_monitor, pg_signal_backend TO clerk")
+        wish = Wish(pid, force=force, dry_run=True)
+        report = kill_report(kill(shop, wish, Permission(), Silent(), victim_lines))
+        with pytest.raises(UsageError, match="postgres is a superuser") as refused:
+            ended(shop, pid)
+        with pytest.raises(OperationError, match="role clerk may not do that"):
+            ended(shop, pid, force=True)
+        admin.execute("REVOKE pg_monitor, pg_signal_backend FROM clerk")
+    takes = "A session of a superuser takes a superuser."
+    assert report.headline.startswith(f"would not terminate pid {pid} (")
+    assert report.notes == (
+        f"refused, with --force too: its role postgres is a superuser. {takes}",
+    )
+    assert (report.next, refused.value.hint) == ((), takes)
+
+
 def test_a_walsender_is_refused(database: Target) -> None:
     """Ending one would cut a replica or a backup off."""
     with (
