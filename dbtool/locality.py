@@ -54,7 +54,12 @@ async def prove(connection: "Connection") -> Proof:
     process = read_process(row["pid"]) if row else None
     if row is None or process is None or process.name != _SERVER:
         return Proof(False, "its server is none of the processes seen on this machine")
-    if abs(process.started - row["started"]) > _CLOCK_TOLERANCE or not _is_ours(ours, process):
+    started = row["started"]  # null to a role whose sessions are another's: ALTER ROLE … SET role
+    if (
+        started is None
+        or abs(process.started - started) > _CLOCK_TOLERANCE
+        or not _is_ours(ours, process)
+    ):
         return Proof(False, "its server is not proven to be a process of this machine")
     return Proof(True, f"its server is process {process.parent} of this machine")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dbtool.database.connect import connect
+from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import UsageError
 from dbtool.guard import (
@@ -75,6 +76,18 @@ def test_a_server_on_tcp_is_proven_local(on_tcp: Server, host: str) -> None:
     """The title of a local backend shows the port of our end."""
     found = classified(replace(named(on_tcp.target()), host=host))
     assert found.standing is Standing.DEVELOPMENT
+
+
+def test_a_role_whose_sessions_are_those_of_another(on_tcp: Server) -> None:
+    """It may not see when its own session began: then nothing is proven, and nothing fails."""
+    with SyncConnection(on_tcp.target()) as connection:
+        connection.execute(
+            "CREATE ROLE works; CREATE ROLE logs_in LOGIN PASSWORD 'secret' IN ROLE works;"
+            " ALTER ROLE logs_in SET role = 'works'"
+        )
+    target = replace(named(on_tcp.target()), user="logs_in", password="secret")
+    found = classified(target)
+    assert (found.standing, found.reason) == (Standing.UNKNOWN, NOT_PROVEN)
 
 
 FORWARDER = """
