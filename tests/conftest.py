@@ -327,8 +327,14 @@ def _at_terminal(run: Callable[[int], int], stdin: str | None) -> Ran:
 
 def _read_terminal(ours: int, ended: threading.Event) -> str:
     shown = b""
-    # Whoever outlives the command may keep the terminal open.
-    while select.select([ours], [], [], 0.1)[0] or not ended.is_set():
+    while True:
+        # Whoever outlives the command may keep the terminal open. Asked before the look: what
+        # is shown between a look and the end would be lost.
+        over = ended.is_set()
+        if not select.select([ours], [], [], 0.1)[0]:
+            if over:
+                break
+            continue
         try:
             shown += os.read(ours, 65536)
         except OSError:

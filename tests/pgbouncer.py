@@ -46,22 +46,28 @@ def pgbouncer(
         absent("PgBouncer", "apt-get install pgbouncer")
     account = server_account()
     directory = Path(tempfile.mkdtemp(prefix="dbtool-pooler-", dir="/tmp"))
-    port = port or _free_port()
-    ini = directory / "pgbouncer.ini"
-    ini.write_text(_configuration(before, directory, port, settings or {}), encoding="utf-8")
-    for path in (directory, ini):
-        account.own(path)
-    process = subprocess.Popen(
-        [*account.prefix, PROGRAM, "-q", str(ini)],
-        cwd=directory,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        **account.switch,
-    )
+    account.own(directory)
+    while True:
+        listens = port or _free_port()
+        ini = directory / "pgbouncer.ini"
+        ini.write_text(_configuration(before, directory, listens, settings or {}), encoding="utf-8")
+        account.own(ini)
+        process = subprocess.Popen(
+            [*account.prefix, PROGRAM, "-q", str(ini)],
+            cwd=directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **account.switch,
+        )
+        if port or not _port_was_taken(process, listens, directory):
+            break
+        process.terminate()
+        process.wait(_START_LIMIT)
+        (directory / "log").unlink()
     try:
-        _wait_until_ready(process, port, directory / "log")
+        _wait_until_ready(process, listens, directory / "log")
         target = replace(
-            before, host="127.0.0.1", port=port, password=None, sslmode="disable", source="test"
+            before, host="127.0.0.1", port=listens, password=None, sslmode="disable", source="test"
         )
         yield Pooler(target, target.with_database("pgbouncer"), process.pid, directory / "log")
     finally:
@@ -85,6 +91,17 @@ def _configuration(before: Target, directory: Path, port: int, settings: Mapping
     lines = [f"{key} = {value}" for key, value in {**defaults, **settings}.items()]
     place = f"host={before.host} port={before.port} user={before.user}{password}"
     return "\n".join(["[databases]", f"* = {place}", "[pgbouncer]", *lines, ""])
+
+
+def _port_was_taken(process: "subprocess.Popen[bytes]", port: int, directory: Path) -> bool:
+    """Whether somebody else was faster: PgBouncer then listens on its Unix socket alone."""
+    until = time.monotonic() + _START_LIMIT
+    # It comes after the port.
+    while not (directory / f".s.PGSQL.{port}").exists():
+        if time.monotonic() > until or process.poll() is not None:
+            return False
+        time.sleep(0.02)
+    return "in use" in (directory / "log").read_text(encoding="utf-8")
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

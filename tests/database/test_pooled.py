@@ -1,7 +1,7 @@
 """Connecting through a pooler: real PgBouncer, and addresses that give one away."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
@@ -243,14 +243,16 @@ def test_a_full_pooler_that_is_too_late_to_say_so(pooler: Pooler) -> None:
 
 
 class Said(Silent):
-    """Keeps the stages it is told."""
+    """Keeps the stages it is told, and does something then."""
 
-    def __init__(self) -> None:
+    def __init__(self, then: Callable[[], object] = str) -> None:
         self.steps: list[str] = []
+        self._then = then
 
     def step(self, text: str) -> None:
         """Keep one."""
         self.steps.append(text)
+        self._then()
 
 
 def test_patience_says_that_it_waits(pooler: Pooler, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,17 +275,24 @@ def test_patience_says_that_it_waits(pooler: Pooler, monkeypatch: pytest.MonkeyP
     assert said.steps == [f"waiting for {pooler.target.shown} to answer"]
 
 
-def test_patience_ends_with_the_answer(pooler: Pooler, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server connection that becomes free in time is used."""
+def test_patience_ends_with_the_answer(
+    server: Server, pooler: Pooler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was told that it waits gets the answer, however soon it comes then."""
     monkeypatch.setattr("dbtool.database.pooler._TOLD_AFTER", 0.05)
-    said = Said()
+    monkeypatch.setattr("dbtool.database.pooler._GIVEN_UP_AFTER", 60.0)
 
-    async def run() -> object:
+    async def run(said: Said) -> object:
         connection = await connect(pooler.target)
         patience = Patience(pooler.target, said)
-        answer = await patience.first(connection.fetchval("SELECT pg_sleep(0.8)::text || 'x'"))
+        answer = await patience.first(
+            connection.fetchval("SELECT pg_advisory_xact_lock(4711)::text || 'x'")
+        )
         await connection.close()
         return answer
 
-    assert asyncio.run(run()) == "x"
-    assert len(said.steps) == 1
+    with SyncConnection(server.target()) as holder:
+        holder.execute("SELECT pg_advisory_lock(4711)")
+        told = Said(lambda: holder.execute("SELECT pg_advisory_unlock(4711)"))
+        assert asyncio.run(run(told)) == "x"
+    assert len(told.steps) == 1
