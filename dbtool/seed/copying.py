@@ -37,21 +37,20 @@ async def copy(
 async def _while_connected(connection: Connection, copying: Coroutine[Any, Any, str]) -> None:
     """Run a copy; asyncpg waits for ever on a socket that was closed while it was full."""
     task = asyncio.ensure_future(copying)
-    lost: list[Connection] = []
 
-    def end(closed: Connection) -> None:
-        lost.append(closed)
+    def end(_: Connection) -> None:
+        connection.lost = True
         task.cancel()
 
     connection.add_termination_listener(end)
     try:
         await task
     except asyncio.CancelledError:
-        if not lost:
+        if not connection.lost:
             raise
         raise ConnectionDoesNotExistError("connection was closed in the middle") from None
     finally:
-        if not lost:
+        if not connection.lost:
             connection.remove_termination_listener(end)
 
 
