@@ -220,6 +220,7 @@ def verify(
 ) -> "Report":
     """Check what is there: rows against the plan, every constraint again, every mapped class.
 
+    The plan is that of the options given here: give those of the run, as its last line does.
     Counts rows that break a CHECK, a UNIQUE or a FOREIGN KEY constraint, and loads objects of
     each class of the models through the ORM, as the application does. Writes nothing.
     """

@@ -24,6 +24,8 @@ _VALUES = 12
 """The most different values a column is compared by."""
 _LEAST = 30
 """The rows below which a share says little."""
+_ABOUT = 0.1
+"""How far a number of rows may be from the planned one to be about as many."""
 _AWAY = 0.1
 """How far a share may be from the planned one: what is used changes a little."""
 _CHANCE = 4
@@ -54,7 +56,7 @@ async def off_plan(
     by code of the user's and may be others each time, only the NULLs are compared.
     """
     planned = load.population.count
-    if planned < _LEAST or abs(there - planned) > planned / 10 or load.table.triggers:
+    if planned < _LEAST or abs(there - planned) > planned * _ABOUT or load.table.triggers:
         return ()
     known = _spread(load.population)
     total = sum(rows.size for rows in known)
@@ -65,6 +67,11 @@ async def off_plan(
     found = await _values(connection, load, shares)
     async with connection.limits():
         return (*found, *await _parents(connection, load))
+
+
+def is_more(there: int, planned: int) -> bool:
+    """Whether a table has too many rows to be compared with those planned for it."""
+    return there >= _LEAST and there - planned > planned * _ABOUT
 
 
 def _spread(population: Population) -> list[Rows]:

@@ -34,7 +34,8 @@ def verified(done: Verified, command: str) -> Report:
     other = len(findings) - len(done.wrong)
     parts = ((len(done.wrong), "wrong"), (other, "not as planned"))
     verdict = ", ".join(f"{count} {what}" for count, what in parts if count) or "all is well"
-    if done.unread and not findings:
+    unknowns = (*map(_unknown, done.unread), *_uncompared(done))
+    if unknowns and not findings:
         verdict = "nothing wrong in what could be checked"
     return Report(
         command=command,
@@ -42,7 +43,7 @@ def verified(done: Verified, command: str) -> Report:
         headline=f"{verdict}: {looked}",
         sections=(_counts(done),),
         findings=findings,
-        unknowns=tuple(map(_unknown, done.unread)),
+        unknowns=unknowns,
         notes=tuple(_notes(done)),
         judged=True,
     )
@@ -57,6 +58,18 @@ def _unknown(unread: Wrong) -> Unknown:
         reason=f"{unread.name}: {what} could not be asked: {unread.said}",
         decide=_WAIT if unread.sqlstate in OUT_OF_TIME else _MEND,
     )
+
+
+def _uncompared(done: Verified) -> Iterator[Unknown]:
+    """The tables whose rows are those of another plan, or of more than one."""
+    if more := done.uncompared:
+        told = listed([f"{each.name} ({each.rows:,}, planned {each.planned:,})" for each in more])
+        yield Unknown(
+            rule=seed_off_plan.NAME,
+            reason=f"more rows are there than planned and were not compared with the plan: {told}",
+            decide="verify with the scenario and the --rows, --scale and --tables of the run;"
+            " rows of several runs are in no plan",
+        )
 
 
 def _counts(done: Verified) -> Table:

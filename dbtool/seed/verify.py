@@ -28,7 +28,7 @@ from dbtool.seed.constraints import OUT_OF_TIME, Wrong, constraints
 from dbtool.seed.found import Found
 from dbtool.seed.live import LiveTable
 from dbtool.seed.plan import Load, Planned, Request, SeedPlan, Skipped
-from dbtool.seed.shares import Off, off_plan
+from dbtool.seed.shares import Off, is_more, off_plan
 from dbtool.seed.survey import survey
 
 _NAME = "dbtool seed verify"
@@ -68,6 +68,8 @@ class Verified:
     skipped: tuple[Skipped, ...] = ()
     missing: tuple[Counted, ...] = ()
     off_plan: tuple[Off, ...] = ()
+    uncompared: tuple[Counted, ...] = ()
+    """The tables with more rows than a plan tells anything about."""
 
 
 def verify(
@@ -103,6 +105,7 @@ def verify(
         skipped=planned.plan.skipped,
         missing=_missing(tables, loads),
         off_plan=off,
+        uncompared=_uncompared(tables, loads),
     )
 
 
@@ -131,6 +134,14 @@ def _missing(tables: Sequence[Counted], loads: Sequence[Load]) -> tuple[Counted,
     """The tables with fewer rows than planned."""
     names = {each.table.shown for each in loads}
     return tuple(each for each in tables if each.name in names and each.rows < (each.planned or 0))
+
+
+def _uncompared(tables: Sequence[Counted], loads: Sequence[Load]) -> tuple[Counted, ...]:
+    """The tables with so many rows more than planned that they are not those of the plan alone."""
+    planned = {each.table.shown: each.population.count for each in loads}
+    return tuple(
+        each for each in tables if each.name in planned and is_more(each.rows, planned[each.name])
+    )
 
 
 async def _shares(

@@ -26,7 +26,7 @@ def seeded(done: Seeded, command: str) -> Report:
         headline=headline,
         sections=(_loaded(done),),
         notes=tuple(_notes_of_run(done)),
-        next=("dbtool seed run",) if done.dry_run else (),
+        next=("dbtool seed run" if done.dry_run else "dbtool seed verify",),
     )
 
 

@@ -60,6 +60,8 @@ profiles       84     0.00
 user_roles    138     0.00
 
 info: the same rows again: --random-seed 1 --as-of 2026-11-01 (generators of version 2)
+
+next: dbtool seed verify --rows 100 --url 'URL'
 """
 
 
@@ -67,7 +69,7 @@ def test_bare_seed_runs(dbtool: Dbtool, project: Path, migrated: Target) -> None
     """`dbtool seed` is `dbtool seed run`; the report is stdout, what goes on is stderr."""
     url = migrated.sqlalchemy_url()
     ran = dbtool("seed", "--rows", "100", "--url", url, cwd=project)
-    assert shown(ran.out) == RUN
+    assert shown(ran.out).replace(url, "URL") == RUN
     assert ran.err == "loading 2,714 rows into 12 tables\nanalyzing the tables\n"
     assert ran.code == 0
     again = dbtool(
@@ -137,6 +139,17 @@ def test_the_command_after_a_dry_run(
     there = ("--url", migrated.sqlalchemy_url())
     ran = dbtool("seed", *said, *there, "--dry-run", cwd=project)
     assert shlex.split(ran.out.rpartition("next: ")[2]) == ["dbtool", "seed", *said, *there]
+
+
+def test_the_command_after_a_run(dbtool: Dbtool, project: Path, migrated: Target) -> None:
+    """It verifies against the same plan; how the rows were loaded is nothing to verify."""
+    there = ("--url", migrated.sqlalchemy_url())
+    said = ("--rows", "40", "--random-seed", "7", "--tables", "users,roles")
+    ran = dbtool("seed", "run", *said, *there, "--online", "--truncate", "--yes", cwd=project)
+    told = shlex.split(ran.out.rpartition("next: ")[2])
+    assert told == ["dbtool", "seed", "verify", *said, *there]
+    checked = dbtool(*told[1:], "--fail-on", "unknown", cwd=project)
+    assert (checked.code, checked.out.partition(":")[0]) == (0, "all is well")
 
 
 def test_plan_as_json(dbtool: Dbtool, project: Path, migrated: Target) -> None:

@@ -211,6 +211,25 @@ def test_rows_of_the_same_plan_are_no_others(migrated: Target, example: Models) 
     assert {"users", "profiles"}.isdisjoint(each.name for each in found.missing)
 
 
+def test_what_was_not_compared_is_not_well(migrated: Target, example: Models) -> None:
+    """More rows than planned are those of another run: unknown, until its options are given."""
+    request = Request(rows=100, tables=("roles", "users", "tags"))
+    seed(migrated, example, request)
+    other = verify(migrated, example, replace(request, rows=40))
+    assert [(each.name, each.rows, each.planned) for each in other.uncompared] == [
+        ("users", 100, 40)
+    ]
+    report = verified(other, "dbtool seed verify")
+    assert report.findings == ()
+    assert report.headline.startswith("nothing wrong in what could be checked: ")
+    (unknown,) = report.unknowns
+    assert unknown.reason.endswith("not compared with the plan: users (100, planned 40)")
+    assert "--rows, --scale" in unknown.decide
+    same = verified(verify(migrated, example, request), "dbtool seed verify")
+    assert same.unknowns == ()
+    assert same.headline.startswith("all is well: ")
+
+
 @pytest.mark.parametrize(
     ("rows", "planned", "told"),
     [
