@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
+from dbtool.database.sync import SyncConnection
 from dbtool.migrate.executed import execute
 from dbtool.migrate.script import read_when_needed
-from tests.migrate.conftest import Run
+from tests.migrate.conftest import Run, at_rest
 from tests.migrate.projects import FROM_CONFIG, Small
+from tests.processes import eventually
 
 NAMES = [f"aaaa0000000{number}" for number in (1, 2, 3)]
 WALKS = """
@@ -39,19 +41,27 @@ def executed(project: Small) -> Callable[[], list[str]]:
     return names
 
 
-def test_those_of_the_plan(run: Run, project: Small, executed: Callable[[], list[str]]) -> None:
+def test_those_of_the_plan(
+    run: Run, project: Small, executed: Callable[[], list[str]], watch: SyncConnection
+) -> None:
     """Up, down and onto a broken file that is not asked for; no bytecode lies about after it."""
     last = project.root / f"migrations/versions/{NAMES[2]}.py"
     whole = last.read_text()
     last.write_text(f"{whole}def (\n")
-    assert run("upgrade", "+1").code == 0
+
+    def alone(*words: str) -> int:
+        """Where the run before is waited for, the next begins anew."""
+        assert eventually(lambda: at_rest(watch))
+        return run(*words).code
+
+    assert alone("upgrade", "+1") == 0
     assert executed() == NAMES[:1]
-    assert run("upgrade", "+1").code == 0
+    assert alone("upgrade", "+1") == 0
     assert executed() == NAMES[1:2]
     last.write_text(whole)
-    assert run("upgrade").code == 0
+    assert alone("upgrade") == 0
     assert executed() == NAMES[2:]
-    assert run("downgrade", "-1", "--yes").code == 0
+    assert alone("downgrade", "-1", "--yes") == 0
     assert set(executed()) == {NAMES[2]}
     assert not list((project.root / "migrations/versions").glob("**/*.pyc"))
 

@@ -19,8 +19,9 @@ from dbtool.migrate.upgrade import upgrade
 from dbtool.scratch.server import Server, throwaway
 from dbtool.settings.environments import Environment
 from tests.conftest import MAJOR, Dbtool
-from tests.migrate.conftest import Run, plain, url
+from tests.migrate.conftest import Run, at_rest, plain, url
 from tests.migrate.projects import MIGRATE, Small
+from tests.processes import eventually
 
 COUNTED = """
 from pathlib import Path
@@ -77,11 +78,14 @@ def counted(project: Small) -> Callable[[], int]:
         ("show", "current"),
     ],
 )
-def test_once(run: Run, counted: Callable[[], int], words: tuple[str, ...]) -> None:
+def test_once(
+    run: Run, counted: Callable[[], int], watch: SyncConnection, words: tuple[str, ...]
+) -> None:
     """Every command runs env.py as often as Alembic does."""
     if words[0] in ("downgrade", "check"):
         run("upgrade")
         counted()
+        assert eventually(lambda: at_rest(watch))
     run(*words)
     assert counted() == 1
 
