@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 
 import postgast
+from asyncpg.exceptions import InsufficientPrivilegeError
 from google.protobuf.message import DecodeError
 from postgast import pg_query_pb2 as pb
 
@@ -107,7 +109,10 @@ def is_additive(statement: str) -> bool:
 
 
 class Catalogue:
-    """Looks things up; names without a schema are first sought in the version table's."""
+    """Looks things up; names without a schema are first sought in the version table's.
+
+    Of a schema that only the role env.py takes on may use, nothing is known.
+    """
 
     def __init__(self, connection: SyncConnection, schema: str | None) -> None:
         self._connection = connection
@@ -116,8 +121,11 @@ class Catalogue:
     def stands(self, statement: str) -> bool | None:
         """Whether what the statement does is done."""
         node = _parsed(statement)
-        if node is None:
-            return None
+        with suppress(InsufficientPrivilegeError):
+            return None if node is None else self._stands(node)
+        return None
+
+    def _stands(self, node: pb.Node) -> bool | None:
         match node.WhichOneof("node"):
             case "index_stmt":
                 name = node.index_stmt.idxname
@@ -157,6 +165,12 @@ class Catalogue:
                 return found
         return None
 
+    def is_broken(self, schema: str, name: str) -> bool:
+        """Whether an index is there and known to be invalid."""
+        with suppress(InsufficientPrivilegeError):
+            return self.index_is_valid(schema, name) is False
+        return False
+
     def drop_index(self, schema: str, name: str) -> None:
         """Take away what a failed concurrent build has left."""
         for place in self._places(schema, name):
@@ -169,8 +183,10 @@ class Catalogue:
 
     def copies_of_index(self, schema: str, name: str) -> list[tuple[str, str]]:
         """Schema and name of what a REINDEX CONCURRENTLY that ended early has left beside it."""
-        place = self._found(schema, name)
-        return [(row[0], row[1]) for row in self._connection.fetch(_COPIES, place)]
+        with suppress(InsufficientPrivilegeError):
+            place = self._found(schema, name)
+            return [(row[0], row[1]) for row in self._connection.fetch(_COPIES, place)]
+        return []
 
     def finishing(self, statement: str) -> str | None:
         """What ends a DETACH PARTITION CONCURRENTLY that was begun and has not ended."""
@@ -181,11 +197,12 @@ class Catalogue:
         if command.subtype != pb.AT_DetachPartition:
             return None
         relation = node.alter_table_stmt.relation
-        table = self._found(relation.schemaname, relation.relname)
-        partition = self._partition(command)
-        if table is None or partition is None or not self._has(_DETACHING, table, partition):
-            return None
-        return f"ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"
+        with suppress(InsufficientPrivilegeError):
+            table = self._found(relation.schemaname, relation.relname)
+            partition = self._partition(command)
+            if table and partition and self._has(_DETACHING, table, partition):
+                return f"ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"
+        return None
 
     def _places(self, schema: str, name: str) -> Iterator[str]:
         if schema:

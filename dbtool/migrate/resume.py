@@ -90,7 +90,7 @@ class Resume:
             return
         self._replay = [*found.done, *((found.begun,) if found.begun else ())]
         self._undecided = found.begun
-        self._is_hint = found.stamp != self._notes.stamp()
+        self._is_hint = found.stamp != self._stamp()
         self._ours = {each.key for each in self._replay}
         if self._how is How.AUTO and found.asks:
             raise for_a_person(found)
@@ -206,7 +206,7 @@ class Resume:
 
     def _remove_broken(self, schema: str, name: str, *, ours: bool) -> None:
         """An invalid index that an earlier build of ours left is in the way of the next."""
-        if self._catalogue.index_is_valid(schema, name) is not False:
+        if not self._catalogue.is_broken(schema, name):
             return
         if not ours:
             raise OperationError(
@@ -239,11 +239,16 @@ class Resume:
 
     def _write(self, connection: DBAPIConnection, *, inside: bool = False) -> None:
         if not self._journal.stamp:
-            with suppress(Exception):
-                self._journal = replace(self._journal, stamp=self._notes.stamp())
+            self._journal = replace(self._journal, stamp=self._stamp() or "")
         whole = self._whole()
         self.is_noted = self._notes.write(connection, whole, inside=inside)
         self._written = whole if self.is_noted else None
+
+    def _stamp(self) -> str | None:
+        """None where only the role that env.py takes on may read the version table."""
+        with suppress(Exception):
+            return self._notes.stamp()
+        return None
 
     def _whole(self) -> Journal:
         """What this attempt knows, and what an earlier one did that has not come by yet."""

@@ -520,6 +520,38 @@ def test_not_the_owner_of_the_version_table(
     assert watch.fetchval("SELECT to_regclass('t1_c') IS NOT NULL")
 
 
+@pytest.fixture
+def noinherit(database: Target, watch: SyncConnection) -> Iterator[tuple[str, str]]:
+    """A role with a schema of its own, and the URL of one that may only SET ROLE to it."""
+    owner = f"owner_{database.database}"
+    watch.execute(
+        f"CREATE ROLE {owner}; CREATE SCHEMA {owner} AUTHORIZATION {owner};"
+        f" CREATE ROLE {owner}_login LOGIN NOINHERIT IN ROLE {owner}"
+    )
+    yield owner, plain(replace(database, user=f"{owner}_login"))
+    watch.execute(f"DROP OWNED BY {owner}; DROP ROLE {owner}_login; DROP ROLE {owner}")
+
+
+def test_a_schema_that_only_the_role_of_env_py_may_use(
+    project: Small, watch: SyncConnection, noinherit: tuple[str, str], dbtool: Dbtool
+) -> None:
+    """What dbtool itself cannot look up there is not known, and stops no revision."""
+    owner, url = noinherit
+    connected = ".connect() as connection:\n"
+    role = f'        connection.exec_driver_sql("SET ROLE {owner}"); connection.commit()\n'
+    project.env(FROM_CONFIG.replace(connected, connected + role))
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+    assert "syntax error" in ran.err
+    assert watch.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{owner}.t1_c")
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+    ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+    assert (ran.code, "The catalogue does not tell whether this is done" in ran.err) == (4, True)
+    ran = dbtool("--url", url, "upgrade", "-y", "--resume", "skip", cwd=project.root)
+    assert ran.code == 0, ran.err
+    assert watch.fetchval(f"SELECT version_num FROM {owner}.alembic_version") == HEAD
+
+
 def test_what_is_not_noted_is_not_tried_again(
     project: Small, database: Target, watch: SyncConnection, deployer: str, dbtool: Dbtool
 ) -> None:
