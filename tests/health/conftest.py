@@ -12,6 +12,12 @@ from tests.health.crowd import Crowd, crowd
 SMALL = {"max_connections": "20", "superuser_reserved_connections": "3", "max_wal_senders": "0"}
 
 
+@pytest.fixture(autouse=True)
+def _time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seconds for a statement are too few where the machine stands still within it."""
+    monkeypatch.setattr("dbtool.health.session.session.__wrapped__.__defaults__", (60,))
+
+
 @pytest.fixture(scope="session")
 def small() -> Iterator[Server]:
     """A server with 17 usable slots, or 15 where roles can have a tier of their own."""

@@ -240,8 +240,11 @@ def test_an_access_exclusive_lock_on_every_user_table_does_not_hold_it_up(
     assert pool.slots.used >= 1
 
 
-def test_the_session_is_read_only_and_limited(database: Target, people: Crowd) -> None:
+def test_the_session_is_read_only_and_limited(
+    database: Target, people: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The start-up options are in force on the server, as the connection asked."""
+    monkeypatch.undo()
     with proxy(database) as through:
         read(through.target)
         (traffic,) = through.connections
