@@ -318,7 +318,7 @@ def test_an_operator_that_nobody_brings(server: Server) -> None:
         "Table('t', m, Column('a', Text), CheckConstraint(\"a % 'b'\"), Index('i', 'a'))",
         {**_NAMES, "m": models},
     )
-    dialect = postgresql.dialect()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     dialect.default_schema_name = "public"
     written = script([models], dialect)
     needs = "CREATE EXTENSION IF NOT EXISTS never_made SCHEMA public"
