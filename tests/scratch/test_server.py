@@ -283,8 +283,13 @@ def _end(server: Server, number: signal.Signals, process: str = "") -> int:
     """Kill the server, or one process of it, and wait until the whole of it is gone."""
     postmaster = read_pidfile(server.directory / "run" / "data")
     assert postmaster is not None
-    found = value(server.target(), f"select pid from pg_stat_activity where {process or 'true'}")
-    pid = int(str(found)) if process else postmaster.pid
+    pid = postmaster.pid
+    if process:
+        with SyncConnection(server.target()) as connection:
+            found = f"select max(pid) from pg_stat_activity where {process}"
+            # A process of the server itself may enter the list later than we do.
+            assert eventually(lambda: connection.fetchval(found) is not None)
+            pid = connection.fetchval(found)
     os.kill(pid, number)
     assert eventually(lambda: not serves(postmaster.pid, server.directory / "run" / "data"))
     return pid
