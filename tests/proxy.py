@@ -101,11 +101,6 @@ class Proxy:
         return [each for each in self._accepted if each.sent]
 
     @property
-    def accepted(self) -> int:
-        """How many clients came, be it to say nothing."""
-        return len(self._accepted)
-
-    @property
     def turns(self) -> int:
         """Client-to-server turns of all connections so far."""
         return sum(each.turns for each in self.connections)

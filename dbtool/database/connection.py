@@ -22,8 +22,7 @@ class Connection(asyncpg.Connection):
     """An asyncpg connection to one target.
 
     `refused` says why start-up options are not in force, and is empty where they are.
-    `local_settings` are those options: they hold only inside `limits()`. `lost` is for whoever
-    hears that the server ended the session: no statement is left there to be cancelled.
+    `local_settings` are those options: they hold only inside `limits()`.
     """
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -31,19 +30,6 @@ class Connection(asyncpg.Connection):
         self.refused = ""
         self.target: Target | None = None
         self.local_settings: tuple[tuple[str, str], ...] = ()
-        self.lost = False
-
-    def _cancel_current_command(self, *waiting: "asyncio.Future[None]") -> None:
-        """Ask the server to cancel, but not about a session that it ended.
-
-        The answer would come when nobody waits for it any more, and asyncio tells of those.
-        """
-        if not self.lost:
-            asyncpg.Connection._cancel_current_command(self, *waiting)
-            return
-        for each in waiting:
-            if not each.done():
-                each.set_result(None)
 
     @property
     def socket(self) -> "socket.socket | None":

@@ -37,20 +37,21 @@ async def copy(
 async def _while_connected(connection: Connection, copying: Coroutine[Any, Any, str]) -> None:
     """Run a copy; asyncpg waits for ever on a socket that was closed while it was full."""
     task = asyncio.ensure_future(copying)
+    lost: list[Connection] = []
 
-    def end(_: Connection) -> None:
-        connection.lost = True
+    def end(closed: Connection) -> None:
+        lost.append(closed)
         task.cancel()
 
     connection.add_termination_listener(end)
     try:
         await task
     except asyncio.CancelledError:
-        if not connection.lost:
+        if not lost:
             raise
         raise ConnectionDoesNotExistError("connection was closed in the middle") from None
     finally:
-        if not connection.lost:
+        if not lost:
             connection.remove_termination_listener(end)
 
 

@@ -1,7 +1,6 @@
 """Seeding where something is in the way: a full disk, a pooler, a lock, another run."""
 
 import asyncio
-import gc
 import os
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -317,27 +315,6 @@ def test_a_connection_lost_in_the_middle_of_a_copy(
     assert watched.blocks == 1
     assert "socket.send()" not in caplog.text
     assert users(migrated) == 0
-
-
-def test_nothing_is_asked_of_a_server_that_was_lost(
-    migrated: Target, example: Models, caplog: pytest.LogCaptureFixture
-) -> None:
-    """No request to cancel goes out, whose answer would come when the command has ended."""
-    there: list[int] = []
-    with proxy(migrated) as way:
-
-        def lose() -> None:
-            there.append(way.accepted)
-            way.cut()
-
-        watched = Watched(lose)
-        preferring = replace(way.target, sslmode=None)
-        with pytest.raises(OperationError) as caught:
-            seed(preferring, example, Request(rows=50_000, tables=("users",)), progress=watched)
-        assert [way.accepted] == there
-    gc.collect()
-    assert "never retrieved" not in caplog.text
-    assert caught.value.message == 'the connection was lost while "users" was filled'
 
 
 def test_a_connection_lost_while_the_server_takes_no_more(
