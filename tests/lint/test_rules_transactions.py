@@ -55,6 +55,12 @@ _ADD = "ALTER TABLE orders ADD COLUMN a integer"
          " SELECT count(*) FROM gone"),
         ("rows-changed-unbatched",
          "WITH one AS (UPDATE orders SET note = '' WHERE id = 1 RETURNING id) SELECT id FROM one"),
+        ("rows-changed-unbatched",
+         "WITH few AS (SELECT sku FROM items LIMIT 9), picked AS (SELECT f.sku FROM few f), gone AS"
+         " (DELETE FROM items USING picked p WHERE items.sku = p.sku) SELECT count(*) FROM few"),
+        ("rows-changed-unbatched",
+         "CREATE TABLE kept AS WITH gone AS (DELETE FROM items RETURNING *) SELECT * FROM gone"
+         " WITH NO DATA"),
         ("rows-changed-unbatched", "COPY (SELECT id FROM orders) TO STDOUT"),
         ("transaction-command", "SAVEPOINT a; ROLLBACK TO a"),
         ("lock-timeout-disabled", "SET LOCAL lock_timeout = '5s'"),
@@ -117,6 +123,10 @@ def test_silent(rule: str, sql: str) -> None:
         ("rows-changed-unbatched",
          "WITH few AS (SELECT 1 LIMIT 1), gone AS (DELETE FROM items RETURNING *) SELECT 1",
          "warning: items: rows are changed in one transaction, all of them"),
+        ("rows-changed-unbatched",
+         "WITH probe AS (SELECT 1 FROM kept LIMIT 1), gone AS (DELETE FROM items USING kept"
+         " WHERE items.sku = kept.sku RETURNING 1) SELECT count(*) FROM gone",
+         "warning: items: rows are changed in one transaction, those that meet the condition"),
         ("rows-changed-unbatched", "COPY (DELETE FROM items RETURNING *) TO STDOUT",
          "warning: items: rows are changed in one transaction, all of them"),
         ("rows-changed-unbatched",

@@ -69,6 +69,13 @@ def reads(query: Node) -> frozenset[tuple[Name, str]]:
     return frozenset(read)
 
 
+def relations(query: Node) -> frozenset[str]:
+    """The names without a schema that a query reads from; a table whose rows it changes is none."""
+    read = (each for each in _walk(query) if each.DESCRIPTOR.name == "Node")
+    named = (each.range_var for each in read if each.HasField("range_var"))
+    return frozenset(each.relname for each in named if not each.schemaname)
+
+
 def calls(query: Node) -> frozenset[str]:
     """The functions that a query calls, in whatever part of it, as written."""
     called = (each for each in _walk(query) if each.DESCRIPTOR.name == "FuncCall")

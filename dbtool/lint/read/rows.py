@@ -8,6 +8,7 @@ from dbtool.lint import actions as act
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.read.expressions import optional
 from dbtool.lint.read.names import Node, name_of
+from dbtool.lint.read.query import relations
 
 _PICKING = (pb.ANY_SUBLINK, pb.ARRAY_SUBLINK)
 
@@ -25,7 +26,7 @@ def insert(node: Node) -> Iterator[act.Action]:
 
 
 def update(node: Node, few: bool = False) -> Iterator[act.Write]:
-    """UPDATE; `few` says that a query beside it has a LIMIT."""
+    """UPDATE; `few` says that a query beside it that it reads has a LIMIT."""
     yield act.Write(
         kind=act.Writes.UPDATE,
         table=name_of(node.relation),
@@ -38,7 +39,7 @@ def update(node: Node, few: bool = False) -> Iterator[act.Write]:
 
 
 def delete(node: Node, few: bool = False) -> Iterator[act.Write]:
-    """DELETE; `few` says that a query beside it has a LIMIT."""
+    """DELETE; `few` says that a query beside it that it reads has a LIMIT."""
     yield act.Write(
         kind=act.Writes.DELETE,
         table=name_of(node.relation),
@@ -70,17 +71,19 @@ def copy(node: Node) -> Iterator[act.Action]:
 
 def within(node: Node) -> Iterator[act.Action]:
     """The changes of rows in the WITH of a statement, which are done even if nothing reads them."""
-    few = False
+    few: set[str] = set()
     for each in node.with_clause.ctes:
         query = each.common_table_expr.ctequery
         kind = query.WhichOneof("node")
-        few = few or _limits(query)
+        limited = _limits(query) or not few.isdisjoint(relations(query))
         if kind in _BY_CONDITION:
-            for action in _BY_CONDITION[kind](getattr(query, kind), few):
-                few = few or action.batch
-                yield action
+            [action] = _BY_CONDITION[kind](getattr(query, kind), limited)
+            limited = action.batch
+            yield action
         elif kind in _CHANGES:
             yield from _CHANGES[kind](getattr(query, kind))
+        if limited:
+            few.add(each.common_table_expr.ctename)
 
 
 _BY_CONDITION = {"update_stmt": update, "delete_stmt": delete}

@@ -80,7 +80,8 @@ def create_foreign_table(node: Node) -> Iterator[act.Action]:
 
 def create_table_as(node: Node) -> Iterator[act.Action]:
     """CREATE TABLE AS and CREATE MATERIALIZED VIEW."""
-    yield from within(node.query.select_stmt)
+    if not node.into.skip_data:
+        yield from within(node.query.select_stmt)
     yield act.CreateTableAs(
         table=made_as(node.into.rel),
         materialized=node.objtype == pb.OBJECT_MATVIEW,
