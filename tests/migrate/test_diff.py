@@ -322,12 +322,42 @@ def test_an_operator_that_nobody_brings(server: Server) -> None:
     dialect.default_schema_name = "public"
     written = script([models], dialect)
     needs = "CREATE EXTENSION IF NOT EXISTS never_made SCHEMA public"
-    for beside, more in (((), []), ((needs,), ["what needs extension never_made"])):
+    for beside, more in (((), []), ((needs,), ["what may need extension never_made"])):
         target = server.create_database(f"side_{next(_numbers)}")
         built = build(target, written, Around(("public",), beside))
         said = [*map(unbuilt, built.unbuilt)]
         assert said[0].what.startswith("public.t, which cannot be created")
         assert said[0].what.endswith("operator does not exist: text % unknown")
-        assert said[0].decide.startswith("the extension or revision that brings it")
+        assert said[0].decide.startswith("what it needs in the models, or the extension or rev")
         assert [each.what.partition(",")[0] for each in said[1:]] == more
         assert built.suspect == {"public.t"}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("Column('a', Text, server_default=text(\"nextval('gone')\"))", 'relation "gone" does not'),
+        ("Column('a', Text), Index('i', 'a', unique=True, postgresql_using='gin')",
+         'access method "gin" does not support unique indexes'),
+    ],
+)  # fmt: skip
+def test_an_extension_that_nothing_needs(
+    server: Server, tmp_path: Path, table: str, said: str
+) -> None:
+    """It is not named for what no extension brings, and the outcome is kept."""
+    models = MetaData()
+    exec(f"Table('t', m, {table})", {**_NAMES, "m": models})
+    needs = "CREATE EXTENSION IF NOT EXISTS never_made SCHEMA public"
+    target = server.create_database(f"side_{next(_numbers)}")
+    side = create_engine(target.sqlalchemy_url("psycopg"))
+    with (
+        SyncConnection(target, settings=dict(catalog.SETTINGS)) as read,
+        side.connect() as connection,
+        Builder(Cache(tmp_path), Silent(), server) as builder,
+    ):
+        live = Live(read.run(catalog.read), (needs,))
+        [found] = map(unbuilt, builder.build(configured(connection, models), live).unbuilt)
+    side.dispose()
+    assert said in found.what
+    assert found.decide == "what it needs in the models, or in the database compared with"
+    assert len([*tmp_path.glob("*.json")]) == 1

@@ -89,7 +89,8 @@ def build(target: Target, script: Script, beside: Around) -> Built:
             absent = [name for _, reason in refused if (name := lacks_extension(reason))]
         text = connection.run(catalog.text)
     named = [Unbuilt(each.table or _beginning(each.sql), reason) for each, reason in failed]
-    named += [Unbuilt(each, "", extension=True) for each in absent if failed]
+    if any(each.brought for each in named):
+        named += [Unbuilt(each, "", extension=True) for each in absent]
     suspect = frozenset(each.table for each, _ in failed if each.table)
     return Built(catalog.parse(text), (*script.unbuilt, *named), suspect, text)
 

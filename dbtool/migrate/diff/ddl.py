@@ -1,5 +1,6 @@
 """The statements that create what the models describe, and what each of them is for."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,12 @@ from sqlalchemy.schema import (
     SetTableComment,
 )
 from sqlalchemy.sql.ddl import DDLElement
+
+_BROUGHT = re.compile(
+    r"^(?:operator|function|type|data type|access method|text search)\b.*"
+    r"\b(?:does not exist|has no default operator class)\b"
+)
+"""What extensions bring, where it is not there."""
 
 
 class Kind(StrEnum):
@@ -55,6 +62,11 @@ class Unbuilt:
     name: str
     reason: str
     extension: bool = False
+
+    @property
+    def brought(self) -> bool:
+        """Whether an extension may bring what was not there."""
+        return _BROUGHT.match(self.reason) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Build the models in a throwaway server and compare them with what a database holds."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -30,10 +29,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = "SET LOCAL lock_timeout = '2s'; SET LOCAL jit = off"
 _LOCKED = "55P03"
-_NOT_THERE = re.compile(
-    r"^(?:operator|function|type|data type|access method|text search)\b.*\bnot?\b"
-)
-"""What extensions bring."""
 _FUNCTIONS = """
 SELECT pg_catalog.pg_get_functiondef(p.oid)
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -207,12 +202,15 @@ def unbuilt(each: Unbuilt) -> Uncompared:
     """What the models describe and could not be created, and what would help."""
     if each.extension:
         return Uncompared(
-            f"what needs extension {each.name}, which the throwaway server has no files of",
+            f"what may need extension {each.name}, which the throwaway server has no files of",
             f"its files on this machine, or DBTOOL_PG_BIN with programs that have {each.name}",
         )
     needed = "what it needs in the models, or in the database compared with"
-    if _NOT_THERE.match(each.reason):
-        needed = "the extension or revision that brings it, in the database compared with"
+    if each.brought:
+        needed = (
+            "what it needs in the models, or the extension or revision that brings it,"
+            " in the database compared with"
+        )
     return Uncompared(
         f"{each.name}, which cannot be created from the models alone: {each.reason}", needed
     )
