@@ -22,5 +22,5 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-    if pressed:
-        handler(pressed[0], None)
+        if pressed:
+            handler(pressed[0], None)

@@ -1,10 +1,17 @@
 """What commands write is there whole or not at all, whenever Ctrl-C comes."""
 
+import os
+import signal
+import stat
+import threading
 from pathlib import Path
 
 import pytest
 
+from dbtool import files
+from dbtool.interrupts import uninterrupted
 from tests.interrupts import BEGIN, interrupted
+from tests.processes import finish, python
 
 TEXT = "taken = json.dumps({})\n"
 
@@ -130,3 +137,66 @@ def test_an_interrupt_leaves_a_revision_whole(tmp_path: Path) -> None:
     left = ran(REVISION, "open", tmp_path / "interrupted")
     texts = [text for name, text in left.items() if text and "versions" in name]
     assert [b"def downgrade()" in text for text in texts] == [True]
+
+
+def test_names_owner_and_rights_stay(tmp_path: Path) -> None:
+    """A file with two names is both still, and one of another owner or for few is that still."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_bytes(b"old")
+    first.chmod(0o600)
+    files.write(first, b"new")
+    second.hardlink_to(first)
+    files.write(second, b"newer")
+    assert (first.read_bytes(), stat.S_IMODE(first.stat().st_mode)) == (b"newer", 0o600)
+    assert first.samefile(second)
+    if os.geteuid() == 0:
+        second.unlink()
+        os.chown(first, 1234, 4321)
+        files.write(first, b"newest")
+        assert (first.read_bytes(), first.stat().st_uid, first.stat().st_gid) == (
+            b"newest",
+            1234,
+            4321,
+        )
+    assert sorted(each.name for each in tmp_path.iterdir() if each != second) == ["first"]
+
+
+def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+    """A pipe stays a pipe, and whoever reads it gets the text."""
+    pipe, got = tmp_path / "pipe", list[bytes]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    files.write(pipe, b"text")
+    reader.join(60)
+    assert got == [b"text"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_a_directory_may_take_no_other_file() -> None:
+    """Its files are written in place then."""
+    code = """
+import pathlib, tempfile
+from dbtool import files
+with tempfile.TemporaryDirectory() as name:
+    file = pathlib.Path(name, "a" * 250)
+    files.write(file, b"long")
+    file.parent.chmod(0o500)
+    files.write(file, b"longer")
+    print(file.read_text())
+    file.parent.chmod(0o700)
+"""
+    assert finish(python(code, user=65534)) == "longer\n"
+
+
+def test_an_interrupt_is_heard_also_behind_a_failure() -> None:
+    """What fails while Ctrl-C waits does not take its place."""
+
+    def failing() -> None:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            raise OSError
+
+    with pytest.raises(KeyboardInterrupt):
+        failing()

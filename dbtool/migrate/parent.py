@@ -33,7 +33,11 @@ class Edit:
             raise OperationError(
                 f"{self.path.name} was changed meanwhile", detail="It is left as it is now."
             )
-        files.write(self.path, self.after)
+        try:
+            files.write(self.path, self.after)
+        except OSError as error:
+            why = f"{error.strerror or error}. It is left as it was."
+            raise OperationError(f'cannot write "{self.path}"', detail=why) from error
 
 
 def follows(path: Path, parent: str) -> Edit:
