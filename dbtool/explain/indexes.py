@@ -1,7 +1,7 @@
 """Propose the index that a scan was missing, in the user's names."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import prod
@@ -9,7 +9,7 @@ from math import prod
 from dbtool.explain.analysis import Analysis
 from dbtool.explain.facts import IndexFacts, TableFacts
 from dbtool.explain.plan import Node
-from dbtool.explain.predicate import Term, complete, terms
+from dbtool.explain.predicate import Term, complete, searched_as_stored, terms
 from dbtool.explain.wording import on_lines
 from dbtool.finding import Fix
 from dbtool.sql.text import quoted
@@ -25,7 +25,10 @@ _EXPRESSION = re.compile(
 _ORDER = re.compile(r'(?:(?P<alias>\w+|"[^"]+")\.)?(?P<column>\w+|"[^"]+")(?P<down> DESC)?')
 """A key of an order that is a column."""
 
-_LEADING_WILDCARD = re.compile(r"~~\*? '[%_]")
+_LEADING_WILDCARD = "'[%_]"
+_TRIGRAMS = frozenset({"gin", "gist"})
+"""Methods of the indexes that hold the trigrams of a text."""
+
 _DAY = re.compile(r"= '(\d{4}-\d\d-\d\d)'::date")
 
 LEAST_NARROWED = 10
@@ -69,10 +72,9 @@ def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
         return _without_columns(node, conditions)
     if cast := next((term for term in found if term.cast), None):
         return Proposal(reason=_cast_reason(cast, analysis.table(node), conditions))
-    columns = key_columns(found)
+    columns, table = key_columns(found), analysis.table(node)
     if not columns:
-        return Proposal(reason=_unserved(found, types, conditions))
-    table = analysis.table(node)
+        return Proposal(reason=_unserved(found, table, conditions))
     if table and (present := _present(table, columns)):
         return Proposal(columns, reason=_unused(present))
     whole = len(found) == len(said) and all(complete(each, node.alias) for each in conditions)
@@ -174,16 +176,29 @@ def _too_wide(columns: tuple[str, ...]) -> str:
     )
 
 
-def _unserved(found: list[Term], types: Mapping[str, str], conditions: Iterable[str]) -> str:
+def _unserved(found: list[Term], table: TableFacts | None, conditions: Iterable[str]) -> str:
     term = found[0]
+    kind = table.columns.get(term.column, "") if table else ""
+    held = {name for each in _by_trigrams(table) for name in each.columns}
     said = f"a plain index does not serve the operator {term.operator}"
-    is_text = types.get(term.column, "text").startswith(("text", "character varying"))
-    if len(found) > 1 or not is_text or not any(map(_LEADING_WILDCARD.search, conditions)):
+    if (
+        len(found) > 1
+        or held & {term.column, ""}
+        or not any(
+            searched_as_stored(each, quoted(term.column), kind, _LEADING_WILDCARD)
+            for each in conditions
+        )
+    ):
         return said
     return (
         f"{said}; a trigram index may, which --advise tries where the extension pg_trgm is"
         f" installed: CREATE INDEX … USING gin ({quoted(term.column)} gin_trgm_ops)"
     )
+
+
+def _by_trigrams(table: TableFacts | None) -> Iterator[IndexFacts]:
+    """Indexes that may hold trigrams; of an expression, whose column is "", nobody knows which."""
+    yield from (each for each in table.indexes if each.method in _TRIGRAMS) if table else ()
 
 
 def _unused(index: IndexFacts) -> str:

@@ -65,6 +65,20 @@ def complete(condition: str, alias: str) -> bool:
     return None not in parts and (bool(parts) or not condition)
 
 
+def searched_as_stored(condition: str, key: str, kind: str, pattern: str = "") -> bool:
+    """Whether a text is searched as the column `key` holds it, for what begins with `pattern`.
+
+    Only such a search is one that an index on the column itself serves: not one in what a cast
+    makes of it or in another collation, which is printed as one, and not one by the operators of
+    another type. `kind` is "" where nobody knows it.
+    """
+    if kind not in ("text", "character varying"):
+        return False
+    name = rf'\((?:(?:\w+|"[^"]+")\.)?{re.escape(key)}'
+    said = name if kind == "text" else rf"{name}\)::text"
+    return bool(re.search(rf"{said} (?:~~\*?|~\*?) {pattern}", condition))
+
+
 def _parts(condition: str, alias: str) -> tuple[Term | None, ...]:
     if not condition:
         return ()

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -255,6 +256,7 @@ def test_the_operation_names_a_schema(condition: str, keys: str) -> None:
 
 
 INDEX = IndexFacts("t_a", "btree", ("a",), unique=False, valid=True, predicate="")
+SEARCHED = "(t.b ~~ '%zz%'::text)"
 
 
 @pytest.mark.parametrize(
@@ -302,12 +304,32 @@ INDEX = IndexFacts("t_a", "btree", ("a",), unique=False, valid=True, predicate="
             "(t.b ~~ '%x%'::text)",
             "a plain index does not serve the operator ~~",
         ),
-        (
-            table(),
-            "(t.b ~~ '%x%'::text)",
-            "a plain index does not serve the operator ~~; a trigram index may, which --advise"
-            " tries where the extension pg_trgm is installed: CREATE INDEX … USING gin"
-            " (b gin_trgm_ops)",
+        *(
+            (
+                table(**more),
+                condition,
+                "a plain index does not serve the operator ~~; a trigram index may, which --advise"
+                " tries where the extension pg_trgm is installed: CREATE INDEX … USING gin"
+                " (b gin_trgm_ops)",
+            )
+            for more, condition in (
+                ({}, "(t.b ~~ '%x%'::text)"),
+                ({"columns": {"b": "character varying"}}, "((t.b)::text ~~ '%x%'::text)"),
+                ({"indexes": (replace(INDEX, method="gin"),)}, "(t.b ~~ '%x%'::text)"),
+                ({"indexes": (replace(INDEX, columns=("b",)),)}, "(t.b ~~ '%x%'::text)"),
+            )
+        ),
+        *(
+            (table(**more), condition, "a plain index does not serve the operator ~~")
+            for more, condition in (
+                ({"columns": {}}, "(t.b ~~ '%x%'::text)"),
+                ({"columns": {"b": "character"}}, "(t.b ~~ '%x%'::text)"),
+                ({"columns": {"b": "bytea"}}, "(t.b ~~ '%x%'::bytea)"),
+                ({}, "(((t.b)::character varying(9))::text ~~ '%x%'::text)"),
+                ({"indexes": (replace(INDEX, method="gin", columns=("b",)),)}, SEARCHED),
+                ({"indexes": (replace(INDEX, method="gist", columns=("a", "b")),)}, SEARCHED),
+                ({"indexes": (replace(INDEX, method="gin", columns=("",)),)}, SEARCHED),
+            )
         ),
         (
             table(partition=True),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from dbtool.explain.advice.tables import Known, Table
 from dbtool.explain.advice.terms import Side, Term
+from dbtool.explain.predicate import searched_as_stored
 
 _PREFIX = re.compile(r"'(?:[^%_\\']|\\.|'')+[^']*'")
 _LIKE = frozenset({"~~", "~~*"})
@@ -50,16 +51,22 @@ def begins(term: Term) -> bool:
     return term.side is Side.CONSTANT and bool(_PREFIX.fullmatch(term.value))
 
 
-def lacking(term: Term, known: Known) -> str:
-    """What would have to be installed before an index could answer a term."""
+def lacking(term: Term, condition: str, table: Table, known: Known) -> str:
+    """What would have to be installed before an index could answer a term of a condition."""
     searches = term.operator in _LIKE | _REGEXP and not (term.operator == "~~" and begins(term))
     if searches and "pg_trgm" not in known.extensions:
-        return (
+        column = table.columns.get(term.column)
+        if term.column and not searched_as_stored(
+            condition, term.key, column.type if column else ""
+        ):
+            return ""
+        said = (
             f"{term.key} is searched in the middle of the text, which only a trigram index"
             " serves: CREATE EXTENSION pg_trgm, which is not installed, where"
-            " pg_available_extensions lists it; then, not tried here: CREATE INDEX CONCURRENTLY …"
-            f" USING gin ({term.key} gin_trgm_ops)"
+            " pg_available_extensions lists it"
         )
+        index = f"CREATE INDEX CONCURRENTLY … USING gin ({term.key} gin_trgm_ops)"
+        return f"{said}; then, not tried here: {index}" if term.column else said
     if term.operator == "= ANY":
         return (
             f"{term.value} = ANY ({term.key}) is served by no index: write"

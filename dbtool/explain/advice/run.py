@@ -219,7 +219,11 @@ class Adviser:
 
     def _notes(self) -> tuple[str, ...]:
         """What no index can do as the statement or the database is."""
-        found = [lacking(term, self.known) for scan in self.scans for term in scan.own.every]
+        found = [
+            lacking(term, scan.node.text("Filter"), scan.root, self.known)
+            for scan in self.scans
+            for term in scan.own.every
+        ]
         found += [
             f"{each.name} was never analysed, so nothing is known to advise on: ANALYZE it"
             for each in self.known.tables

@@ -3,8 +3,15 @@
 import pytest
 
 from dbtool.explain.advice.operators import lacking
-from dbtool.explain.advice.tables import Known
-from dbtool.explain.advice.terms import Side, Term, conditions
+from dbtool.explain.advice.tables import Column, Known, Table
+from dbtool.explain.advice.terms import conditions
+
+
+def holding(kind: str) -> Table:
+    """A table whose note is of a type; it has none where that is not known."""
+    columns = {"note": Column("note", kind, "S")} if kind else {}
+    root = ("public", "t")
+    return Table(*root, "r", root, 9000.0, 90, 90, columns, (), 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +80,46 @@ def test_predicates(condition: str, predicate: str) -> None:
 
 def test_what_a_search_in_the_middle_of_a_text_lacks() -> None:
     """The extension and the index are named, neither of which was tried; with it nothing lacks."""
-    term = Term("note", "note", ("note",), "~~", Side.CONSTANT, "'%x%'")
-    said = lacking(term, Known(18, "C", (), (), ()))
+    condition = "(t.note ~~ '%x%'::text)"
+    (term,) = conditions(condition, "t", {"note"}).every
+    said = lacking(term, condition, holding("text"), Known(18, "C", (), (), ()))
     assert "CREATE EXTENSION pg_trgm, which is not installed" in said
     assert "not tried here: CREATE INDEX CONCURRENTLY … USING gin (note gin_trgm_ops)" in said
-    assert lacking(term, Known(18, "C", ("pg_trgm",), (), ())) == ""
+    has = Known(18, "C", ("pg_trgm",), (), ())
+    assert lacking(term, condition, holding("text"), has) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition", "named"),
+    [
+        ("text", "(note ~~* '%x%'::text)", True),
+        ("text", "((t.id = 1) AND (t.note ~ 'x'::text))", True),
+        ("character varying", "((t.note)::text ~~ '%x%'::text)", True),
+        ("text", "(((t.note)::character varying(9))::text ~~ '%x%'::text)", False),
+        ("text", "((t.note)::text ~~ '%x%'::text)", False),
+        ("integer", "((t.note)::text ~~ '%x%'::text)", False),
+        ("text[]", "((t.note)::text ~~ '%x%'::text)", False),
+        ("character", "(t.note ~~ '%x%'::text)", False),
+        ("character", "((t.note)::text ~~ '%x%'::text)", False),
+        ("bytea", "(t.note ~~ '\\x25'::bytea)", False),
+        ("citext", "(t.note ~~ '%x%'::citext)", False),
+        ("citext", "((t.note)::text ~~ '%x%'::text)", False),
+        ("", "(t.note ~~ '%x%'::text)", False),
+    ],
+)
+def test_a_trigram_index_takes_a_text_as_it_is(kind: str, condition: str, named: bool) -> None:
+    """None is named on what PostgreSQL refuses it for, or on what the condition does not search."""
+    texts = {"note"} if kind in ("text", "character", "character varying", "citext") else set()
+    (term,) = (each for each in conditions(condition, "t", texts).every if each.operator[0] == "~")
+    said = lacking(term, condition, holding(kind), Known(18, "C", (), (), ()))
+    assert ("USING gin (note gin_trgm_ops)" in said) == named
+    assert bool(said) == named
+
+
+def test_a_search_in_an_expression_lacks_the_extension() -> None:
+    """Its type is not known, so no index on it is named."""
+    condition = "(lower(t.note) ~~ '%x%'::text)"
+    (term,) = conditions(condition, "t", {"note"}).every
+    said = lacking(term, condition, holding("text"), Known(18, "C", (), (), ()))
+    assert said.startswith("lower(note) is searched in the middle of the text")
+    assert "gin_trgm_ops" not in said
