@@ -69,9 +69,10 @@ async def off_plan(
         return (*found, *await _parents(connection, load))
 
 
-def is_more(there: int, planned: int) -> bool:
-    """Whether a table has too many rows to be compared with those planned for it."""
-    return there >= _LEAST and there - planned > planned * _ABOUT
+def is_more(load: Load, there: int) -> bool:
+    """Whether a table would be compared with its plan, had it not so many rows more."""
+    planned = load.population.count
+    return planned >= _LEAST and there - planned > planned * _ABOUT and not load.table.triggers
 
 
 def _spread(population: Population) -> list[Rows]:

@@ -89,7 +89,7 @@ def verify(
         shown.step(f"checking the constraints of {counted(len(present), 'table')}")
         tables, uncounted = session.run(lambda c: _counts(c, present, planned.plan))
         loads = _comparable(planned, tables, wanted)
-        off, uncompared = session.run(lambda c: _shares(c, loads, tables, found, wanted))
+        off, more, uncompared = session.run(lambda c: _shares(c, loads, tables, found, wanted))
         checked, wrong, unread = session.run(lambda c: constraints(c, present))
         shown.step("loading every mapped class")
         names = {(table.schema, table.bare_name) for table in found.tables}
@@ -105,7 +105,7 @@ def verify(
         skipped=planned.plan.skipped,
         missing=_missing(tables, loads),
         off_plan=off,
-        uncompared=_uncompared(tables, loads),
+        uncompared=tuple(each for each in tables if each.name in more),
     )
 
 
@@ -136,33 +136,25 @@ def _missing(tables: Sequence[Counted], loads: Sequence[Load]) -> tuple[Counted,
     return tuple(each for each in tables if each.name in names and each.rows < (each.planned or 0))
 
 
-def _uncompared(tables: Sequence[Counted], loads: Sequence[Load]) -> tuple[Counted, ...]:
-    """The tables with so many rows more than planned that they are not those of the plan alone."""
-    planned = {each.table.shown: each.population.count for each in loads}
-    return tuple(
-        each for each in tables if each.name in planned and is_more(each.rows, planned[each.name])
-    )
-
-
 async def _shares(
     connection: Connection,
     loads: Sequence[Load],
     tables: Sequence[Counted],
     found: Found,
     request: Request,
-) -> tuple[tuple[Off, ...], tuple[Wrong, ...]]:
+) -> tuple[tuple[Off, ...], set[str], tuple[Wrong, ...]]:
     """What comes up more or less often than planned, but for what triggers change.
 
-    And the tables about which there was no answer.
+    And the tables with too many rows for that, and those about which there was no answer.
     """
     there = {each.name: each.rows for each in tables}
     async with connection.limits():
         bodies = [each["prosrc"] for each in await connection.fetch(_BODIES)]
     off: list[Off] = []
     unread: list[Wrong] = []
-    for each in loads:
-        if _is_written(each, bodies):
-            continue
+    own_only = [each for each in loads if not _is_written(each, bodies)]
+    more = {each.table.shown for each in own_only if is_more(each, there[each.table.shown])}
+    for each in own_only:
         own = _own(each.table, found, request)
         try:
             off += await off_plan(connection, each, there[each.table.shown], own)
@@ -170,7 +162,7 @@ async def _shares(
             unread.append(
                 Wrong("shares", each.table.shown, str(error), getattr(error, "sqlstate", ""))
             )
-    return tuple(off), tuple(unread)
+    return tuple(off), more, tuple(unread)
 
 
 def _hooks(request: Request, planned: Planned) -> tuple[str, ...]:

@@ -228,6 +228,14 @@ def test_what_was_not_compared_is_not_well(migrated: Target, example: Models) ->
     same = verified(verify(migrated, example, request), "dbtool seed verify")
     assert same.unknowns == ()
     assert same.headline.startswith("all is well: ")
+    assert verify(migrated, example, replace(request, rows=8)).uncompared == ()
+    with SyncConnection(migrated) as session:
+        session.execute("""
+            CREATE FUNCTION added() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN INSERT INTO users DEFAULT VALUES; RETURN NULL; END $$;
+            CREATE TRIGGER added AFTER DELETE ON tags EXECUTE FUNCTION added();
+        """)
+    assert verify(migrated, example, replace(request, rows=40)).uncompared == ()
 
 
 @pytest.mark.parametrize(
