@@ -86,13 +86,13 @@ class Resume:
         if found is None or (found.revision, found.down) != (revision, down):
             return
         self._found, self.is_noted, self._goes_on = None, True, True
-        if self._how is How.RERUN and (found != self._written or found.asks):
+        if self._how is How.RERUN and found != self._written:
             return
         self._replay = [*found.done, *((found.begun,) if found.begun else ())]
         self._undecided = found.begun
         self._is_hint = found.stamp != self._stamp()
         self._ours = {each.key for each in self._replay}
-        if self._how is How.AUTO and found.asks:
+        if self._how is not How.SKIP and found.asks:
             raise for_a_person(found)
         self._tell(_goes_on(found))
 

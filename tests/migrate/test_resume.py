@@ -341,6 +341,28 @@ def test_a_block_that_was_run_again_has_ended_for_the_attempts_behind_it(
     assert comment(watch) is None
 
 
+def test_rows_are_run_again_once(
+    run: Run, project: Small, database: Target, watch: SyncConnection
+) -> None:
+    """`--resume rerun` is leave for one run of them, not for each attempt behind a lock."""
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("INSERT INTO t1 VALUES (7)")
+    op.execute("ALTER TABLE t1 ADD c int{last}")
+    """
+    standing_at(watch, "aaaa00000001")
+    project.revision(HEAD, "aaaa00000001", up.format(last=" broken"))
+    assert run("upgrade", "-y").code == 4
+    project.revision(HEAD, "aaaa00000001", up.format(last=""))
+    rerun = "upgrade", "-y", "--resume", "rerun", "--lock-timeout", "200ms", "--wait-lock", "60s"
+    with SyncConnection(database) as blocker:
+        blocker.execute("BEGIN; SELECT count(*) FROM t1")
+        ran = run(*rerun)
+        blocker.execute("COMMIT")
+    assert (ran.code, "only you can say how to go on" in ran.err) == (4, True), ran.err
+    assert watch.fetchval("SELECT count(*) FROM t1 WHERE id = 7") == 2
+
+
 def test_a_downgrade_is_gone_on_with_too(run: Run, project: Small, watch: SyncConnection) -> None:
     """The note knows the direction."""
     back = """
@@ -550,6 +572,29 @@ def test_a_schema_that_only_the_role_of_env_py_may_use(
     ran = dbtool("--url", url, "upgrade", "-y", "--resume", "skip", cwd=project.root)
     assert ran.code == 0, ran.err
     assert watch.fetchval(f"SELECT version_num FROM {owner}.alembic_version") == HEAD
+
+
+def test_an_invalid_index_where_only_the_role_of_env_py_may_look(
+    project: Small, watch: SyncConnection, noinherit: tuple[str, str], dbtool: Dbtool
+) -> None:
+    """IF NOT EXISTS takes no invalid index for the one to build, in a schema out of reach too."""
+    owner, url = noinherit
+    connected = ".connect() as connection:\n"
+    role = f'        connection.exec_driver_sql("SET ROLE {owner}"); connection.commit()\n'
+    project.env(FROM_CONFIG.replace(connected, connected + role))
+    watch.execute(f"CREATE TABLE {owner}.t9 (id int); ALTER TABLE {owner}.t9 OWNER TO {owner}")
+    watch.execute(f"INSERT INTO {owner}.t9 VALUES (1), (1)")
+    with pytest.raises(Exception, match="could not create unique index"):
+        watch.execute(f"CREATE UNIQUE INDEX CONCURRENTLY t9_id ON {owner}.t9 (id)")
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS t9_id ON {table} (id)")
+    """
+    for table in "t9", f"{owner}.t9":
+        project.revision(HEAD, "aaaa00000001", up.format(table=table))
+        ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+        assert (ran.code, "index t9_id exists and is invalid" in ran.err) == (4, True), ran.err
+    assert watch.fetchval(f"SELECT version_num FROM {owner}.alembic_version") != HEAD
 
 
 def test_what_is_not_noted_is_not_tried_again(
