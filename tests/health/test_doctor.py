@@ -204,6 +204,27 @@ def test_the_name_of_an_index_to_create(database: Target, table: str, column: st
             )
 
 
+def test_names_of_several_indexes_to_create(database: Target) -> None:
+    """No two are the same, none is that of a table or sequence, and no index is told twice."""
+    long = "c" * 60
+    script = f"""
+        CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE q (id int PRIMARY KEY);
+        CREATE TABLE a (b_c int REFERENCES p); CREATE TABLE a_b (c int REFERENCES p);
+        CREATE TABLE {"t" * 60} ({long}1 int REFERENCES p, {long}2 int REFERENCES p);
+        CREATE TABLE twice (k int REFERENCES p REFERENCES q);
+        CREATE TABLE lines (k int REFERENCES p); CREATE TABLE lines_k_idx (x int);
+        CREATE TABLE "Odd" (k int REFERENCES p); CREATE SEQUENCE "Odd_k_idx"
+    """
+    with SyncConnection(database, application_name="psql") as connection:
+        connection.execute(script)
+        said = found(read(database), "reference-not-indexed")
+        assert len(said) == 7
+        for each in said:
+            assert each.fix
+            connection.execute(each.fix.code)
+    assert found(read(database), "reference-not-indexed") == []
+
+
 def test_an_index_that_failed_to_build(database: Target) -> None:
     """It is invalid; the one being built by somebody else is not meant."""
     with SyncConnection(database) as connection:

@@ -58,6 +58,7 @@ class Examined:
     foreign_keys: tuple[ForeignKey, ...] | None
     unvalidated: tuple[Check, ...] | None
     views: tuple[View, ...] | None
+    names: tuple[str, ...] | None
     keys: tuple[Key, ...] | None
     horizon: tuple[Pin, ...] | None
     lockers: tuple[Locker, ...] | None
@@ -87,7 +88,8 @@ async def _read(target: Target) -> Examined:
 def _parts(major: int, *, superuser: bool) -> tuple[Part, ...]:
     asked = (
         *(relations.TABLES, relations.INDEXES, relations.FOREIGN_KEYS, relations.CHECKS),
-        *(relations.VIEWS, KEYS, HORIZON, LOCKERS, counts(major), SETTINGS, ROLES, BLOAT),
+        *(relations.VIEWS, relations.NAMES, KEYS, HORIZON, LOCKERS, counts(major), SETTINGS),
+        *(ROLES, BLOAT),
     )
     return (*asked, PASSWORDS) if superuser else asked
 
@@ -111,6 +113,7 @@ def _examined(
         ),
         unvalidated=each("unvalidated", Check),
         views=each("views", View),
+        names=tuple(found["names"]) if "names" in found else None,
         keys=each("keys", Key),
         horizon=each("horizon", Pin),
         lockers=each("lockers", Locker),

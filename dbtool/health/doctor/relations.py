@@ -259,3 +259,14 @@ VIEWS = Part(
     WHERE c.relkind = 'm' AND NOT c.relispopulated AND {_USERS}) AS x)
 """,
 )
+
+NAMES = Part(
+    "names",
+    f"""
+(SELECT coalesce(json_agg({_NAME.format("c")}), '[]')
+ FROM pg_catalog.pg_class AS c
+ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE c.relkind NOT IN ('i', 'I') AND c.relname LIKE '%\\_idx%' AND {_USERS})
+""",
+)
+"""What is named as an index would be, and is none: no index can have its name."""

@@ -4,11 +4,12 @@ What it means: each row deleted or renumbered in the table referred to looks for
 to it, and reads the whole referring table for that, with the lock held. Joins along the
 relationship do the same.
 
-Reads: pg_constraint and pg_index; any role may.
+Reads: pg_constraint, pg_index and pg_class; any role may.
 
 Thresholds: a note; a warning from 10,000 rows on. An index counts when its first columns are
 those of the key in any order, and it has no predicate; one that is being built counts, and one
-that perhaps is; one that is being dropped does not.
+that perhaps is; one that is being dropped does not. Keys of the same columns
+lack the same index, and are told once.
 
 Now: nothing is urgent, unless deletes are slow.
 
@@ -38,7 +39,7 @@ from dbtool.health.wording import size
 from dbtool.sql.names import identifier
 
 NAME = rule_name(__name__)
-READS = ("indexes", "foreign_keys")
+READS = ("indexes", "foreign_keys", "names")
 WARNING_ROWS = 10_000
 MANY = "{} foreign keys have no index"
 _LONGEST_NAME = 63
@@ -51,12 +52,17 @@ def check(examined: Examined) -> Iterator[Finding]:
     if examined.indexes is None:
         return
     keys = _searchable(examined.indexes)
-    taken = {each.name for each in examined.indexes}
+    taken = {each.name for each in examined.indexes} | {*(examined.names or ())}
+    told: set[tuple[int, frozenset[str]]] = set()
     for key in examined.foreign_keys or ():
-        wanted = {str(number) for number in key.attributes}
+        wanted = frozenset(str(number) for number in key.attributes)
         if any(set(each[: len(wanted)]) == wanted for each in keys.get(key.relation, ())):
             continue
-        columns = ", ".join(key.columns)
+        if (key.relation, wanted) in told:
+            continue
+        told.add((key.relation, wanted))
+        name, columns = _name(key, taken), ", ".join(key.columns)
+        taken.add(_schema(key.table) + name)
         yield Finding(
             rule=NAME,
             severity=Severity.WARNING if key.rows >= WARNING_ROWS else Severity.NOTE,
@@ -64,26 +70,27 @@ def check(examined: Examined) -> Iterator[Finding]:
             certainty=Certainty.MEASURED,
             evidence=(f"about {key.rows:,.0f} rows, {size(key.bytes) or 'nothing'} to read",),
             location=Location(name=f"{key.table}.{key.name}"),
-            fix=Fix(
-                "sql",
-                f"CREATE INDEX CONCURRENTLY {_name(key, taken)} ON {key.table} ({columns});",
-            ),
+            fix=Fix("sql", f"CREATE INDEX CONCURRENTLY {name} ON {key.table} ({columns});"),
         )
 
 
 def _name(key: ForeignKey, taken: Collection[str]) -> str:
     """The name that PostgreSQL would choose: of the table and the columns, shortened to fit."""
     table, columns = _plain(key.table).encode(), "_".join(map(_plain, key.columns)).encode()
-    schema = _LAST_PART.sub("", key.table)
     for number in count():
         ending = f"_idx{number or ''}"
         room = _LONGEST_NAME - len(f"_{ending}")
         first = table[: max(room - len(columns), (room + 1) // 2)]
         parts = (first, columns[: room - len(first)])
         name = _quoted("_".join(part.decode(errors="ignore") for part in parts) + ending)
-        if schema + name not in taken:
+        if _schema(key.table) + name not in taken:
             return name
     raise AssertionError("there is always another number")
+
+
+def _schema(name: str) -> str:
+    """What stands before the last part of a name, with its dot."""
+    return _LAST_PART.sub("", name)
 
 
 def _quoted(name: str) -> str:
