@@ -40,7 +40,9 @@ class Use:
         statement = self.taken.statement
         return statement.source or f'op.execute("{statement.sql}")'
 
-    def finding(self, rule: str, title: str, why: str, fix: Fix, severity: Severity) -> Finding:
+    def finding(
+        self, rule: str, title: str, why: str, fix: Fix | None, severity: Severity
+    ) -> Finding:
         """A finding about it, at the operation."""
         return Finding(
             rule=rule,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dbtool.finding import Fix
 from dbtool.migrate.released_models import ReleasedColumn, ReleasedTable
 from dbtool.migrate.rules import column_renamed_in_use
 from dbtool.migrate.use import Use
@@ -161,6 +162,22 @@ def test_what_is_taken_from_the_release(dbtool: Dbtool, project: Small) -> None:
 )
 def test_a_column_of_a_sqlmodel_class_keeps_its_name(written: str, renamed: str) -> None:
     """Its attribute is renamed in SQLModel's words, and reads the column that is there."""
+    fix = fix_of_a_rename(written)
+    assert fix
+    assert fix.code == f"full_name: str = {renamed}"
+    names: dict[str, Any] = {}
+    exec(OWN_USER.format(attribute=fix.code), names)
+    assert names["User"].__mapper__.attrs["full_name"].columns[0].name == "name"
+
+
+@pytest.mark.parametrize("made", ["helper()", "NAME", "helper(Column(Text))"])
+def test_a_column_that_is_made_elsewhere_is_not_rewritten(made: str) -> None:
+    """SQLModel takes no words about a column beside the column itself."""
+    assert fix_of_a_rename(f"str = Field(sa_column={made})") is None
+
+
+def fix_of_a_rename(written: str) -> Fix | None:
+    """What is said where the column of an attribute `name` gets the name full_name."""
     statement = Statement(sql="ALTER TABLE users RENAME name TO full_name")
     taken = Taken(
         what=Takes.COLUMN_NAME,
@@ -182,11 +199,7 @@ def test_a_column_of_a_sqlmodel_class_keeps_its_name(written: str, renamed: str)
     )
     table = ReleasedTable("", "users", "User", "models.py:1", (column,))
     (found,) = column_renamed_in_use.check(Use(taken, "v1", table, column))
-    assert found.fix
-    assert found.fix.code == f"full_name: str = {renamed}"
-    names: dict[str, Any] = {}
-    exec(OWN_USER.format(attribute=found.fix.code), names)
-    assert names["User"].__mapper__.attrs["full_name"].columns[0].name == "name"
+    return found.fix
 
 
 def test_what_the_release_goes_on_with(dbtool: Dbtool, project: Small) -> None:

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 
 from dbtool.finding import Finding, Fix, Severity, rule_name
 from dbtool.migrate.use import Use
-from dbtool.migrate.written import Written
+from dbtool.migrate.written import Written, maker
 from dbtool.statement import Takes
 
 NAME = rule_name(__name__)
@@ -39,21 +39,28 @@ def check(use: Use) -> Iterator[Finding]:
         return
     new, old = use.taken.to, use.column.name
     line = _renamed(use.column.source, new, old)
+    label = f"in {use.table.owner}, and no revision: the column keeps its name"
     yield use.finding(
         NAME,
         f"{use.named} is renamed to {new} while {use.release} uses it",
         f"every SELECT of {use.table.owner} names {old}, and fails",
-        Fix("python", line, f"in {use.table.owner}, and no revision: the column keeps its name"),
+        Fix("python", line, label) if line is not None else None,
         Severity.ERROR,
     )
 
 
-def _renamed(source: str, new: str, old: str) -> str:
-    """The line of the model with the new name for the attribute and the old one for the column."""
+def _renamed(source: str, new: str, old: str) -> str | None:
+    """The line of the model with the new name for the attribute and the old one for the column.
+
+    None where a Field has a column that is made elsewhere, and must be given the name there.
+    """
+    written = Written("", 0, source)
+    if _is_made_elsewhere(written):
+        return None
     head, colon, rest = source.partition(":")
     annotation, equals, made = rest.partition("=")
     call = made.strip()
-    if (line := _of_field(Written("", 0, source), new, old)) is not None:
+    if (line := _of_field(written, new, old)) is not None:
         return line
     if not colon or "\n" in head or "Mapped[" not in annotation:
         return f'{new} = mapped_column("{old}")  # and what else it says now'
@@ -64,6 +71,12 @@ def _renamed(source: str, new: str, old: str) -> str:
     else:
         call = f'mapped_column("{old}")'
     return f"{new}: {annotation.strip()} = {call}"
+
+
+def _is_made_elsewhere(written: Written) -> bool:
+    """Whether the `sa_column` of a Field is no Column call."""
+    given = written.first(lambda node: isinstance(node, ast.keyword) and node.arg == "sa_column")
+    return isinstance(given, ast.keyword) and maker(given.value) != "Column"
 
 
 def _of_field(written: Written, new: str, old: str) -> str | None:
