@@ -1,4 +1,4 @@
-"""What statements about whole tables change in the replayed catalog."""
+"""What statements about whole tables, or a column of one, change in the replayed catalog."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
