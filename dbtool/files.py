@@ -13,28 +13,45 @@ from dbtool.interrupts import uninterrupted
 def write(path: Path, data: bytes) -> None:
     """Replace a file as a whole: a full disk or an interrupt leaves the old one as it was.
 
-    One that only its text may change of is written in place: a device, one with several names
-    or of another owner, or in a directory that takes no new file.
+    Where another may not take its place its text is written over: it has several names or
+    another owner, or its directory takes no new file. A pipe or a device is written to.
     """
     target = path.resolve()
-    with uninterrupted():
-        try:
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        with uninterrupted():
             if _stays(target):
-                target.write_bytes(data)
+                _overwrite(target, data)
             else:
                 _replace(target, data)
-        except OSError as error:
-            error.filename, error.filename2 = str(path), None
-            raise
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _stays(target: Path) -> bool:
     if not target.exists():
         return False
-    there = target.stat()
-    ours = (there.st_uid, there.st_gid) == (os.geteuid(), os.getegid())
-    one = stat.S_ISREG(there.st_mode) and there.st_nlink == 1
-    return not (one and ours and os.access(target.parent, os.W_OK))
+    there, above = target.stat(), target.parent.stat()
+    group = above.st_gid if above.st_mode & stat.S_ISGID else os.getegid()
+    ours = (there.st_uid, there.st_gid) == (os.geteuid(), group)
+    return there.st_nlink > 1 or not ours or not os.access(target.parent, os.W_OK)
+
+
+def _overwrite(target: Path, data: bytes) -> None:
+    """Write over the old text, whose room is still its own should there be none for the new."""
+    before = target.read_bytes()
+    try:
+        with target.open("r+b") as file:
+            file.write(data)
+            file.truncate()
+    except OSError:
+        with target.open("r+b") as file:
+            file.write(before)
+            file.truncate()
+        raise
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -161,6 +161,27 @@ def test_names_owner_and_rights_stay(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir() if each != second) == ["first"]
 
 
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
+    """Whether another file would have taken its place, or its text is written over."""
+    code = """
+import pathlib, resource, signal, sys
+from dbtool import files
+file, before = pathlib.Path(sys.argv[1]), b"o" * 4000
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+for names in (1, 2):
+    file.write_bytes(before)
+    try:
+        files.write(file, b"n" * 8000)
+    except OSError as error:
+        print(names, error.strerror, file.read_bytes() == before)
+    if names == 1:
+        file.with_name("second").hardlink_to(file)
+"""
+    said = finish(python(code, tmp_path / "file"))
+    assert said == "1 File too large True\n2 File too large True\n"
+
+
 def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
     """A pipe stays a pipe, and whoever reads it gets the text."""
     pipe, got = tmp_path / "pipe", list[bytes]()

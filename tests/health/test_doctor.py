@@ -225,6 +225,24 @@ def test_names_of_several_indexes_to_create(database: Target) -> None:
     assert found(read(database), "reference-not-indexed") == []
 
 
+def test_the_index_of_a_partitioned_table(database: Target) -> None:
+    """PostgreSQL makes none CONCURRENTLY there: each partition's own is attached to it."""
+    with SyncConnection(database, application_name="psql") as connection:
+        connection.execute(
+            "CREATE TABLE p (id int PRIMARY KEY);"
+            "CREATE TABLE parts (k int REFERENCES p) PARTITION BY LIST (k);"
+            "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1)"
+        )
+        (finding,) = found(read(database), "reference-not-indexed")
+        assert finding.fix
+        first, _, *rest = finding.fix.code.splitlines()
+        connection.execute(first)
+        for line in rest:
+            said = line.removeprefix("-- ").replace("its_name", "parts_1")
+            connection.execute(said.replace("its_index", "parts_1_k_idx"))
+    assert found(read(database), "reference-not-indexed") == []
+
+
 def test_an_index_that_failed_to_build(database: Target) -> None:
     """It is invalid; the one being built by somebody else is not meant."""
     with SyncConnection(database) as connection:

@@ -92,6 +92,7 @@ class ForeignKey:
     refers_to: str
     rows: float
     bytes: int
+    partitioned: bool
     validated: bool
 
 
@@ -228,7 +229,7 @@ FOREIGN_KEYS = Part(
             JOIN pg_catalog.pg_namespace AS s ON s.oid = r.relnamespace
             WHERE r.oid = k.confrelid) AS refers_to,
            greatest(t.reltuples, 0) AS rows, t.relpages::bigint * {_BLOCK} AS bytes,
-           k.convalidated AS validated
+           t.relkind = 'p' AS partitioned, k.convalidated AS validated
     FROM pg_catalog.pg_constraint AS k
     JOIN pg_catalog.pg_class AS t ON t.oid = k.conrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace

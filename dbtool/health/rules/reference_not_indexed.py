@@ -70,8 +70,20 @@ def check(examined: Examined) -> Iterator[Finding]:
             certainty=Certainty.MEASURED,
             evidence=(f"about {key.rows:,.0f} rows, {size(key.bytes) or 'nothing'} to read",),
             location=Location(name=f"{key.table}.{key.name}"),
-            fix=Fix("sql", f"CREATE INDEX CONCURRENTLY {name} ON {key.table} ({columns});"),
+            fix=Fix("sql", _created(key, name, columns)),
         )
+
+
+def _created(key: ForeignKey, name: str, columns: str) -> str:
+    """How the index is made beside traffic: a partitioned table takes its partitions' indexes."""
+    if not key.partitioned:
+        return f"CREATE INDEX CONCURRENTLY {name} ON {key.table} ({columns});"
+    return (
+        f"CREATE INDEX {name} ON ONLY {key.table} ({columns});\n"
+        f"-- then for each partition, which makes it valid with the last one:\n"
+        f"-- CREATE INDEX CONCURRENTLY its_index ON its_name ({columns});\n"
+        f"-- ALTER INDEX {_schema(key.table)}{name} ATTACH PARTITION its_index;"
+    )
 
 
 def _name(key: ForeignKey, taken: Collection[str]) -> str:
