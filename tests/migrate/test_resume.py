@@ -363,6 +363,35 @@ def test_rows_are_run_again_once(
     assert watch.fetchval("SELECT count(*) FROM t1 WHERE id = 7") == 2
 
 
+def test_rows_are_run_again_once_also_where_the_commit_waits(
+    run: Run, project: Small, database: Target, watch: SyncConnection
+) -> None:
+    """The note of a transaction that was rolled back is gone, and the one before it is ours too."""
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("INSERT INTO t1 VALUES (7)")
+    op.execute("INSERT INTO child VALUES (1)")
+    with op.get_context().autocommit_block():
+        op.execute("CREATE INDEX CONCURRENTLY t1_i ON t1 (id)")
+    {last}
+    """
+    standing_at(watch, "aaaa00000001")
+    watch.execute("CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (1)")
+    key = "int REFERENCES parent DEFERRABLE INITIALLY DEFERRED"
+    watch.execute(f"CREATE TABLE child (id {key})")
+    project.revision(HEAD, "aaaa00000001", up.format(last="op.execute('broken')"))
+    assert run("upgrade", "-y").code == 4
+    watch.execute("DROP INDEX t1_i")
+    project.revision(HEAD, "aaaa00000001", up.format(last=""))
+    rerun = "upgrade", "-y", "--resume", "rerun", "--lock-timeout", "200ms", "--wait-lock", "60s"
+    with SyncConnection(database) as blocker:
+        blocker.execute("BEGIN; SELECT 1 FROM parent FOR UPDATE")
+        ran = run(*rerun)
+        blocker.execute("COMMIT")
+    assert ran.code == 4, ran
+    assert watch.fetchval("SELECT count(*) FROM t1 WHERE id = 7") == 2
+
+
 def test_a_downgrade_is_gone_on_with_too(run: Run, project: Small, watch: SyncConnection) -> None:
     """The note knows the direction."""
     back = """
