@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 
 import pytest
-from asyncpg import QueryCanceledError
+from asyncpg import ConnectionDoesNotExistError, QueryCanceledError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -50,12 +50,15 @@ def _soon_idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def running(target: Target, database: Target, *statements: str) -> Iterator[None]:
-    """Clients that each send one statement and wait; what they run is cancelled at the end."""
+    """Clients that each send one statement and wait; what they run is cancelled at the end.
+
+    A cancel that meets what PgBouncer sets for the next client costs that one its session.
+    """
 
     def run(statement: str) -> None:
         with (
             SyncConnection(target, application_name="late@h:1") as connection,
-            suppress(QueryCanceledError),
+            suppress(QueryCanceledError, ConnectionDoesNotExistError),
         ):
             connection.execute(statement)
 
