@@ -1,7 +1,7 @@
 """Whether a schema change stands in the catalogue: true, false, or not to be told."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import Enum
 
@@ -9,8 +9,10 @@ import postgast
 from asyncpg.exceptions import InsufficientPrivilegeError
 from google.protobuf.message import DecodeError
 from postgast import pg_query_pb2 as pb
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from dbtool.database.sync import SyncConnection
+from dbtool.migrate.statements import answer
 from dbtool.sql.classify import Kind, traits
 from dbtool.sql.names import identifier
 from dbtool.sql.text import SqlSyntaxError
@@ -28,6 +30,25 @@ _INDEX_NAMED = """
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relname = $2
 """
+_KEPT_FROM_DROPPING = """
+    SELECT current_user, pg_catalog.pg_get_userbyid(c.relowner),
+           pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+           pg_catalog.pg_has_role(c.relowner, 'USAGE')
+           OR pg_catalog.pg_has_role(n.nspowner, 'USAGE')
+      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2
+"""
+_PATH = "SELECT pg_catalog.current_schemas(false)::pg_catalog.text"
+_ON_PATH = """
+    SELECT n.nspname
+      FROM pg_catalog.unnest($1::pg_catalog.text::pg_catalog.name[])
+           WITH ORDINALITY AS path (schema, place)
+           JOIN pg_catalog.pg_namespace n ON n.nspname = path.schema
+     WHERE EXISTS (SELECT FROM {catalogue} o WHERE o.{kind}namespace = n.oid AND o.{kind}name = $2)
+     ORDER BY path.place LIMIT 1
+"""
+_RELATION_ON_PATH = _ON_PATH.format(catalogue="pg_catalog.pg_class", kind="rel")
+_TYPE_ON_PATH = _ON_PATH.format(catalogue="pg_catalog.pg_type", kind="typ")
 # REINDEX CONCURRENTLY builds a copy beside an index, and has two of them for a moment.
 _COPIES = r"""
     SELECT n.nspname, c.relname
@@ -116,14 +137,14 @@ def is_additive(statement: str) -> bool:
 
 
 class Catalogue:
-    """Looks things up; names without a schema are first sought in the version table's.
+    """Looks things up; names without a schema on the search path of env.py's session.
 
     Of a schema that only the role env.py takes on may use, nothing is known.
     """
 
-    def __init__(self, connection: SyncConnection, schema: str | None) -> None:
+    def __init__(self, connection: SyncConnection, path: Callable[[], str]) -> None:
         self._connection = connection
-        self._schema = schema
+        self._path = path
 
     def stands(self, statement: str) -> bool | None:
         """Whether what the statement does is done."""
@@ -143,7 +164,7 @@ class Catalogue:
             case "alter_table_stmt":
                 return _all(self._altered(node.alter_table_stmt))
             case "create_enum_stmt":
-                return self._type(_last(node.create_enum_stmt.type_name)) is not None
+                return self._type(*_last(node.create_enum_stmt.type_name)) is not None
             case "alter_enum_stmt":
                 return self._label(node.alter_enum_stmt)
             case "drop_stmt":
@@ -166,29 +187,32 @@ class Catalogue:
 
     def index_is_valid(self, schema: str, name: str) -> bool | None:
         """Whether an index is valid; None where there is none."""
-        for place in self._places(schema, name):
-            found: bool | None = self._connection.fetchval(_INDEX, place)
-            if found is not None:
-                return found
+        place = self._found(schema, name)
+        found: bool | None = self._connection.fetchval(_INDEX, place) if place else None
+        return found
+
+    def broken(self, schema: str, name: str) -> str | None:
+        """The schema of an index that is there and invalid; also of one that may not be used."""
+        place = schema or self._connection.fetchval(_RELATION_ON_PATH, self._path(), name)
+        if self._connection.fetchval(_INDEX_NAMED, place, name) is False:
+            return str(place)
         return None
 
-    def is_broken(self, schema: str, name: str) -> bool:
-        """Whether an index is there and invalid, in a schema one may not use too."""
-        if place := schema or self._schema:
-            found: bool | None = self._connection.fetchval(_INDEX_NAMED, place, name)
-            if schema or found is not None:
-                return found is False
-        return self._connection.fetchval(_INDEX, identifier(name)) is False
+    def kept_from_dropping(self, schema: str, name: str) -> tuple[str, str] | None:
+        """Why our own role may not drop an index, and who may; None where it may."""
+        row = self._connection.fetchrow(_KEPT_FROM_DROPPING, schema, name)
+        if row is None or (row[2] and row[3]):
+            return None
+        role, owner, usable, _ = row
+        why = f"{owner} owns it" if usable else f"it has no USAGE on schema {schema}"
+        return f"{role} may not drop it: {why}.", owner
 
     def drop_index(self, schema: str, name: str) -> None:
         """Take away what a failed concurrent build has left."""
-        for place in self._places(schema, name):
-            if self._connection.fetchval(_INDEX, place) is False:
-                before = self._connection.fetchval("SHOW lock_timeout")
-                self._connection.execute("SET lock_timeout = 0")
-                self._connection.execute(f"DROP INDEX CONCURRENTLY {place}")
-                self._connection.execute(f"SET lock_timeout = '{before}'")
-                return
+        before = self._connection.fetchval("SHOW lock_timeout")
+        self._connection.execute("SET lock_timeout = 0")
+        self._connection.execute(f"DROP INDEX CONCURRENTLY {identifier(schema)}.{identifier(name)}")
+        self._connection.execute(f"SET lock_timeout = '{before}'")
 
     def copies_of_index(self, schema: str, name: str) -> list[tuple[str, str]]:
         """Schema and name of what a REINDEX CONCURRENTLY that ended early has left beside it."""
@@ -213,31 +237,26 @@ class Catalogue:
                 return f"ALTER TABLE {table} DETACH PARTITION {partition} FINALIZE"
         return None
 
-    def _places(self, schema: str, name: str) -> Iterator[str]:
-        if schema:
-            yield f"{identifier(schema)}.{identifier(name)}"
-            return
-        if self._schema is not None:
-            yield f"{identifier(self._schema)}.{identifier(name)}"
-        yield identifier(name)
-
     def _found(self, schema: str, name: str) -> str | None:
-        for place in self._places(schema, name):
-            if self._connection.fetchval("SELECT pg_catalog.to_regclass($1) IS NOT NULL", place):
-                return place
-        return None
+        return self._place("to_regclass", schema, name, _RELATION_ON_PATH)
+
+    def _type(self, schema: str, name: str) -> str | None:
+        return self._place("to_regtype", schema, name, _TYPE_ON_PATH)
+
+    def _place(self, function: str, schema: str, name: str, on_path: str) -> str | None:
+        """The name as our own session may use it; raises where it may not be used."""
+        schema = schema or self._connection.fetchval(on_path, self._path(), name)
+        if not schema:
+            return None
+        place = f"{identifier(schema)}.{identifier(name)}"
+        is_there = f"SELECT pg_catalog.{function}($1) IS NOT NULL"
+        return place if self._connection.fetchval(is_there, place) else None
 
     def _exists(self, relation: pb.RangeVar) -> bool:
         return self._found(relation.schemaname, relation.relname) is not None
 
-    def _type(self, name: tuple[str, str]) -> str | None:
-        for place in self._places(*name):
-            if self._connection.fetchval("SELECT pg_catalog.to_regtype($1) IS NOT NULL", place):
-                return place
-        return None
-
     def _label(self, statement: pb.AlterEnumStmt) -> bool:
-        place = self._type(_last(statement.type_name))
+        place = self._type(*_last(statement.type_name))
         return place is not None and bool(
             self._connection.fetchval(_LABEL, place, statement.new_val)
         )
@@ -281,10 +300,15 @@ class Catalogue:
                 case pb.OBJECT_TABLE | pb.OBJECT_INDEX | pb.OBJECT_VIEW | pb.OBJECT_SEQUENCE:
                     gone.append(self._found(*_last(each.list.items)) is None)
                 case pb.OBJECT_TYPE:
-                    gone.append(self._type(_last(each.type_name.names)) is None)
+                    gone.append(self._type(*_last(each.type_name.names)) is None)
                 case _:
                     return None
         return all(gone)
+
+
+def path_of(connection: DBAPIConnection) -> str:
+    """The schemas in which a session seeks a name, as PostgreSQL writes an array."""
+    return str(answer(connection, _PATH)[0])
 
 
 def index_of(statement: str) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from dbtool.database.sync import SyncConnection
 from dbtool.errors import OperationError
 from dbtool.migrate import journal as notes
+from dbtool.migrate.advice import written
 from dbtool.migrate.journal import Entry, Journal
 from dbtool.migrate.notebook import Notebook
 from dbtool.migrate.record import Table
@@ -55,6 +56,7 @@ class Resume:
         self._alone: tuple[str, Entry | None] = ("", None)
         self._is_hint = False
         self._goes_on = False
+        self._driver: DBAPIConnection | None = None
         self.is_noted = False
 
     @property
@@ -65,9 +67,13 @@ class Resume:
     @cached_property
     def _catalogue(self) -> "Catalogue":
         """Few runs leave a transaction; the others need no parser."""
-        from dbtool.migrate.effects import Catalogue
+        from dbtool.migrate.effects import Catalogue, path_of
 
-        return Catalogue(self._connection, self._table.schema)
+        def path() -> str:
+            assert self._driver is not None
+            return path_of(self._driver)
+
+        return Catalogue(self._connection, path)
 
     def forget(self) -> None:
         """What stands there says nothing any more."""
@@ -96,7 +102,7 @@ class Resume:
             raise for_a_person(found)
         self._tell(_goes_on(found))
 
-    def is_done(self, statement: str) -> bool:
+    def is_done(self, statement: str, connection: DBAPIConnection) -> bool:
         """Whether a statement was committed by an earlier run, and is to be left out."""
         if not self._replay:
             return False
@@ -104,6 +110,7 @@ class Resume:
         place = next((n for n, each in enumerate(self._replay) if each.key == key), None)
         if place is None:
             return False
+        self._driver = connection
         expected, is_last = self._replay[place], place == len(self._replay) - 1
         if self._how is How.SKIP:
             self._refuse_to_guess(statement, expected)
@@ -163,6 +170,7 @@ class Resume:
 
     def beginning(self, statement: str, connection: DBAPIConnection) -> str:
         """A statement that commits by itself is about to begin; what is to run for it."""
+        self._driver = connection
         self._begin_alone(statement, connection)
         return self._catalogue.finishing(statement) or statement
 
@@ -206,7 +214,8 @@ class Resume:
 
     def _remove_broken(self, schema: str, name: str, *, ours: bool) -> None:
         """An invalid index that an earlier build of ours left is in the way of the next."""
-        if not self._catalogue.is_broken(schema, name):
+        place = self._catalogue.broken(schema, name)
+        if place is None:
             return
         if not ours:
             raise OperationError(
@@ -216,10 +225,16 @@ class Resume:
                 " to build.",
                 hint=f"If nobody is building it now: DROP INDEX CONCURRENTLY {name}.",
             )
-        self._remove(schema, name)
+        self._remove(place, name)
 
     def _remove(self, schema: str, name: str) -> None:
-        self._tell(f"index {name} was left invalid by a build that ended early; it is dropped")
+        left = f"index {name} was left invalid by a build that ended early"
+        if kept := self._catalogue.kept_from_dropping(schema, name):
+            why, owner = kept
+            drop = f"DROP INDEX CONCURRENTLY {written(schema)}.{written(name)};"
+            hint = f"Let {owner} run: {drop} Then run the same command again."
+            raise OperationError(left, detail=why, hint=hint)
+        self._tell(f"{left}; it is dropped")
         self._catalogue.drop_index(schema, name)
 
     def _begun(self, statement: str) -> Entry | None:

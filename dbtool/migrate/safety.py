@@ -202,7 +202,7 @@ class Safety:
             recorded = partial(self._has_recorded, way, connection)
             return Wrapped(statement + question, recorded)
         if resume is not None:
-            if self._or_end(lambda: resume.is_done(statement)):
+            if self._or_end(lambda: resume.is_done(statement, connection)):
                 return None
             resume.inside(statement)
         hearing, step = self.hearing, self._step
@@ -244,7 +244,7 @@ class Safety:
     ) -> None:
         """Run a statement that commits by itself; one that got no lock is tried again."""
         resume = self._resume
-        if resume is not None and self._or_end(lambda: resume.is_done(statement)):
+        if resume is not None and self._or_end(lambda: resume.is_done(statement, connection)):
             return
         while True:
             self._or_end(self._run_lock().verify)

@@ -626,6 +626,126 @@ def test_an_invalid_index_where_only_the_role_of_env_py_may_look(
     assert watch.fetchval(f"SELECT version_num FROM {owner}.alembic_version") != HEAD
 
 
+def as_role(owner: str, **options: str) -> str:
+    """An env.py that works as another role, whose own schema comes first, as it does for each."""
+    connected, configure = ".connect() as connection:\n", "configure(connection=connection"
+    role = f'        connection.exec_driver_sql("SET ROLE {owner}"); connection.commit()\n'
+    more = "".join(f", {key}={value!r}" for key, value in options.items())
+    return FROM_CONFIG.replace(connected, connected + role).replace(configure, configure + more)
+
+
+def test_an_invalid_index_that_only_the_role_of_env_py_may_drop(
+    project: Small, watch: SyncConnection, noinherit: tuple[str, str], dbtool: Dbtool
+) -> None:
+    """What dbtool's own role may not drop is not said to be dropped, but who may do it."""
+    owner, url = noinherit
+    project.env(as_role(owner))
+    project.revision(HEAD, "aaaa00000001", BUILD.format(exists=""))
+    assert dbtool("--url", url, "upgrade", "aaaa00000001", "-y", cwd=project.root).code == 0
+    watch.execute(f"INSERT INTO {owner}.t1 VALUES (1), (1)")
+    watch.execute(f"GRANT USAGE ON SCHEMA {owner} TO {owner}_login")
+    watch.execute(f"GRANT SELECT ON {owner}.alembic_version TO {owner}_login")
+    assert dbtool("--url", url, "upgrade", "-y", cwd=project.root).code == 4
+    watch.execute(f"DELETE FROM {owner}.t1")
+    ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+    assert (ran.code, "it is dropped" in ran.err) == (4, False), ran.err
+    assert "error: index t1_id was left invalid by a build that ended early\n" in ran.err
+    assert f"{owner}_login may not drop it: {owner} owns it." in ran.err
+    drop = f"DROP INDEX CONCURRENTLY {owner}.t1_id;"
+    assert f"hint: Let {owner} run: {drop} Then run the same command again." in ran.err
+    watch.execute(drop)
+    ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+    assert ran.code == 0, ran.err
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = $1::text::regclass"
+    assert watch.fetchval(valid, f"{owner}.t1_id") is True
+
+
+TWICE = """
+with op.get_context().autocommit_block():
+    for turn in range(2):
+        try:
+            op.execute("CREATE UNIQUE INDEX CONCURRENTLY t1_id ON t1 (id)")
+        except sa.exc.IntegrityError:
+            op.execute("DELETE FROM t1")
+"""
+
+
+def test_an_invalid_index_that_is_out_of_reach(
+    project: Small, watch: SyncConnection, noinherit: tuple[str, str], dbtool: Dbtool
+) -> None:
+    """A revision builds again what failed, in a schema that dbtool's own role may not use."""
+    owner, url = noinherit
+    project.env(as_role(owner))
+    project.revision(HEAD, "aaaa00000001", TWICE)
+    assert dbtool("--url", url, "upgrade", "aaaa00000001", "-y", cwd=project.root).code == 0
+    watch.execute(f"INSERT INTO {owner}.t1 VALUES (1), (1)")
+    ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+    assert (ran.code, "it is dropped" in ran.err) == (4, False), ran.err
+    assert f"{owner}_login may not drop it: it has no USAGE on schema {owner}." in ran.err
+    assert f"hint: Let {owner} run: DROP INDEX CONCURRENTLY {owner}.t1_id;" in ran.err
+
+
+def beside(project: Small, watch: SyncConnection, owner: str) -> None:
+    """The version table is in public, and what a role makes is in its own schema."""
+    project.env(as_role(owner, version_table_schema="public"))
+    watch.execute(f"GRANT ALL ON SCHEMA public TO {owner}")
+    watch.execute(f"GRANT USAGE ON SCHEMA {owner} TO {owner}_login")
+    watch.execute(
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON TABLES TO {owner}_login"
+    )
+
+
+def test_what_the_role_of_env_py_finds_is_looked_up(
+    project: Small, watch: SyncConnection, noinherit: tuple[str, str], dbtool: Dbtool
+) -> None:
+    """Its search path is what names without a schema are read by, not that of dbtool's role."""
+    owner, url = noinherit
+    beside(project, watch, owner)
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=" broken"))
+    assert dbtool("--url", url, "upgrade", "-y", cwd=project.root).code == 4
+    assert watch.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{owner}.t1_c")
+    project.revision(HEAD, "aaaa00000001", BROKEN.format(error=""))
+    ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+    assert ran.code == 0, ran.err
+    assert f'text="revision {HEAD} is half applied: 2 statements of it are committed' in ran.err
+    assert "was undone since" not in ran.err
+
+
+def test_what_the_role_of_env_py_still_has_was_not_dropped(
+    project: Small, watch: SyncConnection, noinherit: tuple[str, str], dbtool: Dbtool
+) -> None:
+    """A DROP that failed is not taken for done where only its role sees the table."""
+    owner, url = noinherit
+    beside(project, watch, owner)
+    up = """
+    with op.get_context().autocommit_block():
+        op.execute("DROP TABLE t1")
+    """
+    project.revision(HEAD, "aaaa00000001", up)
+    assert dbtool("--url", url, "upgrade", "aaaa00000001", "-y", cwd=project.root).code == 0
+    watch.execute(f"CREATE VIEW {owner}.v AS TABLE {owner}.t1")
+    assert "cannot drop table t1" in dbtool("--url", url, "upgrade", "-y", cwd=project.root).err
+    watch.execute(f"DROP VIEW {owner}.v")
+    ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+    assert ran.code == 0, ran.err
+    assert watch.fetchval("SELECT to_regclass($1) IS NULL", f"{owner}.t1")
+
+
+def test_an_invalid_index_in_the_schema_of_the_role_of_env_py(
+    project: Small, watch: SyncConnection, noinherit: tuple[str, str], dbtool: Dbtool
+) -> None:
+    """IF NOT EXISTS takes none for built that only its role finds without a schema."""
+    owner, url = noinherit
+    beside(project, watch, owner)
+    project.revision(HEAD, "aaaa00000001", BUILD.format(exists="IF NOT EXISTS"))
+    assert dbtool("--url", url, "upgrade", "aaaa00000001", "-y", cwd=project.root).code == 0
+    watch.execute(f"INSERT INTO {owner}.t1 VALUES (1), (1)")
+    with pytest.raises(Exception, match="could not create unique index"):
+        watch.execute(f"CREATE UNIQUE INDEX CONCURRENTLY t1_id ON {owner}.t1 (id)")
+    ran = dbtool("--url", url, "upgrade", "-y", cwd=project.root)
+    assert (ran.code, "index t1_id exists and is invalid" in ran.err) == (4, True), ran.err
+
+
 def test_what_is_not_noted_is_not_tried_again(
     project: Small, database: Target, watch: SyncConnection, deployer: str, dbtool: Dbtool
 ) -> None:

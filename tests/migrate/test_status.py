@@ -169,7 +169,7 @@ def test_an_index_that_somebody_works_on(run: Run, database: Target, statement: 
         with waiting(database, statement) as pid:
             found = json.loads(run("status", "--json").out)["data"]["surroundings"]
             shown = run("status").out
-            copies = Catalogue(admin, None).copies_of_index("public", "one")
+            copies = Catalogue(admin, str).copies_of_index("public", "one")
     assert {each["built_by"] for each in found["invalid_indexes"]} == {pid}
     assert "left behind" not in shown
     assert "DROP INDEX" not in shown
