@@ -3,24 +3,33 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Let an interrupt wait for the end of the block: what is half begun is nobody's to end.
 
-    A signal that the main thread blocks would reach its handler by any other thread.
+    A termination and a hang-up wait too where they have a handler: in the background, where
+    Ctrl-C is ignored, it is theirs alone. A signal that the main thread blocks would reach its
+    handler by any other thread.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    pressed: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
+    came: list[int] = []
+    with ExitStack() as ending:
+        ending.callback(_hear, came)
+        for number in _SIGNALS:
+            if callable(handler := signal.getsignal(number)):
+                ending.callback(signal.signal, number, handler)
+                signal.signal(number, lambda number, _: came.append(number))
         yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if pressed:
-            handler(pressed[0], None)
+
+
+def _hear(came: list[int]) -> None:
+    """Answer what came first, by a handler that is in force again."""
+    if came and callable(handler := signal.getsignal(came[0])):
+        handler(came[0], None)

@@ -1,0 +1,36 @@
+"""What waits while something begins that nobody could end yet."""
+
+import signal
+
+import pytest
+
+from tests.processes import python
+
+BEHIND = """
+import signal, sys
+from dbtool.cli.app import _interrupt_on_signals
+from dbtool.interrupts import uninterrupted
+number, background = map(int, sys.argv[1:])
+if background:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+_interrupt_on_signals()
+handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+try:
+    with uninterrupted(), uninterrupted():
+        signal.raise_signal(number)
+        print("whole")
+except KeyboardInterrupt:
+    print("interrupted")
+assert handlers == [
+    signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+]
+"""
+
+
+@pytest.mark.parametrize("background", [False, True], ids=["foreground", "background"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_waits_for_what_begins(number: signal.Signals, background: bool) -> None:
+    """So does a termination or a hang-up, also in the background, where Ctrl-C is ignored."""
+    out, err = python(BEHIND, int(number), int(background)).communicate(timeout=60)
+    ignored = background and number == signal.SIGINT
+    assert (out, err) == ("whole\n" + ("" if ignored else "interrupted\n"), "")
