@@ -10,7 +10,7 @@ from dbtool.explain.analysis import Analysis
 from dbtool.explain.facts import IndexFacts, TableFacts
 from dbtool.explain.plan import Node
 from dbtool.explain.predicate import Term, complete, searched_as_stored, terms
-from dbtool.explain.wording import on_lines
+from dbtool.explain.wording import IN_PARTS, on_lines
 from dbtool.finding import Fix
 from dbtool.sql.text import quoted
 
@@ -69,7 +69,7 @@ def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
     said = [term for each in conditions for term in terms(each, node.alias, types)]
     found = [term for term in said if term.column not in _SYSTEM_COLUMNS]
     if not found:
-        return _without_columns(node, conditions)
+        return _without_columns(analysis, node, conditions)
     if cast := next((term for term in found if term.cast), None):
         return Proposal(reason=_cast_reason(cast, analysis.table(node), conditions))
     columns, table = key_columns(found), analysis.table(node)
@@ -118,11 +118,14 @@ def _types(analysis: Analysis, node: Node) -> Mapping[str, str]:
     return table.columns if table else {}
 
 
-def _without_columns(node: Node, conditions: Iterable[str]) -> Proposal:
+def _without_columns(analysis: Analysis, node: Node, conditions: Iterable[str]) -> Proposal:
     """No column stands alone: an expression may be indexed itself, and an OR has two sides."""
     for condition in conditions:
         if found := _EXPRESSION.search(condition):
             function, column = found[1], found[2]
+            table = analysis.table(node)
+            if table and (table.partition or table.kind == "p"):
+                return Proposal((column,), reason=_partitioned((f"{function}({column})",)))
             return _expression(node, function, column)
         if " OR " in condition:
             return Proposal(
@@ -224,11 +227,7 @@ def _cast_reason(term: Term, table: TableFacts | None, conditions: Iterable[str]
 
 
 def _partitioned(columns: tuple[str, ...]) -> str:
-    listed = ", ".join(columns)
-    return (
-        f"an index on ({listed}) would serve; the table is partitioned: create it on each partition"
-        " with CONCURRENTLY and attach it to one on the parent"
-    )
+    return f"an index on ({', '.join(columns)}) would serve; {IN_PARTS}"
 
 
 def _written(node: Node, columns: tuple[str, ...]) -> Proposal:

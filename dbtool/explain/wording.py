@@ -7,6 +7,12 @@ _AGGREGATES = {"Hashed": "HashAggregate", "Sorted": "GroupAggregate", "Mixed": "
 _SET_OPERATIONS = {"Hashed": "HashSetOp", "Sorted": "SetOp"}
 _READS_BY_INDEX = frozenset({"Index Scan", "Index Only Scan"})
 
+IN_PARTS = (
+    "the table is partitioned: create it ON ONLY the parent, then on each partition with"
+    " CONCURRENTLY, and attach these to it"
+)
+"""How an index is made beside traffic where PostgreSQL knows no CONCURRENTLY."""
+
 
 def title(node: Node) -> str:
     """The node as EXPLAIN's text format names it."""

@@ -334,8 +334,14 @@ SEARCHED = "(t.b ~~ '%zz%'::text)"
         (
             table(partition=True),
             "(t.a = 1)",
-            "an index on (a) would serve; the table is partitioned: create it on each partition"
-            " with CONCURRENTLY and attach it to one on the parent",
+            "an index on (a) would serve; the table is partitioned: create it ON ONLY the parent,"
+            " then on each partition with CONCURRENTLY, and attach these to it",
+        ),
+        (
+            table(partition=True),
+            "(lower(t.b) = 'x'::text)",
+            "an index on (lower(b)) would serve; the table is partitioned: create it ON ONLY the"
+            " parent, then on each partition with CONCURRENTLY, and attach these to it",
         ),
     ],
 )

@@ -41,6 +41,30 @@ def test_advice_becomes_a_revision_that_runs_both_ways(
         assert connection.fetch(_INDEXES) == []
 
 
+def test_the_index_of_partitions_of_partitions(project: Small, run: Run, database: Target) -> None:
+    """Each part's index is attached to the one above it, by the revision and by the SQL."""
+    of_all = _INDEXES.replace("= 'many'::regclass", "IN (SELECT relid FROM pg_partition_tree('p'))")
+    built = ["ix_p_k", "p1_ix_p_k", "p2_ix_p_k", "p3_ix_p_k"]
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE SCHEMA old; CREATE TABLE p (id int, k int) PARTITION BY RANGE (id);"
+            "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9000);"
+            "CREATE TABLE p2 PARTITION OF p DEFAULT PARTITION BY LIST (id);"
+            "CREATE TABLE old.p3 PARTITION OF p2 DEFAULT;"
+            "INSERT INTO p SELECT g, g % 900 FROM generate_series(1, 20000) g; ANALYZE"
+        )
+        ran = run("explain", "--advise", "--revision", "--json", "SELECT * FROM p WHERE k = 7")
+        assert ran.code == 0, ran.err
+        (proposal,) = json.loads(ran.out)["data"]["advice"]["proposals"]
+        assert run("upgrade", "--yes").code == 0
+        assert sorted(row[0] for row in connection.fetch(of_all)) == built
+        assert run("downgrade", "-1", "--yes").code == 0
+        assert connection.fetch(of_all) == []
+        for statement in proposal["sql"]:
+            connection.execute(statement)
+        assert sorted(row[0] for row in connection.fetch(of_all)) == built
+
+
 def test_a_template_without_a_place_is_told(
     project: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:

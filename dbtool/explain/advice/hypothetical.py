@@ -81,7 +81,7 @@ class Hypothetical:
     def _statements(self, candidate: Candidate) -> list[str]:
         """A partitioned table has no pages: each of its parts is given an index of its own."""
         table = self._known.table(candidate.schema, candidate.table)
-        places = table.parts if table and table.parts else ()
+        places = table.leaves if table else ()
         on = [f"{quoted(schema)}.{quoted(name)}" for schema, name in places]
         return [
             candidate.sql("dbtool_advice", concurrently=False, on=place)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dbtool.explain.advice.tables import Known, Table
 from dbtool.explain.advice.terms import Side, Term
 from dbtool.explain.predicate import searched_as_stored
+from dbtool.explain.wording import IN_PARTS
 
 _PREFIX = re.compile(r"'(?:[^%_\\']|\\.|'')+[^']*'")
 _LIKE = frozenset({"~~", "~~*"})
@@ -65,8 +66,11 @@ def lacking(term: Term, condition: str, table: Table, known: Known) -> str:
             " serves: CREATE EXTENSION pg_trgm, which is not installed, where"
             " pg_available_extensions lists it"
         )
-        index = f"CREATE INDEX CONCURRENTLY … USING gin ({term.key} gin_trgm_ops)"
-        return f"{said}; then, not tried here: {index}" if term.column else said
+        index = f"USING gin ({term.key} gin_trgm_ops)"
+        how = f"an index {index}; {IN_PARTS}"
+        if table.kind != "p":
+            how = f"CREATE INDEX CONCURRENTLY … {index}"
+        return f"{said}; then, not tried here: {how}" if term.column else said
     if term.operator == "= ANY":
         return (
             f"{term.value} = ANY ({term.key}) is served by no index: write"

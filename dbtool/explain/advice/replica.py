@@ -142,7 +142,7 @@ async def replica(
     major = _major(known.version)
     async with guarded(connection, seconds):
         tables = {each.key for each in known.tables} | {
-            part for each in known.tables for part in each.parts
+            part for each in known.tables for part in each.leaves
         }
         found = await carried.read(connection, tables)
         locale = await connection.fetchrow(_LOCALE)

@@ -62,6 +62,21 @@ class Existing:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A partition, and the table it is a partition of; one that is no leaf has its own."""
+
+    schema: str
+    name: str
+    parent: tuple[str, str]
+    leaf: bool = True
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Schema and name."""
+        return self.schema, self.name
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table; `root` is the partitioned table it is a part of, or its own name."""
 
@@ -78,12 +93,17 @@ class Table:
     updated: int
     hot: int
     deleted: int
-    parts: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def texts(self) -> frozenset[str]:
         """The columns that hold text of some kind."""
         return frozenset(name for name, each in self.columns.items() if each.category == _TEXT)
+
+    @property
+    def leaves(self) -> tuple[tuple[str, str], ...]:
+        """The partitions that hold rows."""
+        return tuple(each.key for each in self.parts if each.leaf)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -148,11 +168,13 @@ SELECT json_build_object(
     'updated', coalesce(pg_stat_get_tuples_updated(t.oid), 0),
     'hot', coalesce(pg_stat_get_tuples_hot_updated(t.oid), 0),
     'deleted', coalesce(pg_stat_get_tuples_deleted(t.oid), 0),
-    'parts', (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname)
-                ORDER BY n.nspname, c.relname), '[]')
+    'parts', (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname, m.nspname, a.relname,
+                p.isleaf) ORDER BY p.level, n.nspname, c.relname), '[]')
               FROM pg_partition_tree(t.oid) p JOIN pg_class c ON c.oid = p.relid
               JOIN pg_namespace n ON n.oid = c.relnamespace
-              WHERE p.isleaf AND t.relkind = 'p'),
+              JOIN pg_class a ON a.oid = p.parentrelid
+              JOIN pg_namespace m ON m.oid = a.relnamespace
+              WHERE p.level > 0 AND t.relkind = 'p'),
     'columns', (SELECT coalesce(json_agg(json_build_object(
         'name', a.attname, 'type', format_type(a.atttypid, NULL), 'category', y.typcategory,
         'width', coalesce(s.avg_width, nullif(a.attlen, -1), 32), 'nulls', coalesce(s.null_frac, 0),
@@ -232,7 +254,10 @@ def _table(row: dict[str, Any]) -> Table:
         **row
         | {
             "root": tuple(row["root"]),
-            "parts": tuple((schema, name) for schema, name in row["parts"]),
+            "parts": tuple(
+                Part(schema, name, (above, parent), leaf)
+                for schema, name, above, parent, leaf in row["parts"]
+            ),
             "columns": {each["name"]: _column(each) for each in row["columns"]},
             "indexes": tuple(_index(each) for each in row["indexes"]),
         }

@@ -117,8 +117,9 @@ def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, str]]:
     yield "size", f"about {memory(proposal.size.bytes / _KB)} for {rows}"
     yield "writes", _writes(proposal)
     if proposal.replaces:
-        drops = ", ".join(proposal.replaces)
-        yield "replaces", f"{drops}: drop it CONCURRENTLY once the new one is there"
+        drops, beside = ", ".join(proposal.replaces), "INDEX CONCURRENTLY" in proposal.sql[0]
+        how = "drop it CONCURRENTLY" if beside else "partitioned, no CONCURRENTLY: drop it"
+        yield "replaces", f"{drops}: {how} once the new one is there"
     yield "model", proposal.model
 
 

@@ -34,16 +34,23 @@ def write(candidate: Candidate, name: str, table: Table | None) -> Written:
 
 
 def _of_partitions(candidate: Candidate, name: str, table: Table) -> tuple[str, ...]:
-    """CONCURRENTLY knows no partitioned table: each part first, and then the whole is valid."""
-    parent = candidate.sql(name, concurrently=False, on=f"ONLY {candidate.on}")
-    found = [parent]
-    for schema, part in table.parts:
-        own = f"{part[: _LONGEST_NAME - 1 - len(name)]}_{name}"[:_LONGEST_NAME]
-        found.append(candidate.sql(own, on=f"{quoted(schema)}.{quoted(part)}"))
-        found.append(
-            f"ALTER INDEX {quoted(candidate.schema)}.{quoted(name)}"
-            f" ATTACH PARTITION {quoted(schema)}.{quoted(own)}"
-        )
+    """CONCURRENTLY knows no partitioned table: its index is valid once each part's is attached.
+
+    A part that has parts itself is attached to while its own index waits for theirs.
+    """
+    indexes = {table.key: f"{quoted(candidate.schema)}.{quoted(name)}"}
+    found = [candidate.sql(name, concurrently=False, on=f"ONLY {candidate.on}")]
+    taken: set[tuple[str, str]] = set()
+    for number, part in enumerate(table.parts, 1):
+        own = f"{part.name[: _LONGEST_NAME - 1 - len(name)]}_{name}"[:_LONGEST_NAME]
+        if (part.schema, own) in taken:
+            own = f"{own[: _LONGEST_NAME - 1 - len(str(number))]}_{number}"
+        taken.add((part.schema, own))
+        only = "" if part.leaf else "ONLY "
+        place = f"{only}{quoted(part.schema)}.{quoted(part.name)}"
+        indexes[part.key] = f"{quoted(part.schema)}.{quoted(own)}"
+        found.append(candidate.sql(own, concurrently=part.leaf, on=place))
+        found.append(f"ALTER INDEX {indexes[part.parent]} ATTACH PARTITION {indexes[part.key]}")
     return tuple(found)
 
 

@@ -1,5 +1,7 @@
 """Conditions of plans as terms that an index of some kind could answer."""
 
+from dataclasses import replace
+
 import pytest
 
 from dbtool.explain.advice.operators import lacking
@@ -85,6 +87,9 @@ def test_what_a_search_in_the_middle_of_a_text_lacks() -> None:
     said = lacking(term, condition, holding("text"), Known(18, "C", (), (), ()))
     assert "CREATE EXTENSION pg_trgm, which is not installed" in said
     assert "not tried here: CREATE INDEX CONCURRENTLY … USING gin (note gin_trgm_ops)" in said
+    parted = replace(holding("text"), kind="p")
+    said = lacking(term, condition, parted, Known(18, "C", (), (), ()))
+    assert "not tried here: an index USING gin (note gin_trgm_ops); the table is part" in said
     has = Known(18, "C", ("pg_trgm",), (), ())
     assert lacking(term, condition, holding("text"), has) == ""
 

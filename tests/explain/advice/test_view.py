@@ -63,6 +63,14 @@ def test_a_proposal_says_what_it_brings_and_costs() -> None:
     )
 
 
+def test_an_index_of_a_partitioned_table_is_not_dropped_beside_traffic() -> None:
+    """PostgreSQL refuses to drop it CONCURRENTLY."""
+    parted = replace(_PROPOSAL, sql=("CREATE INDEX ix_orders_k ON ONLY public.orders (k);",))
+    found = shown(Advice((parted,)), 100)
+    told = "ix_orders_old: partitioned, no CONCURRENTLY: drop it once the new one is there\n"
+    assert f"replaces   {told}" in found
+
+
 def test_what_nobody_vouches_for_says_so() -> None:
     """And what would validate it."""
     guessed = replace(_PROPOSAL, proof=Proof.NONE, gains=(), replaces=())

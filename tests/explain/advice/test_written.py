@@ -1,16 +1,19 @@
 """An index as SQL, as a model's line and as operations, and the name it gets."""
 
+from dataclasses import replace
+
 import pytest
 
 from dbtool.explain.advice.candidate import name_of
-from dbtool.explain.advice.tables import Known, Table
+from dbtool.explain.advice.tables import Known, Part, Table
 from dbtool.explain.advice.wished import parse
 from dbtool.explain.advice.written import Written, write
 
 
 def table(kind: str = "r") -> Table:
     """A table without anything but its name."""
-    parts = (("public", "t_1"), ("old", "t_2")) if kind == "p" else ()
+    own = ("public", "t")
+    parts = (Part("public", "t_1", own), Part("old", "t_2", own)) if kind == "p" else ()
     nothing = {"rows": 0.0, "pages": 0, "all_visible": 0, "columns": {}, "indexes": ()}
     counted = {"inserted": 0, "updated": 0, "hot": 0, "deleted": 0}
     return Table("public", "t", kind, ("public", "t"), **nothing, **counted, parts=parts)  # type: ignore[arg-type]
@@ -81,6 +84,16 @@ def test_parts_come_one_by_one() -> None:
     )
     assert found.upgrade[1] == '    op.execute("CREATE INDEX ix ON ONLY public.t (a)")'
     assert found.downgrade == ('op.drop_index("ix", table_name="t")',)
+
+
+def test_no_two_parts_share_an_index() -> None:
+    """PostgreSQL takes 63 letters of a name, where those of many partitions are alike."""
+    candidate, _ = parse("CREATE INDEX ON public.t (a)")
+    parts = tuple(Part("public", f"t_{number}", ("public", "t")) for number in range(9))
+    found = write(candidate, "i" * 62, replace(table("p"), parts=parts)).sql
+    names = [each.split()[3] for each in found if "CONCURRENTLY" in each]
+    assert len(set(names)) == 9
+    assert max(map(len, names)) == 63
 
 
 @pytest.mark.parametrize(
