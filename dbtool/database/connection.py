@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import ssl
 
 _SYSTEM_AUTHORITIES = "system"
+_FAREWELL = 2.0
+_STEPS = 8
 READ_ONLY = "default_transaction_read_only"
 
 
@@ -30,6 +32,27 @@ class Connection(asyncpg.Connection):
         self.refused = ""
         self.target: Target | None = None
         self.local_settings: tuple[tuple[str, str], ...] = ()
+        self._asked: asyncio.Future[None] | None = None
+
+    def _cancel_current_command(
+        self, sent: "asyncio.Future[None]", *waiting: "asyncio.Future[None]"
+    ) -> None:
+        """Ask the server to cancel; `sent` is done once it was asked, or cannot be."""
+        self._asked = sent
+        asyncpg.Connection._cancel_current_command(self, sent, *waiting)
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Log out; where the connection was lost, its server is still asked to cancel first.
+
+        Only the network may have ended it, and what asks, if ended while it connects, leaves
+        asyncio an error to tell of.
+        """
+        if self.is_closed() and self._asked is not None:
+            # In steps: a machine that stands still uses up one of them, and not the whole time.
+            for _ in range(_STEPS):
+                if not self._asked.done():
+                    await asyncio.wait([self._asked], timeout=(timeout or _FAREWELL) / _STEPS)
+        await asyncpg.Connection.close(self, timeout=timeout)
 
     @property
     def socket(self) -> "socket.socket | None":

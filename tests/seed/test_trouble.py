@@ -1,6 +1,7 @@
 """Seeding where something is in the way: a full disk, a pooler, a lock, another run."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ from tests.processes import eventually
 from tests.proxy import proxy
 
 SMALL = Request(rows=50)
+CANCEL = (80877102).to_bytes(4)
+"""What a request to cancel says it is."""
 
 
 def users(target: Target) -> int:
@@ -315,6 +319,26 @@ def test_a_connection_lost_in_the_middle_of_a_copy(
     assert watched.blocks == 1
     assert "socket.send()" not in caplog.text
     assert users(migrated) == 0
+
+
+def test_a_lost_server_is_asked_to_cancel_before_the_command_ends(
+    migrated: Target, example: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where only the network ended the session, its statement may run on; asyncio tells nothing."""
+    with proxy(migrated) as way:
+
+        def lose() -> None:
+            way.delay = 0.2
+            way.cut()
+
+        preferring = replace(way.target, sslmode=None)
+        request = Request(rows=50_000, tables=("users",))
+        with pytest.raises(OperationError) as caught:
+            seed(preferring, example, request, progress=Watched(lose))
+        assert [each for each in way.connections if CANCEL in each.sent]
+    gc.collect()
+    assert "never retrieved" not in caplog.text
+    assert caught.value.message == 'the connection was lost while "users" was filled'
 
 
 def test_a_connection_lost_while_the_server_takes_no_more(
