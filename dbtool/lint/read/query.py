@@ -16,7 +16,7 @@ class _Found:
 
     def look(self, message: Node) -> None:
         """Collect below a message of the tree."""
-        for current in _walk(message):
+        for current in below(message):
             kind = current.DESCRIPTOR.name
             if kind == "RangeVar":
                 self._relation(current)
@@ -35,15 +35,16 @@ class _Found:
         self.columns.append((parts[-2] if len(parts) > 1 else "", parts[-1]))
 
 
-def _walk(message: Node) -> Iterator[Node]:
-    pending = [message]
+def below(*messages: Node) -> Iterator[Node]:
+    """Messages of the tree, and all that is below them."""
+    pending = [*messages]
     while pending:
         current = pending.pop()
         yield current
-        pending.extend(_below(current))
+        pending.extend(_children(current))
 
 
-def _below(message: Node) -> Iterator[Node]:
+def _children(message: Node) -> Iterator[Node]:
     for each, value in message.ListFields():
         if each.message_type is not None:
             if each.is_repeated:
@@ -71,12 +72,12 @@ def reads(query: Node) -> frozenset[tuple[Name, str]]:
 
 def relations(query: Node) -> frozenset[str]:
     """The names without a schema that a query reads from; a table whose rows it changes is none."""
-    read = (each for each in _walk(query) if each.DESCRIPTOR.name == "Node")
+    read = (each for each in below(query) if each.DESCRIPTOR.name == "Node")
     named = (each.range_var for each in read if each.HasField("range_var"))
     return frozenset(each.relname for each in named if not each.schemaname)
 
 
 def calls(query: Node) -> frozenset[str]:
     """The functions that a query calls, in whatever part of it, as written."""
-    called = (each for each in _walk(query) if each.DESCRIPTOR.name == "FuncCall")
+    called = (each for each in below(query) if each.DESCRIPTOR.name == "FuncCall")
     return frozenset(str(qualified(each.funcname)) for each in called)

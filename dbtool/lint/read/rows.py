@@ -7,10 +7,9 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint import actions as act
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.read.expressions import optional
+from dbtool.lint.read.few import NONE, Names, is_few, keeps_to_few
 from dbtool.lint.read.names import Node, name_of
 from dbtool.lint.read.query import relations
-
-_PICKING = (pb.ANY_SUBLINK, pb.ARRAY_SUBLINK)
 
 
 def insert(node: Node) -> Iterator[act.Action]:
@@ -25,27 +24,27 @@ def insert(node: Node) -> Iterator[act.Action]:
     )
 
 
-def update(node: Node, few: bool = False) -> Iterator[act.Write]:
-    """UPDATE; `few` says that a query beside it that it reads has a LIMIT."""
+def update(node: Node, few: Names = NONE) -> Iterator[act.Write]:
+    """UPDATE; `few` are the queries beside it that give few rows."""
     yield act.Write(
         kind=act.Writes.UPDATE,
         table=name_of(node.relation),
         columns=tuple(each.res_target.name for each in node.target_list),
         filtered=node.HasField("where_clause"),
         where=(where := optional(node, "where_clause")),
-        batch=_is_stretch(where) or _is_limited(node, where, few),
+        batch=_is_stretch(where) or _is_limited(node, few),
         only=not node.relation.inh,
     )
 
 
-def delete(node: Node, few: bool = False) -> Iterator[act.Write]:
-    """DELETE; `few` says that a query beside it that it reads has a LIMIT."""
+def delete(node: Node, few: Names = NONE) -> Iterator[act.Write]:
+    """DELETE; `few` are the queries beside it that give few rows."""
     yield act.Write(
         kind=act.Writes.DELETE,
         table=name_of(node.relation),
         filtered=node.HasField("where_clause"),
         where=(where := optional(node, "where_clause")),
-        batch=_is_stretch(where) or _is_limited(node, where, few),
+        batch=_is_stretch(where) or _is_limited(node, few),
         only=not node.relation.inh,
     )
 
@@ -71,19 +70,33 @@ def copy(node: Node) -> Iterator[act.Action]:
 
 def within(node: Node) -> Iterator[act.Action]:
     """The changes of rows in the WITH of a statement, which are done even if nothing reads them."""
-    few: set[str] = set()
-    for each in node.with_clause.ctes:
-        query = each.common_table_expr.ctequery
+    for query, few in _beside(node):
         kind = query.WhichOneof("node")
-        limited = _limits(query) or not few.isdisjoint(relations(query))
         if kind in _BY_CONDITION:
-            [action] = _BY_CONDITION[kind](getattr(query, kind), limited)
-            limited = action.batch
-            yield action
+            yield from _BY_CONDITION[kind](getattr(query, kind), few)
         elif kind in _CHANGES:
             yield from _CHANGES[kind](getattr(query, kind))
-        if limited:
-            few.add(each.common_table_expr.ctename)
+
+
+def _beside(node: Node) -> Iterator[tuple[Node, Names]]:
+    """The queries in the WITH of a statement, each with those before it that give few rows."""
+    few = NONE
+    for each in node.with_clause.ctes:
+        yield each.common_table_expr.ctequery, few
+        few = _few_with(each.common_table_expr, few)
+
+
+def _few_with(made: Node, few: Names) -> Names:
+    """Those that give few rows, with a query of a WITH where it does."""
+    query = made.ctequery
+    kind = query.WhichOneof("node")
+    if kind in _BY_CONDITION:
+        limited = any(each.batch for each in _BY_CONDITION[kind](getattr(query, kind), few))
+    elif kind == "select_stmt":
+        limited = is_few(query.select_stmt, few)
+    else:
+        limited = not few.isdisjoint(relations(query))
+    return few | {made.ctename} if limited else few
 
 
 _BY_CONDITION = {"update_stmt": update, "delete_stmt": delete}
@@ -107,37 +120,9 @@ def _of_place(condition: Expression) -> bool:
     return bool(parts) and parts[0].form is Form.COLUMN and parts[0].word == "ctid"
 
 
-def _is_limited(node: Node, where: Expression | None, few: bool) -> bool:
+def _is_limited(node: Node, few: Names) -> bool:
     """Whether a LIMIT says how many rows may be changed, in whatever the rows are picked by."""
-    if where is None:
-        return False
-    if any(map(_limits, _sublinks(node.where_clause))):
-        return True
-    if not any(map(_links, where.conditions)):
-        return False
-    made = (each.common_table_expr.ctequery for each in node.with_clause.ctes)
-    beside = node.from_clause if isinstance(node, pb.UpdateStmt) else node.using_clause
-    joined = (each.range_subselect.subquery for each in beside)
-    return few or any(map(_limits, (*made, *joined)))
-
-
-def _sublinks(node: Node) -> Iterator[Node]:
-    """The queries whose rows a condition asks for."""
-    match node.WhichOneof("node"):
-        case "bool_expr" if node.bool_expr.boolop == pb.AND_EXPR:
-            for each in node.bool_expr.args:
-                yield from _sublinks(each)
-        case "sub_link" if node.sub_link.sub_link_type in _PICKING:
-            yield node.sub_link.subselect
-        case "a_expr" if node.a_expr.kind == pb.AEXPR_OP_ANY:
-            yield from _sublinks(node.a_expr.rexpr)
-
-
-def _links(condition: Expression) -> bool:
-    """Whether it ties the rows to those of a query: by columns on both sides, or by a subquery."""
-    tied = condition.word == "=" and all(each.form is not Form.CONSTANT for each in condition.parts)
-    return tied or any(each.word == "sub_link" for each in condition.walk())
-
-
-def _limits(query: Node) -> bool:
-    return bool(query.select_stmt.HasField("limit_count"))
+    for each in node.with_clause.ctes:
+        few = _few_with(each.common_table_expr, few)
+    joined = node.from_clause if isinstance(node, pb.UpdateStmt) else node.using_clause
+    return keeps_to_few(joined, node.where_clause, few)

@@ -1,0 +1,94 @@
+"""Whose LIMIT counts: the one that says how many rows are changed, and no other."""
+
+import pytest
+
+from tests.lint.judging import findings
+
+_RULE = "rows-changed-unbatched"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH probe AS (SELECT 1 FROM users LIMIT 1) DELETE FROM items",
+        "WITH probe AS (SELECT 1 FROM users LIMIT 1) DELETE FROM items USING orders "
+        "WHERE items.sku = orders.code",
+        "WITH probe AS (SELECT id FROM users LIMIT 1) DELETE FROM items WHERE sku IN "
+        "(SELECT code FROM orders)",
+        "WITH probe AS (SELECT id FROM users LIMIT 1) DELETE FROM items WHERE sku NOT "
+        "IN (SELECT name FROM probe)",
+        "WITH probe AS (SELECT 1 FROM users LIMIT 1) DELETE FROM items WHERE EXISTS "
+        "(SELECT 1 FROM probe)",
+        "WITH probe AS (SELECT 1 FROM users LIMIT 1) DELETE FROM items WHERE EXISTS "
+        "(SELECT FROM orders WHERE orders.code = items.sku)",
+        "WITH newest AS (SELECT id, code FROM orders ORDER BY id DESC LIMIT 1) DELETE "
+        "FROM items WHERE sku < (SELECT code FROM newest)",
+        "WITH probe AS (SELECT 1 FROM users LIMIT 1) UPDATE orders SET note = code FROM "
+        "items WHERE items.sku = orders.code",
+        "WITH probe AS (SELECT 1 FROM users LIMIT 1) UPDATE orders SET note = 'x' FROM "
+        "probe, items WHERE items.sku = orders.code",
+        "WITH probe AS (SELECT 1 FROM users LIMIT 1) UPDATE orders SET note = items.sku "
+        "FROM items LEFT JOIN probe ON true WHERE items.sku = orders.code",
+        "WITH probe AS (SELECT name FROM users LIMIT ALL) DELETE FROM items WHERE sku "
+        "IN (SELECT name FROM probe)",
+        "WITH few AS (SELECT name FROM users LIMIT 9) DELETE FROM items WHERE sku IN "
+        "(SELECT name FROM few) OR quantity > 3",
+        "WITH few AS (SELECT name FROM users LIMIT 9), m AS (SELECT name FROM users "
+        "UNION ALL SELECT name FROM few) DELETE FROM items WHERE sku IN (SELECT name "
+        "FROM m)",
+    ],
+)
+def test_a_limit_that_bounds_nothing(sql: str) -> None:
+    """A WITH that only looks at a few rows leaves the change of a whole table what it is."""
+    [found] = findings(_RULE, sql, transaction=True)
+    assert found.startswith("warning: ")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH few AS (SELECT id FROM items WHERE quantity = 0 LIMIT 1000) DELETE FROM "
+        "items WHERE id IN (SELECT id FROM few)",
+        "WITH few AS (SELECT ctid FROM items LIMIT 1000) DELETE FROM items WHERE ctid = "
+        "ANY(ARRAY(SELECT ctid FROM few))",
+        "WITH few AS (SELECT ctid c FROM items LIMIT 1000) DELETE FROM items USING few "
+        "WHERE ctid = c",
+        "WITH few AS (SELECT sku FROM items LIMIT 1000) UPDATE items i SET quantity = 1 "
+        "FROM few f WHERE f.sku = i.sku",
+        "WITH few AS (SELECT sku FROM items LIMIT 1000) UPDATE items i SET quantity = 1 "
+        "WHERE EXISTS (SELECT 1 FROM few WHERE few.sku = i.sku)",
+        "WITH few AS (SELECT sku FROM items ORDER BY sku LIMIT 1000) UPDATE items i SET "
+        "quantity = 1 WHERE sku <= (SELECT max(sku) FROM few)",
+        "WITH few AS (SELECT sku FROM items ORDER BY sku LIMIT 1000) UPDATE items i SET "
+        "quantity = 1 WHERE sku BETWEEN (SELECT min(sku) FROM few) AND (SELECT max(sku) "
+        "FROM few)",
+        "WITH few AS (SELECT sku FROM items ORDER BY sku LIMIT 1000), l AS (SELECT "
+        "array_agg(sku) AS s FROM few) UPDATE items i SET quantity = 1 FROM l WHERE sku "
+        "= ANY(l.s)",
+        "WITH few AS (SELECT sku FROM items ORDER BY sku LIMIT 1000), l AS (SELECT "
+        "array_agg(sku) AS s FROM few) UPDATE items i SET quantity = 1 WHERE sku = "
+        "ANY((SELECT s FROM l)::text[])",
+        "WITH few AS (SELECT sku FROM items LIMIT 1000), gone AS (DELETE FROM items "
+        "USING few WHERE few.sku = items.sku RETURNING items.sku) UPDATE orders SET "
+        "note = '' WHERE code IN (SELECT sku FROM gone)",
+        "WITH few AS (SELECT sku FROM items LIMIT 9), more AS (SELECT o.code FROM "
+        "orders o JOIN few ON few.sku = o.code WHERE o.note = '') UPDATE orders SET "
+        "note = '' FROM more WHERE more.code = orders.code",
+        "WITH few AS (SELECT sku FROM items LIMIT 9), more AS (SELECT o.code FROM "
+        "orders o WHERE o.code IN (SELECT sku FROM few)) UPDATE orders SET note = '' "
+        "FROM more WHERE more.code = orders.code",
+        "UPDATE orders SET note = '' FROM (SELECT sku FROM items LIMIT 9) few WHERE "
+        "few.sku = orders.code",
+        "WITH few AS (SELECT sku, code FROM items, orders LIMIT 9) UPDATE orders SET "
+        "note = '' FROM few WHERE (few.sku, few.code) = (orders.note, orders.code)",
+        "WITH few AS ((SELECT sku FROM items LIMIT 9) UNION ALL (SELECT code FROM "
+        "orders LIMIT 9)) DELETE FROM items WHERE sku IN (TABLE few)",
+        "WITH job AS (SELECT sku FROM items LIMIT 1 FOR UPDATE SKIP LOCKED) UPDATE "
+        "items SET quantity = 1 WHERE sku = (SELECT sku FROM job) RETURNING *",
+        "UPDATE orders SET note = '' WHERE code IN (WITH few AS (SELECT sku FROM items "
+        "LIMIT 9) SELECT sku FROM few)",
+    ],
+)
+def test_a_limit_on_what_is_changed(sql: str) -> None:
+    """Rows that go with a few others are a few at a time, by whatever way they are tied."""
+    assert findings(_RULE, sql, transaction=True) == []
