@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def pgbouncer(
         process.wait(_START_LIMIT)
         (directory / "log").unlink()
     try:
-        _wait_until_ready(process, listens, directory / "log")
+        _wait_until_ready(process, listens, directory)
         target = replace(
             before, host="127.0.0.1", port=listens, password=None, sslmode="disable", source="test"
         )
@@ -104,15 +104,15 @@ def _port_was_taken(process: "subprocess.Popen[bytes]", port: int, directory: Pa
     return "in use" in (directory / "log").read_text(encoding="utf-8")
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, directory: Path) -> None:
+    """Its Unix socket is its own, whoever listens on a port of the same number."""
     until = time.monotonic() + _START_LIMIT
     while time.monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(str(directory / f".s.PGSQL.{port}"))
             return
+        time.sleep(0.02)
+    log = directory / "log"
     said = log.read_text(encoding="utf-8") if log.exists() else "no log"
     raise RuntimeError(f"pgbouncer did not start: {said}")
 

@@ -27,7 +27,7 @@ from dbtool.health.probing import Probed
 from dbtool.health.view_probe import probe_report
 from dbtool.scratch.server import Server
 from tests.conftest import Dbtool
-from tests.health.crowd import crowd, gone
+from tests.health.crowd import alone, crowd, gone
 from tests.pgbouncer import pgbouncer
 from tests.proxy import proxy
 
@@ -231,9 +231,10 @@ def test_an_engine_that_leads_elsewhere(database: Target, server: Server) -> Non
 def test_where_slots_are_short(small: Server) -> None:
     """Nothing is opened, and the finding says why; with few in use the share is kept to."""
     target = small.target()
-    with crowd(target) as people:
+    with alone(target) as onlooker, crowd(target) as people:
         found = probed(create_engine(target.sqlalchemy_url("psycopg"), pool_size=9))
         assert found.connections == found.pool.slots.free // 4
+        gone(onlooker, "true")
         people.idle(found.pool.slots.free - 3)
         short = probed(engine(target))
     assert (short.connections, short.stages, short.mixing, short.timings) == (0, None, None, None)
