@@ -14,6 +14,7 @@ from dbtool.lint.read import read
 from dbtool.lint.read.blocks import block
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.names import Node
+from dbtool.lint.read.prepared import Prepared
 
 _CALL = re.compile(r"op\.\w+\(")
 
@@ -46,10 +47,11 @@ def statement_of(sql: str, step: int) -> tuple[str, int]:
     if len(raws) == 1 and raws[0].stmt.HasField("do_stmt") and step:
         return _in_block(raws[0].stmt.do_stmt, step - 1)
     written = sql.encode()
+    known: Prepared = {}
     for raw in raws if len(raws) > 1 else ():
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(written)
         text = written[raw.stmt_location : end].decode().strip().rstrip(";")
-        count = len(read(text))
+        count = len(read(text, known))
         if step < count:
             return statement_of(text, step) if raw.stmt.HasField("do_stmt") else (text, step)
         step -= count

@@ -13,44 +13,48 @@ from dbtool.lint import actions as act
 from dbtool.lint.read import blocks, commands, functions, rows, tables, types
 from dbtool.lint.read.columns import option
 from dbtool.lint.read.names import Node
+from dbtool.lint.read.prepared import KINDS, Prepared, runs
 from dbtool.lint.read.turns import Read as Read
 
 _JOINT = "\n;\n"
 _PLACEHOLDER = re.compile(r"%s|%\(\w+\)s|(?<!:):(?:'\w+'|[A-Za-z_]\w*)")
 
 
-def read(sql: str) -> Read:
-    """What one text of SQL does; it may hold several statements."""
+def read(sql: str, known: Prepared | None = None) -> Read:
+    """What one text of SQL does; it may hold several statements, and run what is `known`."""
+    known = {} if known is None else known
     try:
-        return Read(each for raw in postgast.parse(sql).stmts for each in _sequences(raw.stmt))
+        parsed = postgast.parse(sql).stmts
+        return Read(each for raw in parsed for each in _sequences(raw.stmt, known))
     except DecodeError:
-        return Read(_too_deep(sql))
+        return Read(_too_deep(sql, known))
     except postgast.PgQueryError as error:
-        return _filled(sql) or Read([_unparsable(error)])
+        return _filled(sql, known) or Read([_unparsable(error)])
 
 
 def _unparsable(error: postgast.PgQueryError) -> list[act.Action]:
     return [act.Unparsable(message=error.message, offset=max(error.cursorpos - 1, 0))]
 
 
-def _filled(sql: str) -> Read | None:
+def _filled(sql: str, known: Prepared) -> Read | None:
     """What a query or a change of rows does with some value in each place a driver fills in."""
     filled = _PLACEHOLDER.sub(" NULL ", sql)
     if filled == sql:
         return None
-    found = read(filled)
+    found = read(filled, known)
     return found if all(isinstance(each, act.Select | act.Write) for each in found) else None
 
 
 def read_all(texts: Sequence[str]) -> list[Read]:
     """What each text does. They are parsed together, which costs a fraction of one by one."""
+    known: Prepared = {}
     try:
         return _together(texts)
     except (DecodeError, postgast.PgQueryError, _NotSeparate):
-        return [read(text) for text in texts]
+        return [read(text, known) for text in texts]
     except UnicodeEncodeError:
         # Half of a surrogate pair, which a string of Python can hold and the server cannot.
-        return [read(text.encode(errors="replace").decode()) for text in texts]
+        return [read(text.encode(errors="replace").decode(), known) for text in texts]
 
 
 class _NotSeparate(Exception):
@@ -63,29 +67,32 @@ def _together(texts: Sequence[str]) -> list[Read]:
         starts.append(at)
         at += (len(text) if text.isascii() else len(text.encode())) + len(_JOINT)
     found: list[list[list[act.Action]]] = [[] for _ in texts]
+    known: Prepared = {}
     for raw in postgast.parse(_JOINT.join(texts)).stmts:
         owner = bisect_right(starts, raw.stmt_location + len(_JOINT)) - 1
         # Without a length a statement reaches to the end of all texts.
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else at
         if bisect_right(starts, end) - 1 > owner:
             raise _NotSeparate
-        found[owner].extend(_sequences(raw.stmt))
+        found[owner].extend(_sequences(raw.stmt, known))
     return [Read(each) for each in found]
 
 
-def _too_deep(sql: str) -> Iterator[list[act.Action]]:
+def _too_deep(sql: str, known: Prepared) -> Iterator[list[act.Action]]:
     for piece in postgast.split(sql):
         try:
             for raw in postgast.parse(piece).stmts:
-                yield from _sequences(raw.stmt)
+                yield from _sequences(raw.stmt, known)
         except DecodeError:
             words = piece.split(maxsplit=1)
             yield [act.TooDeep(command=words[0].upper() if words else "")]
 
 
-def _sequences(node: Node) -> list[list[act.Action]]:
+def _sequences(node: Node, known: Prepared) -> list[list[act.Action]]:
     """The actions of a statement; those of each one within a block keep an order of their own."""
     kind = node.WhichOneof("node")
+    if kind in KINDS and (run := runs(node, known)) is not None:
+        node, kind = run, run.WhichOneof("node")
     return [*_block(node.do_stmt)] if kind == "do_stmt" else [[*_statement(node, kind)]]
 
 
