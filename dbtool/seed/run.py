@@ -17,6 +17,7 @@ from dbtool.ports import Progress, Silent
 from dbtool.seed import unfinished
 from dbtool.seed.allow import allow
 from dbtool.seed.build import build
+from dbtool.seed.comparable import comparable
 from dbtool.seed.found import Found
 from dbtool.seed.inparts import InParts
 from dbtool.seed.journal import DIRECTORY
@@ -110,12 +111,15 @@ def seed(
             session.run(lambda it: unfinished.wait(it, place, how.wait_lock, shown))
         ready = _prepare(session, models, wanted, how)
         if how.top_up and not ready.planned.loads:
-            return seeded(target, ready.planned, Done(Chosen(), (), (), 0.0))
+            same = comparable(session, ready.there, wanted, ready.planned)
+            return seeded(target, ready.planned, Done(Chosen(), (), (), 0.0, same))
         if not (how.dry_run or how.resume):
             _warn_of_rows(ready.found, shown)
         action, lost = _action(ready, how), losses(ready.lost)
         classified = allow(session, target, action, allowed, shown, lost)
         chosen = _choose(session, ready, how, classified)
+        before = ready.first or ready.found
+        same = how.dry_run or comparable(session, before, wanted, ready.planned)
         began = time.perf_counter()
         if how.dry_run:
             tables = _try_out(session, ready, chosen, shown)
@@ -128,13 +132,16 @@ def seed(
         if not how.dry_run:
             outcome.committed = True
             session.run(lambda connection: analyze(connection, ready.planned, shown))
-        done = Done(chosen, ready.lost, tables, time.perf_counter() - began)
+        done = Done(chosen, ready.lost, tables, time.perf_counter() - began, same)
         return seeded(target, ready.planned, done, dry_run=how.dry_run)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """What a load begins with: `there` is what was found before any table is emptied."""
+    """What a load begins with: `there` is what was found before any table is emptied.
+
+    `first` is what was found before the request became one for what is missing.
+    """
 
     request: Request
     there: Found
@@ -142,6 +149,7 @@ class _Ready:
     planned: Planned
     lost: tuple[Doomed, ...] = ()
     parts: InParts | None = None
+    first: Found | None = None
 
 
 def _prepare(session: SyncConnection, models: Models, request: Request, how: Loading) -> _Ready:
@@ -150,9 +158,9 @@ def _prepare(session: SyncConnection, models: Models, request: Request, how: Loa
     def look(wanted: Request, *, anew: bool = False) -> Found:
         return session.run(lambda it: survey(it, models, wanted, anew=anew))
 
-    there = look(request)
+    there, first = look(request), None
     if how.top_up:
-        short = shortfall(session, there, request)
+        first, short = there, shortfall(session, there, request)
         if short is None:
             return _Ready(request, there, there, Planned(build(there, request).plan))
         request, there = short, look(short)
@@ -172,7 +180,8 @@ def _prepare(session: SyncConnection, models: Models, request: Request, how: Loa
     else:
         found, planned = fresh(session, found, request)
     refuse_nothing(planned, request)
-    return _Ready(request, there, found, replace(planned, after=request.after), lost, parts)
+    planned = replace(planned, after=request.after)
+    return _Ready(request, there, found, planned, lost, parts, first)
 
 
 def _emptied(

@@ -1,6 +1,6 @@
 """What a load did, as it is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from dbtool.database.target import Target
@@ -33,6 +33,8 @@ class Seeded:
     would_take_seconds: float = 0.0
     would_take_bytes: int = 0
     locale: str = ""
+    comparable: bool = field(default=True, metadata={"json": False})
+    """Whether `seed verify` with the same options can compare what is there now."""
 
     @property
     def rows_per_second(self) -> float:
@@ -48,6 +50,7 @@ class Done:
     lost: tuple[Doomed, ...]
     tables: tuple[Loaded, ...]
     seconds: float
+    comparable: bool = True
 
 
 def seeded(target: Target, planned: Planned, done: Done, *, dry_run: bool = False) -> Seeded:
@@ -75,4 +78,5 @@ def seeded(target: Target, planned: Planned, done: Done, *, dry_run: bool = Fals
         would_take_seconds=sum(each.seconds * part for each, part in share) if dry_run else 0.0,
         would_take_bytes=int(sum(each.bytes * part for each, part in share)) if dry_run else 0,
         locale=plan.locale,
+        comparable=done.comparable,
     )

@@ -33,7 +33,8 @@ def shortfall(session: SyncConnection, found: Found, request: Request) -> Reques
     short = {each.table.sql_name: filled.get(each.table.name, 0) for each in wanted.loads}
     rules = {name: request.rule(name) for name in {*short, *dict(request.rules)}}
     rules |= {name: replace(rules[name], rows=rows) for name, rows in short.items() if rows}
-    return replace(request, tables=tuple(filled), rules=tuple(sorted(rules.items(), key=_name)))
+    scaled = replace(request, rows=request.base_rows, scale=1.0)
+    return replace(scaled, tables=tuple(filled), rules=tuple(sorted(rules.items(), key=_name)))
 
 
 def _name(rule: tuple[str, object]) -> str:

@@ -152,6 +152,38 @@ def test_the_command_after_a_run(dbtool: Dbtool, project: Path, migrated: Target
     assert (checked.code, checked.out.partition(":")[0]) == (0, "all is well")
 
 
+@pytest.mark.parametrize(
+    ("before", "run", "leads"),
+    [
+        (("--rows", "40"), ("--rows", "40"), False),
+        (("--rows", "40"), ("--rows", "80", "--top-up"), True),
+        (("--rows", "40"), ("--rows", "40", "--top-up"), True),
+        (("--rows", "40"), ("--rows", "40", "--scale", "2.0", "--top-up"), True),
+        (("--rows", "80"), ("--rows", "40", "--top-up"), False),
+        (("--rows", "40"), ("--rows", "800"), True),
+        (("--rows", "80"), ("--rows", "40", "--truncate"), True),
+    ],
+)
+def test_the_command_after_a_run_beside_rows(
+    dbtool: Dbtool,
+    project: Path,
+    migrated: Target,
+    before: tuple[str, ...],
+    run: tuple[str, ...],
+    leads: bool,
+) -> None:
+    """It is named only where it can tell: rows of several runs are in no plan."""
+    there = ("--tables", "users", "--url", migrated.sqlalchemy_url())
+    assert dbtool("seed", "run", *before, *there, cwd=project).code == 0
+    ran = dbtool("seed", "run", *run, *there, "--yes", cwd=project)
+    assert (ran.code, "next: " in ran.out) == (0, leads)
+    plan = (*(each for each in run if each not in ("--top-up", "--truncate")), *there)
+    if leads:
+        assert shlex.split(ran.out.rpartition("next: ")[2]) == ["dbtool", "seed", "verify", *plan]
+    checked = dbtool("seed", "verify", *plan, "--fail-on", "unknown", cwd=project)
+    assert checked.code == (0 if leads else 1)
+
+
 def test_plan_as_json(dbtool: Dbtool, project: Path, migrated: Target) -> None:
     """All tables, their columns and the fingerprint of the whole."""
     ran = dbtool("seed", "plan", "--json", "--url", migrated.sqlalchemy_url(), cwd=project)
