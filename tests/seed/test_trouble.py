@@ -322,9 +322,13 @@ def test_a_connection_lost_in_the_middle_of_a_copy(
 
 
 def test_a_lost_server_is_asked_to_cancel_before_the_command_ends(
-    migrated: Target, example: Models, caplog: pytest.LogCaptureFixture
+    migrated: Target,
+    example: Models,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where only the network ended the session, its statement may run on; asyncio tells nothing."""
+    monkeypatch.setattr("dbtool.database.sync._FAREWELL", 60.0)
     with proxy(migrated) as way:
 
         def lose() -> None:
