@@ -18,6 +18,8 @@ from dbtool.ports import Progress
 
 _GONE = "SELECT count(*) = 0 FROM pg_catalog.pg_stat_activity WHERE pid = ANY ($1::text::int4[])"
 _PATIENCE = 0.5
+_FAREWELL = 5.0
+"""Seconds for a session to end that env.py has closed; one it keeps does not end at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,14 @@ class Wanted:
 
 @dataclass(slots=True)
 class Afterwards:
-    """Looks before and after the run, and acts when the database is released."""
+    """Looks before and after the run, and acts when the database is released.
+
+    `uncounted` says that a session may still have to tell what rows it has changed.
+    """
 
     wanted: Wanted
     stale: tuple[Stale, ...] = ()
+    uncounted: bool = False
     _connection: SyncConnection | None = None
     _before: Snapshot | None = None
     _pg_dump: Path | None = field(default=None)
@@ -55,15 +61,20 @@ class Afterwards:
             with suppress(Exception):
                 self._before = stale.take(self._connection)
 
-    def compare(self, connection: SyncConnection, backends: Sequence[int]) -> None:
-        """The run has ended; what it counted is known once its sessions have gone."""
+    def compare(
+        self, connection: SyncConnection, backends: Sequence[int], left: int | None = None
+    ) -> None:
+        """The run has ended; what it counted is known once its sessions have gone.
+
+        `left` is the one that env.py has closed.
+        """
         self._find_pg_dump(connection)
         if self._before is None:
             return
         with suppress(Exception):
-            until = time.monotonic() + _PATIENCE
-            while not connection.fetchval(_GONE, as_array(backends)) and time.monotonic() < until:
-                time.sleep(0.02)
+            if left is not None:
+                _gone(connection, [left], _FAREWELL)
+            self.uncounted = not _gone(connection, backends, _PATIENCE)
             self.stale = stale.compare(self._before, stale.take(connection))
 
     def act(self, target: Target, lock_timeout: float, progress: Progress) -> None:
@@ -78,6 +89,18 @@ class Afterwards:
     def _find_pg_dump(self, connection: SyncConnection) -> None:
         if self.wanted.write is not None and self._pg_dump is None:
             self._pg_dump = dump.program(connection)
+
+
+def _gone(connection: SyncConnection, backends: Sequence[int], patience: float) -> bool:
+    """Whether these sessions have ended, once they had time to."""
+    until = time.monotonic() + patience
+    while True:
+        is_over = time.monotonic() >= until
+        if connection.fetchval(_GONE, as_array(backends)):
+            return True
+        if is_over:
+            return False
+        time.sleep(0.02)
 
 
 def _analysed(connection: SyncConnection, table: Stale, progress: Progress) -> Stale:

@@ -33,6 +33,13 @@ class Reach:
         """Alembic works on this connection from now on."""
         self.driver, self._pid, self._missing_since = driver, pid, None
 
+    @property
+    def left(self) -> int | None:
+        """The server's process for it, once env.py has closed it; that may still be ending."""
+        driver = None if self.driver is None else driver_of(self.driver)
+        closed = getattr(driver, "is_closed", lambda: getattr(driver, "closed", False))()
+        return self._pid if closed else None
+
     def lost(self) -> None:
         """Nobody answers us any more."""
         self.is_lost = True

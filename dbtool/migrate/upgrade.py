@@ -44,7 +44,8 @@ class Plan:
 class Upgraded:
     """What an upgrade did; `before` and `after` are the revisions the database records.
 
-    `stale` are the tables whose statistics became useless meanwhile, whoever changed their rows.
+    `stale` are the tables whose statistics became useless meanwhile, whoever changed their rows;
+    `uncounted` where rows may be missing from that, since a session of the run has not ended.
     """
 
     database: str
@@ -54,6 +55,7 @@ class Upgraded:
     revisions: tuple[Step, ...]
     waited: Waited
     stale: tuple[Stale, ...] = ()
+    uncounted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,12 @@ def upgrade(
         done = _upgraded(session, record)
         if after is None:
             return done
-        after.compare(session.connection, session.watch.backends)
+        writes = any(each.rows for each in done.revisions)
+        left = session.safety.vigil.reach.left if writes else None
+        after.compare(session.connection, session.watch.backends, left)
         target = session.target
     after.act(target, project.limits.lock_timeout, told)
-    return replace(done, stale=after.stale)
+    return replace(done, stale=after.stale, uncounted=writes and after.uncounted)
 
 
 def wish(revision: str, tag: str | None, permission: Permission) -> Wish:

@@ -20,6 +20,7 @@ class UpToDate:
     revisions: tuple[()] = ()
     waited: Waited = field(default_factory=Waited)
     stale: tuple[()] = ()
+    uncounted: bool = False
 
 
 def up_to_date(

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from dbtool.migrate.upgrade import Plan, Upgraded
 
 _SHOWN = 30
+_UNCOUNTED = (
+    "whether other statistics are to be refreshed is not known: a session of the run has not ended,"
+    " which may not have counted its rows yet (later: dbtool doctor)"
+)
 
 
 def upgraded(result: "Upgraded", command: str) -> Report:
@@ -41,6 +45,7 @@ def upgraded(result: "Upgraded", command: str) -> Report:
         f"{'analysed' if each.analysed else 'statistics to refresh:'} {each.table} ({each.reason})"
         for each in result.stale
     )
+    notes += (_UNCOUNTED,) if result.uncounted else ()
     left = [each.table for each in result.stale if not each.analysed]
     following = (f"ANALYZE {', '.join(left)};",) if left else ()
     return replace(report, notes=(*report.notes, *notes), next=following)

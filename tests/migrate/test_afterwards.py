@@ -1,19 +1,23 @@
 """What follows an upgrade: statistics that are useless by then, and the schema in a file."""
 
+import asyncio
 import json
 import os
 import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.migrate import afterwards, stale
 from dbtool.migrate.afterwards import Afterwards, Wanted
+from dbtool.migrate.reach import Reach
 from dbtool.migrate.stale import Stale
 from tests.conftest import MAJOR
-from tests.migrate.conftest import Run, plain, standing_at
+from tests.migrate.conftest import Run, plain, standing_at, url
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_lock import ASYNC, PER_MIGRATION
 
@@ -88,11 +92,13 @@ def test_what_is_stale(filled: Run, project: Small, case: str) -> None:
 
 
 @pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("closed", [False, True])
 def test_what_a_session_counted_is_waited_for(
-    watch: SyncConnection, database: Target, monkeypatch: pytest.MonkeyPatch
+    watch: SyncConnection, database: Target, monkeypatch: pytest.MonkeyPatch, closed: bool
 ) -> None:
-    """A session may tell what it has changed only when it ends."""
-    monkeypatch.setattr(afterwards, "_PATIENCE", 60.0)
+    """A session may tell what it has changed only when it ends; one that was closed does end."""
+    monkeypatch.setattr(afterwards, "_FAREWELL", 60.0)
+    monkeypatch.setattr(afterwards, "_PATIENCE", 0.0 if closed else 60.0)
     looking = Afterwards(Wanted(), _before=stale.take(watch))
     with SyncConnection(database) as other:
         other.execute("BEGIN")
@@ -105,9 +111,61 @@ def test_what_a_session_counted_is_waited_for(
 
         ending = threading.Timer(0.5, end)
         ending.start()
-        looking.compare(watch, [pid])
+        looking.compare(watch, [pid], pid if closed else None)
         ending.join()
     assert looking.stale == (Stale("t1", "1,000 rows changed"),)
+    assert not looking.uncounted
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_what_an_asynchronous_env_py_has_closed(database: Target, driver: str) -> None:
+    """Of each driver it is known whether the connection Alembic worked on is open."""
+
+    async def during_and_after() -> tuple[int | None, int | None]:
+        engine = create_async_engine(url(database, driver), poolclass=NullPool)
+        async with engine.connect() as connection:
+            reach = Reach()
+            driven = (await connection.get_raw_connection()).dbapi_connection
+            assert driven is not None
+            reach.works_on(driven, 7)
+            during = reach.left
+        return during, reach.left
+
+    assert asyncio.run(during_and_after()) == (None, 7)
+
+
+def test_what_env_py_has_closed(database: Target) -> None:
+    """The same of a connection that is synchronous."""
+    with create_engine(url(database), poolclass=NullPool).connect() as connection:
+        reach = Reach()
+        assert connection.connection.dbapi_connection is not None
+        reach.works_on(connection.connection.dbapi_connection, 7)
+        assert reach.left is None
+    assert reach.left == 7
+
+
+KEPT = """
+import sys
+from alembic import context
+from sqlalchemy import create_engine
+
+sys.kept = create_engine(context.config.get_main_option("sqlalchemy.url")).connect()
+context.configure(connection=sys.kept)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+
+
+def test_what_a_session_that_stays_has_changed(filled: Run, project: Small) -> None:
+    """It may tell what it has counted long after the run: that is not known, and is said."""
+    project.env(KEPT)
+    project.revision(HEAD, FIRST, f'op.execute("{FILL}")')
+    ran = filled("upgrade")
+    assert ran.code == 0, ran
+    assert "whether other statistics are to be refreshed is not known" in ran.out, ran
+    project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    ran = filled("upgrade")
+    assert (ran.code, "not known" in ran.out) == (0, False), ran
 
 
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION], ids=["", "async", "each"])

@@ -257,6 +257,7 @@ def test_record_of_an_upgrade(dbtool: Dbtool, project: Small, database: Target) 
             for name in ("aaaa00000001", "aaaa00000002")
         ],
         "stale": [],
+        "uncounted": False,
     }
 
 
