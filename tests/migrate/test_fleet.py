@@ -353,6 +353,48 @@ def test_an_interrupt_cancels_on_the_server(
     assert recorded(database) == {}
 
 
+BEHIND_THE_FIRST = """
+import os, signal, socket, sys, threading
+from dbtool.cli.app import main
+number = int(sys.argv.pop(1))
+start = threading.Thread.start
+reading, writing = socket.socketpair()
+writing.setblocking(False)
+def then_interrupt(self):
+    start(self)
+    if getattr(getattr(self, "_target", None), "__name__", "") == "work":
+        threading.Thread.start = start
+        signal.set_wakeup_fd(writing.fileno())
+        os.kill(os.getpid(), number)
+        reading.recv(1)
+        signal.set_wakeup_fd(-1)
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+threading.Thread.start = then_interrupt
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_that_another_thread_takes(
+    project: Small, database: Target, tenants: tuple[str, ...], number: signal.Signals
+) -> None:
+    """Right behind the start of the first worker it waits for the others: no work goes on."""
+    project.revision(HEAD, "aaaa00000001", SLEEPS)
+    words = ("upgrade", "--url", plain(database), "--schemas", "tenant_*", "-x", "tenant={schema}")
+    ran = subprocess.run(
+        [sys.executable, "-c", BEHIND_THE_FIRST, str(int(number)), *words, "--parallel", "3", "-y"],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 130
+    assert "0 targets ended well, 3 were cancelled or had failed, 1 had not begun." in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert recorded(database) == {}
+
+
 def workers(fleet: "subprocess.Popen[str]") -> list[int]:
     """The processes that upgrade."""
     found = []

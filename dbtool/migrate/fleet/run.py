@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from dbtool.errors import Interrupted, OperationError
+from dbtool.interrupts import uninterrupted
 from dbtool.migrate.fleet.outcome import Fleet, Outcome, failure
 from dbtool.migrate.fleet.targets import Item
 from dbtool.migrate.fleet.worker import INTERRUPTS, Job, serve
@@ -155,12 +156,14 @@ def run(
     workers = [Worker(job) for _ in range(min(parallel, len(items)))]
     threads = [threading.Thread(target=lead.work, args=(each,), daemon=True) for each in workers]
     collected = Collected(lead, len(threads), len(items), progress, told)
-    # An interrupt in the midst of the start would leave workers that nobody interrupts.
+    # An interrupt in the midst of the start would leave workers that nobody interrupts; what
+    # is blocked here is heard all the same where the first of them unblocks it.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
-    for thread in threads:
-        thread.start()
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with uninterrupted():
+            for thread in threads:
+                thread.start()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         collected.until_all_ended()
     except KeyboardInterrupt:
         lead.stop()
