@@ -13,16 +13,15 @@ from dbtool.database.sync import SyncConnection
 from dbtool.errors import OperationError
 from dbtool.migrate import journal as notes
 from dbtool.migrate.advice import written
+from dbtool.migrate.halfway import for_a_person, goes_on, line
 from dbtool.migrate.journal import Entry, Journal
 from dbtool.migrate.notebook import Notebook
 from dbtool.migrate.record import Table
 from dbtool.migrate.waits import How
-from dbtool.report import counted
 
 if TYPE_CHECKING:
     from dbtool.migrate.effects import Catalogue
 
-_LISTED = 8
 _RETURNS = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 
 
@@ -100,7 +99,7 @@ class Resume:
         self._ours = {each.key for each in self._replay}
         if self._how is not How.SKIP and found.asks:
             raise for_a_person(found)
-        self._tell(_goes_on(found))
+        self._tell(goes_on(found))
 
     def is_done(self, statement: str, connection: DBAPIConnection) -> bool:
         """Whether a statement was committed by an earlier run, and is to be left out."""
@@ -149,7 +148,7 @@ class Resume:
             return
         raise OperationError(
             f"revision {self._journal.revision} cannot go on behind what it has committed",
-            detail=f"{_line(expected)}\nIts code looks at what this statement does, and left out"
+            detail=f"{line(expected)}\nIts code looks at what this statement does, and left out"
             " it does nothing.",
             hint=f"If it may run again: --resume rerun. Else finish it by hand, then: dbtool stamp"
             f" {self._journal.revision}.",
@@ -282,60 +281,3 @@ class Resume:
             detail=f"The catalogue does not tell whether this is done: {excerpt}",
             hint=error.hint,
         )
-
-
-def for_a_person(journal: Journal) -> OperationError:
-    """Nothing but a person's decision leads on from here."""
-    verb, half = ("downgrade", "undone") if journal.down else ("upgrade", "applied")
-    message = f"revision {journal.revision} is half {half}, and only you can say how to go on"
-    if not journal.legible:
-        return OperationError(
-            "an earlier run ended in the middle of a revision, and its note was altered",
-            detail="The comment on the version table begins as dbtool's and cannot be read.",
-            hint=f"See what stands, then: dbtool {verb} --resume rerun, or take the comment away.",
-        )
-    lines = [f"  {_line(each)}" for each in journal.done[:_LISTED]]
-    if len(journal.done) > _LISTED:
-        lines.append(f"  and {len(journal.done) - _LISTED} more")
-    if journal.begun is not None:
-        lines.append(f"begun, and perhaps done: {journal.begun.excerpt}")
-    by_hand = f"Or finish it by hand, then: dbtool stamp {journal.revision}."
-    skip = "--resume skip leaves these statements out and runs the rest;"
-    if any(each.times > 1 for each in journal.done):
-        hint = f"dbtool {verb} --resume rerun runs all of it again. {by_hand}"
-    else:
-        hint = f"dbtool {verb} {skip} --resume rerun runs all of it again. {by_hand}"
-    detail = "An earlier run has committed of it:\n" + "\n".join(lines)
-    return OperationError(message, detail=detail, hint=hint)
-
-
-def refuse_others(found: Journal, planned: frozenset[str], *, down: bool) -> None:
-    """Nothing else may run on a schema that a revision has left half done."""
-    if not found.legible:
-        raise for_a_person(found)
-    if found.revision in planned and found.down == down:
-        return
-    verb, half = ("downgrade", "undone") if found.down else ("upgrade", "applied")
-    back = "the revision below it" if found.down else found.revision
-    raise OperationError(
-        f"revision {found.revision} is half {half}; nothing else runs before that is settled",
-        detail="An earlier run has committed of it:\n"
-        + "\n".join(f"  {_line(each)}" for each in found.done[:_LISTED]),
-        hint=f"First dbtool {verb} to {back} again, which goes on where it ended. Or finish it by"
-        " hand, then: dbtool stamp REVISION.",
-    )
-
-
-def _goes_on(found: Journal) -> str:
-    if found.done:
-        many = counted(len(found.done), "statement")
-        is_are = "is" if len(found.done) == 1 else "are"
-        return f"revision {found.revision} is half applied: {many} of it {is_are} committed already"
-    if found.begun is not None:
-        return f"revision {found.revision} is half applied: its first statement may be committed"
-    return f"revision {found.revision} was begun before, and nothing of it is committed"
-
-
-def _line(entry: Entry) -> str:
-    times = f" ({entry.times:,} times or more)" if entry.times > 1 else ""
-    return f"{entry.excerpt}{times}"

@@ -17,6 +17,7 @@ from dbtool.migrate.broken import Broken, broken
 from dbtool.migrate.command import Command
 from dbtool.migrate.environment import Loaded, builds_several_engines
 from dbtool.migrate.failure import not_recorded
+from dbtool.migrate.halfway import refuse_others
 from dbtool.migrate.holder import PATIENCE
 from dbtool.migrate.journal import Journal
 from dbtool.migrate.listener import Stop
@@ -32,7 +33,6 @@ from dbtool.migrate.record import (
     follow,
     version_table_in_sql,
 )
-from dbtool.migrate.resume import refuse_others
 from dbtool.migrate.runner import Options, Runner
 from dbtool.migrate.verify import with_verify
 from dbtool.migrate.waits import How
