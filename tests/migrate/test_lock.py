@@ -17,7 +17,7 @@ from dbtool.migrate.lock import RUN, WORK, number
 from dbtool.migrate.project import Project
 from dbtool.migrate.upgrade import upgrade
 from dbtool.migrate.waits import Limits, Patience
-from tests.migrate.conftest import Run, Start, running, standing_at
+from tests.migrate.conftest import Run, Start, at_rest, running, standing_at
 from tests.migrate.projects import FROM_CONFIG, Small
 from tests.migrate.test_broken import YES, rest
 from tests.processes import eventually
@@ -285,6 +285,29 @@ def test_killed_in_a_revision(
     assert second.returncode == 0, err
     assert watch.fetchval("SELECT version_num FROM alembic_version") == HEAD
     assert watch.fetchval("SELECT count(*) FROM late") == 0
+
+
+def test_killed_while_it_writes_rows_that_commit_by_themselves(
+    run: Run, project: Small, start: Start, watch: SyncConnection
+) -> None:
+    """Nobody knows whether they were written: the next run says how to go on."""
+    standing_at(watch, "aaaa00000001")
+    rows = PAUSE.replace("SELECT", "INSERT INTO t1 SELECT 7 FROM")
+    project.revision(HEAD, "aaaa00000001", IN_BLOCK.replace(PAUSE, rows))
+    preset(watch, "client_connection_check_interval", "10min")
+    preset(watch, "test.pause", "600")
+    first = start()
+    assert eventually(lambda: bool(running(watch, "test.pause", at="Timeout")))
+    killed(first, watch)
+    (orphan,) = running(watch, "test.pause")
+    watch.execute("SELECT pg_terminate_backend($1::int)", orphan)
+    assert eventually(lambda: at_rest(watch))
+    ran = run("upgrade", "-y")
+    assert ran.code == 4, ran
+    assert f"revision {HEAD} is half applied, and only you can say how to go on" in ran.err
+    assert "begun, and perhaps done: INSERT INTO t1 SELECT 7" in ran.err
+    assert "--resume rerun runs all of it again" in ran.err
+    assert watch.fetchval("SELECT to_regclass('late') IS NULL")
 
 
 def test_killed_in_a_concurrent_build(
