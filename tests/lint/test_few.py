@@ -1,7 +1,11 @@
 """Whose LIMIT counts: the one that says how many rows are changed, and no other."""
 
+import sys
+from types import FrameType
+
 import pytest
 
+from dbtool.lint.read import read
 from tests.lint.judging import findings
 
 _RULE = "rows-changed-unbatched"
@@ -92,3 +96,35 @@ def test_a_limit_that_bounds_nothing(sql: str) -> None:
 def test_a_limit_on_what_is_changed(sql: str) -> None:
     """Rows that go with a few others are a few at a time, by whatever way they are tied."""
     assert findings(_RULE, sql, transaction=True) == []
+
+
+@pytest.mark.parametrize(
+    "within",
+    [
+        "SELECT sku FROM ({}) a WHERE sku <> ''",
+        "SELECT sku FROM items WHERE sku = ANY(ARRAY({}))",
+        "WITH few AS ({}) SELECT items.sku FROM items JOIN few ON true",
+    ],
+)
+def test_what_stands_in_another_is_looked_at_once(within: str) -> None:
+    """Twice as deep takes about twice the calls, not their square or worse."""
+    assert _calls(within, 10) < 4 * _calls(within, 5)
+
+
+def _calls(within: str, depth: int) -> int:
+    """How many functions are called for a DELETE by a query so deep, which has no LIMIT."""
+    query, count = "SELECT sku FROM items", 0
+    for _ in range(depth):
+        query = within.format(query)
+
+    def note(_frame: FrameType, event: str, _arg: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        read(f"DELETE FROM items WHERE sku IN ({query})")
+    finally:
+        sys.setprofile(before)
+    return count

@@ -1,11 +1,12 @@
 """Whether a LIMIT says how many rows a query gives, or how many a change of rows is about."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from postgast import pg_query_pb2 as pb
 
 from dbtool.lint.read.names import Node, qualified
-from dbtool.lint.read.query import below, relations
+from dbtool.lint.read.query import below, children, relations
 
 Names = frozenset[str]
 """What stands for few rows: queries of a WITH, or the names that a FROM gives to them."""
@@ -30,8 +31,8 @@ def is_few(query: Node, few: Names) -> bool:
             return is_few(query.larg, few)
     if not query.from_clause:
         return not few.isdisjoint(relations(query))
-    alone = all(any(_of_few(each, few)) for each in query.from_clause)
-    return alone or keeps_to_few(query.from_clause, query.where_clause, few)
+    tied = [[*_of_few(each, few)] for each in query.from_clause]
+    return all(tied) or _holds(query.where_clause, NONE.union(*chain(*tied)), few)
 
 
 def keeps_to_few(joined: Iterable[Node], where: Node, few: Names) -> bool:
@@ -64,8 +65,18 @@ def _compares(node: Node, tied: Names, few: Names) -> bool:
     equal = node.kind in _EQUAL and qualified(node.name).name == "="
     if equal and _ties(node, tied):
         return True
-    links = (each for each in below(node.rexpr, node.lexpr) if each.DESCRIPTOR.name == "SubLink")
-    return any(_gives(each, few, equal=equal) for each in links)
+    return any(_gives(each, few, equal=equal) for each in _links(node.rexpr, node.lexpr))
+
+
+def _links(*sides: Node) -> Iterator[Node]:
+    """The subqueries of a comparison, without those that stand in one of them."""
+    pending = [*sides]
+    while pending:
+        current = pending.pop()
+        if current.DESCRIPTOR.name == "SubLink":
+            yield current
+        else:
+            pending.extend(children(current))
 
 
 def _gives(link: Node, few: Names, *, equal: bool) -> bool:

@@ -41,10 +41,11 @@ def below(*messages: Node) -> Iterator[Node]:
     while pending:
         current = pending.pop()
         yield current
-        pending.extend(_children(current))
+        pending.extend(children(current))
 
 
-def _children(message: Node) -> Iterator[Node]:
+def children(message: Node) -> Iterator[Node]:
+    """The messages right below one of the tree."""
     for each, value in message.ListFields():
         if each.message_type is not None:
             if each.is_repeated:
