@@ -17,7 +17,7 @@ from dbtool.seed.keys import Given
 from dbtool.seed.load import Loaded
 from dbtool.seed.plan import Planned
 from dbtool.seed.rows import Population
-from dbtool.seed.trouble import STAYS
+from dbtool.seed.trouble import DONE, STAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class InParts:
         except KeyboardInterrupt:
             if not self.journal.noted:
                 raise
-            raise Interrupted("interrupted", detail=STAYS) from None
+            there = self.journal.path.exists()  # until every row is committed
+            raise Interrupted("interrupted", detail=STAYS if there else DONE) from None
 
     def _load(
         self, session: SyncConnection, run: Jobs, planned: Planned, jobs: int

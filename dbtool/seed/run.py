@@ -28,7 +28,7 @@ from dbtool.seed.plan import Planned, Request, SeedPlan
 from dbtool.seed.seeded import Done, Seeded, seeded
 from dbtool.seed.survey import survey
 from dbtool.seed.topup import shortfall
-from dbtool.seed.trouble import NONE_COMMITTED, NOTHING, STAYS
+from dbtool.seed.trouble import DONE, NONE_COMMITTED, NOTHING, STAYS
 from dbtool.seed.truncate import Doomed, doomed, keep_reference, losses
 
 NAME = "dbtool seed"
@@ -237,7 +237,7 @@ def interruptible(outcome: Outcome, left: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if outcome.committed:
-            left = "It was done already; only the statistics are not up to date."
+            left = DONE
         raise Interrupted("interrupted", detail=left) from None
 
 

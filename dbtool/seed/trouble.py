@@ -16,6 +16,7 @@ from dbtool.errors import DbtoolError, LockNotObtained, OperationError
 NOTHING = "The transaction is rolled back: no row was loaded."
 NONE_COMMITTED = "No generated row was committed."
 STAYS = "What had been committed stays. --resume loads the rest."
+DONE = "It was done already; only the statistics are not up to date."
 _COLUMN = re.compile(r"^COPY .*, column (\w+)", re.MULTILINE)
 """How the server says at which value a COPY stopped."""
 

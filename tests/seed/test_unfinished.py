@@ -30,7 +30,7 @@ from dbtool.seed.plan import Request
 from dbtool.seed.reset import reset
 from dbtool.seed.run import Loading, seed
 from dbtool.seed.settled import settled
-from dbtool.seed.trouble import NONE_COMMITTED
+from dbtool.seed.trouble import DONE, NONE_COMMITTED
 from tests.processes import eventually
 
 AGREED = Permission(Consent(yes=True))
@@ -227,6 +227,25 @@ def test_an_interrupt_while_a_process_starts_leaves_none(
         seed(migrated, example, PARTS, loading=Loading(jobs=2, state=tmp_path))
     assert caught.value.detail == NONE_COMMITTED
     assert multiprocessing.active_children() == []
+
+
+def test_an_interrupt_behind_the_last_part_leaves_nothing_to_resume(
+    migrated: Target, example: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes right behind the end of the journal: nobody is told to load the rest."""
+    end = Journal.end
+
+    def interrupted(journal: Journal) -> None:
+        end(journal)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Journal, "end", interrupted)
+    in_parts = Loading(jobs=2, state=tmp_path)
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, PARTS, loading=in_parts)
+    assert caught.value.detail == DONE
+    error = refused(migrated, example, replace(in_parts, resume=True))
+    assert error.message == "no interrupted run to resume"
 
 
 def test_an_interrupt_before_the_journal_begins_leaves_nothing_to_resume(
