@@ -6,6 +6,7 @@ workers print their share. What these explain is not counted.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from dbtool.explain.plan import Node, Plan
 
@@ -37,9 +38,12 @@ class Estimates:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._partial = _partial(plan)
-        self._cut = _cut_short(plan)
         self._half_digit = _half_digit(plan)
         self._found: dict[int, Estimate | None] = {}
+
+    @cached_property
+    def _cut(self) -> list[bool]:
+        return _cut_short(self._plan)
 
     def of(self, node: Node) -> Estimate | None:
         """The estimate of a node; None where nothing can be said about it."""
