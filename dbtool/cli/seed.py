@@ -120,7 +120,7 @@ def run(
             metavar="N",
             min=1,
             max=64,
-            help="Load with N connections, constraints in place; committed part by part.",
+            help="Load with up to N connections, constraints in place; committed part by part.",
         ),
     ] = 1,
     go_on: Annotated[

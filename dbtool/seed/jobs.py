@@ -17,7 +17,7 @@ from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, Interrupted, OperationError
-from dbtool.interrupts import uninterrupted
+from dbtool.interrupts import SIGNALS, uninterrupted
 from dbtool.ports import Progress
 from dbtool.report import counted
 from dbtool.seed import turn
@@ -31,6 +31,9 @@ from dbtool.seed.worker import Said, serve
 
 BLOCKS = 16
 """Blocks of a part: enough that a commit costs nothing, few enough to share them out."""
+
+_WORTH = 2 * BLOCK
+"""Rows for each of which one more process starts: that takes 0.8 s, in which it makes 150,000."""
 
 _SETTLES = 3.0
 """Seconds the server may take to end what the processes left to it."""
@@ -116,6 +119,7 @@ class Jobs:
         parts = Parts(self._planned.loads, done)
         rows = sum(each.population.count for each in self._planned.loads)
         advance = Advance(self._progress, rows, rows - parts.rows)
+        count = min(count, max(1, -(-parts.rows // _WORTH)))
         try:
             self._progress.step(f"loading {parts.rows:,} rows with {counted(count, 'connection')}")
             with self._workers(count, parts) as workers:
@@ -172,9 +176,10 @@ class Jobs:
         ours, theirs = context.Pipe()
         arguments = (theirs, self._target, self._planned.loads, "dbtool seed")
         process = context.Process(target=serve, args=arguments, daemon=True)
-        # The process inherits what is blocked here until it ignores the interrupt itself.
+        # The process inherits what is blocked here until it has read what to do: nobody else
+        # reads that, and writing it would have no end.
         resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             process.start()
         except (pickle.PicklingError, TypeError, AttributeError) as error:

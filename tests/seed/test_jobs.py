@@ -30,6 +30,10 @@ SELECT (SELECT md5(string_agg(posts::text, ',' ORDER BY id)) FROM posts)
     || (SELECT md5(string_agg(users::text, ',' ORDER BY id)) FROM users)
 """
 
+FILLED = """
+SELECT (SELECT md5(string_agg(posts::text, ',' ORDER BY id)) FROM posts)
+    || (SELECT md5(string_agg(users::text, ',' ORDER BY id)) FROM users)
+"""
 OURS = "application_name = 'dbtool seed' AND datname = current_database()"
 WORKERS = f"""
 SELECT pid FROM pg_stat_activity WHERE {OURS} AND xact_start IS NOT NULL AND state LIKE '{{}}'
@@ -113,6 +117,36 @@ def test_interrupted_and_resumed_it_is_the_run_that_was_not(
     seed(migrated, example, WANTED, AGREED, loading=whole)
     assert session.fetchval(DIGEST) == in_two
     assert [each.name for each in tmp_path.iterdir()] == [".gitignore"]
+
+
+class Steps(Silent):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def step(self, text: str) -> None:
+        """Keep it."""
+        self.said.append(text)
+
+
+@pytest.mark.parametrize(("rows", "connections"), [(50, "1 connection"), (4500, "2 connections")])
+def test_few_rows_are_no_work_for_many_processes(
+    migrated: Target,
+    example: Models,
+    session: SyncConnection,
+    tmp_path: Path,
+    rows: int,
+    connections: str,
+) -> None:
+    """Each has enough to do to be worth its start; the rows are those of one transaction."""
+    request, told = Request(rows=rows, tables=("users", "posts")), Steps()
+    in_parts = Loading(jobs=2, state=tmp_path)
+    done = seed(migrated, example, request, progress=told, loading=in_parts)
+    assert told.said[0] == f"loading {done.rows:,} rows with {connections}"
+    held = session.fetchval(FILLED)
+    seed(migrated, example, request, AGREED, loading=Loading(Mode.ONLINE, truncate=True))
+    assert session.fetchval(FILLED) == held
 
 
 def test_a_commit_under_way_is_waited_for(
