@@ -5,7 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a command from outside."""
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def uninterrupted() -> Iterator[None]:
     came: list[int] = []
     with ExitStack() as ending:
         ending.callback(_hear, came)
-        for number in _SIGNALS:
+        for number in SIGNALS:
             if callable(handler := signal.getsignal(number)):
                 ending.callback(signal.signal, number, handler)
                 signal.signal(number, lambda number, _: came.append(number))

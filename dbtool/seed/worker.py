@@ -20,6 +20,7 @@ from dbtool.database.ended import ended
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import DbtoolError, OperationError
+from dbtool.interrupts import SIGNALS
 from dbtool.seed import turn
 from dbtool.seed.copying import copy
 from dbtool.seed.journal import Portion
@@ -39,6 +40,7 @@ def serve(pipe: Pipe, target: Target, loads: Sequence[Load], name: str) -> None:
     os.setsid()
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     by_name = {each.table.name: each for each in loads}
     with suppress(EOFError, OSError):
         try:

@@ -6,9 +6,11 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import resource_tracker, util
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ from dbtool.errors import (
     UsageError,
 )
 from dbtool.guard import Consent, Permission
+from dbtool.interrupts import SIGNALS
 from dbtool.metadata import Models
 from dbtool.ports import Silent
 from dbtool.seed import jobs
@@ -223,6 +226,29 @@ def test_an_interrupt_while_a_process_starts_leaves_none(
         return known(process, pipe)
 
     monkeypatch.setattr(jobs, "_Worker", interrupted)
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, PARTS, loading=Loading(jobs=2, state=tmp_path))
+    assert caught.value.detail == NONE_COMMITTED
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_is_not_ended_before_it_has_read_what_to_do(
+    migrated: Target, example: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal to the whole group waits there: the leader would write to nobody for ever."""
+
+    def started(*words: Any) -> int:
+        pid: int = spawn(*words)
+        said = Path(f"/proc/{pid}/status").read_text()
+        blocked = int(said.partition("SigBlk:")[2].split()[0], 16)
+        assert all(blocked >> each - 1 & 1 for each in SIGNALS)
+        os.kill(pid, signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        return pid
+
+    spawn = util.spawnv_passfds
+    resource_tracker.ensure_running()
+    monkeypatch.setattr(util, "spawnv_passfds", started)
     with pytest.raises(Interrupted) as caught:
         seed(migrated, example, PARTS, loading=Loading(jobs=2, state=tmp_path))
     assert caught.value.detail == NONE_COMMITTED
