@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
-from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op_text
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
@@ -16,6 +15,7 @@ from dbtool.errors import OperationError
 from dbtool.migrate.difference import Difference
 from dbtool.migrate.environment import Loaded
 from dbtool.migrate.logs import quiet_alembic
+from dbtool.migrate.verbatim import verbatim
 
 NO_MODELS = OperationError(
     "env.py gives Alembic no models to compare",
@@ -93,7 +93,7 @@ def _code(operation: ops.MigrateOperation, context: MigrationContext | None) -> 
     if context is None:
         return ""
     try:
-        text = render_op_text(AutogenContext(context, autogenerate=False), operation)
+        text = render_op_text(verbatim(context), operation)
     except Exception:  # a team's own renderer may fail in any way
         return ""
     return textwrap.dedent(text).strip()

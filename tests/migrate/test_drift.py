@@ -9,7 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sqlalchemy
+from alembic.operations import Operations
 from alembic.operations.ops import DowngradeOps, MigrateOperation, MigrationScript, UpgradeOps
+from alembic.runtime.migration import MigrationContext
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -224,6 +227,45 @@ Table("t", metadata, Column("s", Integer, server_default="1"))
         ' type "point_of_theirs" does not exist',
         "not compared: view public.nowhere, function public.made(integer), row security of"
         " public.t: created by events of the models, and not in the database",
+    ]
+
+
+def test_a_percent_sign_is_written_once(
+    compared: Callable[..., list[str]], run: Run, database: Target
+) -> None:
+    """Where Alembic compares what cannot be built, its operations run as printed make the same."""
+    models = """
+from sqlalchemy.types import UserDefinedType
+class Point(UserDefinedType):
+    cache_ok = True
+    def get_col_spec(self, **_):
+        return "point_of_theirs"
+odd = Table("odd", metadata, Column("p", Point()), Column("s", Text), Column("n", Integer))
+Index("i1", odd.c.s.like("a%"))
+Index("i2", odd.c.n % 2)
+Index("i3", odd.c.s, postgresql_where=text("s LIKE '%z'"))
+Table("new", metadata, Column("p", Point()), CheckConstraint(column("s").like("%c"), name="c"))
+"""
+    tables = "CREATE TABLE odd (p int, s text, n int); CREATE INDEX i1 ON odd ((s LIKE 'b%'));"
+    compared(models, tables)
+    said = [each["fix"]["code"] for each in json.loads(run("check", "--json").out)["findings"]]
+    (new,) = (each for each in said if "op.create_table('new'" in each)
+    assert """sa.CheckConstraint("s LIKE '%c'", name='c')""" in new
+    engine = sqlalchemy.create_engine(database.sqlalchemy_url("psycopg"))
+    with engine.begin() as connection:
+        names = {"op": Operations(MigrationContext.configure(connection)), "sa": sqlalchemy}
+        for each in said:
+            if "_index" in each:
+                exec(each, names)
+    engine.dispose()
+    with SyncConnection(database) as connection:
+        rows = connection.fetch(
+            "SELECT indexdef FROM pg_indexes WHERE indexname ~ '^i[123]$' ORDER BY 1"
+        )
+    assert [row[0].partition(" USING btree ")[2] for row in rows] == [
+        "(((s ~~ 'a%'::text)))",
+        "(((n % 2)))",
+        "(s) WHERE (s ~~ '%z'::text)",
     ]
 
 

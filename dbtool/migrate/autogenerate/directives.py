@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alembic.autogenerate import RevisionContext
-from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op_text
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
@@ -16,6 +15,7 @@ from dbtool.errors import OperationError
 from dbtool.migrate.autogenerate.proposed import Piece, Step
 from dbtool.migrate.autogenerate.recorded import Written, recorded
 from dbtool.migrate.revision import Wish
+from dbtool.migrate.verbatim import verbatim
 
 _MARGIN = "    "
 _DEPLOY_NEXT = "# Deploy after this: what follows it waits for that."
@@ -170,7 +170,7 @@ class Directives:
                     imports.update(offered.piece.imports)
                     yield _commented(offered.piece)
             else:
-                autogen = AutogenContext(context, autogenerate=False)
+                autogen = verbatim(context)
                 text = leaf.code if isinstance(leaf, Written) else render_op_text(autogen, leaf)
                 imports.update(autogen.imports or ())
                 yield text.rstrip()
@@ -231,7 +231,7 @@ def _look(context: MigrationContext, operation: ops.MigrateOperation) -> str:
     if isinstance(operation, Written):
         return operation.code
     try:
-        return render_op_text(AutogenContext(context, autogenerate=False), operation)
+        return render_op_text(verbatim(context), operation)
     except Exception:  # a team's own renderer may fail in any way
         return ""
 

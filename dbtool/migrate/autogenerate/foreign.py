@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from alembic.autogenerate import RevisionContext
-from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op_text
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
@@ -11,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from dbtool.migrate.autogenerate.proposed import Proposed, proposed
 from dbtool.migrate.compare import differences
 from dbtool.migrate.difference import Difference
+from dbtool.migrate.verbatim import verbatim
 
 
 def changes(comparison: RevisionContext, context: MigrationContext) -> Iterator[Proposed]:
@@ -37,7 +37,7 @@ def _leaves(container: ops.OpContainer) -> Iterator[ops.MigrateOperation]:
 def _written(
     operation: ops.MigrateOperation, context: MigrationContext
 ) -> tuple[str, tuple[str, ...]]:
-    autogen = AutogenContext(context, autogenerate=False)
+    autogen = verbatim(context)
     try:
         text = render_op_text(autogen, operation)
     except Exception:  # a team's own renderer may fail in any way

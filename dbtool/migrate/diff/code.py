@@ -7,7 +7,6 @@ from copy import copy
 from typing import Any
 
 from alembic.autogenerate import render
-from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Constraint, Enum, ForeignKeyConstraint, Index, MetaData, Table
@@ -16,6 +15,7 @@ from sqlalchemy.types import ARRAY as ANY_ARRAY
 from sqlalchemy.types import TypeDecorator
 
 from dbtool import catalog as cat
+from dbtool.migrate.verbatim import verbatim
 from dbtool.sql.names import identifier
 
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
@@ -29,7 +29,7 @@ class Code:
     """Writes operations; `imports` are those they need."""
 
     def __init__(self, context: MigrationContext) -> None:
-        self._autogen = AutogenContext(_verbatim(context), autogenerate=False)
+        self._autogen = verbatim(context)
         self.default = context.dialect.default_schema_name or "public"
         self.op = context.opts.get("alembic_module_prefix") or ""
         self.sa = context.opts.get("sqlalchemy_module_prefix") or ""
@@ -172,16 +172,6 @@ def _unbound(sql: str) -> str:
 
 def _name(index: Index) -> str:
     return str(index.name)
-
-
-def _verbatim(context: MigrationContext) -> MigrationContext:
-    """A context that writes a percent sign as it is: some drivers want two, in SQL but not here."""
-    verbatim, impl, dialect = copy(context), copy(context.impl), copy(context.impl.dialect)
-    dialect.identifier_preparer = copy(dialect.identifier_preparer)
-    dialect.identifier_preparer._double_percents = False
-    impl.dialect = verbatim.dialect = dialect
-    verbatim.impl = impl
-    return verbatim
 
 
 def _without_types(table: Table) -> Table:
