@@ -38,6 +38,7 @@ class Release:
     still: int
     queued: int
     in_turn: bool
+    beside: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +250,8 @@ class _Planting:
             later=later,
             still=len(behind) - alone,
             queued=sum(lock.key in own for lock in granted),
-            in_turn=any(lock.kind in (TRANSACTION, VIRTUAL) for lock in granted),
+            in_turn=any(lock.kind == TRANSACTION for lock in granted),
+            beside=any(lock.kind == VIRTUAL for lock in granted),
         )
 
     def _holds(self, group: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ TRANSACTION = "transactionid"
 """The lock of a transaction on itself: who wants a row or key that it changed waits for that."""
 
 VIRTUAL = "virtualxid"
-"""The same, numbered or not: CONCURRENTLY waits for the older ones, one after the other."""
+"""The same, numbered or not: CONCURRENTLY waits for those in its way, one after the other."""
 
 
 class Blocked(NamedTuple):

@@ -6,7 +6,7 @@ from dbtool.health.kill import Killed, Signal
 from dbtool.health.session import TAKES_SUPERUSER
 from dbtool.health.tree import known_as
 from dbtool.health.victim import Victim
-from dbtool.health.view_locks import IN_TURN, freed
+from dbtool.health.view_locks import freed, turns
 from dbtool.report import Report, Text, counted, duration, facts, listed
 
 _VERBS: dict[Signal, str] = {"cancel": "cancel the statement of", "terminate": "terminate"}
@@ -75,8 +75,8 @@ def _facts(victim: Victim, why: str) -> Iterator[tuple[str, str]]:
         yield "locks", f"{counted(victim.held_count, 'lock')}: {listed(shown, 4)}"
     if victim.node and victim.node.release:
         yield "behind it", freed(victim.node.release)
-        if victim.node.release.in_turn:
-            yield "but", IN_TURN
+        for each in turns(victim.node.release):
+            yield "but", each
     yield "so", why
     if warning := _warning(session.query):
         yield "afterwards", warning

@@ -23,10 +23,8 @@ LEADERS = 3
 """How many of those in a tree who hold up others are drawn with who stands behind them."""
 QUERY_SHOWN = 60
 SNAPSHOT = "a snapshot: a queue may have moved on since"
-IN_TURN = (
-    "whoever wants a row that several transactions share waits for each of them in turn,"
-    " and CONCURRENTLY for every older transaction"
-)
+IN_TURN = "whoever wants a row that several transactions share waits for each of them in turn"
+BESIDE = "CONCURRENTLY waits for the transactions in its way one after the other"
 
 
 def locks_report(locks: Locks) -> Report:
@@ -51,8 +49,17 @@ def locks_report(locks: Locks) -> Report:
 
 def _notes(forest: Forest) -> Iterator[str]:
     yield SNAPSHOT
-    if any(node.release and node.release.in_turn for node in forest.nodes):
+    yield from dict.fromkeys(
+        each for node in forest.nodes if node.release for each in turns(node.release)
+    )
+
+
+def turns(release: Release) -> Iterator[str]:
+    """Why those who would go on at once may have to wait for somebody else yet."""
+    if release.in_turn:
         yield IN_TURN
+    if release.beside:
+        yield BESIDE
 
 
 def _headline(forest: Forest) -> str:

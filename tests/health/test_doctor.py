@@ -226,21 +226,101 @@ def test_names_of_several_indexes_to_create(database: Target) -> None:
 
 
 def test_the_index_of_a_partitioned_table(database: Target) -> None:
-    """PostgreSQL makes none CONCURRENTLY there: each partition's own is attached to it."""
+    """PostgreSQL makes none CONCURRENTLY there: each partition's own is attached to it.
+
+    What locks the whole gives up soon, and CONCURRENTLY does not; what is begun is gone on with.
+    """
     with SyncConnection(database, application_name="psql") as connection:
         connection.execute(
             "CREATE TABLE p (id int PRIMARY KEY);"
             "CREATE TABLE parts (k int REFERENCES p) PARTITION BY LIST (k);"
-            "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1)"
+            "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);"
+            "CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (2)"
         )
         (finding,) = found(read(database), "reference-not-indexed")
         assert finding.fix
-        first, _, *rest = finding.fix.code.splitlines()
-        connection.execute(first)
-        for line in rest:
-            said = line.removeprefix("-- ").replace("its_name", "parts_1")
-            connection.execute(said.replace("its_index", "parts_1_k_idx"))
+        wait, create, *steps = finding.fix.code.splitlines()
+        connection.execute(wait)
+        assert connection.fetchval("SHOW lock_timeout") == "2s"
+        connection.execute(create)
+        _for_partition(connection, steps, "parts_1")
+        (finding,) = found(read(database), "reference-not-indexed")
+        assert finding.fix
+        begun, *rest = finding.fix.code.splitlines()
+        assert begun == "-- public.parts_k_idx is begun, and not valid yet"
+        assert rest == steps
+        _for_partition(connection, rest, "parts_2")
     assert found(read(database), "reference-not-indexed") == []
+
+
+def _for_partition(connection: SyncConnection, steps: list[str], name: str) -> None:
+    """Run what is to be done for each partition, which stands last."""
+    for line, timeout in zip(steps[-4:], ("0", "0", "2s", "2s"), strict=True):
+        said = line.removeprefix("-- ").replace("its_name", name)
+        connection.execute(said.replace("its_index", f"{name}_k_idx"))
+        assert connection.fetchval("SHOW lock_timeout") == timeout
+
+
+def test_the_index_of_a_partition_that_is_partitioned(database: Target) -> None:
+    """It is made like that of the whole, and is valid when its own partitions' are attached."""
+    with SyncConnection(database, application_name="psql") as connection:
+        connection.execute(
+            "CREATE TABLE p (id int PRIMARY KEY);"
+            "CREATE TABLE parts (k int REFERENCES p) PARTITION BY LIST (k);"
+            "CREATE TABLE part PARTITION OF parts FOR VALUES IN (1) PARTITION BY LIST (k);"
+            "CREATE TABLE leaf PARTITION OF part DEFAULT"
+        )
+        (finding,) = found(read(database), "reference-not-indexed")
+        assert finding.fix
+        wait, create, *steps = finding.fix.code.splitlines()
+        connection.execute(wait)
+        connection.execute(create)
+        only = [
+            line.replace("INDEX CONCURRENTLY its_index ON", "INDEX its_index ON ONLY")
+            for line in steps
+        ]
+        assert only != steps
+        _for_partition(connection, only, "part")
+        _for_partition(connection, [line.replace("parts_k", "part_k") for line in steps], "leaf")
+    assert found(read(database), "reference-not-indexed") == []
+
+
+def test_rows_of_a_table_without_an_index(database: Target) -> None:
+    """Those of a partitioned table are in its partitions, and who was never counted has some."""
+    with SyncConnection(database, application_name="psql") as connection:
+        connection.execute(
+            "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1);"
+            "CREATE TABLE plain (k int REFERENCES p); INSERT INTO plain VALUES (1);"
+            "CREATE TABLE whole (k int REFERENCES p) PARTITION BY LIST (k);"
+            "CREATE TABLE half PARTITION OF whole FOR VALUES IN (1) PARTITION BY LIST (k);"
+            "CREATE TABLE leaf PARTITION OF half DEFAULT;"
+            "CREATE TABLE rest PARTITION OF whole DEFAULT;"
+            "INSERT INTO whole SELECT 1 FROM generate_series(1, 20000)"
+        )
+        assert _told(database) == {
+            "public.plain.plain_k_fkey": "nobody has counted its rows: ANALYZE public.plain",
+            "public.whole.whole_k_fkey": "nobody has counted its rows: ANALYZE public.whole",
+        }
+        connection.execute("ANALYZE leaf")
+        (evidence,) = [told for told in _told(database).values() if "to read" in told]
+        assert evidence.startswith("at least 20,000 rows, ")
+        connection.execute("ANALYZE")
+        told = _told(database)
+        assert told["public.plain.plain_k_fkey"] == "about 1 row, 8.0 kB to read"
+        assert told["public.whole.whole_k_fkey"].startswith("about 20,000 rows, ")
+    (finding,) = (
+        each
+        for each in found(read(database), "reference-not-indexed")
+        if each.location and each.location.name == "public.whole.whole_k_fkey"
+    )
+    assert finding.severity is Severity.WARNING
+
+
+def _told(database: Target) -> dict[str, str]:
+    return {
+        str(each.location and each.location.name): each.evidence[0]
+        for each in found(read(database), "reference-not-indexed")
+    }
 
 
 def test_an_index_that_failed_to_build(database: Target) -> None:

@@ -13,7 +13,7 @@ from dbtool.health.kill import Killed, Signal, Wish, kill
 from dbtool.health.locks import read
 from dbtool.health.tree import named
 from dbtool.health.view_kill import kill_report, victim_lines
-from dbtool.health.view_locks import IN_TURN
+from dbtool.health.view_locks import BESIDE, IN_TURN
 from dbtool.ports import Silent
 from dbtool.scratch.server import Server
 from tests.health.crowd import Crowd, crowd
@@ -136,12 +136,27 @@ def test_a_no_does_nothing_and_the_victim_stood_above_the_question(
 
 def test_a_wait_for_one_transaction_after_the_other_is_said(shop: Target, clerks: Crowd) -> None:
     """The end of the one that shows first frees nobody while the other holds the row too."""
-    for _ in range(2):
-        pid_of(clerks, "BEGIN", "SELECT FROM t FOR SHARE")
+    holders = {pid_of(clerks, "BEGIN", "SELECT FROM t FOR SHARE") for _ in range(2)}
     with waiting(shop, "UPDATE t SET a = 2"):
         (pid,) = (node.id for node in read(shop).forest.nodes if node.waits is None)
         killed = kill(shop, Wish(pid, dry_run=True), Permission(), Silent(), victim_lines)
+        ended(shop, pid)
+        (other,) = (node.id for node in read(shop).forest.nodes if node.waits is None)
+    assert {pid, other} == holders
     assert IN_TURN in str(kill_report(killed).sections[0])
+
+
+def test_a_wait_of_concurrently_is_told_by_its_own_words(shop: Target, clerks: Crowd) -> None:
+    """No row is shared there, and to whom one row matters CONCURRENTLY does not."""
+    pid = pid_of(clerks, "BEGIN", "UPDATE t SET a = 2")
+    for statement, said in (
+        ("UPDATE t SET a = 3", {IN_TURN}),
+        ("CREATE INDEX CONCURRENTLY ON t (a)", {BESIDE}),
+    ):
+        with waiting(shop, statement):
+            killed = kill(shop, Wish(pid, dry_run=True), Permission(), Silent(), victim_lines)
+        section = str(kill_report(killed).sections[0])
+        assert {each for each in (IN_TURN, BESIDE) if each in section} == said
 
 
 def test_a_dry_run_only_looks(shop: Target, clerks: Crowd) -> None:

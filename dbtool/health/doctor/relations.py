@@ -82,7 +82,11 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key by the columns that refer; `rows` are those of its own table."""
+    """A foreign key by the columns that refer; `rows` are those of its own table.
+
+    Those of a partitioned table are in its partitions. They are `counted` where ANALYZE or VACUUM
+    has been to all of it.
+    """
 
     name: str
     table: str
@@ -92,6 +96,7 @@ class ForeignKey:
     refers_to: str
     rows: float
     bytes: int
+    counted: bool
     partitioned: bool
     validated: bool
 
@@ -224,15 +229,28 @@ FOREIGN_KEYS = Part(
             FROM unnest(k.conkey) WITH ORDINALITY AS o (number, place)
             JOIN pg_catalog.pg_attribute AS a
               ON a.attrelid = k.conrelid AND a.attnum = o.number) AS columns,
-           (SELECT quote_ident(s.nspname) || '.' || quote_ident(r.relname)
+           (SELECT quote_ident(f.nspname) || '.' || quote_ident(r.relname)
             FROM pg_catalog.pg_class AS r
-            JOIN pg_catalog.pg_namespace AS s ON s.oid = r.relnamespace
+            JOIN pg_catalog.pg_namespace AS f ON f.oid = r.relnamespace
             WHERE r.oid = k.confrelid) AS refers_to,
-           greatest(t.reltuples, 0) AS rows, t.relpages::bigint * {_BLOCK} AS bytes,
+           coalesce(s.rows, 0) AS rows, coalesce(s.pages, 0)::bigint * {_BLOCK} AS bytes,
+           coalesce(s.counted, true) AS counted,
            t.relkind = 'p' AS partitioned, k.convalidated AS validated
     FROM pg_catalog.pg_constraint AS k
     JOIN pg_catalog.pg_class AS t ON t.oid = k.conrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+    LEFT JOIN (
+        WITH RECURSIVE part (whole, oid) AS (
+            SELECT DISTINCT conrelid, conrelid FROM pg_catalog.pg_constraint
+            WHERE contype = 'f' AND conparentid = 0
+            UNION ALL
+            SELECT p.whole, i.inhrelid FROM part AS p
+            JOIN pg_catalog.pg_class AS c ON c.oid = p.oid AND c.relkind = 'p'
+            JOIN pg_catalog.pg_inherits AS i ON i.inhparent = p.oid)
+        SELECT p.whole, sum(greatest(c.reltuples, 0)) AS rows, sum(c.relpages) AS pages,
+               bool_and(c.reltuples >= 0) AS counted
+        FROM part AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.oid
+        WHERE c.relkind <> 'p' GROUP BY p.whole) AS s ON s.whole = t.oid
     WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS}) AS x)
 """,
 )

@@ -6,7 +6,8 @@ relationship do the same.
 
 Reads: pg_constraint, pg_index and pg_class; any role may.
 
-Thresholds: a note; a warning from 10,000 rows on. An index counts when its first columns are
+Thresholds: a note; a warning from 10,000 rows on, as ANALYZE or VACUUM counted them, with those
+of all partitions. An index counts when its first columns are
 those of the key in any order, and it has no predicate; one that is being built counts, and one
 that perhaps is; one that is being dropped does not. Keys of the same columns
 lack the same index, and are told once.
@@ -29,13 +30,14 @@ CREATE INDEX lines_order_id_idx ON lines (order_id);
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 
 from dbtool.finding import Certainty, Finding, Fix, Location, Severity, rule_name
 from dbtool.health.doctor.examined import Examined
 from dbtool.health.doctor.relations import ForeignKey, Index
 from dbtool.health.wording import size
+from dbtool.report import counted
 from dbtool.sql.names import identifier
 
 NAME = rule_name(__name__)
@@ -51,7 +53,7 @@ def check(examined: Examined) -> Iterator[Finding]:
     """Judge each foreign key by the indexes of its table."""
     if examined.indexes is None:
         return
-    keys = _searchable(examined.indexes)
+    keys, whole = _searchable(examined.indexes), _of_partitioned(examined.indexes)
     taken = {each.name for each in examined.indexes} | {*(examined.names or ())}
     told: set[tuple[int, frozenset[str]]] = set()
     for key in examined.foreign_keys or ():
@@ -68,22 +70,52 @@ def check(examined: Examined) -> Iterator[Finding]:
             severity=Severity.WARNING if key.rows >= WARNING_ROWS else Severity.NOTE,
             title=f"no index on {key.table} begins with {columns}, which refers to {key.refers_to}",
             certainty=Certainty.MEASURED,
-            evidence=(f"about {key.rows:,.0f} rows, {size(key.bytes) or 'nothing'} to read",),
+            evidence=(_evidence(key),),
             location=Location(name=f"{key.table}.{key.name}"),
-            fix=Fix("sql", _created(key, name, columns)),
+            fix=Fix("sql", _created(key, name, columns, _begun(key, whole.get(key.relation, ())))),
         )
 
 
-def _created(key: ForeignKey, name: str, columns: str) -> str:
-    """How the index is made beside traffic: a partitioned table takes its partitions' indexes."""
+def _evidence(key: ForeignKey) -> str:
+    if not (key.counted or key.bytes):
+        return f"nobody has counted its rows: ANALYZE {key.table}"
+    about = "about" if key.counted else "at least"
+    return f"{about} {counted(round(key.rows), 'row')}, {size(key.bytes) or 'nothing'} to read"
+
+
+def _created(key: ForeignKey, name: str, columns: str, begun: str | None) -> str:
+    """How the index is made beside traffic: a partitioned table takes its partitions' indexes.
+
+    Both that table's own statement and ATTACH lock what others use, for a moment.
+    """
     if not key.partitioned:
         return f"CREATE INDEX CONCURRENTLY {name} ON {key.table} ({columns});"
-    return (
-        f"CREATE INDEX {name} ON ONLY {key.table} ({columns});\n"
-        f"-- then for each partition, which makes it valid with the last one:\n"
-        f"-- CREATE INDEX CONCURRENTLY its_index ON its_name ({columns});\n"
-        f"-- ALTER INDEX {_schema(key.table)}{name} ATTACH PARTITION its_index;"
+    whole = begun or _schema(key.table) + name
+    lines = (
+        "-- then for each partition, which makes it valid with the last one; the first two only",
+        "-- where it has no such index, the second ON ONLY in place of CONCURRENTLY where it is",
+        "-- partitioned itself, whose own partitions then follow in the same way",
+        "-- SET lock_timeout = 0;",
+        f"-- CREATE INDEX CONCURRENTLY its_index ON its_name ({columns});",
+        "-- SET lock_timeout = '2s';",
+        f"-- ALTER INDEX {whole} ATTACH PARTITION its_index;",
     )
+    first = (
+        "SET lock_timeout = '2s';  -- others queue behind it: try again if it times out",
+        f"CREATE INDEX {name} ON ONLY {key.table} ({columns});",
+    )
+    found = (f"-- {begun} is begun, and not valid yet",)
+    return "\n".join((*(found if begun else first), *lines))
+
+
+def _begun(key: ForeignKey, indexes: Iterable[Index]) -> str | None:
+    """The index of a partitioned table that waits for those of some partitions."""
+    columns = [str(number) for number in key.attributes]
+    for each in indexes:
+        alike = each.columns.split() == columns and each.method == "btree"
+        if alike and not (each.valid or each.unique or each.predicate):
+            return each.name
+    return None
 
 
 def _name(key: ForeignKey, taken: Collection[str]) -> str:
@@ -114,6 +146,14 @@ def _plain(name: str) -> str:
     """A name as it is in the catalog: without its schema, and without the quotes it needs."""
     part = "".join(_LAST_PART.findall(name))
     return part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+def _of_partitioned(indexes: tuple[Index, ...]) -> dict[int, list[Index]]:
+    found: dict[int, list[Index]] = {}
+    for index in indexes:
+        if index.partitioned:
+            found.setdefault(index.relation, []).append(index)
+    return found
 
 
 def _searchable(indexes: tuple[Index, ...]) -> dict[int, list[tuple[str, ...]]]:
