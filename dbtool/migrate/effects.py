@@ -39,6 +39,7 @@ _KEPT_FROM_DROPPING = """
      WHERE n.nspname = $1 AND c.relname = $2
 """
 _PATH = "SELECT pg_catalog.current_schemas(false)::pg_catalog.text"
+_FIRST_OF_PATH = "SELECT ($1::pg_catalog.text::pg_catalog.name[])[1]"
 _ON_PATH = """
     SELECT n.nspname
       FROM pg_catalog.unnest($1::pg_catalog.text::pg_catalog.name[])
@@ -156,15 +157,15 @@ class Catalogue:
     def _stands(self, node: pb.Node) -> bool | None:
         match node.WhichOneof("node"):
             case "index_stmt":
-                name = node.index_stmt.idxname
-                schema = node.index_stmt.relation.schemaname
-                return self.index_is_valid(schema, name) is True if name else None
+                return self._built(node.index_stmt)
             case "create_stmt":
-                return self._exists(node.create_stmt.relation)
+                relation = node.create_stmt.relation
+                return self._found(*self._made(relation.schemaname, relation.relname)) is not None
             case "alter_table_stmt":
                 return _all(self._altered(node.alter_table_stmt))
             case "create_enum_stmt":
-                return self._type(*_last(node.create_enum_stmt.type_name)) is not None
+                made = self._made(*_last(node.create_enum_stmt.type_name))
+                return self._type(*made) is not None
             case "alter_enum_stmt":
                 return self._label(node.alter_enum_stmt)
             case "drop_stmt":
@@ -185,18 +186,17 @@ class Catalogue:
         writes = called and self._connection.fetchval(_VOLATILE, called)
         return Lasting.ROWS if writes else Lasting.NOTHING
 
-    def index_is_valid(self, schema: str, name: str) -> bool | None:
-        """Whether an index is valid; None where there is none."""
-        place = self._found(schema, name)
-        found: bool | None = self._connection.fetchval(_INDEX, place) if place else None
-        return found
+    def building(self, statement: str) -> tuple[str, str] | None:
+        """The schema and name of the index that a statement builds."""
+        node = _parsed(statement)
+        if node is None or node.WhichOneof("node") != "index_stmt" or not node.index_stmt.idxname:
+            return None
+        schema = self._beside(node.index_stmt.relation)
+        return (schema, node.index_stmt.idxname) if schema else None
 
-    def broken(self, schema: str, name: str) -> str | None:
-        """The schema of an index that is there and invalid; also of one that may not be used."""
-        place = schema or self._connection.fetchval(_RELATION_ON_PATH, self._path(), name)
-        if self._connection.fetchval(_INDEX_NAMED, place, name) is False:
-            return str(place)
-        return None
+    def is_broken(self, schema: str, name: str) -> bool:
+        """Whether an index is there and invalid, in a schema one may not use too."""
+        return self._connection.fetchval(_INDEX_NAMED, schema, name) is False
 
     def kept_from_dropping(self, schema: str, name: str) -> tuple[str, str] | None:
         """Why our own role may not drop an index, and who may; None where it may."""
@@ -252,8 +252,23 @@ class Catalogue:
         is_there = f"SELECT pg_catalog.{function}($1) IS NOT NULL"
         return place if self._connection.fetchval(is_there, place) else None
 
-    def _exists(self, relation: pb.RangeVar) -> bool:
-        return self._found(relation.schemaname, relation.relname) is not None
+    def _made(self, schema: str, name: str) -> tuple[str, str]:
+        """Where something new goes: into the first schema of the path, whatever the others have."""
+        return schema or self._connection.fetchval(_FIRST_OF_PATH, self._path()) or "", name
+
+    def _beside(self, table: pb.RangeVar) -> str | None:
+        """The schema of a table, in which its indexes are too."""
+        found: str | None = table.schemaname or self._connection.fetchval(
+            _RELATION_ON_PATH, self._path(), table.relname
+        )
+        return found
+
+    def _built(self, statement: pb.IndexStmt) -> bool | None:
+        if not statement.idxname:
+            return None
+        schema = self._beside(statement.relation)
+        place = self._found(schema, statement.idxname) if schema else None
+        return place is not None and self._connection.fetchval(_INDEX, place) is True
 
     def _label(self, statement: pb.AlterEnumStmt) -> bool:
         place = self._type(*_last(statement.type_name))
@@ -309,14 +324,6 @@ class Catalogue:
 def path_of(connection: DBAPIConnection) -> str:
     """The schemas in which a session seeks a name, as PostgreSQL writes an array."""
     return str(answer(connection, _PATH)[0])
-
-
-def index_of(statement: str) -> tuple[str, str] | None:
-    """The schema and name of the index a statement builds."""
-    node = _parsed(statement)
-    if node is None or node.WhichOneof("node") != "index_stmt" or not node.index_stmt.idxname:
-        return None
-    return node.index_stmt.relation.schemaname, node.index_stmt.idxname
 
 
 def reindexed(statement: str) -> tuple[str, str] | None:

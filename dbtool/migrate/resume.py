@@ -52,6 +52,7 @@ class Resume:
         self._skipped = 0
         self._undecided: Entry | None = None
         self._ours: set[str] = set()
+        self._built: set[tuple[str, str]] = set()
         self._alone: tuple[str, Entry | None] = ("", None)
         self._is_hint = False
         self._goes_on = False
@@ -174,7 +175,7 @@ class Resume:
         return self._catalogue.finishing(statement) or statement
 
     def _begin_alone(self, statement: str, connection: DBAPIConnection) -> None:
-        from dbtool.migrate.effects import index_of, reindexed
+        from dbtool.migrate.effects import reindexed
 
         entry = self._entry(statement)
         self._alone = statement, entry
@@ -183,9 +184,10 @@ class Resume:
                 self._remove(*copy)
         if entry is None:
             return
-        if index := index_of(statement):
-            self._remove_broken(*index, ours=entry.key in self._ours)
-        self._ours.add(entry.key)
+        if index := self._catalogue.building(statement):
+            if self._catalogue.is_broken(*index):
+                self._remove_broken(*index, ours=entry.key in self._ours or index in self._built)
+            self._built.add(index)
         noted = not entry.repeatable and any(each.key == entry.key for each in self._journal.done)
         self._journal = self._journal.beginning(entry)
         if not noted:
@@ -213,18 +215,16 @@ class Resume:
 
     def _remove_broken(self, schema: str, name: str, *, ours: bool) -> None:
         """An invalid index that an earlier build of ours left is in the way of the next."""
-        place = self._catalogue.broken(schema, name)
-        if place is None:
-            return
         if not ours:
+            drop = f"DROP INDEX CONCURRENTLY {written(schema)}.{written(name)};"
             raise OperationError(
                 f"index {name} exists and is invalid",
                 detail="A build that failed has left it, which was none of dbtool's, or a drop that"
                 " was interrupted. No query uses it, and IF NOT EXISTS would take it for the one"
                 " to build.",
-                hint=f"If nobody is building it now: DROP INDEX CONCURRENTLY {name}.",
+                hint=f"If nobody is building it now: {drop}",
             )
-        self._remove(place, name)
+        self._remove(schema, name)
 
     def _remove(self, schema: str, name: str) -> None:
         left = f"index {name} was left invalid by a build that ended early"

@@ -163,7 +163,80 @@ def test_invalid_index_of_others_is_reported(
     ran = run("upgrade", "-y")
     assert ran.code == 4
     assert "error: index t1_id exists and is invalid" in ran.err
-    assert "DROP INDEX CONCURRENTLY t1_id" in ran.err
+    assert ran.err.rstrip().endswith("DROP INDEX CONCURRENTLY public.t1_id;")
+
+
+IN_TWO_SCHEMAS = """
+with op.get_context().autocommit_block():
+    for each in ("one", "two"):
+        op.execute(f"SET search_path TO {each}")
+        op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_x ON t (x)")
+    op.execute("SET search_path TO public")
+"""
+
+
+def test_the_same_statement_in_another_schema_is_not_ours(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """What it began in one schema makes nothing that others left in the next its own."""
+    standing_at(watch, "aaaa00000001")
+    for schema in ("one", "two"):
+        watch.execute(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.t (x int)")
+    watch.execute("INSERT INTO two.t VALUES (1), (1)")
+    with pytest.raises(Exception, match="could not create unique index"):
+        watch.execute("CREATE UNIQUE INDEX CONCURRENTLY t_x ON two.t (x)")
+    project.revision(HEAD, "aaaa00000001", IN_TWO_SCHEMAS)
+    ran = run("upgrade", "-y")
+    assert ran.code == 4
+    assert "error: index t_x exists and is invalid" in ran.err
+    assert ran.err.rstrip().endswith("DROP INDEX CONCURRENTLY two.t_x;")
+
+
+def with_path(project: Small, path: str, version_table_schema: str) -> None:
+    """Let env.py's session seek names in several schemas."""
+    begun = ".connect() as connection:\n"
+    path = f'connection.exec_driver_sql("SET search_path TO {path}"); connection.commit()'
+    env = FROM_CONFIG.replace(begun, f"{begun}        {path}\n")
+    options = f"connection=connection, version_table_schema={version_table_schema!r}"
+    project.env(env.replace("connection=connection", options, 1))
+
+
+def test_another_index_of_the_same_name_is_not_the_one_that_is_built(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """An index stands in its table's schema, whatever schema of the path comes first."""
+    with_path(project, "app, public", "public")
+    standing_at(watch, "aaaa00000001")
+    watch.execute(
+        "CREATE SCHEMA app; CREATE TABLE app.z (id int); CREATE INDEX t1_id ON app.z (id);"
+        "INSERT INTO public.t1 VALUES (1), (1)"
+    )
+    project.revision(HEAD, "aaaa00000001", BUILD.format(exists="IF NOT EXISTS"))
+    assert run("upgrade", "-y").code == 4
+    watch.execute("DELETE FROM public.t1")
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'public.t1_id'::regclass"
+    assert watch.fetchval(valid) is True
+
+
+def test_what_is_made_goes_into_the_first_schema_of_the_path(
+    run: Run, project: Small, watch: SyncConnection
+) -> None:
+    """What stands in a later one is not what a run that failed was making."""
+    with_path(project, "app, public", "app")
+    watch.execute(
+        "CREATE SCHEMA app; CREATE TABLE public.users (id int);"
+        "CREATE TABLE app.alembic_version (version_num varchar(32) PRIMARY KEY);"
+        "INSERT INTO app.alembic_version VALUES ('aaaa00000001')"
+    )
+    block = "\nwith op.get_context().autocommit_block():\n    op.execute({!r})\n"
+    project.revision(HEAD, "aaaa00000001", block.format("CREATE TABLE users (id email)"))
+    assert run("upgrade", "-y").code == 4
+    watch.execute("CREATE DOMAIN public.email AS text")
+    ran = run("upgrade", "-y")
+    assert ran.code == 0, ran.err
+    assert watch.fetchval("SELECT to_regclass('app.users') IS NOT NULL")
 
 
 PARTED = """
