@@ -51,6 +51,8 @@ def build(document: Tree) -> Plan:
         return _plan(document)
     except TypeError as error:
         raise ValueError(f"a value has the wrong type: {error}") from error
+    except OverflowError as error:
+        raise ValueError(f"a value is too large: {error}") from error
 
 
 def _plan(document: Tree) -> Plan:

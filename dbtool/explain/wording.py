@@ -14,6 +14,12 @@ IN_PARTS = (
 """How an index is made beside traffic where PostgreSQL knows no CONCURRENTLY."""
 
 
+FOREIGN_PART = (
+    "the table has a foreign table as a partition, where PostgreSQL creates no index: one ON ONLY"
+    " the parent would stay invalid; the local partitions can be indexed one by one"
+)
+
+
 def title(node: Node) -> str:
     """The node as EXPLAIN's text format names it."""
     name = _operation(node)

@@ -92,6 +92,12 @@ _NO_FORMAT = "it is none of the formats EXPLAIN prints: text, JSON, YAML, XML"
         ("[]", "stdin holds no plan", "it is an empty list"),
         ('{"Plan": {}}', "stdin holds no plan", 'node 1 has no "Node Type"'),
         (
+            f'{{"Plan": {{"Node Type": "Sort", "Total Cost": 1.5, "Startup Cost": 1{"0" * 330},'
+            ' "Plan Rows": 1, "Plan Width": 1}}',
+            "stdin holds no plan",
+            "a value is too large: int too large to convert to float",
+        ),
+        (
             '{"Plan": {"Node Type": "Limit", "Plans": [3]}}',
             "stdin holds no plan",
             'node 2 has no "Node Type"',

@@ -65,6 +65,26 @@ def test_the_index_of_partitions_of_partitions(project: Small, run: Run, databas
         assert sorted(row[0] for row in connection.fetch(of_all)) == built
 
 
+def test_no_index_of_a_table_with_a_foreign_partition(
+    project: Small, run: Run, database: Target
+) -> None:
+    """PostgreSQL would refuse it there, and leave that of the parent invalid."""
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
+            "CREATE TABLE p (id int, k int) PARTITION BY RANGE (id);"
+            "CREATE TABLE p1 PARTITION OF p DEFAULT PARTITION BY LIST (id);"
+            "CREATE TABLE p2 PARTITION OF p1 DEFAULT;"
+            "CREATE FOREIGN TABLE p3 PARTITION OF p1 FOR VALUES IN (-9) SERVER s;"
+            "INSERT INTO p SELECT g, g % 900 FROM generate_series(1, 20000) g; ANALYZE p2"
+        )
+    ran = run("explain", "--advise", "--json", "SELECT * FROM p WHERE k = 7 AND id > 0")
+    assert ran.code == 0, ran.err
+    advice = json.loads(ran.out)["data"]["advice"]
+    assert advice["proposals"] == []
+    assert any(each.startswith("no index on p is proposed: ") for each in advice["notes"])
+
+
 def test_a_template_without_a_place_is_told(
     project: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dbtool.explain.advice.tables import Known, Table
 from dbtool.explain.advice.terms import Side, Term
 from dbtool.explain.predicate import searched_as_stored
-from dbtool.explain.wording import IN_PARTS
+from dbtool.explain.wording import FOREIGN_PART, IN_PARTS
 
 _PREFIX = re.compile(r"'(?:[^%_\\']|\\.|'')+[^']*'")
 _LIKE = frozenset({"~~", "~~*"})
@@ -67,7 +67,7 @@ def lacking(term: Term, condition: str, table: Table, known: Known) -> str:
             " pg_available_extensions lists it"
         )
         index = f"USING gin ({term.key} gin_trgm_ops)"
-        how = f"an index {index}; {IN_PARTS}"
+        how = f"an index {index}; {FOREIGN_PART if table.foreign else IN_PARTS}"
         if table.kind != "p":
             how = f"CREATE INDEX CONCURRENTLY … {index}"
         return f"{said}; then, not tried here: {how}" if term.column else said

@@ -20,6 +20,7 @@ from dbtool.explain.advice.tables import Known
 from dbtool.explain.advice.written import write
 from dbtool.explain.plan import Plan
 from dbtool.explain.session import RefusedByServerError, guarded
+from dbtool.explain.wording import FOREIGN_PART
 from dbtool.report import counted
 from dbtool.scratch.ended import Ended
 
@@ -122,7 +123,9 @@ class Adviser:
         found = dict.fromkeys(
             option for each, plan in dear for option in propose(plan, known, bound=each.bound)
         )
-        self.options = tuple(option for option in found if not self._there(option))
+        wanting = tuple(option for option in found if not self._there(option))
+        self.options = tuple(option for option in wanting if not self._foreign(option))
+        self.impossible = tuple(option for option in wanting if option not in self.options)
         self.names = self._named(each for option in self.options for each in option)
 
     def _named(self, candidates: Iterable[Candidate]) -> dict[Candidate, str]:
@@ -139,6 +142,11 @@ class Adviser:
             if table and any(covers(index, each) for index in table.indexes):
                 return True
         return False
+
+    def _foreign(self, option: Option) -> bool:
+        """Whether a partition of one of its tables takes no index."""
+        tables = (self.known.table(each.schema, each.table) for each in option)
+        return any(table is not None and table.foreign for table in tables)
 
     def doubts(self, choice: Choice, asked: Planner) -> str:
         """Why a throwaway server's word is not good: it plans the statement otherwise."""
@@ -181,6 +189,8 @@ class Adviser:
         most = max((cost(plan) for plan in self.plans), default=0.0)
         if most < LEAST_SAVED:
             return f"the planner expects a cost of {most:,.0f}, which leaves nothing to save"
+        if self.impossible:
+            return "see the notes"
         return "no large table is searched by what an index could hold"
 
     def _validate(self, why: str) -> str:
@@ -224,6 +234,8 @@ class Adviser:
             for scan in self.scans
             for term in scan.own.every
         ]
+        wanted = {each.table: None for option in self.impossible for each in option}
+        found += [f"no index on {name} is proposed: {FOREIGN_PART}" for name in wanted]
         found += [
             f"{each.name} was never analysed, so nothing is known to advise on: ANALYZE it"
             for each in self.known.tables

@@ -69,6 +69,8 @@ class Part:
     name: str
     parent: tuple[str, str]
     leaf: bool = True
+    foreign: bool = False
+    indexes: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -99,6 +101,11 @@ class Table:
     def texts(self) -> frozenset[str]:
         """The columns that hold text of some kind."""
         return frozenset(name for name, each in self.columns.items() if each.category == _TEXT)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a partition is a foreign table: PostgreSQL then holds no index of all valid."""
+        return any(each.foreign for each in self.parts)
 
     @property
     def leaves(self) -> tuple[tuple[str, str], ...]:
@@ -169,7 +176,9 @@ SELECT json_build_object(
     'hot', coalesce(pg_stat_get_tuples_hot_updated(t.oid), 0),
     'deleted', coalesce(pg_stat_get_tuples_deleted(t.oid), 0),
     'parts', (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname, m.nspname, a.relname,
-                p.isleaf) ORDER BY p.level, n.nspname, c.relname), '[]')
+                p.isleaf, c.relkind = 'f', ARRAY(SELECT i.relname FROM pg_index x
+                  JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = c.oid))
+                ORDER BY p.level, n.nspname, c.relname), '[]')
               FROM pg_partition_tree(t.oid) p JOIN pg_class c ON c.oid = p.relid
               JOIN pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_class a ON a.oid = p.parentrelid
@@ -255,8 +264,8 @@ def _table(row: dict[str, Any]) -> Table:
         | {
             "root": tuple(row["root"]),
             "parts": tuple(
-                Part(schema, name, (above, parent), leaf)
-                for schema, name, above, parent, leaf in row["parts"]
+                Part(schema, name, (above, parent), leaf, foreign, tuple(indexes))
+                for schema, name, above, parent, leaf, foreign, indexes in row["parts"]
             ),
             "columns": {each["name"]: _column(each) for each in row["columns"]},
             "indexes": tuple(_index(each) for each in row["indexes"]),

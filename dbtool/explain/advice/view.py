@@ -22,6 +22,10 @@ from dbtool.report import (
 
 MOST_REJECTED = 8
 _KB = 1024
+_DROPPED = (
+    "partitioned, no CONCURRENTLY: DROP INDEX takes ACCESS EXCLUSIVE on the table and every"
+    " partition: with a lock_timeout, drop it"
+)
 _PROPOSED = ("in the model: ", "in the revision, ")
 
 
@@ -118,7 +122,7 @@ def _facts(proposal: Proposal, advice: Advice) -> Iterator[tuple[str, str]]:
     yield "writes", _writes(proposal)
     if proposal.replaces:
         drops, beside = ", ".join(proposal.replaces), "INDEX CONCURRENTLY" in proposal.sql[0]
-        how = "drop it CONCURRENTLY" if beside else "partitioned, no CONCURRENTLY: drop it"
+        how = "drop it CONCURRENTLY" if beside else _DROPPED
         yield "replaces", f"{drops}: {how} once the new one is there"
     yield "model", proposal.model
 

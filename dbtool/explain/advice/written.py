@@ -1,7 +1,9 @@
 """An index as SQL, as a line of a model, and as operations of a revision."""
 
 import json
+import re
 from dataclasses import dataclass
+from itertools import count
 
 from dbtool.explain.advice.candidate import Candidate, IndexKey
 from dbtool.explain.advice.tables import Table
@@ -9,6 +11,7 @@ from dbtool.sql.text import quoted
 
 _LONGEST_NAME = 63
 _BLOCK = "with op.get_context().autocommit_block():"
+_BIND = re.compile(r"(?<![:\w\\]):(\w+)(?![:\w])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ def write(candidate: Candidate, name: str, table: Table | None) -> Written:
     model = f"Index({', '.join((_text(name), *map(_element, candidate.keys), *_named(candidate)))})"
     if table is not None and table.kind == "p":
         sql = _of_partitions(candidate, name, table)
-        upgrade = tuple(f"    op.execute({_text(each)})" for each in sql)
+        upgrade = tuple(f"    op.execute({_text(_unbound(each))})" for each in sql)
     else:
         sql = (candidate.sql(name),)
         upgrade = (f"    {_operation(candidate, name)}",)
@@ -40,11 +43,10 @@ def _of_partitions(candidate: Candidate, name: str, table: Table) -> tuple[str, 
     """
     indexes = {table.key: f"{quoted(candidate.schema)}.{quoted(name)}"}
     found = [candidate.sql(name, concurrently=False, on=f"ONLY {candidate.on}")]
-    taken: set[tuple[str, str]] = set()
-    for number, part in enumerate(table.parts, 1):
-        own = f"{part.name[: _LONGEST_NAME - 1 - len(name)]}_{name}"[:_LONGEST_NAME]
-        if (part.schema, own) in taken:
-            own = f"{own[: _LONGEST_NAME - 1 - len(str(number))]}_{number}"
+    taken = {(part.schema, each) for part in table.parts for each in part.indexes}
+    taken.add((candidate.schema, name))
+    for part in table.parts:
+        own = _free(_joined(part.name, name), part.schema, taken)
         taken.add((part.schema, own))
         only = "" if part.leaf else "ONLY "
         place = f"{only}{quoted(part.schema)}.{quoted(part.name)}"
@@ -52,6 +54,25 @@ def _of_partitions(candidate: Candidate, name: str, table: Table) -> tuple[str, 
         found.append(candidate.sql(own, concurrently=part.leaf, on=place))
         found.append(f"ALTER INDEX {indexes[part.parent]} ATTACH PARTITION {indexes[part.key]}")
     return tuple(found)
+
+
+def _free(name: str, schema: str, taken: set[tuple[str, str]]) -> str:
+    """The name, or the first with a number behind it that is not taken."""
+    if (schema, name) not in taken:
+        return name
+    return next(
+        own for number in count(2) if (schema, own := _joined(name, str(number))) not in taken
+    )
+
+
+def _joined(first: str, last: str) -> str:
+    """Both with as much of the first as PostgreSQL leaves of a name, which it counts in bytes."""
+    return _cut(f"{_cut(first, _LONGEST_NAME - 1 - len(last.encode()))}_{last}", _LONGEST_NAME)
+
+
+def _cut(name: str, most: int) -> str:
+    """Its first bytes, without a part of a letter."""
+    return name.encode()[: max(most, 0)].decode(errors="ignore")
 
 
 def _operation(candidate: Candidate, name: str) -> str:
@@ -102,6 +123,11 @@ def _named(candidate: Candidate, text: str = "text") -> tuple[str, ...]:
         f"postgresql_where={text}({_text(candidate.predicate)})" if candidate.predicate else "",
     )
     return tuple(each for each in found if each)
+
+
+def _unbound(sql: str) -> str:
+    """SQL of which op.execute takes nothing for a bind parameter."""
+    return _BIND.sub(r"\\:\1", sql)
 
 
 def _text(value: str) -> str:

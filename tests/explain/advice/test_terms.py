@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dbtool.explain.advice.operators import lacking
-from dbtool.explain.advice.tables import Column, Known, Table
+from dbtool.explain.advice.tables import Column, Known, Part, Table
 from dbtool.explain.advice.terms import conditions
 
 
@@ -90,6 +90,9 @@ def test_what_a_search_in_the_middle_of_a_text_lacks() -> None:
     parted = replace(holding("text"), kind="p")
     said = lacking(term, condition, parted, Known(18, "C", (), (), ()))
     assert "not tried here: an index USING gin (note gin_trgm_ops); the table is part" in said
+    foreign = replace(parted, parts=(Part("public", "f", parted.key, foreign=True),))
+    said = lacking(term, condition, foreign, Known(18, "C", (), (), ()))
+    assert said.endswith("the local partitions can be indexed one by one")
     has = Known(18, "C", ("pg_trgm",), (), ())
     assert lacking(term, condition, holding("text"), has) == ""
 

@@ -96,6 +96,36 @@ def test_no_two_parts_share_an_index() -> None:
     assert max(map(len, names)) == 63
 
 
+def built(name: str, *parts: Part) -> list[str]:
+    """The names of the parts' indexes."""
+    candidate, _ = parse("CREATE INDEX ON public.t (a)")
+    found = write(candidate, name, replace(table("p"), parts=parts)).sql
+    return [each.split()[3].strip('"') for each in found if "CONCURRENTLY" in each]
+
+
+def test_an_index_of_a_part_takes_no_name_that_is_taken() -> None:
+    """Neither by an index of the part nor by one that a shortened name falls together with."""
+    own = ("public", "t")
+    assert built("ix", Part("public", "t_1", own, indexes=("t_1_ix",))) == ["t_1_ix_2"]
+    alike = built("i" * 60 + "_2", *(Part("public", f"t_{each}", own) for each in range(4)))
+    assert len(set(alike)) == 4
+
+
+def test_a_name_is_cut_between_its_letters() -> None:
+    """PostgreSQL counts its bytes."""
+    own = ("public", "t")
+    found = built("ix", *(Part("public", "ü" * 31 + each, own) for each in "12"))
+    assert found == ["ü" * 30 + "_ix", "ü" * 30 + "__2"]
+    assert max(len(each.encode()) for each in found) <= 63
+
+
+def test_a_colon_in_a_name_binds_nothing() -> None:
+    """The op.execute of a revision takes :x for a parameter."""
+    found = written('("k :x")', "p")
+    assert found.sql[0] == 'CREATE INDEX ix ON ONLY public.t ("k :x")'
+    assert "k \\\\:x" in found.upgrade[1]
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
