@@ -62,19 +62,24 @@ class Afterwards:
                 self._before = stale.take(self._connection)
 
     def compare(
-        self, connection: SyncConnection, backends: Sequence[int], left: int | None = None
+        self,
+        connection: SyncConnection,
+        backends: Sequence[int],
+        left: int | None = None,
+        rows: int = 0,
     ) -> None:
         """The run has ended; what it counted is known once its sessions have gone.
 
-        `left` is the one that env.py has closed.
+        `left` is the one that env.py has closed. Too few `rows` to matter are not waited for.
         """
         self._find_pg_dump(connection)
         if self._before is None:
             return
         with suppress(Exception):
-            if left is not None:
+            matters = rows >= stale.least(self._before)
+            if left is not None and matters:
                 _gone(connection, [left], _FAREWELL)
-            self.uncounted = not _gone(connection, backends, _PATIENCE)
+            self.uncounted = not _gone(connection, backends, _PATIENCE) and matters
             self.stale = stale.compare(self._before, stale.take(connection))
 
     def act(self, target: Target, lock_timeout: float, progress: Progress) -> None:

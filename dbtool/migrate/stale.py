@@ -42,6 +42,10 @@ _OBJECTS = """
 """
 
 
+_THRESHOLD = 50.0
+"""Rows, as autovacuum_analyze_threshold has it unless it is set otherwise."""
+
+
 def _rows(query: str, width: int) -> str:
     """The rows of a query as an array of arrays."""
     names = ", ".join(f"c{number}" for number in range(width))
@@ -97,6 +101,11 @@ def take(connection: SyncConnection) -> Snapshot:
         frozenset((table, name, number) for table, name, number in without),
         {oid: (table, name) for oid, table, name in objects},
     )
+
+
+def least(snapshot: Snapshot) -> float:
+    """How many changed rows may matter to some table; one that is new has the first threshold."""
+    return min((each.threshold for each in snapshot.relations.values()), default=_THRESHOLD)
 
 
 def compare(before: Snapshot, after: Snapshot) -> tuple[Stale, ...]:

@@ -87,12 +87,12 @@ def upgrade(
         done = _upgraded(session, record)
         if after is None:
             return done
-        writes = any(each.rows for each in done.revisions)
-        left = session.safety.vigil.reach.left if writes else None
-        after.compare(session.connection, session.watch.backends, left)
+        left = session.safety.vigil.reach.left
+        rows = sum(each.rows or 0 for each in done.revisions)
+        after.compare(session.connection, session.watch.backends, left, rows)
         target = session.target
     after.act(target, project.limits.lock_timeout, told)
-    return replace(done, stale=after.stale, uncounted=writes and after.uncounted)
+    return replace(done, stale=after.stale, uncounted=after.uncounted)
 
 
 def wish(revision: str, tag: str | None, permission: Permission) -> Wish:

@@ -111,7 +111,7 @@ def test_what_a_session_counted_is_waited_for(
 
         ending = threading.Timer(0.5, end)
         ending.start()
-        looking.compare(watch, [pid], pid if closed else None)
+        looking.compare(watch, [pid], pid if closed else None, rows=1000)
         ending.join()
     assert looking.stale == (Stale("t1", "1,000 rows changed"),)
     assert not looking.uncounted
@@ -163,9 +163,24 @@ def test_what_a_session_that_stays_has_changed(filled: Run, project: Small) -> N
     ran = filled("upgrade")
     assert ran.code == 0, ran
     assert "whether other statistics are to be refreshed is not known" in ran.out, ran
-    project.revision("aaaa00000003", HEAD, 'op.execute("ALTER TABLE t1 ADD c int")')
+    few = 'op.execute("ALTER TABLE t1 ADD c int"); op.execute("UPDATE t1 SET c = 1 WHERE id = 1")'
+    project.revision("aaaa00000003", HEAD, few)
     ran = filled("upgrade")
     assert (ran.code, "not known" in ran.out) == (0, False), ran
+
+
+def test_few_rows_are_not_waited_for(
+    watch: SyncConnection, database: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler may keep the session that env.py has closed."""
+    monkeypatch.setattr(afterwards, "_FAREWELL", 600.0)
+    looking = Afterwards(Wanted(), _before=stale.take(watch))
+    with SyncConnection(database) as kept:
+        pid = kept.fetchval("SELECT pg_backend_pid()")
+        looking.compare(watch, [pid], pid, rows=3)
+        assert not looking.uncounted
+        looking.compare(watch, [pid], None, rows=3000)
+        assert looking.uncounted
 
 
 @pytest.mark.parametrize("env", [FROM_CONFIG, ASYNC, PER_MIGRATION], ids=["", "async", "each"])
