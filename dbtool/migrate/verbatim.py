@@ -11,6 +11,8 @@ def verbatim(context: MigrationContext) -> AutogenContext:
     made, impl, dialect = copy(context), copy(context.impl), copy(context.impl.dialect)
     dialect.identifier_preparer = copy(dialect.identifier_preparer)
     dialect.identifier_preparer._double_percents = False
+    # What it has quoted before is kept, with two.
+    dialect.identifier_preparer._strings = {}
     # What writes literals, and is kept by their types, knows the dialect it was made for.
     vars(dialect).pop("_type_memos", None)
     impl.dialect = made.dialect = dialect

@@ -240,13 +240,18 @@ class Point(UserDefinedType):
     cache_ok = True
     def get_col_spec(self, **_):
         return "point_of_theirs"
-odd = Table("odd", metadata, Column("p", Point()), Column("s", Text), Column("n", Integer))
+odd = Table(
+    "odd", metadata, Column("p", Point()), Column("s", Text), Column("n", Integer),
+    Column("rate%", Integer),
+)
+Index("i4", odd.c["rate%"] + 1)
 Index("i1", odd.c.s.like("a%"))
 Index("i2", odd.c.n % 2)
 Index("i3", odd.c.s, postgresql_where=text("s LIKE '%z'"))
 Table("new", metadata, Column("p", Point()), CheckConstraint(column("s").like("%c"), name="c"))
 """
-    tables = "CREATE TABLE odd (p int, s text, n int); CREATE INDEX i1 ON odd ((s LIKE 'b%'));"
+    tables = 'CREATE TABLE odd (p int, s text, n int, "rate%" int);'
+    tables += " CREATE INDEX i1 ON odd ((s LIKE 'b%')); CREATE INDEX i4 ON odd ((\"rate%\" + 2));"
     compared(models, tables)
     said = [each["fix"]["code"] for each in json.loads(run("check", "--json").out)["findings"]]
     (new,) = (each for each in said if "op.create_table('new'" in each)
@@ -260,12 +265,13 @@ Table("new", metadata, Column("p", Point()), CheckConstraint(column("s").like("%
     engine.dispose()
     with SyncConnection(database) as connection:
         rows = connection.fetch(
-            "SELECT indexdef FROM pg_indexes WHERE indexname ~ '^i[123]$' ORDER BY 1"
+            "SELECT indexdef FROM pg_indexes WHERE indexname ~ '^i[1234]$' ORDER BY 1"
         )
     assert [row[0].partition(" USING btree ")[2] for row in rows] == [
         "(((s ~~ 'a%'::text)))",
         "(((n % 2)))",
         "(s) WHERE (s ~~ '%z'::text)",
+        '((("rate%" + 1)))',
     ]
 
 
