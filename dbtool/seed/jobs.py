@@ -26,7 +26,7 @@ from dbtool.seed.load import Advance, Loaded, refuse_company, set_sequences
 from dbtool.seed.plan import Load, Planned
 from dbtool.seed.settled import settled
 from dbtool.seed.stream import BLOCK
-from dbtool.seed.trouble import NONE_COMMITTED
+from dbtool.seed.trouble import DONE, NONE_COMMITTED
 from dbtool.seed.worker import Said, serve
 
 BLOCKS = 16
@@ -245,6 +245,9 @@ class Jobs:
         rows = sum(each.rows for each in done)
         if not rows:
             return NONE_COMMITTED
+        if rows == total:
+            self._journal.end()
+            return DONE
         return f"{rows:,} of {counted(total, 'row')} are committed and stay. {again}"
 
     async def _settled(self, connection: Connection) -> None:

@@ -274,6 +274,24 @@ def test_an_interrupt_behind_the_last_part_leaves_nothing_to_resume(
     assert error.message == "no interrupted run to resume"
 
 
+def test_an_interrupt_while_the_processes_end_leaves_nothing_to_resume(
+    migrated: Target, example: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every row is committed by then, and the next run is refused by no journal."""
+
+    def interrupted(process: SpawnProcess, timeout: float | None = None) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SpawnProcess, "join", interrupted, raising=False)
+    in_parts = Loading(jobs=2, state=tmp_path)
+    with pytest.raises(Interrupted) as caught:
+        seed(migrated, example, PARTS, loading=in_parts)
+    assert caught.value.detail == DONE
+    error = refused(migrated, example, replace(in_parts, resume=True))
+    assert error.message == "no interrupted run to resume"
+
+
 def test_an_interrupt_before_the_journal_begins_leaves_nothing_to_resume(
     migrated: Target, example: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
