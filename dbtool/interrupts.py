@@ -2,11 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a command from outside."""
+
+_Handler = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
@@ -21,13 +24,22 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     came: list[int] = []
+    over = False
+
+    def behind(handler: _Handler) -> _Handler:
+        # One that an exception leaves installed hides nothing.
+        return lambda number, frame: handler(number, frame) if over else came.append(number)
+
     with ExitStack() as ending:
         ending.callback(_hear, came)
         for number in SIGNALS:
             if callable(handler := signal.getsignal(number)):
                 ending.callback(signal.signal, number, handler)
-                signal.signal(number, lambda number, _: came.append(number))
-        yield
+                signal.signal(number, behind(handler))
+        try:
+            yield
+        finally:
+            over = True
 
 
 def _hear(came: list[int]) -> None:

@@ -34,3 +34,21 @@ def test_an_interrupt_waits_for_what_begins(number: signal.Signals, background: 
     out, err = python(BEHIND, int(number), int(background)).communicate(timeout=60)
     ignored = background and number == signal.SIGINT
     assert (out, err) == ("whole\n" + ("" if ignored else "interrupted\n"), "")
+
+
+LEFT_INSTALLED = """
+import signal
+from dbtool.interrupts import uninterrupted
+heard = []
+signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+with uninterrupted():
+    waits = signal.getsignal(signal.SIGTERM)
+signal.signal(signal.SIGTERM, waits)
+signal.raise_signal(signal.SIGTERM)
+print(heard == [signal.SIGTERM])
+"""
+
+
+def test_what_still_stands_behind_the_block_hides_no_signal() -> None:
+    """An exception of one handler may come between the others' ends."""
+    assert python(LEFT_INSTALLED).communicate(timeout=60) == ("True\n", "")
