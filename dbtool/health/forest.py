@@ -244,14 +244,16 @@ class _Planting:
         sole = sum(len(self._roots[each]) == 1 and group in self._roots[each] for each in gone)
         later = alone - sole
         own = {lock.key for lock in self._graph.waits.get(group, ())}
+        kinds = {lock.kind for lock in granted}
         return Release(
             at_once=tuple(freed[:LISTED]),
             at_once_count=len(freed),
             later=later,
             still=len(behind) - alone,
             queued=sum(lock.key in own for lock in granted),
-            in_turn=any(lock.kind == TRANSACTION for lock in granted),
-            beside=any(lock.kind == VIRTUAL for lock in granted),
+            in_turn=TRANSACTION in kinds,
+            # CONCURRENTLY has no other lock of a prepared transaction to wait for.
+            beside=VIRTUAL in kinds or (group in self._table.prepared and TRANSACTION in kinds),
         )
 
     def _holds(self, group: int) -> tuple[str, ...]:

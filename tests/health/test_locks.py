@@ -413,6 +413,10 @@ def test_prepared_transactions(preparing: Server) -> None:
     assert root.remedy is not None
     assert root.remedy.action == "decide"
     assert root.remedy.command == "COMMIT PREPARED 'left'; or ROLLBACK PREPARED 'left';"
+    with waiting(target, "CREATE INDEX CONCURRENTLY ON t (b)"):
+        (root,) = read(target).forest.roots
+    assert root.release is not None
+    assert root.release.beside
     with SyncConnection(target) as session:
         session.execute("ROLLBACK PREPARED 'left'")
         session.execute("ROLLBACK PREPARED 'innocent'")

@@ -239,18 +239,15 @@ FOREIGN_KEYS = Part(
     FROM pg_catalog.pg_constraint AS k
     JOIN pg_catalog.pg_class AS t ON t.oid = k.conrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
-    LEFT JOIN (
-        WITH RECURSIVE part (whole, oid) AS (
-            SELECT DISTINCT conrelid, conrelid FROM pg_catalog.pg_constraint
-            WHERE contype = 'f' AND conparentid = 0
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE part (oid, kind, rows, pages) AS (
+            SELECT t.oid, t.relkind, t.reltuples, t.relpages
             UNION ALL
-            SELECT p.whole, i.inhrelid FROM part AS p
-            JOIN pg_catalog.pg_class AS c ON c.oid = p.oid AND c.relkind = 'p'
-            JOIN pg_catalog.pg_inherits AS i ON i.inhparent = p.oid)
-        SELECT p.whole, sum(greatest(c.reltuples, 0)) AS rows, sum(c.relpages) AS pages,
-               bool_and(c.reltuples >= 0) AS counted
-        FROM part AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.oid
-        WHERE c.relkind <> 'p' GROUP BY p.whole) AS s ON s.whole = t.oid
+            SELECT c.oid, c.relkind, c.reltuples, c.relpages FROM part AS p
+            JOIN pg_catalog.pg_inherits AS i ON i.inhparent = p.oid AND p.kind = 'p'
+            JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid)
+        SELECT sum(greatest(rows, 0)) AS rows, sum(pages) AS pages, bool_and(rows >= 0) AS counted
+        FROM part WHERE kind <> 'p') AS s
     WHERE k.contype = 'f' AND k.conparentid = 0 AND {_USERS}) AS x)
 """,
 )

@@ -78,7 +78,7 @@ def check(examined: Examined) -> Iterator[Finding]:
 
 def _evidence(key: ForeignKey) -> str:
     if not (key.counted or key.bytes):
-        return f"nobody has counted its rows: ANALYZE {key.table}"
+        return f"nobody has counted all its rows: ANALYZE {key.table}"
     about = "about" if key.counted else "at least"
     return f"{about} {counted(round(key.rows), 'row')}, {size(key.bytes) or 'nothing'} to read"
 
@@ -92,9 +92,9 @@ def _created(key: ForeignKey, name: str, columns: str, begun: str | None) -> str
         return f"CREATE INDEX CONCURRENTLY {name} ON {key.table} ({columns});"
     whole = begun or _schema(key.table) + name
     lines = (
-        "-- then for each partition, which makes it valid with the last one; the first two only",
-        "-- where it has no such index, the second ON ONLY in place of CONCURRENTLY where it is",
-        "-- partitioned itself, whose own partitions then follow in the same way",
+        "-- then for each partition, which makes it valid with the last one; a valid index that it",
+        "-- has is only attached; where it is partitioned itself: ON ONLY, as for the whole and",
+        "-- under the same time-out, and then its own partitions",
         "-- SET lock_timeout = 0;",
         f"-- CREATE INDEX CONCURRENTLY its_index ON its_name ({columns});",
         "-- SET lock_timeout = '2s';",
