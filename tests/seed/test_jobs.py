@@ -20,6 +20,7 @@ from dbtool.seed.load import Mode
 from dbtool.seed.plan import Request
 from dbtool.seed.reset import reset
 from dbtool.seed.run import Loading, seed
+from dbtool.seed.trouble import DONE
 from tests.processes import eventually
 
 WANTED = Request(rows=4500, tables=("users", "posts", "categories", "comments"))
@@ -175,7 +176,7 @@ def test_a_commit_under_way_is_waited_for(
     with pytest.raises(Interrupted) as caught:
         seed(migrated, example, users, loading=in_parts)
     ctrl_c.join()
-    assert caught.value.detail.startswith("4,500 of 4,500 rows are committed and stay.")
+    assert caught.value.detail == DONE
 
 
 def test_no_rows_are_added_behind_an_interrupted_run(
