@@ -13,6 +13,8 @@ Names = frozenset[str]
 NONE: Names = frozenset()
 _EQUAL = (pb.AEXPR_OP, pb.AEXPR_OP_ANY, pb.AEXPR_NOT_DISTINCT)
 _ENDS = ("min", "max")
+_END = "\0"
+"""Behind the name of a query that gives the least or greatest of few rows; no name has it."""
 
 
 def is_few(query: Node, few: Names) -> bool:
@@ -20,8 +22,9 @@ def is_few(query: Node, few: Names) -> bool:
     if query.HasField("limit_count") and not query.limit_count.a_const.isnull:
         return True
     for each in query.with_clause.ctes:
-        if is_few(each.common_table_expr.ctequery.select_stmt, few):
-            few |= {each.common_table_expr.ctename}
+        made = each.common_table_expr
+        if is_few(made.ctequery.select_stmt, few):
+            few |= standing_for(made, few)
     match query.op:
         case pb.SETOP_UNION:
             return is_few(query.larg, few) and is_few(query.rarg, few)
@@ -33,6 +36,12 @@ def is_few(query: Node, few: Names) -> bool:
         return not few.isdisjoint(relations(query))
     tied = [[*_of_few(each, few)] for each in query.from_clause]
     return all(tied) or _holds(query.where_clause, NONE.union(*chain(*tied)), few)
+
+
+def standing_for(made: Node, few: Names) -> Names:
+    """The name of a query of a WITH that gives few rows, and whether those are ends of others."""
+    is_end = _gives_end(made.ctequery.select_stmt, few)
+    return frozenset({made.ctename, made.ctename + _END} if is_end else {made.ctename})
 
 
 def keeps_to_few(joined: Iterable[Node], where: Node, few: Names) -> bool:
@@ -84,11 +93,15 @@ def _gives(link: Node, few: Names, *, equal: bool) -> bool:
     query = link.subselect.select_stmt
     if link.sub_link_type == pb.ARRAY_SUBLINK:
         return equal and is_few(query, few)
-    named = any(any(_of_few(each, few)) for each in query.from_clause if _is_named(each))
-    calls = (each.res_target.val.func_call.funcname for each in query.target_list)
-    return named and (
-        equal or len(query.sort_clause) > 0 or any(qualified(each).name in _ENDS for each in calls)
-    )
+    named = any(any(_of_few(each, few)) for each in query.from_clause)
+    return named and (equal or len(query.sort_clause) > 0 or _gives_end(query, few))
+
+
+def _gives_end(query: Node, few: Names) -> bool:
+    """Whether a query gives the least or the greatest of what it reads, in whatever wrapping."""
+    values = [each for each in below(*query.target_list) if each.DESCRIPTOR.name == "FuncCall"]
+    read = {each.range_var.relname + _END for each in query.from_clause}
+    return any(qualified(each.funcname).name in _ENDS for each in values) or bool(read & few)
 
 
 def _ties(node: Node, names: Names) -> bool:
@@ -103,17 +116,14 @@ def _ties(node: Node, names: Names) -> bool:
     return all(sides) and not owners.isdisjoint({"", *names})
 
 
-def _is_named(source: Node) -> bool:
-    return bool(source.HasField("range_var") or source.HasField("join_expr"))
-
-
 def _of_few(source: Node, few: Names) -> Iterator[Names]:
     """The names that stand for few rows in an item of a FROM, together where they are joined."""
     match source.WhichOneof("node"):
         case "range_var" if source.range_var.relname in few and not source.range_var.schemaname:
             yield _names(source)
-        case "range_subselect" if is_few(source.range_subselect.subquery.select_stmt, few):
-            yield _names(source)
+        case "range_subselect" if not source.range_subselect.lateral:
+            if is_few(source.range_subselect.subquery.select_stmt, few):
+                yield _names(source)
         case "join_expr":
             join = source.join_expr
             left = () if join.jointype == pb.JOIN_RIGHT else _of_few(join.larg, few)

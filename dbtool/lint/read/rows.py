@@ -7,7 +7,7 @@ from postgast import pg_query_pb2 as pb
 from dbtool.lint import actions as act
 from dbtool.lint.expression import Expression, Form
 from dbtool.lint.read.expressions import optional
-from dbtool.lint.read.few import NONE, Names, is_few, keeps_to_few
+from dbtool.lint.read.few import NONE, Names, is_few, keeps_to_few, standing_for
 from dbtool.lint.read.names import Node, name_of
 from dbtool.lint.read.query import relations
 
@@ -96,7 +96,7 @@ def _few_with(made: Node, few: Names) -> Names:
         limited = is_few(query.select_stmt, few)
     else:
         limited = not few.isdisjoint(relations(query))
-    return few | {made.ctename} if limited else few
+    return few | standing_for(made, few) if limited else few
 
 
 _BY_CONDITION = {"update_stmt": update, "delete_stmt": delete}
