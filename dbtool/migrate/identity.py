@@ -15,6 +15,8 @@ every engine of the process is listened to, and the rule is:
 * A maintenance database (`postgres`), which many an env.py asks whether its own database
   exists, may be asked on the named server, read-only, and does not count. Where nobody named
   a database it is env.py's own business, and meant only if nothing else is asked for.
+  Where Alembic is to work in it, env.py does mean it: on a throwaway server env.py runs again,
+  and is led from there like from any other; elsewhere it is refused.
 * A database of another kind, and any connection in offline mode, is refused.
 * Where the arguments do not say where they lead (`creator=`, `async_creator=`, services,
   lists of hosts), the connection is opened as it is; in a run on a throwaway server a
@@ -65,6 +67,7 @@ from dbtool.migrate.lock import lost
 from dbtool.ports import Progress
 
 _PROVEN = "dbtool proved this connection against the lock"
+_LOOKING = "dbtool lets this connection only look around"
 _ASIDE = "dbtool led this connection to an empty database beside the named one"
 
 
@@ -98,14 +101,15 @@ class Watch(Listener):
         super().__init__()
         self._search_path = search_path
         self.reading, self._direct = reading, direct
-        self.wait_db, self.sets_aside = 0.0, False
+        self.wait_db, self.sets_aside, self.is_throwaway = 0.0, False, False
+        self.meant: Destination | None = None
         self.backends: list[int] = []
         self._progress = progress
         self.holder = None if target is None else self._made(target)
         self.migrating: Callable[[], None] | None = None
         self._asked: Destination | None = None
         self._provisional: Target | None = None
-        self._maintenance: set[str] = set()
+        self._maintenance: dict[str, Destination] = {}
         self._aside: dict[str, Destination] = {}
         self._creator: object = None
         self._token = object()
@@ -156,9 +160,9 @@ class Watch(Listener):
         self, place: Destination, dialect: Dialect, named: dict[str, object]
     ) -> DBAPIConnection | None:
         target = self._held.target
-        if place.is_maintenance and place.database != target.database:
+        if place.is_maintenance and place.database != target.database and place != self.meant:
             target = target.with_database(place.database)
-            self._maintenance.add(place.database)
+            self._maintenance[place.database] = place
         elif self.sets_aside and self._asked not in (None, place):
             target = target.with_database(self._beside(place))
         else:
@@ -232,6 +236,7 @@ class Watch(Listener):
                 record.info[_ASIDE] = self._aside[seen.database]
             elif not seen.same_database:
                 make_read_only(connection)
+                record.info[_LOOKING] = self._maintenance[seen.database]
             elif self._search_path is not None:
                 set_for_session(connection, f"SET search_path TO {self._search_path}")
         record.info[_PROVEN] = self._token
@@ -247,11 +252,22 @@ class Watch(Listener):
         elif connection.info.get(_PROVEN) is self._token:
             if (place := connection.info.get(_ASIDE)) and self._asked is not None:
                 self.refuse(misled.second(self._asked, place, self._held.target))
+            if place := connection.info.get(_LOOKING):
+                self._is_meant(place)
             return
         driver = connection.connection.dbapi_connection
         assert driver is not None
         self._prove(driver)
         connection.info[_PROVEN] = self._token
+
+    def _is_meant(self, place: Destination) -> None:
+        """Alembic is to work in a maintenance database, and the connection leads beside ours."""
+        if known := self._asked or self.meant:
+            self.refuse(misled.second(known, place, self._held.target))
+        if not self.is_throwaway:
+            self.refuse(misled.maintenance(place, self._held.target))
+        self.meant = place
+        raise Stop
 
     def reads_versions(self) -> None:
         """Have somebody look on from now on: whoever locks the version table is waited for."""

@@ -24,6 +24,17 @@ def second(asked: Destination, place: Destination, target: Target) -> DbtoolErro
     )
 
 
+def maintenance(place: Destination, target: Target) -> DbtoolError:
+    """Alembic is to work where env.py may only look around."""
+    return OperationError(
+        f'env.py has Alembic work in the database "{place.database}", and another one is named',
+        detail=f"It asked for {place.shown}; {target.source} names {target.shown}."
+        f' On the named server env.py may look into "{place.database}", and change nothing.',
+        hint="Let env.py build its engine from config's sqlalchemy.url, or name the"
+        " database it connects to.",
+    )
+
+
 def led_instead(target: Target) -> str:
     """A function of the team's own was not called."""
     return (

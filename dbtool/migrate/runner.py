@@ -76,7 +76,8 @@ class Runner:
             reading=reading,
             direct=project.direct,
         )
-        self.watch.wait_db, self.watch.sets_aside = project.wait_db, project.scratch
+        self.watch.wait_db = project.wait_db
+        self.watch.sets_aside = self.watch.is_throwaway = project.scratch
         self.interruption = Interruption()
         self.log = RunLog(progress, logs=self.logs)
         self.safety = Safety(self.watch, project.limits, self.log, self._sleep)
@@ -132,6 +133,7 @@ class Runner:
                 self.watch.refuse(error)
 
         failure: BaseException | None = None
+        meant = self.watch.meant
         heard = Statements(lambda: record.executing, self.tally)
         scratch = led_by(self.watch.lead) if self.project.scratch else nullcontext()
         with cancelling(self._cancel) as self.interruption, heard, as_text(), scratch:
@@ -139,6 +141,9 @@ class Runner:
                 run(loaded, guarded, self.watch, **options(loaded))
             except BaseException as error:
                 failure = error
+        if self.watch.meant != meant and not self.interruption:
+            self.run(words, work, record, options)
+            return
         if failure is None and record.running is not None:
             failure = record.running.error or _ended_silently()
         if failure is not None:

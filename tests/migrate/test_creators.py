@@ -15,9 +15,12 @@ from dbtool.scratch.server import Server
 from tests.migrate.conftest import Decoy, url
 from tests.migrate.projects import MIGRATE, Small
 from tests.migrate.test_identity import (
+    ASYNC,
     ASYNC_CREATOR,
+    CREATES,
     CREATOR,
     DONE,
+    SYNC,
     TWO_ENGINES,
     Tables,
 )
@@ -31,6 +34,7 @@ for place in ("{first}", "{second}"):
         migrate(connection)
 """
 NOWHERE = "host=/nowhere dbname=none"
+HARD_CODED = "postgresql+{}://somebody@/postgres?host=/nowhere"
 
 
 def replayed(project: Small, target: Target) -> None:
@@ -65,11 +69,34 @@ def test_a_second_database_is_an_empty_one(
     assert len(rows) == 1
 
 
+@pytest.mark.parametrize(("env", "driver"), [(SYNC, "psycopg"), (ASYNC, "asyncpg")])
+def test_alembic_is_led_from_a_maintenance_database_too(
+    project: Small, database: Target, tables: Tables, env: str, driver: str
+) -> None:
+    """Where a team's own database is called `postgres`, its history runs on the throwaway one."""
+    project.env(env.format(migrate=MIGRATE, url=HARD_CODED.format(driver)))
+    replayed(project, database)
+    assert tables() == DONE
+
+
+def test_a_maintenance_database_may_be_looked_into_first(
+    project: Small, database: Target, tables: Tables
+) -> None:
+    """An env.py that asks it whether its own database exists is led as it was."""
+    project.env(CREATES.format(migrate=MIGRATE, url=url(database)))
+    replayed(project, database)
+    assert tables() == DONE
+
+
+@pytest.mark.parametrize("maintenance", ["first", "second", ""])
 def test_two_histories_are_not_taken_for_one(
-    project: Small, database: Target, server: Server, decoy: Decoy
+    project: Small, database: Target, server: Server, decoy: Decoy, maintenance: str
 ) -> None:
     """Alembic at work in both is several databases, and one is the throwaway one."""
-    project.env(BOTH.format(migrate=MIGRATE, first=url(database), second=url(decoy.target)))
+    places = {"first": url(database), "second": url(decoy.target)}
+    if maintenance:
+        places[maintenance] = HARD_CODED.format("psycopg")
+    project.env(BOTH.format(migrate=MIGRATE, **places))
     with pytest.raises(OperationError, match="the project connects to two databases"):
         replayed(project, database)
     assert decoy.statements() == []

@@ -251,6 +251,9 @@ def test_never_looks_at_the_named_database(scratch: Scratch, project: Small, dec
     assert decoy.statements() == []
     nowhere = scratch("upgrade", env={**environment, "DATABASE_URL": "nonsense://:::"})
     assert (nowhere.code, nowhere.out) == (0, ran.out)
+    environment["OWN"] = "postgresql+psycopg://somebody@/postgres?host=/nowhere"
+    maintenance = scratch("upgrade", env=environment)
+    assert (maintenance.code, maintenance.out) == (0, ran.out), maintenance
 
 
 def test_work_past_sqlalchemy_is_noticed(scratch: Scratch, project: Small) -> None:

@@ -552,6 +552,24 @@ def test_env_creates_no_database_on_the_named_server(
     assert decoy.statements() == []
 
 
+@pytest.mark.parametrize("words", [("upgrade",), ("check",)])
+def test_alembic_in_a_maintenance_database_is_refused(
+    run: Run, project: Small, decoy: Decoy, database: Target, tables: Tables, words: tuple[str, ...]
+) -> None:
+    """What `postgres` holds is not told of the named database, and both are named."""
+    place = decoy.target.with_database("postgres")
+    project.env(SYNC.format(migrate=MIGRATE, url=url(place)))
+    ran = run(*words)
+    assert (ran.code, tables()) == (4, []), ran
+    assert ran.err == (
+        'error: env.py has Alembic work in the database "postgres", and another one is named\n'
+        f"detail: It asked for {place.shown}; --url names {database.shown}. On the named server"
+        ' env.py may look into "postgres", and change nothing.\n'
+        "hint: Let env.py build its engine from config's sqlalchemy.url, or name the database it"
+        " connects to.\n"
+    )
+
+
 def test_database_is_heard_after_the_maintenance_database(
     dbtool: Dbtool, project: Small, database: Target, tables: Tables
 ) -> None:
