@@ -18,6 +18,8 @@ _ENDS = re.compile(r"(COMMIT|END|ABORT|ROLLBACK)(\s+(WORK|TRANSACTION))?\s*\Z", 
 _BEGINS = re.compile(r"(BEGIN|START\s+TRANSACTION)\b", re.I)
 _BEGINS_AGAIN = frozenset({"psycopg", "psycopg_async"})
 """Drivers that ask the server whether a transaction is open, and begin one where none is."""
+_ESCAPED = frozenset({"psycopg", "psycopg_async", "psycopg2", "pg8000"})
+"""Drivers that take two percent signs of a text for one."""
 
 
 class Unknown(BaseException):
@@ -32,7 +34,7 @@ class Transactions:
     """Numbers transactions as a run would begin and end them."""
 
     def __init__(self, driver: str, numbers: Iterator[int] | None = None) -> None:
-        self._driver = driver
+        self.driver = driver
         self._numbers = numbers or count(1)
         self._number = next(self._numbers)
         self._alone = 0
@@ -54,7 +56,7 @@ class Transactions:
 
     def beside(self) -> "Transactions":
         """Those of another connection."""
-        return Transactions(self._driver, self._numbers)
+        return Transactions(self.driver, self._numbers)
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -70,7 +72,7 @@ class Transactions:
         """Heed a statement that ends or begins one by itself."""
         if _ENDS.match(sql):
             self.split()
-            self._ended = self._driver not in _BEGINS_AGAIN
+            self._ended = self.driver not in _BEGINS_AGAIN
         elif self._ended and _BEGINS.match(sql):
             self.split()
 
@@ -84,6 +86,7 @@ class Recorder:
     stack: Stack = field(default_factory=Stack)
     known: Known = field(default_factory=Known)
     site: CallSite | None = None
+    is_driver_known: bool = True
     statements: list[Statement] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     _file: str = ""
@@ -133,13 +136,22 @@ class Recorder:
         self.record(construct, multiparams or params)
 
     def record_text(
-        self, text: str, parameters: object = None, transactions: Transactions | None = None
+        self,
+        text: str,
+        parameters: object = None,
+        transactions: Transactions | None = None,
+        *,
+        bare: bool = False,
     ) -> None:
-        """Note SQL as it is given to the driver."""
+        """Note SQL as it is given to the driver; `bare` without so much as an empty list of values.
+
+        Which driver that is may not be known: then the text stays as it is.
+        """
         if parameters:
             raise Unknown("a statement is given to the driver with values of its own")
         if self.running:
-            self._add(text, transactions)
+            escaped = not bare and self.is_driver_known and self.transactions.driver in _ESCAPED
+            self._add(text.replace("%%", "%") if escaped else text, transactions)
 
     def _add(self, text: str, transactions: Transactions | None) -> None:
         site = self.site or self.place()

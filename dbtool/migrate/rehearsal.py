@@ -14,6 +14,7 @@ from dbtool.migrate.batch import adapt_operations
 from dbtool.migrate.callsite import Stack
 from dbtool.migrate.perform import perform
 from dbtool.migrate.recorder import Recorder, Transactions, Unknown
+from dbtool.migrate.rendering import NAMES_DRIVER
 from dbtool.migrate.standin import StandIn
 from dbtool.statement import Migration, Statement
 
@@ -34,6 +35,7 @@ class Run:
         self._commits_each = commits_each
         self._judged = False
         self._recorder = Recorder(context.dialect, Transactions(context.dialect.driver), stack)
+        self._recorder.is_driver_known = bool(context.opts.get(NAMES_DRIVER))
         _note_into(self._recorder, context)
 
     def up(self, step: RevisionStep, file: str, *, judged: bool) -> RevisionStep:

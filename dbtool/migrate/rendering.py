@@ -24,6 +24,7 @@ from dbtool.migrate.listener import Offline
 from dbtool.migrate.recorder import Unknown
 from dbtool.migrate.sealed import is_sealed, no_network
 
+NAMES_DRIVER = "dbtool heard the driver from env.py"
 Work = Callable[[EnvironmentContext, MigrationContext], Iterable[RevisionStep]]
 
 
@@ -123,6 +124,7 @@ def _configure_for_reading(environment: EnvironmentContext) -> None:
         if str(options.get("url") or "").startswith("sqlite"):
             # Projects that develop on SQLite deploy on PostgreSQL all the same.
             options.update(url=None, dialect_name="postgresql")
+        options[NAMES_DRIVER] = options.get("url") is not None
         options["dialect_opts"] = {**(options.get("dialect_opts") or {}), "paramstyle": "named"}
         options["output_buffer"] = io.StringIO()
         options.pop("output_encoding", None)

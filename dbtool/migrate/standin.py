@@ -4,7 +4,7 @@ Whatever only a database could answer ends the revision there; a made-up answer 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn, Self
 
 from sqlalchemy.engine.interfaces import Dialect
@@ -28,6 +28,7 @@ class StandIn(MockConnection):
         super().__init__(dialect, self.execute)
         self._recorder = recorder
         self._apart = apart
+        self._bare = False
         self._transaction = Block()
 
     @property
@@ -46,16 +47,21 @@ class StandIn(MockConnection):
         return Answer(self._recorder.record(statement, parameters, self._transactions))
 
     def exec_driver_sql(
-        self, statement: str, parameters: object = None, **_options: object
+        self,
+        statement: str,
+        parameters: object = None,
+        execution_options: Mapping[str, Any] | None = None,
     ) -> "Answer":
         """Note a statement that is given to the driver as it stands."""
-        self._recorder.record_text(statement, parameters, self._transactions)
+        bare = (execution_options or {}).get("no_parameters", self._bare)
+        self._recorder.record_text(statement, parameters, self._transactions, bare=bare)
         return Answer(statement)
 
     def execution_options(self, **options: Any) -> Self:
         """Heed that each statement is to commit by itself from here on."""
         if options.get("isolation_level") == "AUTOCOMMIT":
             self._transactions.leave()
+        self._bare = options.get("no_parameters", self._bare)
         return self
 
     def scalar(self, statement: object, parameters: object = None, **_options: object) -> NoReturn:

@@ -268,6 +268,32 @@ def test_texts(project: Small) -> None:
     ]
 
 
+ESCAPED = r"""
+bind = op.get_bind()
+bind.exec_driver_sql('ALTER TABLE a ADD CONSTRAINT "c%%" CHECK (x %% 2 = 0)')
+bind.exec_driver_sql("SELECT '50%%'", (), {"no_parameters": True})
+bind.execution_options(no_parameters=True).exec_driver_sql("SELECT '60%%'")
+"""
+
+
+@pytest.mark.parametrize(
+    ("driver", "percent"), [("psycopg", "%"), ("psycopg2", "%"), ("asyncpg", "%%"), ("", "%%")]
+)
+def test_percent_signs_as_the_driver_reads_them(project: Small, driver: str, percent: str) -> None:
+    """What goes to it with a list of values, if an empty one, has two for one with some drivers."""
+    project.revision("a", None, ESCAPED)
+    ini = (project.root / "alembic.ini").read_text()
+    project.write("alembic.ini", ini.replace("driver:", f"postgresql+{driver or 'psycopg'}:"))
+    if not driver:
+        env = (project.root / "migrations/env.py").read_text()
+        project.env(env.replace("context.is_offline_mode()", "False"))
+    assert read(project.root).sql() == [
+        f'ALTER TABLE a ADD CONSTRAINT "c{percent}" CHECK (x {percent} 2 = 0)',
+        "SELECT '50%%'",
+        "SELECT '60%%'",
+    ]
+
+
 READS = """
 bind = op.get_bind()
 op.execute("SELECT 1")
