@@ -60,11 +60,13 @@ def installed() -> tuple[Binaries, ...]:
 
 def with_extension(name: str) -> tuple[Binaries, ...]:
     """The sets on this machine that have the files of an extension."""
-    return tuple(
-        each
-        for each in installed()
-        if any((share / "extension" / f"{name}.control").is_file() for share in _shared(each))
-    )
+    return tuple(each for each in installed() if has_extension(each, name))
+
+
+def has_extension(binaries: Binaries, name: str) -> bool:
+    """Whether a set has the files of an extension, where they usually are."""
+    files = (share / "extension" / f"{name}.control" for share in _shared(binaries))
+    return any(each.is_file() for each in files)
 
 
 def _shared(binaries: Binaries) -> Iterator[Path]:

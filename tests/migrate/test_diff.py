@@ -21,13 +21,14 @@ from sqlalchemy.exc import SAWarning
 from dbtool import catalog
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
-from dbtool.migrate.diff.build import Around, Built, build
+from dbtool.migrate.diff.build import Around, Built, around, build
 from dbtool.migrate.diff.cache import Cache
 from dbtool.migrate.diff.compare import compare
-from dbtool.migrate.diff.ddl import script
+from dbtool.migrate.diff.ddl import Script, script
 from dbtool.migrate.diff.run import Builder, Live, unbuilt
 from dbtool.migrate.difference import Difference
 from dbtool.ports import Silent
+from dbtool.scratch.binaries import Binaries
 from dbtool.scratch.server import Server
 from tests.migrate.matrix import BY_HAND, DIFFERENT, EQUAL
 
@@ -361,3 +362,18 @@ def test_an_extension_that_nothing_needs(
     assert said in found.what
     assert found.decide == "what it needs in the models, or in the database compared with"
     assert len([*tmp_path.glob("*.json")]) == 1
+
+
+def test_what_an_extension_brings_later(server: Server, tmp_path: Path) -> None:
+    """Its files may come to the programs that build the models: what was kept before is not it."""
+    target = server.create_database(f"side_{next(_numbers)}")
+    with SyncConnection(target, settings=dict(catalog.SETTINGS)) as read:
+        read.execute("CREATE EXTENSION hstore")
+        beside = around(read.run(catalog.read), (), "public")
+    cache, binaries = Cache(tmp_path), Binaries(tmp_path / "bin", 0, "test")
+    before = cache.name(binaries, Script((), ()), beside)
+    (tmp_path / "share/extension").mkdir(parents=True)
+    (tmp_path / "share/extension/unused.control").touch()
+    assert cache.name(binaries, Script((), ()), beside) == before
+    (tmp_path / "share/extension/hstore.control").touch()
+    assert cache.name(binaries, Script((), ()), beside) != before

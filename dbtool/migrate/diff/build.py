@@ -40,6 +40,7 @@ class Around:
 
     search_path: tuple[str, ...]
     statements: tuple[str, ...]
+    extensions: tuple[str, ...] = ()
 
 
 def around(live: Catalog, functions: Sequence[str], default: str) -> Around:
@@ -51,7 +52,8 @@ def around(live: Catalog, functions: Sequence[str], default: str) -> Around:
         if each.name != "plpgsql"
     ]
     path = tuple(dict.fromkeys((default, *live.reader.search_path)))
-    return Around(path, (*sql, *_types(live), *functions))
+    extensions = tuple(each.name for each in live.extensions)
+    return Around(path, (*sql, *_types(live), *functions), extensions)
 
 
 def _types(live: Catalog) -> Iterable[str]:

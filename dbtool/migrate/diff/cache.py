@@ -14,7 +14,7 @@ from dbtool.catalog import parse
 from dbtool.interrupts import uninterrupted
 from dbtool.migrate.diff.build import Around, Built
 from dbtool.migrate.diff.ddl import Script, Unbuilt
-from dbtool.scratch.binaries import Binaries
+from dbtool.scratch.binaries import Binaries, has_extension
 
 _KEPT = 16
 
@@ -26,13 +26,17 @@ class Cache:
     directory: Path
 
     def name(self, binaries: Binaries, script: Script, beside: Around) -> str:
-        """What the outcome depends on, as a file name."""
+        """What the outcome depends on, as a file name.
+
+        The files of an extension may come later, and with them what could not be built.
+        """
         digest = sha256()
         said: Iterable[str] = (
             __version__,
             f"{binaries.major} {binaries.directory}",
             *beside.search_path,
             *beside.statements,
+            *(f"has {each}" for each in beside.extensions if has_extension(binaries, each)),
             *sorted(each.sql for each in script.statements),
             *(f"{each.name} {each.reason}" for each in script.unbuilt),
         )
