@@ -180,8 +180,7 @@ def _said(error: BaseException, name: str) -> tuple[str, str]:
         hint = "The module is imported under two names; name it as the application imports it."
     else:
         hint = f'See the whole traceback with: python -c "import {name}"'
-    shown = without_passwords(said)
-    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__, hint
+    return in_short(error, said), hint
 
 
 def _said_of_module(error: ModuleNotFoundError) -> tuple[str, str]:
@@ -192,6 +191,15 @@ def _said_of_module(error: ModuleNotFoundError) -> tuple[str, str]:
             "postgresql:// means psycopg under SQLAlchemy 2.1 and psycopg2 before."
         )
     return said, f"dbtool runs in {sys.prefix}: install it in the application's environment."
+
+
+def in_short(error: BaseException, said: str | None = None) -> str:
+    """An error of the team's own code on a line: its class, in full where it says no more."""
+    kind = type(error)
+    first = str(error).strip().partition("\n")[0] if said is None else said
+    if first:
+        return f"{kind.__name__}: {without_passwords(first)}"
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
 def without_passwords(text: str) -> str:

@@ -22,7 +22,7 @@ from dbtool.engine.record import Traced
 from dbtool.engine.recorder import Recorder
 from dbtool.engine.sandbox import Sandbox
 from dbtool.errors import DbtoolError, OperationError, UsageError
-from dbtool.imports import failing_line, follow, load_module, without_passwords
+from dbtool.imports import failing_line, follow, in_short, load_module
 
 _ACCEPTED = "a function, plain or async, that takes nothing or a session"
 
@@ -173,13 +173,12 @@ def _failed(error: BaseException, spec: str, terms: Terms, connections: int) -> 
     if isinstance(error, DbtoolError):
         return error
     place = failing_line(error, terms.directories)
-    said = without_passwords(str(error).strip().partition("\n")[0])
-    shown = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    shown = in_short(error)
     kept = "What it had committed stays." if terms.commits else "All of it was rolled back."
     return OperationError(
         f'"{spec}" failed while it was traced',
         detail=f"{place}: {shown}\n{kept}" if place else f"{shown}\n{kept}",
-        hint=_hint(said, terms, connections),
+        hint=_hint(shown, terms, connections),
     )
 
 

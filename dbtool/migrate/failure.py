@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import MissingGreenlet, NoSuchModuleError
 
 from dbtool.errors import DbtoolError, LockNotObtained, OperationError, UsageError
-from dbtool.imports import failing_line, import_error, without_passwords
+from dbtool.imports import failing_line, import_error, in_short
 from dbtool.migrate.advice import advice, missing_import
 from dbtool.migrate.journal import Journal
 from dbtool.migrate.record import Record, Step, Table
@@ -128,9 +128,7 @@ def is_refusal(error: BaseException, file: Path) -> bool:
 def _said(error: BaseException) -> str:
     if isinstance(error, NotVerified):
         return str(error)
-    text = without_passwords(str(error).strip().partition("\n")[0])
-    kind = type(error).__name__
-    return f"{kind}: {text}" if text else kind
+    return in_short(error)
 
 
 def _statement(server: ServerError | None) -> str:

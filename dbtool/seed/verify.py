@@ -19,6 +19,7 @@ from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
 from dbtool.errors import OperationError
+from dbtool.imports import in_short
 from dbtool.metadata import Models
 from dbtool.ports import Progress, Silent
 from dbtool.report import counted
@@ -231,9 +232,9 @@ def _classes(
                 loaded += len(orm.scalars(select(mapper.class_).limit(_LOADED)).unique().all())
             except Exception as error:
                 # Whatever the team's classes raise is the answer.
-                said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
                 list_of = unread if _is_out_of_time(error) else failed
-                list_of.append(Wrong("class", mapper.class_.__name__, said, _sqlstate(error)))
+                name, said = mapper.class_.__name__, in_short(error)
+                list_of.append(Wrong("class", name, said, _sqlstate(error)))
             finally:
                 orm.close()
                 if transaction.is_active:

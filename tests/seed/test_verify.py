@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Dialect, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import dbtool.example
 from dbtool.database.connection import Connection
@@ -165,6 +167,33 @@ def test_engine_out_of_time_is_unknown(migrated: Target, example: Models) -> Non
     assert [each.kind for each in found.unread] == ["class"] * found.classes
     assert {each.name for each in found.unread} >= {"User", "Tag"}
     assert all(each.said.endswith("out of time") for each in found.unread)
+
+
+def test_class_that_fails_without_a_word(migrated: Target) -> None:
+    """The error is named in full where it says nothing, as one of a wrong key does."""
+
+    class Silence(ValueError):
+        pass
+
+    class Sealed(TypeDecorator[str]):
+        impl = String
+        cache_ok = True
+
+        def process_result_value(self, _value: object, _dialect: Dialect) -> str:
+            raise Silence
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Letter(Base):
+        __tablename__ = "tags"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(Sealed)
+
+    with SyncConnection(migrated) as session:
+        session.execute("INSERT INTO tags (name, slug) VALUES ('a', 'a')")
+    found = verify(migrated, Models((Base.metadata,), (Base.registry,), ()), Request(rows=1))
+    assert [(each.name, each.said) for each in found.wrong] == [("Letter", f"{__name__}.Silence")]
 
 
 def test_shares_are_counted_in_one_scan(migrated: Target, example: Models) -> None:
