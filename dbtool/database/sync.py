@@ -1,10 +1,12 @@
 """The same connection for code that is not asynchronous."""
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -44,7 +46,8 @@ class SyncConnection:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        opening = connect(
+        opening = partial(
+            connect,
             target,
             timeout=timeout,
             read_only=read_only,
@@ -80,7 +83,7 @@ class SyncConnection:
         async def call() -> T:
             return await self._ask(function)
 
-        return self._wait(call())
+        return self._wait(call)
 
     def repeat(self, function: "Callable[[Connection], Awaitable[float]]") -> None:
         """Run a coroutine function in the background, again after the seconds it returns.
@@ -129,7 +132,7 @@ class SyncConnection:
         if self._loop.is_closed():
             return
         try:
-            self._wait(self._end())
+            self._wait(self._end)
         finally:
             self._stop()
 
@@ -144,20 +147,24 @@ class SyncConnection:
     ) -> None:
         self.close()
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+    def _wait(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         future: Future[T] | None = None
+        noted: Coroutine[Any, Any, T] | None = None
         try:
-            future = asyncio.run_coroutine_threadsafe(self._noted(work), self._loop)
+            noted = self._noted(work)
+            future = asyncio.run_coroutine_threadsafe(noted, self._loop)
             return future.result()
         except BaseException:
             # An interrupt may come while the work runs and its future is not yet known here.
             if future is None or not future.done():
                 asyncio.run_coroutine_threadsafe(self._settle(), self._loop).result()
+            if noted is not None and inspect.getcoroutinestate(noted) == inspect.CORO_CREATED:
+                noted.close()  # It came before the loop got the work.
             raise
 
-    async def _noted(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _noted(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         self._task = asyncio.current_task()
-        return await work
+        return await work()
 
     async def _settle(self) -> None:
         """Cancel the work, and wait until the server has been told to cancel it too."""

@@ -1,16 +1,23 @@
 """Connecting to a real server, and the synchronous connection."""
 
 import asyncio
+import gc
 import os
 import signal
+import sys
 import threading
-from collections.abc import Coroutine
+import warnings
+from asyncio import base_events, tasks
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
 
+from dbtool.database import sync
 from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -121,6 +128,39 @@ def test_ctrl_c_cancels_on_the_server(database: Target) -> None:
     assert eventually(lambda: not running())
     assert connection.fetchval("SELECT 1") == 1
     connection.close()
+
+
+def interrupted(call: int, work: Callable[[], object]) -> bool:
+    """Whether `work` came as far as that call of the connection's own code, and ended there."""
+    calls = count(1)
+
+    def interrupt(frame: FrameType, event: str, _: object) -> None:
+        ours = frame.f_code.co_filename in (sync.__file__, tasks.__file__, base_events.__file__)
+        if ours and "call" in event and next(calls) == call:
+            raise KeyboardInterrupt
+
+    sys.setprofile(interrupt)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+def test_ctrl_c_before_the_work_begins(database: Target) -> None:
+    """At whatever call it comes, Python tells of no coroutine that nobody awaited."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for call in count(1):
+            with SyncConnection(database) as connection:
+                came = interrupted(call, lambda: connection.fetchval("SELECT 1"))
+            gc.collect()
+            if not came:
+                break
+    assert call > 4
+    assert [str(each.message) for each in told] == []
 
 
 def test_closing_twice_is_harmless(database: Target) -> None:
