@@ -203,6 +203,8 @@ class _Planting:
         """A row is not in the lock table; but whose turn it is locks its place in a table."""
         if lock.kind != TRANSACTION:
             return lock.thing
+        if self._concurrently(lock):
+            return f"the end of {lock.thing}"
         return self._rows.get(group) or f"a row or key of {lock.thing}"
 
     @cached_property
@@ -244,17 +246,21 @@ class _Planting:
         sole = sum(len(self._roots[each]) == 1 and group in self._roots[each] for each in gone)
         later = alone - sole
         own = {lock.key for lock in self._graph.waits.get(group, ())}
-        kinds = {lock.kind for lock in granted}
+        beside = {self._concurrently(lock) for lock in granted if lock.kind == TRANSACTION}
         return Release(
             at_once=tuple(freed[:LISTED]),
             at_once_count=len(freed),
             later=later,
             still=len(behind) - alone,
             queued=sum(lock.key in own for lock in granted),
-            in_turn=TRANSACTION in kinds,
-            # CONCURRENTLY has no other lock of a prepared transaction to wait for.
-            beside=VIRTUAL in kinds or (group in self._table.prepared and TRANSACTION in kinds),
+            in_turn=False in beside,
+            beside=True in beside or any(lock.kind == VIRTUAL for lock in granted),
         )
+
+    def _concurrently(self, lock: Lock) -> bool:
+        """A prepared transaction has no virtual id: CONCURRENTLY waits for its own."""
+        session = self._table.sessions.get(lock.group)
+        return session is not None and session.concurrently
 
     def _holds(self, group: int) -> tuple[str, ...]:
         """What others wait for and this one holds."""

@@ -55,6 +55,11 @@ class Session:
         return self.backend_type is None
 
     @property
+    def concurrently(self) -> bool:
+        """Whether it runs what waits for whole transactions where others wait for a row."""
+        return "CONCURRENTLY" in self.query.upper().replace(";", " ").split()
+
+    @property
     def idle_in_transaction(self) -> bool:
         """Whether it sits in an open transaction and runs nothing."""
         return (self.state or "").startswith("idle in transaction")

@@ -158,6 +158,13 @@ def edges(forest: Forest) -> dict[int, set[int]]:
     return {node.id: {max(pid, 0) for pid in node.blockers} for node in forest.nodes if node.waits}
 
 
+def turns_of(forest: Forest) -> Iterator[tuple[bool, bool]]:
+    """Whether rows are shared, and whether CONCURRENTLY waits, for each who holds others up."""
+    for node in forest.roots:
+        assert node.release is not None
+        yield node.release.in_turn, node.release.beside
+
+
 def truth(target: Target) -> dict[int, set[int]]:
     """The same from the server."""
     with SyncConnection(target, application_name="onlooker") as connection:
@@ -407,16 +414,19 @@ def test_prepared_transactions(preparing: Server) -> None:
     with waiting(target, "UPDATE t SET b = 3"), waiting(target, "ALTER TABLE t ADD c int"):
         locks = read(target)
         assert edges(locks.forest) == truth(target)
+    assert [*turns_of(locks.forest)] == [(True, False)]
     (root,) = locks.forest.roots
     assert root.prepared is not None
     assert (root.prepared.name, root.prepared.database) == ("left", target.database)
     assert root.remedy is not None
     assert root.remedy.action == "decide"
     assert root.remedy.command == "COMMIT PREPARED 'left'; or ROLLBACK PREPARED 'left';"
-    with waiting(target, "CREATE INDEX CONCURRENTLY ON t (b)"):
-        (root,) = read(target).forest.roots
-    assert root.release is not None
-    assert root.release.beside
+    with waiting(target, "CREATE INDEX CONCURRENTLY ON t (b);") as pid:
+        found = read(target).forest
+    assert [*turns_of(found)] == [(False, True)]
+    waits = (found.node(pid) or root).waits
+    assert waits is not None
+    assert waits.thing.startswith("the end of transaction ")
     with SyncConnection(target) as session:
         session.execute("ROLLBACK PREPARED 'left'")
         session.execute("ROLLBACK PREPARED 'innocent'")

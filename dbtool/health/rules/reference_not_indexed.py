@@ -94,7 +94,7 @@ def _created(key: ForeignKey, name: str, columns: str, begun: str | None) -> str
     lines = (
         "-- then for each partition, which makes it valid with the last one; a valid index that it",
         "-- has is only attached; where it is partitioned itself: ON ONLY, as for the whole and",
-        "-- under the same time-out, and then its own partitions",
+        "-- under the same time-out unless that is begun, and then its own partitions",
         "-- SET lock_timeout = 0;",
         f"-- CREATE INDEX CONCURRENTLY its_index ON its_name ({columns});",
         "-- SET lock_timeout = '2s';",
