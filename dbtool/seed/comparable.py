@@ -1,5 +1,6 @@
 """Whether `seed verify` with the options of a run can compare what the run leaves."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from asyncpg.exceptions import PostgresError
@@ -8,15 +9,23 @@ from dbtool.database.connection import Connection
 from dbtool.database.sync import SyncConnection
 from dbtool.seed.build import build
 from dbtool.seed.found import Found
+from dbtool.seed.journal import Portion
 from dbtool.seed.live import LiveTable
 from dbtool.seed.plan import Planned, Request
 from dbtool.seed.shares import is_more
 
 
-def comparable(session: SyncConnection, before: Found, request: Request, planned: Planned) -> bool:
+def comparable(
+    session: SyncConnection,
+    before: Found,
+    request: Request,
+    planned: Planned,
+    done: Collection[Portion] = (),
+) -> bool:
     """Whether rows that were there `before`, and those planned now, make about the plan's.
 
-    That plan is the one of the request for tables without rows.
+    That plan is the one of the request for tables without rows. What is `done` of those planned
+    is there already.
     """
     if not before.first_blocks:
         return True
@@ -28,7 +37,7 @@ def comparable(session: SyncConnection, before: Found, request: Request, planned
             held = _held(session, table, 2 * wanted + 1)
             if held is None:
                 return False
-            there += held
+            there += held - sum(each.rows for each in done if each.table == table.name)
         if there < wanted or is_more(each, there):
             return False
     return True

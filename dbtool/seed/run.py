@@ -119,7 +119,8 @@ def seed(
         classified = allow(session, target, action, allowed, shown, lost)
         chosen = _choose(session, ready, how, classified)
         before = ready.first or ready.found
-        same = how.dry_run or comparable(session, before, wanted, ready.planned)
+        there = ready.parts.done if ready.parts else ()
+        same = how.dry_run or comparable(session, before, wanted, ready.planned, there)
         began = time.perf_counter()
         if how.dry_run:
             tables = _try_out(session, ready, chosen, shown)

@@ -176,10 +176,21 @@ class Told(Silent):
 def interrupt(target: Target, models: Models, directory: Path, session: SyncConnection) -> None:
     """Leave a run in parts behind, with no session of its own."""
     with pytest.raises(Interrupted):
-        seed(target, models, PARTS, progress=Stop(), loading=Loading(jobs=2, state=directory))
+        seed(target, models, PARTS, AGREED, Stop(), Loading(jobs=2, state=directory))
     running = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'dbtool seed'"
     running += " AND datname = current_database())"
     assert eventually(lambda: session.fetchval(running) is False)
+
+
+def test_what_is_there_is_counted_once_where_an_append_is_resumed(
+    migrated: Target, example: Models, session: SyncConnection, tmp_path: Path
+) -> None:
+    """A few rows beside the plan's leave a verify that compares, as where nobody interrupted."""
+    seed(migrated, example, replace(PARTS, rows=10))
+    interrupt(migrated, example, tmp_path, session)
+    assert session.fetchval("SELECT count(*) FROM users") == 4510
+    resumed = seed(migrated, example, PARTS, loading=Loading(resume=True, state=tmp_path))
+    assert resumed.comparable
 
 
 class Impatient(Silent):
