@@ -33,7 +33,7 @@ BLOCKS = 16
 """Blocks of a part: enough that a commit costs nothing, few enough to share them out."""
 
 _WORTH = 2 * BLOCK
-"""Rows for each of which one more process starts: that takes 0.8 s, in which it makes 150,000."""
+"""Rows for each of which one more process starts: its start costs 0.8 s of processor time."""
 
 _SETTLES = 3.0
 """Seconds the server may take to end what the processes left to it."""
