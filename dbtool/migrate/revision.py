@@ -5,8 +5,9 @@ from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import alembic
 from alembic.autogenerate import RevisionContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script, ScriptDirectory
@@ -27,6 +28,9 @@ from dbtool.migrate.lookup import all_scripts, resolve
 from dbtool.migrate.project import Project
 from dbtool.migrate.session import Session
 from dbtool.ports import Progress, Silent
+
+T = TypeVar("T")
+_TEMPLATE = Path(alembic.__file__).parent / "templates/generic/script.py.mako"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ def written(
     with chdir(project.place.base), Offline():
         resolve(script, lambda: script.revision_map.heads)
         try:
-            files = resolve(script, lambda: _on_disk(generate))
+            files = resolve(script, lambda: on_disk(generate))
         except UsageError as error:
             raise _beside_heads(_from_hook(error)) from error
         scripts = [each for each in files if each is not None]
@@ -191,17 +195,18 @@ def written(
         return Created(tuple(map(of_script, scripts)), imported=tuple(dict.fromkeys(imported)))
 
 
-def _on_disk(generate: Callable[[], list[Script | None]]) -> list[Script | None]:
+def on_disk(generate: Callable[[], T]) -> T:
     """The history was read before: what the disk refuses now is the new file, or its template."""
     try:
         return generate()
     except OSError as error:
         if error.filename is None:
             raise
-        verb = "read" if str(error.filename).endswith(".mako") else "write"
+        reads = str(error.filename).endswith(".mako")
         raise OperationError(
-            f'cannot {verb} "{relative(Path(error.filename))}"',
+            f'cannot {"read" if reads else "write"} "{relative(Path(error.filename))}"',
             detail=f"{error.strerror}. No revision was made.",
+            hint=f"Restore it, or copy Alembic's own: {_TEMPLATE}" if reads else "",
         ) from error
 
 

@@ -399,6 +399,16 @@ def test_env_that_fails_is_not_the_history(dbtool: Dbtool, tmp_path: Path) -> No
         )
 
 
+def test_template_that_is_not_there(dbtool: Dbtool, tmp_path: Path) -> None:
+    """Many a package leaves it out; it is named as for an empty revision, with where one is."""
+    made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)
+    (made.root / "migrations/script.py.mako").unlink()
+    ran = dbtool(*RUN, *RENAME, *ALLOW, cwd=made.root)
+    assert ran.code == 4
+    assert ran.err.startswith('error: cannot read "migrations/script.py.mako"\n')
+    assert "hint: Restore it, or copy Alembic's own: /" in ran.err
+
+
 def test_id_of_another_revision(dbtool: Dbtool, tmp_path: Path) -> None:
     """A second revision of one id is refused before a file is written, or another overwritten."""
     made = project(tmp_path, ENV.format(options=""), BEFORE, AFTER)

@@ -339,6 +339,8 @@ def test_revision_that_cannot_be_written(run: Run, project: Small) -> None:
     (project.root / "migrations/script.py.mako").unlink()
     ran = run("revision", "-m", "x")
     assert ran.err.startswith('error: cannot read "migrations/script.py.mako"\n')
+    own = ran.err.rpartition("hint: Restore it, or copy Alembic's own: ")[2]
+    assert Path(own.strip()).is_file()
 
 
 def test_revision_of_a_broken_template(run: Run, project: Small) -> None:

@@ -3,6 +3,7 @@ team's own template, and written where it belongs when all is agreed."""
 
 from contextlib import ExitStack, chdir
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dbtool.migrate.importing import complete
 from dbtool.migrate.listener import Offline
 from dbtool.migrate.lookup import resolve
 from dbtool.migrate.project import Project
+from dbtool.migrate.revision import on_disk
 
 
 @dataclass(slots=True)
@@ -60,7 +62,8 @@ def drafted(
             resolve(loaded.script, lambda: loaded.script.revision_map.heads)
             for directive, filled in directives.texts():
                 directive.version_path = str(draft.directory)
-                script = resolve(loaded.script, lambda: _generate(comparison, directive, filled))  # noqa: B023
+                made = partial(_generate, comparison, directive, filled)
+                script = resolve(loaded.script, partial(on_disk, made))
                 if script is not None:
                     draft.files[script.revision] = Path(script.path)
     finally:
