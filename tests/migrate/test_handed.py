@@ -65,6 +65,30 @@ def test_the_index_of_partitions_of_partitions(project: Small, run: Run, databas
         assert sorted(row[0] for row in connection.fetch(of_all)) == built
 
 
+def test_an_index_of_partitions_takes_no_name_of_another_relation(
+    run: Run, database: Target
+) -> None:
+    """A view, a sequence and a table have names that PostgreSQL gives no index then."""
+    with SyncConnection(database) as connection:
+        connection.execute(
+            "CREATE SCHEMA old; CREATE TABLE p (id int, k int) PARTITION BY RANGE (id);"
+            "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9000);"
+            "CREATE TABLE old.p2 PARTITION OF p DEFAULT; CREATE VIEW ix_p_k AS SELECT 1;"
+            "CREATE TABLE p1_ix_p_k_2 (); CREATE SEQUENCE old.p2_ix_p_k_2;"
+            "INSERT INTO p SELECT g, g % 900 FROM generate_series(1, 20000) g; ANALYZE"
+        )
+        ran = run("explain", "--advise", "--json", "SELECT * FROM p WHERE k = 7")
+        assert ran.code == 0, ran.err
+        (proposal,) = json.loads(ran.out)["data"]["advice"]["proposals"]
+        for statement in proposal["sql"]:
+            connection.execute(statement)
+        of_all = _INDEXES.replace(
+            "= 'many'::regclass", "IN (SELECT relid FROM pg_partition_tree('p'))"
+        )
+        built = sorted(row[0] for row in connection.fetch(of_all))
+        assert built == ["ix_p_k_2", "p1_ix_p_k_2_2", "p2_ix_p_k_2_2"]
+
+
 def test_no_index_of_a_table_with_a_foreign_partition(
     project: Small, run: Run, database: Target
 ) -> None:

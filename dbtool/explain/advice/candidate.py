@@ -89,6 +89,8 @@ def name_of(candidate: Candidate, known: Known, also: Iterable[str] = ()) -> str
         name = f"{name[: _LONGEST_NAME - 8]}_partial"
     taken = set(also) | {index for schema, _, index in known.names if schema == candidate.schema}
     taken |= {index.name for table in known.tables for index in table.indexes}
+    if table := known.table(candidate.schema, candidate.table):
+        taken |= {each for schema, each in table.taken if schema == candidate.schema}
     name = name[:_LONGEST_NAME]
     number = 2
     free = name

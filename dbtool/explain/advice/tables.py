@@ -70,7 +70,6 @@ class Part:
     parent: tuple[str, str]
     leaf: bool = True
     foreign: bool = False
-    indexes: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -80,7 +79,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; `root` is the partitioned table it is a part of, or its own name."""
+    """A table; `root` is the partitioned table it is a part of, or its own name.
+
+    `taken` are the relations in the schemas of its partitions, where their indexes need names.
+    """
 
     schema: str
     name: str
@@ -96,6 +98,7 @@ class Table:
     hot: int
     deleted: int
     parts: tuple[Part, ...] = ()
+    taken: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
 
     @property
     def texts(self) -> frozenset[str]:
@@ -166,6 +169,11 @@ SELECT json_build_object(
     JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
     JOIN pg_namespace n ON n.oid = t.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'pg_toast')),
+  'taken', (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname)), '[]')
+    FROM (SELECT DISTINCT c.relnamespace AS oid
+          FROM (SELECT DISTINCT root FROM tables WHERE relkind = 'p') r,
+            pg_partition_tree(r.root) p JOIN pg_class c ON c.oid = p.relid) s
+    JOIN pg_namespace n USING (oid) JOIN pg_class c ON c.relnamespace = n.oid),
   'tables', (SELECT coalesce(json_agg(json_build_object(
     'schema', t.nspname, 'name', t.relname, 'kind', t.relkind,
     'root', (SELECT json_build_array(n.nspname, c.relname) FROM pg_class c
@@ -176,9 +184,7 @@ SELECT json_build_object(
     'hot', coalesce(pg_stat_get_tuples_hot_updated(t.oid), 0),
     'deleted', coalesce(pg_stat_get_tuples_deleted(t.oid), 0),
     'parts', (SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname, m.nspname, a.relname,
-                p.isleaf, c.relkind = 'f', ARRAY(SELECT i.relname FROM pg_index x
-                  JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = c.oid))
-                ORDER BY p.level, n.nspname, c.relname), '[]')
+                p.isleaf, c.relkind = 'f') ORDER BY p.level, n.nspname, c.relname), '[]')
               FROM pg_partition_tree(t.oid) p JOIN pg_class c ON c.oid = p.relid
               JOIN pg_namespace n ON n.oid = c.relnamespace
               JOIN pg_class a ON a.oid = p.parentrelid
@@ -249,24 +255,26 @@ async def read(connection: "Connection", named: Iterable[tuple[str, str]]) -> Kn
             [name for _, name in ordered],
         )
     )
+    taken = frozenset((schema, name) for schema, name in said["taken"])
     return Known(
         version=version,
         collation=said["collation"],
         extensions=tuple(said["extensions"]),
         names=tuple((schema, table, index) for schema, table, index in said["names"]),
-        tables=tuple(_table(each) for each in said["tables"]),
+        tables=tuple(_table(each, taken) for each in said["tables"]),
     )
 
 
-def _table(row: dict[str, Any]) -> Table:
+def _table(row: dict[str, Any], taken: frozenset[tuple[str, str]]) -> Table:
     return Table(
         **row
         | {
             "root": tuple(row["root"]),
             "parts": tuple(
-                Part(schema, name, (above, parent), leaf, foreign, tuple(indexes))
-                for schema, name, above, parent, leaf, foreign, indexes in row["parts"]
+                Part(schema, name, (above, parent), leaf, foreign)
+                for schema, name, above, parent, leaf, foreign in row["parts"]
             ),
+            "taken": taken if row["parts"] else frozenset(),
             "columns": {each["name"]: _column(each) for each in row["columns"]},
             "indexes": tuple(_index(each) for each in row["indexes"]),
         }

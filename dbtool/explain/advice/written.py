@@ -43,8 +43,7 @@ def _of_partitions(candidate: Candidate, name: str, table: Table) -> tuple[str, 
     """
     indexes = {table.key: f"{quoted(candidate.schema)}.{quoted(name)}"}
     found = [candidate.sql(name, concurrently=False, on=f"ONLY {candidate.on}")]
-    taken = {(part.schema, each) for part in table.parts for each in part.indexes}
-    taken.add((candidate.schema, name))
+    taken = {*table.taken, (candidate.schema, name)}
     for part in table.parts:
         own = _free(_joined(part.name, name), part.schema, taken)
         taken.add((part.schema, own))

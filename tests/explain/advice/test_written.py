@@ -1,5 +1,6 @@
 """An index as SQL, as a model's line and as operations, and the name it gets."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -96,17 +97,18 @@ def test_no_two_parts_share_an_index() -> None:
     assert max(map(len, names)) == 63
 
 
-def built(name: str, *parts: Part) -> list[str]:
+def built(name: str, *parts: Part, taken: Iterable[str] = ()) -> list[str]:
     """The names of the parts' indexes."""
     candidate, _ = parse("CREATE INDEX ON public.t (a)")
-    found = write(candidate, name, replace(table("p"), parts=parts)).sql
+    held = frozenset(("public", each) for each in taken)
+    found = write(candidate, name, replace(table("p"), parts=parts, taken=held)).sql
     return [each.split()[3].strip('"') for each in found if "CONCURRENTLY" in each]
 
 
 def test_an_index_of_a_part_takes_no_name_that_is_taken() -> None:
-    """Neither by an index of the part nor by one that a shortened name falls together with."""
+    """Neither by a relation that is there nor by one that a shortened name falls together with."""
     own = ("public", "t")
-    assert built("ix", Part("public", "t_1", own, indexes=("t_1_ix",))) == ["t_1_ix_2"]
+    assert built("ix", Part("public", "t_1", own), taken=("t_1_ix",)) == ["t_1_ix_2"]
     alike = built("i" * 60 + "_2", *(Part("public", f"t_{each}", own) for each in range(4)))
     assert len(set(alike)) == 4
 
