@@ -31,6 +31,7 @@ class TableFacts:
 
     `columns` are their types, of a domain what it is made of.
     `distinct` are the numbers of different values, of columns that were analysed.
+    `foreign` tells whether a partition of the same partitioned table is a foreign table.
     """
 
     schema: str
@@ -44,6 +45,7 @@ class TableFacts:
     columns: Mapping[str, str]
     indexes: tuple[IndexFacts, ...]
     distinct: Mapping[str, float] = field(default_factory=dict)
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ SELECT json_build_object(
   'volatile', (SELECT coalesce(json_agg(f ORDER BY via, schema, name), '[]') FROM functions f),
   'tables', (SELECT coalesce(json_agg(json_build_object(
     'schema', t.schema, 'name', t.name, 'kind', t.relkind, 'partition', t.relispartition,
+    'foreign', coalesce(pg_partition_root(t.oid) IN (
+      SELECT pg_partition_root(ftrelid) FROM pg_foreign_table), false),
     'rows', t.reltuples, 'pages', t.relpages, 'all_visible', t.relallvisible,
     'modified', coalesce(pg_stat_get_mod_since_analyze(t.oid), 0),
     'columns', (SELECT coalesce(json_object_agg(a.attname,

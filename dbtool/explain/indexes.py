@@ -10,7 +10,7 @@ from dbtool.explain.analysis import Analysis
 from dbtool.explain.facts import IndexFacts, TableFacts
 from dbtool.explain.plan import Node
 from dbtool.explain.predicate import Term, complete, searched_as_stored, terms
-from dbtool.explain.wording import IN_PARTS, on_lines
+from dbtool.explain.wording import FOREIGN_PART, IN_PARTS, on_lines
 from dbtool.finding import Fix
 from dbtool.sql.text import quoted
 
@@ -82,7 +82,7 @@ def propose(analysis: Analysis, node: Node, *conditions: str) -> Proposal:
     if not whole and not _narrows(table, node, found):
         return Proposal(columns, reason=_too_wide(columns))
     if table and (table.partition or table.kind == "p"):
-        return Proposal(columns, reason=_partitioned(columns))
+        return Proposal(columns, reason=_partitioned(columns, table))
     return _written(node, columns)
 
 
@@ -109,7 +109,7 @@ def propose_order(analysis: Analysis, node: Node, keys: Iterable[str]) -> Propos
     if table and any(index.columns[: len(columns)] == columns for index in table.indexes):
         return Proposal(columns, reason="an index in that order exists; the planner left it")
     if table and (table.partition or table.kind == "p"):
-        return Proposal(columns, reason=_partitioned(columns))
+        return Proposal(columns, reason=_partitioned(columns, table))
     return _written(node, columns)
 
 
@@ -125,7 +125,7 @@ def _without_columns(analysis: Analysis, node: Node, conditions: Iterable[str]) 
             function, column = found[1], found[2]
             table = analysis.table(node)
             if table and (table.partition or table.kind == "p"):
-                return Proposal((column,), reason=_partitioned((f"{function}({column})",)))
+                return Proposal((column,), reason=_partitioned((f"{function}({column})",), table))
             return _expression(node, function, column)
         if " OR " in condition:
             return Proposal(
@@ -226,8 +226,9 @@ def _cast_reason(term: Term, table: TableFacts | None, conditions: Iterable[str]
     return f"{said}: write {name} >= '{day}' AND {name} < '{after}'"
 
 
-def _partitioned(columns: tuple[str, ...]) -> str:
-    return f"an index on ({', '.join(columns)}) would serve; {IN_PARTS}"
+def _partitioned(columns: tuple[str, ...], table: TableFacts) -> str:
+    how = FOREIGN_PART if table.foreign else IN_PARTS
+    return f"an index on ({', '.join(columns)}) would serve; {how}"
 
 
 def _written(node: Node, columns: tuple[str, ...]) -> Proposal:

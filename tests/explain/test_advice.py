@@ -95,3 +95,39 @@ def test_what_nobody_can_mend_is_not_told(target: Target, sql: str) -> None:
         if not findings:
             break
     assert findings == ()
+
+
+def test_a_partition_beside_a_foreign_table_is_indexed_by_itself(server: Server) -> None:
+    """What is said of the parent's index is true, and that of the local one is taken."""
+    created = server.create_database("beside")
+    with SyncConnection(created) as connection:
+        connection.execute(
+            "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;"
+            "CREATE TABLE p (id int, k int) PARTITION BY RANGE (id);"
+            "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (90000);"
+            "CREATE TABLE p2 PARTITION OF p DEFAULT PARTITION BY LIST (id);"
+            "CREATE FOREIGN TABLE p3 PARTITION OF p2 DEFAULT SERVER s;"
+            "CREATE TABLE q (LIKE p) PARTITION BY RANGE (id);"
+            "CREATE TABLE q1 PARTITION OF q DEFAULT;"
+            "INSERT INTO p SELECT g, g % 5000 FROM generate_series(1, 60000) g;"
+            "INSERT INTO q TABLE p1; ANALYZE p1; ANALYZE q1;"
+            "SET max_parallel_workers_per_gather = 0"
+        )
+        said = [
+            each.evidence[-1]
+            for name in ("p", "q")
+            for each in found(
+                created, f"SELECT * FROM {name} WHERE id BETWEEN 1 AND 80000 AND k = 7"
+            )
+            if each.evidence and "would serve; " in each.evidence[-1]
+        ]
+        connection.execute("CREATE INDEX of_p ON ONLY p (k)")
+        connection.execute("CREATE INDEX CONCURRENTLY of_p1 ON p1 (k)")
+        connection.execute("ALTER INDEX of_p ATTACH PARTITION of_p1")
+        valid = "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid"
+        shown = dict(connection.fetch(f"{valid} WHERE relname LIKE 'of_p%'"))
+    server.drop_database("beside")
+    assert shown == {"of_p": False, "of_p1": True}
+    assert len(said) == 2
+    assert "foreign table as a partition" in said[0]
+    assert "the table is partitioned: " in said[1]

@@ -343,6 +343,20 @@ SEARCHED = "(t.b ~~ '%zz%'::text)"
             "an index on (lower(b)) would serve; the table is partitioned: create it ON ONLY the"
             " parent, then on each partition with CONCURRENTLY, and attach these to it",
         ),
+        (
+            table(partition=True, foreign=True),
+            "(t.a = 1)",
+            "an index on (a) would serve; the table has a foreign table as a partition, where"
+            " PostgreSQL creates no index: one ON ONLY the parent would stay invalid; the local"
+            " partitions can be indexed one by one",
+        ),
+        (
+            table(kind="p", foreign=True),
+            "(t.a = 1)",
+            "an index on (a) would serve; the table has a foreign table as a partition, where"
+            " PostgreSQL creates no index: one ON ONLY the parent would stay invalid; the local"
+            " partitions can be indexed one by one",
+        ),
     ],
 )
 def test_no_index_is_proposed_where_none_helps(facts: Facts, condition: str, reason: str) -> None:
