@@ -10,6 +10,7 @@ from multiprocessing import connection as pipes
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
+from multiprocessing.reduction import ForkingPickler
 
 from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
@@ -153,10 +154,14 @@ class Jobs:
     @contextmanager
     def _workers(self, count: int, parts: Parts) -> Iterator[list[_Worker]]:
         workers: list[_Worker] = []
+        work = self._work()
         try:
             for _ in range(count if parts else 0):
                 with uninterrupted():
                     workers.append(self._start())
+            for each in workers:
+                with suppress(OSError):  # one that has ended is heard of where it is listened to
+                    each.pipe.send_bytes(work)
             yield workers
         except BaseException:
             _stop(workers)
@@ -171,23 +176,31 @@ class Jobs:
                     each.process.kill()
                     each.process.join()
 
-    def _start(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        arguments = (theirs, self._target, self._planned.loads, "dbtool seed")
-        process = context.Process(target=serve, args=arguments, daemon=True)
-        # The process inherits what is blocked here until it has read what to do: nobody else
-        # reads that, and writing it would have no end.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    def _work(self) -> memoryview:
+        """What every process is to do."""
         try:
-            process.start()
+            return ForkingPickler.dumps((self._target, self._planned.loads, "dbtool seed"))
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             raise OperationError(
                 "the rows cannot be made in several processes",
                 detail=f"{error}.",
                 hint="Leave --jobs out.",
             ) from error
+
+    def _start(self) -> _Worker:
+        """Start one that reads what to do from its pipe.
+
+        Writing much to one that dies while it starts would have no end: the leader holds what
+        that would read itself until it is written.
+        """
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs,), daemon=True)
+        # It inherits what is blocked here until it can be ended without a word.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()

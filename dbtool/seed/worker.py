@@ -31,8 +31,10 @@ Said = tuple[str, int | float | str | DbtoolError]
 """What a worker says: rows that went out, a transaction about to commit, the end of a part."""
 
 
-def serve(pipe: Pipe, target: Target, loads: Sequence[Load], name: str) -> None:
+def serve(pipe: Pipe) -> None:
     """Load parts until the leader closes the pipe; a leader that died closes it too.
+
+    What is to be loaded comes first.
 
     The terminal's Ctrl-C goes to the leader alone, which ends this process: what it has not
     committed the server rolls back.
@@ -41,8 +43,10 @@ def serve(pipe: Pipe, target: Target, loads: Sequence[Load], name: str) -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    by_name = {each.table.name: each for each in loads}
     with suppress(EOFError, OSError):
+        work: tuple[Target, Sequence[Load], str] = pipe.recv()
+        target, loads, name = work
+        by_name = {each.table.name: each for each in loads}
         try:
             with SyncConnection(target, application_name=name) as session:
                 while (portion := pipe.recv()) is not None:

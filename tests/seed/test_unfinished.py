@@ -77,10 +77,12 @@ def ways(directory: Path) -> tuple[Loading, ...]:
     )
 
 
-def refused(target: Target, models: Models, loading: Loading) -> DbtoolError:
+def refused(
+    target: Target, models: Models, loading: Loading, request: Request = FEW
+) -> DbtoolError:
     """The error a load ends with."""
     with pytest.raises(DbtoolError) as caught:
-        seed(target, models, FEW, AGREED, loading=loading)
+        seed(target, models, request, AGREED, loading=loading)
     return caught.value
 
 
@@ -263,6 +265,26 @@ def test_a_process_is_not_ended_before_it_has_read_what_to_do(
     with pytest.raises(Interrupted) as caught:
         seed(migrated, example, PARTS, loading=Loading(jobs=2, state=tmp_path))
     assert caught.value.detail == NONE_COMMITTED
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_is_killed_while_it_starts_ends_the_run(
+    migrated: Target, example: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads what it was to do, and the leader does not write it for ever."""
+
+    def killed(*words: Any) -> int:
+        pid: int = spawn(*words)
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return pid
+
+    spawn = util.spawnv_passfds
+    resource_tracker.ensure_running()
+    monkeypatch.setattr(util, "spawnv_passfds", killed)
+    error = refused(migrated, example, Loading(jobs=2, state=tmp_path), PARTS)
+    assert error.message == "a process of the load ended before its time"
+    assert error.detail == NONE_COMMITTED
     assert multiprocessing.active_children() == []
 
 
