@@ -107,7 +107,7 @@ class Table:
 
     @property
     def foreign(self) -> bool:
-        """Whether a partition is a foreign table: PostgreSQL then holds no index of all valid."""
+        """Whether a partition is a foreign table: an index ON ONLY the parent stays invalid then."""
         return any(each.foreign for each in self.parts)
 
     @property
