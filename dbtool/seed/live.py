@@ -84,6 +84,11 @@ class LiveTable:
         """The columns of the primary key."""
         return next((each.columns for each in self.of_kind("primary key")), ())
 
+    @property
+    def own(self) -> str:
+        """Its own rows as SQL text, without those of tables that inherit from it."""
+        return f"ONLY {self.name}" if self.is_table and not self.is_partitioned else self.name
+
     def column(self, name: str) -> LiveColumn:
         """The column of that name."""
         return next(each for each in self.columns if each.name == name)
@@ -262,7 +267,7 @@ async def keys(
     chosen = ", ".join(f"t.{quoted(name)}::text" for name in names)
     by = ", ".join(f"t.{quoted(name)}" for name in table.primary_key or columns)
     known = " AND ".join(f"t.{quoted(name)} IS NOT NULL" for name in columns)
-    asked = f"SELECT {chosen} FROM {table.name} AS t"
+    asked = f"SELECT {chosen} FROM {table.own} AS t"
     rows = [
         tuple(row)
         for row in await connection.fetch(f"{asked} WHERE {known} ORDER BY {by} LIMIT {limit}")

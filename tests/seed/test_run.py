@@ -331,6 +331,31 @@ def test_truncate_plans_for_empty_tables(database: Target) -> None:
     assert made[0] == made[1]
 
 
+def test_rows_of_a_table_that_inherits_are_no_parents(database: Target) -> None:
+    """No foreign key finds them in the table above, which a top-up fills where it has none."""
+    from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, text
+
+    metadata = MetaData()
+    Table("places", metadata, Column("id", Integer, primary_key=True))
+    place = Column("place_id", ForeignKey("places.id"), nullable=False)
+    Table("visits", metadata, Column("id", Integer, primary_key=True), place)
+    models = Models((metadata,), (), ())
+
+    def create(connection: Connection) -> None:
+        metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE cities () INHERITS (places)"))
+        connection.execute(text("INSERT INTO cities SELECT generate_series(1001, 1060)"))
+
+    with_connection(database, create)
+    alone = Request(rows=20, tables=("visits",))
+    assert "it needs rows of places, which has none" in refused(database, models, alone).detail
+    with SyncConnection(database) as session:
+        session.execute("INSERT INTO places VALUES (1), (2)")
+    assert seed(database, models, alone).rows == 20
+    seed(database, models, Request(rows=20), AGREED, loading=Loading(top_up=True))
+    assert count(database, "SELECT count(*) FROM ONLY places") == 8, "as planned of a lookup"
+
+
 def test_names_and_values_that_need_quoting(database: Target) -> None:
     """Schemas, tables, columns and values with quotes, blanks, backslashes and capitals."""
     from sqlalchemy import Column, Enum, ForeignKey, Identity, Integer, MetaData, Table
