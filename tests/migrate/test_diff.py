@@ -312,6 +312,27 @@ def test_what_is_equal_is_silent(equal: Result, case: str) -> None:
     assert [each.text for each in equal.of(case)] == []
 
 
+def test_an_index_without_columns(server: Server) -> None:
+    """It is named; its table is compared, and nothing is said of what has its name."""
+    live, models = MetaData(), MetaData()
+    table = "Table('t', m, Column('a', Text), {})"
+    exec(table.format("Index('i', 'a'), Index('j', 'a')"), {**_NAMES, "m": live})
+    exec(table.format("Column('b', Text), Index('i'), Index('k', 'a')"), {**_NAMES, "m": models})
+    side = Side(server, live)
+    built = side.built(models)
+    told = [each.text for each in side.differences(models, built)]
+    assert told == [each.text for each in side.quickly(models)]
+    side.close()
+    assert told == [
+        "column t.b is in the models, not in the database",
+        "index k on t is called j in the database",
+    ]
+    assert [each.what for each in map(unbuilt, built.unbuilt)] == [
+        "index i on t, which cannot be created from the models alone: it has no columns"
+    ]
+    assert built.suspect == frozenset()
+
+
 def test_an_operator_that_nobody_brings(server: Server) -> None:
     """It is named, once for its table, and so is the extension that is only in the database."""
     models = MetaData()

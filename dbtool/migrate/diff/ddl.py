@@ -130,8 +130,7 @@ class _Writer:
         if isinstance(element, CreateTable):
             self._table(element)
         elif isinstance(element, CreateIndex):
-            table: Any = element.element.table
-            self._for_table(element, table, f"index {element.element.name}")
+            self._index(element, element.element)
         elif isinstance(element, SetTableComment | SetColumnComment | SetConstraintComment):
             told: Any = element.element
             table = told if isinstance(told, Table) else told.table
@@ -160,6 +159,13 @@ class _Writer:
         if table.fullname not in self._seen:
             self._seen.add(table.fullname)
             self._for_table(element, table, f"table {table.fullname}")
+
+    def _index(self, element: CreateIndex, index: Any) -> None:
+        what = f"index {index.name} on {index.table.fullname}"
+        if index.expressions:
+            self._for_table(element, index.table, what)
+        else:
+            self.unbuilt.append(Unbuilt(what, "it has no columns"))
 
     def _key(self, table: Table, key: ForeignKeyConstraint) -> None:
         try:

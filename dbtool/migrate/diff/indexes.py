@@ -19,7 +19,12 @@ def compare(said: Comparison, pair: Pair) -> None:
     """Indexes that carry no constraint and come from no parent."""
     items = {index_name(said, each): each for each in pair.table.indexes if each.name}
     mine = {each.name: each for each in pair.models.indexes if stands_alone(each)}
-    theirs = {each.name: each for each in pair.database.indexes if stands_alone(each)}
+    bare = {name for name, item in items.items() if not item.expressions}
+    theirs = {
+        each.name: each
+        for each in pair.database.indexes
+        if stands_alone(each) and each.name not in bare
+    }
     for name in sorted(mine.keys() & theirs.keys()):
         _same_index(said, pair, items.get(name), mine.pop(name), theirs.pop(name))
     for name, index in sorted(mine.items()):
