@@ -297,6 +297,13 @@ DIFFERENT: dict[str, tuple[str, str]] = {
             " Column('s', Text), CheckConstraint(\"s LIKE '%@%'\", name=T + '_ck', comment='50%')"
         ),
     ),
+    "table_check_in_a_column": (
+        "!",
+        _NO_KEY.format(
+            "Column('x', Integer, CheckConstraint('x > 0'),"
+            " CheckConstraint('x < 9', name=T + '_ck', comment='why'))"
+        ),
+    ),
     "table_comment": (X, X + ", comment='what for'"),
     "table_unlogged": (X, X + ", prefixes=['UNLOGGED']"),
     # Before SQLAlchemy 2.1 a table of the models has no storage parameters.

@@ -66,6 +66,7 @@ class Code:
     def create_table(self, table: Table, keys: Iterable[ForeignKeyConstraint]) -> str:
         """The table with its indexes; its types, and other foreign keys, are created apart."""
         new = _without_types(table)
+        _lift_checks(new)
         own = {each.name or tuple(each.column_keys) for each in keys}
         for each in new.foreign_key_constraints:
             if (each.name or tuple(each.column_keys)) not in own:
@@ -183,6 +184,14 @@ def _without_types(table: Table) -> Table:
     for column in new.columns:
         column.type = _used(table.columns[column.key].type)
     return new
+
+
+def _lift_checks(table: Table) -> None:
+    """Alembic writes a table's own constraints, and leaves out those that stand in a column."""
+    for column in table.columns:
+        for each in [*column.constraints]:
+            column.constraints.discard(each)
+            table.append_constraint(each)
 
 
 def _used(kind: Any) -> Any:
