@@ -337,7 +337,7 @@ def test_rows_of_a_table_that_inherits_are_no_parents(database: Target) -> None:
 
     metadata = MetaData()
     Table("places", metadata, Column("id", Integer, primary_key=True))
-    place = Column("place_id", ForeignKey("places.id"), nullable=False)
+    place: Column[int] = Column("place_id", ForeignKey("places.id"), nullable=False)
     Table("visits", metadata, Column("id", Integer, primary_key=True), place)
     models = Models((metadata,), (), ())
 
