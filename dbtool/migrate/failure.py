@@ -170,8 +170,8 @@ def state_of(scene: Scene) -> str:
     table = scene.table
     if table is None or scene.now is None:
         return (
-            f"Where {scene.database} stands now could not be read; dbtool status tells it once the"
-            " server answers."
+            f"Where {scene.database} stands now could not be read; dbtool status tells it, once the"
+            " server answers and to a role that may look."
         )
     stands = f"{scene.database} stands at {shown(scene.now)}"
     began = scene.began.get(table.shown, table.before)

@@ -97,7 +97,7 @@ class Resume:
         self._replay = [*found.done, *((found.begun,) if found.begun else ())]
         self._undecided = found.begun
         self._is_hint = found.stamp != self._stamp()
-        self._ours = {each.key for each in self._replay}
+        self._ours = {found.begun.key} if found.begun else set()
         if self._how is not How.SKIP and found.asks:
             raise for_a_person(found)
         self._tell(goes_on(found))
@@ -187,6 +187,8 @@ class Resume:
         if index := self._catalogue.building(statement):
             if self._catalogue.is_broken(*index):
                 self._remove_broken(*index, ours=entry.key in self._ours or index in self._built)
+            # The note knows no schema: of builds of one text it speaks of the next.
+            self._ours.discard(entry.key)
             self._built.add(index)
         noted = not entry.repeatable and any(each.key == entry.key for each in self._journal.done)
         self._journal = self._journal.beginning(entry)

@@ -105,7 +105,7 @@ def take(connection: SyncConnection) -> Snapshot:
 
 def least(snapshot: Snapshot) -> float:
     """How many changed rows may matter to some table; one that is new has the first threshold."""
-    return min((each.threshold for each in snapshot.relations.values()), default=_THRESHOLD)
+    return min((_THRESHOLD, *(each.threshold for each in snapshot.relations.values())))
 
 
 def compare(before: Snapshot, after: Snapshot) -> tuple[Stale, ...]:

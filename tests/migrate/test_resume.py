@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from asyncpg.exceptions import UniqueViolationError
 
 from dbtool.database.sync import SyncConnection
 from dbtool.database.target import Target
@@ -937,3 +938,36 @@ def test_a_note_is_read_as_it_was_written(watch: SyncConnection, note: Journal) 
             journal.statement("public", "v", journal.comment_of(watch, "public", "v"), None)
         )
         assert journal.comment_of(watch, "public", "v") == own
+
+
+UNIQUE_IN_TWO = """
+with op.get_context().autocommit_block():
+    for each in ("one", "two"):
+        op.execute(f"SET search_path TO {each}")
+        op.execute("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS t_x ON t (x)")
+    op.execute("SET search_path TO public")
+"""
+
+
+@pytest.mark.parametrize(("alike", "outcome"), [("one", (4, True)), ("two", (0, False))])
+def test_a_resumed_build_is_ours_in_one_schema(
+    run: Run, project: Small, watch: SyncConnection, alike: str, outcome: tuple[int, bool]
+) -> None:
+    """What was left invalid by ours is built again, and not what others left in the next schema."""
+    standing_at(watch, "aaaa00000001")
+    for schema in ("one", "two"):
+        watch.execute(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.t (x int)")
+    watch.execute(f"INSERT INTO {alike}.t VALUES (1), (1)")
+    project.revision(HEAD, "aaaa00000001", UNIQUE_IN_TWO)
+    assert run("upgrade", "-y").code == 4
+    watch.execute(f"TRUNCATE {alike}.t")
+    if alike == "one":
+        watch.execute("INSERT INTO two.t VALUES (1), (1)")
+        with pytest.raises(UniqueViolationError):
+            watch.execute("CREATE UNIQUE INDEX CONCURRENTLY t_x ON two.t (x)")
+        watch.execute("TRUNCATE two.t")
+    theirs = watch.fetchval("SELECT 'two.t_x'::regclass::oid::int8")
+    second = run("upgrade", "-y")
+    same = watch.fetchval("SELECT to_regclass('two.t_x')::oid::int8") == theirs
+    assert (second.code, same) == outcome, second
+    assert ("error: index t_x exists and is invalid\n" in second.err) is (alike == "one")
