@@ -39,6 +39,37 @@ _RULE = "rows-changed-unbatched"
         "(SELECT name FROM few) OR quantity > 3",
         "DELETE FROM items WHERE sku IN (SELECT i.sku FROM items i JOIN LATERAL (SELECT "
         "code FROM orders WHERE code = i.sku LIMIT 1) l ON true)",
+        "DELETE FROM items WHERE sku IN (SELECT i.sku FROM items i, LATERAL (SELECT code "
+        "FROM orders WHERE code = i.sku LIMIT 1) l WHERE l.code = i.sku)",
+        *(
+            f"WITH few AS (SELECT 1 FROM users LIMIT 1) DELETE FROM items WHERE {which}"
+            for which in (
+                "EXISTS (SELECT 1 FROM orders JOIN few ON true WHERE orders.code = items.sku)",
+                "sku IN (SELECT sku FROM items CROSS JOIN few)",
+                "sku IN (SELECT sku FROM few JOIN items ON true)",
+            )
+        ),
+        *(
+            f"WITH {first} DELETE FROM items WHERE sku {end}"
+            for first, end in (
+                (
+                    "keep AS (SELECT sku FROM items ORDER BY sku DESC LIMIT 9)",
+                    "< (SELECT min(sku) FROM keep)",
+                ),
+                (
+                    "keep AS (SELECT sku FROM items ORDER BY sku LIMIT 9), m AS (SELECT "
+                    "max(sku) hi FROM keep)",
+                    "> (SELECT hi FROM m)",
+                ),
+                ("m AS (SELECT max(sku) hi FROM items LIMIT 1)", "<= (SELECT hi FROM m)"),
+                ("m AS (SELECT max(code) hi FROM orders LIMIT 1)", "<= (TABLE m)"),
+                (
+                    "m AS (SELECT code, max(note) hi FROM orders GROUP BY 1 LIMIT 1)",
+                    "<= (SELECT hi FROM m)",
+                ),
+            )
+        ),
+        "DELETE FROM items WHERE sku <= (SELECT hi FROM (SELECT max(sku) hi FROM items LIMIT 1) m)",
         "WITH few AS (SELECT name FROM users LIMIT 9), m AS (SELECT name FROM users "
         "UNION ALL SELECT name FROM few) DELETE FROM items WHERE sku IN (SELECT name "
         "FROM m)",
@@ -93,8 +124,20 @@ def test_a_limit_that_bounds_nothing(sql: str) -> None:
                 ("m AS (SELECT 1)", "SELECT max(sku)::text FROM few"),
                 ("m AS (SELECT max(sku) hi FROM few)", "SELECT hi FROM m"),
                 ("m AS (SELECT max(sku) hi FROM few)", "TABLE m"),
+                ("m AS (SELECT 1)", "SELECT hi FROM (SELECT max(sku) hi FROM few) m"),
+                ("m AS (SELECT max(sku) hi FROM few)", "SELECT hi FROM (SELECT hi FROM m) n"),
             )
         ),
+        *(
+            f"WITH few AS (SELECT sku FROM items LIMIT 9) DELETE FROM items WHERE sku IN (SELECT "
+            f"l.code FROM few{between} LATERAL (SELECT code FROM orders WHERE code = few.sku LIMIT "
+            f"1) l{on})"
+            for between, on in ((",", ""), (" CROSS JOIN", ""), (" LEFT JOIN", " ON true"))
+        ),
+        "UPDATE orders SET note = '' FROM (SELECT sku FROM items LIMIT 9) few, LATERAL (SELECT "
+        "code FROM orders o WHERE o.code = few.sku LIMIT 1) l WHERE l.code = orders.code",
+        "WITH few AS (SELECT sku FROM items ORDER BY sku DESC LIMIT 9) DELETE FROM items WHERE "
+        "(SELECT min(sku) FROM few) <= sku",
         "DELETE FROM items WHERE sku <= (SELECT max(sku) FROM (SELECT sku FROM items ORDER "
         "BY sku LIMIT 9) few)",
         "WITH few AS (SELECT sku, code FROM items, orders LIMIT 9) UPDATE orders SET "
@@ -116,6 +159,7 @@ def test_a_limit_on_what_is_changed(sql: str) -> None:
     "within",
     [
         "SELECT sku FROM ({}) a WHERE sku <> ''",
+        "SELECT max(sku) sku FROM ({}) a WHERE sku <= (SELECT min(sku) FROM users)",
         "SELECT sku FROM items WHERE sku = ANY(ARRAY({}))",
         "WITH few AS ({}) SELECT items.sku FROM items JOIN few ON true",
     ],
@@ -138,7 +182,7 @@ def _calls(within: str, depth: int) -> int:
     before = sys.getprofile()
     sys.setprofile(note)
     try:
-        read(f"DELETE FROM items WHERE sku IN ({query})")
+        read(f"DELETE FROM items WHERE sku IN ({query}) OR sku <= ({query})")
     finally:
         sys.setprofile(before)
     return count

@@ -20,6 +20,7 @@ _WITH = "WITH gone AS (DELETE FROM items RETURNING *)"
     ("sql", "expected"),
     [
         ("EXPLAIN ANALYZE DELETE FROM items", _ALL),
+        ("EXPLAIN (ANALYZE off, ANALYZE) DELETE FROM items", _ALL),
         ("EXPLAIN (VERBOSE, ANALYZE on) UPDATE items SET quantity = 1", _ALL),
         (f"EXPLAIN (ANALYZE, BUFFERS off) {_WITH} SELECT * FROM gone", _ALL),
         (f"EXPLAIN ANALYZE CREATE TABLE kept AS {_WITH} SELECT * FROM gone", _ALL),
@@ -41,6 +42,7 @@ def test_what_runs_is_judged(sql: str, expected: str) -> None:
         "EXPLAIN DELETE FROM items",
         "EXPLAIN (ANALYZE false) DELETE FROM items",
         "EXPLAIN (ANALYZE 0, VERBOSE) DELETE FROM items",
+        "EXPLAIN (ANALYZE, ANALYZE off) DELETE FROM items",
         "EXPLAIN ANALYZE DELETE FROM items WHERE id = 1",
         "EXPLAIN ANALYZE DELETE FROM items WHERE sku IN (SELECT sku FROM items LIMIT 9)",
         "EXPLAIN ANALYZE SELECT * FROM items",

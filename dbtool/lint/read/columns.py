@@ -1,6 +1,6 @@
 """Columns, constraints and indexes in the parser's tree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -199,7 +199,7 @@ def partitioning(node: Node) -> tuple[str, tuple[str, ...]]:
     return f"{_STRATEGIES.get(node.strategy, '')} ({said})", tuple(e.name for e in elements)
 
 
-def option(nodes: Node, wanted: str) -> str | None:
+def option(nodes: Iterable[Node], wanted: str) -> str | None:
     """The value of a named option as text, an empty string where it has none."""
     for each in nodes:
         element = each.def_elem

@@ -12,9 +12,11 @@ Names = frozenset[str]
 """What stands for few rows: queries of a WITH, or the names that a FROM gives to them."""
 NONE: Names = frozenset()
 _EQUAL = (pb.AEXPR_OP, pb.AEXPR_OP_ANY, pb.AEXPR_NOT_DISTINCT)
-_ENDS = ("min", "max")
+_ENDS = frozenset({"min", "max"})
 _END = "\0"
-"""Behind the name of a query that gives the least or greatest of few rows; no name has it."""
+"""Between the name of a query that gives an end of few rows and that end; no name has it."""
+_UP_TO = {"<": "max", "<=": "max", ">": "min", ">=": "min"}
+"""The end of few rows up to which there are no others, by the operator before it."""
 
 
 def is_few(query: Node, few: Names) -> bool:
@@ -34,20 +36,46 @@ def is_few(query: Node, few: Names) -> bool:
             return is_few(query.larg, few)
     if not query.from_clause:
         return not few.isdisjoint(relations(query))
-    tied = [[*_of_few(each, few)] for each in query.from_clause]
-    return all(tied) or _holds(query.where_clause, NONE.union(*chain(*tied)), few)
+    are_all, tied = _tied(query.from_clause, few)
+    return are_all or _holds(query.where_clause, tied, few)
 
 
 def standing_for(made: Node, few: Names) -> Names:
-    """The name of a query of a WITH that gives few rows, and whether those are ends of others."""
-    is_end = _gives_end(made.ctequery.select_stmt, few)
-    return frozenset({made.ctename, made.ctename + _END} if is_end else {made.ctename})
+    """The name of a query of a WITH that gives few rows, and the ends of others it gives."""
+    ends = _ends(made.ctequery.select_stmt, few)
+    return frozenset({made.ctename, *(f"{made.ctename}{_END}{each}" for each in ends)})
 
 
 def keeps_to_few(joined: Iterable[Node], where: Node, few: Names) -> bool:
     """Whether a condition holds only for rows that go with one of few others."""
-    tied = NONE.union(*(names for each in joined for names in _of_few(each, few)))
-    return _holds(where, tied, few)
+    return _holds(where, _tied(joined, few)[1], few)
+
+
+def _tied(sources: Iterable[Node], few: Names) -> tuple[bool, Names]:
+    """Whether all of a FROM gives few rows, and the names in it that stand for few."""
+    items = [*_items(sources)]
+    found = [[*_of_few(each, few)] for each in items]
+    are_all = all(found)
+    named = map(_names, items) if are_all else chain(*found)
+    return are_all, NONE.union(*named)
+
+
+def _items(sources: Iterable[Node]) -> Iterator[Node]:
+    """What a FROM lists; a join without a condition lists its two sides."""
+    pending = [*reversed([*sources])]
+    while pending:
+        source = pending.pop()
+        if _is_cross(source.join_expr):
+            pending += (source.join_expr.rarg, source.join_expr.larg)
+        else:
+            yield source
+
+
+def _is_cross(join: Node) -> bool:
+    """Whether every row of the one side goes with every row of the other."""
+    if not join.HasField("larg") or join.using_clause or join.is_natural:
+        return False
+    return not join.HasField("quals") or bool(join.quals.a_const.boolval.boolval)
 
 
 def _holds(where: Node, tied: Names, few: Names) -> bool:
@@ -74,7 +102,12 @@ def _compares(node: Node, tied: Names, few: Names) -> bool:
     equal = node.kind in _EQUAL and qualified(node.name).name == "="
     if equal and _ties(node, tied):
         return True
-    return any(_gives(each, few, equal=equal) for each in _links(node.rexpr, node.lexpr))
+    if equal:
+        return any(_gives(each, few, _ENDS, equal=True) for each in _links(node.rexpr, node.lexpr))
+    end = _UP_TO.get(qualified(node.name).name) if node.kind == pb.AEXPR_OP else None
+    right = frozenset({end}) if end else _ENDS
+    sides = (node.rexpr, right), (node.lexpr, _ENDS - right if end else _ENDS)
+    return any(_gives(each, few, ends) for side, ends in sides for each in _links(side))
 
 
 def _links(*sides: Node) -> Iterator[Node]:
@@ -88,20 +121,35 @@ def _links(*sides: Node) -> Iterator[Node]:
             pending.extend(children(current))
 
 
-def _gives(link: Node, few: Names, *, equal: bool) -> bool:
-    """Whether a subquery gives the values of few rows, or for a range one of their ends."""
+def _gives(link: Node, few: Names, ends: Names, *, equal: bool = False) -> bool:
+    """Whether a subquery gives the values of few rows, or for a range one of these ends."""
     query = link.subselect.select_stmt
     if link.sub_link_type == pb.ARRAY_SUBLINK:
         return equal and is_few(query, few)
-    named = any(any(_of_few(each, few)) for each in query.from_clause)
-    return named and (equal or len(query.sort_clause) > 0 or _gives_end(query, few))
+    if equal or query.sort_clause:
+        return _reads_few(query, few)
+    return not ends.isdisjoint(_ends(query, few))
 
 
-def _gives_end(query: Node, few: Names) -> bool:
-    """Whether a query gives the least or the greatest of what it reads, in whatever wrapping."""
-    values = [each for each in below(*query.target_list) if each.DESCRIPTOR.name == "FuncCall"]
-    read = {each.range_var.relname + _END for each in query.from_clause}
-    return any(qualified(each.funcname).name in _ENDS for each in values) or bool(read & few)
+def _reads_few(query: Node, few: Names) -> bool:
+    return any(any(True for _ in _of_few(each, few)) for each in _items(query.from_clause))
+
+
+def _ends(query: Node, few: Names) -> Names:
+    """Which ends of few rows a query gives, in whatever wrapping."""
+    found, pending = NONE, [query]
+    while pending:
+        current = pending.pop()
+        called = (e for e in below(*current.target_list) if e.DESCRIPTOR.name == "FuncCall")
+        if own := _ENDS & {qualified(each.funcname).name for each in called}:
+            found |= own if _reads_few(current, few) else NONE
+            continue
+        for each in current.from_clause:
+            name = each.range_var.relname
+            found |= {end for end in _ENDS if f"{name}{_END}{end}" in few}
+            if each.HasField("range_subselect"):
+                pending.append(each.range_subselect.subquery.select_stmt)
+    return found
 
 
 def _ties(node: Node, names: Names) -> bool:
@@ -121,16 +169,15 @@ def _of_few(source: Node, few: Names) -> Iterator[Names]:
     match source.WhichOneof("node"):
         case "range_var" if source.range_var.relname in few and not source.range_var.schemaname:
             yield _names(source)
-        case "range_subselect" if not source.range_subselect.lateral:
-            if is_few(source.range_subselect.subquery.select_stmt, few):
-                yield _names(source)
+        case "range_subselect" if is_few(source.range_subselect.subquery.select_stmt, few):
+            # As few for each row of what stands before it: nothing by itself.
+            yield NONE if source.range_subselect.lateral else _names(source)
         case "join_expr":
             join = source.join_expr
             left = () if join.jointype == pb.JOIN_RIGHT else _of_few(join.larg, few)
             right = () if join.jointype == pb.JOIN_LEFT else _of_few(join.rarg, few)
-            found = () if join.jointype == pb.JOIN_FULL else (*left, *right)
-            on = join.HasField("quals") or join.using_clause or join.is_natural
-            yield from (_names(source),) if found and on else found
+            if join.jointype != pb.JOIN_FULL and any((*left, *right)):
+                yield _names(source)
 
 
 def _names(source: Node) -> Names:

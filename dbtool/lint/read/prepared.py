@@ -34,8 +34,11 @@ def runs(node: Node, known: Prepared) -> Node | None:
 
 
 def _explained(node: Node, known: Prepared) -> Node | None:
-    """What EXPLAIN runs, with ANALYZE alone; REFRESH has no plan and is not run even so."""
-    analyze = option(node.options, "analyze")
+    """What EXPLAIN runs, with ANALYZE alone; REFRESH has no plan and is not run even so.
+
+    Of an option that is given twice the server takes the last.
+    """
+    analyze = option(reversed(node.options), "analyze")
     if analyze is None or analyze.lower() in _OFF:
         return None
     match node.query.WhichOneof("node"):

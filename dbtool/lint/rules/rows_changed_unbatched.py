@@ -8,7 +8,8 @@ When: the table existed before, and the condition does not pick rows by the prim
 key. How many rows a condition leaves is not known here; where it picks them by a value that the
 statement leaves alone or between two, which are mostly few, it is only a note. Rows that are
 picked by a query with a LIMIT, or by a stretch of `ctid`, are changed a few at a time: in a DO
-block as long as it commits on its way. All versions.
+block as long as it commits on its way. EXPLAIN ANALYZE runs what it explains, and EXECUTE what
+was prepared: they are judged as that. All versions.
 
 Bad:
 ```sql
