@@ -52,3 +52,22 @@ print(heard == [signal.SIGTERM])
 def test_what_still_stands_behind_the_block_hides_no_signal() -> None:
     """An exception of one handler may come between the others' ends."""
     assert python(LEFT_INSTALLED).communicate(timeout=60) == ("True\n", "")
+
+
+EARLY = """
+import signal, sys
+from dbtool.cli import app, failing, output
+if sys.argv.pop(1) == "while it starts":
+    output.prepare_streams = lambda: signal.raise_signal(signal.SIGINT)
+else:
+    app._dispatch = failing.fail = lambda *_: signal.raise_signal(signal.SIGTERM)
+app.main()
+"""
+
+
+@pytest.mark.parametrize("when", ["while it starts", "twice"])
+def test_an_interrupt_that_nobody_waits_for(when: str) -> None:
+    """Nothing was begun yet, or what winds up is interrupted too: it ends without a traceback."""
+    process = python(EARLY, when, "heads")
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 130

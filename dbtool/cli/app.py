@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _COMPLETING = "_DBTOOL_COMPLETE"
 """The variable by which a shell asks what a line may go on with."""
 
+_INTERRUPTED = 130
 _SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 
 
@@ -24,13 +25,22 @@ def main() -> NoReturn:
     the collection at the very end finds nothing to look at.
     """
     gc.disable()
+    try:
+        code = _begin()
+    except KeyboardInterrupt:  # before anything was begun, or a second one while it winds up
+        code = _INTERRUPTED
+    from dbtool.cli import output
+
+    gc.freeze()
+    output.leave(code)
+
+
+def _begin() -> int:
     from dbtool.cli import output
 
     output.prepare_streams()
     _interrupt_on_signals()
-    code = _run(sys.argv[1:])
-    gc.freeze()
-    output.leave(code)
+    return _run(sys.argv[1:])
 
 
 def _run(argv: list[str]) -> int:
