@@ -190,8 +190,8 @@ class Jobs:
     def _start(self) -> _Worker:
         """Start one that reads what to do from its pipe.
 
-        Writing much to one that dies while it starts would have no end: the leader holds what
-        that would read itself until it is written.
+        Until it is started the leader holds that end of the pipe too, and would wait for ever
+        to hand much over to one that has died.
         """
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()

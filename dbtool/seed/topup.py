@@ -44,6 +44,6 @@ def _name(rule: tuple[str, object]) -> str:
 def _held(session: SyncConnection, tables: list[LiveTable]) -> Mapping[str, int]:
     if not tables:
         return {}
-    counts = ", ".join(f"(SELECT count(*) FROM {table.own})" for table in tables)
+    counts = ", ".join(f"(SELECT count(*) FROM {table.name})" for table in tables)
     row = session.fetchrow(f"SELECT {counts}")
     return {table.name: row[place] for place, table in enumerate(tables)} if row else {}

@@ -1,6 +1,7 @@
 """A process that loads one part after the other, each in a transaction of its own."""
 
 import os
+import pickle
 import signal
 import time
 from collections.abc import Sequence
@@ -43,10 +44,15 @@ def serve(pipe: Pipe) -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    try:
+        work = pipe.recv_bytes()
+    except (EOFError, OSError):
+        return
+    # Here the team's modules are imported, and may fail in any way.
+    given: tuple[Target, Sequence[Load], str] = pickle.loads(work)
+    target, loads, name = given
+    by_name = {each.table.name: each for each in loads}
     with suppress(EOFError, OSError):
-        work: tuple[Target, Sequence[Load], str] = pipe.recv()
-        target, loads, name = work
-        by_name = {each.table.name: each for each in loads}
         try:
             with SyncConnection(target, application_name=name) as session:
                 while (portion := pipe.recv()) is not None:

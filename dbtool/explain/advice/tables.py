@@ -107,7 +107,7 @@ class Table:
 
     @property
     def foreign(self) -> bool:
-        """Whether a partition is a foreign table: one ON ONLY the parent stays invalid."""
+        """Whether a partition is a foreign table: an index ON ONLY the parent stays invalid."""
         return any(each.foreign for each in self.parts)
 
     @property
