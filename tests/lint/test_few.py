@@ -62,6 +62,15 @@ _RULE = "rows-changed-unbatched"
                     "> (SELECT hi FROM m)",
                 ),
                 ("m AS (SELECT max(sku) hi FROM items LIMIT 1)", "<= (SELECT hi FROM m)"),
+                *(
+                    ("few AS (SELECT sku FROM items ORDER BY sku LIMIT 9)", end)
+                    for end in (
+                        "<> (SELECT max(sku) FROM few)",
+                        "IS DISTINCT FROM (SELECT max(sku) FROM few)",
+                        "> (SELECT sku FROM few ORDER BY sku DESC LIMIT 1)",
+                        "<= (SELECT max(i.sku) FROM few CROSS JOIN items i)",
+                    )
+                ),
                 ("m AS (SELECT max(code) hi FROM orders LIMIT 1)", "<= (TABLE m)"),
                 (
                     "m AS (SELECT code, max(note) hi FROM orders GROUP BY 1 LIMIT 1)",
@@ -125,6 +134,9 @@ def test_a_limit_that_bounds_nothing(sql: str) -> None:
                 ("m AS (SELECT max(sku) hi FROM few)", "SELECT hi FROM m"),
                 ("m AS (SELECT max(sku) hi FROM few)", "TABLE m"),
                 ("m AS (SELECT 1)", "SELECT hi FROM (SELECT max(sku) hi FROM few) m"),
+                ("m AS (SELECT 1)", "SELECT sku FROM few ORDER BY sku DESC LIMIT 1"),
+                ("m AS (SELECT 1)", "SELECT sku FROM few ORDER BY sku OFFSET 8 LIMIT 1"),
+                ("m AS (SELECT 1)", "SELECT max(i.sku) FROM few, items i WHERE i.sku = few.sku"),
                 ("m AS (SELECT max(sku) hi FROM few)", "SELECT hi FROM (SELECT hi FROM m) n"),
             )
         ),
@@ -162,6 +174,7 @@ def test_a_limit_on_what_is_changed(sql: str) -> None:
         "SELECT max(sku) sku FROM ({}) a WHERE sku <= (SELECT min(sku) FROM users)",
         "SELECT sku FROM items WHERE sku = ANY(ARRAY({}))",
         "WITH few AS ({}) SELECT items.sku FROM items JOIN few ON true",
+        "WITH few AS (SELECT max(sku) sku FROM ({}) a) SELECT sku FROM few",
     ],
 )
 def test_what_stands_in_another_is_looked_at_once(within: str) -> None:

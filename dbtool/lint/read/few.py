@@ -12,6 +12,7 @@ Names = frozenset[str]
 """What stands for few rows: queries of a WITH, or the names that a FROM gives to them."""
 NONE: Names = frozenset()
 _EQUAL = (pb.AEXPR_OP, pb.AEXPR_OP_ANY, pb.AEXPR_NOT_DISTINCT)
+_BETWEEN = (pb.AEXPR_BETWEEN, pb.AEXPR_BETWEEN_SYM)
 _ENDS = frozenset({"min", "max"})
 _END = "\0"
 """Between the name of a query that gives an end of few rows and that end; no name has it."""
@@ -42,7 +43,8 @@ def is_few(query: Node, few: Names) -> bool:
 
 def standing_for(made: Node, few: Names) -> Names:
     """The name of a query of a WITH that gives few rows, and the ends of others it gives."""
-    ends = _ends(made.ctequery.select_stmt, few)
+    query = made.ctequery.select_stmt
+    ends = _ends(query, few, reads_few=not query.HasField("limit_count"))
     return frozenset({made.ctename, *(f"{made.ctename}{_END}{each}" for each in ends)})
 
 
@@ -55,7 +57,7 @@ def _tied(sources: Iterable[Node], few: Names) -> tuple[bool, Names]:
     """Whether all of a FROM gives few rows, and the names in it that stand for few."""
     items = [*_items(sources)]
     found = [[*_of_few(each, few)] for each in items]
-    are_all = all(found)
+    are_all = all(found) and any(map(any, found))
     named = map(_names, items) if are_all else chain(*found)
     return are_all, NONE.union(*named)
 
@@ -97,16 +99,17 @@ def _holds(where: Node, tied: Names, few: Names) -> bool:
 
 def _compares(node: Node, tied: Names, few: Names) -> bool:
     """Whether a comparison is with what few rows have."""
-    if node.kind == pb.AEXPR_NOT_BETWEEN:
-        return False
     equal = node.kind in _EQUAL and qualified(node.name).name == "="
     if equal and _ties(node, tied):
         return True
     if equal:
         return any(_gives(each, few, _ENDS, equal=True) for each in _links(node.rexpr, node.lexpr))
+    if node.kind in _BETWEEN:
+        return any(_gives(each, few, _ENDS) for each in _links(node.rexpr))
     end = _UP_TO.get(qualified(node.name).name) if node.kind == pb.AEXPR_OP else None
-    right = frozenset({end}) if end else _ENDS
-    sides = (node.rexpr, right), (node.lexpr, _ENDS - right if end else _ENDS)
+    if end is None:
+        return False
+    sides = (node.rexpr, frozenset({end})), (node.lexpr, _ENDS - {end})
     return any(_gives(each, few, ends) for side, ends in sides for each in _links(side))
 
 
@@ -126,23 +129,38 @@ def _gives(link: Node, few: Names, ends: Names, *, equal: bool = False) -> bool:
     query = link.subselect.select_stmt
     if link.sub_link_type == pb.ARRAY_SUBLINK:
         return equal and is_few(query, few)
-    if equal or query.sort_clause:
+    if equal:
+        return _reads_few(query, few)
+    if query.sort_clause and not ends.isdisjoint(_first(query)):
         return _reads_few(query, few)
     return not ends.isdisjoint(_ends(query, few))
 
 
+def _first(query: Node) -> Names:
+    """Which end of a sorted query its first row is; one behind an OFFSET lies between them."""
+    if query.HasField("limit_offset"):
+        return _ENDS
+    down = query.sort_clause[0].sort_by.sortby_dir == pb.SORTBY_DESC
+    return frozenset({"max" if down else "min"})
+
+
 def _reads_few(query: Node, few: Names) -> bool:
-    return any(any(True for _ in _of_few(each, few)) for each in _items(query.from_clause))
+    are_all, tied = _tied(query.from_clause, few)
+    return are_all or _holds(query.where_clause, tied, few)
 
 
-def _ends(query: Node, few: Names) -> Names:
-    """Which ends of few rows a query gives, in whatever wrapping."""
+def _ends(query: Node, few: Names, *, reads_few: bool = False) -> Names:
+    """Which ends of few rows a query gives, in whatever wrapping; `reads_few` where that is known.
+
+    It is where a query without a LIMIT gives few rows, and to look again would double the work.
+    """
     found, pending = NONE, [query]
     while pending:
         current = pending.pop()
         called = (e for e in below(*current.target_list) if e.DESCRIPTOR.name == "FuncCall")
         if own := _ENDS & {qualified(each.funcname).name for each in called}:
-            found |= own if _reads_few(current, few) else NONE
+            known = reads_few and current is query
+            found |= own if known or _reads_few(current, few) else NONE
             continue
         for each in current.from_clause:
             name = each.range_var.relname
